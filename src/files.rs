@@ -1,0 +1,91 @@
+//! A project's files as text, whatever they come from: a git tree, a working tree or a test's table.
+//!
+//! This module never opens anything itself; `git` implements the trait.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use crate::ids::{BlobId, FilePath};
+use crate::problem::Problem;
+
+/// The files below a project's folder, as git stores them.
+pub trait FileTree: Sync {
+    /// Every file with the id of its content, or why it has none (LFS pointer, submodule, link out of the project).
+    fn entries(&self) -> &BTreeMap<FilePath, Entry>;
+
+    /// Opens a file's content as a stream.
+    ///
+    /// # Errors
+    /// The file is not there, is no [`Entry::File`], or cannot be read.
+    fn open(&self, path: &FilePath) -> io::Result<Box<dyn Read + '_>>;
+
+    /// Reads a whole text file.
+    ///
+    /// # Errors
+    /// As [`FileTree::open`]; also where it is not UTF-8.
+    fn text(&self, path: &FilePath) -> io::Result<String> {
+        let mut text = String::new();
+        self.open(path)?.read_to_string(&mut text)?;
+        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    }
+}
+
+/// One path of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A file.
+    File {
+        /// The id of its content; equal content has an equal id in every tree.
+        blob: BlobId,
+    },
+    /// Something that is not content, with the problem to show if the project needs it.
+    Unreadable(Problem),
+}
+
+/// A tree made of texts, for tests and for `bot init`.
+#[derive(Clone, Debug, Default)]
+pub struct TextTree {
+    entries: BTreeMap<FilePath, Entry>,
+    texts: BTreeMap<FilePath, String>,
+}
+
+impl TextTree {
+    /// Reads a literal in which a line `//- path` begins each file.
+    pub fn parse(fixture: &str) -> Self {
+        let mut files: Vec<(String, String)> = Vec::new();
+        for line in fixture.lines() {
+            match (line.strip_prefix("//- "), files.last_mut()) {
+                (Some(path), _) => files.push((path.trim().to_owned(), String::new())),
+                (None, Some((_, text))) => {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+                (None, None) => {}
+            }
+        }
+        files.into_iter().collect()
+    }
+}
+
+impl FromIterator<(String, String)> for TextTree {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(files: I) -> Self {
+        let mut tree = Self::default();
+        for (path, text) in files {
+            let blob = BlobId::new(crate::hash::Digest::of("text-tree", &text).to_string());
+            tree.entries.insert(FilePath::new(path.clone()), Entry::File { blob });
+            tree.texts.insert(FilePath::new(path), text);
+        }
+        tree
+    }
+}
+
+impl FileTree for TextTree {
+    fn entries(&self) -> &BTreeMap<FilePath, Entry> {
+        &self.entries
+    }
+
+    fn open(&self, path: &FilePath) -> io::Result<Box<dyn Read + '_>> {
+        let text = self.texts.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(text.as_bytes()))
+    }
+}

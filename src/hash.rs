@@ -1,0 +1,166 @@
+//! The one way in which this program hashes: SHA-256 over a stream in which nothing can be mistaken for something else.
+//!
+//! Rules, so that a fingerprint means the same on every machine and in every release of one algorithm version:
+//! * a [`Hasher`] begins with a domain text, itself length-prefixed;
+//! * every text and byte string is prefixed with its length as eight little-endian bytes;
+//! * a sequence is prefixed with its number of items, an option or enum with a tag text;
+//! * maps are fed in key order (use `BTreeMap`), never in `HashMap` order;
+//! * digests are fed as their 32 bytes.
+//!
+//! This module never decides *what* is hashed: `fingerprint` and `sql` do.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of one text within a domain.
+    pub fn of(domain: &str, text: &str) -> Self {
+        Hasher::new(domain).text(text).finish()
+    }
+
+    /// The first `length` (at most 64) hexadecimal digits.
+    pub fn short(&self, length: usize) -> String {
+        self.to_string().chars().take(length).collect()
+    }
+
+    /// Reads what `Display` prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Digest({})", self.short(12))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("expected 64 hexadecimal digits"))
+    }
+}
+
+/// Feeds values into one digest; every method chains.
+#[derive(Clone)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Starts a digest of one kind of thing; two kinds never share a domain.
+    pub fn new(domain: &str) -> Self {
+        let mut hasher = Self(Sha256::new());
+        hasher.put_text(domain);
+        hasher
+    }
+
+    /// Feeds a text.
+    pub fn text(mut self, text: &str) -> Self {
+        self.put_text(text);
+        self
+    }
+
+    /// Feeds raw bytes.
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.put_bytes(bytes);
+        self
+    }
+
+    /// Feeds a number.
+    pub fn number(mut self, number: u64) -> Self {
+        self.0.update(number.to_le_bytes());
+        self
+    }
+
+    /// Feeds another digest.
+    pub fn digest(mut self, digest: Digest) -> Self {
+        self.0.update(digest.0);
+        self
+    }
+
+    /// Feeds digests in order, with their number.
+    pub fn digests(mut self, digests: impl IntoIterator<Item = Digest>) -> Self {
+        let digests: Vec<Digest> = digests.into_iter().collect();
+        self.0.update((digests.len() as u64).to_le_bytes());
+        for digest in digests {
+            self.0.update(digest.0);
+        }
+        self
+    }
+
+    /// Feeds an optional text with a tag for its presence.
+    pub fn option(self, text: Option<&str>) -> Self {
+        match text {
+            Some(text) => self.number(1).text(text),
+            None => self.number(0),
+        }
+    }
+
+    /// Feeds an optional digest with a tag for its presence.
+    pub fn option_digest(self, digest: Option<Digest>) -> Self {
+        match digest {
+            Some(digest) => self.number(1).digest(digest),
+            None => self.number(0),
+        }
+    }
+
+    /// Adds bytes without consuming the hasher, for streams (such as a seed's cells).
+    pub fn put_bytes(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    /// Adds a text without consuming the hasher.
+    pub fn put_text(&mut self, text: &str) {
+        self.put_bytes(text.as_bytes());
+    }
+
+    /// Ends the digest.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_keep_neighbours_apart() {
+        let one = Hasher::new("t").text("ab").text("c").finish();
+        let two = Hasher::new("t").text("a").text("bc").finish();
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn prints_and_reads_back() {
+        let digest = Digest::of("t", "x");
+        assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
+        assert_eq!(Digest::parse("zz"), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! The plan: a plain value that says what would be built, reused, swapped and dropped to make an environment match a tree.
+//!
+//! It can be compared, printed (`render`), applied (`apply`) and serialised; it never does anything itself.
+
+mod reason;
+
+use serde::{Deserialize, Serialize};
+
+pub use reason::Reason;
+
+use crate::hash::Digest;
+use crate::ids::{CommitId, EnvironmentName, ModelName, TableName, TreeId};
+use crate::model::KindName;
+use crate::problem::Problem;
+use crate::time::{Interval, IntervalUnit};
+
+/// What an environment would become, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Where the trees came from.
+    pub commits: Commits,
+    /// Every model of either tree that something touched, in graph order (parents first), removed ones last.
+    pub models: Vec<PlannedModel>,
+    /// Models where main's tip and prod differ: merged, not promoted yet. Never mixed with `models`.
+    pub drift: Vec<PlannedModel>,
+    /// Counts.
+    pub summary: Summary,
+    /// What is wrong with the project, all of it.
+    pub problems: Vec<Problem>,
+}
+
+/// The commits that a plan compares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commits {
+    /// The tip of the base branch.
+    pub base: CommitId,
+    /// The branch's commit; `None` where the working tree is planned on an unborn branch.
+    pub head: Option<CommitId>,
+    /// Their best common ancestor.
+    pub merge_base: Option<CommitId>,
+    /// The tree of the result; `None` where it has uncommitted edits in it.
+    pub result_tree: Option<TreeId>,
+}
+
+/// One model of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedModel {
+    /// Its name.
+    pub name: ModelName,
+    /// Its kind in the result, or in the base where it is removed.
+    pub kind: KindName,
+    /// What happened to it.
+    pub change: Change,
+    /// What that means for readers.
+    pub category: Category,
+    /// Why, most important first; never empty.
+    pub reasons: Vec<Reason>,
+    /// What apply does.
+    pub action: Action,
+    /// Its physical table; `None` for kinds without one.
+    pub table: Option<TableName>,
+    /// The fingerprint that the table is named after; the old one where the model is removed.
+    pub data_fingerprint: Digest,
+    /// The unit of the intervals below.
+    pub unit: IntervalUnit,
+    /// What apply would load now; empty for kinds that are loaded as a whole.
+    pub intervals_missing: Vec<Interval>,
+    /// What promote would still load after that, up to prod's own intervals.
+    pub due_at_promote: Vec<Interval>,
+}
+
+/// What happened to a model between base and result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Not in base.
+    Added,
+    /// Its own text or properties moved its data fingerprint.
+    Modified,
+    /// Only parents moved its data fingerprint.
+    Indirect,
+    /// Only its metadata fingerprint moved.
+    Metadata,
+    /// Not in the result.
+    Removed,
+    /// A parent moved, this model did not.
+    Unaffected,
+}
+
+/// What a change means for the readers of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// Rows or an existing column moved.
+    Breaking,
+    /// Only columns were added.
+    NonBreaking,
+    /// Only what people read moved.
+    Metadata,
+    /// The model is added, removed or unaffected.
+    None,
+}
+
+/// What apply does with a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Fill a table, wholly or its missing intervals.
+    Build,
+    /// Point at a table that is there and complete.
+    Reuse,
+    /// Create or replace the view of a VIEW model.
+    View,
+    /// Drop the view of a removed model.
+    Drop,
+    /// Nothing.
+    None,
+}
+
+/// How many models of the result (and removed ones) are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Models of the result.
+    pub models: usize,
+    /// Changes of each sort.
+    pub added: usize,
+    /// Own text or properties moved.
+    pub modified: usize,
+    /// Only parents moved it.
+    pub indirect: usize,
+    /// Only metadata moved.
+    pub metadata: usize,
+    /// Gone.
+    pub removed: usize,
+    /// A parent moved, the model did not.
+    pub unaffected: usize,
+    /// Models with a table whose table is there already.
+    pub reused: usize,
+    /// Models with a table that must be filled or completed, drifted ones included.
+    pub to_build: usize,
+}
+
+impl Plan {
+    /// Whether the branch changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.models.is_empty()
+    }
+}
+
+impl Change {
+    /// As JSON and people read it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Modified => "modified",
+            Self::Indirect => "indirect",
+            Self::Metadata => "metadata",
+            Self::Removed => "removed",
+            Self::Unaffected => "unaffected",
+        }
+    }
+}
+
+impl Category {
+    /// As JSON has it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Breaking => "breaking",
+            Self::NonBreaking => "non_breaking",
+            Self::Metadata => "metadata",
+            Self::None => "none",
+        }
+    }
+}
+
+impl Action {
+    /// As JSON has it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Reuse => "reuse",
+            Self::View => "view",
+            Self::Drop => "drop",
+            Self::None => "none",
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The dialects that models may be written in, and how each folds names.
+
+use std::fmt;
+
+use sqlparser::dialect as parser;
+
+/// A SQL dialect by the name that SQLMesh gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each variant is the dialect of its name")]
+pub enum Dialect {
+    DuckDb,
+    Postgres,
+    Redshift,
+    Snowflake,
+    BigQuery,
+    Databricks,
+    Spark,
+    Hive,
+    ClickHouse,
+    MySql,
+    MsSql,
+    Trino,
+    Generic,
+}
+
+impl Dialect {
+    /// Every dialect with its names, the usual one first.
+    pub const NAMES: [(Self, &'static [&'static str]); 13] = [
+        (Self::DuckDb, &["duckdb", "motherduck"]),
+        (Self::Postgres, &["postgres", "postgresql", "risingwave"]),
+        (Self::Redshift, &["redshift"]),
+        (Self::Snowflake, &["snowflake"]),
+        (Self::BigQuery, &["bigquery"]),
+        (Self::Databricks, &["databricks"]),
+        (Self::Spark, &["spark", "spark2"]),
+        (Self::Hive, &["hive"]),
+        (Self::ClickHouse, &["clickhouse"]),
+        (Self::MySql, &["mysql", "starrocks", "doris"]),
+        (Self::MsSql, &["tsql", "mssql", "fabric"]),
+        (Self::Trino, &["trino", "presto", "athena"]),
+        (Self::Generic, &["", "generic", "ansi"]),
+    ];
+
+    /// Finds a dialect by name, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = name.trim().to_ascii_lowercase();
+        Self::NAMES.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(dialect, _)| *dialect)
+    }
+
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(dialect, _)| *dialect == self).map_or("generic", |(_, names)| names[0])
+    }
+
+    /// A name as the dialect compares it: DuckDB and most lakes ignore case even in quotes, PostgreSQL and Redshift fold
+    /// unquoted names to lower case, Snowflake to upper (kept as lower here, so that one project reads alike).
+    pub fn fold(self, name: &str, quoted: bool) -> String {
+        match self {
+            Self::Postgres | Self::Redshift if quoted => name.to_owned(),
+            Self::Snowflake if quoted && name.chars().any(char::is_lowercase) => format!("\u{1}{name}"),
+            Self::BigQuery | Self::ClickHouse => name.to_owned(),
+            _ => name.to_lowercase(),
+        }
+    }
+
+    pub(super) fn parser(self) -> Box<dyn parser::Dialect> {
+        match self {
+            Self::DuckDb => Box::new(parser::DuckDbDialect {}),
+            Self::Postgres => Box::new(parser::PostgreSqlDialect {}),
+            Self::Redshift => Box::new(parser::RedshiftSqlDialect {}),
+            Self::Snowflake => Box::new(parser::SnowflakeDialect {}),
+            Self::BigQuery => Box::new(parser::BigQueryDialect {}),
+            Self::Databricks => Box::new(parser::DatabricksDialect {}),
+            Self::Spark => Box::new(parser::SparkSqlDialect {}),
+            Self::Hive => Box::new(parser::HiveDialect {}),
+            Self::ClickHouse => Box::new(parser::ClickHouseDialect {}),
+            Self::MySql => Box::new(parser::MySqlDialect {}),
+            Self::MsSql => Box::new(parser::MsSqlDialect {}),
+            Self::Trino | Self::Generic => Box::new(parser::GenericDialect {}),
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

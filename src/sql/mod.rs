@@ -1,0 +1,16 @@
+//! SQL as this program sees it: dialects, tokens, templates with time variables, parsed queries and what they read.
+//!
+//! This module alone knows `sqlparser`. It never talks to an engine and never prints a syntax tree as SQL: what runs is
+//! the author's text, with names spliced in by position (`Template::render`).
+
+mod dialect;
+mod opaque;
+mod parse;
+mod template;
+mod token;
+
+pub use dialect::Dialect;
+pub use opaque::Opaque;
+pub use parse::{ParseFailure, Query, Relation};
+pub use template::{Moment, Piece, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
+pub use token::{Token, TokenError, TokenKind, tokenize};

@@ -1,0 +1,234 @@
+//! A statement whose macros are expanded except for the time variables, which stay symbolic until it runs.
+//!
+//! `text` is what is parsed and hashed; `render` is what runs. Both keep the author's text byte for byte elsewhere.
+
+use std::ops::Range;
+
+/// The function that stands for a time variable in [`Template::text`]: `__offshoot_time('start_ds')`.
+pub const TIME_FUNCTION: &str = "__offshoot_time";
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Text as the author wrote it, from this byte of the file on.
+    Source {
+        /// The text.
+        text: String,
+        /// Its first byte in the file.
+        offset: usize,
+    },
+    /// Text that replaced a macro or variable which begins at this byte of the file.
+    Value {
+        /// The text.
+        text: String,
+        /// The macro's first byte in the file.
+        offset: usize,
+    },
+    /// A time variable, known only when the statement runs.
+    Time {
+        /// Which one.
+        variable: TimeVariable,
+        /// Its first byte in the file.
+        offset: usize,
+    },
+}
+
+/// A variable such as `@start_ds`: one of the three moments in one of nine forms (research: SQLMesh, section 7.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeVariable {
+    /// Which moment.
+    pub moment: Moment,
+    /// In which form.
+    pub form: TimeForm,
+}
+
+/// The moment that a time variable stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Moment {
+    /// The first moment of the interval.
+    Start,
+    /// The last moment of the interval: inclusive, one microsecond before its end.
+    End,
+    /// When the statement runs; `latest_*` is an old name of it.
+    Execution,
+}
+
+/// The form in which a time variable is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each variant is the suffix of its name")]
+pub enum TimeForm {
+    Dt,
+    Dtntz,
+    Date,
+    Ds,
+    Ts,
+    Tstz,
+    Hour,
+    Epoch,
+    Millis,
+}
+
+impl TimeVariable {
+    const MOMENTS: [(&'static str, Moment); 4] = [
+        ("start", Moment::Start),
+        ("end", Moment::End),
+        ("execution", Moment::Execution),
+        ("latest", Moment::Execution),
+    ];
+    const FORMS: [(&'static str, TimeForm); 9] = [
+        ("dt", TimeForm::Dt),
+        ("dtntz", TimeForm::Dtntz),
+        ("date", TimeForm::Date),
+        ("ds", TimeForm::Ds),
+        ("ts", TimeForm::Ts),
+        ("tstz", TimeForm::Tstz),
+        ("hour", TimeForm::Hour),
+        ("epoch", TimeForm::Epoch),
+        ("millis", TimeForm::Millis),
+    ];
+
+    /// Finds a variable by name without `@`, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let (moment, form) = name.split_once('_')?;
+        let moment = Self::MOMENTS.iter().find(|(text, _)| *text == moment)?.1;
+        let form = Self::FORMS.iter().find(|(text, _)| *text == form)?.1;
+        Some(Self { moment, form })
+    }
+
+    /// Its canonical name without `@`.
+    pub fn name(self) -> String {
+        let moment = Self::MOMENTS.iter().find(|(_, moment)| *moment == self.moment).map_or("", |(text, _)| text);
+        let form = Self::FORMS.iter().find(|(_, form)| *form == self.form).map_or("", |(text, _)| text);
+        format!("{moment}_{form}")
+    }
+
+    /// Every name that an author may write, without `@`.
+    pub fn names() -> impl Iterator<Item = String> {
+        Self::MOMENTS.iter().flat_map(|(moment, _)| Self::FORMS.iter().map(move |(form, _)| format!("{moment}_{form}")))
+    }
+}
+
+/// A replacement of a range of [`Template::text`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splice {
+    /// The bytes of `text()` that are replaced; an empty range inserts.
+    pub range: Range<usize>,
+    /// What stands there instead.
+    pub replacement: String,
+}
+
+/// One statement in pieces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    pieces: Vec<Piece>,
+}
+
+impl Template {
+    /// A template of these pieces, in order.
+    pub fn new(pieces: Vec<Piece>) -> Self {
+        Self { pieces }
+    }
+
+    /// A template without macros.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self::new(vec![Piece::Source { text: text.into(), offset: 0 }])
+    }
+
+    /// The pieces, in order.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// The text that is parsed and hashed, time variables as calls of [`TIME_FUNCTION`].
+    pub fn text(&self) -> String {
+        self.pieces.iter().map(Self::analysed).collect()
+    }
+
+    /// Whether any time variable of the interval (start or end, not execution) is in it.
+    pub fn mentions_interval(&self) -> bool {
+        self.pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Time { variable, .. } if variable.moment != Moment::Execution))
+    }
+
+    /// Whether it has any time variable.
+    pub fn mentions_time(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Time { .. }))
+    }
+
+    /// The byte of the author's file that a byte of `text()` came from.
+    pub fn source_offset(&self, offset: usize) -> usize {
+        let mut position = 0;
+        let mut last = 0;
+        for piece in &self.pieces {
+            let length = Self::analysed(piece).len();
+            let (Piece::Source { offset: start, .. }
+            | Piece::Value { offset: start, .. }
+            | Piece::Time { offset: start, .. }) = piece;
+            last = *start;
+            if offset < position + length || (matches!(piece, Piece::Source { .. }) && offset == position + length) {
+                let inside = if matches!(piece, Piece::Source { .. }) { offset - position } else { 0 };
+                return start + inside;
+            }
+            position += length;
+        }
+        last
+    }
+
+    /// The text that runs: time variables as `literal` writes them, `splices` (ordered, not overlapping) put in.
+    pub fn render(&self, splices: &[Splice], literal: &dyn Fn(TimeVariable) -> String) -> String {
+        let mut output = String::new();
+        let mut position = 0;
+        let mut splices = splices.iter().peekable();
+        for piece in &self.pieces {
+            let analysed = Self::analysed(piece);
+            let end = position + analysed.len();
+            if let Piece::Time { variable, .. } = piece {
+                while splices.next_if(|splice| splice.range.start < end && splice.range.end > position).is_some() {}
+                output.push_str(&literal(*variable));
+            } else {
+                let mut copied = position;
+                while let Some(splice) = splices.next_if(|splice| {
+                    splice.range.start < end || (splice.range.start == end && splice.range.is_empty())
+                }) {
+                    let start = splice.range.start.max(copied);
+                    output.push_str(&analysed[copied - position..start - position]);
+                    output.push_str(&splice.replacement);
+                    copied = splice.range.end.min(end).max(start);
+                }
+                output.push_str(&analysed[copied.min(end) - position..]);
+            }
+            position = end;
+        }
+        splices.for_each(|splice| output.push_str(&splice.replacement));
+        output
+    }
+
+    fn analysed(piece: &Piece) -> String {
+        match piece {
+            Piece::Source { text, .. } | Piece::Value { text, .. } => text.clone(),
+            Piece::Time { variable, .. } => format!("{TIME_FUNCTION}('{}')", variable.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renders_with_splices_and_times() {
+        let variable = TimeVariable::from_name("START_DS").expect("a variable");
+        let template = Template::new(vec![
+            Piece::Source { text: "select 1 from a.b where ds >= ".into(), offset: 10 },
+            Piece::Time { variable, offset: 40 },
+            Piece::Source { text: " and 1".into(), offset: 49 },
+        ]);
+        let splice = Splice { range: 14..17, replacement: "p.q AS b".into() };
+        let text = template.render(&[splice], &|variable| format!("<{}>", variable.name()));
+        assert_eq!(text, "select 1 from p.q AS b where ds >= <start_ds> and 1");
+        let after = template.text().find(" and").expect("text");
+        assert_eq!(template.source_offset(after), 49);
+    }
+}

@@ -1,0 +1,159 @@
+//! Tokens with byte ranges into the text that they came from. Strings keep their escapes (`with_unescape(false)`).
+
+use std::ops::Range;
+
+use sqlparser::tokenizer::{self, Location, Tokenizer, Whitespace};
+
+use super::Dialect;
+
+/// One token of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: TokenKind,
+    /// Its bytes in the text.
+    pub range: Range<usize>,
+}
+
+/// What a token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// A keyword or name. `quote` is the opening quote of a quoted name; `value` has no quotes around it.
+    Word {
+        /// The word without quotes.
+        value: String,
+        /// The opening quote, where there is one.
+        quote: Option<char>,
+    },
+    /// A number as written.
+    Number(String),
+    /// A string literal of any form, as written, quotes included.
+    String(String),
+    /// Anything else that is significant, as written: operators, parentheses, commas, `@`, `;`.
+    Symbol(String),
+    /// A comment, as written.
+    Comment(String),
+    /// White space.
+    Space,
+}
+
+impl Token {
+    /// Whether it is neither white space nor comment.
+    pub fn is_significant(&self) -> bool {
+        !matches!(self.kind, TokenKind::Space | TokenKind::Comment(_))
+    }
+
+    /// Whether it is this unquoted word, in any case.
+    pub fn is_word(&self, word: &str) -> bool {
+        matches!(&self.kind, TokenKind::Word { value, quote: None } if value.eq_ignore_ascii_case(word))
+    }
+
+    /// Whether it is this symbol.
+    pub fn is_symbol(&self, symbol: &str) -> bool {
+        matches!(&self.kind, TokenKind::Symbol(text) if text == symbol)
+    }
+
+    /// The body of a plain `'…'` literal, with doubled quotes made single.
+    pub fn plain_string(&self) -> Option<String> {
+        let TokenKind::String(text) = &self.kind else { return None };
+        let body = text.strip_prefix('\'')?.strip_suffix('\'')?;
+        Some(body.replace("''", "'"))
+    }
+}
+
+/// Why a text has no tokens.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TokenError {
+    /// What the tokeniser said.
+    pub message: String,
+    /// Where, in bytes.
+    pub offset: usize,
+}
+
+/// Cuts a text into tokens. The tokens' ranges cover the text without gaps.
+///
+/// # Errors
+/// An unterminated string, quoted name or comment.
+pub fn tokenize(text: &str, dialect: Dialect) -> Result<Vec<Token>, TokenError> {
+    let lines = LineStarts::new(text);
+    let parser = dialect.parser();
+    let found = Tokenizer::new(parser.as_ref(), text).with_unescape(false).tokenize_with_location();
+    let found =
+        found.map_err(|error| TokenError { message: error.message, offset: lines.offset(text, error.location) })?;
+    let mut tokens: Vec<Token> = Vec::with_capacity(found.len());
+    let starts: Vec<usize> = found.iter().map(|token| lines.offset(text, token.span.start)).collect();
+    for (index, token) in found.iter().enumerate() {
+        let start = starts[index];
+        let end = starts.get(index + 1).copied().unwrap_or(text.len());
+        let kind = kind_of(&token.token, &text[start..end]);
+        tokens.push(Token { kind, range: start..end });
+    }
+    Ok(tokens)
+}
+
+fn kind_of(token: &tokenizer::Token, source: &str) -> TokenKind {
+    use tokenizer::Token as T;
+    match token {
+        T::Word(word) => TokenKind::Word { value: word.value.clone(), quote: word.quote_style },
+        T::Number(_, _) => TokenKind::Number(source.to_owned()),
+        T::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)) => {
+            TokenKind::Comment(source.to_owned())
+        }
+        T::Whitespace(_) => TokenKind::Space,
+        T::SingleQuotedString(_)
+        | T::DoubleQuotedString(_)
+        | T::TripleSingleQuotedString(_)
+        | T::TripleDoubleQuotedString(_)
+        | T::DollarQuotedString(_)
+        | T::SingleQuotedByteStringLiteral(_)
+        | T::DoubleQuotedByteStringLiteral(_)
+        | T::TripleSingleQuotedByteStringLiteral(_)
+        | T::TripleDoubleQuotedByteStringLiteral(_)
+        | T::SingleQuotedRawStringLiteral(_)
+        | T::DoubleQuotedRawStringLiteral(_)
+        | T::TripleSingleQuotedRawStringLiteral(_)
+        | T::TripleDoubleQuotedRawStringLiteral(_)
+        | T::NationalStringLiteral(_)
+        | T::EscapedStringLiteral(_)
+        | T::UnicodeStringLiteral(_)
+        | T::HexStringLiteral(_) => TokenKind::String(source.to_owned()),
+        _ => TokenKind::Symbol(source.to_owned()),
+    }
+}
+
+/// Byte offsets of the lines of a text, to turn the tokeniser's lines and character columns into bytes.
+pub(super) struct LineStarts(Vec<usize>);
+
+impl LineStarts {
+    pub(super) fn new(text: &str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(index, _)| index + 1);
+        Self(std::iter::once(0).chain(breaks).collect())
+    }
+
+    pub(super) fn offset(&self, text: &str, location: Location) -> usize {
+        let line = usize::try_from(location.line).unwrap_or(usize::MAX).saturating_sub(1);
+        let Some(start) = self.0.get(line).copied() else { return text.len() };
+        let column = usize::try_from(location.column).unwrap_or(usize::MAX).saturating_sub(1);
+        let end = self.0.get(line + 1).copied().unwrap_or(text.len());
+        let line_text = &text[start..end];
+        if line_text.is_ascii() {
+            return (start + column).min(text.len());
+        }
+        line_text.char_indices().nth(column).map_or(end, |(index, _)| start + index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_the_text() {
+        let text = "select 'ä''b', \"Ö x\" -- c\nfrom a.b /* d */ where x <> 1.5e3";
+        let tokens = tokenize(text, Dialect::DuckDb).expect("tokens");
+        let joined: String = tokens.iter().map(|token| &text[token.range.clone()]).collect();
+        assert_eq!(joined, text);
+        assert!(tokens.iter().any(|token| token.plain_string().as_deref() == Some("ä'b")));
+    }
+}

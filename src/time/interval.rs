@@ -1,0 +1,142 @@
+//! Half-open ranges of time and sorted sets of them; set arithmetic on ranges, never tick by tick.
+
+use serde::{Deserialize, Serialize};
+
+use super::{IntervalUnit, Timestamp};
+
+/// A range of time; `start` belongs to it, `end` does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Interval {
+    /// The first moment.
+    pub start: Timestamp,
+    /// The first moment after it.
+    pub end: Timestamp,
+}
+
+impl Interval {
+    /// A range, or `None` where it would be empty.
+    pub fn new(start: Timestamp, end: Timestamp) -> Option<Self> {
+        (start < end).then_some(Self { start, end })
+    }
+
+    /// The two ends as people and the JSON contract read them: dates, with times where the unit is shorter than a day.
+    pub fn labels(self, unit: IntervalUnit) -> [String; 2] {
+        let label = |moment: Timestamp| {
+            if unit.is_shorter_than_a_day() { moment.date_time() } else { moment.date() }
+        };
+        [label(self.start), label(self.end)]
+    }
+
+    /// Cuts the range at unit boundaries into pieces of at most `units` units, oldest first.
+    pub fn batches(self, unit: IntervalUnit, units: Option<u32>) -> Vec<Self> {
+        let Some(units) = units.filter(|units| *units > 0) else { return vec![self] };
+        let mut batches = Vec::new();
+        let mut start = self.start;
+        while start < self.end {
+            let end = (0..units).fold(start, |moment, _| if moment < self.end { unit.next(moment) } else { moment });
+            let end = end.min(self.end);
+            batches.push(Self { start, end });
+            start = end;
+        }
+        batches
+    }
+}
+
+/// A sorted set of ranges that neither overlap nor touch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Intervals(Vec<Interval>);
+
+impl Intervals {
+    /// The set of one range.
+    pub fn one(interval: Interval) -> Self {
+        Self(vec![interval])
+    }
+
+    /// The ranges, oldest first.
+    pub fn ranges(&self) -> &[Interval] {
+        &self.0
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The end of the last range.
+    pub fn end(&self) -> Option<Timestamp> {
+        self.0.last().map(|interval| interval.end)
+    }
+
+    /// Adds a range, joining those that it overlaps or touches.
+    pub fn add(&mut self, interval: Interval) {
+        let mut joined = interval;
+        self.0.retain(|known| {
+            let apart = known.end < joined.start || joined.end < known.start;
+            if !apart {
+                joined.start = joined.start.min(known.start);
+                joined.end = joined.end.max(known.end);
+            }
+            apart
+        });
+        let place = self.0.partition_point(|known| known.start < joined.start);
+        self.0.insert(place, joined);
+    }
+
+    /// What of this set is not in the other.
+    pub fn minus(&self, other: &Self) -> Self {
+        let mut left = Vec::new();
+        for interval in &self.0 {
+            let mut start = interval.start;
+            for cut in other.0.iter().filter(|cut| cut.end > interval.start && cut.start < interval.end) {
+                left.extend(Interval::new(start, cut.start.min(interval.end)));
+                start = start.max(cut.end);
+            }
+            left.extend(Interval::new(start, interval.end));
+        }
+        Self(left)
+    }
+}
+
+impl FromIterator<Interval> for Intervals {
+    fn from_iter<I: IntoIterator<Item = Interval>>(intervals: I) -> Self {
+        let mut set = Self::default();
+        intervals.into_iter().for_each(|interval| set.add(interval));
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(start: i64, end: i64) -> Interval {
+        Interval { start: Timestamp(start), end: Timestamp(end) }
+    }
+
+    #[test]
+    fn touching_ranges_join() {
+        let set: Intervals = [range(0, 5), range(9, 12), range(5, 9)].into_iter().collect();
+        assert_eq!(set.ranges(), [range(0, 12)]);
+    }
+
+    #[test]
+    fn minus_leaves_the_gaps() {
+        let have: Intervals = [range(2, 4), range(6, 7)].into_iter().collect();
+        let left = Intervals::one(range(0, 10)).minus(&have);
+        assert_eq!(left.ranges(), [range(0, 2), range(4, 6), range(7, 10)]);
+    }
+
+    #[test]
+    fn january_in_batches_of_ten_days() {
+        let moment = |text| Timestamp::parse(text).expect("a date");
+        let january = Interval { start: moment("2026-01-01"), end: moment("2026-02-01") };
+        let labels: Vec<_> = january
+            .batches(IntervalUnit::Day, Some(10))
+            .into_iter()
+            .map(|batch| batch.labels(IntervalUnit::Day))
+            .collect();
+        assert_eq!(labels.len(), 4);
+        assert_eq!(labels[3], ["2026-01-31", "2026-02-01"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! Points in time, half-open ranges of them, and the units in which incremental models are loaded. All in UTC.
+//!
+//! This module never asks for the present time: `now` is an argument everywhere. It alone knows `chrono`, and `cron` below it `croner`.
+
+mod cron;
+mod interval;
+
+use std::fmt;
+
+use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveDateTime, TimeZone as _, Timelike as _, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use cron::{Cron, CronError};
+pub use interval::{Interval, Intervals};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Reads `2026-01-31`, `2026-01-31 12:30[:00[.5]]`, the same with `T`, and RFC 3339 with an offset.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            return Some(Self(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis()));
+        }
+        if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+            return Some(Self(moment.timestamp_millis()));
+        }
+        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .map(|moment| Self(moment.and_utc().timestamp_millis()))
+    }
+
+    /// Whether a text is a date without a time of day.
+    pub fn is_date(text: &str) -> bool {
+        NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").is_ok()
+    }
+
+    /// `2026-01-31`.
+    pub fn date(self) -> String {
+        self.moment().format("%Y-%m-%d").to_string()
+    }
+
+    /// `2026-01-31 12:30:00` with a fraction only where there is one.
+    pub fn date_time(self) -> String {
+        self.moment().format("%Y-%m-%d %H:%M:%S%.f").to_string()
+    }
+
+    /// RFC 3339 with `Z`.
+    pub fn rfc3339(self) -> String {
+        self.moment().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+    }
+
+    /// As `strftime` prints it; an invalid format is `None`.
+    pub fn format(self, format: &str) -> Option<String> {
+        use fmt::Write as _;
+        let mut text = String::new();
+        write!(text, "{}", self.moment().format(format)).ok()?;
+        Some(text)
+    }
+
+    /// The hour of the day, 0 to 23.
+    pub fn hour(self) -> u32 {
+        self.moment().hour()
+    }
+
+    fn moment(self) -> DateTime<Utc> {
+        Utc.timestamp_millis_opt(self.0).single().unwrap_or_default()
+    }
+}
+
+/// The grain at which a time-range model is loaded and recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntervalUnit {
+    /// Calendar years.
+    Year,
+    /// Calendar months.
+    Month,
+    /// Days from midnight.
+    Day,
+    /// Hours.
+    Hour,
+    /// 30 minutes.
+    HalfHour,
+    /// 15 minutes.
+    QuarterHour,
+    /// 5 minutes.
+    FiveMinute,
+}
+
+impl IntervalUnit {
+    /// Every unit, coarsest first.
+    pub const ALL: [Self; 7] =
+        [Self::Year, Self::Month, Self::Day, Self::Hour, Self::HalfHour, Self::QuarterHour, Self::FiveMinute];
+
+    /// The name that `interval_unit` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Month => "month",
+            Self::Day => "day",
+            Self::Hour => "hour",
+            Self::HalfHour => "half_hour",
+            Self::QuarterHour => "quarter_hour",
+            Self::FiveMinute => "five_minute",
+        }
+    }
+
+    /// Whether intervals of this unit need a time of day to be told.
+    pub fn is_shorter_than_a_day(self) -> bool {
+        self > Self::Day
+    }
+
+    /// The unit's beginning at or before a moment.
+    pub fn floor(self, moment: Timestamp) -> Timestamp {
+        let date = moment.moment();
+        let day = |year, month, day| Utc.with_ymd_and_hms(year, month, day, 0, 0, 0).single().unwrap_or_default();
+        match self {
+            Self::Year => Timestamp(day(date.year(), 1, 1).timestamp_millis()),
+            Self::Month => Timestamp(day(date.year(), date.month(), 1).timestamp_millis()),
+            other => {
+                let length = other.fixed_length();
+                Timestamp(moment.0.div_euclid(length) * length)
+            }
+        }
+    }
+
+    /// The unit's beginning after a moment.
+    pub fn next(self, moment: Timestamp) -> Timestamp {
+        let start = self.floor(moment);
+        let months = match self {
+            Self::Year => 12,
+            Self::Month => 1,
+            other => return Timestamp(start.0 + other.fixed_length()),
+        };
+        let later = start.moment().checked_add_months(Months::new(months));
+        Timestamp(later.unwrap_or_default().timestamp_millis())
+    }
+
+    /// The unit's beginning at or after a moment.
+    pub fn ceil(self, moment: Timestamp) -> Timestamp {
+        let start = self.floor(moment);
+        if start == moment { moment } else { self.next(moment) }
+    }
+
+    /// The unit's beginning `units` before the one that holds a moment.
+    pub fn back(self, moment: Timestamp, units: u32) -> Timestamp {
+        (0..units).fold(self.floor(moment), |start, _| self.floor(Timestamp(start.0 - 1)))
+    }
+
+    /// Milliseconds of the units whose length is fixed; those of a day for the others.
+    fn fixed_length(self) -> i64 {
+        const MINUTE: i64 = 60_000;
+        match self {
+            Self::Year | Self::Month | Self::Day => 24 * 60 * MINUTE,
+            Self::Hour => 60 * MINUTE,
+            Self::HalfHour => 30 * MINUTE,
+            Self::QuarterHour => 15 * MINUTE,
+            Self::FiveMinute => 5 * MINUTE,
+        }
+    }
+}
