@@ -6,11 +6,13 @@
 mod dialect;
 mod opaque;
 mod parse;
+mod relations;
 mod template;
 mod token;
 
 pub use dialect::Dialect;
 pub use opaque::Opaque;
-pub use parse::{ParseFailure, Query, Relation};
+pub use parse::{ParseFailure, Query};
+pub use relations::{Certainty, Relation};
 pub use template::{Moment, Piece, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
 pub use token::{Token, TokenError, TokenKind, tokenize};

@@ -1,14 +1,13 @@
 //! Parsing one query, and what it visibly reads.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserOptions};
 
+use super::relations::{self, Reads};
 use super::token::LineStarts;
-use super::{Dialect, Template, Token, tokenize};
-use crate::ids::ModelName;
+use super::{Dialect, Relation, Template, Token, TokenKind, tokenize};
 
 /// A model's query: its template, its tokens and, where our parser knows the SQL, its syntax tree.
 #[derive(Clone, Debug)]
@@ -21,7 +20,7 @@ struct Parsed {
     text: String,
     tokens: Vec<Token>,
     tree: Result<Box<ast::Query>, ParseFailure>,
-    relations: Vec<Relation>,
+    reads: Reads,
 }
 
 /// Why a query has no syntax tree. Never an error: the model is opaque and its text still runs.
@@ -33,18 +32,6 @@ pub struct ParseFailure {
     pub offset: usize,
 }
 
-/// A table that a query reads by name and that none of its CTEs owns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Relation {
-    /// Its name, folded as the dialect folds.
-    pub name: ModelName,
-    /// Where the whole name stands in [`Query::text`].
-    pub range: Range<usize>,
-    /// The alias that must be added when the name is replaced, because there is none and columns may be qualified by
-    /// the table's own name; already quoted.
-    pub implied_alias: Option<String>,
-}
-
 const RECURSION_LIMIT: usize = 300;
 
 impl Query {
@@ -52,9 +39,12 @@ impl Query {
     pub fn parse(template: Template, dialect: Dialect) -> Self {
         let text = template.text();
         let tokens = tokenize(&text, dialect).unwrap_or_default();
-        let tree = parse_tree(&text, dialect);
-        let relations = Vec::new();
-        Self(Arc::new(Parsed { template, dialect, text, tokens, tree, relations }))
+        let tree = parse_tree(&text, dialect, &tokens);
+        let reads = match &tree {
+            Ok(query) => relations::of_tree(query, &text, dialect),
+            Err(_) => relations::of_tokens(&tokens, dialect),
+        };
+        Self(Arc::new(Parsed { template, dialect, text, tokens, tree, reads }))
     }
 
     /// The template it came from.
@@ -84,11 +74,25 @@ impl Query {
 
     /// The tables that it reads, in the order of the text; every occurrence.
     pub fn relations(&self) -> &[Relation] {
-        &self.0.relations
+        &self.0.reads.relations
+    }
+
+    /// Where columns are qualified by a table's schema too (`staging.orders.amount`): the qualifier alone, which must
+    /// follow when the table's name is replaced.
+    pub fn long_qualifiers(&self) -> &[Relation] {
+        &self.0.reads.qualifiers
+    }
+
+    pub(super) fn tree(&self) -> Result<&ast::Query, &ParseFailure> {
+        self.0.tree.as_deref()
     }
 }
 
-fn parse_tree(text: &str, dialect: Dialect) -> Result<Box<ast::Query>, ParseFailure> {
+/// More operators and set operations than this make a tree so deep on one side that walking it could exhaust the stack.
+const OPERATOR_LIMIT: usize = 4_000;
+
+fn parse_tree(text: &str, dialect: Dialect, tokens: &[Token]) -> Result<Box<ast::Query>, ParseFailure> {
+    refuse_misread(tokens)?;
     let options = ParserOptions::new().with_trailing_commas(true).with_unescape(false);
     let parser = dialect.parser();
     let failure = |error: sqlparser::parser::ParserError| failure_of(text, &error.to_string());
@@ -119,4 +123,40 @@ fn failure_of(text: &str, message: &str) -> ParseFailure {
     let message = message.split(" at Line:").next().unwrap_or(message);
     let message = message.trim_start_matches("sql parser error: ").to_owned();
     ParseFailure { message, offset }
+}
+
+/// Texts that the parser takes without an error but reads otherwise than the engine does (research: engines, 1.4).
+fn refuse_misread(tokens: &[Token]) -> Result<(), ParseFailure> {
+    let failure = |token: &Token, message: &str| Err(ParseFailure { message: message.into(), offset: token.range.start });
+    let mut operators = 0;
+    let mut last: Option<&Token> = None;
+    for (index, token) in tokens.iter().enumerate() {
+        let next = tokens.get(index + 1);
+        match &token.kind {
+            TokenKind::Comment(text) if text.starts_with("/*") && text[2..].contains("/*") => {
+                return failure(token, "a comment inside a comment, which engines end in different places");
+            }
+            TokenKind::Number(_) if next.is_some_and(|next| matches!(next.kind, TokenKind::Word { .. })) => {
+                return failure(token, "a number with a suffix");
+            }
+            TokenKind::Word { .. } if next.is_some_and(|next| matches!(next.kind, TokenKind::String(_))) => {
+                return failure(token, "a string with a prefix");
+            }
+            TokenKind::String(_) if last.is_some_and(|last| matches!(last.kind, TokenKind::String(_))) => {
+                return failure(token, "two strings in a row");
+            }
+            TokenKind::Symbol(text) if !["(", ")", ",", ".", ";"].contains(&text.as_str()) => operators += 1,
+            TokenKind::Word { quote: None, value } if ["and", "or", "union"].contains(&value.to_lowercase().as_str()) => {
+                operators += 1;
+            }
+            _ => {}
+        }
+        if token.is_significant() {
+            last = Some(token);
+        }
+    }
+    if operators > OPERATOR_LIMIT {
+        return Err(ParseFailure { message: "a query too long to take apart".into(), offset: 0 });
+    }
+    Ok(())
 }
