@@ -3,16 +3,22 @@
 //! This module alone knows `sqlparser`. It never talks to an engine and never prints a syntax tree as SQL: what runs is
 //! the author's text, with names spliced in by position (`Template::render`).
 
+mod analysis;
 mod dialect;
+mod functions;
 mod opaque;
 mod parse;
 mod relations;
+mod shape;
 mod template;
 mod token;
 
+pub use analysis::analyze;
 pub use dialect::Dialect;
+pub use functions::{FunctionClass, duckdb_functions, function_class};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query};
 pub use relations::{Certainty, Relation};
+pub use shape::{Analysis, NameOrigin, OutputName, Read, Reads, Resolved, ShapeColumn, TableShape, Tables, Traits};
 pub use template::{Moment, Piece, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
 pub use token::{Token, TokenError, TokenKind, tokenize};

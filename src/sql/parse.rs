@@ -127,7 +127,8 @@ fn failure_of(text: &str, message: &str) -> ParseFailure {
 
 /// Texts that the parser takes without an error but reads otherwise than the engine does (research: engines, 1.4).
 fn refuse_misread(tokens: &[Token]) -> Result<(), ParseFailure> {
-    let failure = |token: &Token, message: &str| Err(ParseFailure { message: message.into(), offset: token.range.start });
+    let failure =
+        |token: &Token, message: &str| Err(ParseFailure { message: message.into(), offset: token.range.start });
     let mut operators = 0;
     let mut last: Option<&Token> = None;
     for (index, token) in tokens.iter().enumerate() {
@@ -146,7 +147,9 @@ fn refuse_misread(tokens: &[Token]) -> Result<(), ParseFailure> {
                 return failure(token, "two strings in a row");
             }
             TokenKind::Symbol(text) if !["(", ")", ",", ".", ";"].contains(&text.as_str()) => operators += 1,
-            TokenKind::Word { quote: None, value } if ["and", "or", "union"].contains(&value.to_lowercase().as_str()) => {
+            TokenKind::Word { quote: None, value }
+                if ["and", "or", "union"].contains(&value.to_lowercase().as_str()) =>
+            {
                 operators += 1;
             }
             _ => {}

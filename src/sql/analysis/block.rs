@@ -1,0 +1,113 @@
+//! What a query block comes to: rows, columns, facts and reads.
+
+use std::collections::BTreeSet;
+
+use super::Step;
+use crate::hash::{Digest, Hasher};
+use crate::sql::shape::{NameOrigin, OutputName, Reads, Traits};
+use crate::sql::{Dialect, Opaque};
+
+/// A resolved block.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    pub(super) rows: Digest,
+    pub(super) row_traits: Traits,
+    pub(super) row_reads: Reads,
+    pub(super) columns: Vec<Column>,
+}
+
+/// One output column of a block, or one visible column of an input.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) name: OutputName,
+    pub(super) hash: Digest,
+    pub(super) traits: Traits,
+    pub(super) reads: Reads,
+}
+
+/// A resolved expression.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    pub(super) hash: Digest,
+    pub(super) traits: Traits,
+    pub(super) reads: Reads,
+    pub(super) calls: Calls,
+    /// The hash of the expression below casts and truncations: a filter on it is a filter on the value's interval.
+    pub(super) ground: Digest,
+}
+
+/// What kinds of calls and references an expression holds, as far as its own block is concerned.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Calls {
+    /// An aggregate of this block, not under a window.
+    pub(super) aggregate: bool,
+    /// A call that returns a set.
+    pub(super) set_returning: bool,
+    /// Digests of the PARTITION BY lists of its windows.
+    pub(super) partitions: Vec<BTreeSet<Digest>>,
+    /// A reference to a column of this block.
+    pub(super) own: bool,
+    /// A reference to a column of an outer block.
+    pub(super) outer: bool,
+}
+
+impl Calls {
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.aggregate |= other.aggregate;
+        self.set_returning |= other.set_returning;
+        self.partitions.extend(other.partitions.iter().cloned());
+        self.own |= other.own;
+        self.outer |= other.outer;
+    }
+}
+
+impl Value {
+    /// A value of its own, such as a literal.
+    pub(super) fn leaf(hash: Digest) -> Self {
+        Self { hash, traits: Traits::default(), reads: Reads::new(), calls: Calls::default(), ground: hash }
+    }
+
+    /// A value made of others: the hash is given, everything else is gathered.
+    pub(super) fn made_of<'a>(hash: Digest, parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut value = Self::leaf(hash);
+        for part in parts {
+            value.traits = value.traits.and(part.traits);
+            value.reads.extend(part.reads.iter().cloned());
+            value.calls.merge(&part.calls);
+        }
+        value
+    }
+
+    /// A tagged combination of parts, in order.
+    pub(super) fn combine(tag: &str, parts: &[Self]) -> Self {
+        Self::made_of(Hasher::new(tag).digests(parts.iter().map(|part| part.hash)).finish(), parts)
+    }
+}
+
+impl Block {
+    /// Everything that the block reads: rows and all columns.
+    pub(super) fn all_reads(&self) -> Reads {
+        let columns = self.columns.iter().flat_map(|column| column.reads.iter());
+        self.row_reads.iter().chain(columns).cloned().collect()
+    }
+
+    /// Rows and all columns as one hash, names left out.
+    pub(super) fn content(&self) -> Digest {
+        Hasher::new("content").digest(self.rows).digests(self.columns.iter().map(|column| column.hash)).finish()
+    }
+
+    pub(super) fn all_traits(&self) -> Traits {
+        self.columns.iter().fold(self.row_traits, |traits, column| traits.and(column.traits))
+    }
+
+    pub(super) fn refuse_duplicates(&self, dialect: Dialect) -> Step<()> {
+        let mut seen = BTreeSet::new();
+        for column in &self.columns {
+            let quoted = column.name.origin == NameOrigin::Stated;
+            if !seen.insert(dialect.fold(&column.name.text, quoted)) {
+                return Err(Opaque::Duplicate(column.name.text.clone()));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,345 @@
+//! Expressions: what gives one value per row.
+
+use sqlparser::ast::{self, BinaryOperator, Expr};
+
+use super::block::Value;
+use super::query::{Place, Role};
+use super::scope::{Names, Scope, Site};
+use super::{Analyzer, Step};
+use crate::hash::Hasher;
+use crate::sql::Opaque;
+use crate::sql::shape::Traits;
+
+impl<'q> Analyzer<'_> {
+    pub(super) fn expression(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
+        self.nested(|| match expression {
+            Expr::Identifier(ident) => self.bare(scope, ident, names),
+            Expr::CompoundIdentifier(parts) => self.qualified(scope, parts),
+            Expr::Nested(inner) => self.expression(scope, inner, names),
+            Expr::Value(value) => literal(&value.value),
+            Expr::TypedString(ast::TypedString { data_type, value, uses_odbc_syntax: _ }) => {
+                let value = literal(&value.value)?;
+                Ok(Value::leaf(Hasher::new("typed").text(&data_type.to_string()).digest(value.hash).finish()))
+            }
+            Expr::BinaryOp { .. } => self.chain(scope, expression, names),
+            Expr::Function(function) => self.function(scope, function, names),
+            Expr::Cast { kind, expr, data_type, format } => {
+                self.cast(scope, (kind, expr, data_type, format.as_ref()), names)
+            }
+            Expr::Case { .. } => self.case(scope, expression, names),
+            Expr::InSubquery { .. }
+            | Expr::Exists { .. }
+            | Expr::Subquery(_)
+            | Expr::AnyOp { .. }
+            | Expr::AllOp { .. } => self.with_subquery(scope, expression, names),
+            Expr::Lambda(lambda) => self.lambda(scope, lambda, names),
+            Expr::CompoundFieldAccess { root, access_chain } => self.access(scope, root, access_chain, names),
+            Expr::Wildcard(_) | Expr::QualifiedWildcard(_, _) => Err(Opaque::construct("a star inside an expression")),
+            _ => self.tagged(scope, expression, names),
+        })
+    }
+
+    /// Values of several expressions, in order.
+    fn all(
+        &self,
+        scope: &Scope<'_, 'q>,
+        expressions: impl IntoIterator<Item = &'q Expr>,
+        names: Names,
+    ) -> Step<Vec<Value>> {
+        expressions.into_iter().map(|expression| self.expression(scope, expression, names)).collect()
+    }
+
+    /// Expressions that are a tag over parts.
+    fn tagged(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
+        let (tag, parts) = parts_of(expression)?;
+        Ok(Value::combine(&tag, &self.all(scope, parts, names)?))
+    }
+
+    /// Binary operators lean to the left and can be thousands long: the left spine is walked in a loop. The operands of
+    /// AND are put in order, unless one of them is volatile and their order decides how often it is drawn.
+    fn chain(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
+        let mut rest = expression;
+        let mut spine: Vec<(&'q BinaryOperator, &'q Expr)> = Vec::new();
+        while let Expr::BinaryOp { left, op, right } = rest {
+            spine.push((op, right));
+            rest = left;
+        }
+        let mut value = self.expression(scope, rest, names)?;
+        let mut steps = spine.into_iter().rev().peekable();
+        while let Some((operator, right)) = steps.next() {
+            let mut operands = vec![value, self.expression(scope, right, names)?];
+            if *operator == BinaryOperator::And {
+                while let Some((_, right)) = steps.next_if(|(operator, _)| **operator == BinaryOperator::And) {
+                    operands.push(self.expression(scope, right, names)?);
+                }
+                if !operands.iter().any(|operand| operand.traits.volatile) {
+                    operands.sort_by_key(|operand| operand.hash);
+                }
+            }
+            value = Value::combine(&format!("operator {operator}"), &operands);
+        }
+        Ok(value)
+    }
+
+    fn cast(
+        &self,
+        scope: &Scope<'_, 'q>,
+        (kind, expression, data_type, format): (&ast::CastKind, &'q Expr, &ast::DataType, Option<&ast::CastFormat>),
+        names: Names,
+    ) -> Step<Value> {
+        if format.is_some() {
+            return Err(Opaque::construct("CAST … FORMAT"));
+        }
+        let tag = match kind {
+            ast::CastKind::Cast | ast::CastKind::DoubleColon => "cast",
+            ast::CastKind::TryCast | ast::CastKind::SafeCast => "try cast",
+        };
+        let inner = self.expression(scope, expression, names)?;
+        let hash = Hasher::new(tag).text(&data_type.to_string()).digest(inner.hash).finish();
+        let mut value = Value::made_of(hash, [&inner]);
+        value.traits.untyped = false;
+        value.ground = inner.ground;
+        Ok(value)
+    }
+
+    fn case(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
+        let Expr::Case { case_token: _, end_token: _, operand, conditions, else_result } = expression else {
+            return Err(Opaque::construct("CASE"));
+        };
+        let tag = format!("case {} {}", operand.is_some(), else_result.is_some());
+        let mut parts = self.all(scope, operand.as_deref(), names)?;
+        for ast::CaseWhen { condition, result } in conditions {
+            parts.push(self.expression(scope, condition, names)?);
+            parts.push(self.expression(scope, result, names)?);
+        }
+        parts.extend(self.all(scope, else_result.as_deref(), names)?);
+        Ok(Value::combine(&tag, &parts))
+    }
+
+    fn with_subquery(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
+        match expression {
+            Expr::Exists { subquery, negated } => {
+                self.subquery_value(scope, subquery, &format!("exists {negated}"), Part::Rows)
+            }
+            Expr::Subquery(query) => self.subquery_value(scope, query, "scalar", Part::Content),
+            Expr::InSubquery { expr, subquery, negated } => {
+                let parts =
+                    [self.expression(scope, expr, names)?, self.subquery_value(scope, subquery, "in", Part::Content)?];
+                Ok(Value::combine(&format!("in subquery {negated}"), &parts))
+            }
+            Expr::AnyOp { left, compare_op, right, is_some: _ } => {
+                let parts = self.all(scope, [left.as_ref(), right.as_ref()], names)?;
+                Ok(Value::combine(&format!("any {compare_op}"), &parts))
+            }
+            Expr::AllOp { left, compare_op, right } => {
+                let parts = self.all(scope, [left.as_ref(), right.as_ref()], names)?;
+                Ok(Value::combine(&format!("all {compare_op}"), &parts))
+            }
+            _ => Err(Opaque::construct("a subquery")),
+        }
+    }
+
+    /// A query used as a value enters as the rows and columns of its block, EXISTS as its rows.
+    pub(super) fn subquery_value(
+        &self,
+        scope: &Scope<'_, 'q>,
+        query: &'q ast::Query,
+        tag: &str,
+        part: Part,
+    ) -> Step<Value> {
+        let place = Place { outer: Some(scope), ctes: scope.ctes.clone(), site: Site::Open, role: Role::Inner };
+        let (block, _) = self.query(query, place)?;
+        let traits = block.all_traits();
+        if traits.interval {
+            self.crosses("a subquery that mentions the interval");
+        }
+        let content = match part {
+            Part::Rows => block.rows,
+            Part::Content => block.content(),
+        };
+        let mut value = Value::leaf(Hasher::new(tag).digest(content).finish());
+        value.traits = Traits { untyped: false, ..traits };
+        value.reads = block.all_reads();
+        value.calls.own = true;
+        Ok(value)
+    }
+
+    fn lambda(&self, scope: &Scope<'_, 'q>, lambda: &'q ast::LambdaFunction, names: Names) -> Step<Value> {
+        let ast::LambdaFunction { params, body, syntax: _ } = lambda;
+        let parameters: Vec<&ast::LambdaFunctionParameter> = match params {
+            ast::OneOrManyWithParens::One(one) => vec![one],
+            ast::OneOrManyWithParens::Many(many) => many.iter().collect(),
+        };
+        if parameters.iter().any(|parameter| parameter.data_type.is_some()) {
+            return Err(Opaque::construct("a typed lambda parameter"));
+        }
+        let folded: Vec<String> = parameters.iter().map(|parameter| self.fold(&parameter.name)).collect();
+        let tag = format!("lambda {}", folded.len());
+        let inner = scope.with_parameters(folded);
+        let body = self.expression(&inner, body, names)?;
+        Ok(Value::combine(&tag, &[body]))
+    }
+
+    fn access(&self, scope: &Scope<'_, 'q>, root: &'q Expr, chain: &'q [ast::AccessExpr], names: Names) -> Step<Value> {
+        let mut value = self.expression(scope, root, names)?;
+        for access in chain {
+            value = match access {
+                ast::AccessExpr::Dot(Expr::Identifier(field)) => {
+                    let hash = Hasher::new("field").digest(value.hash).text(&field.value.to_lowercase()).finish();
+                    Value::made_of(hash, [&value])
+                }
+                ast::AccessExpr::Dot(_) => return Err(Opaque::construct("a method or computed field")),
+                ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
+                    Value::combine("index", &[value, self.expression(scope, index, names)?])
+                }
+                ast::AccessExpr::Subscript(ast::Subscript::Slice { lower_bound, upper_bound, stride }) => {
+                    let tag = format!("slice {} {} {}", lower_bound.is_some(), upper_bound.is_some(), stride.is_some());
+                    let bounds = [lower_bound, upper_bound, stride].into_iter().flatten();
+                    let mut parts = vec![value];
+                    parts.extend(self.all(scope, bounds, names)?);
+                    Value::combine(&tag, &parts)
+                }
+            };
+        }
+        Ok(value)
+    }
+}
+
+/// What of a subquery its value depends on.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Rows,
+    Content,
+}
+
+fn literal(value: &ast::Value) -> Step<Value> {
+    use ast::Value as V;
+    let (tag, text) = match value {
+        V::Number(text, long) => ("number", format!("{} {long}", text.to_lowercase())),
+        V::SingleQuotedString(text) => ("text", text.clone()),
+        V::DoubleQuotedString(text) => ("double quoted", text.clone()),
+        V::DollarQuotedString(text) => ("dollar quoted", text.value.clone()),
+        V::EscapedStringLiteral(text) => ("escaped", text.clone()),
+        V::UnicodeStringLiteral(text) => ("unicode", text.clone()),
+        V::NationalStringLiteral(text) => ("national", text.clone()),
+        V::HexStringLiteral(text) => ("hex", text.clone()),
+        V::SingleQuotedByteStringLiteral(text) => ("bytes", text.clone()),
+        V::SingleQuotedRawStringLiteral(text) => ("raw", text.clone()),
+        V::Boolean(truth) => ("boolean", truth.to_string()),
+        V::Null => ("null", String::new()),
+        V::Placeholder(_) => return Err(Opaque::construct("a positional parameter or reference")),
+        V::TripleSingleQuotedString(_)
+        | V::TripleDoubleQuotedString(_)
+        | V::DoubleQuotedByteStringLiteral(_)
+        | V::TripleSingleQuotedByteStringLiteral(_)
+        | V::TripleDoubleQuotedByteStringLiteral(_)
+        | V::DoubleQuotedRawStringLiteral(_)
+        | V::TripleSingleQuotedRawStringLiteral(_)
+        | V::TripleDoubleQuotedRawStringLiteral(_)
+        | V::QuoteDelimitedStringLiteral(_)
+        | V::NationalQuoteDelimitedStringLiteral(_) => return Err(Opaque::construct("an uncommon form of literal")),
+    };
+    let mut literal = Value::leaf(Hasher::new("literal").text(tag).text(&text).finish());
+    literal.traits.untyped = matches!(value, V::Null);
+    Ok(literal)
+}
+
+/// The tag and the parts of an expression that is nothing but a tag over parts.
+fn parts_of(expression: &Expr) -> Step<(String, Vec<&Expr>)> {
+    let one = |tag: &str, inner: &'_ Expr| -> String {
+        let _ = inner;
+        tag.to_owned()
+    };
+    Ok(match expression {
+        Expr::IsFalse(inner) => (one("is false", inner), vec![inner]),
+        Expr::IsNotFalse(inner) => (one("is not false", inner), vec![inner]),
+        Expr::IsTrue(inner) => (one("is true", inner), vec![inner]),
+        Expr::IsNotTrue(inner) => (one("is not true", inner), vec![inner]),
+        Expr::IsNull(inner) => (one("is null", inner), vec![inner]),
+        Expr::IsNotNull(inner) => (one("is not null", inner), vec![inner]),
+        Expr::IsUnknown(inner) => (one("is unknown", inner), vec![inner]),
+        Expr::IsNotUnknown(inner) => (one("is not unknown", inner), vec![inner]),
+        Expr::IsDistinctFrom(left, right) => ("is distinct".into(), vec![left, right]),
+        Expr::IsNotDistinctFrom(left, right) => ("is not distinct".into(), vec![left, right]),
+        Expr::InList { expr, list, negated } => {
+            (format!("in list {negated}"), std::iter::once(expr.as_ref()).chain(list).collect())
+        }
+        Expr::InUnnest { expr, array_expr, negated } => (format!("in unnest {negated}"), vec![expr, array_expr]),
+        Expr::Between { expr, negated, low, high } => (format!("between {negated}"), vec![expr, low, high]),
+        Expr::Like { negated, any, expr, pattern, escape_char } => (
+            format!("like {negated} {any} {}", escape_char.is_some()),
+            with_optional([expr, pattern], escape_char.as_deref()),
+        ),
+        Expr::ILike { negated, any, expr, pattern, escape_char } => (
+            format!("ilike {negated} {any} {}", escape_char.is_some()),
+            with_optional([expr, pattern], escape_char.as_deref()),
+        ),
+        Expr::SimilarTo { negated, expr, pattern, escape_char } => (
+            format!("similar {negated} {}", escape_char.is_some()),
+            with_optional([expr, pattern], escape_char.as_deref()),
+        ),
+        Expr::UnaryOp { op, expr } => (format!("unary {op}"), vec![expr]),
+        Expr::AtTimeZone { timestamp, time_zone } => ("at time zone".into(), vec![timestamp, time_zone]),
+        Expr::Extract { field, syntax: _, expr } => {
+            (format!("extract {}", field.to_string().to_lowercase()), vec![expr])
+        }
+        Expr::Ceil { expr, field } => (format!("ceil {}", rounding(field)?), vec![expr]),
+        Expr::Floor { expr, field } => (format!("floor {}", rounding(field)?), vec![expr]),
+        Expr::Position { expr, r#in } => ("position".into(), vec![expr, r#in]),
+        Expr::Substring { expr, substring_from, substring_for, special: _, shorthand: _ } => (
+            format!("substring {} {}", substring_from.is_some(), substring_for.is_some()),
+            std::iter::once(expr.as_ref()).chain(substring_from.as_deref()).chain(substring_for.as_deref()).collect(),
+        ),
+        Expr::Trim { trim_where, trim_what, expr, trim_characters } => (
+            format!("trim {trim_where:?} {} {}", trim_what.is_some(), trim_characters.as_ref().map_or(0, Vec::len)),
+            std::iter::once(expr.as_ref())
+                .chain(trim_what.as_deref())
+                .chain(trim_characters.iter().flatten())
+                .collect(),
+        ),
+        Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+            let mut parts: Vec<&Expr> = vec![expr, overlay_what, overlay_from];
+            parts.extend(overlay_for.as_deref());
+            (format!("overlay {}", overlay_for.is_some()), parts)
+        }
+        Expr::Collate { expr, collation } => (format!("collate {collation}"), vec![expr]),
+        Expr::Tuple(list) => ("tuple".into(), list.iter().collect()),
+        Expr::Array(ast::Array { elem, named: _ }) => ("array".into(), elem.iter().collect()),
+        Expr::Dictionary(fields) => {
+            let names: Vec<String> =
+                fields.iter().map(|ast::DictionaryField { key, value: _ }| key.value.clone()).collect();
+            (format!("struct {names:?}"), fields.iter().map(|field| field.value.as_ref()).collect())
+        }
+        Expr::Map(ast::Map { entries }) => (
+            "map".into(),
+            entries.iter().flat_map(|ast::MapEntry { key, value }| [key.as_ref(), value.as_ref()]).collect(),
+        ),
+        Expr::Interval(ast::Interval {
+            value,
+            leading_field,
+            leading_precision,
+            last_field,
+            fractional_seconds_precision,
+        }) => (
+            format!("interval {leading_field:?} {leading_precision:?} {last_field:?} {fractional_seconds_precision:?}"),
+            vec![value],
+        ),
+        other => return Err(Opaque::Construct(format!("the expression {}", shortened(&other.to_string())))),
+    })
+}
+
+fn rounding(kind: &ast::CeilFloorKind) -> Step<&'static str> {
+    match kind {
+        ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) => Ok("plain"),
+        _ => Err(Opaque::construct("CEIL or FLOOR to a field or scale")),
+    }
+}
+
+fn with_optional<'e>(parts: [&'e Expr; 2], more: Option<&'e Expr>) -> Vec<&'e Expr> {
+    parts.into_iter().chain(more).collect()
+}
+
+fn shortened(text: &str) -> String {
+    let short: String = text.chars().take(40).collect();
+    if short.len() < text.len() { format!("{short}…") } else { short }
+}

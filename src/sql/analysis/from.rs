@@ -1,0 +1,436 @@
+//! FROM: tables, subqueries, table functions and joins, each in its slot.
+
+use sqlparser::ast::{self, JoinConstraint, JoinOperator, TableFactor};
+
+use super::block::{Block, Column, Value};
+use super::query::{Place, Role};
+use super::scope::{Columns, Input, Merged, Names, Scope, Site, Visibility, reference};
+use super::select::From;
+use super::{Analyzer, Step};
+use crate::hash::{Digest, Hasher};
+use crate::ids::ModelName;
+use crate::sql::shape::{NameOrigin, OutputName, Read, Reads, Traits};
+use crate::sql::{Dialect, Opaque};
+
+/// Words that are join keywords in some dialect; a parser that does not know them reads them as table aliases.
+const JOIN_WORDS: [&str; 9] = ["positional", "asof", "semi", "anti", "any", "global", "lateral", "natural", "directed"];
+
+impl<'q> Analyzer<'_> {
+    pub(super) fn from(&self, scope: &mut Scope<'_, 'q>, tables: &'q [ast::TableWithJoins]) -> Step<From> {
+        let mut from =
+            From { rows: Hasher::new("no input").finish(), row_traits: Traits::default(), row_reads: Reads::new() };
+        for (index, table) in tables.iter().enumerate() {
+            let rows = self.joined(scope, table, &mut from)?;
+            from.rows = match index {
+                0 => rows,
+                _ => Hasher::new("join").text("cross").digest(from.rows).digest(rows).option_digest(None).finish(),
+            };
+        }
+        mark_crossing(scope);
+        Ok(from)
+    }
+
+    fn joined(&self, scope: &mut Scope<'_, 'q>, table: &'q ast::TableWithJoins, from: &mut From) -> Step<Digest> {
+        self.nested(|| {
+            let ast::TableWithJoins { relation, joins } = table;
+            let first = scope.inputs.len();
+            let mut rows = self.factor(scope, relation, from)?;
+            for join in joins {
+                let ast::Join { relation, global, join_operator } = join;
+                if *global {
+                    return Err(Opaque::construct("GLOBAL JOIN"));
+                }
+                let boundary = scope.inputs.len();
+                let right = self.factor(scope, relation, from)?;
+                let (kind, constraint, matching) = join_parts(join_operator)?;
+                let condition = self.constraint(scope, kind, constraint, first, boundary)?;
+                let matching = matching.map(|matching| self.expression(scope, matching, Names::Columns)).transpose()?;
+                for value in condition.iter().chain(&matching) {
+                    refuse_in_join(value)?;
+                    if value.traits.interval {
+                        self.crosses("a join condition that mentions the interval");
+                    }
+                    from.row_traits = from.row_traits.and(value.traits);
+                    from.row_reads.extend(value.reads.iter().cloned());
+                }
+                if matches!(kind, "semi" | "anti") {
+                    scope.inputs[boundary..].iter_mut().for_each(|input| input.visibility = Visibility::InItsCondition);
+                }
+                rows = Hasher::new("join")
+                    .text(kind)
+                    .digest(rows)
+                    .digest(right)
+                    .option_digest(condition.map(|value| value.hash))
+                    .option_digest(matching.map(|value| value.hash))
+                    .finish();
+            }
+            Ok(rows)
+        })
+    }
+
+    fn constraint(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        kind: &'static str,
+        constraint: &'q JoinConstraint,
+        first: usize,
+        boundary: usize,
+    ) -> Step<Option<Value>> {
+        match constraint {
+            JoinConstraint::None => Ok(None),
+            JoinConstraint::On(expression) => self.expression(scope, expression, Names::Columns).map(Some),
+            JoinConstraint::Using(names) => {
+                let mut folded = Vec::new();
+                for name in names {
+                    match name.0.as_slice() {
+                        [part] => folded.extend(part.as_ident().map(|ident| self.fold(ident))),
+                        _ => return Err(Opaque::construct("a qualified name in USING")),
+                    }
+                }
+                self.merge(scope, kind, &folded, first, boundary).map(Some)
+            }
+            JoinConstraint::Natural => {
+                let common = self.common_columns(scope, first, boundary)?;
+                self.merge(scope, kind, &common, first, boundary).map(Some)
+            }
+        }
+    }
+
+    fn common_columns(&self, scope: &Scope<'_, 'q>, first: usize, boundary: usize) -> Step<Vec<String>> {
+        let names = |inputs: &[Input]| -> Step<Vec<String>> {
+            let mut names = Vec::new();
+            for input in inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
+                let Columns::Known(columns) = &input.columns else {
+                    return Err(Opaque::construct("NATURAL JOIN with a table whose columns are not known"));
+                };
+                if columns.iter().any(|column| column.name.origin == NameOrigin::Derived) {
+                    return Err(Opaque::construct("NATURAL JOIN with an unnamed column"));
+                }
+                names.extend(columns.iter().map(|column| self.dialect.fold(&column.name.text, true)));
+            }
+            Ok(names)
+        };
+        let right = names(&scope.inputs[boundary..])?;
+        Ok(names(&scope.inputs[first..boundary])?.into_iter().filter(|name| right.contains(name)).collect())
+    }
+
+    /// Joins over columns of one name on both sides and merges each pair into one visible column.
+    fn merge(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        kind: &'static str,
+        names: &[String],
+        first: usize,
+        boundary: usize,
+    ) -> Step<Value> {
+        let mut pairs = Vec::new();
+        for name in names {
+            let earlier = scope.merged.iter().find(|merged| merged.name == *name).cloned();
+            let (left, slot) = match earlier {
+                Some(merged) => (merged.value, merged.slot),
+                None => self.single(&scope.inputs[first..boundary], name)?,
+            };
+            let (right, right_slot) = self.single(&scope.inputs[boundary..], name)?;
+            let parts = [left, right];
+            pairs.push(Value::combine("using", &parts));
+            let value = Value::made_of(
+                Hasher::new("merged").text(kind).digest(parts[0].hash).digest(parts[1].hash).finish(),
+                &parts,
+            );
+            scope.merged.retain(|merged| merged.name != *name);
+            scope.merged.push(Merged { name: name.clone(), value, slot });
+            for input in &mut scope.inputs[first..] {
+                if input.slot == right_slot {
+                    input.merged_away.push(name.clone());
+                }
+            }
+        }
+        Ok(Value::combine("using all", &pairs))
+    }
+
+    fn single(&self, inputs: &[Input], name: &str) -> Step<(Value, u64)> {
+        let mut found = None;
+        for input in inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
+            let Columns::Known(columns) = &input.columns else {
+                return Err(Opaque::construct("USING with a table whose columns are not known"));
+            };
+            for column in columns.iter().filter(|column| self.is_named(column, name)) {
+                if input.merged_away.iter().any(|gone| gone == name) {
+                    continue;
+                }
+                if found.replace((reference(input, column, 0), input.slot)).is_some() {
+                    return Err(Opaque::Ambiguous(name.to_owned()));
+                }
+            }
+        }
+        found.ok_or_else(|| Opaque::Name(name.to_owned()))
+    }
+
+    fn factor(&self, scope: &mut Scope<'_, 'q>, factor: &'q TableFactor, from: &mut From) -> Step<Digest> {
+        match factor {
+            TableFactor::Table {
+                name,
+                alias,
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+            } => {
+                let plain = with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty();
+                if !plain || version.is_some() || json_path.is_some() || sample.is_some() || *with_ordinality {
+                    return Err(Opaque::construct("a table with a sample, version, hint or partition"));
+                }
+                match args {
+                    None => self.table(scope, name, alias.as_ref(), from),
+                    Some(ast::TableFunctionArgs { args, settings: None }) => {
+                        self.table_function(scope, name, args, alias.as_ref(), from)
+                    }
+                    Some(_) => Err(Opaque::construct("SETTINGS of a table function")),
+                }
+            }
+            TableFactor::Derived { lateral, subquery, alias, sample } => {
+                if *lateral || sample.is_some() {
+                    return Err(Opaque::construct("LATERAL or a sampled subquery"));
+                }
+                let around = !scope.inputs.is_empty() || scope.outer.is_some();
+                let site = if around { Site::Sealed } else { scope.site };
+                let place = Place { outer: None, ctes: scope.ctes.clone(), site, role: Role::Inner };
+                let (block, _) = self.query(subquery, place)?;
+                self.subquery(scope, block, alias.as_ref(), from)
+            }
+            TableFactor::NestedJoin { table_with_joins, alias: None } => self.joined(scope, table_with_joins, from),
+            TableFactor::UNNEST { alias, array_exprs, with_offset, with_offset_alias, with_ordinality } => {
+                if *with_offset || with_offset_alias.is_some() || *with_ordinality {
+                    return Err(Opaque::construct("UNNEST with offsets"));
+                }
+                self.rows_of_values(scope, "unnest", array_exprs, alias.as_ref(), from)
+            }
+            TableFactor::TableFunction { .. }
+            | TableFactor::Function { .. }
+            | TableFactor::JsonTable { .. }
+            | TableFactor::OpenJsonTable { .. }
+            | TableFactor::NestedJoin { .. }
+            | TableFactor::XmlTable { .. }
+            | TableFactor::SemanticView { .. } => Err(Opaque::construct("a table function")),
+            TableFactor::Pivot { .. } => Err(Opaque::construct("PIVOT")),
+            TableFactor::Unpivot { .. } | TableFactor::UnpivotExpr { .. } => Err(Opaque::construct("UNPIVOT")),
+            TableFactor::MatchRecognize { .. } => Err(Opaque::construct("MATCH_RECOGNIZE")),
+        }
+    }
+
+    fn table(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        name: &'q ast::ObjectName,
+        alias: Option<&'q ast::TableAlias>,
+        from: &mut From,
+    ) -> Step<Digest> {
+        let parts: Vec<&ast::Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
+        if parts.len() != name.0.len() || parts.iter().any(|part| part.quote_style == Some('\'')) {
+            return Err(Opaque::construct("a table named by an expression or a text"));
+        }
+        let folded: Vec<String> = parts.iter().map(|part| self.fold(part)).collect();
+        if let [only] = folded.as_slice() {
+            let mut link = scope.ctes.clone();
+            while let Some(candidate) = link {
+                if candidate.cte.name == *only {
+                    let block = self.cte(&candidate.cte)?;
+                    return self.add(scope, block, vec![folded.clone()], alias, None, from);
+                }
+                link = candidate.next.clone();
+            }
+        }
+        let name = ModelName::from_parts(folded.clone())
+            .ok_or_else(|| Opaque::construct("a name of more than three parts"))?;
+        let shape = self.tables.table(&name)?;
+        self.storages.borrow_mut().insert(shape.name.clone(), shape.storage);
+        let names = (0..folded.len()).map(|start| folded[start..].to_vec()).collect();
+        let mut block = Block {
+            rows: shape.rows,
+            row_traits: shape.row_traits,
+            row_reads: Reads::from([Read::Rows(shape.name.clone())]),
+            columns: Vec::new(),
+        };
+        let Some(columns) = shape.columns else {
+            if alias.is_some_and(|alias| !alias.columns.is_empty()) {
+                return Err(Opaque::construct("column aliases of a table whose columns are not known"));
+            }
+            return self.add(scope, block, names, alias, Some(shape.name), from);
+        };
+        block.columns = columns
+            .into_iter()
+            .map(|column| Column {
+                reads: Reads::from([Read::Column(shape.name.clone(), self.dialect.fold(&column.name.text, true))]),
+                name: column.name,
+                hash: column.hash,
+                traits: column.traits,
+            })
+            .collect();
+        self.add(scope, block, names, alias, Some(shape.name), from)
+    }
+
+    fn subquery(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        block: Block,
+        alias: Option<&'q ast::TableAlias>,
+        from: &mut From,
+    ) -> Step<Digest> {
+        if block.all_traits().volatile {
+            return Err(Opaque::construct("a subquery that is drawn anew (random, now, …)"));
+        }
+        self.add(scope, block, Vec::new(), alias, None, from)
+    }
+
+    /// Puts a block into the next slot.
+    fn add(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        mut block: Block,
+        names: Vec<Vec<String>>,
+        alias: Option<&'q ast::TableAlias>,
+        table: Option<ModelName>,
+        from: &mut From,
+    ) -> Step<Digest> {
+        let names = match alias {
+            None => names,
+            Some(alias) => {
+                refuse_join_word(alias)?;
+                self.rename_columns(&mut block.columns, alias)?;
+                vec![vec![self.fold(&alias.name)]]
+            }
+        };
+        let open = table.is_some() && block.columns.is_empty();
+        if !open && self.dialect != Dialect::DuckDb {
+            block.refuse_duplicates(self.dialect)?;
+        }
+        let slot = scope.inputs.len() as u64;
+        from.row_traits = from.row_traits.and(block.row_traits);
+        from.row_reads.extend(block.row_reads.iter().cloned());
+        scope.inputs.push(Input {
+            names,
+            columns: if open { Columns::Open(block.rows) } else { Columns::Known(block.columns) },
+            slot,
+            table,
+            row_traits: block.row_traits,
+            merged_away: Vec::new(),
+            visibility: Visibility::Everywhere,
+        });
+        Ok(Hasher::new("input").number(slot).digest(block.rows).finish())
+    }
+
+    fn table_function(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        name: &'q ast::ObjectName,
+        arguments: &'q [ast::FunctionArg],
+        alias: Option<&'q ast::TableAlias>,
+        from: &mut From,
+    ) -> Step<Digest> {
+        let function = name.to_string().to_lowercase();
+        if !["generate_series", "range", "unnest"].contains(&function.as_str()) {
+            return Err(Opaque::Construct(format!("the table function {function}")));
+        }
+        let mut expressions = Vec::new();
+        for argument in arguments {
+            let ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expression)) = argument else {
+                return Err(Opaque::construct("a named argument of a table function"));
+            };
+            expressions.push(expression);
+        }
+        self.rows_of_values(scope, &function, expressions, alias, from)
+    }
+
+    /// A table function whose rows and one column follow from its arguments.
+    fn rows_of_values(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        function: &str,
+        expressions: impl IntoIterator<Item = &'q ast::Expr>,
+        alias: Option<&'q ast::TableAlias>,
+        from: &mut From,
+    ) -> Step<Digest> {
+        let mut values = Vec::new();
+        for expression in expressions {
+            values.push(self.expression(scope, expression, Names::Columns)?);
+        }
+        if values.iter().any(|value| value.calls.own || value.calls.outer || value.traits.volatile) {
+            return Err(Opaque::construct("a table function over columns of its neighbours"));
+        }
+        let value = Value::combine(function, &values);
+        let name = OutputName { text: function.to_owned(), origin: NameOrigin::Derived };
+        let column = Column {
+            name,
+            hash: Hasher::new("member").digest(value.hash).finish(),
+            traits: value.traits,
+            reads: Reads::new(),
+        };
+        let block =
+            Block { rows: value.hash, row_traits: value.traits, row_reads: Reads::new(), columns: vec![column] };
+        let names = vec![vec![function.to_owned()]];
+        // DuckDB and PostgreSQL let the table's alias name the one column too.
+        let names_column = alias.is_some_and(|alias| alias.columns.is_empty());
+        let digest = self.add(scope, block, names, alias, None, from)?;
+        if let (true, Some(alias), Some(input)) = (names_column, alias, scope.inputs.last_mut())
+            && self.dialect == Dialect::Postgres
+            && let Columns::Known(columns) = &mut input.columns
+        {
+            columns[0].name = self.shown(&alias.name);
+        }
+        Ok(digest)
+    }
+}
+
+/// An input whose rows were filtered by the interval spoils what the other inputs say about time: a longer batch lets
+/// one row of theirs meet more rows of it.
+fn mark_crossing(scope: &mut Scope<'_, '_>) {
+    let crossing: Vec<u64> =
+        scope.inputs.iter().filter(|input| input.row_traits.interval).map(|input| input.slot).collect();
+    for input in &mut scope.inputs {
+        if crossing.iter().any(|slot| *slot != input.slot)
+            && let Columns::Known(columns) = &mut input.columns
+        {
+            columns.iter_mut().for_each(|column| column.traits.crosses = true);
+        }
+    }
+}
+
+fn refuse_in_join(value: &Value) -> Step<()> {
+    let odd = value.calls.aggregate || value.calls.set_returning || !value.calls.partitions.is_empty();
+    if odd { Err(Opaque::construct("an aggregate, window or set in a join condition")) } else { Ok(()) }
+}
+
+fn refuse_join_word(alias: &ast::TableAlias) -> Step<()> {
+    let word = alias.name.value.to_lowercase();
+    let odd = !alias.explicit && alias.name.quote_style.is_none() && JOIN_WORDS.contains(&word.as_str());
+    if odd { Err(Opaque::Construct(format!("{} JOIN", word.to_uppercase()))) } else { Ok(()) }
+}
+
+/// The kind of a join, its constraint, and the match condition of an ASOF join.
+fn join_parts(operator: &JoinOperator) -> Step<(&'static str, &JoinConstraint, Option<&ast::Expr>)> {
+    Ok(match operator {
+        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => match constraint {
+            JoinConstraint::None => ("cross", constraint, None),
+            _ => ("inner", constraint, None),
+        },
+        JoinOperator::CrossJoin(constraint) => ("cross", constraint, None),
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => ("left", constraint, None),
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => ("right", constraint, None),
+        JoinOperator::FullOuter(constraint) => ("full", constraint, None),
+        JoinOperator::Semi(constraint) | JoinOperator::LeftSemi(constraint) => ("semi", constraint, None),
+        JoinOperator::Anti(constraint) | JoinOperator::LeftAnti(constraint) => ("anti", constraint, None),
+        JoinOperator::AsOf { match_condition, constraint } => ("asof", constraint, Some(match_condition)),
+        JoinOperator::RightSemi(_)
+        | JoinOperator::RightAnti(_)
+        | JoinOperator::CrossApply
+        | JoinOperator::OuterApply
+        | JoinOperator::StraightJoin(_)
+        | JoinOperator::ArrayJoin
+        | JoinOperator::LeftArrayJoin
+        | JoinOperator::InnerArrayJoin => return Err(Opaque::construct("an uncommon join")),
+    })
+}

@@ -1,0 +1,194 @@
+//! Function calls, by the class that the dialect's table gives them.
+
+use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments};
+
+use super::block::Value;
+use super::expression::Part;
+use super::query::sort_key;
+use super::scope::{Names, Scope, Visibility};
+use super::{Analyzer, Step};
+use crate::hash::Hasher;
+use crate::sql::{FunctionClass, Moment, Opaque, TIME_FUNCTION, TimeVariable, function_class};
+
+/// The arguments of a call, taken apart.
+#[derive(Default)]
+struct Arguments {
+    shape: String,
+    values: Vec<Value>,
+    sorted: bool,
+}
+
+impl<'q> Analyzer<'_> {
+    pub(super) fn function(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
+        let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
+            function;
+        let [ast::ObjectNamePart::Identifier(ident)] = name.0.as_slice() else {
+            return Err(Opaque::Function(name.to_string()));
+        };
+        let name = ident.value.to_lowercase();
+        if name == TIME_FUNCTION {
+            return time_variable(args);
+        }
+        if !matches!(parameters, FunctionArguments::None) {
+            return Err(Opaque::Function(format!("{name}(…)(…)")));
+        }
+        if name == "array"
+            && let FunctionArguments::Subquery(query) = args
+        {
+            let mut value = self.subquery_value(scope, query, "array of", Part::Content)?;
+            value.traits.orderless = true;
+            return Ok(value);
+        }
+        if ["unnest", "generate_subscripts"].contains(&name.as_str()) && over.is_none() {
+            let arguments = self.arguments(scope, args, names)?;
+            let mut value = Value::combine(&format!("{name} {}", arguments.shape), &arguments.values);
+            value.calls.set_returning = true;
+            return Ok(value);
+        }
+        let class = function_class(self.dialect, &name).ok_or_else(|| Opaque::Function(name.clone()))?;
+        let mut arguments = self.arguments(scope, args, names)?;
+        if arguments.shape.contains(" star") && !["count", "count_star"].contains(&name.as_str()) {
+            for input in scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
+                arguments.values.push(self.whole_row(input)?);
+            }
+        }
+        for ast::OrderByExpr { expr, options, with_fill: _ } in within_group {
+            arguments.values.push(sort_key(self.expression(scope, expr, names)?, options)?);
+            arguments.sorted = true;
+        }
+        let filtered = filter.as_deref().map(|filter| self.expression(scope, filter, names)).transpose()?;
+        let tag = format!(
+            "function {name} {} within {} filter {} {null_treatment:?}",
+            arguments.shape,
+            within_group.len(),
+            filtered.is_some(),
+        );
+        arguments.values.extend(filtered);
+        match over {
+            Some(window) => {
+                self.windowed(scope, (&name, class), &tag, arguments.values, (window, arguments.sorted), names)
+            }
+            None => self.plain_call((&name, class), &tag, &arguments),
+        }
+    }
+
+    fn plain_call(&self, (name, class): (&str, FunctionClass), tag: &str, arguments: &Arguments) -> Step<Value> {
+        let mut value = Value::combine(tag, &arguments.values);
+        match class {
+            FunctionClass::Scalar => {
+                if name == "date_trunc"
+                    && let Some(last) = arguments.values.last()
+                {
+                    value.ground = last.ground;
+                }
+            }
+            FunctionClass::Volatile => value.traits.volatile = true,
+            FunctionClass::Window | FunctionClass::WindowPeers => {
+                return Err(Opaque::Function(format!("{name} without OVER")));
+            }
+            FunctionClass::Aggregate | FunctionClass::Orderless => {
+                if value.calls.outer && !value.calls.own {
+                    return Err(Opaque::construct("an aggregate over an outer query's columns only"));
+                }
+                value.calls.aggregate = true;
+                if class == FunctionClass::Orderless {
+                    if arguments.sorted {
+                        self.assume(format!("the ORDER BY in {name} is total"));
+                    } else {
+                        value.traits.orderless = true;
+                    }
+                }
+            }
+        }
+        Ok(value)
+    }
+
+    fn arguments(&self, scope: &Scope<'_, 'q>, arguments: &'q FunctionArguments, names: Names) -> Step<Arguments> {
+        let mut taken = Arguments::default();
+        let list = match arguments {
+            FunctionArguments::None => {
+                taken.shape.push_str("bare");
+                return Ok(taken);
+            }
+            FunctionArguments::Subquery(_) => return Err(Opaque::construct("a query as the argument of a function")),
+            FunctionArguments::List(list) => list,
+        };
+        let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
+        let distinct = matches!(duplicate_treatment, Some(ast::DuplicateTreatment::Distinct));
+        taken.shape = format!("distinct {distinct} of {}", args.len());
+        for argument in args {
+            match argument {
+                FunctionArg::Unnamed(argument) => self.argument(scope, argument, names, &mut taken)?,
+                FunctionArg::Named { name, arg, operator } => {
+                    taken.shape.push_str(&format!(" {operator} {:?}", name.value));
+                    self.argument(scope, arg, names, &mut taken)?;
+                }
+                FunctionArg::ExprNamed { .. } => return Err(Opaque::construct("an argument named by an expression")),
+            }
+        }
+        for clause in clauses {
+            match clause {
+                FunctionArgumentClause::OrderBy(keys) => {
+                    for ast::OrderByExpr { expr, options, with_fill: _ } in keys {
+                        taken.values.push(sort_key(self.expression(scope, expr, names)?, options)?);
+                    }
+                    taken.shape.push_str(&format!(" order {}", keys.len()));
+                    taken.sorted = true;
+                }
+                FunctionArgumentClause::IgnoreOrRespectNulls(treatment) => {
+                    taken.shape.push_str(&format!(" {treatment:?}"));
+                }
+                FunctionArgumentClause::Separator(value) => taken.shape.push_str(&format!(" separator {value}")),
+                _ => return Err(Opaque::construct("an uncommon clause inside a call")),
+            }
+        }
+        Ok(taken)
+    }
+
+    fn argument(
+        &self,
+        scope: &Scope<'_, 'q>,
+        argument: &'q FunctionArgExpr,
+        names: Names,
+        taken: &mut Arguments,
+    ) -> Step<()> {
+        match argument {
+            FunctionArgExpr::Expr(expression) => taken.values.push(self.expression(scope, expression, names)?),
+            // `count(*)` counts rows; any other `f(*)` takes every column.
+            FunctionArgExpr::Wildcard => taken.shape.push_str(" star"),
+            FunctionArgExpr::QualifiedWildcard(name) => {
+                let qualifier: Vec<String> =
+                    name.0.iter().filter_map(|part| part.as_ident()).map(|ident| self.fold(ident)).collect();
+                let mut inputs = scope
+                    .inputs
+                    .iter()
+                    .filter(|input| input.visibility == Visibility::Everywhere && input.names.contains(&qualifier));
+                let input =
+                    inputs.next().filter(|_| inputs.next().is_none()).ok_or_else(|| Opaque::Name(name.to_string()))?;
+                taken.shape.push_str(" row");
+                taken.values.push(self.whole_row(input)?);
+            }
+            FunctionArgExpr::WildcardWithOptions(_) => {
+                return Err(Opaque::construct("a star with options inside a call"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `__offshoot_time('start_ds')`: symbolic, and only as fixed as the moment that it stands for.
+fn time_variable(arguments: &FunctionArguments) -> Step<Value> {
+    let odd = || Opaque::Function(TIME_FUNCTION.to_owned());
+    let FunctionArguments::List(list) = arguments else { return Err(odd()) };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Value(value)))] = list.args.as_slice() else {
+        return Err(odd());
+    };
+    let ast::Value::SingleQuotedString(name) = &value.value else { return Err(odd()) };
+    let variable = TimeVariable::from_name(name).ok_or_else(odd)?;
+    let mut value = Value::leaf(Hasher::new("time variable").text(&variable.name()).finish());
+    match variable.moment {
+        Moment::Start | Moment::End => value.traits.interval = true,
+        Moment::Execution => value.traits.volatile = true,
+    }
+    Ok(value)
+}

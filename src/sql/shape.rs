@@ -1,0 +1,134 @@
+//! What the analysis asks about a table that a query reads, and what it answers about the query.
+//!
+//! Plain values; the rules that make them are in `analysis`.
+
+use std::collections::BTreeSet;
+
+use super::Opaque;
+use crate::hash::Digest;
+use crate::ids::ModelName;
+
+/// A table as its readers see it.
+#[derive(Clone, Debug)]
+pub struct TableShape {
+    /// Its name, for reasons.
+    pub name: ModelName,
+    /// The hash of its set of rows.
+    pub rows: Digest,
+    /// Facts about the set of rows that a view hands on.
+    pub row_traits: Traits,
+    /// Its columns in order; `None` where they are not known (an external table without declared columns).
+    pub columns: Option<Vec<ShapeColumn>>,
+    /// Moves whenever the stored rows may lie in another order: what orderless constructs over it take too.
+    pub storage: Digest,
+}
+
+/// One column of a table.
+#[derive(Clone, Debug)]
+pub struct ShapeColumn {
+    /// Its name.
+    pub name: OutputName,
+    /// Its hash.
+    pub hash: Digest,
+    /// Facts that a view hands on.
+    pub traits: Traits,
+}
+
+/// An output column's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputName {
+    /// As the engine shows it where that is certain, else the text of the expression.
+    pub text: String,
+    /// Whether the engine surely shows it so.
+    pub origin: NameOrigin,
+}
+
+/// Where an output name comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameOrigin {
+    /// An alias or a plain column: the engine shows exactly this.
+    Stated,
+    /// An expression without alias: engines make up a name of their own, so nothing may refer to it.
+    Derived,
+}
+
+/// What is true of a value or of a set of rows, besides its hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// Another evaluation may give another result (`random()`, `now()`, an unknown function).
+    pub volatile: bool,
+    /// It depends on the order in which rows happen to lie (LIMIT, `first`, `row_number()` without ORDER BY).
+    pub orderless: bool,
+    /// Storing it in a table gives it another type (NULL, an empty list).
+    pub untyped: bool,
+    /// It mentions the interval (`@start_ds`, `@end_ds`).
+    pub interval: bool,
+    /// It belongs to a group, window or distinct set that spans intervals.
+    pub crosses: bool,
+}
+
+impl Traits {
+    /// The facts of something made of both.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            volatile: self.volatile || other.volatile,
+            orderless: self.orderless || other.orderless,
+            untyped: self.untyped || other.untyped,
+            interval: self.interval || other.interval,
+            crosses: self.crosses || other.crosses,
+        }
+    }
+
+    /// Whether a stored table binds it to the moment when it was filled.
+    pub fn is_drawn(self) -> bool {
+        self.volatile || self.orderless
+    }
+}
+
+/// What of its parents something reads; for people, never for hashes.
+pub type Reads = BTreeSet<Read>;
+
+/// One thing that is read of a parent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Read {
+    /// Its set of rows.
+    Rows(ModelName),
+    /// One column.
+    Column(ModelName, String),
+    /// All of it.
+    Whole(ModelName),
+}
+
+/// What is known of a query after analysis.
+#[derive(Clone, Debug)]
+pub enum Analysis {
+    /// Every name was resolved.
+    Resolved(Resolved),
+    /// Something was not certain.
+    Opaque(Opaque),
+}
+
+/// A query of which every name was resolved.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The hash of its set of rows.
+    pub rows: Digest,
+    /// Facts about the rows.
+    pub row_traits: Traits,
+    /// Its output columns in order.
+    pub columns: Vec<ShapeColumn>,
+    /// The ORDER BY of the outermost query where nothing depends on it: the order in which a table is written.
+    pub written_order: Option<Digest>,
+    /// What it reads.
+    pub reads: Reads,
+    /// What is taken for granted, for the plan's `assumes`.
+    pub assumes: BTreeSet<String>,
+    /// What in it looks across intervals whatever its time column is, so that batches would change the result.
+    pub crossing: Option<String>,
+}
+
+/// Answers for the tables that queries read.
+pub trait Tables {
+    /// The shape of a table; external tables that nobody declared have one too, without columns.
+    fn table(&self, name: &ModelName) -> Result<TableShape, Opaque>;
+}
