@@ -1,6 +1,8 @@
 //! Offshoot: a data environment for every git branch.
 
 pub mod files;
+pub mod fingerprint;
+pub mod graph;
 pub mod hash;
 pub mod ids;
 pub mod model;

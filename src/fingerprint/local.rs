@@ -1,0 +1,273 @@
+//! A model's own rows and columns, from its query, its kind and what it mentions; nothing is bound yet.
+
+use std::collections::BTreeSet;
+
+use super::statements::{hash_statements, hash_tokens, named_files};
+use super::{Batching, Context, Fingerprint, ParentTables, external_rows};
+use crate::graph::{Node, SelfReading};
+use crate::hash::{Digest, Hasher};
+use crate::ids::ModelName;
+use crate::model::{Kind, KindName, Model, Seed};
+use crate::sql::{Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Traits, analyze};
+
+/// What a model comes to by itself.
+pub(super) struct Local {
+    pub(super) rows: Digest,
+    pub(super) row_traits: Traits,
+    pub(super) columns: Option<Vec<ShapeColumn>>,
+    pub(super) written_order: Option<Digest>,
+    pub(super) opaque: Option<Opaque>,
+    pub(super) reads: Reads,
+    pub(super) assumes: BTreeSet<String>,
+    pub(super) batching: Batching,
+}
+
+pub(super) fn local<'p>(
+    model: &Model,
+    node: &Node,
+    context: &Context,
+    tables: &ParentTables<'_, 'p>,
+    parents: &dyn Fn(&ModelName) -> Option<&'p Fingerprint>,
+) -> Local {
+    let mut local = match (&model.kind, &model.query) {
+        (Kind::Seed(seed), _) => of_seed(seed),
+        (Kind::External, _) => of_external(model, context),
+        (_, Some(query)) => {
+            let analysis = match node.itself {
+                SelfReading::Yes => Analysis::Opaque(Opaque::ReadsItself),
+                SelfReading::No => analyze(query, tables),
+            };
+            match analysis {
+                Analysis::Resolved(resolved) => of_resolved(resolved),
+                Analysis::Opaque(what) => of_opaque(model, query, node, context, parents, what),
+            }
+        }
+        (_, None) => of_nothing(model),
+    };
+    declare_types(model, &mut local);
+    local.batching = batching(model, &local);
+    local.rows = whole_rows(model, node, context, parents, &local);
+    for parent in &node.hidden {
+        local.reads.insert(Read::Whole(parent.clone()));
+    }
+    local
+}
+
+fn plain(rows: Digest, columns: Option<Vec<ShapeColumn>>) -> Local {
+    Local {
+        rows,
+        row_traits: Traits::default(),
+        columns,
+        written_order: None,
+        opaque: None,
+        reads: Reads::new(),
+        assumes: BTreeSet::new(),
+        batching: Batching::Any,
+    }
+}
+
+fn of_seed(seed: &Seed) -> Local {
+    let column = |column: &crate::model::SeedColumn| ShapeColumn {
+        name: OutputName::stated(&column.name),
+        hash: Hasher::new("seed column").digest(column.content).text(&column.data_type).finish(),
+        traits: Traits::default(),
+    };
+    plain(Hasher::new("seed").number(seed.rows).finish(), Some(seed.columns.iter().map(column).collect()))
+}
+
+fn of_external(model: &Model, context: &Context) -> Local {
+    let rows = external_rows(&model.name, context);
+    let declared = &model.properties.columns;
+    let columns = declared.iter().map(|column| ShapeColumn {
+        name: OutputName::stated(&column.name),
+        hash: open_column(rows, &column.name, model),
+        traits: Traits::default(),
+    });
+    plain(rows, (!declared.is_empty()).then(|| columns.collect()))
+}
+
+/// A column known by name only; the same hash whether the table's columns were declared or not.
+fn open_column(rows: Digest, name: &str, model: &Model) -> Digest {
+    Hasher::new("open column").digest(rows).text(&model.dialect.fold(name, true)).finish()
+}
+
+fn of_resolved(resolved: Resolved) -> Local {
+    let Resolved { rows, row_traits, columns, written_order, reads, assumes, crossing } = resolved;
+    let batching = match crossing {
+        Some(why) => Batching::OneInterval { why },
+        None => Batching::Any,
+    };
+    Local { rows, row_traits, columns: Some(columns), written_order, opaque: None, reads, assumes, batching }
+}
+
+fn of_nothing(model: &Model) -> Local {
+    plain(Digest::of("no query", &model.name.to_string()), None)
+}
+
+/// The whole model by its significant tokens, with everything of everything that it mentions.
+fn of_opaque<'p>(
+    model: &Model,
+    query: &Query,
+    node: &Node,
+    context: &Context,
+    parents: &dyn Fn(&ModelName) -> Option<&'p Fingerprint>,
+    what: Opaque,
+) -> Local {
+    let mut hasher = Hasher::new("opaque").digest(hash_tokens(query.text(), query.tokens()));
+    for parent in node.parents() {
+        hasher = hasher.text(&parent.to_string()).option_digest(parents(parent).map(whole));
+    }
+    for name in &node.external {
+        hasher = hasher.digest(external_rows(name, context));
+    }
+    let rows = hasher.finish();
+    let declared = &model.properties.columns;
+    let columns = declared.iter().map(|column| ShapeColumn {
+        name: OutputName::stated(&column.name),
+        hash: Hasher::new("opaque column").digest(rows).text(&column.name).finish(),
+        traits: Traits::default(),
+    });
+    let columns: Option<Vec<ShapeColumn>> = (!declared.is_empty()).then(|| columns.collect());
+    let reads = node.parents().map(|parent| Read::Whole(parent.clone())).collect();
+    Local { opaque: Some(what), reads, ..plain(rows, columns) }
+}
+
+/// Everything of a parent: what it holds and how it is stored.
+fn whole(parent: &Fingerprint) -> Digest {
+    let mut hasher = Hasher::new("whole").digest(parent.data).digest(parent.shape.storage).digest(parent.shape.rows);
+    for column in parent.shape.columns.iter().flatten() {
+        hasher = hasher.text(&column.name.text).digest(column.hash);
+    }
+    hasher.finish()
+}
+
+fn declare_types(model: &Model, local: &mut Local) {
+    if matches!(model.kind, Kind::Seed(_) | Kind::External) {
+        return;
+    }
+    for column in local.columns.iter_mut().flatten() {
+        let folded = model.dialect.fold(&column.name.text, true);
+        let mut declared = model.properties.columns.iter();
+        let declared = declared.find(|declared| model.dialect.fold(&declared.name, true) == folded);
+        if let Some(data_type) = declared.and_then(|declared| declared.data_type.as_ref()) {
+            column.hash = Hasher::new("declared").digest(column.hash).text(&data_type.to_lowercase()).finish();
+            column.traits.untyped = false;
+        }
+    }
+}
+
+fn whole_rows<'p>(
+    model: &Model,
+    node: &Node,
+    context: &Context,
+    parents: &dyn Fn(&ModelName) -> Option<&'p Fingerprint>,
+    local: &Local,
+) -> Digest {
+    if matches!(model.kind, Kind::External) {
+        return local.rows;
+    }
+    let mut hasher = Hasher::new("rows").digest(context.engine).digest(local.rows).digest(kind_rows(model, local));
+    hasher = hasher.option(model.properties.stamp.as_deref());
+    hasher = hasher.number(model.properties.physical_properties.len() as u64);
+    for (name, value) in &model.properties.physical_properties {
+        hasher = hasher.text(name).text(value);
+    }
+    hasher = hasher.option_digest(hash_statements(model));
+    for parent in &node.hidden {
+        hasher = hasher.text("hidden").text(&parent.to_string()).option_digest(parents(parent).map(whole));
+    }
+    for (path, blob) in named_files(model, context) {
+        hasher = hasher.text("file").text(path.as_str()).text(blob.as_str());
+    }
+    hasher.finish()
+}
+
+fn kind_rows(model: &Model, local: &Local) -> Digest {
+    let properties = &model.properties;
+    let declared = |hasher: Hasher, time: &Option<crate::model::DeclaredTime>| {
+        let text = time.as_ref().map(|time| time.absolute.map_or(time.text.clone(), |moment| moment.date_time()));
+        hasher.option(text.as_deref())
+    };
+    match &model.kind {
+        Kind::View | Kind::Full | Kind::Embedded => match kind_matters(model, local) {
+            true => Digest::of("kind", model.kind.name().text()),
+            false => Digest::of("kind", "any"),
+        },
+        Kind::Seed(_) => Digest::of("kind", "seed"),
+        Kind::External => Digest::of("kind", "external"),
+        Kind::TimeRange(range) => {
+            let hasher = Hasher::new("time range")
+                .option_digest(column_hash(model, local, &range.time_column))
+                .text(&range.time_column.to_lowercase())
+                .text(&range.format)
+                .text(model.unit().name());
+            declared(declared(hasher, &properties.start), &properties.end).finish()
+        }
+        Kind::UniqueKey(key) => {
+            let mut hasher = Hasher::new("unique key").number(key.unique_key.len() as u64);
+            let mut whole = key.when_matched.is_some() || key.merge_filter.is_some();
+            for expression in &key.unique_key {
+                let column = column_hash(model, local, expression);
+                whole |= column.is_none();
+                hasher = hasher.option_digest(column).option(column.is_none().then_some(expression.as_str()));
+            }
+            hasher = hasher.option(key.when_matched.as_deref()).option(key.merge_filter.as_deref());
+            if whole {
+                hasher = hasher.digests(local.columns.iter().flatten().map(|column| column.hash));
+            }
+            hasher = declared(declared(hasher, &properties.start), &properties.end);
+            hasher.text(model.unit().name()).finish()
+        }
+    }
+}
+
+/// FULL, VIEW and EMBEDDED hold the same only without what storing changes (research: soundness, W13).
+fn kind_matters(model: &Model, local: &Local) -> bool {
+    let draws = |traits: Traits| traits.is_drawn() || traits.untyped;
+    local.opaque.is_some()
+        || !model.pre_statements.is_empty()
+        || !model.post_statements.is_empty()
+        || local.written_order.is_some()
+        || draws(local.row_traits)
+        || local.columns.iter().flatten().any(|column| draws(column.traits))
+}
+
+fn column_hash(model: &Model, local: &Local, name: &str) -> Option<Digest> {
+    let folded = model.dialect.fold(name.trim_matches('"'), true);
+    let mut columns = local.columns.iter().flatten();
+    columns.find(|column| model.dialect.fold(&column.name.text, true) == folded).map(|column| column.hash)
+}
+
+/// Whether several intervals may be loaded at once with the same result (research: soundness, #15 and W8).
+fn batching(model: &Model, local: &Local) -> Batching {
+    let Some(query) = &model.query else { return Batching::Any };
+    let statements = model.pre_statements.iter().chain(&model.post_statements);
+    let in_statements = statements.into_iter().any(crate::sql::Template::mentions_interval);
+    let in_query = query.template().mentions_interval();
+    if !in_query && !in_statements {
+        return Batching::Any;
+    }
+    let one = |why: &str| Batching::OneInterval { why: why.to_owned() };
+    if in_statements {
+        return one("a statement beside the query mentions the interval");
+    }
+    if let Some(what) = &local.opaque {
+        return one(&format!("the query is opaque ({what})"));
+    }
+    if model.kind.name() == KindName::IncrementalByUniqueKey {
+        return one("the query of a keyed model mentions the interval");
+    }
+    let Kind::TimeRange(range) = &model.kind else { return Batching::Any };
+    if local.columns.iter().flatten().any(|column| column.traits.interval) {
+        return one("a column is computed from the interval");
+    }
+    let folded = model.dialect.fold(&range.time_column, true);
+    let mut columns = local.columns.iter().flatten();
+    let time = columns.find(|column| model.dialect.fold(&column.name.text, true) == folded);
+    match (&local.batching, time) {
+        (Batching::OneInterval { why }, _) => one(why),
+        (Batching::Any, Some(time)) if !time.traits.crosses => Batching::Any,
+        (Batching::Any, Some(_)) => one("the interval's filter is not on the time column alone"),
+        (Batching::Any, None) => one("the time column is not among the output columns"),
+    }
+}

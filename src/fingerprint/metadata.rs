@@ -1,0 +1,101 @@
+//! The metadata fingerprint, and the same values as texts for the plan's reasons.
+
+use std::collections::BTreeMap;
+
+use super::ALGORITHM;
+use super::statements::harmless_statements;
+use crate::hash::{Digest, Hasher};
+use crate::model::{Kind, Model};
+
+pub(super) fn metadata(model: &Model) -> Digest {
+    let mut hasher = Hasher::new("metadata").number(ALGORITHM);
+    for (name, value) in metadata_values(model) {
+        hasher = hasher.text(&name).text(&value);
+    }
+    hasher.finish()
+}
+
+/// Every property of the metadata fingerprint that is set, as text.
+pub fn metadata_values(model: &Model) -> BTreeMap<String, String> {
+    let properties = &model.properties;
+    let mut values = properties.other_metadata.clone();
+    let mut put = |name: &str, value: String| {
+        if !value.is_empty() {
+            values.insert(name.to_owned(), value);
+        }
+    };
+    put("cron", properties.cron.text().to_owned());
+    put("owner", properties.owner.clone().unwrap_or_default());
+    put("description", properties.description.clone().unwrap_or_default());
+    put("tags", properties.tags.iter().cloned().collect::<Vec<_>>().join(", "));
+    put(
+        "grains",
+        properties.grains.iter().map(|grain| format!("({})", grain.join(", "))).collect::<Vec<_>>().join(", "),
+    );
+    let audits = properties.audits.iter().map(|audit| {
+        let arguments: Vec<String> = audit.arguments.iter().map(|(name, value)| format!("{name} := {value}")).collect();
+        format!("{}({})", audit.name, arguments.join(", "))
+    });
+    put("audits", audits.collect::<Vec<_>>().join(", "));
+    for (column, text) in &properties.column_descriptions {
+        put(&format!("column_descriptions.{column}"), text.clone());
+    }
+    put("statements", harmless_statements(model).join("; "));
+    if !matches!(model.kind, Kind::TimeRange(_) | Kind::UniqueKey(_)) {
+        put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
+        put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
+    }
+    let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+    match &model.kind {
+        Kind::TimeRange(range) => {
+            put("lookback", range.lookback.to_string());
+            put("batch_size", number(range.batch_size));
+            put("batch_concurrency", number(range.batch_concurrency));
+        }
+        Kind::UniqueKey(key) => {
+            put("lookback", key.lookback.to_string());
+            put("batch_size", number(key.batch_size));
+        }
+        _ => {}
+    }
+    values
+}
+
+/// Every property that shapes the data beside the query, as text, to name the one that differs.
+pub fn data_values(model: &Model) -> BTreeMap<String, String> {
+    let properties = &model.properties;
+    let mut values = BTreeMap::new();
+    let mut put = |name: &str, value: String| {
+        if !value.is_empty() {
+            values.insert(name.to_owned(), value);
+        }
+    };
+    put("stamp", properties.stamp.clone().unwrap_or_default());
+    put("partitioned_by", properties.partitioned_by.join(", "));
+    put("clustered_by", properties.clustered_by.join(", "));
+    for (name, value) in &properties.physical_properties {
+        put(&format!("physical_properties.{name}"), value.clone());
+    }
+    let columns = properties
+        .columns
+        .iter()
+        .map(|column| format!("{} {}", column.name, column.data_type.as_deref().unwrap_or("")).trim_end().to_owned());
+    put("columns", columns.collect::<Vec<_>>().join(", "));
+    match &model.kind {
+        Kind::TimeRange(range) => {
+            put("time_column", format!("{} ({})", range.time_column, range.format));
+            put("interval_unit", model.unit().name().to_owned());
+            put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
+            put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
+        }
+        Kind::UniqueKey(key) => {
+            put("unique_key", key.unique_key.join(", "));
+            put("when_matched", key.when_matched.clone().unwrap_or_default());
+            put("merge_filter", key.merge_filter.clone().unwrap_or_default());
+            put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
+            put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
+        }
+        _ => {}
+    }
+    values
+}

@@ -1,0 +1,214 @@
+//! Fingerprints: what a model's table would hold, as hashes that do not depend on how a tree came to be.
+//!
+//! | input | `rows` | its column | data fingerprint | metadata fingerprint |
+//! |---|---|---|---|---|
+//! | algorithm version | – | – | first | first |
+//! | engine kind, default catalog, session settings (`Context`) | yes | – | through rows | – |
+//! | query: FROM, WHERE, grouping, DISTINCT, LIMIT, … (`sql::analysis`) | yes | – | through rows | – |
+//! | query: one projection | – | yes | through the column | – |
+//! | query: outermost ORDER BY | – | – | kinds with a table | – |
+//! | comments, white space, case, aliases, CTE names | – | – | – | – |
+//! | output names, exactly as shown, in order | – | – | yes | – |
+//! | declared column type | – | yes | through the column | – |
+//! | kind VIEW, FULL, EMBEDDED | only with statements, draws, a written order or untyped columns | – | yes | – |
+//! | TIME_RANGE: time column's hash, format, unit, start, end | yes | – | through rows | – |
+//! | UNIQUE_KEY: key hashes; `when_matched`, `merge_filter` with all columns | yes | – | through rows | – |
+//! | SEED: number of rows | yes | – | through rows | – |
+//! | SEED: type and ordered cells of one column | – | yes | through the column | – |
+//! | EXTERNAL: table and column names; statements of the project that write it | yes | name | through both | – |
+//! | `stamp`, physical properties | yes | – | through rows | – |
+//! | `partitioned_by`, `clustered_by` (neutral for rows on DuckDB and PostgreSQL) | – | – | yes | – |
+//! | pre- and post-statements (but GRANT, COMMENT, ANALYZE, VACUUM) | yes | – | through rows | those four |
+//! | hidden reads (`depends_on`, names in statements and texts), files of the tree named by a text | yes, whole | – | through rows | – |
+//! | a parent | its `rows` | the columns that are read | – | – |
+//! | an opaque query | tokens, and all of every parent | the same | through rows | – |
+//! | cron, lookback, batch sizes, owner, description, tags, audits, grains, the rest | – | – | – | yes |
+//!
+//! What a stored model exports of draws and orderless constructs is bound to its data fingerprint: whoever reads them
+//! moves when they are drawn again. Why each line is as it is: research on soundness, W1 to W19.
+//!
+//! This module never reads files, state or warehouse; the same tree gives the same fingerprints anywhere.
+
+mod local;
+mod metadata;
+mod statements;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::Graph;
+use crate::hash::{Digest, Hasher};
+use crate::ids::{BlobId, FilePath, ModelName};
+use crate::model::{KindName, Model};
+use crate::sql::{Opaque, OutputName, Reads, ShapeColumn, TableShape, Tables, Traits};
+
+pub use metadata::{data_values, metadata_values};
+pub use statements::outside_writes;
+
+/// The version of every rule on this page and in `sql::analysis`, of the function tables too. One that moves a
+/// fingerprint is a new number.
+pub const ALGORITHM: u64 = 1;
+
+/// What every model of a project is fingerprinted against.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Engine kind, default catalog and search path, session settings.
+    pub engine: Digest,
+    /// The files of the tree, for texts that name one.
+    pub files: BTreeMap<FilePath, BlobId>,
+    /// Digests of the project's statements that mention a table which no model owns, by that table.
+    pub writes: BTreeMap<ModelName, Digest>,
+}
+
+/// One model's fingerprints, and what people want to know about them.
+#[derive(Clone, Debug)]
+pub struct Fingerprint {
+    /// Everything that can change the rows or columns of its table.
+    pub data: Digest,
+    /// The rest.
+    pub metadata: Digest,
+    /// What its readers see.
+    pub shape: TableShape,
+    /// Its output columns before anything is bound to the stored table; `None` where they are not known.
+    pub columns: Option<Vec<(OutputName, Digest)>>,
+    /// Its rows before they are bound.
+    pub rows: Digest,
+    /// Why it could not be taken apart.
+    pub opaque: Option<Opaque>,
+    /// What it reads of its parents.
+    pub reads: Reads,
+    /// What is taken for granted.
+    pub assumes: BTreeSet<String>,
+    /// How its intervals may be loaded.
+    pub batching: Batching,
+}
+
+/// Whether several intervals may be loaded by one statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Batching {
+    /// Yes: the result is the same.
+    Any,
+    /// No, and why.
+    OneInterval {
+        /// What in the query looks across intervals.
+        why: String,
+    },
+}
+
+/// The fingerprints of every model of a tree.
+pub type Fingerprints = BTreeMap<ModelName, Fingerprint>;
+
+/// Fingerprints every model in graph order.
+pub fn fingerprint_all(models: &BTreeMap<ModelName, Model>, graph: &Graph, context: &Context) -> Fingerprints {
+    let mut fingerprints = Fingerprints::new();
+    for name in graph.order() {
+        if let Some(model) = models.get(name) {
+            let fingerprint = fingerprint_one(model, graph, context, &|parent| fingerprints.get(parent));
+            fingerprints.insert(name.clone(), fingerprint);
+        }
+    }
+    fingerprints
+}
+
+/// Fingerprints one model against parents that are looked up; also used to ask what a model would be over other parents.
+pub fn fingerprint_one<'a>(
+    model: &Model,
+    graph: &Graph,
+    context: &Context,
+    parents: &dyn Fn(&ModelName) -> Option<&'a Fingerprint>,
+) -> Fingerprint {
+    let tables = ParentTables { model: &model.name, context, parents };
+    let node = graph.node(&model.name).cloned().unwrap_or_default();
+    let local = local::local(model, &node, context, &tables, parents);
+    let data = data_fingerprint(model, &local);
+    let storages = node.parents().filter_map(|parent| parents(parent)).map(|parent| parent.shape.storage);
+    let storage = match model.kind.name() {
+        kind if kind.has_table() => data,
+        _ => Hasher::new("storage of a view").digest(data).digests(storages).finish(),
+    };
+    let shape = exported(model, &local, data, storage);
+    Fingerprint {
+        data,
+        metadata: metadata::metadata(model),
+        shape,
+        columns: local
+            .columns
+            .as_ref()
+            .map(|columns| columns.iter().map(|column| (column.name.clone(), column.hash)).collect()),
+        rows: local.rows,
+        opaque: local.opaque,
+        reads: local.reads,
+        assumes: local.assumes,
+        batching: local.batching,
+    }
+}
+
+/// The digest of an external table's rows: its name, and the project's own statements that write it.
+fn external_rows(name: &ModelName, context: &Context) -> Digest {
+    Hasher::new("external").text(&name.to_string()).option_digest(context.writes.get(name).copied()).finish()
+}
+
+fn data_fingerprint(model: &Model, local: &local::Local) -> Digest {
+    let mut hasher = Hasher::new("data").number(ALGORITHM).digest(local.rows).text(model.kind.name().text());
+    match &local.columns {
+        None => hasher = hasher.text("unknown columns"),
+        Some(columns) => {
+            hasher = hasher.text("columns").number(columns.len() as u64);
+            for column in columns {
+                hasher = hasher.text(&column.name.text).digest(column.hash);
+            }
+        }
+    }
+    let written = local.written_order.filter(|_| model.kind.name().has_table());
+    hasher = hasher.option_digest(written);
+    for list in [&model.properties.partitioned_by, &model.properties.clustered_by] {
+        hasher = hasher.number(list.len() as u64);
+        hasher = list.iter().fold(hasher, |hasher, expression| hasher.text(expression));
+    }
+    hasher.finish()
+}
+
+/// What readers take: draws of a stored model are bound to the table that they were drawn into, a view hands them on.
+fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) -> TableShape {
+    let stored = model.kind.name().has_table();
+    let is_opaque = local.opaque.is_some();
+    let handed_on = |traits: Traits| match stored || model.kind.name() == KindName::External {
+        true => Traits::default(),
+        false => Traits { interval: false, crosses: false, volatile: traits.volatile || is_opaque, ..traits },
+    };
+    let drawn = |traits: Traits| stored && (is_opaque || traits.is_drawn());
+    let rows = match drawn(local.row_traits) {
+        true => Hasher::new("bound rows").digest(data).finish(),
+        false => local.rows,
+    };
+    let columns = local.columns.as_ref().map(|columns| {
+        let column = |column: &ShapeColumn| ShapeColumn {
+            name: column.name.clone(),
+            hash: match drawn(column.traits) {
+                true => Hasher::new("bound").digest(data).text(&column.name.text).finish(),
+                false => column.hash,
+            },
+            traits: handed_on(column.traits),
+        };
+        columns.iter().map(column).collect()
+    });
+    TableShape { name: model.name.clone(), rows, row_traits: handed_on(local.row_traits), columns, storage }
+}
+
+struct ParentTables<'a, 'p> {
+    model: &'a ModelName,
+    context: &'a Context,
+    parents: &'a dyn Fn(&ModelName) -> Option<&'p Fingerprint>,
+}
+
+impl Tables for ParentTables<'_, '_> {
+    fn table(&self, name: &ModelName) -> Result<TableShape, Opaque> {
+        if name == self.model {
+            return Err(Opaque::ReadsItself);
+        }
+        if let Some(parent) = (self.parents)(name) {
+            return Ok(parent.shape.clone());
+        }
+        let rows = external_rows(name, self.context);
+        Ok(TableShape { name: name.clone(), rows, row_traits: Traits::default(), columns: None, storage: rows })
+    }
+}

@@ -1,0 +1,191 @@
+//! Who reads whom: parents of each model, an order in which parents come first, and cycles as problems.
+//!
+//! This module alone knows `petgraph`. It never looks at columns; `fingerprint` does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::graphmap::DiGraphMap;
+
+use crate::ids::ModelName;
+use crate::model::Model;
+use crate::problem::Problem;
+use crate::sql::{Dialect, Template, Token, TokenKind, tokenize};
+
+/// The dependencies between the models of one tree.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    order: Vec<ModelName>,
+    nodes: BTreeMap<ModelName, Node>,
+}
+
+/// What one model mentions.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    /// Models that its query reads by name.
+    pub visible: BTreeSet<ModelName>,
+    /// Models that it mentions in another way (`depends_on`, a statement, a text): read as a whole.
+    pub hidden: BTreeSet<ModelName>,
+    /// Names that it reads and no model owns.
+    pub external: BTreeSet<ModelName>,
+    /// Whether its query reads its own table.
+    pub itself: SelfReading,
+    children: BTreeSet<ModelName>,
+}
+
+/// Whether a model reads its own table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum SelfReading {
+    #[default]
+    No,
+    Yes,
+}
+
+impl Graph {
+    /// Finds the dependencies. Members of a cycle are left out of the order and named in a problem.
+    pub fn build(models: &BTreeMap<ModelName, Model>) -> (Self, Vec<Problem>) {
+        let mut nodes: BTreeMap<ModelName, Node> =
+            models.iter().map(|(name, model)| (name.clone(), mentions(model, models))).collect();
+        let edges: Vec<(ModelName, ModelName)> = nodes
+            .iter()
+            .flat_map(|(child, node)| node.parents().map(move |parent| (parent.clone(), child.clone())))
+            .collect();
+        for (parent, child) in &edges {
+            if let Some(node) = nodes.get_mut(parent) {
+                node.children.insert(child.clone());
+            }
+        }
+        let names: Vec<&ModelName> = models.keys().collect();
+        let index: BTreeMap<&ModelName, usize> = names.iter().enumerate().map(|(index, name)| (*name, index)).collect();
+        let mut graph = DiGraphMap::<usize, ()>::new();
+        names.iter().enumerate().for_each(|(index, _)| {
+            graph.add_node(index);
+        });
+        for (parent, child) in &edges {
+            graph.add_edge(index[parent], index[child], ());
+        }
+        let cycles: Vec<Vec<usize>> = tarjan_scc(&graph).into_iter().filter(|group| group.len() > 1).collect();
+        let problems = cycles.iter().map(|cycle| cycle_problem(cycle, &names, models)).collect();
+        cycles.iter().flatten().for_each(|member| {
+            graph.remove_node(*member);
+        });
+        let order = toposort(&graph, None).unwrap_or_default();
+        let order = order.into_iter().map(|index| names[index].clone()).collect();
+        (Self { order, nodes }, problems)
+    }
+
+    /// The models, parents before children; members of cycles are missing.
+    pub fn order(&self) -> &[ModelName] {
+        &self.order
+    }
+
+    /// What a model mentions.
+    pub fn node(&self, name: &ModelName) -> Option<&Node> {
+        self.nodes.get(name)
+    }
+
+    /// A model's parents, visible and hidden.
+    pub fn parents(&self, name: &ModelName) -> impl Iterator<Item = &ModelName> {
+        self.nodes.get(name).into_iter().flat_map(Node::parents)
+    }
+
+    /// The models that read a model.
+    pub fn children(&self, name: &ModelName) -> impl Iterator<Item = &ModelName> {
+        self.nodes.get(name).into_iter().flat_map(|node| &node.children)
+    }
+}
+
+impl Node {
+    /// Visible and hidden parents, each once.
+    pub fn parents(&self) -> impl Iterator<Item = &ModelName> {
+        self.visible.union(&self.hidden)
+    }
+}
+
+fn cycle_problem(cycle: &[usize], names: &[&ModelName], models: &BTreeMap<ModelName, Model>) -> Problem {
+    let mut members: Vec<&ModelName> = cycle.iter().map(|index| names[*index]).collect();
+    members.sort();
+    let list = members.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let problem = Problem::error("cycle", format!("models read one another in a circle: {list}"))
+        .help("let one of them stop reading another, directly or through a model in between");
+    match members.first().and_then(|name| models.get(name)) {
+        Some(model) => problem.at(&model.path),
+        None => problem,
+    }
+}
+
+fn mentions(model: &Model, models: &BTreeMap<ModelName, Model>) -> Node {
+    let mut node = Node::default();
+    let known = |name: &ModelName| models.contains_key(name);
+    if let Some(query) = &model.query {
+        for relation in query.relations() {
+            match known(&relation.name) {
+                true if relation.name == model.name => node.itself = SelfReading::Yes,
+                true => drop(node.visible.insert(relation.name.clone())),
+                false if relation.certainty == crate::sql::Certainty::Table => {
+                    node.external.insert(relation.name.clone());
+                }
+                false => {}
+            }
+        }
+        names_in(query.tokens(), model.dialect, &known, &mut node.hidden);
+    }
+    for statement in model.pre_statements.iter().chain(&model.post_statements) {
+        names_in(&statement_tokens(statement, model.dialect), model.dialect, &known, &mut node.hidden);
+    }
+    node.hidden.extend(model.properties.depends_on.iter().filter(|name| known(name)).cloned());
+    node.hidden.remove(&model.name);
+    let query_names = model.query.iter().flat_map(|query| query.relations()).map(|relation| &relation.name);
+    let statements_too = !(model.pre_statements.is_empty() && model.post_statements.is_empty());
+    if !statements_too {
+        for name in query_names {
+            node.hidden.remove(name);
+        }
+    }
+    node
+}
+
+/// The tokens of a statement; a text that cannot be cut yields none (and is hashed as a whole elsewhere).
+pub fn statement_tokens(statement: &Template, dialect: Dialect) -> Vec<Token> {
+    tokenize(&statement.text(), dialect).unwrap_or_default()
+}
+
+/// Dotted names anywhere in the tokens, string literals included, that a model has (research: soundness, W11).
+fn names_in(tokens: &[Token], dialect: Dialect, known: &dyn Fn(&ModelName) -> bool, found: &mut BTreeSet<ModelName>) {
+    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+    let mut index = 0;
+    while index < significant.len() {
+        if let TokenKind::String(text) = &significant[index].kind {
+            names_in_text(text, dialect, known, found);
+        }
+        let mut parts = Vec::new();
+        let mut end = index;
+        while let Some(TokenKind::Word { value, quote }) = significant.get(end).map(|token| &token.kind) {
+            parts.push(dialect.fold(value, quote.is_some()));
+            if !significant.get(end + 1).is_some_and(|token| token.is_symbol(".")) {
+                break;
+            }
+            end += 2;
+        }
+        insert_known(&parts, known, found);
+        index = end.max(index) + 1;
+    }
+}
+
+fn names_in_text(text: &str, dialect: Dialect, known: &dyn Fn(&ModelName) -> bool, found: &mut BTreeSet<ModelName>) {
+    let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.' | '$');
+    for word in text.split(|character: char| !is_part(character)).filter(|word| word.contains('.')) {
+        let parts: Vec<String> = word.split('.').map(|part| dialect.fold(part, false)).collect();
+        insert_known(&parts, known, found);
+    }
+}
+
+/// `a.b.c` may be a table, or a column `c` of the table `a.b`.
+fn insert_known(parts: &[String], known: &dyn Fn(&ModelName) -> bool, found: &mut BTreeSet<ModelName>) {
+    for length in 2..=parts.len().min(3) {
+        if let Some(name) = ModelName::from_parts(parts[..length].to_vec()).filter(|name| known(name)) {
+            found.insert(name);
+        }
+    }
+}
