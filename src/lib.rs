@@ -1,6 +1,7 @@
 //! Offshoot: a data environment for every git branch.
 
 pub mod files;
+pub mod git;
 pub mod hash;
 pub mod ids;
 pub mod model;
