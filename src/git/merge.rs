@@ -9,7 +9,7 @@ use git2::{Index, Oid, Signature, Time};
 use super::base::commit_id;
 use super::error::shown;
 use super::history::short;
-use super::worktree::index_entry;
+use super::worktree::{Stored, index_entry};
 use super::{Depth, Git, GitError, Head, Revision, TreeSource};
 use crate::ids::{CommitId, RefName, TreeId};
 use crate::problem::Problem;
@@ -192,12 +192,13 @@ impl Git {
         let above = self.commit_in_memory(worktree.light, head.commit)?;
         let mut index = self.merge_index(&bases, base, above)?;
         let mut conflicts = Vec::new();
-        for (path, (mode, id)) in worktree.heavy {
+        for (path, file) in worktree.heavy {
             // Both sides as they were before the heavy file came: equal means that the base left this path alone.
             let before = self.entry_at(head_tree, &path)?;
-            let now = index.get_path(std::path::Path::new(&path), 0).map(|entry| (entry.mode, entry.id));
+            let now =
+                index.get_path(std::path::Path::new(&path), 0).map(|entry| Stored { mode: entry.mode, id: entry.id });
             if before == now {
-                let entry = index_entry(path.into_bytes(), mode, id);
+                let entry = index_entry(path.into_bytes(), file);
                 index.add(&entry).map_err(|error| self.failed("add a large file to the merge", &error))?;
             } else {
                 conflicts.push(shown(path.as_bytes()));

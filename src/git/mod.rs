@@ -5,11 +5,14 @@
 //! A shallow or partial clone yields an error that says what to fetch, never an answer that lacks a part.
 
 mod base;
+mod clean;
 mod error;
 mod history;
 mod lfs;
 mod links;
 mod merge;
+mod problems;
+mod read;
 mod tree;
 mod worktree;
 

@@ -1,27 +1,29 @@
 //! The working tree as git would store it: a tree in memory, built from the index and what differs from it.
 //!
-//! This module never writes the index and runs no external filter: a changed file that needs one is a problem. Git LFS is
-//! the exception, because its filter is only a SHA-256. Files outside the project's folder are as in `HEAD`.
+//! This module never writes the index. Files outside the project's folder are as in `HEAD`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use git2::{AttrCheckFlags, AttrValue, Delta, DiffOptions, Index, IndexEntry, IndexEntryExtendedFlag, IndexTime};
-use git2::{ObjectType, Oid};
+use git2::{Delta, DiffOptions, Index, IndexEntry, IndexEntryExtendedFlag, IndexTime, Oid};
 
+use super::clean::Cleaned;
 use super::error::shown;
-use super::lfs::Pointer;
-use super::tree::{Local, inside, is_plain_file, submodule};
+use super::problems::submodule;
+use super::tree::{Local, inside};
 use super::{Git, GitError};
-use crate::problem::Problem;
-
-/// From here on a file is hashed as a stream instead of being copied into memory.
-const HEAVY: u64 = 32 * 1024 * 1024;
 
 const FILE: u32 = 0o100_644;
 const LINK: u32 = 0o120_000;
 const SUBMODULE: u32 = 0o160_000;
+
+/// A file as a tree holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) mode: u32,
+    pub(super) id: Oid,
+}
 
 /// A working tree in memory.
 pub(super) struct Worktree {
@@ -30,15 +32,15 @@ pub(super) struct Worktree {
     /// The same with `HEAD`'s version of the heavy files, for merging: their content is in no object store.
     pub(super) light: Oid,
     /// Heavy files by path from the root.
-    pub(super) heavy: BTreeMap<String, (u32, Oid)>,
+    pub(super) heavy: BTreeMap<String, Stored>,
     pub(super) local: Arc<Local>,
 }
 
 /// The project's files while they are collected; paths are relative to the repository's root.
 #[derive(Default)]
 struct Files {
-    stored: BTreeMap<Vec<u8>, (u32, Oid)>,
-    heavy: BTreeMap<String, (u32, Oid)>,
+    stored: BTreeMap<Vec<u8>, Stored>,
+    heavy: BTreeMap<String, Stored>,
     /// Paths that a sparse checkout leaves out: not on disk, and not deleted.
     sparse: BTreeSet<Vec<u8>>,
     local: Local,
@@ -56,15 +58,13 @@ impl Git {
         for path in unsure {
             self.take(&path, None, &mut files)?;
         }
-        let light_files: Vec<_> = self.with_heads_heavy_files(head_tree, &files)?;
-        let light = self.spliced(head_tree, folder, &light_files)?;
-        let all: Vec<_> = files
-            .stored
-            .iter()
-            .map(|(path, file)| (path.clone(), *file))
-            .chain(files.heavy.iter().map(|(path, file)| (path.clone().into_bytes(), *file)))
-            .collect();
-        let tree = self.spliced(head_tree, folder, &all)?;
+        let mut light = files.stored.clone();
+        for path in files.heavy.keys() {
+            light.extend(self.entry_at(head_tree, path)?.map(|file| (path.clone().into_bytes(), file)));
+        }
+        let mut all = files.stored;
+        all.extend(files.heavy.iter().map(|(path, file)| (path.clone().into_bytes(), *file)));
+        let (light, tree) = (self.spliced(head_tree, folder, &light)?, self.spliced(head_tree, folder, &all)?);
         Ok(Worktree { tree, light, heavy: files.heavy, local: Arc::new(files.local) })
     }
 
@@ -81,7 +81,7 @@ impl Git {
                 if entry.flags_extended & IndexEntryExtendedFlag::SKIP_WORKTREE.bits() != 0 {
                     files.sparse.insert(entry.path.clone());
                 }
-                files.stored.insert(entry.path, (entry.mode, entry.id));
+                files.stored.insert(entry.path, Stored { mode: entry.mode, id: entry.id });
             }
         }
         unmerged.dedup();
@@ -120,13 +120,13 @@ impl Git {
     /// Takes one file of the working tree in the form in which git would store it.
     fn take(&self, path: &[u8], mode: Option<u32>, files: &mut Files) -> Result<(), GitError> {
         let tracked = files.stored.get(path).copied();
-        if tracked.is_some_and(|(mode, _)| mode == SUBMODULE) {
+        if tracked.is_some_and(|file| file.mode == SUBMODULE) {
             return Ok(());
         }
         let Ok(name) = std::str::from_utf8(path).map(str::to_owned) else {
             // Its name alone already makes it unreadable, so any content does.
             let empty = self.store(b"")?;
-            files.stored.insert(path.to_vec(), (FILE, empty));
+            files.stored.insert(path.to_vec(), Stored { mode: FILE, id: empty });
             return Ok(());
         };
         if let Some(folder) = name.strip_suffix('/') {
@@ -138,137 +138,43 @@ impl Git {
         if full.symlink_metadata().is_ok_and(|file| file.is_symlink()) {
             let target = std::fs::read_link(&full).unwrap_or_default();
             let blob = self.store(target.as_os_str().as_encoded_bytes())?;
-            files.stored.insert(path.to_vec(), (LINK, blob));
+            files.stored.insert(path.to_vec(), Stored { mode: LINK, id: blob });
             return Ok(());
         }
-        if !is_plain_file(&full) {
+        // Pipes and devices are never opened.
+        if !full.symlink_metadata().is_ok_and(|file| file.is_file()) {
             files.stored.remove(path);
             return Ok(());
         }
-        let mode = match mode.or(tracked.map(|(mode, _)| mode)) {
+        let mode = match mode.or(tracked.map(|file| file.mode)) {
             Some(0o100_755) => 0o100_755,
             _ => FILE,
         };
-        match self.cleaned(&name, &full, tracked.map(|(_, id)| id))? {
-            Cleaned::Stored(id) => drop(files.stored.insert(path.to_vec(), (mode, id))),
+        match self.cleaned(&name, &full, tracked.map(|file| file.id))? {
+            Cleaned::Stored(id) => drop(files.stored.insert(path.to_vec(), Stored { mode, id })),
             Cleaned::Heavy(id) => {
                 files.stored.remove(path);
                 files.local.heavy.insert(id, full);
-                files.heavy.insert(name, (mode, id));
+                files.heavy.insert(name, Stored { mode, id });
             }
             Cleaned::Unknown(problem) => drop(files.local.problems.insert(name, problem)),
         }
         Ok(())
     }
 
-    fn cleaned(&self, name: &str, full: &PathBuf, tracked: Option<Oid>) -> Result<Cleaned, GitError> {
-        let length = full.symlink_metadata().map(|file| file.len()).unwrap_or(0);
-        let broken = |reason: String| {
-            Cleaned::Unknown(Problem::error(
-                "file-unreadable",
-                format!("`{}` cannot be read: {reason}", shown(name.as_bytes())),
-            ))
-        };
-        if self.is_lfs(name, tracked) && self.pointer_in_file(full, length).is_none() {
-            return Ok(match Pointer::to_content_of(full) {
-                Ok(Some(pointer)) => Cleaned::Stored(self.store(pointer.text().as_bytes())?),
-                Ok(None) => Cleaned::Stored(self.store(b"")?),
-                Err(error) => broken(error.to_string()),
-            });
-        }
-        if let Some(problem) = self.external_filter(name) {
-            return Ok(Cleaned::Unknown(problem));
-        }
-        if length >= HEAVY && !self.is_converted(name) {
-            return Ok(match Oid::hash_file(ObjectType::Blob, full) {
-                Ok(id) => Cleaned::Heavy(id),
-                Err(error) => broken(error.message().to_owned()),
-            });
-        }
-        Ok(match self.repository.blob_path(full) {
-            Ok(id) => Cleaned::Stored(id),
-            Err(error) => broken(error.message().to_owned()),
-        })
-    }
-
-    fn is_lfs(&self, name: &str, tracked: Option<Oid>) -> bool {
-        let tracked = tracked.and_then(|id| self.repository.find_blob(id).ok());
-        tracked.is_some_and(|blob| Pointer::parse(blob.content()).is_some())
-            || self.attribute(name, "filter").as_deref() == Some("lfs")
-    }
-
-    fn pointer_in_file(&self, full: &Path, length: u64) -> Option<Pointer> {
-        let small = length < super::lfs::POINTER_LIMIT as u64;
-        small.then(|| std::fs::read(full).ok()).flatten().and_then(|content| Pointer::parse(&content))
-    }
-
-    /// Content that only a program named in the configuration could turn into what git stores.
-    fn external_filter(&self, name: &str) -> Option<Problem> {
-        let config = self.repository.config().ok()?;
-        let has = |filter: &str, key: &str| config.get_entry(&format!("filter.{filter}.{key}")).is_ok();
-        let filter = self.attribute(name, "filter").filter(|filter| has(filter, "clean") || has(filter, "process"));
-        let what = match (filter, self.attribute(name, "working-tree-encoding")) {
-            (Some(filter), _) if filter != "lfs" => format!("the git filter `{}`", shown(filter.as_bytes())),
-            (_, Some(encoding)) => format!("the encoding `{}`", shown(encoding.as_bytes())),
-            _ => return None,
-        };
-        let message = format!(
-            "`{}` has changes that git stores through {what}, which is not applied here",
-            shown(name.as_bytes())
-        );
-        Some(Problem::error("external-filter", message).help("commit the file, or leave out `--worktree`"))
-    }
-
-    /// Whether git's own line-end and `$Id$` conversions may apply.
-    fn is_converted(&self, name: &str) -> bool {
-        let automatic = self.repository.config().and_then(|config| config.get_string("core.autocrlf"));
-        let automatic = automatic.is_ok_and(|value| !matches!(value.as_str(), "false" | "no" | "off" | "0"));
-        let set = |attribute| self.raw_attribute(name, attribute).is_some();
-        set("ident") || set("eol") || set("crlf") || set("text") || automatic
-    }
-
-    fn attribute(&self, name: &str, attribute: &str) -> Option<String> {
-        let value = self.raw_attribute(name, attribute)?;
-        match AttrValue::from_bytes(Some(&value)) {
-            AttrValue::String(text) => Some(text.to_owned()),
-            _ => None,
-        }
-    }
-
-    /// A value that is set and not false.
-    fn raw_attribute(&self, name: &str, attribute: &str) -> Option<Vec<u8>> {
-        let flags = AttrCheckFlags::FILE_THEN_INDEX;
-        let value = self.repository.get_attr_bytes(Path::new(name), attribute, flags).ok()??;
-        (!matches!(AttrValue::from_bytes(Some(value)), AttrValue::False | AttrValue::Unspecified))
-            .then(|| value.to_vec())
-    }
-
-    /// Puts a blob into memory.
-    fn store(&self, content: &[u8]) -> Result<Oid, GitError> {
-        self.repository.blob(content).map_err(|error| self.failed("keep a file in memory", &error))
-    }
-
-    fn with_heads_heavy_files(&self, head: Oid, files: &Files) -> Result<Vec<(Vec<u8>, (u32, Oid))>, GitError> {
-        let mut light: Vec<_> = files.stored.iter().map(|(path, file)| (path.clone(), *file)).collect();
-        for path in files.heavy.keys() {
-            light.extend(self.entry_at(head, path)?.map(|file| (path.clone().into_bytes(), file)));
-        }
-        Ok(light)
-    }
-
     /// Mode and blob of a path in a tree.
-    pub(super) fn entry_at(&self, tree: Oid, path: &str) -> Result<Option<(u32, Oid)>, GitError> {
+    pub(super) fn entry_at(&self, tree: Oid, path: &str) -> Result<Option<Stored>, GitError> {
         let entry = self.tree_object(tree)?.get_path(Path::new(path)).ok();
-        Ok(entry.map(|entry| (u32::try_from(entry.filemode_raw()).unwrap_or(FILE), entry.id())))
+        Ok(entry.map(|entry| Stored { mode: u32::try_from(entry.filemode_raw()).unwrap_or(FILE), id: entry.id() }))
     }
 
     /// A commit's tree in which one folder has other files.
-    fn spliced(&self, head: Oid, folder: &str, files: &[(Vec<u8>, (u32, Oid))]) -> Result<Oid, GitError> {
+    fn spliced(&self, head: Oid, folder: &str, files: &BTreeMap<Vec<u8>, Stored>) -> Result<Oid, GitError> {
         let failed = |error: git2::Error| self.failed("build a tree in memory", &error);
         let mut index = Index::new().map_err(failed)?;
-        for (path, (mode, id)) in files {
+        for (path, file) in files {
             let relative = &path[if folder.is_empty() { 0 } else { folder.len() + 1 }..];
-            index.add(&index_entry(relative.to_vec(), *mode, *id)).map_err(failed)?;
+            index.add(&index_entry(relative.to_vec(), *file)).map_err(failed)?;
         }
         let mut tree = index.write_tree_to(&self.repository).map_err(failed)?;
         let mut rest = folder;
@@ -291,14 +197,9 @@ impl Git {
     }
 }
 
-enum Cleaned {
-    Stored(Oid),
-    Heavy(Oid),
-    Unknown(Problem),
-}
-
 /// An entry for an index in memory.
-pub(super) fn index_entry(path: Vec<u8>, mode: u32, id: Oid) -> IndexEntry {
+pub(super) fn index_entry(path: Vec<u8>, file: Stored) -> IndexEntry {
+    let Stored { mode, id } = file;
     let never = IndexTime::new(0, 0);
     IndexEntry {
         ctime: never,
