@@ -2,6 +2,7 @@
 
 pub mod files;
 pub mod fingerprint;
+pub mod git;
 pub mod graph;
 pub mod hash;
 pub mod ids;

@@ -1,0 +1,4 @@
+//! The one integration binary: each module shows one part of the program on real git repositories and engines.
+
+mod git;
+mod repository;
