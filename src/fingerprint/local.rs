@@ -13,6 +13,7 @@ use crate::sql::{Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, Sha
 /// What a model comes to by itself.
 pub(super) struct Local {
     pub(super) rows: Digest,
+    pub(super) query_rows: Digest,
     pub(super) row_traits: Traits,
     pub(super) columns: Option<Vec<ShapeColumn>>,
     pub(super) written_order: Option<Digest>,
@@ -46,6 +47,7 @@ pub(super) fn local<'p>(
     };
     declare_types(model, &mut local);
     local.batching = batching(model, &local);
+    local.query_rows = local.rows;
     local.rows = whole_rows(model, node, context, parents, &local);
     for parent in &node.hidden {
         local.reads.insert(Read::Whole(parent.clone()));
@@ -56,6 +58,7 @@ pub(super) fn local<'p>(
 fn plain(rows: Digest, columns: Option<Vec<ShapeColumn>>) -> Local {
     Local {
         rows,
+        query_rows: rows,
         row_traits: Traits::default(),
         columns,
         written_order: None,
@@ -97,7 +100,17 @@ fn of_resolved(resolved: Resolved) -> Local {
         Some(why) => Batching::OneInterval { why },
         None => Batching::Any,
     };
-    Local { rows, row_traits, columns: Some(columns), written_order, opaque: None, reads, assumes, batching }
+    Local {
+        rows,
+        query_rows: rows,
+        row_traits,
+        columns: Some(columns),
+        written_order,
+        opaque: None,
+        reads,
+        assumes,
+        batching,
+    }
 }
 
 fn of_nothing(model: &Model) -> Local {

@@ -81,6 +81,11 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
         .iter()
         .map(|column| format!("{} {}", column.name, column.data_type.as_deref().unwrap_or("")).trim_end().to_owned());
     put("columns", columns.collect::<Vec<_>>().join(", "));
+    for (name, statements) in [("pre_statements", &model.pre_statements), ("post_statements", &model.post_statements)] {
+        let texts =
+            statements.iter().map(|statement| statement.text().split_whitespace().collect::<Vec<_>>().join(" "));
+        put(name, texts.collect::<Vec<_>>().join("; "));
+    }
     match &model.kind {
         Kind::TimeRange(range) => {
             put("time_column", format!("{} ({})", range.time_column, range.format));

@@ -72,6 +72,10 @@ pub struct Fingerprint {
     pub columns: Option<Vec<(OutputName, Digest)>>,
     /// Its rows before they are bound.
     pub rows: Digest,
+    /// The rows of its query alone, before kind and properties.
+    pub query_rows: Digest,
+    /// The order in which its table is written.
+    pub written_order: Option<Digest>,
     /// Why it could not be taken apart.
     pub opaque: Option<Opaque>,
     /// What it reads of its parents.
@@ -96,6 +100,34 @@ pub enum Batching {
 
 /// The fingerprints of every model of a tree.
 pub type Fingerprints = BTreeMap<ModelName, Fingerprint>;
+
+/// A tree's models with their graph and fingerprints.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// The models by name.
+    pub models: BTreeMap<ModelName, Model>,
+    /// Who reads whom.
+    pub graph: Graph,
+    /// What they were fingerprinted against.
+    pub context: Context,
+    /// Their fingerprints; members of cycles have none.
+    pub fingerprints: Fingerprints,
+}
+
+impl Tree {
+    /// Finds the graph of the models and fingerprints them; cycles are problems.
+    pub fn new(
+        models: BTreeMap<ModelName, Model>,
+        files: BTreeMap<FilePath, BlobId>,
+        engine: Digest,
+    ) -> (Self, Vec<crate::problem::Problem>) {
+        let (graph, problems) = Graph::build(&models);
+        let writes = outside_writes(&models, &graph);
+        let context = Context { engine, files, writes };
+        let fingerprints = fingerprint_all(&models, &graph, &context);
+        (Self { models, graph, context, fingerprints }, problems)
+    }
+}
 
 /// Fingerprints every model in graph order.
 pub fn fingerprint_all(models: &BTreeMap<ModelName, Model>, graph: &Graph, context: &Context) -> Fingerprints {
@@ -135,6 +167,8 @@ pub fn fingerprint_one<'a>(
             .as_ref()
             .map(|columns| columns.iter().map(|column| (column.name.clone(), column.hash)).collect()),
         rows: local.rows,
+        query_rows: local.query_rows,
+        written_order: local.written_order,
         opaque: local.opaque,
         reads: local.reads,
         assumes: local.assumes,

@@ -2,15 +2,18 @@
 //!
 //! It can be compared, printed (`render`), applied (`apply`) and serialised; it never does anything itself.
 
+mod build;
 mod reason;
 
 use serde::{Deserialize, Serialize};
 
+pub use build::{Inputs, Known, KnownTable, Sharing, build, is_loaded_by_interval};
 pub use reason::Reason;
 
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, ModelName, TableName, TreeId};
 use crate::model::KindName;
+use crate::naming::TableKey;
 use crate::problem::Problem;
 use crate::time::{Interval, IntervalUnit};
 
@@ -27,6 +30,8 @@ pub struct Plan {
     pub drift: Vec<PlannedModel>,
     /// Counts.
     pub summary: Summary,
+    /// Every model of the result, in graph order: what the environment's map becomes.
+    pub targets: Vec<Target>,
     /// What is wrong with the project, all of it.
     pub problems: Vec<Problem>,
 }
@@ -42,6 +47,29 @@ pub struct Commits {
     pub merge_base: Option<CommitId>,
     /// The tree of the result; `None` where it has uncommitted edits in it.
     pub result_tree: Option<TreeId>,
+}
+
+/// Where one model of the environment will point, and what must be done before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The model.
+    pub name: ModelName,
+    /// Its kind.
+    pub kind: KindName,
+    /// The identity of its table; kinds without one have a key all the same, of their definition.
+    pub key: TableKey,
+    /// The fingerprint of the rest.
+    pub metadata_fingerprint: Digest,
+    /// Its physical table; `None` for kinds without one.
+    pub table: Option<TableName>,
+    /// What apply does.
+    pub action: Action,
+    /// The unit of the intervals below.
+    pub unit: IntervalUnit,
+    /// What apply would load now.
+    pub intervals_missing: Vec<Interval>,
+    /// What promote would still load after that.
+    pub due_at_promote: Vec<Interval>,
 }
 
 /// One model of a plan.

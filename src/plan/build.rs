@@ -1,0 +1,251 @@
+//! From two fingerprinted trees and what the state knows to a plan. Pure: the state's rows come in as plain values.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Change, Commits, Plan, PlannedModel, Summary, Target};
+use crate::diff::{ModelDiff, diff};
+use crate::fingerprint::Tree;
+use crate::hash::Digest;
+use crate::ids::{EnvironmentName, ModelName, TableName};
+use crate::model::{Kind, Model};
+use crate::naming::{IdentifierLimit, TableKey, physical_table};
+use crate::problem::Problem;
+use crate::time::{Interval, Intervals, Timestamp};
+
+/// What a plan is made of.
+pub struct Inputs<'a> {
+    /// The environment that would be made to match `result`.
+    pub environment: EnvironmentName,
+    /// Where the trees came from.
+    pub commits: Commits,
+    /// What is there: the base branch's tip, or what was promoted last where prod itself is planned.
+    pub base: &'a Tree,
+    /// What there would be.
+    pub result: &'a Tree,
+    /// What was promoted last, where that is another tree than `base`: the difference is drift.
+    pub promoted: Option<&'a Tree>,
+    /// What the state knows.
+    pub known: &'a Known,
+    /// The present, for open-ended intervals and relative starts.
+    pub now: Timestamp,
+    /// The most bytes of the engine's identifiers.
+    pub limit: IdentifierLimit,
+    /// What is wrong with the project.
+    pub problems: Vec<Problem>,
+}
+
+/// What the state knows of the tables that a plan may reuse.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Tables by key.
+    pub tables: BTreeMap<TableKey, KnownTable>,
+    /// Where prod's tables end that are loaded by intervals.
+    pub prod_ends: BTreeMap<ModelName, Timestamp>,
+}
+
+/// One table that is there.
+#[derive(Clone, Debug)]
+pub struct KnownTable {
+    /// Its name.
+    pub table: TableName,
+    /// What was loaded into it.
+    pub intervals: Intervals,
+    /// Whether another environment shows it.
+    pub sharing: Sharing,
+}
+
+/// Whether an environment other than the planned one shows a table. Such a table is never written by apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Nobody else does.
+    Own,
+    /// Somebody does.
+    Shared,
+}
+
+/// Plans.
+pub fn build(inputs: Inputs<'_>) -> Plan {
+    let diffs = diff(inputs.base, inputs.result);
+    let starts = starts(inputs.result, inputs.now);
+    let targets: Vec<Target> = inputs
+        .result
+        .graph
+        .order()
+        .iter()
+        .filter_map(|name| target(name, &inputs, starts.get(name).copied()))
+        .collect();
+    let by_name: BTreeMap<&ModelName, &Target> = targets.iter().map(|target| (&target.name, target)).collect();
+    let models = diffs.into_iter().filter_map(|diff| planned(diff, inputs.base, inputs.result, &by_name)).collect();
+    let drift = match inputs.promoted {
+        Some(promoted) => drift(promoted, &inputs),
+        None => Vec::new(),
+    };
+    let mut plan = Plan {
+        environment: inputs.environment,
+        commits: inputs.commits,
+        models,
+        drift,
+        summary: Summary::default(),
+        targets,
+        problems: inputs.problems,
+    };
+    plan.summary = summary(&plan, inputs.result.models.len());
+    plan
+}
+
+fn target(name: &ModelName, inputs: &Inputs<'_>, start: Option<Timestamp>) -> Option<Target> {
+    let model = inputs.result.models.get(name)?;
+    let fingerprint = inputs.result.fingerprints.get(name)?;
+    let kind = model.kind.name();
+    let key = TableKey { model: name.clone(), data_fingerprint: fingerprint.data };
+    let known = inputs.known.tables.get(&key);
+    let table = match known {
+        Some(known) => Some(known.table.clone()),
+        None => kind.has_table().then(|| physical_table(&key, inputs.limit)),
+    };
+    let wanted = wanted(model, inputs, start);
+    let have = known.map(|known| known.intervals.clone()).unwrap_or_default();
+    let lacking = wanted.map(|wanted| Intervals::one(wanted).minus(&have)).unwrap_or_default();
+    let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
+    let (missing, due) = if shared { (Intervals::default(), lacking) } else { (lacking, Intervals::default()) };
+    let action = match kind {
+        crate::model::KindName::View => Action::View,
+        _ if !kind.has_table() => Action::None,
+        _ if known.is_none() || !missing.is_empty() => Action::Build,
+        _ => Action::Reuse,
+    };
+    Some(Target {
+        name: name.clone(),
+        kind,
+        key,
+        metadata_fingerprint: fingerprint.metadata,
+        table: table.filter(|_| kind.has_table()),
+        action,
+        unit: model.unit(),
+        intervals_missing: missing.ranges().to_vec(),
+        due_at_promote: due.ranges().to_vec(),
+    })
+}
+
+/// Whether a model is loaded interval by interval; others are filled as a whole.
+pub fn is_loaded_by_interval(model: &Model) -> bool {
+    match &model.kind {
+        Kind::TimeRange(_) => true,
+        Kind::UniqueKey(_) => {
+            let statements = model.pre_statements.iter().chain(&model.post_statements);
+            let query = model.query.iter().map(|query| query.template());
+            statements.chain(query).any(crate::sql::Template::mentions_interval)
+        }
+        Kind::View | Kind::Full | Kind::Seed(_) | Kind::External | Kind::Embedded => false,
+    }
+}
+
+/// What a model's table should hold: from its start to where prod's table ends, or to now where prod has none.
+fn wanted(model: &Model, inputs: &Inputs<'_>, start: Option<Timestamp>) -> Option<Interval> {
+    if !is_loaded_by_interval(model) {
+        return None;
+    }
+    let unit = model.unit();
+    let present = unit.floor(inputs.now);
+    let end = inputs.known.prod_ends.get(&model.name).copied().unwrap_or(present).min(present);
+    let declared = model.properties.end.as_ref().and_then(|end| end.resolve(inputs.now));
+    let end = declared.map_or(end, |declared| end.min(unit.ceil(declared)));
+    Interval::new(unit.floor(start?), end)
+}
+
+/// Where each model begins: its own start, else the earliest of its parents', else one unit before now (research:
+/// SQLMesh, section 5.2).
+fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Timestamp> {
+    let mut known: BTreeMap<ModelName, Timestamp> = BTreeMap::new();
+    let mut starts = BTreeMap::new();
+    for name in tree.graph.order() {
+        let Some(model) = tree.models.get(name) else { continue };
+        let own = model.properties.start.as_ref().and_then(|start| start.resolve(now));
+        let inherited = tree.graph.parents(name).filter_map(|parent| known.get(parent).copied()).min();
+        if let Some(start) = own.or(inherited) {
+            known.insert(name.clone(), start);
+        }
+        let start = own.or(inherited).unwrap_or_else(|| model.unit().back(now, 1));
+        starts.insert(name.clone(), start);
+    }
+    starts
+}
+
+fn planned(
+    diff: ModelDiff,
+    base: &Tree,
+    result: &Tree,
+    targets: &BTreeMap<&ModelName, &Target>,
+) -> Option<PlannedModel> {
+    let ModelDiff { name, change, category, reasons } = diff;
+    if change == Change::Removed {
+        let model = base.models.get(&name)?;
+        let action = if model.kind.name().has_view() { Action::Drop } else { Action::None };
+        return Some(PlannedModel {
+            kind: model.kind.name(),
+            change,
+            category,
+            reasons,
+            action,
+            table: None,
+            data_fingerprint: base.fingerprints.get(&name).map_or_else(|| Digest::of("gone", ""), |old| old.data),
+            unit: model.unit(),
+            intervals_missing: Vec::new(),
+            due_at_promote: Vec::new(),
+            name,
+        });
+    }
+    let target = targets.get(&name)?;
+    let model = result.models.get(&name)?;
+    Some(PlannedModel {
+        kind: model.kind.name(),
+        change,
+        category,
+        reasons,
+        action: target.action,
+        table: target.table.clone(),
+        data_fingerprint: target.key.data_fingerprint,
+        unit: target.unit,
+        intervals_missing: target.intervals_missing.clone(),
+        due_at_promote: target.due_at_promote.clone(),
+        name,
+    })
+}
+
+/// What was merged and not promoted yet: main's tip against what prod shows.
+fn drift(promoted: &Tree, inputs: &Inputs<'_>) -> Vec<PlannedModel> {
+    let starts = starts(inputs.base, inputs.now);
+    let base = Inputs {
+        environment: inputs.environment.clone(),
+        commits: inputs.commits.clone(),
+        base: promoted,
+        result: inputs.base,
+        promoted: None,
+        known: inputs.known,
+        now: inputs.now,
+        limit: inputs.limit,
+        problems: Vec::new(),
+    };
+    let diffs: Vec<ModelDiff> =
+        diff(promoted, inputs.base).into_iter().filter(|diff| diff.change != Change::Unaffected).collect();
+    let targets: Vec<Target> =
+        diffs.iter().filter_map(|diff| target(&diff.name, &base, starts.get(&diff.name).copied())).collect();
+    let by_name = targets.iter().map(|target| (&target.name, target)).collect();
+    diffs.into_iter().filter_map(|diff| planned(diff, promoted, inputs.base, &by_name)).collect()
+}
+
+fn summary(plan: &Plan, models: usize) -> Summary {
+    let count = |change: Change| plan.models.iter().filter(|model| model.change == change).count();
+    let acting = |action: Action| plan.targets.iter().filter(|target| target.action == action).count();
+    Summary {
+        models,
+        added: count(Change::Added),
+        modified: count(Change::Modified),
+        indirect: count(Change::Indirect),
+        metadata: count(Change::Metadata),
+        removed: count(Change::Removed),
+        unaffected: count(Change::Unaffected),
+        reused: acting(Action::Reuse),
+        to_build: acting(Action::Build),
+    }
+}
