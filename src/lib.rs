@@ -4,6 +4,7 @@ pub mod files;
 pub mod hash;
 pub mod ids;
 pub mod model;
+pub mod naming;
 pub mod plan;
 pub mod problem;
 pub mod sql;
