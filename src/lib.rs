@@ -8,4 +8,5 @@ pub mod naming;
 pub mod plan;
 pub mod problem;
 pub mod sql;
+pub mod state;
 pub mod time;
