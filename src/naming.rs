@@ -71,7 +71,8 @@ const NO_SCHEMA: &str = "default";
 
 /// The name of a branch's environment, before the state was asked whether the branch has one already.
 ///
-/// `base_branch` is the base branch's short name: it and `prod` never come out.
+/// `branch` is the full ref as its owner has it (`refs/heads/x`), so that a clone that knows it as `refs/remotes/origin/x`
+/// must say the former to come to the same name. `base_branch` is the base branch's short name: it and `prod` never come out.
 pub fn environment_name(branch: &RefName, disambiguator: Disambiguator, base_branch: &str) -> EnvironmentName {
     let suffix = match disambiguator {
         Disambiguator::PullRequest(number) => format!("_{number}"),

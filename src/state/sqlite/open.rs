@@ -5,8 +5,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::backup::Backup;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi, params};
 
 use super::convert::Failure;
 use super::schema::{self, Contents};
@@ -41,7 +41,7 @@ pub(super) fn open_to_write(file: &Path, state: &StateId, algorithm_version: u32
 pub(super) fn open_to_read(file: &Path) -> Result<Connection, StateError> {
     let location = file.display().to_string();
     let exists = file.try_exists().map_err(|error| store("find", &location, error))?;
-    let opened = if exists { read_existing(file, &location) } else { in_memory(None) };
+    let opened = if exists { read_existing(file, &location) } else { in_memory(None, &location) };
     opened.map_err(|failure| explain(failure, "read", &location))
 }
 
@@ -74,22 +74,33 @@ fn read_existing(file: &Path, location: &str) -> Result<Connection, Failure> {
             connection.pragma_update(None, "query_only", true)?;
             Ok(connection)
         }
-        Contents::State(_) => in_memory(Some(&connection)),
-        _ => in_memory(None),
+        _ => in_memory(Some(&connection), location),
     }
 }
 
 /// A database in memory with the present schema and the rows of another one.
-fn in_memory(rows: Option<&Connection>) -> Result<Connection, Failure> {
+fn in_memory(rows: Option<&Connection>, location: &str) -> Result<Connection, Failure> {
     let mut connection = Connection::open_in_memory()?;
     if let Some(rows) = rows {
-        // All pages in one step.
-        Backup::new(rows, &mut connection)?.step(-1)?;
+        copy(rows, &mut connection)?;
     }
-    let version = version(&connection)?;
+    // Somebody may have migrated it since it was looked at.
+    let version = match check(&connection, location)? {
+        Contents::State(version) => version,
+        _ => 0,
+    };
     schema::migrate(&connection, version)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
+}
+
+/// Copies all pages in one step. A step that was not had is no error to SQLite; here it is, lest a state read as empty.
+fn copy(from: &Connection, to: &mut Connection) -> Result<(), Failure> {
+    let backup = Backup::new(from, to)?;
+    patiently(|| match backup.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+    })
 }
 
 fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, Failure> {
@@ -143,13 +154,18 @@ fn version(connection: &Connection) -> Result<u32, Failure> {
 
 /// The switch needs the file for itself and does not wait for it, so we do.
 fn use_write_ahead_log(connection: &Connection) -> Result<(), Failure> {
+    patiently(|| connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())))
+}
+
+/// Tries again while another process has the file.
+fn patiently<T>(mut attempt: impl FnMut() -> rusqlite::Result<T>) -> Result<T, Failure> {
     let began = Instant::now();
     loop {
-        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+        match attempt() {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && began.elapsed() < PATIENCE => {
                 thread::sleep(Duration::from_millis(5));
             }
-            outcome => return Ok(outcome.map(|_| ())?),
+            outcome => return Ok(outcome?),
         }
     }
 }
