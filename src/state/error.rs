@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::lease::Holder;
-use super::record::Owner;
+use super::record::{Owner, Version};
 use crate::ids::{EnvironmentName, PlanId, StateId};
 use crate::naming::TableKey;
 
@@ -13,15 +13,15 @@ pub enum StateError {
     /// Another plan wrote the environment after it was read.
     #[error(
         "environment `{environment}` was changed by another plan (expected {}, found {}): plan it again",
-        plan(.expected.as_ref()), plan(.found.as_ref())
+        version(.expected.as_ref()), version(.found.as_ref())
     )]
     Conflict {
         /// The environment.
         environment: EnvironmentName,
-        /// The plan id that was read; `None` where there was no environment.
-        expected: Option<PlanId>,
-        /// The plan id that is there; `None` where there is no environment.
-        found: Option<PlanId>,
+        /// What was read; `None` where there was no environment.
+        expected: Option<Version>,
+        /// What is there; `None` where there is no environment.
+        found: Option<Version>,
     },
     /// A second branch would land on a name that another one has.
     #[error("environment `{name}` belongs to {owner}, so {wanted_by} cannot have it: choose another with `--env NAME`")]
@@ -145,7 +145,7 @@ pub enum StateError {
     },
 }
 
-/// A plan id, or that there is none.
-fn plan(plan_id: Option<&PlanId>) -> String {
-    plan_id.map_or_else(|| "no environment".into(), |plan_id| format!("plan {plan_id}"))
+/// A version, or that there is none.
+fn version(version: Option<&Version>) -> String {
+    version.map_or_else(|| "no environment".into(), Version::to_string)
 }

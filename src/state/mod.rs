@@ -5,7 +5,7 @@
 //! Rules that hold for all of them:
 //! * a state handle belongs to one project; no row holds an absolute path or a machine's name;
 //! * every write takes the [`WriteLease`], and every call is one transaction: done wholly, or not at all;
-//! * a write that depends on an environment that was read compares its plan id first ([`StateError::Conflict`]);
+//! * a write that depends on an environment that was read compares its [`Version`] first ([`StateError::Conflict`]);
 //! * times and random ids are arguments; nothing here asks a clock what to store.
 //!
 //! This module alone knows `rusqlite`. It never touches a warehouse.
@@ -24,7 +24,7 @@ pub use lease::{Holder, WriteLease};
 pub use ledger::{Ledger, LoadedInterval};
 pub use record::{
     About, Build, Column, Environment, Fact, HistoryEntry, Identity, InputRead, Load, NewEntry, Owner, PendingPromote,
-    Pointer, Snapshot, Status, Table, VirtualView,
+    Pointer, Snapshot, Status, Table, Version, VirtualView,
 };
 pub use sqlite::{OpenMode, SqliteState};
 
@@ -105,13 +105,13 @@ pub trait State: Send + Sync {
     fn forget_tables(&self, lease: &WriteLease, keys: &[TableKey]) -> Result<(), StateError>;
 
     /// Begins a plan: the environment is `building` and carries the new plan id; its models stay what they were.
-    /// `expected` is the plan id that was read, `None` where the environment is to be made.
+    /// `expected` is what was read, `None` where the environment is to be made.
     ///
     /// # Errors
     /// [`StateError::Conflict`], [`StateError::NameTaken`], [`StateError::OwnerElsewhere`], [`StateError::PromotePending`].
-    fn start_plan(&self, lease: &WriteLease, about: &About, expected: Option<&PlanId>) -> Result<(), StateError>;
+    fn start_plan(&self, lease: &WriteLease, about: &About, expected: Option<&Version>) -> Result<(), StateError>;
 
-    /// Ends the plan that [`State::start_plan`] began: models, facts, status `ready` and an entry of the history.
+    /// Ends the plan that [`State::start_plan`] began, once: models, facts, status `ready` and an entry of the history.
     ///
     /// # Errors
     /// [`StateError::Conflict`] where another plan of the environment began meanwhile; [`StateError::PromotePending`].
@@ -125,7 +125,7 @@ pub trait State: Send + Sync {
         &self,
         lease: &WriteLease,
         name: &EnvironmentName,
-        expected: &PlanId,
+        expected: &Version,
     ) -> Result<(), StateError>;
 
     /// Writes into the journal what an environment is about to become. Nothing else changes until it is settled, and no

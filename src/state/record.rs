@@ -42,7 +42,7 @@ pub struct About {
     pub commits: Commits,
     /// The commit that was promoted last, where promote writes the environment.
     pub promoted: Option<CommitId>,
-    /// The plan that wrote it last; what compare-and-swap compares.
+    /// The plan that wrote it last; with `status` the [`Version`] that compare-and-swap compares.
     pub plan_id: PlanId,
     /// Whether that plan is through.
     pub status: Status,
@@ -76,6 +76,16 @@ pub enum Status {
     Building,
     /// Every view is as the models say.
     Ready,
+}
+
+/// What a reader saw of an environment, for compare-and-swap. The plan id alone is not enough: while a plan is building the
+/// environment has its id already and still the models of the plan before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The plan that wrote it last.
+    pub plan_id: PlanId,
+    /// Whether that plan was through.
+    pub status: Status,
 }
 
 /// Where one model of an environment points.
@@ -137,8 +147,8 @@ pub struct HistoryEntry {
 pub struct PendingPromote {
     /// What the environment becomes; its plan id names the promote.
     pub intended: Environment,
-    /// The plan id that was read; `None` where the environment is to be made.
-    pub expected: Option<PlanId>,
+    /// What was read; `None` where the environment is to be made.
+    pub expected: Option<Version>,
     /// Its entry of the history.
     pub entry: NewEntry,
 }
@@ -248,6 +258,11 @@ pub struct Identity {
 }
 
 impl About {
+    /// What compare-and-swap compares.
+    pub fn version(&self) -> Version {
+        Version { plan_id: self.plan_id.clone(), status: self.status }
+    }
+
     /// Whether `owner` may write this environment.
     ///
     /// # Errors
@@ -258,6 +273,15 @@ impl About {
         }
         let (owner, wanted_by) = (self.owner.clone(), owner.clone());
         Err(StateError::NameTaken { name: self.name.clone(), owner, wanted_by })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Status::Building => write!(formatter, "plan {}, still building", self.plan_id),
+            Status::Ready => write!(formatter, "plan {}", self.plan_id),
+        }
     }
 }
 

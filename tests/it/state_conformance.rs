@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use offshoot::ids::{CommitId, EnvironmentName, StateId};
 use offshoot::state::{
-    Environment, Fact, OpenMode, Owner, PendingPromote, Snapshot, SqliteState, State, StateError, Status, WriteLease,
+    Environment, Fact, OpenMode, Owner, PendingPromote, Snapshot, SqliteState, State, StateError, Status, Version,
+    WriteLease,
 };
 use offshoot::time::{Intervals, Timestamp};
 use tempfile::TempDir;
 
 use crate::state_world::{
-    PATIENT, about, branch, build, days, entry, environment, key, load, model, name, plan, pointer, snapshot,
+    PATIENT, about, branch, build, building, days, entry, environment, key, load, model, name, plan, pointer, ready,
+    snapshot,
 };
 
 /// A store of its own, which can be opened many times.
@@ -27,13 +29,13 @@ fn lease(state: &dyn State) -> WriteLease {
 /// Makes an environment as one whole plan would.
 fn apply(state: &dyn State, made: &Environment) {
     let lease = lease(state);
-    let found = state.environment(&made.about.name).expect("readable").map(|found| found.about.plan_id);
+    let found = state.environment(&made.about.name).expect("readable").map(|found| found.about.version());
     state.start_plan(&lease, &made.about, found.as_ref()).expect("a plan can begin");
     state.finish_plan(&lease, made, &entry(1)).expect("the plan can end");
 }
 
 fn pending(environment: Environment, expected: Option<&str>) -> PendingPromote {
-    PendingPromote { intended: environment, expected: expected.map(plan), entry: entry(2) }
+    PendingPromote { intended: environment, expected: expected.map(ready), entry: entry(2) }
 }
 
 fn a_new_state_is_empty_and_keeps_its_identity(store: &impl Factory) {
@@ -71,7 +73,7 @@ fn a_plan_shows_as_building_and_keeps_the_models_until_it_ends(store: &impl Fact
     made.about.plan_id = plan("two");
     made.about.created_at = Timestamp(99);
     let lease = lease(state.as_ref());
-    state.start_plan(&lease, &made.about, Some(&plan("one"))).expect("nobody else changed it");
+    state.start_plan(&lease, &made.about, Some(&ready("one"))).expect("nobody else changed it");
     let building = state.environment(&name("x_1")).expect("readable").expect("made");
     assert_eq!(building.about.status, Status::Building);
     assert_eq!(building.about.plan_id, plan("two"));
@@ -89,33 +91,51 @@ fn another_plan_of_the_environment_is_a_conflict(store: &impl Factory) {
     apply(state.as_ref(), &made);
     let lease = lease(state.as_ref());
     let refused = state.start_plan(&lease, &about("x_1", branch("x"), "two"), None).expect_err("it is there");
-    assert_conflict(&refused, None, Some("one"));
-    let refused = state.start_plan(&lease, &about("x_1", branch("x"), "two"), Some(&plan("zero"))).expect_err("stale");
-    assert_conflict(&refused, Some("zero"), Some("one"));
-    let refused = state.start_plan(&lease, &about("y_1", branch("y"), "two"), Some(&plan("zero"))).expect_err("gone");
+    assert_conflict(&refused, None, Some(ready("one")));
+    let refused = state.start_plan(&lease, &about("x_1", branch("x"), "two"), Some(&ready("zero"))).expect_err("stale");
+    assert_conflict(&refused, Some(ready("zero")), Some(ready("one")));
+    let refused = state.start_plan(&lease, &about("y_1", branch("y"), "two"), Some(&ready("zero"))).expect_err("gone");
     assert_eq!(
         refused.to_string(),
         "environment `y_1` was changed by another plan (expected plan zero, found no environment): plan it again"
     );
     // A plan that was overtaken cannot end.
-    state.start_plan(&lease, &about("x_1", branch("x"), "two"), Some(&plan("one"))).expect("nobody else");
+    state.start_plan(&lease, &about("x_1", branch("x"), "two"), Some(&ready("one"))).expect("nobody else");
     let refused = state.finish_plan(&lease, &made, &entry(9)).expect_err("overtaken");
-    assert_conflict(&refused, Some("one"), Some("two"));
-    let refused = state.remove_environment(&lease, &name("x_1"), &plan("one")).expect_err("overtaken");
-    assert_conflict(&refused, Some("one"), Some("two"));
+    assert_conflict(&refused, Some(building("one")), Some(building("two")));
+    let refused = state.remove_environment(&lease, &name("x_1"), &ready("one")).expect_err("overtaken");
+    assert_conflict(&refused, Some(ready("one")), Some(building("two")));
     let refused = state.begin_promote(&lease, &pending(made.clone(), Some("one"))).expect_err("overtaken");
-    assert_conflict(&refused, Some("one"), Some("two"));
+    assert_conflict(&refused, Some(ready("one")), Some(building("two")));
     assert_eq!(state.history(&name("x_1"), 9).expect("readable").len(), 1, "refused writes leave nothing");
     assert_eq!(state.pending_promotes().expect("readable"), []);
 }
 
-fn assert_conflict(error: &StateError, wanted: Option<&str>, there: Option<&str>) {
+fn assert_conflict(error: &StateError, wanted: Option<Version>, there: Option<Version>) {
     match error {
         StateError::Conflict { expected, found, .. } => {
-            assert_eq!((expected.clone(), found.clone()), (wanted.map(plan), there.map(plan)));
+            assert_eq!((expected.clone(), found.clone()), (wanted, there));
         }
         other => panic!("expected a conflict, found: {other}"),
     }
+}
+
+/// While a plan is building, the environment has its id and still the models of the plan before.
+fn what_was_read_while_building_is_stale_once_it_is_ready(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let made = environment(about("x_1", branch("x"), "one"), &["a.b"]);
+    state.start_plan(&lease, &made.about, None).expect("a new environment");
+    let read = state.environment(&name("x_1")).expect("readable").expect("begun").about.version();
+    state.finish_plan(&lease, &made, &entry(1)).expect("the same plan");
+    let next = about("x_1", branch("x"), "two");
+    let refused = state.start_plan(&lease, &next, Some(&read)).expect_err("the models moved since");
+    assert_conflict(&refused, Some(building("one")), Some(ready("one")));
+    let refused = state.finish_plan(&lease, &made, &entry(1)).expect_err("it ended already");
+    assert_conflict(&refused, Some(building("one")), Some(ready("one")));
+    // What a dead plan left behind can be taken over.
+    state.start_plan(&lease, &next, Some(&ready("one"))).expect("nobody else");
+    state.start_plan(&lease, &about("x_1", branch("x"), "three"), Some(&building("two"))).expect("nobody else");
 }
 
 fn a_branch_finds_its_environment_and_no_other_takes_the_name(store: &impl Factory) {
@@ -138,7 +158,7 @@ fn a_branch_finds_its_environment_and_no_other_takes_the_name(store: &impl Facto
             .into())
     );
     let lease = lease(state.as_ref());
-    let taken = state.start_plan(&lease, &about("x_1", branch("feature-x"), "new"), Some(&plan("one")));
+    let taken = state.start_plan(&lease, &about("x_1", branch("feature-x"), "new"), Some(&ready("one")));
     assert!(matches!(taken, Err(StateError::NameTaken { .. })), "{taken:?}");
     let second = state.start_plan(&lease, &about("x_2", branch("feature/x"), "new"), None);
     assert!(matches!(second, Err(StateError::OwnerElsewhere { .. })), "{second:?}");
@@ -163,7 +183,7 @@ fn a_removed_environment_is_gone_and_its_name_free(store: &impl Factory) {
     apply(state.as_ref(), &environment(about("x_1", branch("x"), "one"), &["a.b"]));
     let lease_held = lease(state.as_ref());
     state.record(&lease_held, &[Fact::Snapshot(snapshot("a.b"))]).expect("recordable");
-    state.remove_environment(&lease_held, &name("x_1"), &plan("one")).expect("nobody else changed it");
+    state.remove_environment(&lease_held, &name("x_1"), &ready("one")).expect("nobody else changed it");
     assert_eq!(state.environments().expect("readable"), []);
     assert_eq!(state.history(&name("x_1"), 9).expect("readable"), []);
     assert_eq!(state.tables(&[key("a.b")]).expect("readable").len(), 1, "tables stay until gc");
@@ -286,9 +306,9 @@ fn a_promote_is_in_the_journal_until_it_is_settled(store: &impl Factory) {
     // Nobody writes prod meanwhile.
     let lease = lease(state.as_ref());
     let refused = [
-        state.start_plan(&lease, &about("prod", Owner::Named, "three"), Some(&plan("one"))),
+        state.start_plan(&lease, &about("prod", Owner::Named, "three"), Some(&ready("one"))),
         state.begin_promote(&lease, &next),
-        state.remove_environment(&lease, &name("prod"), &plan("one")),
+        state.remove_environment(&lease, &name("prod"), &ready("one")),
         state.finish_plan(&lease, &environment(about("prod", Owner::Named, "one"), &[]), &entry(1)),
     ];
     for refused in refused {
@@ -364,26 +384,33 @@ fn of_many_writers_each_win_counts_once(store: &impl Factory) {
             });
         }
     });
-    let history = store.open("").history(&name("x_1"), 1_000).expect("readable");
-    let mut plans: Vec<_> = history.iter().map(|entry| entry.plan_id.clone()).collect();
-    plans.sort();
-    plans.dedup();
-    assert_eq!((history.len(), plans.len()), (WRITERS * WINS, WRITERS * WINS));
-    assert_eq!(history[0].sequence, (WRITERS * WINS) as u64, "no number is given twice");
+    assert_wins(store.open("").as_ref(), WRITERS * WINS);
 }
 
-/// Tries until its plan is through; the plan id that it expects was read before it had the lease.
+/// Adds one model to what it read, and tries until its plan is through; it read before it had the lease, so that
+/// without compare-and-swap the model of another writer would be lost.
 pub(crate) fn win_once(state: &dyn State, plan_id: &str) {
     loop {
-        let read = state.environment(&name("x_1")).expect("readable").map(|found| found.about.plan_id);
-        let made = environment(about("x_1", branch("x"), plan_id), &["a.b"]);
+        let read = state.environment(&name("x_1")).expect("readable");
+        let expected = read.as_ref().map(|found| found.about.version());
+        let mut made = environment(about("x_1", branch("x"), plan_id), &[plan_id]);
+        made.models.extend(read.map(|found| found.models).unwrap_or_default());
         let lease = lease(state);
-        match state.start_plan(&lease, &made.about, read.as_ref()) {
+        match state.start_plan(&lease, &made.about, expected.as_ref()) {
             Ok(()) => return state.finish_plan(&lease, &made, &entry(1)).expect("still under the lease"),
             Err(StateError::Conflict { .. }) => {}
             Err(other) => panic!("only a conflict is expected: {other}"),
         }
     }
+}
+
+/// Every writer's model and every writer's entry of the history is there.
+pub(crate) fn assert_wins(state: &dyn State, wins: usize) {
+    let history = state.history(&name("x_1"), 1_000).expect("readable");
+    let sequence: Vec<_> = history.iter().rev().map(|entry| entry.sequence).collect();
+    assert_eq!(sequence, (1..=wins as u64).collect::<Vec<_>>(), "no number is given twice");
+    let found = state.environment(&name("x_1")).expect("readable").expect("made");
+    assert_eq!(found.models.len(), wins, "nobody's write was lost");
 }
 
 /// Threads of one run share a handle and a lease.
@@ -456,6 +483,7 @@ macro_rules! every_case {
                 an_environment_comes_back_as_it_was_written,
                 a_plan_shows_as_building_and_keeps_the_models_until_it_ends,
                 another_plan_of_the_environment_is_a_conflict,
+                what_was_read_while_building_is_stale_once_it_is_ready,
                 a_branch_finds_its_environment_and_no_other_takes_the_name,
                 history_counts_up_and_holds_full_maps,
                 a_removed_environment_is_gone_and_its_name_free,

@@ -9,7 +9,8 @@ use offshoot::model::KindName;
 use offshoot::naming::{self, IdentifierLimit, TableKey};
 use offshoot::plan::Commits;
 use offshoot::state::{
-    About, Build, Column, Environment, Fact, InputRead, Load, NewEntry, Owner, Pointer, Snapshot, Status, VirtualView,
+    About, Build, Column, Environment, Fact, InputRead, Load, NewEntry, Owner, Pointer, Snapshot, Status, Version,
+    VirtualView,
 };
 use offshoot::time::{Interval, IntervalUnit, Timestamp};
 
@@ -109,4 +110,14 @@ pub(crate) fn build(text: &str, started_at: i64) -> Build {
         inputs: vec![InputRead { key: key("raw.orders"), newest: Timestamp(9) }],
         run: "ada".into(),
     }
+}
+
+/// What a reader saw of an environment whose plan was through.
+pub(crate) fn ready(plan_id: &str) -> Version {
+    Version { plan_id: plan(plan_id), status: Status::Ready }
+}
+
+/// What a reader saw of an environment whose plan was not through.
+pub(crate) fn building(plan_id: &str) -> Version {
+    Version { plan_id: plan(plan_id), status: Status::Building }
 }

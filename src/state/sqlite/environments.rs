@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::convert::{Failure, Json, Word, json, optional_word, word};
 use super::tables;
 use crate::ids::{EnvironmentName, ModelName, PlanId, ProjectName};
-use crate::state::{About, Environment, HistoryEntry, NewEntry, Owner, PendingPromote, Pointer, StateError, Status};
+use crate::state::{
+    About, Environment, HistoryEntry, NewEntry, Owner, PendingPromote, Pointer, StateError, Status, Version,
+};
 use crate::time::Timestamp;
 
 /// [`crate::state::State::environments`].
@@ -66,10 +68,10 @@ pub(super) fn start_plan(
     connection: &Connection,
     project: &ProjectName,
     about: &About,
-    expected: Option<&PlanId>,
+    expected: Option<&Version>,
 ) -> Result<(), Failure> {
     refuse_pending(connection, project, &about.name)?;
-    check_plan(connection, project, &about.name, expected)?;
+    check_version(connection, project, &about.name, expected)?;
     check_owner(connection, project, about)?;
     let building = About { status: Status::Building, ..about.clone() };
     write_about(connection, project, &building)
@@ -83,7 +85,8 @@ pub(super) fn finish_plan(
     entry: &NewEntry,
 ) -> Result<(), Failure> {
     refuse_pending(connection, project, &environment.about.name)?;
-    check_plan(connection, project, &environment.about.name, Some(&environment.about.plan_id))?;
+    let begun = Version { status: Status::Building, ..environment.about.version() };
+    check_version(connection, project, &environment.about.name, Some(&begun))?;
     check_owner(connection, project, &environment.about)?;
     write_environment(connection, project, environment, entry)
 }
@@ -93,10 +96,10 @@ pub(super) fn remove(
     connection: &Connection,
     project: &ProjectName,
     name: &EnvironmentName,
-    expected: &PlanId,
+    expected: &Version,
 ) -> Result<(), Failure> {
     refuse_pending(connection, project, name)?;
-    check_plan(connection, project, name, Some(expected))?;
+    check_version(connection, project, name, Some(expected))?;
     connection
         .execute("DELETE FROM environments WHERE project = ?1 AND name = ?2", [project.as_str(), name.as_str()])?;
     Ok(())
@@ -110,7 +113,7 @@ pub(super) fn begin_promote(
 ) -> Result<(), Failure> {
     let about = &promote.intended.about;
     refuse_pending(connection, project, &about.name)?;
-    check_plan(connection, project, &about.name, promote.expected.as_ref())?;
+    check_version(connection, project, &about.name, promote.expected.as_ref())?;
     check_owner(connection, project, about)?;
     connection.execute(
         "INSERT INTO promotes (project, environment, plan_id, intended) VALUES (?1, ?2, ?3, ?4)",
@@ -161,15 +164,17 @@ fn refuse_pending(connection: &Connection, project: &ProjectName, name: &Environ
     }
 }
 
-fn check_plan(
+fn check_version(
     connection: &Connection,
     project: &ProjectName,
     name: &EnvironmentName,
-    expected: Option<&PlanId>,
+    expected: Option<&Version>,
 ) -> Result<(), Failure> {
-    let found: Option<PlanId> = connection
-        .prepare_cached("SELECT plan_id FROM environments WHERE project = ?1 AND name = ?2")?
-        .query_row([project.as_str(), name.as_str()], |row| word(row, "plan_id"))
+    let found = connection
+        .prepare_cached("SELECT plan_id, status FROM environments WHERE project = ?1 AND name = ?2")?
+        .query_row([project.as_str(), name.as_str()], |row| {
+            Ok(Version { plan_id: word(row, "plan_id")?, status: word(row, "status")? })
+        })
         .optional()?;
     if found.as_ref() == expected {
         return Ok(());

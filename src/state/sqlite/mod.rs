@@ -19,7 +19,7 @@ use self::convert::{Failure, word};
 use self::lock::{FileLock, LockFailure};
 use super::{
     About, Build, Environment, Fact, HistoryEntry, Identity, NewEntry, PendingPromote, State, StateError, Table,
-    WriteLease,
+    Version, WriteLease,
 };
 use crate::ids::{EnvironmentName, ModelName, PlanId, ProjectName, StateId};
 use crate::naming::TableKey;
@@ -188,7 +188,7 @@ impl State for SqliteState {
         self.write(lease, |transaction| tables::forget(transaction, &self.project, keys))
     }
 
-    fn start_plan(&self, lease: &WriteLease, about: &About, expected: Option<&PlanId>) -> Result<(), StateError> {
+    fn start_plan(&self, lease: &WriteLease, about: &About, expected: Option<&Version>) -> Result<(), StateError> {
         self.write(lease, |transaction| environments::start_plan(transaction, &self.project, about, expected))
     }
 
@@ -200,7 +200,7 @@ impl State for SqliteState {
         &self,
         lease: &WriteLease,
         name: &EnvironmentName,
-        expected: &PlanId,
+        expected: &Version,
     ) -> Result<(), StateError> {
         self.write(lease, |transaction| environments::remove(transaction, &self.project, name, expected))
     }
