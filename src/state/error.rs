@@ -111,9 +111,9 @@ pub enum StateError {
         /// Where the state is.
         location: String,
         /// Its version.
-        found: u32,
+        found: u64,
         /// The version of this program.
-        known: u32,
+        known: u64,
     },
     /// What stands there is not our state.
     #[error(

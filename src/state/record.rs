@@ -254,7 +254,7 @@ pub struct Identity {
     /// The version of its tables.
     pub schema_version: u32,
     /// The version of the fingerprints in it.
-    pub algorithm_version: u32,
+    pub algorithm_version: u64,
 }
 
 impl About {

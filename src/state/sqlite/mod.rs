@@ -35,7 +35,7 @@ pub enum OpenMode {
         /// The random id that a state gets which is made now.
         state: StateId,
         /// The version of the fingerprints that this program makes.
-        algorithm_version: u32,
+        algorithm_version: u64,
     },
 }
 
@@ -134,7 +134,7 @@ impl State for SqliteState {
                 Ok(Identity {
                     state: word(row, "state_id")?,
                     schema_version: row.get("schema_version")?,
-                    algorithm_version: row.get("algorithm_version")?,
+                    algorithm_version: row.get::<_, i64>("algorithm_version")?.unsigned_abs(),
                 })
             });
             Ok(identity.optional()?)

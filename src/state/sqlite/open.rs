@@ -17,7 +17,7 @@ use crate::state::StateError;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens a state to write, making its folder, its file and its tables where they are not there.
-pub(super) fn open_to_write(file: &Path, state: &StateId, algorithm_version: u32) -> Result<Connection, StateError> {
+pub(super) fn open_to_write(file: &Path, state: &StateId, algorithm_version: u64) -> Result<Connection, StateError> {
     let location = file.display().to_string();
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(|error| store("create the folder of", &location, error))?;
@@ -28,8 +28,9 @@ pub(super) fn open_to_write(file: &Path, state: &StateId, algorithm_version: u32
     let prepared = prepare(&mut connection, state, algorithm_version);
     prepared.map_err(|failure| explain(failure, "prepare", &location))?;
     let found = connection
-        .query_row("SELECT algorithm_version FROM state_identity", [], |row| row.get(0))
-        .map_err(|error| explain(error.into(), "read", &location))?;
+        .query_row("SELECT algorithm_version FROM state_identity", [], |row| row.get::<_, i64>(0))
+        .map_err(|error| explain(error.into(), "read", &location))?
+        .unsigned_abs();
     if found > algorithm_version {
         return Err(StateError::NewerAlgorithm { location, found, known: algorithm_version });
     }
@@ -124,7 +125,7 @@ fn check(connection: &Connection, location: &str) -> Result<Contents, StateError
 }
 
 /// Several processes may make or migrate one state at once: each step is one transaction that looks again first.
-fn prepare(connection: &mut Connection, state: &StateId, algorithm_version: u32) -> Result<(), Failure> {
+fn prepare(connection: &mut Connection, state: &StateId, algorithm_version: u64) -> Result<(), Failure> {
     use_write_ahead_log(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -139,7 +140,7 @@ fn prepare(connection: &mut Connection, state: &StateId, algorithm_version: u32)
     if version == 0 {
         transaction.execute(
             "INSERT INTO state_identity (only_row, state_id, schema_version, algorithm_version) VALUES (1, ?1, ?2, ?3)",
-            params![state.as_str(), schema::NEWEST, algorithm_version],
+            params![state.as_str(), schema::NEWEST, i64::try_from(algorithm_version).unwrap_or(i64::MAX)],
         )?;
     }
     Ok(transaction.commit()?)
