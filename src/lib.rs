@@ -12,4 +12,5 @@ pub mod naming;
 pub mod plan;
 pub mod problem;
 pub mod sql;
+pub mod state;
 pub mod time;

@@ -2,3 +2,6 @@
 
 mod git;
 mod repository;
+mod state_conformance;
+mod state_sqlite;
+mod state_world;

@@ -1,0 +1,444 @@
+//! Names that this program makes up: environments, the schemas of their views, and physical tables.
+//!
+//! Every made-up name fits the engine's limit, is readable at its beginning and told apart by its end: truncating readable
+//! names silently is how other tools lost data (research: SQLMesh, section 2.3). Pure text in, text out: whether a
+//! name is taken, only the state knows.
+//!
+//! | name | form | told apart by |
+//! |---|---|---|
+//! | environment | `feature_fx_rates_142`, `feature_fx_rates_3fa2` | pull-request number, else four hex of the full ref |
+//! | view | `staging.orders` in prod, `staging__feature_fx_rates_142.orders` elsewhere | schema and environment |
+//! | physical table | `offshoot__staging.orders__<16 hex>` | the hash of its table key |
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::{Digest, Hasher};
+use crate::ids::{CommitId, EnvironmentName, ModelName, RefName, TableName};
+
+/// What identifies a physical table: two models never share one (DESIGN, section 3).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableKey {
+    /// The model.
+    pub model: ModelName,
+    /// Everything that can change the table's rows or columns.
+    pub data_fingerprint: Digest,
+}
+
+impl TableKey {
+    /// The hash whose first 16 hexadecimal digits end the table's name.
+    pub fn digest(&self) -> Digest {
+        let parts = self.model.parts();
+        let hasher = Hasher::new("table-key").number(parts.len() as u64);
+        parts.iter().fold(hasher, |hasher, part| hasher.text(part)).digest(self.data_fingerprint).finish()
+    }
+}
+
+/// The most bytes that an engine takes in one identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IdentifierLimit(usize);
+
+impl IdentifierLimit {
+    /// PostgreSQL's 63 bytes, the smallest limit among the engines that we know.
+    pub const SMALLEST: Self = Self(63);
+
+    /// An engine's own limit; one below [`Self::SMALLEST`] counts as that, so that every name has room for its suffix.
+    pub fn new(bytes: usize) -> Self {
+        Self(bytes.max(Self::SMALLEST.0))
+    }
+
+    /// The number of bytes.
+    pub fn bytes(self) -> usize {
+        self.0
+    }
+}
+
+/// What tells two branches apart whose names read alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disambiguator {
+    /// In CI: the number of the pull request.
+    PullRequest(u64),
+    /// Elsewhere: four hexadecimal digits of the hash of the full ref.
+    FullRef,
+}
+
+/// The most bytes of an environment's name; leaves 21 for the schema in `<schema>__<environment>`.
+pub const ENVIRONMENT_BYTES: usize = 40;
+
+/// The schema of models whose name has none, as SQLMesh calls it.
+const NO_SCHEMA: &str = "default";
+
+/// The name of a branch's environment, before the state was asked whether the branch has one already.
+///
+/// `branch` is the full ref as its owner has it (`refs/heads/x`), so that a clone that knows it as `refs/remotes/origin/x`
+/// must say the former to come to the same name. `base_branch` is the base branch's short name: it and `prod` never come out.
+pub fn environment_name(branch: &RefName, disambiguator: Disambiguator, base_branch: &str) -> EnvironmentName {
+    let suffix = match disambiguator {
+        Disambiguator::PullRequest(number) => format!("_{number}"),
+        Disambiguator::FullRef => format!("_{}", Digest::of("branch-ref", branch.as_str()).short(4)),
+    };
+    let readable = sanitise(short_ref(branch.as_str()));
+    // Only one name besides `prod` is reserved, so one of two fallbacks is always free.
+    let candidates = [readable.as_str(), "branch", "environment"];
+    let name = candidates
+        .into_iter()
+        .filter(|readable| !readable.is_empty())
+        .map(|readable| format!("{}{suffix}", cut(readable, ENVIRONMENT_BYTES - suffix.len())))
+        .find(|name| !is_reserved(name, base_branch));
+    EnvironmentName::new(name.unwrap_or_else(|| format!("environment{suffix}")))
+}
+
+/// The name of the environment of a detached head.
+pub fn detached_environment_name(commit: &CommitId) -> EnvironmentName {
+    let digits: String = commit.as_str().chars().filter(char::is_ascii_hexdigit).take(8).collect();
+    EnvironmentName::new(format!("detached_{}", digits.to_ascii_lowercase()))
+}
+
+/// Why a text cannot be the name of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// It has characters or a shape that no environment's name has.
+    #[error(
+        "`{name}` cannot name an environment: expected lower case letters, digits and single `_` between them{}",
+        .suggestion.as_ref().map(|text| format!("; `{text}` would do")).unwrap_or_default()
+    )]
+    Shape {
+        /// As given.
+        name: String,
+        /// The nearest name that would do.
+        suggestion: Option<String>,
+    },
+    /// It is too long for a schema's suffix.
+    #[error("`{name}` has {bytes} bytes; the name of an environment has at most {ENVIRONMENT_BYTES}", bytes = .name.len())]
+    TooLong {
+        /// As given.
+        name: String,
+    },
+    /// It belongs to production or to the base branch.
+    #[error("`{name}` is reserved: only `bot promote` writes it; choose another name for the environment")]
+    Reserved {
+        /// As given.
+        name: String,
+    },
+}
+
+/// Reads a name that a person gave (`--env NAME`).
+///
+/// # Errors
+/// The name is too long, has another shape than names that this module makes, or is reserved.
+pub fn parse_environment_name(text: &str, base_branch: &str) -> Result<EnvironmentName, NameError> {
+    let name = text.to_owned();
+    let sanitised = sanitise(text);
+    if text != sanitised || text.is_empty() {
+        let suggestion = cut(&sanitised, ENVIRONMENT_BYTES).to_owned();
+        let usable = !suggestion.is_empty() && !is_reserved(&suggestion, base_branch);
+        return Err(NameError::Shape { name, suggestion: usable.then_some(suggestion) });
+    }
+    if text.len() > ENVIRONMENT_BYTES {
+        return Err(NameError::TooLong { name });
+    }
+    if is_reserved(text, base_branch) {
+        return Err(NameError::Reserved { name });
+    }
+    Ok(EnvironmentName::new(name))
+}
+
+/// Where people query a model in an environment: `schema.model` in prod, `schema__env.model` elsewhere.
+///
+/// `default_schema` is the connection's own schema: prod's views of models without a schema stand there, those of other
+/// environments in `default__env` (research: SQLMesh, section 4.2).
+pub fn view_name(
+    model: &ModelName,
+    environment: &EnvironmentName,
+    default_schema: &str,
+    limit: IdentifierLimit,
+) -> TableName {
+    let schema = if environment.is_prod() {
+        model.schema().unwrap_or(default_schema).to_owned()
+    } else {
+        let suffix = format!("__{environment}");
+        let schema = model.schema().unwrap_or(NO_SCHEMA);
+        format!("{}{suffix}", fit(schema, schema, limit.bytes().saturating_sub(suffix.len())))
+    };
+    TableName { catalog: model.catalog().map(str::to_owned), schema, name: model.table().to_owned() }
+}
+
+/// The table that holds a snapshot's rows. It always fits the limit and always ends in the hash of its key.
+pub fn physical_table(key: &TableKey, limit: IdentifierLimit) -> TableName {
+    const PREFIX: &str = "offshoot__";
+    let schema = key.model.schema().unwrap_or(NO_SCHEMA);
+    let suffix = format!("__{}", key.digest().short(16));
+    TableName {
+        catalog: key.model.catalog().map(str::to_owned),
+        schema: format!("{PREFIX}{}", fit(schema, &or_unnamed(sanitise(schema)), limit.bytes() - PREFIX.len())),
+        name: format!("{}{suffix}", cut(&or_unnamed(sanitise(key.model.table())), limit.bytes() - suffix.len())),
+    }
+}
+
+/// Two names of the virtual layer that would meet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clash {
+    /// Two models would be one view.
+    OneView {
+        /// The view.
+        view: TableName,
+        /// The models, in order.
+        models: [ModelName; 2],
+    },
+    /// The environment's schema is one that production owns: `staging__x` of environment `x` and of a model `staging__x.a`.
+    ProductionSchema {
+        /// The schema.
+        schema: String,
+        /// The model whose own schema it is.
+        owner: ModelName,
+        /// The model whose view would land there.
+        model: ModelName,
+    },
+}
+
+/// Every clash among the views of an environment, and of them with production's schemas; empty where the names are sound.
+pub fn view_clashes<'a>(
+    models: impl IntoIterator<Item = &'a ModelName>,
+    environment: &EnvironmentName,
+    default_schema: &str,
+    limit: IdentifierLimit,
+) -> Vec<Clash> {
+    let models: Vec<&ModelName> = models.into_iter().collect();
+    let place = |model: &ModelName| (model.catalog().map(str::to_owned), model.schema().map(str::to_lowercase));
+    let production: BTreeMap<_, _> = models.iter().rev().map(|model| (place(model), *model)).collect();
+    let mut views: BTreeMap<TableName, &ModelName> = BTreeMap::new();
+    let mut clashes = Vec::new();
+    for model in models {
+        let view = view_name(model, environment, default_schema, limit);
+        let owner = production.get(&(view.catalog.clone(), Some(view.schema.to_lowercase())));
+        if let Some(owner) = owner.filter(|_| !environment.is_prod()) {
+            let (owner, model) = ((*owner).clone(), model.clone());
+            clashes.push(Clash::ProductionSchema { schema: view.schema.clone(), owner, model });
+        }
+        if let Some(other) = views.insert(view.clone(), model).filter(|other| *other != model) {
+            clashes.push(Clash::OneView { view, models: [other.clone(), model.clone()] });
+        }
+    }
+    clashes
+}
+
+/// Whether a name belongs to production or to the base branch.
+fn is_reserved(name: &str, base_branch: &str) -> bool {
+    name == EnvironmentName::PROD || name == sanitise(base_branch)
+}
+
+/// A branch's name as people say it.
+fn short_ref(full: &str) -> &str {
+    if let Some(remote) = full.strip_prefix("refs/remotes/") {
+        return remote.split_once('/').map_or(remote, |(_, branch)| branch);
+    }
+    ["refs/heads/", "refs/tags/", "refs/"].iter().find_map(|prefix| full.strip_prefix(prefix)).unwrap_or(full)
+}
+
+/// Lower case ASCII letters, digits and single `_` between them; everything else becomes `_`.
+fn sanitise(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.to_ascii_lowercase() {
+            letter @ ('a'..='z' | '0'..='9') => clean.push(letter),
+            _ if clean.is_empty() || clean.ends_with('_') => {}
+            _ => clean.push('_'),
+        }
+    }
+    clean.truncate(clean.trim_end_matches('_').len());
+    clean
+}
+
+/// What a name without a single readable character is called.
+fn or_unnamed(text: String) -> String {
+    if text.is_empty() { "unnamed".into() } else { text }
+}
+
+/// The longest beginning of at most `bytes` bytes that splits no character and does not end in `_`.
+fn cut(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    if end == text.len() { text } else { text[..end].trim_end_matches('_') }
+}
+
+/// `readable` where it fits; else as much of it as fits before eight hexadecimal digits of the hash of `original`.
+fn fit(original: &str, readable: &str, bytes: usize) -> String {
+    if readable.len() <= bytes {
+        return readable.to_owned();
+    }
+    let suffix = format!("_{}", Digest::of("schema", original).short(8));
+    format!("{}{suffix}", cut(readable, bytes.saturating_sub(suffix.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn model(text: &str) -> ModelName {
+        ModelName::parse(text).expect("a model name")
+    }
+
+    fn key(text: &str, fingerprint: &str) -> TableKey {
+        TableKey { model: model(text), data_fingerprint: Digest::of("test", fingerprint) }
+    }
+
+    fn named(branch: &str, disambiguator: Disambiguator) -> String {
+        environment_name(&RefName::new(branch), disambiguator, "main").as_str().to_owned()
+    }
+
+    #[test]
+    fn a_branch_reads_as_itself_with_its_pull_request() {
+        assert_eq!(named("refs/heads/feature/fx-rates", Disambiguator::PullRequest(142)), "feature_fx_rates_142");
+        assert_eq!(named("refs/remotes/origin/Fix--It!", Disambiguator::PullRequest(7)), "fix_it_7");
+    }
+
+    #[test]
+    fn branches_that_read_alike_are_told_apart_by_their_full_ref() {
+        let (slash, dash) = (
+            named("refs/heads/feature/a-b", Disambiguator::FullRef),
+            named("refs/heads/feature_a/b", Disambiguator::FullRef),
+        );
+        assert!(slash.starts_with("feature_a_b_") && dash.starts_with("feature_a_b_"), "{slash} {dash}");
+        assert_ne!(slash, dash);
+    }
+
+    #[test]
+    fn a_branch_without_readable_characters_is_called_branch() {
+        assert_eq!(named("refs/heads/機能", Disambiguator::PullRequest(9)), "branch_9");
+        assert_eq!(named("refs/heads/größe", Disambiguator::PullRequest(9)), "gr_e_9");
+    }
+
+    #[test]
+    fn the_base_branch_is_never_taken_by_a_pull_request() {
+        let name =
+            environment_name(&RefName::new("refs/heads/release"), Disambiguator::PullRequest(142), "release-142");
+        assert_eq!(name.as_str(), "branch_142");
+        let name = environment_name(&RefName::new("refs/heads/機"), Disambiguator::PullRequest(1), "branch_1");
+        assert_eq!(name.as_str(), "environment_1");
+    }
+
+    #[test]
+    fn a_detached_head_is_named_after_its_commit() {
+        let commit = CommitId::new("3fa2b1c4d5e6f708192a3b4c5d6e7f8091a2b3c4");
+        assert_eq!(detached_environment_name(&commit).as_str(), "detached_3fa2b1c4");
+    }
+
+    #[test]
+    fn a_name_given_by_hand_is_checked() {
+        assert_eq!(parse_environment_name("ada_1", "main"), Ok(EnvironmentName::new("ada_1")));
+        let shape = parse_environment_name("Feature/X", "main").expect_err("not a name");
+        assert_eq!(
+            shape.to_string(),
+            "`Feature/X` cannot name an environment: expected lower case letters, digits and single `_` between them; \
+             `feature_x` would do"
+        );
+        for reserved in ["prod", "main"] {
+            let refused = parse_environment_name(reserved, "main");
+            assert_eq!(refused, Err(NameError::Reserved { name: reserved.into() }));
+        }
+        let empty = parse_environment_name("", "main");
+        assert_eq!(empty, Err(NameError::Shape { name: String::new(), suggestion: None }));
+        // A suggestion that would be refused again is none.
+        let shouted = parse_environment_name("PROD", "main");
+        assert_eq!(shouted, Err(NameError::Shape { name: "PROD".into(), suggestion: None }));
+        let long = "a".repeat(ENVIRONMENT_BYTES + 1);
+        assert_eq!(parse_environment_name(&long, "main"), Err(NameError::TooLong { name: long.clone() }));
+    }
+
+    #[test]
+    fn views_stand_in_the_schema_and_elsewhere_beside_it() {
+        let shown = |name: &str, environment: &EnvironmentName| {
+            view_name(&model(name), environment, "main", IdentifierLimit::SMALLEST).to_string()
+        };
+        let branch = EnvironmentName::new("x_1");
+        assert_eq!(shown("staging.orders", &EnvironmentName::prod()), "staging.orders");
+        assert_eq!(shown("shop.staging.orders", &branch), "shop.staging__x_1.orders");
+        assert_eq!(shown("orders", &EnvironmentName::prod()), "main.orders");
+        assert_eq!(shown("orders", &branch), "default__x_1.orders");
+    }
+
+    #[test]
+    fn a_physical_name_shows_the_model_and_ends_in_the_hash_of_its_key() {
+        let key = key("staging.orders", "a");
+        let table = physical_table(&key, IdentifierLimit::SMALLEST);
+        assert_eq!(table.to_string(), format!("offshoot__staging.orders__{}", key.digest().short(16)));
+        let table = physical_table(&self::key("orders", "a"), IdentifierLimit::SMALLEST);
+        assert_eq!(table.schema, "offshoot__default");
+    }
+
+    #[test]
+    fn long_schemas_that_begin_alike_stay_apart() {
+        let (one, two) = (format!("{}_one", "s".repeat(70)), format!("{}_two", "s".repeat(70)));
+        let branch = EnvironmentName::new("x_1");
+        let schemas = [&one, &two].map(|schema| {
+            let name = ModelName::from_parts(vec![schema.clone(), "orders".into()]).expect("a model name");
+            view_name(&name, &branch, "main", IdentifierLimit::SMALLEST).schema
+        });
+        assert_ne!(schemas[0], schemas[1]);
+        assert!(schemas.iter().all(|schema| schema.len() <= 63 && schema.ends_with("__x_1")));
+    }
+
+    #[test]
+    fn clashes_of_the_virtual_layer_are_found() {
+        let models = [model("staging.orders"), model("staging__x_1.orders"), model("orders"), model("default.orders")];
+        let limit = IdentifierLimit::SMALLEST;
+        let clashes = view_clashes(&models, &EnvironmentName::new("x_1"), "main", limit);
+        assert!(matches!(&clashes[0], Clash::ProductionSchema { schema, .. } if schema == "staging__x_1"));
+        assert!(matches!(&clashes[1], Clash::OneView { view, .. } if view.schema == "default__x_1"));
+        assert_eq!(clashes.len(), 2);
+        assert_eq!(view_clashes(&models, &EnvironmentName::new("y_1"), "main", limit).len(), 1);
+        assert_eq!(view_clashes(&models[..2], &EnvironmentName::prod(), "main", limit), []);
+    }
+
+    fn is_plain(text: &str) -> bool {
+        !text.is_empty() && text.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_'))
+    }
+
+    proptest! {
+        #[test]
+        fn an_environment_of_any_branch_is_short_plain_and_not_reserved(branch in "\\PC{1,90}", number: u64) {
+            for disambiguator in [Disambiguator::PullRequest(number), Disambiguator::FullRef] {
+                let name = named(&format!("refs/heads/{branch}"), disambiguator);
+                prop_assert!(name.len() <= ENVIRONMENT_BYTES && is_plain(&name), "{}", name);
+                // What this module makes, it also takes.
+                prop_assert_eq!(parse_environment_name(&name, "main").map(|name| name.to_string()), Ok(name));
+            }
+        }
+
+        #[test]
+        fn any_model_has_a_plain_table_name_that_fits(parts in prop::collection::vec("\\PC{1,90}", 1..=3)) {
+            let model = ModelName::from_parts(parts).expect("one to three parts");
+            let key = TableKey { model, data_fingerprint: Digest::of("test", "a") };
+            let table = physical_table(&key, IdentifierLimit::SMALLEST);
+            prop_assert!(table.schema.len() <= 63 && table.name.len() <= 63, "{}", table);
+            prop_assert!(is_plain(&table.schema) && is_plain(&table.name), "{}", table);
+            prop_assert!(table.name.ends_with(&key.digest().short(16)));
+            let view = view_name(&key.model, &EnvironmentName::new("e".repeat(40)), "main", IdentifierLimit::SMALLEST);
+            prop_assert!(view.schema.len() <= 63, "{}", view);
+        }
+
+        #[test]
+        fn distinct_keys_have_distinct_tables(
+            one in prop::collection::vec("[aA_é.\"]{1,3}", 1..=3),
+            two in prop::collection::vec("[aA_é.\"]{1,3}", 1..=3),
+            fingerprints in ("[ab]", "[ab]"),
+        ) {
+            let table = |parts: &[String], fingerprint: &str| {
+                let model = ModelName::from_parts(parts.to_vec()).expect("one to three parts");
+                let data_fingerprint = Digest::of("test", fingerprint);
+                physical_table(&TableKey { model, data_fingerprint }, IdentifierLimit::SMALLEST).name
+            };
+            let same = one == two && fingerprints.0 == fingerprints.1;
+            let hash = |name: String| name[name.len() - 16..].to_owned();
+            prop_assert_eq!(hash(table(&one, &fingerprints.0)) == hash(table(&two, &fingerprints.1)), same);
+        }
+
+        #[test]
+        fn sanitising_twice_changes_nothing(text in "\\PC{0,60}") {
+            let once = sanitise(&text);
+            prop_assert_eq!(sanitise(&once), once);
+        }
+    }
+}

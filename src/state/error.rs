@@ -1,0 +1,151 @@
+//! Why a state refuses, or fails.
+
+use std::time::Duration;
+
+use super::lease::Holder;
+use super::record::{Owner, Version};
+use crate::ids::{EnvironmentName, PlanId, StateId};
+use crate::naming::TableKey;
+
+/// Why a state refuses, or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Another plan wrote the environment after it was read.
+    #[error(
+        "environment `{environment}` was changed by another plan (expected {}, found {}): plan it again",
+        version(.expected.as_ref()), version(.found.as_ref())
+    )]
+    Conflict {
+        /// The environment.
+        environment: EnvironmentName,
+        /// What was read; `None` where there was no environment.
+        expected: Option<Version>,
+        /// What is there; `None` where there is no environment.
+        found: Option<Version>,
+    },
+    /// A second branch would land on a name that another one has.
+    #[error("environment `{name}` belongs to {owner}, so {wanted_by} cannot have it: choose another with `--env NAME`")]
+    NameTaken {
+        /// The name.
+        name: EnvironmentName,
+        /// Whose it is.
+        owner: Owner,
+        /// Who else wants it.
+        wanted_by: Owner,
+    },
+    /// An owner would get a second environment.
+    #[error("{owner} has environment `{existing}` already, so `{wanted}` is not made: plan it again")]
+    OwnerElsewhere {
+        /// The owner.
+        owner: Owner,
+        /// The environment that it has.
+        existing: EnvironmentName,
+        /// The one that was to be made.
+        wanted: EnvironmentName,
+    },
+    /// A promote of the environment began and was not settled.
+    #[error(
+        "a promote of environment `{environment}` (plan {plan_id}) is not finished: run `bot promote` to settle it"
+    )]
+    PromotePending {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The promote's plan id.
+        plan_id: PlanId,
+    },
+    /// The journal has no such promote.
+    #[error("the journal has no promote of environment `{environment}` with plan {plan_id}: it was settled already")]
+    NoSuchPromote {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The plan id that was looked for.
+        plan_id: PlanId,
+    },
+    /// A load of a table that nobody recorded.
+    #[error("table of model `{model}` ({digest}) has no snapshot in the state: record it first", model = .0.model, digest = .0.digest().short(16))]
+    UnknownTable(
+        /// The table.
+        TableKey,
+    ),
+    /// Somebody else writes.
+    #[error(
+        "{} is writing the state; waited {:.1} s for it: let it finish, or wait longer with `--lock-timeout`",
+        .holder.as_ref().map_or_else(|| "another process".into(), Holder::to_string), .waited.as_secs_f64()
+    )]
+    Busy {
+        /// Who, where it could be read.
+        holder: Option<Holder>,
+        /// For how long we waited.
+        waited: Duration,
+    },
+    /// A write to a state that is open for reading, or not there.
+    #[error("state `{location}` is open for reading only")]
+    ReadOnly {
+        /// Where the state is.
+        location: String,
+    },
+    /// A lease of one state was shown to another.
+    #[error("state {expected} was to be written under a lease of state {found}")]
+    OtherState {
+        /// The state that was to be written.
+        expected: StateId,
+        /// The state that the lease is for.
+        found: StateId,
+    },
+    /// A newer program made the tables.
+    #[error("state `{location}` has schema version {found}, this program knows {known}: install a newer `bot`")]
+    NewerSchema {
+        /// Where the state is.
+        location: String,
+        /// Its version.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// A newer program made the fingerprints; reading is allowed, writing is not.
+    #[error(
+        "state `{location}` has fingerprints of algorithm {found}, this program makes {known}: it can plan, but not apply \
+         or promote; install a newer `bot`"
+    )]
+    NewerAlgorithm {
+        /// Where the state is.
+        location: String,
+        /// Its version.
+        found: u64,
+        /// The version of this program.
+        known: u64,
+    },
+    /// What stands there is not our state.
+    #[error(
+        "`{location}` is no state of this program ({reason}): name another file in `state_connection`, or move it away"
+    )]
+    Foreign {
+        /// Where the state was looked for.
+        location: String,
+        /// What was found.
+        reason: String,
+    },
+    /// The state is damaged.
+    #[error("state `{location}` is damaged ({reason}): put a copy back, or recover what prod is from the warehouse")]
+    Damaged {
+        /// Where the state is.
+        location: String,
+        /// What the store says.
+        reason: String,
+    },
+    /// The store failed in another way.
+    #[error("cannot {doing} state `{location}`")]
+    Store {
+        /// Such as `read` or `write`.
+        doing: &'static str,
+        /// Where the state is.
+        location: String,
+        /// What the store says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A version, or that there is none.
+fn version(version: Option<&Version>) -> String {
+    version.map_or_else(|| "no environment".into(), Version::to_string)
+}

@@ -1,0 +1,173 @@
+//! What this program remembers between runs: environments with their history, tables and the intervals loaded into them,
+//! builds, and the journal of promotes that are not finished.
+//!
+//! [`State`] is what an implementation must do; `tests/it/state_conformance.rs` is the suite that each one runs.
+//! Rules that hold for all of them:
+//! * a state handle belongs to one project; no row holds an absolute path or a machine's name;
+//! * every write takes the [`WriteLease`], and every call is one transaction: done wholly, or not at all;
+//! * a write that depends on an environment that was read compares its [`Version`] first ([`StateError::Conflict`]);
+//! * times and random ids are arguments; nothing here asks a clock what to store.
+//!
+//! This module alone knows `rusqlite`. It never touches a warehouse.
+
+mod error;
+mod lease;
+mod ledger;
+mod record;
+mod sqlite;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use error::StateError;
+pub use lease::{Holder, WriteLease};
+pub use ledger::{Ledger, LoadedInterval};
+pub use record::{
+    About, Build, Column, Environment, Fact, HistoryEntry, Identity, InputRead, Load, NewEntry, Owner, PendingPromote,
+    Pointer, Snapshot, Status, Table, Version, VirtualView,
+};
+pub use sqlite::{OpenMode, SqliteState};
+
+use crate::ids::{EnvironmentName, ModelName, PlanId};
+use crate::naming::TableKey;
+use crate::time::Interval;
+
+/// A state of one project. Reads take many keys at once, so that a plan is a handful of round trips.
+pub trait State: Send + Sync {
+    /// Who this state is; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn identity(&self) -> Result<Option<Identity>, StateError>;
+
+    /// Waits up to `timeout` for the right to write; `doing` (such as `bot apply`) is what others are told meanwhile.
+    ///
+    /// One lease covers the whole state for now. Leases on one (table, interval) with heartbeat and fencing token will be
+    /// a second method beside this one; [`State::record`] will take either.
+    ///
+    /// # Errors
+    /// Somebody else holds it for longer than that, or the state is open for reading only.
+    fn lease(&self, doing: &str, timeout: Duration) -> Result<WriteLease, StateError>;
+
+    /// Every environment without its models, by name.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn environments(&self) -> Result<Vec<About>, StateError>;
+
+    /// One environment with its models.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn environment(&self, name: &EnvironmentName) -> Result<Option<Environment>, StateError>;
+
+    /// What an environment was, newest first, at most `limit` entries.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn history(&self, name: &EnvironmentName, limit: usize) -> Result<Vec<HistoryEntry>, StateError>;
+
+    /// What is known of tables: their snapshots and what was loaded into them. Unknown keys are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn tables(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Table>, StateError>;
+
+    /// The last builds of models whatever their fingerprint, newest first, at most `each` of a model.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn builds(&self, models: &[ModelName], each: usize) -> Result<BTreeMap<ModelName, Vec<Build>>, StateError>;
+
+    /// Promotes that began and neither finished nor were abandoned; whoever opens the state to write settles them first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn pending_promotes(&self) -> Result<Vec<PendingPromote>, StateError>;
+
+    /// Records what was committed in the warehouse, all of it or nothing. Call it after the commit, never before.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownTable`]: a load names a table whose snapshot is neither stored nor an earlier fact of the call.
+    fn record(&self, lease: &WriteLease, facts: &[Fact]) -> Result<(), StateError>;
+
+    /// Marks a range of a table as not loaded. Call it before replacing data where that is not one transaction.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn withdraw(&self, lease: &WriteLease, key: &TableKey, interval: Interval) -> Result<(), StateError>;
+
+    /// Forgets tables with their ledgers, because they are gone or cannot be vouched for. Their builds stay, as the source
+    /// of estimates. Unknown keys are passed over.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn forget_tables(&self, lease: &WriteLease, keys: &[TableKey]) -> Result<(), StateError>;
+
+    /// Begins a plan: the environment is `building` and carries the new plan id; its models stay what they were.
+    /// `expected` is what was read, `None` where the environment is to be made.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`], [`StateError::NameTaken`], [`StateError::OwnerElsewhere`], [`StateError::PromotePending`].
+    fn start_plan(&self, lease: &WriteLease, about: &About, expected: Option<&Version>) -> Result<(), StateError>;
+
+    /// Ends the plan that [`State::start_plan`] began, once: models, facts, status `ready` and an entry of the history.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] where another plan of the environment began meanwhile; [`StateError::PromotePending`].
+    fn finish_plan(&self, lease: &WriteLease, environment: &Environment, entry: &NewEntry) -> Result<(), StateError>;
+
+    /// Removes an environment with its history; its tables stay until gc.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`], [`StateError::PromotePending`].
+    fn remove_environment(
+        &self,
+        lease: &WriteLease,
+        name: &EnvironmentName,
+        expected: &Version,
+    ) -> Result<(), StateError>;
+
+    /// Writes into the journal what an environment is about to become. Nothing else changes until it is settled, and no
+    /// plan of the environment can begin.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`], [`StateError::PromotePending`], [`StateError::NameTaken`], [`StateError::OwnerElsewhere`].
+    fn begin_promote(&self, lease: &WriteLease, promote: &PendingPromote) -> Result<(), StateError>;
+
+    /// Makes the journal's environment the present one, records its facts and an entry of the history, and clears the
+    /// journal. Call it once the swap is known to be committed.
+    ///
+    /// # Errors
+    /// [`StateError::NoSuchPromote`].
+    fn finish_promote(&self, lease: &WriteLease, name: &EnvironmentName, plan_id: &PlanId) -> Result<(), StateError>;
+
+    /// Clears the journal and leaves everything else. Call it once the swap is known not to have happened.
+    ///
+    /// # Errors
+    /// [`StateError::NoSuchPromote`].
+    fn abandon_promote(&self, lease: &WriteLease, name: &EnvironmentName, plan_id: &PlanId) -> Result<(), StateError>;
+
+    /// The environment that belongs to an owner, whatever its name.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn environment_of(&self, owner: &Owner) -> Result<Option<About>, StateError> {
+        Ok(self.environments()?.into_iter().find(|about| *owner != Owner::Named && about.owner == *owner))
+    }
+
+    /// The name of an owner's environment: the one it has, else `wanted` if nobody else has it.
+    ///
+    /// # Errors
+    /// [`StateError::NameTaken`] names both owners.
+    fn resolve_name(&self, owner: &Owner, wanted: &EnvironmentName) -> Result<EnvironmentName, StateError> {
+        let environments = self.environments()?;
+        if let Some(about) = environments.iter().find(|about| *owner != Owner::Named && about.owner == *owner) {
+            return Ok(about.name.clone());
+        }
+        match environments.into_iter().find(|about| about.name == *wanted) {
+            Some(about) => about.check_owner(owner).map(|()| about.name.clone()),
+            None => Ok(wanted.clone()),
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! What every implementation of `State` must do. A new one adds a factory and one line at the end.
+
+use std::thread;
+use std::time::Duration;
+
+use offshoot::ids::{CommitId, EnvironmentName, StateId};
+use offshoot::state::{
+    Environment, Fact, OpenMode, Owner, PendingPromote, Snapshot, SqliteState, State, StateError, Status, Version,
+    WriteLease,
+};
+use offshoot::time::{Intervals, Timestamp};
+use tempfile::TempDir;
+
+use crate::state_world::{
+    PATIENT, about, branch, build, building, days, entry, environment, key, load, model, name, plan, pointer, ready,
+    snapshot,
+};
+
+/// A store of its own, which can be opened many times.
+trait Factory: Sync {
+    fn new() -> Self;
+    fn open(&self, project: &str) -> Box<dyn State>;
+}
+
+fn lease(state: &dyn State) -> WriteLease {
+    state.lease("bot test", PATIENT).expect("nobody else holds the lease for long")
+}
+
+/// Makes an environment as one whole plan would.
+fn apply(state: &dyn State, made: &Environment) {
+    let lease = lease(state);
+    let found = state.environment(&made.about.name).expect("readable").map(|found| found.about.version());
+    state.start_plan(&lease, &made.about, found.as_ref()).expect("a plan can begin");
+    state.finish_plan(&lease, made, &entry(1)).expect("the plan can end");
+}
+
+fn pending(environment: Environment, expected: Option<&str>) -> PendingPromote {
+    PendingPromote { intended: environment, expected: expected.map(ready), entry: entry(2) }
+}
+
+fn a_new_state_is_empty_and_keeps_its_identity(store: &impl Factory) {
+    let first = store.open("").identity().expect("readable").expect("made by opening");
+    assert_eq!(store.open("").identity().expect("readable"), Some(first.clone()));
+    let state = store.open("");
+    assert!(first.schema_version >= 1 && first.algorithm_version == 1);
+    assert_eq!(state.environments().expect("readable"), []);
+    assert_eq!(state.environment(&name("x")).expect("readable"), None);
+    assert_eq!(state.history(&name("x"), 9).expect("readable"), []);
+    assert!(state.tables(&[key("a.b")]).expect("readable").is_empty());
+    assert!(state.builds(&[model("a.b")], 9).expect("readable").is_empty());
+    assert_eq!(state.pending_promotes().expect("readable"), []);
+}
+
+fn an_environment_comes_back_as_it_was_written(store: &impl Factory) {
+    let owners = [("prod", Owner::Named), ("x_1", branch("x")), ("y_142", Owner::PullRequest(142))];
+    let made = owners.map(|(name, owner)| environment(about(name, owner, name), &["a.b", "\"odd.name\".c", "d"]));
+    made.iter().for_each(|made| apply(store.open("").as_ref(), made));
+    let state = store.open("");
+    for made in &made {
+        let mut expected = made.clone();
+        expected.about.status = Status::Ready;
+        assert_eq!(state.environment(&made.about.name).expect("readable"), Some(expected.clone()));
+        assert!(state.environments().expect("readable").contains(&expected.about));
+    }
+    let names: Vec<_> = state.environments().expect("readable").into_iter().map(|about| about.name).collect();
+    assert_eq!(names, [name("prod"), name("x_1"), name("y_142")]);
+}
+
+fn a_plan_shows_as_building_and_keeps_the_models_until_it_ends(store: &impl Factory) {
+    let state = store.open("");
+    let mut made = environment(about("x_1", branch("x"), "one"), &["a.b"]);
+    apply(state.as_ref(), &made);
+    made.about.plan_id = plan("two");
+    made.about.created_at = Timestamp(99);
+    let lease = lease(state.as_ref());
+    state.start_plan(&lease, &made.about, Some(&ready("one"))).expect("nobody else changed it");
+    let building = state.environment(&name("x_1")).expect("readable").expect("made");
+    assert_eq!(building.about.status, Status::Building);
+    assert_eq!(building.about.plan_id, plan("two"));
+    assert_eq!(building.about.created_at, Timestamp(6), "the moment of making never changes");
+    assert!(building.models.contains_key(&model("a.b")));
+    let made = environment(made.about, &["c.d"]);
+    state.finish_plan(&lease, &made, &entry(3)).expect("the same plan");
+    let ready = state.environment(&name("x_1")).expect("readable").expect("made");
+    assert_eq!((ready.about.status, ready.models), (Status::Ready, made.models));
+}
+
+fn another_plan_of_the_environment_is_a_conflict(store: &impl Factory) {
+    let state = store.open("");
+    let made = environment(about("x_1", branch("x"), "one"), &["a.b"]);
+    apply(state.as_ref(), &made);
+    let lease = lease(state.as_ref());
+    let refused = state.start_plan(&lease, &about("x_1", branch("x"), "two"), None).expect_err("it is there");
+    assert_conflict(&refused, None, Some(ready("one")));
+    let refused = state.start_plan(&lease, &about("x_1", branch("x"), "two"), Some(&ready("zero"))).expect_err("stale");
+    assert_conflict(&refused, Some(ready("zero")), Some(ready("one")));
+    let refused = state.start_plan(&lease, &about("y_1", branch("y"), "two"), Some(&ready("zero"))).expect_err("gone");
+    assert_eq!(
+        refused.to_string(),
+        "environment `y_1` was changed by another plan (expected plan zero, found no environment): plan it again"
+    );
+    // A plan that was overtaken cannot end.
+    state.start_plan(&lease, &about("x_1", branch("x"), "two"), Some(&ready("one"))).expect("nobody else");
+    let refused = state.finish_plan(&lease, &made, &entry(9)).expect_err("overtaken");
+    assert_conflict(&refused, Some(building("one")), Some(building("two")));
+    let refused = state.remove_environment(&lease, &name("x_1"), &ready("one")).expect_err("overtaken");
+    assert_conflict(&refused, Some(ready("one")), Some(building("two")));
+    let refused = state.begin_promote(&lease, &pending(made.clone(), Some("one"))).expect_err("overtaken");
+    assert_conflict(&refused, Some(ready("one")), Some(building("two")));
+    assert_eq!(state.history(&name("x_1"), 9).expect("readable").len(), 1, "refused writes leave nothing");
+    assert_eq!(state.pending_promotes().expect("readable"), []);
+}
+
+fn assert_conflict(error: &StateError, wanted: Option<Version>, there: Option<Version>) {
+    match error {
+        StateError::Conflict { expected, found, .. } => {
+            assert_eq!((expected.clone(), found.clone()), (wanted, there));
+        }
+        other => panic!("expected a conflict, found: {other}"),
+    }
+}
+
+/// While a plan is building, the environment has its id and still the models of the plan before.
+fn what_was_read_while_building_is_stale_once_it_is_ready(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let made = environment(about("x_1", branch("x"), "one"), &["a.b"]);
+    state.start_plan(&lease, &made.about, None).expect("a new environment");
+    let read = state.environment(&name("x_1")).expect("readable").expect("begun").about.version();
+    state.finish_plan(&lease, &made, &entry(1)).expect("the same plan");
+    let next = about("x_1", branch("x"), "two");
+    let refused = state.start_plan(&lease, &next, Some(&read)).expect_err("the models moved since");
+    assert_conflict(&refused, Some(building("one")), Some(ready("one")));
+    let refused = state.finish_plan(&lease, &made, &entry(1)).expect_err("it ended already");
+    assert_conflict(&refused, Some(building("one")), Some(ready("one")));
+    // What a dead plan left behind can be taken over.
+    state.start_plan(&lease, &next, Some(&ready("one"))).expect("nobody else");
+    state.start_plan(&lease, &about("x_1", branch("x"), "three"), Some(&building("two"))).expect("nobody else");
+}
+
+fn a_branch_finds_its_environment_and_no_other_takes_the_name(store: &impl Factory) {
+    let state = store.open("");
+    apply(state.as_ref(), &environment(about("x_1", branch("feature/x"), "one"), &["a.b"]));
+    apply(state.as_ref(), &environment(about("by_hand", Owner::Named, "two"), &["a.b"]));
+    apply(state.as_ref(), &environment(about("by_hand_too", Owner::Named, "three"), &["a.b"]));
+    let of = |owner| state.environment_of(&owner).expect("readable").map(|about| about.name);
+    assert_eq!(of(branch("feature/x")), Some(name("x_1")));
+    assert_eq!(of(branch("other")), None);
+    assert_eq!(of(Owner::Named), None, "what belongs to nobody is found by name only");
+    let resolve = |owner, wanted| state.resolve_name(&owner, &name(wanted)).map_err(|error| error.to_string());
+    assert_eq!(resolve(branch("feature/x"), "another"), Ok(name("x_1")), "its name is fixed when it is made");
+    assert_eq!(resolve(branch("feature-x"), "free"), Ok(name("free")));
+    assert_eq!(resolve(Owner::Named, "by_hand_too"), Ok(name("by_hand_too")));
+    assert_eq!(
+        resolve(branch("feature-x"), "x_1"),
+        Err("environment `x_1` belongs to `refs/heads/feature/x`, so `refs/heads/feature-x` cannot have it: \
+             choose another with `--env NAME`"
+            .into())
+    );
+    let lease = lease(state.as_ref());
+    let taken = state.start_plan(&lease, &about("x_1", branch("feature-x"), "new"), Some(&ready("one")));
+    assert!(matches!(taken, Err(StateError::NameTaken { .. })), "{taken:?}");
+    let second = state.start_plan(&lease, &about("x_2", branch("feature/x"), "new"), None);
+    assert!(matches!(second, Err(StateError::OwnerElsewhere { .. })), "{second:?}");
+}
+
+fn history_counts_up_and_holds_full_maps(store: &impl Factory) {
+    let state = store.open("");
+    for models in [&["a.b"][..], &["a.b", "c.d"], &["c.d"]] {
+        let plan_id = format!("plan-{}", models.join("-"));
+        apply(state.as_ref(), &environment(about("prod", Owner::Named, &plan_id), models));
+    }
+    let history = state.history(&EnvironmentName::prod(), 2).expect("readable");
+    let sequence: Vec<_> = history.iter().map(|entry| (entry.sequence, entry.models.len())).collect();
+    assert_eq!(sequence, [(3, 1), (2, 2)]);
+    assert_eq!(history[0].models[&model("c.d")], pointer("c.d"));
+    assert_eq!((history[0].commit.clone(), history[0].run.as_str()), (Some(CommitId::new("cccc")), "ada"));
+    assert_eq!((history[0].plan_id.clone(), history[0].at), (plan("plan-c.d"), Timestamp(1)));
+}
+
+fn a_removed_environment_is_gone_and_its_name_free(store: &impl Factory) {
+    let state = store.open("");
+    apply(state.as_ref(), &environment(about("x_1", branch("x"), "one"), &["a.b"]));
+    let lease_held = lease(state.as_ref());
+    state.record(&lease_held, &[Fact::Snapshot(snapshot("a.b"))]).expect("recordable");
+    state.remove_environment(&lease_held, &name("x_1"), &ready("one")).expect("nobody else changed it");
+    assert_eq!(state.environments().expect("readable"), []);
+    assert_eq!(state.history(&name("x_1"), 9).expect("readable"), []);
+    assert_eq!(state.tables(&[key("a.b")]).expect("readable").len(), 1, "tables stay until gc");
+    drop(lease_held);
+    apply(state.as_ref(), &environment(about("x_1", branch("other"), "two"), &["a.b"]));
+}
+
+fn snapshots_and_builds_come_back_in_batches(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let facts: Vec<Fact> = (0..300).map(|number| Fact::Snapshot(snapshot(&format!("a.m{number}")))).collect();
+    state.record(&lease, &facts).expect("recordable");
+    let builds = [("a.m1", 1), ("a.m1", 3), ("a.m1", 2), ("a.m2", 1), ("a.m3", 1)];
+    let builds = builds.map(|(model, at)| Fact::Build(build(model, at)));
+    state.record(&lease, &builds).expect("recordable");
+    let keys: Vec<_> = (0..301).map(|number| key(&format!("a.m{number}"))).collect();
+    let tables = store.open("").tables(&keys).expect("readable");
+    assert_eq!(tables.len(), 300, "an unknown key is left out");
+    assert_eq!(tables[&keys[7]].snapshot, snapshot("a.m7"));
+    let found = state.builds(&[model("a.m1"), model("a.m2")], 2).expect("readable");
+    assert_eq!(found[&model("a.m1")], [build("a.m1", 3), build("a.m1", 2)]);
+    assert_eq!(found[&model("a.m2")], [build("a.m2", 1)]);
+    assert_eq!(found.len(), 2);
+}
+
+fn filling_a_table_again_moves_its_time_and_not_its_birth(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let at = |as_of, created_at| Fact::Snapshot(Snapshot { as_of, created_at, ..snapshot("a.b") });
+    let found = || state.tables(&[key("a.b")]).expect("readable")[&key("a.b")].snapshot.clone();
+    state.record(&lease, &[at(Some(Timestamp(1)), Timestamp(1))]).expect("recordable");
+    state.record(&lease, &[at(Some(Timestamp(5)), Timestamp(5))]).expect("recordable");
+    assert_eq!((found().as_of, found().created_at), (Some(Timestamp(5)), Timestamp(1)));
+    state.record(&lease, &[at(None, Timestamp(6))]).expect("recordable");
+    assert_eq!(found().as_of, Some(Timestamp(5)), "a fact that knows no fill forgets none");
+}
+
+fn loads_merge_and_a_second_load_replaces_the_first(store: &impl Factory) {
+    let state = store.open("");
+    let lease_held = lease(state.as_ref());
+    let january = days("2026-01-01", "2026-02-01");
+    let facts = [
+        Fact::Snapshot(snapshot("a.b")),
+        Fact::Snapshot(snapshot("c.d")),
+        load("a.b", january, 1),
+        load("a.b", days("2026-02-01", "2026-02-03"), 1),
+        load("a.b", days("2026-03-01", "2026-03-02"), 1),
+        load("c.d", january, 1),
+    ];
+    state.record(&lease_held, &facts).expect("recordable");
+    state.record(&lease_held, &[load("a.b", days("2026-01-10", "2026-01-12"), 2)]).expect("recordable");
+    let state = store.open("");
+    let tables = state.tables(&[key("a.b"), key("c.d")]).expect("readable");
+    let ledger = &tables[&key("a.b")].ledger;
+    let expected: Intervals =
+        [days("2026-01-01", "2026-02-03"), days("2026-03-01", "2026-03-02")].into_iter().collect();
+    assert_eq!(ledger.intervals(), expected);
+    let times: Vec<_> = ledger.loads().iter().map(|load| (load.interval, load.loaded_at)).collect();
+    let expected = [
+        (days("2026-01-01", "2026-01-10"), Timestamp(1)),
+        (days("2026-01-10", "2026-01-12"), Timestamp(2)),
+        (days("2026-01-12", "2026-02-03"), Timestamp(1)),
+        (days("2026-03-01", "2026-03-02"), Timestamp(1)),
+    ];
+    assert_eq!(times, expected);
+    assert_eq!(tables[&key("c.d")].ledger.intervals(), Intervals::one(january), "one table's loads are its own");
+}
+
+fn withdrawn_ranges_and_forgotten_tables_are_not_loaded(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let january = days("2026-01-01", "2026-02-01");
+    let facts = ["a.b", "c.d"].map(|model| [Fact::Snapshot(snapshot(model)), load(model, january, 1)]).concat();
+    state.record(&lease, &facts).expect("recordable");
+    state.withdraw(&lease, &key("a.b"), days("2026-01-30", "2026-03-01")).expect("writable");
+    let keys = [key("a.b"), key("c.d")];
+    let tables = state.tables(&keys).expect("readable");
+    assert_eq!(tables[&keys[0]].ledger.intervals(), Intervals::one(days("2026-01-01", "2026-01-30")));
+    state.forget_tables(&lease, &[key("c.d"), key("never.seen")]).expect("writable");
+    state.record(&lease, &[Fact::Snapshot(snapshot("c.d"))]).expect("recordable");
+    let again = &state.tables(&keys).expect("readable")[&keys[1]];
+    assert!(again.ledger.intervals().is_empty(), "a table that is made again begins empty");
+}
+
+fn one_call_is_done_wholly_or_not_at_all(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let facts = [
+        Fact::Snapshot(snapshot("a.b")),
+        Fact::Build(build("a.b", 1)),
+        load("nobody.knows", days("2026-01-01", "2026-01-02"), 1),
+    ];
+    let refused = state.record(&lease, &facts).expect_err("the last fact is refused");
+    assert!(matches!(&refused, StateError::UnknownTable(unknown) if *unknown == key("nobody.knows")), "{refused}");
+    assert!(state.tables(&[key("a.b")]).expect("readable").is_empty());
+    assert!(state.builds(&[model("a.b")], 9).expect("readable").is_empty());
+    // A plan whose facts are refused does not end.
+    let made = environment(about("x_1", branch("x"), "one"), &["a.b"]);
+    state.start_plan(&lease, &made.about, None).expect("a new environment");
+    let mut bad = entry(1);
+    bad.facts = facts.to_vec();
+    state.finish_plan(&lease, &made, &bad).expect_err("the last fact is refused");
+    let found = state.environment(&name("x_1")).expect("readable").expect("begun");
+    assert_eq!((found.about.status, found.models.len()), (Status::Building, 0));
+    assert_eq!(state.history(&name("x_1"), 9).expect("readable"), []);
+}
+
+fn a_promote_is_in_the_journal_until_it_is_settled(store: &impl Factory) {
+    let state = store.open("");
+    apply(state.as_ref(), &environment(about("prod", Owner::Named, "one"), &["a.b"]));
+    let mut next = pending(environment(about("prod", Owner::Named, "two"), &["c.d"]), Some("one"));
+    next.entry.facts = vec![Fact::Snapshot(snapshot("c.d")), load("c.d", days("2026-01-01", "2026-01-02"), 4)];
+    state.begin_promote(&lease(state.as_ref()), &next).expect("nobody else changed prod");
+    // Whoever opens the state next finds it, and prod as it was.
+    let state = store.open("");
+    assert_eq!(state.pending_promotes().expect("readable"), [next.clone()]);
+    let prod = state.environment(&name("prod")).expect("readable").expect("made");
+    assert_eq!((prod.about.plan_id, prod.about.status), (plan("one"), Status::Ready));
+    assert!(state.tables(&[key("c.d")]).expect("readable").is_empty());
+    // Nobody writes prod meanwhile.
+    let lease = lease(state.as_ref());
+    let refused = [
+        state.start_plan(&lease, &about("prod", Owner::Named, "three"), Some(&ready("one"))),
+        state.begin_promote(&lease, &next),
+        state.remove_environment(&lease, &name("prod"), &ready("one")),
+        state.finish_plan(&lease, &environment(about("prod", Owner::Named, "one"), &[]), &entry(1)),
+    ];
+    for refused in refused {
+        assert!(matches!(&refused, Err(StateError::PromotePending { plan_id, .. }) if *plan_id == plan("two")));
+    }
+    let other = state.finish_promote(&lease, &name("prod"), &plan("other"));
+    assert!(matches!(other, Err(StateError::NoSuchPromote { .. })), "{other:?}");
+    state.finish_promote(&lease, &name("prod"), &plan("two")).expect("it is in the journal");
+    let prod = state.environment(&name("prod")).expect("readable").expect("made");
+    assert_eq!((prod.about.plan_id, prod.about.status), (plan("two"), Status::Ready));
+    assert_eq!(prod.models, next.intended.models);
+    assert_eq!(state.pending_promotes().expect("readable"), []);
+    assert_eq!(state.tables(&[key("c.d")]).expect("readable")[&key("c.d")].ledger.newest(), Some(Timestamp(4)));
+    assert_eq!(state.history(&name("prod"), 9).expect("readable").len(), 2);
+    let twice = state.finish_promote(&lease, &name("prod"), &plan("two"));
+    assert!(matches!(twice, Err(StateError::NoSuchPromote { .. })), "{twice:?}");
+}
+
+fn an_abandoned_promote_leaves_nothing(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let first = pending(environment(about("prod", Owner::Named, "one"), &["a.b"]), None);
+    state.begin_promote(&lease, &first).expect("the first promote");
+    state.abandon_promote(&lease, &name("prod"), &plan("one")).expect("it is in the journal");
+    assert_eq!(state.environment(&name("prod")).expect("readable"), None);
+    assert_eq!(state.pending_promotes().expect("readable"), []);
+    state.begin_promote(&lease, &first).expect("the first promote again");
+    state.finish_promote(&lease, &name("prod"), &plan("one")).expect("it is in the journal");
+    assert_eq!(state.history(&name("prod"), 9).expect("readable").len(), 1);
+}
+
+fn projects_do_not_see_each_other(store: &impl Factory) {
+    let (one, two) = (store.open("one"), store.open("two"));
+    apply(one.as_ref(), &environment(about("x_1", branch("x"), "one"), &["a.b"]));
+    one.record(&lease(one.as_ref()), &[Fact::Snapshot(snapshot("a.b")), Fact::Build(build("a.b", 1))])
+        .expect("recordable");
+    assert_eq!(two.environments().expect("readable"), []);
+    assert!(two.tables(&[key("a.b")]).expect("readable").is_empty());
+    assert!(two.builds(&[model("a.b")], 9).expect("readable").is_empty());
+    apply(two.as_ref(), &environment(about("x_1", branch("x"), "two"), &["c.d"]));
+    let found = one.environment(&name("x_1")).expect("readable").expect("made");
+    assert!(found.models.contains_key(&model("a.b")));
+    assert_eq!(one.identity().expect("readable"), two.identity().expect("readable"), "one state, two projects");
+}
+
+fn a_lease_excludes_others_and_names_its_holder(store: &impl Factory) {
+    let (one, two) = (store.open(""), store.open(""));
+    let held = one.lease("bot apply x", Duration::ZERO).expect("nobody else");
+    let refused = two.lease("bot promote", Duration::ZERO).expect_err("held");
+    let message = refused.to_string();
+    assert!(message.contains(&format!("process {} (`bot apply x`)", std::process::id())), "{message}");
+    assert!(matches!(refused, StateError::Busy { .. }));
+    assert_eq!(two.environments().expect("readers never wait"), []);
+    drop(held);
+    two.lease("bot promote", Duration::ZERO).expect("given back");
+}
+
+fn a_lease_of_another_state_is_refused(store: &impl Factory, other: &impl Factory) {
+    let lease = lease(other.open("").as_ref());
+    let refused = store.open("").start_plan(&lease, &about("x_1", branch("x"), "one"), None);
+    assert!(matches!(refused, Err(StateError::OtherState { .. })), "{refused:?}");
+}
+
+/// Sixteen writers, each with a handle of its own, read without the lease and then compare and swap.
+fn of_many_writers_each_win_counts_once(store: &impl Factory) {
+    const WRITERS: usize = 16;
+    const WINS: usize = 3;
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            scope.spawn(move || {
+                let state = store.open("");
+                (0..WINS).for_each(|win| win_once(state.as_ref(), &format!("{writer}-{win}")));
+            });
+        }
+    });
+    assert_wins(store.open("").as_ref(), WRITERS * WINS);
+}
+
+/// Adds one model to what it read, and tries until its plan is through; it read before it had the lease, so that
+/// without compare-and-swap the model of another writer would be lost.
+pub(crate) fn win_once(state: &dyn State, plan_id: &str) {
+    loop {
+        let read = state.environment(&name("x_1")).expect("readable");
+        let expected = read.as_ref().map(|found| found.about.version());
+        let mut made = environment(about("x_1", branch("x"), plan_id), &[plan_id]);
+        made.models.extend(read.map(|found| found.models).unwrap_or_default());
+        let lease = lease(state);
+        match state.start_plan(&lease, &made.about, expected.as_ref()) {
+            Ok(()) => return state.finish_plan(&lease, &made, &entry(1)).expect("still under the lease"),
+            Err(StateError::Conflict { .. }) => {}
+            Err(other) => panic!("only a conflict is expected: {other}"),
+        }
+    }
+}
+
+/// Every writer's model and every writer's entry of the history is there.
+pub(crate) fn assert_wins(state: &dyn State, wins: usize) {
+    let history = state.history(&name("x_1"), 1_000).expect("readable");
+    let sequence: Vec<_> = history.iter().rev().map(|entry| entry.sequence).collect();
+    assert_eq!(sequence, (1..=wins as u64).collect::<Vec<_>>(), "no number is given twice");
+    let found = state.environment(&name("x_1")).expect("readable").expect("made");
+    assert_eq!(found.models.len(), wins, "nobody's write was lost");
+}
+
+/// Threads of one run share a handle and a lease.
+fn threads_of_one_run_record_at_once(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    thread::scope(|scope| {
+        for worker in 0..16 {
+            let (state, lease) = (state.as_ref(), &lease);
+            scope.spawn(move || {
+                for number in 0..4 {
+                    let model = format!("a.w{worker}_{number}");
+                    let interval = days("2026-01-01", "2026-01-02");
+                    let facts =
+                        [Fact::Snapshot(snapshot(&model)), load(&model, interval, 1), Fact::Build(build(&model, 1))];
+                    state.record(lease, &facts).expect("recordable");
+                }
+            });
+        }
+    });
+    let models: Vec<_> = (0..16).flat_map(|worker| (0..4).map(move |number| format!("a.w{worker}_{number}"))).collect();
+    let tables = state.tables(&models.iter().map(|model| key(model)).collect::<Vec<_>>()).expect("readable");
+    assert_eq!(tables.len(), 64);
+    assert!(tables.values().all(|table| !table.ledger.intervals().is_empty()));
+}
+
+/// An SQLite state in a folder of its own.
+struct Sqlite(TempDir);
+
+impl Factory for Sqlite {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn open(&self, project: &str) -> Box<dyn State> {
+        let file = self.0.path().join(".offshoot/state.db");
+        // A fresh id each time: only the first one that makes the state may count.
+        let opening = tempfile::NamedTempFile::new().expect("a temporary file");
+        let state = StateId::new(opening.path().file_name().expect("has a name").to_string_lossy());
+        let mode = OpenMode::Write { state, algorithm_version: 1 };
+        Box::new(SqliteState::open(&file, &offshoot::ids::ProjectName::new(project), &mode).expect("opens"))
+    }
+}
+
+macro_rules! conformance {
+    ($implementation:ident, $factory:ty, [$($case:ident),* $(,)?]) => {
+        mod $implementation {
+            use super::Factory as _;
+
+            $(#[test]
+            fn $case() {
+                super::$case(&<$factory>::new());
+            })*
+
+            #[test]
+            fn a_lease_of_another_state_is_refused() {
+                super::a_lease_of_another_state_is_refused(&<$factory>::new(), &<$factory>::new());
+            }
+        }
+    };
+}
+
+macro_rules! every_case {
+    ($implementation:ident, $factory:ty) => {
+        conformance!(
+            $implementation,
+            $factory,
+            [
+                a_new_state_is_empty_and_keeps_its_identity,
+                an_environment_comes_back_as_it_was_written,
+                a_plan_shows_as_building_and_keeps_the_models_until_it_ends,
+                another_plan_of_the_environment_is_a_conflict,
+                what_was_read_while_building_is_stale_once_it_is_ready,
+                a_branch_finds_its_environment_and_no_other_takes_the_name,
+                history_counts_up_and_holds_full_maps,
+                a_removed_environment_is_gone_and_its_name_free,
+                snapshots_and_builds_come_back_in_batches,
+                filling_a_table_again_moves_its_time_and_not_its_birth,
+                loads_merge_and_a_second_load_replaces_the_first,
+                withdrawn_ranges_and_forgotten_tables_are_not_loaded,
+                one_call_is_done_wholly_or_not_at_all,
+                a_promote_is_in_the_journal_until_it_is_settled,
+                an_abandoned_promote_leaves_nothing,
+                projects_do_not_see_each_other,
+                a_lease_excludes_others_and_names_its_holder,
+                of_many_writers_each_win_counts_once,
+                threads_of_one_run_record_at_once,
+            ]
+        );
+    };
+}
+
+every_case!(sqlite, super::Sqlite);
