@@ -6,5 +6,6 @@ pub mod ids;
 pub mod model;
 pub mod plan;
 pub mod problem;
+pub mod render;
 pub mod sql;
 pub mod time;

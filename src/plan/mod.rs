@@ -2,10 +2,12 @@
 //!
 //! It can be compared, printed (`render`), applied (`apply`) and serialised; it never does anything itself.
 
+mod outcome;
 mod reason;
 
 use serde::{Deserialize, Serialize};
 
+pub use outcome::{Build, Outcome};
 pub use reason::Reason;
 
 use crate::hash::Digest;
