@@ -182,7 +182,7 @@ impl From<&Reason> for ReasonObject {
                 object.column = Some(column.clone());
             }
             Reason::ParentRows { parent } | Reason::ParentWhole { parent } | Reason::ReadsNothingChanged { parent } => {
-                object.parent = Some(parent.to_string())
+                object.parent = Some(parent.to_string());
             }
             Reason::Added
             | Reason::Removed

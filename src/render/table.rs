@@ -48,7 +48,7 @@ pub fn table(rows: &Rows, colour: Colour) -> String {
     table.force_no_tty().load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(rows.columns.iter().map(|name| visible(name)));
     for row in &rows.rows {
-        table.add_row(row.iter().map(|cell| shown(cell)));
+        table.add_row(row.iter().map(shown));
     }
     let mut text = if rows.columns.is_empty() { String::new() } else { format!("{table}\n") };
     if colour == Colour::Always {
