@@ -10,6 +10,7 @@
 //! This module never decides *what* is hashed: `fingerprint` and `sql` do.
 
 use std::fmt;
+use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -146,6 +147,27 @@ impl Hasher {
     }
 }
 
+/// The plain SHA-256 of a stream and its length: for formats that name content so (Git LFS), never for fingerprints.
+///
+/// # Errors
+/// The stream cannot be read.
+pub fn sha256_of(stream: &mut dyn Read) -> io::Result<(Digest, u64)> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut length = 0;
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok((Digest(hasher.finalize().into()), length)),
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+                length += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,5 +184,12 @@ mod tests {
         let digest = Digest::of("t", "x");
         assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
         assert_eq!(Digest::parse("zz"), None);
+    }
+
+    #[test]
+    fn the_plain_sha256_is_the_published_one() {
+        let (digest, length) = sha256_of(&mut "abc".as_bytes()).expect("a slice can be read");
+        assert_eq!(digest.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(length, 3);
     }
 }

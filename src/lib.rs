@@ -34,6 +34,7 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod files;
+pub mod git;
 pub mod hash;
 pub mod ids;
 pub mod model;
