@@ -1,5 +1,6 @@
 //! One file per command; this one only finds it.
 
+mod demo;
 mod init;
 
 use crate::cli::{Cli, ColourWish, Command, Format};
@@ -26,8 +27,11 @@ pub struct Context<'a> {
 pub fn run(context: &Context<'_>) -> CommandResult {
     match &context.cli.command {
         Command::Init(arguments) => init::run(context, arguments),
-        Command::Demo(_)
-        | Command::Plan(_)
+        Command::Demo(arguments) => {
+            let no_engine = || CommandError::failed("this build does not have an engine yet");
+            demo::run(context, arguments, &|_, _| Err(no_engine()))
+        }
+        Command::Plan(_)
         | Command::Apply(_)
         | Command::Promote(_)
         | Command::Env(_)

@@ -42,6 +42,45 @@ pub enum Cell {
     Text(String),
 }
 
+impl Cell {
+    /// A value from an engine's exact text and the name of its SQL type; NULL is `None`.
+    pub fn typed(text: Option<String>, data_type: &str) -> Self {
+        const NUMBERS: [&str; 21] = [
+            "INT",
+            "INTEGER",
+            "TINYINT",
+            "SMALLINT",
+            "MEDIUMINT",
+            "BIGINT",
+            "HUGEINT",
+            "UTINYINT",
+            "USMALLINT",
+            "UINTEGER",
+            "UBIGINT",
+            "UHUGEINT",
+            "BIGNUM",
+            "NUMBER",
+            "OID",
+            "DECIMAL",
+            "NUMERIC",
+            "FLOAT",
+            "DOUBLE",
+            "REAL",
+            "BIGNUMERIC",
+        ];
+        let Some(text) = text else { return Self::Null };
+        let head = data_type.trim().to_ascii_uppercase();
+        let head = head.split(['(', ' ']).next().unwrap_or_default();
+        let bare = head.trim_end_matches(|c: char| c.is_ascii_digit());
+        match text.as_str() {
+            "true" if head.starts_with("BOOL") => Self::Boolean(true),
+            "false" if head.starts_with("BOOL") => Self::Boolean(false),
+            _ if NUMBERS.contains(&bare) && !data_type.ends_with(']') => Self::Number(text),
+            _ => Self::Text(text),
+        }
+    }
+}
+
 /// An aligned table with the number of rows below; NULL is dimmed, and a text that reads `NULL` is in quotes.
 pub fn table(rows: &Rows, colour: Colour) -> String {
     let mut table = comfy_table::Table::new();
@@ -199,6 +238,22 @@ mod tests {
     #[test]
     fn json_loses_no_digit() {
         insta::assert_snapshot!(json(&sample()));
+    }
+
+    #[test]
+    fn cells_follow_their_sql_type() {
+        let cell = |text: &str, data_type| Cell::typed(Some(text.into()), data_type);
+        for number in ["INTEGER", "bigint", "UHUGEINT", "DECIMAL(10, 2)", "DOUBLE", "int4", "numeric", "FLOAT8"] {
+            assert_eq!(cell("1", number), Cell::Number("1".into()), "{number}");
+        }
+        for text in
+            ["VARCHAR", "INTEGER[]", "DECIMAL(4, 1)[]", "INTERVAL", "POINT", "STRUCT(a INTEGER)", "DATE", "UUID"]
+        {
+            assert_eq!(cell("1", text), Cell::Text("1".into()), "{text}");
+        }
+        assert_eq!(cell("true", "BOOLEAN"), Cell::Boolean(true));
+        assert_eq!(cell("true", "VARCHAR"), Cell::Text("true".into()));
+        assert_eq!(Cell::typed(None, "INTEGER"), Cell::Null);
     }
 
     #[test]

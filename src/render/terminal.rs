@@ -89,6 +89,21 @@ pub fn error(message: &str, causes: &[String], hints: &[String], colour: Colour)
     output
 }
 
+/// A command as a person types it, after `$`; arguments that a shell would take apart are quoted.
+pub fn command_line(program: &str, arguments: &[&str], colour: Colour) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:~,@+".contains(c);
+    let mut line = format!("$ {program}");
+    for argument in arguments {
+        line.push(' ');
+        if !argument.is_empty() && argument.chars().all(is_plain) {
+            line.push_str(argument);
+        } else {
+            let _ = write!(line, "'{}'", visible(argument).replace('\'', r"'\''"));
+        }
+    }
+    Paint(colour).with(&line, Style::new().bold())
+}
+
 /// `path:line:column` as far as it is known.
 pub fn place(problem: &Problem) -> Option<String> {
     let mut place = visible(problem.path.as_ref()?.as_str());
@@ -239,6 +254,12 @@ mod tests {
     #[test]
     fn an_outcome() {
         insta::assert_snapshot!(super::outcome(&sample::outcome(), Colour::Never));
+    }
+
+    #[test]
+    fn a_command_line_can_be_typed() {
+        let line = command_line("bot", &["query", "--env", "prod", "select 'a'", ""], Colour::Never);
+        assert_eq!(line, r"$ bot query --env prod 'select '\''a'\''' ''");
     }
 
     #[test]

@@ -257,6 +257,7 @@ fn without_comment_and_texts(line: &str) -> String {
 }
 
 fn sources() -> Vec<Source> {
+    // A file `tests.rs` is all tests, cut off as a `mod tests` is.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     let mut folders = vec![root.join("src")];
@@ -265,7 +266,7 @@ fn sources() -> Vec<Source> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
+            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
                 files.push(path);
             }
         }
