@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     fn fixed() -> Surroundings {
-        Surroundings::fixed("/work", Timestamp(0))
+        Surroundings::fixed("/shop", Timestamp(0))
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
         let caches = home.with_variable("XDG_CACHE_HOME", "/caches");
         assert_eq!(caches.cache_folder(), Some("/caches/offshoot".into()));
         let own = caches.with_variable("OFFSHOOT_CACHE_DIR", "own");
-        assert_eq!(own.cache_folder(), Some("/work/own".into()));
+        assert_eq!(own.cache_folder(), Some("/shop/own".into()));
     }
 
     #[test]
