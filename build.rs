@@ -1,5 +1,7 @@
 //! Tells the linker where the binary finds `libduckdb` at run time: beside itself, or where it was linked from.
 
+#![expect(clippy::disallowed_methods, reason = "variables are how cargo talks to a build script")]
+
 fn main() {
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo:rerun-if-changed=build.rs");

@@ -2,6 +2,7 @@
 //!
 //! It never runs a git process or an external filter, never touches the network, never checks anything out and never
 //! writes into the repository: objects that a merge or a working tree needs live in memory, in front of git's own store.
+//! Only `write`, which makes the repository of `bot demo`, does otherwise, and only there.
 //! A shallow or partial clone yields an error that says what to fetch, never an answer that lacks a part.
 
 mod base;
@@ -15,6 +16,7 @@ mod problems;
 mod read;
 mod tree;
 mod worktree;
+mod write;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +26,7 @@ pub use base::{Base, Revision};
 pub use error::{Depth, GitError};
 pub use merge::{Mode, Request, ThreeTrees};
 pub use tree::{GitTree, TreeSource};
+pub use write::NewRepository;
 
 use crate::ids::{CommitId, RefName, TreeId};
 use crate::time::Timestamp;

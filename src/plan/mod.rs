@@ -3,11 +3,13 @@
 //! It can be compared, printed (`render`), applied (`apply`) and serialised; it never does anything itself.
 
 mod build;
+mod outcome;
 mod reason;
 
 use serde::{Deserialize, Serialize};
 
 pub use build::{Inputs, Known, KnownTable, Sharing, build, is_loaded_by_interval};
+pub use outcome::{Build, Outcome};
 pub use reason::Reason;
 
 use crate::hash::Digest;

@@ -1,6 +1,11 @@
 //! The one integration binary: each module shows one part of the program on real git repositories and engines.
+//! Every file beside this one is a module of it (`architecture` checks that).
+#![allow(clippy::disallowed_methods, reason = "tests may run git, look at the clock and set variables of children")]
 
+mod architecture;
+mod demo;
 mod git;
+mod init;
 mod repository;
 mod state_conformance;
 mod state_sqlite;

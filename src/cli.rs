@@ -1,0 +1,337 @@
+//! The command line as types; the doc comments are the help. Nothing here decides or reads anything.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A data environment for every git branch.
+///
+/// Exit codes: 0 done, 1 the answer is no (problems in the project, or refused), 2 the program or its surroundings
+/// failed. Data goes to stdout, talk to stderr.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "bot", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help")]
+    pub global: GlobalArguments,
+    #[command(subcommand)]
+    #[expect(missing_docs, reason = "a doc comment would become the help")]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub struct GlobalArguments {
+    /// The folder with `config.yaml`, inside a git repository [default: the current folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// The gateway of `config.yaml` to use [default: `default_gateway`, else the first]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// The present, for `@execution_ts` and for what is due, such as `2026-03-01` or `2026-03-01T12:00:00Z`
+    #[arg(long, global = true, value_name = "TIME")]
+    pub execution_time: Option<String>,
+    /// Tell more on stderr; twice for all
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to colour; `auto` honours NO_COLOR and wants a terminal
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColourWish::Auto)]
+    pub color: ColourWish,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColourWish {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Write a small project to start from: config, one seed, one model and one test of each kind; overwrites nothing
+    Init(InitArguments),
+    /// Write a shop project into a new git repository and walk through the whole loop with it
+    Demo(DemoArguments),
+    /// Show what a branch changes, what would be built and why; writes nothing and opens no warehouse
+    Plan(PlanArguments),
+    /// Build what the plan needs and point the environment's views at it
+    Apply(ApplyArguments),
+    /// Point production at the models of a commit of the base branch
+    Promote(PromoteArguments),
+    /// List, show or drop environments
+    Env(EnvironmentArguments),
+    /// Run a query in which model names mean an environment's tables
+    Query(QueryArguments),
+    /// Print a model's SQL as it will run
+    Render(RenderArguments),
+    /// Check git, config, engine and state: what is found, what is wrong, what to do
+    Doctor(DoctorArguments),
+}
+
+/// `bot init`.
+#[derive(Args, Clone, Debug)]
+pub struct InitArguments {
+    /// Where to write [default: the current folder]
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+/// `bot demo`.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArguments {
+    /// A new or empty folder, which stays usable afterwards [default: offshoot-demo]
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+/// Which trees are compared, and for which environment.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TreeArguments {
+    /// What the branch is compared with [default: the base branch]
+    #[arg(long, value_name = "REF")]
+    pub base: Option<String>,
+    /// The branch or commit that is planned [default: HEAD]
+    #[arg(long, value_name = "REF", conflicts_with = "worktree")]
+    pub head: Option<String>,
+    /// Plan the files as they lie in the working tree, uncommitted edits included
+    #[arg(long)]
+    pub worktree: bool,
+    /// The environment's name [default: made from the branch's name]
+    #[arg(long = "env", value_name = "NAME")]
+    pub environment: Option<String>,
+}
+
+/// How results are printed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct FormatArguments {
+    /// How the result is printed on stdout
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub format: Format,
+}
+
+/// `--format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people at a terminal.
+    #[default]
+    Terminal,
+    /// For pull requests and step summaries.
+    Markdown,
+    /// For scripts, with a versioned schema.
+    Json,
+}
+
+/// How the warehouse is used.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct WorkArguments {
+    /// Models that are built at once [default: `concurrent_tasks` of the connection]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// How long to wait for a DuckDB file that another process holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
+}
+
+/// `bot plan`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct PlanArguments {
+    #[command(flatten)]
+    pub trees: TreeArguments,
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
+/// `bot apply`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct ApplyArguments {
+    #[command(flatten)]
+    pub trees: TreeArguments,
+    #[command(flatten)]
+    pub work: WorkArguments,
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
+/// `bot promote`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct PromoteArguments {
+    /// A commit that the base branch contains [default: the base branch's tip]
+    #[arg(value_name = "REV")]
+    pub revision: Option<String>,
+    /// The environment to promote to, such as `staging`
+    #[arg(long, value_name = "ENV", default_value = "prod")]
+    pub to: String,
+    /// Promote also what is no descendant of the commit promoted last
+    #[arg(long)]
+    pub force: bool,
+    /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`
+    #[arg(long)]
+    pub take_over: bool,
+    #[command(flatten)]
+    pub work: WorkArguments,
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
+/// `bot env`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct EnvironmentArguments {
+    #[command(subcommand)]
+    pub command: EnvironmentCommand,
+}
+
+/// What to do with environments.
+#[derive(Clone, Debug, Subcommand)]
+pub enum EnvironmentCommand {
+    /// List all environments
+    List(FormatArguments),
+    /// Show where one came from and what each of its models points at
+    Show(NamedEnvironment),
+    /// Drop one: its views go, tables that others use stay
+    Drop(NamedEnvironment),
+}
+
+/// One environment by name.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct NamedEnvironment {
+    /// The environment
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
+/// `bot query`.
+#[derive(Args, Clone, Debug)]
+pub struct QueryArguments {
+    /// The query
+    #[arg(value_name = "SQL")]
+    pub sql: String,
+    /// Whose tables model names mean [default: the current branch's environment]
+    #[arg(long = "env", value_name = "NAME")]
+    pub environment: Option<String>,
+    /// How rows are printed
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub format: RowFormat,
+    /// The most rows that are printed; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub limit: usize,
+    /// How long to wait for a DuckDB file that another process holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
+}
+
+/// `bot query --format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// An aligned table.
+    #[default]
+    Table,
+    /// CSV with a header.
+    Csv,
+    /// One JSON object.
+    Json,
+}
+
+/// `bot render`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct RenderArguments {
+    /// The model's name
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+    #[command(flatten)]
+    pub trees: TreeArguments,
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
+/// `bot doctor`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct DoctorArguments {
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
+/// Whether errors go to stderr as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorFormat {
+    /// `error:` and `hint:` lines.
+    Terminal,
+    /// An object.
+    Json,
+}
+
+impl Command {
+    /// How this command's errors are told: as JSON where its result would be.
+    pub fn error_format(&self) -> ErrorFormat {
+        let format = match self {
+            Self::Init(_) | Self::Demo(_) => Format::Terminal,
+            Self::Plan(arguments) => arguments.format.format,
+            Self::Apply(arguments) => arguments.format.format,
+            Self::Promote(arguments) => arguments.format.format,
+            Self::Env(arguments) => match &arguments.command {
+                EnvironmentCommand::List(format) => format.format,
+                EnvironmentCommand::Show(named) | EnvironmentCommand::Drop(named) => named.format.format,
+            },
+            Self::Query(arguments) if arguments.format == RowFormat::Json => Format::Json,
+            Self::Query(_) => Format::Terminal,
+            Self::Render(arguments) => arguments.format.format,
+            Self::Doctor(arguments) => arguments.format.format,
+        };
+        if format == Format::Json { ErrorFormat::Json } else { ErrorFormat::Terminal }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_the_contract_parse() {
+        let lines = [
+            "bot init some/folder",
+            "bot demo",
+            "bot plan --base main --head x --project p --format markdown",
+            "bot plan --worktree --env e --execution-time 2026-03-01 --color never -vv",
+            "bot apply --jobs 4 --lock-timeout 5 --env e --gateway g --format json",
+            "bot promote HEAD~1 --to staging --force --take-over",
+            "bot env list",
+            "bot env show e --format json",
+            "bot env drop e",
+            "bot query --env prod select --format csv --limit 5",
+            "bot render a.b",
+            "bot doctor --format json",
+        ];
+        for line in lines {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn json_results_mean_json_errors() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).expect("a command").command.error_format();
+        assert_eq!(parse("bot query --format json x"), ErrorFormat::Json);
+        assert_eq!(parse("bot env show e --format json"), ErrorFormat::Json);
+        assert_eq!(parse("bot plan --format markdown"), ErrorFormat::Terminal);
+    }
+}

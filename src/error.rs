@@ -1,0 +1,145 @@
+//! What a command ends with: done, a plain no, or a failure, and how the last two are told.
+//!
+//! Rule for messages: lower case, no full stop, names in backticks, what was expected; a hint says what to do next.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::render::{Colour, json, terminal};
+
+/// How a run ended; the number is the process's exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// The answer is no: the project has problems, or the request was refused.
+    No = 1,
+    /// The program or its surroundings failed.
+    Failed = 2,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Whose fault an error is; decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandErrorKind {
+    /// The request was understood and refused.
+    No,
+    /// The program or its surroundings (warehouse, state, git, disk) failed.
+    Failed,
+}
+
+/// An error as a person meets it.
+#[derive(Debug)]
+pub struct CommandError {
+    /// Whose fault it is.
+    pub kind: CommandErrorKind,
+    /// What went wrong.
+    pub message: String,
+    /// What to do next, most useful first.
+    pub hints: Vec<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What commands return.
+pub type CommandResult = Result<Exit, CommandError>;
+
+impl CommandError {
+    /// A refusal (exit 1).
+    pub fn no(message: impl Into<String>) -> Self {
+        Self { kind: CommandErrorKind::No, message: message.into(), hints: Vec::new(), source: None }
+    }
+
+    /// A failure (exit 2).
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { kind: CommandErrorKind::Failed, ..Self::no(message) }
+    }
+
+    /// Adds what caused it.
+    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Adds what to do next.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The exit code that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self.kind {
+            CommandErrorKind::No => Exit::No,
+            CommandErrorKind::Failed => Exit::Failed,
+        }
+    }
+
+    /// For people on stderr.
+    pub fn for_terminal(&self, colour: Colour) -> String {
+        terminal::error(&self.message, &self.causes(), &self.hints, colour)
+    }
+
+    /// For scripts on stderr, where `--format json` was asked for.
+    pub fn for_scripts(&self) -> String {
+        let kind = match self.kind {
+            CommandErrorKind::No => "no",
+            CommandErrorKind::Failed => "failed",
+        };
+        json::error(kind, &self.message, &self.causes(), &self.hints)
+    }
+
+    /// The chain of causes, outermost first; one that only repeats the text before it is left out.
+    fn causes(&self) -> Vec<String> {
+        const DEEPEST: usize = 16;
+        let mut causes: Vec<String> = Vec::new();
+        let mut next: Option<&(dyn Error + 'static)> = self.source.as_deref().map(|source| source as _);
+        while let Some(error) = next.filter(|_| causes.len() < DEEPEST) {
+            let text = error.to_string();
+            if causes.last().unwrap_or(&self.message) != &text {
+                causes.push(text);
+            }
+            next = error.source();
+        }
+        causes
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl Error for CommandError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_tells_its_causes_once() {
+        let inner = std::io::Error::other("disk full");
+        let error = CommandError::failed("cannot write `x`").because(inner).hint("free some space");
+        assert_eq!(error.exit().code(), 2);
+        let text = error.for_terminal(Colour::Never);
+        assert_eq!(text, "error: cannot write `x`\n  caused by: disk full\nhint: free some space\n");
+        assert!(error.for_scripts().contains("\"kind\": \"failed\""));
+    }
+
+    #[test]
+    fn a_repeated_cause_is_left_out() {
+        let error = CommandError::no("same").because("same");
+        assert_eq!(error.for_terminal(Colour::Never), "error: same\n");
+        assert_eq!(error.exit().code(), 1);
+    }
+}

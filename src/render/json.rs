@@ -1,0 +1,239 @@
+//! JSON for scripts. The keys are a contract (`schema_version` 1): every key is always there, in this order.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::hash::Digest;
+use crate::ids::{EnvironmentName, ModelName};
+use crate::model::KindName;
+use crate::plan::{Action, Build, Category, Change, Commits, Outcome, Plan, PlannedModel, Reason, Summary};
+use crate::problem::Problem;
+use crate::time::{Interval, IntervalUnit};
+
+const SCHEMA_VERSION: u32 = 1;
+
+/// A plan, as `bot plan --format json` prints it.
+pub fn plan(plan: &Plan) -> String {
+    printed(&PlanObject::from(plan))
+}
+
+/// What `apply` or `promote` did.
+pub fn outcome(outcome: &Outcome) -> String {
+    printed(&OutcomeObject {
+        schema_version: SCHEMA_VERSION,
+        environment: &outcome.plan.environment,
+        plan: PlanObject::from(&outcome.plan),
+        builds: outcome.builds.iter().map(BuildObject::from).collect(),
+        swapped: outcome.swapped,
+        seconds: rounded(outcome.seconds),
+    })
+}
+
+/// An error, as it goes to stderr; `kind` is `no` (exit 1) or `failed` (exit 2).
+pub fn error(kind: &str, message: &str, causes: &[String], hints: &[String]) -> String {
+    #[derive(Serialize)]
+    struct ErrorObject<'a> {
+        schema_version: u32,
+        error: Inner<'a>,
+    }
+    #[derive(Serialize)]
+    struct Inner<'a> {
+        kind: &'a str,
+        message: &'a str,
+        causes: &'a [String],
+        hints: &'a [String],
+    }
+    printed(&ErrorObject { schema_version: SCHEMA_VERSION, error: Inner { kind, message, causes, hints } })
+}
+
+/// Any other value with the version before it: `{"schema_version":1, …}`.
+pub fn object(value: &impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        schema_version: u32,
+        #[serde(flatten)]
+        value: &'a T,
+    }
+    printed(&Versioned { schema_version: SCHEMA_VERSION, value })
+}
+
+#[derive(Serialize)]
+struct OutcomeObject<'a> {
+    schema_version: u32,
+    environment: &'a EnvironmentName,
+    plan: PlanObject<'a>,
+    builds: Vec<BuildObject<'a>>,
+    swapped: usize,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct PlanObject<'a> {
+    schema_version: u32,
+    environment: &'a EnvironmentName,
+    commits: &'a Commits,
+    models: Vec<ModelObject<'a>>,
+    drift: Vec<ModelObject<'a>>,
+    summary: &'a Summary,
+    problems: &'a [Problem],
+}
+
+#[derive(Serialize)]
+struct ModelObject<'a> {
+    name: &'a ModelName,
+    kind: KindName,
+    change: Change,
+    category: Category,
+    reasons: Vec<ReasonObject>,
+    action: Action,
+    table: Option<String>,
+    data_fingerprint: Digest,
+    intervals_missing: Vec<[String; 2]>,
+    due_at_promote: Vec<[String; 2]>,
+}
+
+#[derive(Serialize)]
+struct ReasonObject {
+    code: &'static str,
+    text: String,
+    parent: Option<String>,
+    column: Option<String>,
+    property: Option<String>,
+    old: Value,
+    new: Value,
+}
+
+#[derive(Serialize)]
+struct BuildObject<'a> {
+    model: &'a ModelName,
+    table: String,
+    rows: Option<u64>,
+    seconds: f64,
+    intervals: Vec<[String; 2]>,
+}
+
+impl<'a> From<&'a Plan> for PlanObject<'a> {
+    fn from(plan: &'a Plan) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            environment: &plan.environment,
+            commits: &plan.commits,
+            models: plan.models.iter().map(ModelObject::from).collect(),
+            drift: plan.drift.iter().map(ModelObject::from).collect(),
+            summary: &plan.summary,
+            problems: &plan.problems,
+        }
+    }
+}
+
+impl<'a> From<&'a PlannedModel> for ModelObject<'a> {
+    fn from(model: &'a PlannedModel) -> Self {
+        Self {
+            name: &model.name,
+            kind: model.kind,
+            change: model.change,
+            category: model.category,
+            reasons: model.reasons.iter().map(ReasonObject::from).collect(),
+            action: model.action,
+            table: model.table.as_ref().map(ToString::to_string),
+            data_fingerprint: model.data_fingerprint,
+            intervals_missing: labels(&model.intervals_missing, model.unit),
+            due_at_promote: labels(&model.due_at_promote, model.unit),
+        }
+    }
+}
+
+impl<'a> From<&'a Build> for BuildObject<'a> {
+    fn from(build: &'a Build) -> Self {
+        Self {
+            model: &build.model,
+            table: build.table.to_string(),
+            rows: build.rows,
+            seconds: rounded(build.seconds),
+            intervals: labels(&build.intervals, build.unit),
+        }
+    }
+}
+
+impl From<&Reason> for ReasonObject {
+    fn from(reason: &Reason) -> Self {
+        let mut object = Self {
+            code: reason.code(),
+            text: reason.text(),
+            parent: None,
+            column: None,
+            property: None,
+            old: Value::Null,
+            new: Value::Null,
+        };
+        match reason {
+            Reason::KindChanged { old, new } => (object.old, object.new) = (json!(old), json!(new)),
+            Reason::ColumnChanged { column } | Reason::ColumnAdded { column } | Reason::ColumnRemoved { column } => {
+                object.column = Some(column.clone());
+            }
+            Reason::ColumnsReordered { old, new } => (object.old, object.new) = (json!(old), json!(new)),
+            Reason::PropertyChanged { property, old, new } | Reason::MetadataChanged { property, old, new } => {
+                object.property = Some(property.clone());
+                (object.old, object.new) = (json!(old), json!(new));
+            }
+            Reason::SeedChanged { old, new } => (object.old, object.new) = (json!(old), json!(new)),
+            Reason::ParentColumn { parent, column } => {
+                object.parent = Some(parent.to_string());
+                object.column = Some(column.clone());
+            }
+            Reason::ParentRows { parent } | Reason::ParentWhole { parent } | Reason::ReadsNothingChanged { parent } => {
+                object.parent = Some(parent.to_string());
+            }
+            Reason::Added
+            | Reason::Removed
+            | Reason::RowsChanged
+            | Reason::Opaque { .. }
+            | Reason::ContextChanged
+            | Reason::OneIntervalAtATime { .. }
+            | Reason::Assumes { .. } => {}
+        }
+        object
+    }
+}
+
+fn labels(intervals: &[Interval], unit: IntervalUnit) -> Vec<[String; 2]> {
+    intervals.iter().map(|interval| interval.labels(unit)).collect()
+}
+
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+/// Our own values never fail to serialise: their keys are texts. Should one ever, the reader still gets an object.
+fn printed(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value)
+        .unwrap_or_else(|error| json!({"schema_version": SCHEMA_VERSION, "error": error.to_string()}).to_string());
+    format!("{text}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::render::sample;
+
+    #[test]
+    fn a_plan_has_every_key() {
+        insta::assert_snapshot!(super::plan(&sample::plan()));
+    }
+
+    #[test]
+    fn an_outcome_holds_its_plan() {
+        let value: serde_json::Value = serde_json::from_str(&super::outcome(&sample::outcome())).expect("JSON");
+        assert_eq!(value["plan"]["schema_version"], 1);
+        assert_eq!(value["builds"][0]["intervals"], serde_json::json!([["2026-01-01", "2026-02-01"]]));
+        assert_eq!(value["builds"][1]["rows"], serde_json::Value::Null, "not counted is never 0");
+        assert_eq!((&value["swapped"], &value["seconds"]), (&3.into(), &61.25.into()));
+    }
+
+    #[test]
+    fn an_error_is_an_object() {
+        let text = super::error("no", "refused", &["cause".into()], &[]);
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(value["error"]["kind"], "no");
+        assert_eq!(value["error"]["causes"][0], "cause");
+    }
+}

@@ -1,0 +1,24 @@
+//! The faces of the program's values: terminal, Markdown, JSON and tables. Each is a pure function from a value to text.
+//!
+//! Invariants: nothing here prints, reads or asks for the time; every name, message and SQL text is taken for hostile
+//! and goes through [`visible`] (terminal, tables) or `markdown`'s own escapes; this module alone knows `owo-colors`
+//! and `comfy-table`.
+
+pub mod json;
+pub mod markdown;
+#[cfg(test)]
+mod sample;
+pub mod table;
+pub mod terminal;
+mod text;
+
+pub use text::{readable_interval, readable_intervals, readable_seconds, visible, visible_lines};
+
+/// Whether terminal text carries colours; decided in the shell (`--color`, `NO_COLOR`, terminal or not).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// With ANSI colours.
+    Always,
+    /// Plain text.
+    Never,
+}
