@@ -7,4 +7,5 @@ pub mod model;
 pub mod plan;
 pub mod problem;
 pub mod sql;
+pub mod statement;
 pub mod time;
