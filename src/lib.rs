@@ -1,5 +1,6 @@
 //! Offshoot: a data environment for every git branch.
 
+pub mod engine;
 pub mod files;
 pub mod hash;
 pub mod ids;
