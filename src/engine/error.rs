@@ -109,7 +109,7 @@ impl EngineError {
         let statement = first_line(sql);
         // Engines quote the statement below their message.
         let message = if carries_secrets(sql) {
-            message.split("\n\nLINE").next().unwrap_or("").lines().next().unwrap_or("").to_owned()
+            without_texts(message.lines().next().unwrap_or(""), sql)
         } else {
             message.trim().to_owned()
         };
@@ -132,6 +132,12 @@ pub(super) fn first_line(sql: &str) -> String {
     format!("{}…", line.chars().take(LONGEST).collect::<String>())
 }
 
+/// A message without the texts of its statement, which engines repeat.
+fn without_texts(message: &str, sql: &str) -> String {
+    let texts = sql.split('\'').skip(1).step_by(2).filter(|text| !text.is_empty());
+    texts.fold(message.to_owned(), |message, text| message.replace(text, "***"))
+}
+
 /// Statements in which people write passwords and keys.
 fn carries_secrets(sql: &str) -> bool {
     let text = sql.to_ascii_lowercase();
@@ -147,7 +153,8 @@ mod tests {
         let sql = "\n-- x\nCREATE SECRET s (TYPE s3, KEY_ID 'abc', SECRET 'hunter2')";
         let error = EngineError::statement("Parser Error: no\n\nLINE 1: CREATE SECRET 'hunter2'", sql);
         assert_eq!(error.to_string(), "Parser Error: no (in `CREATE SECRET …`)");
-        let error = EngineError::statement("x", "ATTACH 'postgres:password=hunter2' AS p");
+        let error =
+            EngineError::statement("IO Error: no file \"p:password=hunter2\"", "ATTACH 'p:password=hunter2' AS p");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 

@@ -161,9 +161,9 @@ pub trait Session: Send {
     fn interrupter(&self) -> Arc<dyn Interrupter>;
 }
 
-/// Stops what a session runs; nothing where it runs nothing or is gone.
+/// Stops a session: what it runs and whatever it is asked to run later, a rollback excepted; nothing where it is gone.
 pub trait Interrupter: Send + Sync {
-    /// Makes the running statement end with [`EngineError::Interrupted`].
+    /// Makes the running statement, or the next one, end with [`EngineError::Interrupted`].
     fn interrupt(&self);
 }
 

@@ -4,13 +4,17 @@
 //! Every function works inside an open transaction, so a record is as true as what it is about. A lost state is read
 //! back from `promotions`. Nothing here decides what to do about a foreign object; it finds and, when told to, renames.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod foreign;
+mod promotion;
 
-use super::{EngineError, ObjectKind, Result, SchemaObject, Session};
+pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over};
+pub use promotion::{Promotion, last_promotion, record_promotion};
+
+use self::foreign::{definition_digest, present};
+use super::{EngineError, ObjectKind, Result, Session};
 use crate::hash::Digest;
-use crate::ids::{CommitId, EnvironmentName, ModelName, PlanId, ProjectName, StateId, TableName};
+use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
 use crate::statement::{quote_table, text_literal};
-use crate::time::Timestamp;
 
 /// The schema of the tables below, in the default catalog.
 pub const META_SCHEMA: &str = "offshoot__meta";
@@ -61,45 +65,6 @@ pub enum OwnedObject {
         /// The engine version whose text that is; texts of two versions are not compared.
         engine_version: String,
     },
-}
-
-/// One promote, as the warehouse remembers it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Promotion {
-    /// The project.
-    pub project: ProjectName,
-    /// The environment, `prod` in most cases.
-    pub environment: EnvironmentName,
-    /// The plan that was promoted.
-    pub plan: PlanId,
-    /// The commit that it shows.
-    pub commit: CommitId,
-    /// Counts the promotes of an environment.
-    pub sequence: u64,
-    /// Pointers and ledger as JSON, enough to read the environment back from here.
-    pub payload: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Something under a name that we want and that is not ours, or no longer as we left it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForeignObject {
-    /// Its name.
-    pub name: TableName,
-    /// What it is.
-    pub kind: ObjectKind,
-    /// Why it is foreign.
-    pub why: Foreign,
-}
-
-/// Why an object is not ours to replace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
-    /// We did not make it.
-    NotOurs,
-    /// We made it, and somebody changed it.
-    Changed,
 }
 
 fn meta(name: &str) -> TableName {
@@ -254,11 +219,6 @@ fn read_record(row: &[Option<String>]) -> Result<ObjectRecord> {
     })
 }
 
-/// The digest of a view's definition as the engine shows it.
-fn definition_digest(object: &SchemaObject) -> Option<Digest> {
-    object.definition.as_deref().map(|text| Digest::of("offshoot view definition", text))
-}
-
 /// The record of a view that we have just made, with the engine's own text of it.
 ///
 /// # Errors
@@ -283,144 +243,4 @@ pub fn adopt_view(
         },
     };
     Ok(views.iter().map(record).collect())
-}
-
-/// Which of the wanted names stand in the warehouse, whatever case they are written in there.
-fn present(session: &mut dyn Session, wanted: &[TableName]) -> Result<BTreeMap<TableName, SchemaObject>> {
-    let schemas: BTreeSet<(Option<String>, String)> =
-        wanted.iter().map(|name| (name.catalog.clone(), name.schema.clone())).collect();
-    let mut found = BTreeMap::new();
-    for (catalog, schema) in schemas {
-        let objects = session.objects_by_name(catalog.as_deref(), &schema)?;
-        let here = wanted.iter().filter(|name| name.catalog == catalog && name.schema == schema);
-        for name in here {
-            if let Some(object) = objects.get(&session.dialect().fold(&name.name, true)) {
-                found.insert(name.clone(), object.clone());
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// What stands under the wanted names and is not ours to replace.
-///
-/// # Errors
-/// What the engine says.
-pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[TableName]) -> Result<Vec<ForeignObject>> {
-    let (dialect, version) = (session.dialect(), session.version());
-    let folded = |name: &TableName| {
-        let fold = |part: &str| dialect.fold(part, true);
-        (name.catalog.as_deref().map(fold), fold(&name.schema), fold(&name.name))
-    };
-    let owned: BTreeMap<_, _> =
-        owned_objects(session, state)?.into_iter().map(|record| (folded(&record.name), record.object)).collect();
-    let mut foreign = Vec::new();
-    for (name, object) in present(session, wanted)? {
-        let why = match (owned.get(&folded(&name)), object.kind) {
-            (Some(OwnedObject::Table { .. }), ObjectKind::Table) => None,
-            (Some(OwnedObject::View { definition, engine_version, .. }), ObjectKind::View) => {
-                let same = *engine_version != version || *definition == definition_digest(&object);
-                (!same).then_some(Foreign::Changed)
-            }
-            _ => Some(Foreign::NotOurs),
-        };
-        foreign.extend(why.map(|why| ForeignObject { name: object.name.clone(), kind: object.kind, why }));
-    }
-    Ok(foreign)
-}
-
-/// Renames foreign objects to `<name>__before_offshoot`, so that their names are free; gives the new names.
-///
-/// # Errors
-/// What the engine says, such as that something depends on a table.
-pub fn take_over(session: &mut dyn Session, foreign: &[ForeignObject]) -> Result<Vec<(TableName, TableName)>> {
-    let mut renamed = Vec::new();
-    for object in foreign {
-        let taken = session.objects_by_name(object.name.catalog.as_deref(), &object.name.schema)?;
-        let limit = session.capabilities().max_identifier_bytes;
-        let free = (1..)
-            .map(|number| set_aside(&object.name.name, number, limit))
-            .find(|name| !taken.contains_key(&session.dialect().fold(name, true)));
-        let Some(name) = free else { continue };
-        session.rename(object.kind, &object.name, &name)?;
-        renamed.push((object.name.clone(), TableName { name, ..object.name.clone() }));
-    }
-    let names: Vec<TableName> = foreign.iter().map(|object| object.name.clone()).collect();
-    if session.columns(&meta("objects"))?.is_some() {
-        forget_object(session, &names)?;
-    }
-    Ok(renamed)
-}
-
-/// The name that an object is set aside under: numbered from the second try on, cut to fit.
-fn set_aside(name: &str, number: u32, limit: Option<usize>) -> String {
-    let suffix = if number == 1 { "__before_offshoot".to_owned() } else { format!("__before_offshoot_{number}") };
-    let room = limit.unwrap_or(usize::MAX).saturating_sub(suffix.len());
-    let kept = name.char_indices().take_while(|(index, letter)| index + letter.len_utf8() <= room);
-    format!("{}{suffix}", kept.map(|(_, letter)| letter).collect::<String>())
-}
-
-/// Remembers a promote; called in the transaction that swaps its views.
-///
-/// # Errors
-/// What the engine says.
-pub fn record_promotion(session: &mut dyn Session, promotion: &Promotion) -> Result<()> {
-    let text = |text: &str| text_literal(session.dialect(), text);
-    let sql = format!(
-        "INSERT INTO {} (project, environment, plan_id, commit_id, sequence, payload, promoted_at) \
-         VALUES ({}, {}, {}, {}, {}, {}, {})",
-        meta_name(session, "promotions"),
-        text(promotion.project.as_str()),
-        text(promotion.environment.as_str()),
-        text(promotion.plan.as_str()),
-        text(promotion.commit.as_str()),
-        promotion.sequence,
-        text(&promotion.payload),
-        promotion.at.0
-    );
-    session.execute(&sql).map(drop)
-}
-
-/// The promote of an environment that was recorded last.
-///
-/// # Errors
-/// What the engine says, or a row that no version of this program wrote.
-pub fn last_promotion(
-    session: &mut dyn Session,
-    project: &ProjectName,
-    environment: &EnvironmentName,
-) -> Result<Option<Promotion>> {
-    if session.columns(&meta("promotions"))?.is_none() {
-        return Ok(None);
-    }
-    let sql = format!(
-        "SELECT plan_id, commit_id, sequence, payload, promoted_at FROM {} WHERE project = {} AND environment = {} \
-         ORDER BY sequence DESC LIMIT 1",
-        meta_name(session, "promotions"),
-        text_literal(session.dialect(), project.as_str()),
-        text_literal(session.dialect(), environment.as_str())
-    );
-    let Some(row) = session.query(&sql)?.rows.into_iter().next() else { return Ok(None) };
-    let text = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
-    let unreadable = |found: String| EngineError::Meta { table: "promotions", expected: "a number", found };
-    Ok(Some(Promotion {
-        project: project.clone(),
-        environment: environment.clone(),
-        plan: PlanId::new(text(0)),
-        commit: CommitId::new(text(1)),
-        sequence: text(2).parse().map_err(|_| unreadable(text(2)))?,
-        payload: text(3),
-        at: Timestamp(text(4).parse().map_err(|_| unreadable(text(4)))?),
-    }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_set_aside_fit() {
-        assert_eq!(set_aside("orders", 1, None), "orders__before_offshoot");
-        assert_eq!(set_aside("äöü", 2, Some(22)), "ä__before_offshoot_2");
-    }
 }
