@@ -33,6 +33,7 @@
 pub mod cli;
 pub mod commands;
 pub mod diff;
+pub mod engine;
 pub mod error;
 pub mod files;
 pub mod fingerprint;
@@ -48,6 +49,7 @@ pub mod problem;
 pub mod render;
 pub mod sql;
 pub mod state;
+pub mod statement;
 pub mod surroundings;
 pub mod time;
 

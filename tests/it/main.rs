@@ -4,6 +4,9 @@
 
 mod architecture;
 mod demo;
+mod engine_conformance;
+#[cfg(feature = "duckdb")]
+mod engine_duckdb;
 mod git;
 mod init;
 mod repository;

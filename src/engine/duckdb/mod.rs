@@ -1,0 +1,135 @@
+//! DuckDB, in this process: one database instance per file, a connection per session.
+//!
+//! This folder alone knows the crate `duckdb`. The file is held only while a session is open, because DuckDB lets one
+//! process in at a time.
+
+mod database;
+mod load;
+mod session;
+mod text;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::database::Database;
+use self::session::DuckDbSession;
+use super::{Ability, Capabilities, Engine, Result, Session};
+use crate::sql::Dialect;
+
+/// How long to wait for another process by default (`--lock-timeout`).
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where and how to open DuckDB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DuckDbConfig {
+    /// The main database.
+    pub database: Location,
+    /// Further databases by catalog name, in order (`catalogs` of `config.yaml`).
+    pub attached: Vec<Attachment>,
+    /// The catalog of unqualified names, where it is not the main database's own.
+    pub default_catalog: Option<String>,
+    /// Settings of the whole database (`connector_config` of `config.yaml`).
+    pub settings: BTreeMap<String, String>,
+    /// Whether anything may be written.
+    pub mode: OpenMode,
+    /// How long to wait for a process that holds the file.
+    pub lock_timeout: Duration,
+}
+
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In memory; it lives as long as the engine value.
+    Memory,
+    /// In a file, made on first use.
+    File(PathBuf),
+}
+
+/// A further database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The name that SQL uses.
+    pub catalog: String,
+    /// Where it is.
+    pub location: Location,
+    /// Whether it may be written.
+    pub mode: OpenMode,
+}
+
+/// Whether a database may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Reads and writes; no other process may have it open.
+    ReadWrite,
+    /// Reads only; other readers may have it open.
+    ReadOnly,
+}
+
+impl DuckDbConfig {
+    /// One database with default settings.
+    pub fn new(database: Location) -> Self {
+        Self {
+            database,
+            attached: Vec::new(),
+            default_catalog: None,
+            settings: BTreeMap::new(),
+            mode: OpenMode::ReadWrite,
+            lock_timeout: LOCK_TIMEOUT,
+        }
+    }
+}
+
+/// DuckDB as an [`Engine`].
+#[derive(Clone)]
+pub struct DuckDb {
+    database: Arc<Database>,
+}
+
+impl DuckDb {
+    /// An engine of these settings; nothing is opened before the first session.
+    pub fn new(config: DuckDbConfig) -> Self {
+        Self { database: Arc::new(Database::new(config)) }
+    }
+
+    /// A file with a lock timeout, otherwise default settings.
+    pub fn file(path: impl Into<PathBuf>, lock_timeout: Duration) -> Self {
+        Self::new(DuckDbConfig { lock_timeout, ..DuckDbConfig::new(Location::File(path.into())) })
+    }
+
+    /// A database in memory.
+    pub fn memory() -> Self {
+        Self::new(DuckDbConfig::new(Location::Memory))
+    }
+}
+
+const CAPABILITIES: Capabilities = Capabilities {
+    transactional_ddl: Ability::Yes,
+    replace_view_changes_columns: Ability::Yes,
+    merge: Ability::Yes,
+    delete: Ability::Yes,
+    partition_overwrite: Ability::No,
+    atomic_table_swap: Ability::Yes,
+    cancel: Ability::Yes,
+    view_depends_on_table: Ability::No,
+    max_identifier_bytes: None,
+};
+
+impl Engine for DuckDb {
+    fn kind(&self) -> &'static str {
+        "duckdb"
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::DuckDb
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn session(&self) -> Result<Box<dyn Session>> {
+        Ok(Box::new(DuckDbSession::open(Arc::clone(&self.database))?))
+    }
+}

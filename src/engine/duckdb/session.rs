@@ -1,0 +1,255 @@
+//! One connection: fresh settings, UTC, temporary objects of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use duckdb::{Connection, InterruptHandle};
+
+use super::database::{Database, message_of};
+use super::{CAPABILITIES, load, text};
+use crate::engine::error::first_line;
+use crate::engine::{
+    Capabilities, CellRows, ColumnType, EngineError, Interrupter, ObjectKind, Result, RowSink, SchemaObject, Session,
+};
+use crate::ids::TableName;
+use crate::sql::{Dialect, tokenize};
+use crate::statement::{quote_identifier, text_literal};
+
+/// A session on a [`Database`].
+pub(super) struct DuckDbSession {
+    // The connection ends before the database is told, so that the file is free when the last session is gone.
+    connection: Option<Connection>,
+    database: Arc<Database>,
+    open: Open,
+    stop: Arc<Stop>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Transaction,
+    Nothing,
+}
+
+struct Stop {
+    asked: AtomicBool,
+    handle: Arc<InterruptHandle>,
+}
+
+impl Interrupter for Stop {
+    fn interrupt(&self) {
+        // DuckDB forgets an interrupt that comes between two statements; the flag does not.
+        self.asked.store(true, Ordering::SeqCst);
+        self.handle.interrupt();
+    }
+}
+
+impl DuckDbSession {
+    pub(super) fn open(database: Arc<Database>) -> Result<Self> {
+        let connection = database.connect()?;
+        let stop = Arc::new(Stop { asked: AtomicBool::new(false), handle: connection.interrupt_handle() });
+        let session = Self { connection: Some(connection), database, open: Open::Nothing, stop };
+        session.set_up()?;
+        Ok(session)
+    }
+
+    /// Every session is in UTC, whatever the machine's zone: `now()::DATE` and casts of texts depend on it.
+    fn set_up(&self) -> Result<()> {
+        let zone = "SET TimeZone = 'UTC'";
+        match self.connection()?.execute_batch(zone) {
+            Ok(()) => {}
+            // A build without ICU has no zones, and is in UTC.
+            Err(error) if message_of(&error).contains("unrecognized configuration parameter") => {}
+            Err(error) => return Err(EngineError::statement(&message_of(&error), zone)),
+        }
+        match &self.database.config().default_catalog {
+            Some(catalog) => self.run_plain(&format!("USE {}", quote_identifier(Dialect::DuckDb, catalog))),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn connection(&self) -> Result<&Connection> {
+        // Only `drop` takes it.
+        self.connection.as_ref().ok_or_else(|| EngineError::Interrupted { statement: String::new() })
+    }
+
+    fn run_plain(&self, sql: &str) -> Result<()> {
+        self.connection()?.execute_batch(sql).map_err(|error| self.failed(&error, sql))
+    }
+
+    pub(super) fn failed(&self, error: &duckdb::Error, sql: &str) -> EngineError {
+        let message = message_of(error);
+        if message.contains("INTERRUPT Error") {
+            return EngineError::Interrupted { statement: first_line(sql) };
+        }
+        EngineError::statement(&message, sql)
+    }
+
+    pub(super) fn not_stopped(&self, sql: &str) -> Result<()> {
+        if self.stop.asked.load(Ordering::SeqCst) {
+            return Err(EngineError::Interrupted { statement: first_line(sql) });
+        }
+        Ok(())
+    }
+
+    /// Undoes a setting that would act on other sessions, and says so.
+    fn keep_settings(&self, sql: &str) -> Result<()> {
+        if !touches_settings(sql) {
+            return Ok(());
+        }
+        match self.database.restore_shared_setting() {
+            Some(setting) => Err(EngineError::GlobalSetting { setting, statement: first_line(sql) }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether any statement of a text begins with a word that changes settings.
+fn touches_settings(sql: &str) -> bool {
+    let Ok(tokens) = tokenize(sql, Dialect::DuckDb) else { return true };
+    let mut begins = true;
+    tokens.iter().filter(|token| token.is_significant()).any(|token| {
+        let first = std::mem::replace(&mut begins, token.is_symbol(";"));
+        first && ["set", "reset", "pragma", "load", "install", "call"].iter().any(|word| token.is_word(word))
+    })
+}
+
+/// Whether a text holds any statement at all.
+fn is_blank(sql: &str) -> bool {
+    tokenize(sql, Dialect::DuckDb)
+        .is_ok_and(|tokens| tokens.iter().all(|token| !token.is_significant() || token.is_symbol(";")))
+}
+
+impl Session for DuckDbSession {
+    fn dialect(&self) -> Dialect {
+        Dialect::DuckDb
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn version(&self) -> String {
+        self.connection().ok().and_then(|connection| connection.version().ok()).unwrap_or_default()
+    }
+
+    fn execute(&mut self, sql: &str) -> Result<u64> {
+        if is_blank(sql) {
+            return Ok(0);
+        }
+        self.not_stopped(sql)?;
+        let done = self.connection()?.execute(sql, []).map_err(|error| self.failed(&error, sql));
+        self.keep_settings(sql)?;
+        Ok(u64::try_from(done?).unwrap_or(u64::MAX))
+    }
+
+    fn stream(&mut self, sql: &str, sink: &mut dyn RowSink) -> Result<()> {
+        self.not_stopped(sql)?;
+        let done = text::stream(self, sql, sink);
+        self.keep_settings(sql)?;
+        done
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<ColumnType>> {
+        text::describe(self, sql)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.not_stopped("BEGIN TRANSACTION")?;
+        self.run_plain("BEGIN TRANSACTION")?;
+        self.open = Open::Transaction;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.not_stopped("COMMIT")?;
+        self.run_plain("COMMIT")?;
+        self.open = Open::Nothing;
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        if self.open == Open::Nothing {
+            return Ok(());
+        }
+        self.open = Open::Nothing;
+        match self.run_plain("ROLLBACK") {
+            // A commit that failed has undone everything by itself.
+            Err(EngineError::Statement { message, .. }) if message.contains("no transaction is active") => Ok(()),
+            other => other,
+        }
+    }
+
+    fn columns(&mut self, table: &TableName) -> Result<Option<Vec<ColumnType>>> {
+        let sql = format!(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = {} \
+             AND lower(schema_name) = lower({}) AND lower(table_name) = lower({}) ORDER BY column_index",
+            catalog_literal(table.catalog.as_deref()),
+            text_literal(Dialect::DuckDb, &table.schema),
+            text_literal(Dialect::DuckDb, &table.name)
+        );
+        let session: &mut dyn Session = self;
+        let columns: Vec<ColumnType> = session.query(&sql)?.rows.into_iter().filter_map(column_of).collect();
+        Ok((!columns.is_empty()).then_some(columns))
+    }
+
+    fn objects(&mut self, catalog: Option<&str>, schema: &str) -> Result<Vec<SchemaObject>> {
+        let (database, name) = (catalog_literal(catalog), text_literal(Dialect::DuckDb, schema));
+        let within = format!(
+            "database_name = {database} AND lower(schema_name) = lower({name}) AND NOT internal AND NOT temporary"
+        );
+        let sql = format!(
+            "SELECT schema_name, table_name, 'table', NULL FROM duckdb_tables() WHERE {within} \
+             UNION ALL SELECT schema_name, view_name, 'view', sql FROM duckdb_views() WHERE {within} ORDER BY ALL"
+        );
+        let session: &mut dyn Session = self;
+        let rows = session.query(&sql)?.rows;
+        Ok(rows.into_iter().filter_map(|row| object_of(catalog, row)).collect())
+    }
+
+    fn load(&mut self, table: &TableName, columns: &[ColumnType], rows: &mut CellRows<'_>) -> Result<u64> {
+        load::load(self, table, columns, rows)
+    }
+
+    fn interrupter(&self) -> Arc<dyn Interrupter> {
+        Arc::clone(&self.stop) as Arc<dyn Interrupter>
+    }
+}
+
+impl Drop for DuckDbSession {
+    fn drop(&mut self) {
+        // Closing a connection rolls back what it left open.
+        drop(self.connection.take());
+        self.database.release();
+    }
+}
+
+fn catalog_literal(catalog: Option<&str>) -> String {
+    catalog.map_or_else(|| "current_database()".to_owned(), |catalog| text_literal(Dialect::DuckDb, catalog))
+}
+
+fn column_of(row: Vec<Option<String>>) -> Option<ColumnType> {
+    let [name, data_type]: [Option<String>; 2] = row.try_into().ok()?;
+    Some(ColumnType { name: name?, data_type: data_type? })
+}
+
+fn object_of(catalog: Option<&str>, row: Vec<Option<String>>) -> Option<SchemaObject> {
+    let [schema, name, kind, definition]: [Option<String>; 4] = row.try_into().ok()?;
+    Some(SchemaObject {
+        name: TableName { catalog: catalog.map(str::to_owned), schema: schema?, name: name? },
+        kind: ObjectKind::parse(&kind?)?,
+        definition,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_word_of_a_statement_counts() {
+        assert!(touches_settings("select 1; /* x */ SET threads = 1"));
+        assert!(!touches_settings("update t set a = 1"));
+        assert!(is_blank(" -- x\n;"));
+        assert!(!is_blank("select"));
+    }
+}

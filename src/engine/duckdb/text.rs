@@ -1,0 +1,143 @@
+//! Rows as exact text: DuckDB itself casts every value, so nested, decimal and zoned values read as its shell prints them.
+//!
+//! A query is wrapped in a SELECT that casts its columns by position. What cannot be wrapped (EXPLAIN, CALL, RETURNING)
+//! runs as it is, and its values are printed from Arrow.
+
+use std::ops::ControlFlow;
+
+use duckdb::Statement;
+use duckdb::arrow::array::{Array as _, StructArray};
+use duckdb::arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::session::DuckDbSession;
+use crate::engine::{Cells, ColumnType, EngineError, Result, RowSink, Session as _};
+use crate::sql::{Dialect, tokenize};
+
+const QUERY: &str = "offshoot__query";
+
+/// Runs the statements of a text and hands on the rows of the last.
+pub(super) fn stream(session: &mut DuckDbSession, sql: &str, sink: &mut dyn RowSink) -> Result<()> {
+    let mut statements = split(sql);
+    let last = statements.pop().unwrap_or_default();
+    for statement in statements {
+        session.execute(statement)?;
+    }
+    // A query that cannot be described is run as it is, so that the engine's message is about the author's text.
+    match wrappable(last).then(|| describe(session, last)) {
+        Some(Ok(columns)) => {
+            let wrapped = wrapped(last, columns.len());
+            sink.columns(columns);
+            run(session, &wrapped, last, sink, Columns::Told)
+        }
+        Some(Err(error @ EngineError::Interrupted { .. })) => Err(error),
+        _ => run(session, last, last, sink, Columns::Unknown),
+    }
+}
+
+/// The output columns of a query.
+pub(super) fn describe(session: &DuckDbSession, sql: &str) -> Result<Vec<ColumnType>> {
+    session.not_stopped(sql)?;
+    let sql = split(sql).pop().unwrap_or_default();
+    let text = format!("SELECT column_name, column_type FROM (DESCRIBE (\n{sql}\n))");
+    let failed = |error: duckdb::Error| session.failed(&error, sql);
+    let mut statement = session.connection()?.prepare(&text).map_err(failed)?;
+    let rows = statement.query_map([], |row| Ok(ColumnType { name: row.get(0)?, data_type: row.get(1)? }));
+    rows.map_err(failed)?.collect::<duckdb::Result<Vec<_>>>().map_err(failed)
+}
+
+fn wrapped(sql: &str, columns: usize) -> String {
+    let list = |item: &dyn Fn(usize) -> String| (0..columns).map(item).collect::<Vec<_>>().join(", ");
+    let names = list(&|index| format!("c{index}"));
+    let casts = list(&|index| format!("CAST(c{index} AS VARCHAR)"));
+    format!("SELECT {casts} FROM (\n{sql}\n) AS {QUERY} ({names})")
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Columns {
+    Told,
+    Unknown,
+}
+
+fn run(session: &DuckDbSession, sql: &str, author: &str, sink: &mut dyn RowSink, columns: Columns) -> Result<()> {
+    let failed = |error: duckdb::Error| session.failed(&error, author);
+    let mut statement = session.connection()?.prepare(sql).map_err(failed)?;
+    // The iterator that this gives panics where fetching fails; `step` below says so instead.
+    drop(statement.stream_arrow([]).map_err(failed)?);
+    if columns == Columns::Unknown {
+        sink.columns(arrow_columns(&statement));
+    }
+    while let Some(batch) = statement.step().map_err(failed)? {
+        if hand_on(&batch, sink).map_err(|message| EngineError::statement(&message, author))?.is_break() {
+            return Ok(());
+        }
+    }
+    // A fetch that was stopped may look like the end.
+    session.not_stopped(author)
+}
+
+fn arrow_columns(statement: &Statement<'_>) -> Vec<ColumnType> {
+    let schema = statement.schema();
+    let column = |field: &std::sync::Arc<duckdb::arrow::datatypes::Field>| {
+        ColumnType::new(field.name().as_str(), field.data_type().to_string())
+    };
+    schema.fields().iter().map(column).collect()
+}
+
+fn hand_on(batch: &StructArray, sink: &mut dyn RowSink) -> std::result::Result<ControlFlow<()>, String> {
+    let options = FormatOptions::default();
+    let formatters = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
+    let formatters = formatters.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+    for row in 0..batch.len() {
+        let mut cells: Cells = Vec::with_capacity(formatters.len());
+        for (column, formatter) in batch.columns().iter().zip(&formatters) {
+            let text = || formatter.value(row).try_to_string().map_err(|error| error.to_string());
+            cells.push(if column.is_null(row) { None } else { Some(text()?) });
+        }
+        if sink.row(cells).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// The statements of a text, without the `;` between them. A text that cannot be cut into tokens is one statement.
+fn split(sql: &str) -> Vec<&str> {
+    let Ok(tokens) = tokenize(sql, Dialect::DuckDb) else { return vec![sql] };
+    let (mut statements, mut start, mut says) = (Vec::new(), 0, false);
+    for token in &tokens {
+        if token.is_symbol(";") {
+            if says {
+                statements.push(&sql[start..token.range.start]);
+            }
+            (start, says) = (token.range.end, false);
+        } else {
+            says |= token.is_significant();
+        }
+    }
+    if says {
+        statements.push(&sql[start..]);
+    }
+    statements
+}
+
+/// Whether a statement may stand in `FROM ( … )`.
+fn wrappable(sql: &str) -> bool {
+    const QUERIES: [&str; 11] =
+        ["select", "with", "from", "values", "table", "pivot", "unpivot", "show", "describe", "desc", "summarize"];
+    let Ok(tokens) = tokenize(sql, Dialect::DuckDb) else { return false };
+    let first = tokens.iter().find(|token| token.is_significant());
+    first.is_some_and(|token| token.is_symbol("(") || QUERIES.iter().any(|word| token.is_word(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_split_outside_of_strings() {
+        assert_eq!(split("select ';' ; -- a;\n select 2 -- b"), ["select ';' ", " -- a;\n select 2 -- b"]);
+        assert_eq!(split(" ; -- nothing\n"), Vec::<&str>::new());
+        assert!(wrappable("-- x\n(select 1)"));
+        assert!(!wrappable("explain select 1"));
+    }
+}

@@ -1,0 +1,166 @@
+//! What an engine says when it cannot. No message holds a secret: statements that may carry one are not shown.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::ids::StateId;
+
+/// Why an engine did not do something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The engine refused a statement.
+    #[error("{message} (in `{statement}`)")]
+    Statement {
+        /// The engine's words.
+        message: String,
+        /// The statement's first line.
+        statement: String,
+    },
+    /// A statement was stopped by an [`super::Interrupter`].
+    #[error("interrupted (in `{statement}`)")]
+    Interrupted {
+        /// The statement's first line.
+        statement: String,
+    },
+    /// Another process holds the database file.
+    #[error(
+        "`{}` is held by {}, still after {} s; end it or give more time with --lock-timeout",
+        .path.display(), process(.pid), .waited.as_secs()
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// The process that holds it, where the engine knows.
+        pid: Option<u32>,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The database cannot be opened.
+    #[error("cannot open `{}`: {message}", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The engine's words.
+        message: String,
+    },
+    /// This process already holds the file in another way, and a second instance of it would corrupt it.
+    #[error("`{}` is already open in this process with other settings; close it first", .path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A statement changed a setting that acts on every session, and with it on other models.
+    #[error(
+        "`{statement}` sets `{setting}` for the whole database, so it would act on other models; \
+         it was set back: put it into the connection's settings"
+    )]
+    GlobalSetting {
+        /// The setting.
+        setting: String,
+        /// The statement's first line.
+        statement: String,
+    },
+    /// A row of a bulk load does not fit.
+    #[error("row {row} of the load into `{table}`{}: {message}", column_of(.column))]
+    Load {
+        /// The table.
+        table: String,
+        /// The row, from 1.
+        row: u64,
+        /// The column, where one is to blame.
+        column: Option<String>,
+        /// What is wrong.
+        message: String,
+    },
+    /// The warehouse belongs to another state.
+    #[error(
+        "this warehouse belongs to state {theirs}, not to ours ({ours}); \
+         use that state, or another warehouse (`bot state recover` where that state is lost)"
+    )]
+    ForeignState {
+        /// Our state.
+        ours: StateId,
+        /// The state that the warehouse names.
+        theirs: StateId,
+    },
+    /// A row of `offshoot__meta` cannot be read.
+    #[error("`offshoot__meta.{table}` holds `{found}` where {expected} was expected; was it edited by hand?")]
+    Meta {
+        /// The table.
+        table: &'static str,
+        /// What was expected.
+        expected: &'static str,
+        /// What was found.
+        found: String,
+    },
+}
+
+fn process(pid: &Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+fn column_of(column: &Option<String>) -> String {
+    column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default()
+}
+
+impl EngineError {
+    /// An engine's message about a statement, without what may be secret.
+    pub(super) fn statement(message: &str, sql: &str) -> Self {
+        let statement = first_line(sql);
+        // Engines quote the statement below their message.
+        let message = if carries_secrets(sql) {
+            without_texts(message.lines().next().unwrap_or(""), sql)
+        } else {
+            message.trim().to_owned()
+        };
+        Self::Statement { message, statement }
+    }
+}
+
+/// The first line of a statement that says something, clipped; only the first two words where it may hold a secret.
+pub(super) fn first_line(sql: &str) -> String {
+    let line = sql.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("--")).unwrap_or("");
+    if carries_secrets(sql) {
+        let words: Vec<&str> = line.split_whitespace().take(2).collect();
+        let words: Vec<&str> = words.into_iter().filter(|word| word.chars().all(char::is_alphabetic)).collect();
+        return format!("{} …", words.join(" "));
+    }
+    const LONGEST: usize = 160;
+    if line.chars().count() <= LONGEST {
+        return line.to_owned();
+    }
+    format!("{}…", line.chars().take(LONGEST).collect::<String>())
+}
+
+/// A message without the texts of its statement, which engines repeat.
+fn without_texts(message: &str, sql: &str) -> String {
+    let texts = sql.split('\'').skip(1).step_by(2).filter(|text| !text.is_empty());
+    texts.fold(message.to_owned(), |message, text| message.replace(text, "***"))
+}
+
+/// Statements in which people write passwords and keys.
+fn carries_secrets(sql: &str) -> bool {
+    let text = sql.to_ascii_lowercase();
+    ["secret", "password", "attach", "token", "access_key", "api_key"].iter().any(|word| text.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let sql = "\n-- x\nCREATE SECRET s (TYPE s3, KEY_ID 'abc', SECRET 'hunter2')";
+        let error = EngineError::statement("Parser Error: no\n\nLINE 1: CREATE SECRET 'hunter2'", sql);
+        assert_eq!(error.to_string(), "Parser Error: no (in `CREATE SECRET …`)");
+        let error =
+            EngineError::statement("IO Error: no file \"p:password=hunter2\"", "ATTACH 'p:password=hunter2' AS p");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn the_first_line_says_which_statement() {
+        assert_eq!(first_line("\n  -- c\n select 1\n from x"), "select 1");
+        assert_eq!(first_line(&"ä".repeat(500)).chars().count(), 161);
+    }
+}

@@ -1,0 +1,309 @@
+//! The edge to a warehouse: text in, rows out. No type of a driver passes through here, so engines of any make can stand
+//! behind [`Engine`]; `tests/it/engine_conformance.rs` is what each of them must do.
+//!
+//! Every model runs in a [`Session`] of its own: fresh settings, UTC, no temporary object of another. What a session
+//! leaves uncommitted is rolled back when it goes. This module never decides what runs, and never writes SQL of models.
+
+#[cfg(feature = "duckdb")]
+pub mod duckdb;
+mod error;
+mod ownership;
+mod swap;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+pub use error::EngineError;
+pub use ownership::{
+    Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, adopt_view, claim, foreign_objects,
+    forget_object, last_promotion, owned_objects, owner, record_object, record_promotion, take_over,
+};
+pub use swap::{Owner, ViewChange, swap_views};
+
+use crate::ids::TableName;
+use crate::sql::Dialect;
+pub use crate::statement::{ColumnType, ObjectKind};
+use crate::statement::{quote_schema, rename_object};
+
+/// What an engine call gives.
+pub type Result<T, E = EngineError> = std::result::Result<T, E>;
+
+/// One row: each cell as exact text, NULL apart.
+pub type Cells = Vec<Option<String>>;
+
+/// Rows for a bulk load, read one at a time; an item may say why reading failed.
+pub type CellRows<'a> = dyn Iterator<Item = Result<Cells, String>> + 'a;
+
+/// A warehouse that sessions can be opened on.
+pub trait Engine: Send + Sync {
+    /// What it is called in messages and fingerprints, such as `duckdb`.
+    fn kind(&self) -> &'static str;
+
+    /// The dialect that it reads.
+    fn dialect(&self) -> Dialect;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// A session with fresh settings. The warehouse is held from the first open session to the last.
+    ///
+    /// # Errors
+    /// The warehouse cannot be reached or opened, or another process holds it for longer than the lock timeout.
+    fn session(&self) -> Result<Box<dyn Session>>;
+}
+
+/// What an engine can do; the executor chooses its statements by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Tables, views and schemas made in a transaction appear and vanish with it.
+    pub transactional_ddl: Ability,
+    /// `CREATE OR REPLACE VIEW` takes any columns (PostgreSQL: only appended ones).
+    pub replace_view_changes_columns: Ability,
+    /// `MERGE`.
+    pub merge: Ability,
+    /// `DELETE`.
+    pub delete: Ability,
+    /// `INSERT OVERWRITE … PARTITION`.
+    pub partition_overwrite: Ability,
+    /// Two tables can trade names in one step.
+    pub atomic_table_swap: Ability,
+    /// A running statement can be stopped.
+    pub cancel: Ability,
+    /// A view forbids dropping the table that it reads.
+    pub view_depends_on_table: Ability,
+    /// The longest name, in bytes; `None` where there is no limit worth knowing.
+    pub max_identifier_bytes: Option<usize>,
+}
+
+/// Whether an engine can do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ability {
+    /// It can.
+    Yes,
+    /// It cannot.
+    No,
+}
+
+impl Ability {
+    /// Whether it can.
+    pub fn is_yes(self) -> bool {
+        self == Self::Yes
+    }
+}
+
+/// One connection with settings and temporary objects of its own.
+pub trait Session: Send {
+    /// The dialect that it reads.
+    fn dialect(&self) -> Dialect;
+
+    /// What its engine can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The engine's version; view definitions of two versions are not compared.
+    fn version(&self) -> String;
+
+    /// Runs one or more statements and gives the rows that the last one affected.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn execute(&mut self, sql: &str) -> Result<u64>;
+
+    /// Runs a query and hands its rows on one at a time, so that memory is bounded whatever its size.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn stream(&mut self, sql: &str, sink: &mut dyn RowSink) -> Result<()>;
+
+    /// The output columns of a query, found without running it.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn describe(&mut self, sql: &str) -> Result<Vec<ColumnType>>;
+
+    /// Begins a transaction; see [`transaction`].
+    ///
+    /// # Errors
+    /// One is open already.
+    fn begin(&mut self) -> Result<()>;
+
+    /// Commits the open transaction.
+    ///
+    /// # Errors
+    /// What the engine says; nothing is committed then.
+    fn commit(&mut self) -> Result<()>;
+
+    /// Undoes the open transaction; nothing where none is open.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn rollback(&mut self) -> Result<()>;
+
+    /// The columns of a table or view, in order; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn columns(&mut self, table: &TableName) -> Result<Option<Vec<ColumnType>>>;
+
+    /// The tables and views of a schema, by name; none where there is no such schema. Temporary ones are left out.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn objects(&mut self, catalog: Option<&str>, schema: &str) -> Result<Vec<SchemaObject>>;
+
+    /// Streams rows into a table. Cells are cast to the columns' types by the engine; empty text is not NULL.
+    ///
+    /// # Errors
+    /// [`EngineError::Load`] names the row (from 1) and the column whose cell does not fit.
+    fn load(&mut self, table: &TableName, columns: &[ColumnType], rows: &mut CellRows<'_>) -> Result<u64>;
+
+    /// A handle that stops the running statement from another thread.
+    fn interrupter(&self) -> Arc<dyn Interrupter>;
+}
+
+/// Stops a session: what it runs and whatever it is asked to run later, a rollback excepted; nothing where it is gone.
+pub trait Interrupter: Send + Sync {
+    /// Makes the running statement, or the next one, end with [`EngineError::Interrupted`].
+    fn interrupt(&self);
+}
+
+/// A table or view as the warehouse has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaObject {
+    /// Its name, with the catalog that was asked for.
+    pub name: TableName,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// The engine's own text of a view's definition.
+    pub definition: Option<String>,
+}
+
+/// Takes the rows of a query.
+pub trait RowSink {
+    /// Called once, before any row.
+    fn columns(&mut self, columns: Vec<ColumnType>);
+
+    /// Called for each row; `Break` ends the query.
+    fn row(&mut self, cells: Cells) -> ControlFlow<()>;
+}
+
+/// A query's result, held in memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The output columns, in order.
+    pub columns: Vec<ColumnType>,
+    /// The rows, in order.
+    pub rows: Vec<Cells>,
+    /// Whether there were more rows than asked for.
+    pub rest: Rest,
+}
+
+/// Whether a result was cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rest {
+    /// All rows are there.
+    #[default]
+    None,
+    /// More rows were left unread.
+    More,
+}
+
+struct Limited {
+    rows: Rows,
+    limit: usize,
+}
+
+impl RowSink for Limited {
+    fn columns(&mut self, columns: Vec<ColumnType>) {
+        self.rows.columns = columns;
+    }
+
+    fn row(&mut self, cells: Cells) -> ControlFlow<()> {
+        if self.rows.rows.len() == self.limit {
+            self.rows.rest = Rest::More;
+            return ControlFlow::Break(());
+        }
+        self.rows.rows.push(cells);
+        ControlFlow::Continue(())
+    }
+}
+
+impl dyn Session + '_ {
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn query(&mut self, sql: &str) -> Result<Rows> {
+        self.query_first(sql, usize::MAX)
+    }
+
+    /// The first rows of a query, at most `limit`.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn query_first(&mut self, sql: &str, limit: usize) -> Result<Rows> {
+        let mut sink = Limited { rows: Rows::default(), limit };
+        self.stream(sql, &mut sink)?;
+        Ok(sink.rows)
+    }
+
+    /// Makes a schema unless it is there.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn create_schema_if_missing(&mut self, catalog: Option<&str>, schema: &str) -> Result<()> {
+        let name = quote_schema(self.dialect(), catalog, schema);
+        self.execute(&format!("CREATE SCHEMA IF NOT EXISTS {name}")).map(drop)
+    }
+
+    /// Drops a schema that holds nothing; says what it holds otherwise, and never cascades.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn drop_schema_if_empty(&mut self, catalog: Option<&str>, schema: &str) -> Result<Vec<SchemaObject>> {
+        let held = self.objects(catalog, schema)?;
+        if held.is_empty() {
+            let name = quote_schema(self.dialect(), catalog, schema);
+            self.execute(&format!("DROP SCHEMA IF EXISTS {name}"))?;
+        }
+        Ok(held)
+    }
+
+    /// Renames a table or view within its schema.
+    ///
+    /// # Errors
+    /// What the engine says, such as that the new name is taken.
+    pub fn rename(&mut self, kind: ObjectKind, from: &TableName, to: &str) -> Result<()> {
+        self.execute(&rename_object(self.dialect(), kind, from, to)).map(drop)
+    }
+
+    /// The definitions of the views of a schema, by folded name.
+    fn objects_by_name(&mut self, catalog: Option<&str>, schema: &str) -> Result<BTreeMap<String, SchemaObject>> {
+        let objects = self.objects(catalog, schema)?;
+        Ok(objects.into_iter().map(|object| (self.dialect().fold(&object.name.name, true), object)).collect())
+    }
+}
+
+/// Runs work in one transaction: committed when it succeeds, rolled back when it fails or panics.
+///
+/// # Errors
+/// What the work or the engine says.
+pub fn transaction<T, E: From<EngineError>>(
+    session: &mut dyn Session,
+    work: impl FnOnce(&mut dyn Session) -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
+    session.begin()?;
+    let open = OpenTransaction(session);
+    let done = work(open.0)?;
+    open.0.commit()?;
+    Ok(done)
+}
+
+struct OpenTransaction<'a>(&'a mut dyn Session);
+
+impl Drop for OpenTransaction<'_> {
+    fn drop(&mut self) {
+        // After a commit nothing is open and this does nothing; after an error the first error is the one to tell.
+        let _ = self.0.rollback();
+    }
+}

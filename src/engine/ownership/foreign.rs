@@ -1,0 +1,119 @@
+//! What stands under a name that we want and is not ours, and how it is set aside.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{OwnedObject, forget_object, meta, owned_objects};
+use crate::engine::{ObjectKind, Result, SchemaObject, Session};
+use crate::hash::Digest;
+use crate::ids::{StateId, TableName};
+
+/// Something under a name that we want and that is not ours, or no longer as we left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignObject {
+    /// Its name.
+    pub name: TableName,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Why it is foreign.
+    pub why: Foreign,
+}
+
+/// Why an object is not ours to replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// We did not make it.
+    NotOurs,
+    /// We made it, and somebody changed it.
+    Changed,
+}
+
+/// What stands under the wanted names and is not ours to replace.
+///
+/// # Errors
+/// What the engine says.
+pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[TableName]) -> Result<Vec<ForeignObject>> {
+    let (dialect, version) = (session.dialect(), session.version());
+    let folded = |name: &TableName| {
+        let fold = |part: &str| dialect.fold(part, true);
+        (name.catalog.as_deref().map(fold), fold(&name.schema), fold(&name.name))
+    };
+    let owned: BTreeMap<_, _> =
+        owned_objects(session, state)?.into_iter().map(|record| (folded(&record.name), record.object)).collect();
+    let mut foreign = Vec::new();
+    for (name, object) in present(session, wanted)? {
+        let why = match (owned.get(&folded(&name)), object.kind) {
+            (Some(OwnedObject::Table { .. }), ObjectKind::Table) => None,
+            (Some(OwnedObject::View { definition, engine_version, .. }), ObjectKind::View) => {
+                let same = *engine_version != version || *definition == definition_digest(&object);
+                (!same).then_some(Foreign::Changed)
+            }
+            _ => Some(Foreign::NotOurs),
+        };
+        foreign.extend(why.map(|why| ForeignObject { name: object.name.clone(), kind: object.kind, why }));
+    }
+    Ok(foreign)
+}
+
+/// Renames foreign objects to `<name>__before_offshoot`, so that their names are free; gives the new names.
+///
+/// # Errors
+/// What the engine says, such as that something depends on a table.
+pub fn take_over(session: &mut dyn Session, foreign: &[ForeignObject]) -> Result<Vec<(TableName, TableName)>> {
+    let mut renamed = Vec::new();
+    for object in foreign {
+        let taken = session.objects_by_name(object.name.catalog.as_deref(), &object.name.schema)?;
+        let limit = session.capabilities().max_identifier_bytes;
+        let free = (1..)
+            .map(|number| set_aside(&object.name.name, number, limit))
+            .find(|name| !taken.contains_key(&session.dialect().fold(name, true)));
+        let Some(name) = free else { continue };
+        session.rename(object.kind, &object.name, &name)?;
+        renamed.push((object.name.clone(), TableName { name, ..object.name.clone() }));
+    }
+    let names: Vec<TableName> = foreign.iter().map(|object| object.name.clone()).collect();
+    if session.columns(&meta("objects"))?.is_some() {
+        forget_object(session, &names)?;
+    }
+    Ok(renamed)
+}
+
+/// The name that an object is set aside under: numbered from the second try on, cut to fit.
+fn set_aside(name: &str, number: u32, limit: Option<usize>) -> String {
+    let suffix = if number == 1 { "__before_offshoot".to_owned() } else { format!("__before_offshoot_{number}") };
+    let room = limit.unwrap_or(usize::MAX).saturating_sub(suffix.len());
+    let kept = name.char_indices().take_while(|(index, letter)| index + letter.len_utf8() <= room);
+    format!("{}{suffix}", kept.map(|(_, letter)| letter).collect::<String>())
+}
+
+/// The digest of a view's definition as the engine shows it.
+pub(super) fn definition_digest(object: &SchemaObject) -> Option<Digest> {
+    object.definition.as_deref().map(|text| Digest::of("offshoot view definition", text))
+}
+
+/// Which of the wanted names stand in the warehouse, whatever case they are written in there.
+pub(super) fn present(session: &mut dyn Session, wanted: &[TableName]) -> Result<BTreeMap<TableName, SchemaObject>> {
+    let schemas: BTreeSet<(Option<String>, String)> =
+        wanted.iter().map(|name| (name.catalog.clone(), name.schema.clone())).collect();
+    let mut found = BTreeMap::new();
+    for (catalog, schema) in schemas {
+        let objects = session.objects_by_name(catalog.as_deref(), &schema)?;
+        let here = wanted.iter().filter(|name| name.catalog == catalog && name.schema == schema);
+        for name in here {
+            if let Some(object) = objects.get(&session.dialect().fold(&name.name, true)) {
+                found.insert(name.clone(), object.clone());
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_set_aside_fit() {
+        assert_eq!(set_aside("orders", 1, None), "orders__before_offshoot");
+        assert_eq!(set_aside("äöü", 2, Some(22)), "ä__before_offshoot_2");
+    }
+}

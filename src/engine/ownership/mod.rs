@@ -1,0 +1,246 @@
+//! What the warehouse says about itself: whose it is, which tables and views we made, what was promoted.
+//!
+//! Three tables in schema `offshoot__meta`. What they do not list is not ours: it is never replaced, dropped or trusted.
+//! Every function works inside an open transaction, so a record is as true as what it is about. A lost state is read
+//! back from `promotions`. Nothing here decides what to do about a foreign object; it finds and, when told to, renames.
+
+mod foreign;
+mod promotion;
+
+pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over};
+pub use promotion::{Promotion, last_promotion, record_promotion};
+
+use self::foreign::{definition_digest, present};
+use super::{EngineError, ObjectKind, Result, Session};
+use crate::hash::Digest;
+use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
+use crate::statement::{quote_table, text_literal};
+
+/// The schema of the tables below, in the default catalog.
+pub const META_SCHEMA: &str = "offshoot__meta";
+
+const TABLES: [(&str, &str); 3] = [
+    // The key lets two first writes collide instead of both succeeding.
+    ("warehouse", "only_row INTEGER PRIMARY KEY, state_id TEXT NOT NULL"),
+    (
+        "objects",
+        "state_id TEXT NOT NULL, project TEXT NOT NULL, catalog_name TEXT, schema_name TEXT NOT NULL, \
+         object_name TEXT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL, data_fingerprint TEXT, environment TEXT, \
+         definition TEXT, engine_version TEXT NOT NULL",
+    ),
+    (
+        "promotions",
+        "project TEXT NOT NULL, environment TEXT NOT NULL, plan_id TEXT NOT NULL, commit_id TEXT NOT NULL, \
+         sequence BIGINT NOT NULL, payload TEXT NOT NULL, promoted_at BIGINT NOT NULL",
+    ),
+];
+
+/// A table or view that we made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRecord {
+    /// The project that it belongs to.
+    pub project: ProjectName,
+    /// Its name.
+    pub name: TableName,
+    /// The model that it is for.
+    pub model: ModelName,
+    /// What it is.
+    pub object: OwnedObject,
+}
+
+/// What sort of object we made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnedObject {
+    /// A table of the physical layer.
+    Table {
+        /// What it holds.
+        data_fingerprint: Digest,
+    },
+    /// A view of the virtual layer.
+    View {
+        /// Whose.
+        environment: EnvironmentName,
+        /// Digest of the engine's own text of it, right after it was made.
+        definition: Option<Digest>,
+        /// The engine version whose text that is; texts of two versions are not compared.
+        engine_version: String,
+    },
+}
+
+fn meta(name: &str) -> TableName {
+    TableName { catalog: None, schema: META_SCHEMA.to_owned(), name: name.to_owned() }
+}
+
+fn meta_name(session: &dyn Session, name: &str) -> String {
+    quote_table(session.dialect(), &meta(name))
+}
+
+/// The state that the warehouse belongs to; `None` where nothing was ever written to it.
+///
+/// # Errors
+/// What the engine says.
+pub fn owner(session: &mut dyn Session) -> Result<Option<StateId>> {
+    if session.columns(&meta("warehouse"))?.is_none() {
+        return Ok(None);
+    }
+    let sql = format!("SELECT state_id FROM {}", meta_name(session, "warehouse"));
+    Ok(session.query(&sql)?.rows.into_iter().next().and_then(|row| row.into_iter().next()?).map(StateId::new))
+}
+
+/// Makes the warehouse ours, or finds that it is already.
+///
+/// # Errors
+/// [`EngineError::ForeignState`] with both ids where it is another's.
+pub fn claim(session: &mut dyn Session, state: &StateId) -> Result<()> {
+    if owner(session)?.is_none() {
+        session.create_schema_if_missing(None, META_SCHEMA)?;
+        for (name, columns) in TABLES {
+            session.execute(&format!("CREATE TABLE IF NOT EXISTS {} ({columns})", meta_name(session, name)))?;
+        }
+        let id = text_literal(session.dialect(), state.as_str());
+        let table = meta_name(session, "warehouse");
+        session.execute(&format!("INSERT INTO {table} (only_row, state_id) VALUES (1, {id})"))?;
+    }
+    match owner(session)? {
+        Some(theirs) if theirs != *state => Err(EngineError::ForeignState { ours: state.clone(), theirs }),
+        _ => Ok(()),
+    }
+}
+
+/// Records tables or views as ours, in place of what was recorded under their names.
+///
+/// # Errors
+/// What the engine says.
+pub fn record_object(session: &mut dyn Session, state: &StateId, records: &[ObjectRecord]) -> Result<()> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    forget_object(session, &records.iter().map(|record| record.name.clone()).collect::<Vec<_>>())?;
+    let rows: Vec<String> = records.iter().map(|record| record_row(session, state, record)).collect();
+    let table = meta_name(session, "objects");
+    session.execute(&format!(
+        "INSERT INTO {table} (state_id, project, catalog_name, schema_name, object_name, kind, model, \
+         data_fingerprint, environment, definition, engine_version) VALUES {}",
+        rows.join(", ")
+    ))?;
+    Ok(())
+}
+
+fn record_row(session: &dyn Session, state: &StateId, record: &ObjectRecord) -> String {
+    let text = |text: &str| text_literal(session.dialect(), text);
+    let option = |value: Option<String>| value.map_or_else(|| "NULL".to_owned(), |value| text(&value));
+    let (kind, fingerprint, environment, definition, version) = match &record.object {
+        OwnedObject::Table { data_fingerprint } => {
+            (ObjectKind::Table, Some(data_fingerprint.to_string()), None, None, session.version())
+        }
+        OwnedObject::View { environment, definition, engine_version } => {
+            let definition = definition.map(|digest| digest.to_string());
+            (ObjectKind::View, None, Some(environment.to_string()), definition, engine_version.clone())
+        }
+    };
+    let cells = [
+        text(state.as_str()),
+        text(record.project.as_str()),
+        option(record.name.catalog.clone()),
+        text(&record.name.schema),
+        text(&record.name.name),
+        text(kind.text()),
+        text(&record.model.to_string()),
+        option(fingerprint),
+        option(environment),
+        option(definition),
+        text(&version),
+    ];
+    format!("({})", cells.join(", "))
+}
+
+/// Forgets objects by name.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget_object(session: &mut dyn Session, names: &[TableName]) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let text = |text: &str| text_literal(session.dialect(), text);
+    let row = |name: &TableName| {
+        format!("({}, {}, {})", text(name.catalog.as_deref().unwrap_or("")), text(&name.schema), text(&name.name))
+    };
+    let rows: Vec<String> = names.iter().map(row).collect();
+    let table = meta_name(session, "objects");
+    session.execute(&format!(
+        "DELETE FROM {table} WHERE (coalesce(catalog_name, ''), schema_name, object_name) IN ({})",
+        rows.join(", ")
+    ))?;
+    Ok(())
+}
+
+/// Everything that a state made here, by name; nothing where the warehouse was never written to.
+///
+/// # Errors
+/// What the engine says, or a row that no version of this program wrote.
+pub fn owned_objects(session: &mut dyn Session, state: &StateId) -> Result<Vec<ObjectRecord>> {
+    if session.columns(&meta("objects"))?.is_none() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT project, catalog_name, schema_name, object_name, kind, model, data_fingerprint, environment, definition, \
+         engine_version FROM {} WHERE state_id = {} ORDER BY catalog_name, schema_name, object_name",
+        meta_name(session, "objects"),
+        text_literal(session.dialect(), state.as_str())
+    );
+    session.query(&sql)?.rows.into_iter().map(|row| read_record(&row)).collect()
+}
+
+fn read_record(row: &[Option<String>]) -> Result<ObjectRecord> {
+    let cell = |index: usize| row.get(index).cloned().flatten();
+    let text = |index: usize| cell(index).unwrap_or_default();
+    let unreadable = |expected, found: String| EngineError::Meta { table: "objects", expected, found };
+    let digest = |index: usize| match cell(index) {
+        Some(text) => Digest::parse(&text).map(Some).ok_or_else(|| unreadable("a digest", text)),
+        None => Ok(None),
+    };
+    let object = match ObjectKind::parse(&text(4)) {
+        Some(ObjectKind::Table) => OwnedObject::Table {
+            data_fingerprint: digest(6)?.ok_or_else(|| unreadable("a data fingerprint", "NULL".into()))?,
+        },
+        Some(ObjectKind::View) => OwnedObject::View {
+            environment: EnvironmentName::new(text(7)),
+            definition: digest(8)?,
+            engine_version: text(9),
+        },
+        None => return Err(unreadable("`table` or `view`", text(4))),
+    };
+    Ok(ObjectRecord {
+        project: ProjectName::new(text(0)),
+        name: TableName { catalog: cell(1), schema: text(2), name: text(3) },
+        model: ModelName::parse(&text(5)).ok_or_else(|| unreadable("a model's name", text(5)))?,
+        object,
+    })
+}
+
+/// The record of a view that we have just made, with the engine's own text of it.
+///
+/// # Errors
+/// What the engine says.
+pub fn adopt_view(
+    session: &mut dyn Session,
+    project: &ProjectName,
+    environment: &EnvironmentName,
+    views: &[(TableName, ModelName)],
+) -> Result<Vec<ObjectRecord>> {
+    let engine_version = session.version();
+    let names: Vec<TableName> = views.iter().map(|(name, _)| name.clone()).collect();
+    let present = present(session, &names)?;
+    let record = |(name, model): &(TableName, ModelName)| ObjectRecord {
+        project: project.clone(),
+        name: name.clone(),
+        model: model.clone(),
+        object: OwnedObject::View {
+            environment: environment.clone(),
+            definition: present.get(name).and_then(definition_digest),
+            engine_version: engine_version.clone(),
+        },
+    };
+    Ok(views.iter().map(record).collect())
+}

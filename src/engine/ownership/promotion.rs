@@ -1,0 +1,81 @@
+//! The promotes that the warehouse remembers: after a crash they say whether a swap happened, after a lost state what
+//! an environment shows.
+
+use super::{meta, meta_name};
+use crate::engine::{EngineError, Result, Session};
+use crate::ids::{CommitId, EnvironmentName, PlanId, ProjectName};
+use crate::statement::text_literal;
+use crate::time::Timestamp;
+
+/// One promote, as the warehouse remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promotion {
+    /// The project.
+    pub project: ProjectName,
+    /// The environment, `prod` in most cases.
+    pub environment: EnvironmentName,
+    /// The plan that was promoted.
+    pub plan: PlanId,
+    /// The commit that it shows.
+    pub commit: CommitId,
+    /// Counts the promotes of an environment.
+    pub sequence: u64,
+    /// Pointers and ledger as JSON, enough to read the environment back from here.
+    pub payload: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Remembers a promote; called in the transaction that swaps its views.
+///
+/// # Errors
+/// What the engine says.
+pub fn record_promotion(session: &mut dyn Session, promotion: &Promotion) -> Result<()> {
+    let text = |text: &str| text_literal(session.dialect(), text);
+    let sql = format!(
+        "INSERT INTO {} (project, environment, plan_id, commit_id, sequence, payload, promoted_at) \
+         VALUES ({}, {}, {}, {}, {}, {}, {})",
+        meta_name(session, "promotions"),
+        text(promotion.project.as_str()),
+        text(promotion.environment.as_str()),
+        text(promotion.plan.as_str()),
+        text(promotion.commit.as_str()),
+        promotion.sequence,
+        text(&promotion.payload),
+        promotion.at.0
+    );
+    session.execute(&sql).map(drop)
+}
+
+/// The promote of an environment that was recorded last.
+///
+/// # Errors
+/// What the engine says, or a row that no version of this program wrote.
+pub fn last_promotion(
+    session: &mut dyn Session,
+    project: &ProjectName,
+    environment: &EnvironmentName,
+) -> Result<Option<Promotion>> {
+    if session.columns(&meta("promotions"))?.is_none() {
+        return Ok(None);
+    }
+    let sql = format!(
+        "SELECT plan_id, commit_id, sequence, payload, promoted_at FROM {} WHERE project = {} AND environment = {} \
+         ORDER BY sequence DESC LIMIT 1",
+        meta_name(session, "promotions"),
+        text_literal(session.dialect(), project.as_str()),
+        text_literal(session.dialect(), environment.as_str())
+    );
+    let Some(row) = session.query(&sql)?.rows.into_iter().next() else { return Ok(None) };
+    let text = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
+    let unreadable = |found: String| EngineError::Meta { table: "promotions", expected: "a number", found };
+    Ok(Some(Promotion {
+        project: project.clone(),
+        environment: environment.clone(),
+        plan: PlanId::new(text(0)),
+        commit: CommitId::new(text(1)),
+        sequence: text(2).parse().map_err(|_| unreadable(text(2)))?,
+        payload: text(3),
+        at: Timestamp(text(4).parse().map_err(|_| unreadable(text(4)))?),
+    }))
+}

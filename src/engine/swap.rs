@@ -1,0 +1,82 @@
+//! The views of an environment changed together: all of them in the caller's one transaction, recorded as ours.
+//!
+//! Whether anything foreign stands in the way is asked before, with [`super::foreign_objects`], in the same transaction.
+
+use std::collections::BTreeSet;
+
+use super::{Result, Session, adopt_view, forget_object, record_object};
+use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
+use crate::statement::{ViewReplacement, create_view, drop_view};
+
+/// In whose name views are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The state that owns the warehouse.
+    pub state: StateId,
+    /// The project.
+    pub project: ProjectName,
+    /// The environment that the views show.
+    pub environment: EnvironmentName,
+}
+
+/// A view that is made, pointed elsewhere, or dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ViewChange {
+    /// Make or replace it.
+    Point {
+        /// The view.
+        view: TableName,
+        /// The model that it shows.
+        model: ModelName,
+        /// Its columns; empty where they are not known.
+        columns: Vec<String>,
+        /// What it reads.
+        query: String,
+    },
+    /// Drop it, if it is there.
+    Drop {
+        /// The view.
+        view: TableName,
+    },
+}
+
+/// Changes views and records them; gives their number. Must run inside a transaction ([`super::transaction`]).
+///
+/// # Errors
+/// What the engine says; the transaction is then to be rolled back, and no view has changed.
+pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChange]) -> Result<usize> {
+    let dialect = session.dialect();
+    let replacement = match session.capabilities().replace_view_changes_columns.is_yes() {
+        true => ViewReplacement::InPlace,
+        false => ViewReplacement::DropFirst,
+    };
+    create_schemas(session, changes)?;
+    let (mut made, mut dropped) = (Vec::new(), Vec::new());
+    for change in changes {
+        match change {
+            ViewChange::Point { view, model, columns, query } => {
+                for statement in create_view(dialect, view, columns, query, replacement) {
+                    session.execute(&statement)?;
+                }
+                made.push((view.clone(), model.clone()));
+            }
+            ViewChange::Drop { view } => {
+                session.execute(&drop_view(dialect, view))?;
+                dropped.push(view.clone());
+            }
+        }
+    }
+    let records = adopt_view(session, &owner.project, &owner.environment, &made)?;
+    record_object(session, &owner.state, &records)?;
+    forget_object(session, &dropped)?;
+    Ok(changes.len())
+}
+
+fn create_schemas(session: &mut dyn Session, changes: &[ViewChange]) -> Result<()> {
+    let schema = |change: &ViewChange| match change {
+        ViewChange::Point { view, .. } => Some((view.catalog.clone(), view.schema.clone())),
+        ViewChange::Drop { .. } => None,
+    };
+    let schemas: BTreeSet<_> = changes.iter().filter_map(schema).collect();
+    schemas.iter().try_for_each(|(catalog, schema)| session.create_schema_if_missing(catalog.as_deref(), schema))
+}

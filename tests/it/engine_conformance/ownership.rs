@@ -1,0 +1,156 @@
+//! What the warehouse knows about itself: owner, objects, promotions; and views that swap together.
+
+use offshoot::engine::{
+    EngineError, Foreign, ObjectKind, ObjectRecord, OwnedObject, Owner, Promotion, ViewChange, claim, foreign_objects,
+    last_promotion, owned_objects, owner, record_object, record_promotion, swap_views, take_over, transaction,
+};
+use offshoot::hash::Digest;
+use offshoot::ids::{CommitId, EnvironmentName, ModelName, PlanId, ProjectName, StateId, TableName};
+use offshoot::statement::pointer_query;
+use offshoot::time::Timestamp;
+
+use super::{Warehouse, rows, table, with_schema};
+
+pub(super) fn state(name: &str) -> StateId {
+    StateId::new(name)
+}
+
+fn model(name: &str) -> ModelName {
+    ModelName::parse(name).expect("a name")
+}
+
+pub(super) fn record_of(name: &TableName) -> ObjectRecord {
+    ObjectRecord {
+        project: ProjectName::new("shop"),
+        name: name.clone(),
+        model: model("s.m"),
+        object: OwnedObject::Table { data_fingerprint: Digest::of("test", &name.name) },
+    }
+}
+
+fn prod(state: &str) -> Owner {
+    Owner { state: StateId::new(state), project: ProjectName::new("shop"), environment: EnvironmentName::prod() }
+}
+
+fn point(view: &str, query: &str) -> ViewChange {
+    ViewChange::Point { view: table(view), model: model("s.m"), columns: vec!["a".into()], query: query.into() }
+}
+
+pub(super) fn a_warehouse_has_one_owner(warehouse: &Warehouse) {
+    let mut session = warehouse.session();
+    assert_eq!(owner(&mut *session).expect("an answer"), None);
+    assert_eq!(owned_objects(&mut *session, &state("mine")).expect("an answer"), []);
+    transaction(&mut *session, |session| claim(session, &state("mine"))).expect("ours");
+    claim(&mut *session, &state("mine")).expect("still ours");
+    let error = claim(&mut *session, &state("theirs")).expect_err("not theirs");
+    assert_eq!(error, EngineError::ForeignState { ours: state("theirs"), theirs: state("mine") });
+    let records = [record_of(&table("t")), record_of(&TableName { catalog: Some("c".into()), ..table("u") })];
+    record_object(&mut *session, &state("mine"), &records).expect("a record");
+    record_object(&mut *session, &state("mine"), &records).expect("the same record");
+    assert_eq!(owned_objects(&mut *session, &state("mine")).expect("records").len(), 2);
+    assert!(owned_objects(&mut *session, &state("mine")).expect("records").contains(&records[1]));
+}
+
+pub(super) fn foreign_objects_are_found_and_set_aside(warehouse: &Warehouse) {
+    let mut session = with_schema(warehouse);
+    claim(&mut *session, &state("mine")).expect("ours");
+    session.execute("create table s.orders as select 1 as a").expect("a table of dbt");
+    session.execute("create view s.customers as select 2 as a").expect("a view of dbt");
+    session.execute("create table s.orders__before_offshoot as select 0 as a").expect("an older take-over");
+    let wanted = [table("orders"), table("customers"), table("absent")];
+    let found = transaction(&mut *session, |session| {
+        let found = foreign_objects(session, &state("mine"), &wanted)?;
+        take_over(session, &found)?;
+        swap_views(session, &prod("mine"), &[point("orders", "select 10"), point("customers", "select 20")])?;
+        Ok::<_, EngineError>(found)
+    })
+    .expect("a take-over");
+    let listed: Vec<_> = found.iter().map(|object| (object.name.name.as_str(), object.kind, object.why)).collect();
+    assert_eq!(
+        listed,
+        [("customers", ObjectKind::View, Foreign::NotOurs), ("orders", ObjectKind::Table, Foreign::NotOurs)]
+    );
+    assert_eq!(rows(&mut *session, "select a from s.orders"), ["10"]);
+    assert_eq!(rows(&mut *session, "select a from s.orders__before_offshoot_2"), ["1"]);
+    assert_eq!(rows(&mut *session, "select a from s.customers__before_offshoot"), ["2"]);
+    assert_eq!(foreign_objects(&mut *session, &state("mine"), &wanted).expect("an answer"), []);
+    assert_eq!(foreign_objects(&mut *session, &state("theirs"), &wanted).expect("an answer").len(), 2);
+}
+
+pub(super) fn changed_views_are_foreign(warehouse: &Warehouse) {
+    let mut session = with_schema(warehouse);
+    claim(&mut *session, &state("mine")).expect("ours");
+    let views = [point("one", "select 1"), point("two", "select 2"), point("three", "select 3")];
+    transaction(&mut *session, |session| swap_views(session, &prod("mine"), &views)).expect("views");
+    session.execute("drop view s.one; create view s.one as select 666 as a").expect("somebody's change");
+    session.execute("drop view s.two; create table s.two as select 2 as a").expect("somebody's table");
+    let wanted = [table("one"), table("two"), table("three")];
+    let found = foreign_objects(&mut *session, &state("mine"), &wanted).expect("an answer");
+    let listed: Vec<_> = found.iter().map(|object| (object.name.name.as_str(), object.why)).collect();
+    assert_eq!(listed, [("one", Foreign::Changed), ("two", Foreign::NotOurs)]);
+}
+
+pub(super) fn views_swap_together(warehouse: &Warehouse) {
+    let (mut session, mut reader) = (with_schema(warehouse), warehouse.session());
+    claim(&mut *session, &state("mine")).expect("ours");
+    session.execute("create table s.p1 as select 1 as a; create table s.p2 as select 2 as b, 3 as c").expect("tables");
+    let dialect = session.dialect();
+    let first = [point("v", &pointer_query(dialect, &table("p1"), &["a".into()])), point("gone", "select 9")];
+    transaction(&mut *session, |session| swap_views(session, &prod("mine"), &first)).expect("views");
+    let second = [
+        ViewChange::Point {
+            view: table("v"),
+            model: model("s.m"),
+            columns: vec!["c".into(), "B".into()],
+            query: pointer_query(dialect, &table("p2"), &["c".into(), "b".into()]),
+        },
+        ViewChange::Drop { view: table("gone") },
+    ];
+    let broken = transaction(&mut *session, |session| {
+        swap_views(session, &prod("mine"), &second)?;
+        assert_eq!(rows(&mut *reader, "select a from s.v"), ["1"], "others see the old views");
+        swap_views(session, &prod("mine"), &[point("w", "select nothing from nowhere")])
+    });
+    assert!(broken.is_err());
+    assert_eq!(rows(&mut *session, "select a from s.v union all select a from s.gone"), ["1", "9"]);
+    let done = transaction(&mut *session, |session| swap_views(session, &prod("mine"), &second)).expect("views");
+    assert_eq!(done, 2);
+    let columns = reader.columns(&table("v")).expect("an answer").expect("columns");
+    assert_eq!(columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["c", "B"]);
+    assert_eq!(rows(&mut *reader, "select * from s.v"), ["3|2"]);
+    let owned = owned_objects(&mut *session, &state("mine")).expect("records");
+    assert_eq!(owned.iter().map(|record| record.name.name.as_str()).collect::<Vec<_>>(), ["v"]);
+}
+
+pub(super) fn promotions_are_remembered(warehouse: &Warehouse) {
+    let mut session = warehouse.session();
+    let (project, environment) = (ProjectName::new(""), EnvironmentName::prod());
+    assert_eq!(last_promotion(&mut *session, &project, &environment).expect("an answer"), None);
+    claim(&mut *session, &state("mine")).expect("ours");
+    let promotion = |sequence| Promotion {
+        project: project.clone(),
+        environment: environment.clone(),
+        plan: PlanId::new(format!("plan {sequence}")),
+        commit: CommitId::new("c0ffee"),
+        sequence,
+        payload: "{\"a\":\"it's\"}".into(),
+        at: Timestamp(1_769_922_367_089),
+    };
+    for sequence in [1, 10, 9] {
+        record_promotion(&mut *session, &promotion(sequence)).expect("a record");
+    }
+    let last = last_promotion(&mut *session, &project, &environment).expect("an answer");
+    assert_eq!(last, Some(promotion(10)));
+    let other = EnvironmentName::new("staging");
+    assert_eq!(last_promotion(&mut *session, &project, &other).expect("an answer"), None);
+}
+
+pub(super) fn schemas_with_content_stay(warehouse: &Warehouse) {
+    let mut session = with_schema(warehouse);
+    session.execute("create view s.v as select 1 as a").expect("a view");
+    let held = session.drop_schema_if_empty(None, "s").expect("an answer");
+    assert_eq!(held.iter().map(|object| object.name.name.as_str()).collect::<Vec<_>>(), ["v"]);
+    session.execute("drop view s.v").expect("no view");
+    assert_eq!(session.drop_schema_if_empty(None, "s").expect("an answer"), []);
+    assert!(session.execute("create view s.v as select 1 as a").is_err(), "the schema is gone");
+}
