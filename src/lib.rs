@@ -47,6 +47,7 @@ pub mod output;
 pub mod plan;
 pub mod problem;
 pub mod render;
+pub mod resolve;
 pub mod sql;
 pub mod state;
 pub mod statement;

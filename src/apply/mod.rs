@@ -1,0 +1,76 @@
+//! Carries out the tables of a plan: fills what is missing, in graph order, several at once, and records each piece
+//! after its commit, so that whoever runs next goes on from there.
+//!
+//! `fill` knows one table, `schedule` the order, `views` the virtual layer. This module never decides what is built;
+//! the plan did.
+
+mod fill;
+mod schedule;
+mod views;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+pub use schedule::build_tables;
+pub use views::{Layer, Layout, ViewPlan, plan_views};
+
+use crate::engine::{Engine, EngineError};
+use crate::error::CommandError;
+use crate::files::FileTree;
+use crate::fingerprint::Tree;
+use crate::ids::{ModelName, ProjectName, StateId, TableName};
+use crate::output::Output;
+use crate::plan::Plan;
+use crate::state::{State, WriteLease};
+use crate::surroundings::Interruption;
+use crate::time::{Interval, Timestamp};
+
+/// What filling tables needs.
+pub struct Work<'a> {
+    /// The models of the result.
+    pub tree: &'a Tree,
+    /// Their files, for seeds.
+    pub files: &'a dyn FileTree,
+    /// The warehouse.
+    pub engine: &'a dyn Engine,
+    /// What is remembered.
+    pub state: &'a dyn State,
+    /// The right to write it.
+    pub lease: &'a WriteLease,
+    /// Who the state is.
+    pub state_id: &'a StateId,
+    /// Whose the tables are.
+    pub project: &'a ProjectName,
+    /// The execution time of everything in this run.
+    pub now: Timestamp,
+    /// What this run is called in the state.
+    pub run: &'a str,
+    /// Models filled at once.
+    pub jobs: NonZeroUsize,
+    /// Where progress goes.
+    pub output: &'a Output,
+    /// A request to stop.
+    pub interruption: &'a Interruption,
+}
+
+/// The physical table of every model that has one, as a plan points at them.
+pub fn tables_of(plan: &Plan) -> BTreeMap<ModelName, TableName> {
+    plan.targets.iter().filter_map(|target| Some((target.name.clone(), target.table.clone()?))).collect()
+}
+
+/// The range that kinds without intervals see in `@start_*` and `@end_*`: everything up to now.
+pub fn everything(now: Timestamp) -> Interval {
+    Interval { start: Timestamp(0), end: Timestamp(now.0.max(1)) }
+}
+
+/// What an engine's refusal means to the caller: a failed model, a stop that was asked for, or a warehouse out of reach.
+pub fn engine_error(what: &str, error: EngineError) -> CommandError {
+    match &error {
+        EngineError::Interrupted { .. } => CommandError::failed(format!("{what}: stopped as asked"))
+            .hint("run the same command again: it goes on from where it was"),
+        EngineError::Locked { pid: Some(pid), .. } => CommandError::failed(what.to_owned())
+            .hint(format!("process {pid} holds the file; wait for it, end it, or give more time with `--lock-timeout`"))
+            .because(error),
+        _ => CommandError::failed(what.to_owned()).because(error),
+    }
+}

@@ -1,0 +1,208 @@
+//! Which table is filled when: parents first, as many at once as asked for; what failed stops only its readers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fill::fill;
+use super::{Work, engine_error, tables_of};
+use crate::engine::{Interrupter, claim, transaction};
+use crate::error::CommandError;
+use crate::fingerprint::Tree;
+use crate::ids::ModelName;
+use crate::output::Progress;
+use crate::plan::{Action, Build, Plan, Target};
+
+/// How often a request to stop is looked for while statements run.
+const STOP_POLL: Duration = Duration::from_millis(50);
+
+/// Fills the tables that a plan builds, in graph order, and gives what was done in the order in which it was done.
+///
+/// # Errors
+/// The first model that failed, with the names of those that were left out because of it; a request to stop.
+pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandError> {
+    let targets: BTreeMap<&ModelName, &Target> =
+        plan.targets.iter().filter(|target| target.action == Action::Build).map(|target| (&target.name, target)).collect();
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    claim_warehouse(work)?;
+    let waiting = targets.keys().map(|name| ((*name).clone(), needs(work.tree, name, &targets))).collect();
+    let order = plan.targets.iter().filter(|target| targets.contains_key(&target.name)).map(|target| target.name.clone());
+    let board = Board {
+        queue: Mutex::new(Queue { order: order.collect(), waiting, ..Queue::default() }),
+        changed: Condvar::new(),
+    };
+    let tables = tables_of(plan);
+    let progress = work.output.progress(targets.len());
+    std::thread::scope(|scope| {
+        for _ in 0..work.jobs.get().min(targets.len()) {
+            scope.spawn(|| {
+                while let Some(name) = board.next() {
+                    let result = fill(work, targets[&name], &tables, &|interrupter| board.running(&name, interrupter));
+                    report(&progress, &name, result.as_ref());
+                    board.finished(&name, result);
+                }
+            });
+        }
+        board.watch(work);
+    });
+    board.outcome()
+}
+
+fn claim_warehouse(work: &Work<'_>) -> Result<(), CommandError> {
+    let open = |error| engine_error("cannot use the warehouse", error);
+    let mut session = work.engine.session().map_err(open)?;
+    transaction(session.as_mut(), |session| claim(session, work.state_id)).map_err(open)
+}
+
+/// The tables that must be full before a model can be filled: stored ancestors, seen through views.
+fn needs(tree: &Tree, name: &ModelName, targets: &BTreeMap<&ModelName, &Target>) -> BTreeSet<ModelName> {
+    let mut needed = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut rest: Vec<&ModelName> = tree.graph.parents(name).collect();
+    while let Some(parent) = rest.pop() {
+        if !seen.insert(parent) {
+            continue;
+        }
+        if targets.contains_key(parent) {
+            needed.insert(parent.clone());
+        } else {
+            rest.extend(tree.graph.parents(parent));
+        }
+    }
+    needed
+}
+
+fn report(progress: &Progress<'_>, name: &ModelName, result: Result<&Build, &CommandError>) {
+    let line = match result {
+        Ok(build) => {
+            let rows = build.rows.map_or(String::new(), |rows| format!(", {rows} rows"));
+            format!("{name}{rows}, {:.2} s", build.seconds)
+        }
+        Err(_) => format!("{name} failed"),
+    };
+    progress.done(&line);
+}
+
+struct Board {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    order: Vec<ModelName>,
+    waiting: BTreeMap<ModelName, BTreeSet<ModelName>>,
+    running: BTreeMap<ModelName, Option<Arc<dyn Interrupter>>>,
+    builds: Vec<Build>,
+    failed: Vec<(ModelName, CommandError)>,
+    left_out: Vec<ModelName>,
+    stopped: Stopped,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stopped {
+    #[default]
+    No,
+    Yes,
+}
+
+impl Board {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next model whose parents are full; `None` when nothing is left to begin.
+    fn next(&self) -> Option<ModelName> {
+        let mut queue = self.lock();
+        loop {
+            if queue.stopped == Stopped::Yes || queue.waiting.is_empty() {
+                return None;
+            }
+            let ready = queue.order.iter().find(|name| queue.waiting.get(*name).is_some_and(BTreeSet::is_empty)).cloned();
+            if let Some(name) = ready {
+                queue.waiting.remove(&name);
+                queue.running.insert(name.clone(), None);
+                return Some(name);
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn running(&self, name: &ModelName, interrupter: Arc<dyn Interrupter>) {
+        let mut queue = self.lock();
+        if queue.stopped == Stopped::Yes {
+            interrupter.interrupt();
+        }
+        queue.running.insert(name.clone(), Some(interrupter));
+    }
+
+    fn finished(&self, name: &ModelName, result: Result<Build, CommandError>) {
+        let mut queue = self.lock();
+        queue.running.remove(name);
+        match result {
+            Ok(build) => {
+                queue.builds.push(build);
+                queue.waiting.values_mut().for_each(|needs| {
+                    needs.remove(name);
+                });
+            }
+            Err(error) => {
+                queue.failed.push((name.clone(), error));
+                queue.leave_out_readers(name.clone());
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits for the end, and stops running statements when asked to.
+    fn watch(&self, work: &Work<'_>) {
+        let mut queue = self.lock();
+        while !(queue.waiting.is_empty() || queue.stopped == Stopped::Yes) || !queue.running.is_empty() {
+            if work.interruption.is_requested() {
+                queue.stopped = Stopped::Yes;
+                queue.running.values().flatten().for_each(|interrupter| interrupter.interrupt());
+                self.changed.notify_all();
+            }
+            queue = self.changed.wait_timeout(queue, STOP_POLL).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn outcome(self) -> Result<Vec<Build>, CommandError> {
+        let queue = self.queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = queue.failed.into_iter();
+        let Some((_, mut error)) = failed.next() else {
+            return match queue.stopped {
+                Stopped::No => Ok(queue.builds),
+                Stopped::Yes => Err(CommandError::failed("stopped as asked; what was built stays")
+                    .hint("run the same command again: it goes on from where it was")),
+            };
+        };
+        let others: Vec<String> = failed.map(|(name, _)| format!("`{name}`")).collect();
+        if !others.is_empty() {
+            error = error.hint(format!("also failed: {}", others.join(", ")));
+        }
+        if !queue.left_out.is_empty() {
+            let names: Vec<String> = queue.left_out.iter().map(|name| format!("`{name}`")).collect();
+            error = error.hint(format!("not built because of it: {}", names.join(", ")));
+        }
+        Err(error)
+    }
+}
+
+impl Queue {
+    fn leave_out_readers(&mut self, failed: ModelName) {
+        let mut rest = vec![failed];
+        while let Some(parent) = rest.pop() {
+            let readers: Vec<ModelName> =
+                self.waiting.iter().filter(|(_, needs)| needs.contains(&parent)).map(|(name, _)| name.clone()).collect();
+            for reader in readers {
+                self.waiting.remove(&reader);
+                self.left_out.push(reader.clone());
+                rest.push(reader);
+            }
+        }
+    }
+}

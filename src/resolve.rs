@@ -1,0 +1,206 @@
+//! A model's SQL as it will run: the author's text with every parent's name replaced by what holds its data.
+//!
+//! A parent with a table is named by it. A VIEW or EMBEDDED parent has none while tables are built, and becomes a CTE,
+//! once per statement; so a view of the virtual layer never depends on another and never goes stale. Time variables are
+//! written as literals, or kept symbolic to compare texts. Pure: nothing here talks to an engine.
+
+use std::collections::BTreeMap;
+
+use crate::fingerprint::Tree;
+use crate::hash::Digest;
+use crate::ids::{ModelName, TableName};
+use crate::model::{Kind, Model};
+use crate::sql::{Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable};
+use crate::statement::{LoadTime, Parent, quote_identifier, quote_table, time_literal, with_parents};
+
+/// Where the data of each model is.
+pub struct Resolver<'a> {
+    /// The models.
+    pub tree: &'a Tree,
+    /// The engine's dialect.
+    pub dialect: Dialect,
+    /// Physical tables by model; VIEW and EMBEDDED models have none.
+    pub tables: &'a BTreeMap<ModelName, TableName>,
+}
+
+/// What stands for time variables.
+#[derive(Clone, Copy, Debug)]
+pub enum Times {
+    /// Literals.
+    At(LoadTime),
+    /// The variables' names, so that two texts can be compared whenever they are made.
+    Symbolic,
+}
+
+/// Why a text cannot be resolved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// A parent has neither table nor query.
+    #[error("model `{model}` reads `{parent}`, which has no table yet")]
+    NoTable {
+        /// The reader.
+        model: ModelName,
+        /// The parent.
+        parent: ModelName,
+    },
+    /// A statement beside the query names a model that has no table.
+    #[error(
+        "a statement of model `{model}` names `{parent}`, which is a {kind} and has no table while tables are built; \
+         read it in the query instead, or make it FULL"
+    )]
+    StatementReadsView {
+        /// The model.
+        model: ModelName,
+        /// The parent.
+        parent: ModelName,
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// Views read one another too deeply.
+    #[error("model `{model}` reads through more than {limit} views, one after the other; make one of them FULL")]
+    TooDeep {
+        /// The reader.
+        model: ModelName,
+        /// The most that are followed.
+        limit: usize,
+    },
+}
+
+/// More views in a row than this are refused, so that no chain exhausts the stack.
+const DEPTH_LIMIT: usize = 100;
+
+impl Resolver<'_> {
+    /// The query of a model.
+    ///
+    /// # Errors
+    /// A parent has neither table nor query.
+    pub fn model(&self, model: &Model, times: Times) -> Result<String, ResolveError> {
+        match &model.query {
+            Some(query) => self.query(&model.name, query, times),
+            None => Ok(String::new()),
+        }
+    }
+
+    /// Any query that names models, such as a model's or a person's.
+    ///
+    /// # Errors
+    /// As [`Resolver::model`].
+    pub fn query(&self, reader: &ModelName, query: &Query, times: Times) -> Result<String, ResolveError> {
+        let mut inlined = Inlined { parents: Vec::new(), names: BTreeMap::new() };
+        let text = self.text(reader, query, times, &mut inlined, 0)?;
+        Ok(with_parents(self.dialect, &text, &inlined.parents))
+    }
+
+    /// A pre- or post-statement: models by their tables.
+    ///
+    /// # Errors
+    /// It names a model that has no table.
+    pub fn statement(&self, model: &Model, statement: &Template, times: Times) -> Result<String, ResolveError> {
+        let query = Query::parse(statement.clone(), model.dialect);
+        let mut splices = Vec::new();
+        for relation in query.relations() {
+            let Some(parent) = self.tree.models.get(&relation.name) else { continue };
+            match self.tables.get(&relation.name) {
+                Some(table) => splices.push(self.splice(relation, &quote_table(self.dialect, table))),
+                None if matches!(parent.kind, Kind::External) => {}
+                None => {
+                    let (model, parent, kind) = (model.name.clone(), relation.name.clone(), parent.kind.name().text());
+                    return Err(ResolveError::StatementReadsView { model, parent, kind });
+                }
+            }
+        }
+        Ok(statement.render(&splices, &|variable| self.literal(variable, times)))
+    }
+
+    fn text(
+        &self,
+        reader: &ModelName,
+        query: &Query,
+        times: Times,
+        inlined: &mut Inlined,
+        depth: usize,
+    ) -> Result<String, ResolveError> {
+        if depth > DEPTH_LIMIT {
+            return Err(ResolveError::TooDeep { model: reader.clone(), limit: DEPTH_LIMIT });
+        }
+        let mut splices = Vec::new();
+        for relation in query.relations() {
+            if !self.tree.models.contains_key(&relation.name) {
+                continue;
+            }
+            if let Some(name) = self.stand_in(reader, &relation.name, times, inlined, depth)? {
+                splices.push(self.splice(relation, &name));
+            }
+        }
+        for qualifier in query.long_qualifiers() {
+            let replaced = self.tree.models.get(&qualifier.name).is_some_and(|model| !matches!(model.kind, Kind::External));
+            if let Some(alias) = qualifier.implied_alias.clone().filter(|_| replaced) {
+                splices.push(Splice { range: qualifier.range.clone(), replacement: alias });
+            }
+        }
+        splices.sort_by_key(|splice| splice.range.start);
+        Ok(query.template().render(&splices, &|variable| self.literal(variable, times)))
+    }
+
+    /// What a parent is called in the text: its table, its CTE, or nothing where its own name stays.
+    fn stand_in(
+        &self,
+        reader: &ModelName,
+        parent: &ModelName,
+        times: Times,
+        inlined: &mut Inlined,
+        depth: usize,
+    ) -> Result<Option<String>, ResolveError> {
+        if let Some(table) = self.tables.get(parent) {
+            return Ok(Some(quote_table(self.dialect, table)));
+        }
+        let Some(model) = self.tree.models.get(parent) else { return Ok(None) };
+        let query = match (&model.kind, &model.query) {
+            (Kind::External, _) => return Ok(None),
+            (Kind::View | Kind::Embedded, Some(query)) => query,
+            _ => return Err(ResolveError::NoTable { model: reader.clone(), parent: parent.clone() }),
+        };
+        if let Some(name) = inlined.names.get(parent) {
+            return Ok(Some(quote_identifier(self.dialect, name)));
+        }
+        let text = self.text(parent, query, times, inlined, depth + 1)?;
+        let name = Self::cte_name(parent);
+        let columns = self.columns(parent);
+        inlined.names.insert(parent.clone(), name.clone());
+        inlined.parents.push(Parent { name: name.clone(), columns, query: text });
+        Ok(Some(quote_identifier(self.dialect, &name)))
+    }
+
+    /// Readable, and told from every name that an author may write by eight hex of the parent's name.
+    fn cte_name(parent: &ModelName) -> String {
+        let digest = Digest::of("cte", &parent.to_string()).short(8);
+        format!("offshoot__{}__{digest}", parent.parts().join("__"))
+    }
+
+    /// The output columns, where every one is stated.
+    fn columns(&self, model: &ModelName) -> Vec<String> {
+        let columns = self.tree.fingerprints.get(model).and_then(|fingerprint| fingerprint.columns.as_ref());
+        let stated = columns.filter(|columns| columns.iter().all(|(name, _)| name.origin == NameOrigin::Stated));
+        stated.map(|columns| columns.iter().map(|(name, _)| name.text.clone()).collect()).unwrap_or_default()
+    }
+
+    fn splice(&self, relation: &Relation, name: &str) -> Splice {
+        let replacement = match &relation.implied_alias {
+            Some(alias) => format!("{name} AS {alias}"),
+            None => name.to_owned(),
+        };
+        Splice { range: relation.range.clone(), replacement }
+    }
+
+    fn literal(&self, variable: TimeVariable, times: Times) -> String {
+        match times {
+            Times::At(time) => time_literal(self.dialect, variable, time),
+            Times::Symbolic => format!("@{}", variable.name()),
+        }
+    }
+}
+
+struct Inlined {
+    parents: Vec<Parent>,
+    names: BTreeMap<ModelName, String>,
+}
