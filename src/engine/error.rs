@@ -105,7 +105,7 @@ fn column_of(column: &Option<String>) -> String {
 
 impl EngineError {
     /// An engine's message about a statement, without what may be secret.
-    pub(super) fn statement(message: &str, sql: &str) -> Self {
+    pub fn statement(message: &str, sql: &str) -> Self {
         let statement = first_line(sql);
         // Engines quote the statement below their message.
         let message = if carries_secrets(sql) {
@@ -118,7 +118,7 @@ impl EngineError {
 }
 
 /// The first line of a statement that says something, clipped; only the first two words where it may hold a secret.
-pub(super) fn first_line(sql: &str) -> String {
+pub fn first_line(sql: &str) -> String {
     let line = sql.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("--")).unwrap_or("");
     if carries_secrets(sql) {
         let words: Vec<&str> = line.split_whitespace().take(2).collect();

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub use error::EngineError;
+pub use error::{EngineError, first_line};
 pub use ownership::{
     Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, adopt_view, claim, foreign_objects,
     forget_object, last_promotion, owned_objects, owner, record_object, record_promotion, take_over,
