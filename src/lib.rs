@@ -8,3 +8,4 @@ pub mod plan;
 pub mod problem;
 pub mod sql;
 pub mod time;
+pub mod yaml;
