@@ -6,6 +6,7 @@ pub mod ids;
 pub mod model;
 pub mod plan;
 pub mod problem;
+pub mod project;
 pub mod settings;
 pub mod sql;
 pub mod time;
