@@ -118,11 +118,14 @@ fn finish(
     };
     let problems = &mut file.problems;
     let mut template = |statement: &[Token]| macros::expand(source, statement, dialect, &rules.variables, problems);
-    let (pre_statements, post_statements) = seed_statements(parts.before, parts.after);
+    let is_seed = kind.as_ref().is_some_and(|kind| kind.seed_path.is_some());
+    let (pre_statements, post_statements) =
+        if is_seed { seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
     let pre_statements: Vec<Template> = pre_statements.into_iter().map(&mut template).collect();
     let query = parts.query.map(&mut template).map(|template| Query::parse(template, dialect));
     let post_statements: Vec<Template> = post_statements.into_iter().map(&mut template).collect();
-    let is_seed = kind.as_ref().is_some_and(|kind| kind.seed_path.is_some());
+    let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
+    let hidden = parts.hidden_query || (parts.macro_statement && unknown_macro());
     let end = tokens.last().map_or(0, |token| token.range.start);
     match (&query, is_seed) {
         (Some(query), true) => {
@@ -131,7 +134,7 @@ fn finish(
             file.problems.push(problem.help("remove the query, or give the model another kind"));
         }
         (Some(query), false) => file.problems.extend(unparsed(source, query)),
-        (None, false) if !parts.hidden_query => {
+        (None, false) if !hidden => {
             let problem = source.error("missing-query", end, "the model has no query");
             file.problems.push(problem.help("write one SELECT after the `MODEL (…);` block"));
         }

@@ -176,7 +176,7 @@ impl Expander<'_, '_> {
             match value {
                 Some(text) => self.put(at, end, Piece::Value { text, offset: at }),
                 None => {
-                    self.refuse(at, format!("variable `@{name}` is no plain value"), "lists and mappings come later")
+                    self.refuse(at, format!("variable `@{name}` is no plain value"), "lists and mappings come later");
                 }
             }
         } else if !(self.dialect == Dialect::Snowflake && form == Form::Plain && self.follows_from(index)) {

@@ -21,7 +21,9 @@ pub(super) struct Parts<'a> {
     pub(super) query: Option<&'a [Token]>,
     /// Statements after the query.
     pub(super) after: Vec<&'a [Token]>,
-    /// A query may be hidden in something that is not supported yet, so that none must be asked for.
+    /// Whether a statement is a macro call, which may stand for the query.
+    pub(super) macro_statement: bool,
+    /// Whether the query is in a block that is not supported yet, so that none must be asked for.
     pub(super) hidden_query: bool,
 }
 
@@ -89,9 +91,7 @@ pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut
                     .help("move it into a file of its own"),
             ),
             class @ (Class::Macro | Class::Other) => {
-                if matches!(class, Class::Macro) {
-                    parts.hidden_query = true;
-                }
+                parts.macro_statement |= matches!(class, Class::Macro);
                 if parts.query.is_some() { parts.after.push(statement) } else { parts.before.push(statement) }
             }
         }

@@ -350,6 +350,8 @@ fn files_that_are_no_model_are_told() {
         ("MODEL (name s.a); JINJA_QUERY_BEGIN; SELECT {{ it's }}; JINJA_END;", "unsupported-block"),
         ("MODEL (name s.a); SELECT 1 AS x; AUDIT (name b); SELECT 3", "unsupported-block"),
         ("MODEL (name s.a); @UNION('ALL', a, b)", "unknown-macro"),
+        ("MODEL (name s.a); @start_ds", "missing-query"),
+        ("MODEL (name s.a); @INSERT_SEED(); SELECT 1 AS x", "unknown-macro"),
         ("MODEL (name s.a); SELECT 1 AS x\u{0}", "nul-character"),
     ];
     for (text, code) in cases {

@@ -218,7 +218,7 @@ fn naming(node: &Node, report: &mut Report<'_>) -> ModelNaming {
                 naming = report.choice("infer_names", &entry.node, &choices).unwrap_or(naming);
             }
             key => {
-                report.unknown("unknown-setting", "setting of `model_naming`", key, entry.node.place, &["infer_names"])
+                report.unknown("unknown-setting", "setting of `model_naming`", key, entry.node.place, &["infer_names"]);
             }
         }
     }

@@ -56,9 +56,9 @@ pub enum OptionValue {
     /// A scalar under a key that sounds like a secret.
     Secret(Secret),
     /// A list.
-    List(Vec<OptionValue>),
+    List(Vec<Self>),
     /// A mapping.
-    Map(BTreeMap<String, OptionValue>),
+    Map(BTreeMap<String, Self>),
 }
 
 /// One of DuckDB's catalogs.

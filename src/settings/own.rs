@@ -116,7 +116,7 @@ pub(super) fn read(path: &FilePath, document: &Node, problems: &mut Vec<Problem>
 fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
     match key {
         "views" => {
-            set(&mut settings.views, report.choice(key, node, &[("all", Views::All), ("affected", Views::Affected)]))
+            set(&mut settings.views, report.choice(key, node, &[("all", Views::All), ("affected", Views::Affected)]));
         }
         "base_branch" => settings.base_branch = report.text(key, node),
         "environment_ttl" => set(&mut settings.environment_ttl, time_to_live(key, node, report)),
