@@ -163,7 +163,7 @@ fn other(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_
             report.push(node.place, problem.help("it would change where data or views live; remove it to go on"));
         }
     } else if KEPT.contains(&key) {
-        settings.kept.insert(key.to_owned(), node.value.clone());
+        settings.passed_over.insert(key.to_owned());
     } else {
         let known: Vec<&str> = HONOURED.into_iter().chain(KEPT).chain(HARMLESS_ONLY_AS.map(|(name, _)| name)).collect();
         report.unknown("unknown-setting", "setting of `config.yaml`", key, node.place, &known);

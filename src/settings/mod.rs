@@ -59,8 +59,8 @@ pub struct Settings {
     pub model_naming: ModelNaming,
     /// Our own settings.
     pub own: OwnSettings,
-    /// Keys that are known and have no meaning for us, such as `ui`.
-    pub kept: BTreeMap<String, Value>,
+    /// Keys that are given, known and without meaning for us, such as `ui`; their values may be secret and are dropped.
+    pub passed_over: BTreeSet<String>,
 }
 
 /// One gateway.
