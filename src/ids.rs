@@ -70,6 +70,12 @@ text_id! {
     FilePath
 }
 
+impl Default for ProjectName {
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
 impl EnvironmentName {
     /// Production's name.
     pub const PROD: &'static str = "prod";

@@ -30,6 +30,7 @@
 //! * Each foreign crate is known to one module.
 //! * No file has more than 500 lines before its tests.
 
+pub mod apply;
 pub mod cli;
 pub mod commands;
 pub mod diff;
@@ -46,13 +47,16 @@ pub mod naming;
 pub mod output;
 pub mod plan;
 pub mod problem;
+pub mod project;
 pub mod render;
 pub mod resolve;
+pub mod settings;
 pub mod sql;
 pub mod state;
 pub mod statement;
 pub mod surroundings;
 pub mod time;
+pub mod yaml;
 
 use clap::Parser as _;
 

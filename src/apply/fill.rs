@@ -15,6 +15,7 @@ use crate::error::CommandError;
 use crate::fingerprint::{Batching, Fingerprint};
 use crate::ids::{ModelName, TableName};
 use crate::model::{DeclaredColumn, Kind, Model, Seed, TimeRange, UniqueKey};
+use crate::naming::TableKey;
 use crate::plan::{Build, Target};
 use crate::project::seed_rows;
 use crate::resolve::{ResolveError, Resolver, Times};
@@ -28,16 +29,16 @@ use crate::time::{Interval, Timestamp};
 pub(super) fn fill(
     work: &Work<'_>,
     target: &Target,
-    tables: &BTreeMap<ModelName, TableName>,
+    (tables, keys): (&BTreeMap<ModelName, TableName>, &BTreeMap<ModelName, TableKey>),
     running: &dyn Fn(Arc<dyn Interrupter>),
 ) -> Result<Build, CommandError> {
-    fill_inner(work, target, tables, running).map_err(|error| error.told(work, &target.name))
+    fill_inner(work, target, (tables, keys), running).map_err(|error| error.told(work, &target.name))
 }
 
 fn fill_inner(
     work: &Work<'_>,
     target: &Target,
-    tables: &BTreeMap<ModelName, TableName>,
+    (tables, keys): (&BTreeMap<ModelName, TableName>, &BTreeMap<ModelName, TableKey>),
     running: &dyn Fn(Arc<dyn Interrupter>),
 ) -> Result<Build, FillError> {
     let missing = || FillError::Internal(format!("the plan builds `{}`, which has no table or fingerprint", target.name));
@@ -45,6 +46,7 @@ fn fill_inner(
     let fingerprint = work.tree.fingerprints.get(&target.name).ok_or_else(missing)?;
     let table = target.table.as_ref().ok_or_else(missing)?;
     let stopwatch = Stopwatch::start();
+    let inputs = inputs(work, target, keys)?;
     let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
     let mut session = work.engine.session()?;
     running(session.interrupter());
@@ -58,7 +60,7 @@ fn fill_inner(
     }
     let (rows, seconds) = (filler.rows, stopwatch.seconds());
     drop(filler);
-    record_build(work, target, rows, seconds)?;
+    record_build(work, target, inputs, rows, seconds)?;
     Ok(Build {
         model: target.name.clone(),
         table: table.clone(),
@@ -69,7 +71,16 @@ fn fill_inner(
     })
 }
 
-fn record_build(work: &Work<'_>, target: &Target, rows: u64, seconds: f64) -> Result<(), FillError> {
+/// The tables that a model reads, through views too, with the newest load of each: what tells later whether it is stale.
+fn inputs(work: &Work<'_>, target: &Target, keys: &BTreeMap<ModelName, TableKey>) -> Result<Vec<InputRead>, FillError> {
+    let ancestors = super::stored_parents(work.tree, &target.name, &|name| keys.contains_key(name));
+    let read: Vec<TableKey> = ancestors.iter().filter_map(|name| keys.get(name).cloned()).collect();
+    let newest = |table: &state::Table| table.ledger.newest().max(table.snapshot.as_of);
+    let tables = work.state.tables(&read)?;
+    Ok(tables.into_iter().filter_map(|(key, table)| Some(InputRead { newest: newest(&table)?, key })).collect())
+}
+
+fn record_build(work: &Work<'_>, target: &Target, inputs: Vec<InputRead>, rows: u64, seconds: f64) -> Result<(), FillError> {
     let build = state::Build {
         key: target.key.clone(),
         rows: Some(rows),
@@ -77,7 +88,7 @@ fn record_build(work: &Work<'_>, target: &Target, rows: u64, seconds: f64) -> Re
         duration: Duration::from_secs_f64(seconds.max(0.0)),
         started_at: work.now,
         intervals: target.intervals_missing.clone(),
-        inputs: Vec::<InputRead>::new(),
+        inputs,
         run: work.run.to_owned(),
     };
     Ok(work.state.record(work.lease, &[Fact::Build(build)])?)

@@ -8,7 +8,7 @@ mod fill;
 mod schedule;
 mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 pub use schedule::build_tables;
@@ -19,6 +19,7 @@ use crate::error::CommandError;
 use crate::files::FileTree;
 use crate::fingerprint::Tree;
 use crate::ids::{ModelName, ProjectName, StateId, TableName};
+use crate::naming::TableKey;
 use crate::output::Output;
 use crate::plan::Plan;
 use crate::state::{State, WriteLease};
@@ -56,6 +57,30 @@ pub struct Work<'a> {
 /// The physical table of every model that has one, as a plan points at them.
 pub fn tables_of(plan: &Plan) -> BTreeMap<ModelName, TableName> {
     plan.targets.iter().filter_map(|target| Some((target.name.clone(), target.table.clone()?))).collect()
+}
+
+/// The identity of every table that a plan points at.
+pub fn keys_of(plan: &Plan) -> BTreeMap<ModelName, TableKey> {
+    let stored = plan.targets.iter().filter(|target| target.table.is_some());
+    stored.map(|target| (target.name.clone(), target.key.clone())).collect()
+}
+
+/// The nearest ancestors that are stored, seen through those that are not.
+pub fn stored_parents(tree: &Tree, name: &ModelName, is_stored: &dyn Fn(&ModelName) -> bool) -> BTreeSet<ModelName> {
+    let mut found = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut rest: Vec<&ModelName> = tree.graph.parents(name).collect();
+    while let Some(parent) = rest.pop() {
+        if !seen.insert(parent) {
+            continue;
+        }
+        if is_stored(parent) {
+            found.insert(parent.clone());
+        } else {
+            rest.extend(tree.graph.parents(parent));
+        }
+    }
+    found
 }
 
 /// The range that kinds without intervals see in `@start_*` and `@end_*`: everything up to now.

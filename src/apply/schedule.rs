@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fill::fill;
-use super::{Work, engine_error, tables_of};
+use super::{Work, engine_error, keys_of, stored_parents, tables_of};
 use crate::engine::{Interrupter, claim, transaction};
 use crate::error::CommandError;
-use crate::fingerprint::Tree;
 use crate::ids::ModelName;
 use crate::output::Progress;
 use crate::plan::{Action, Build, Plan, Target};
@@ -28,19 +27,20 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
         return Ok(Vec::new());
     }
     claim_warehouse(work)?;
-    let waiting = targets.keys().map(|name| ((*name).clone(), needs(work.tree, name, &targets))).collect();
+    let waiting = targets.keys().map(|name| ((*name).clone(), stored_parents(work.tree, name, &|parent| targets.contains_key(parent)))).collect();
     let order = plan.targets.iter().filter(|target| targets.contains_key(&target.name)).map(|target| target.name.clone());
     let board = Board {
         queue: Mutex::new(Queue { order: order.collect(), waiting, ..Queue::default() }),
         changed: Condvar::new(),
     };
     let tables = tables_of(plan);
+    let keys = keys_of(plan);
     let progress = work.output.progress(targets.len());
     std::thread::scope(|scope| {
         for _ in 0..work.jobs.get().min(targets.len()) {
             scope.spawn(|| {
                 while let Some(name) = board.next() {
-                    let result = fill(work, targets[&name], &tables, &|interrupter| board.running(&name, interrupter));
+                    let result = fill(work, targets[&name], (&tables, &keys), &|interrupter| board.running(&name, interrupter));
                     report(&progress, &name, result.as_ref());
                     board.finished(&name, result);
                 }
@@ -55,24 +55,6 @@ fn claim_warehouse(work: &Work<'_>) -> Result<(), CommandError> {
     let open = |error| engine_error("cannot use the warehouse", error);
     let mut session = work.engine.session().map_err(open)?;
     transaction(session.as_mut(), |session| claim(session, work.state_id)).map_err(open)
-}
-
-/// The tables that must be full before a model can be filled: stored ancestors, seen through views.
-fn needs(tree: &Tree, name: &ModelName, targets: &BTreeMap<&ModelName, &Target>) -> BTreeSet<ModelName> {
-    let mut needed = BTreeSet::new();
-    let mut seen = BTreeSet::new();
-    let mut rest: Vec<&ModelName> = tree.graph.parents(name).collect();
-    while let Some(parent) = rest.pop() {
-        if !seen.insert(parent) {
-            continue;
-        }
-        if targets.contains_key(parent) {
-            needed.insert(parent.clone());
-        } else {
-            rest.extend(tree.graph.parents(parent));
-        }
-    }
-    needed
 }
 
 fn report(progress: &Progress<'_>, name: &ModelName, result: Result<&Build, &CommandError>) {

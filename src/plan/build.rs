@@ -7,7 +7,7 @@ use crate::diff::{ModelDiff, diff};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
-use crate::model::{Kind, Model};
+use crate::model::{Kind, KindName, Model};
 use crate::naming::{IdentifierLimit, TableKey, physical_table};
 use crate::problem::Problem;
 use crate::time::{Interval, Intervals, Timestamp};
@@ -26,6 +26,8 @@ pub struct Inputs<'a> {
     pub promoted: Option<&'a Tree>,
     /// What the state knows.
     pub known: &'a Known,
+    /// What the plan is for.
+    pub purpose: Purpose,
     /// The present, for open-ended intervals and relative starts.
     pub now: Timestamp,
     /// The most bytes of the engine's identifiers.
@@ -34,13 +36,22 @@ pub struct Inputs<'a> {
     pub problems: Vec<Problem>,
 }
 
+/// What a plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// An environment of a branch: tables that others show are never written.
+    Apply,
+    /// Production and its like: their tables are its own, and none may be older than the one that is replaced.
+    Promote,
+}
+
 /// What the state knows of the tables that a plan may reuse.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// Tables by key.
     pub tables: BTreeMap<TableKey, KnownTable>,
-    /// Where prod's tables end that are loaded by intervals.
-    pub prod_ends: BTreeMap<ModelName, Timestamp>,
+    /// The tables that prod (or the environment that is promoted to) shows now.
+    pub prod: BTreeMap<ModelName, TableKey>,
 }
 
 /// One table that is there.
@@ -48,8 +59,12 @@ pub struct Known {
 pub struct KnownTable {
     /// Its name.
     pub table: TableName,
-    /// What was loaded into it.
-    pub intervals: Intervals,
+    /// What was loaded into it, with the execution time of each load.
+    pub loads: Vec<(Interval, Timestamp)>,
+    /// The execution time of its last fill as a whole; `None` for tables that are loaded by interval.
+    pub filled_at: Option<Timestamp>,
+    /// Which tables its last build read, and how new each of them was then.
+    pub inputs: Vec<(TableKey, Timestamp)>,
     /// Whether another environment shows it.
     pub sharing: Sharing,
 }
@@ -63,17 +78,36 @@ pub enum Sharing {
     Shared,
 }
 
+impl KnownTable {
+    /// What was loaded into it.
+    pub fn intervals(&self) -> Intervals {
+        self.loads.iter().map(|(interval, _)| *interval).collect()
+    }
+
+    /// The execution time of the newest thing in it.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.loads.iter().map(|(_, at)| *at).chain(self.filled_at).max()
+    }
+}
+
+impl Known {
+    fn prod_table(&self, model: &ModelName) -> Option<(&TableKey, &KnownTable)> {
+        let key = self.prod.get(model)?;
+        self.tables.get(key).map(|table| (key, table))
+    }
+}
+
 /// Plans.
 pub fn build(inputs: Inputs<'_>) -> Plan {
     let diffs = diff(inputs.base, inputs.result);
     let starts = starts(inputs.result, inputs.now);
-    let targets: Vec<Target> = inputs
-        .result
-        .graph
-        .order()
-        .iter()
-        .filter_map(|name| target(name, &inputs, starts.get(name).copied()))
-        .collect();
+    let mut targets: Vec<Target> = Vec::new();
+    let mut freshness = Freshness::default();
+    for name in inputs.result.graph.order() {
+        if let Some(target) = target(name, &inputs, starts.get(name).copied(), &mut freshness) {
+            targets.push(target);
+        }
+    }
     let by_name: BTreeMap<&ModelName, &Target> = targets.iter().map(|target| (&target.name, target)).collect();
     let models = diffs.into_iter().filter_map(|diff| planned(diff, inputs.base, inputs.result, &by_name)).collect();
     let drift = match inputs.promoted {
@@ -93,38 +127,103 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
     plan
 }
 
-fn target(name: &ModelName, inputs: &Inputs<'_>, start: Option<Timestamp>) -> Option<Target> {
+/// How new each table will be once the plan is carried out.
+#[derive(Default)]
+struct Freshness(BTreeMap<TableKey, Newest>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Newest {
+    At(Timestamp),
+    Now,
+}
+
+fn target(
+    name: &ModelName,
+    inputs: &Inputs<'_>,
+    start: Option<Timestamp>,
+    freshness: &mut Freshness,
+) -> Option<Target> {
     let model = inputs.result.models.get(name)?;
     let fingerprint = inputs.result.fingerprints.get(name)?;
     let kind = model.kind.name();
     let key = TableKey { model: name.clone(), data_fingerprint: fingerprint.data };
     let known = inputs.known.tables.get(&key);
-    let table = match known {
-        Some(known) => Some(known.table.clone()),
-        None => kind.has_table().then(|| physical_table(&key, inputs.limit)),
-    };
-    let wanted = wanted(model, inputs, start);
-    let have = known.map(|known| known.intervals.clone()).unwrap_or_default();
-    let lacking = wanted.map(|wanted| Intervals::one(wanted).minus(&have)).unwrap_or_default();
-    let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
+    let shared = inputs.purpose == Purpose::Apply && known.is_some_and(|known| known.sharing == Sharing::Shared);
+    let lacking = lacking(model, inputs, start, (&key, known));
     let (missing, due) = if shared { (Intervals::default(), lacking) } else { (lacking, Intervals::default()) };
-    let action = match kind {
-        crate::model::KindName::View => Action::View,
+    let action = match (kind, known) {
+        (KindName::View, _) => Action::View,
         _ if !kind.has_table() => Action::None,
-        _ if known.is_none() || !missing.is_empty() => Action::Build,
+        (_, None) => Action::Build,
+        _ if !missing.is_empty() => Action::Build,
+        (_, Some(known)) if !shared && is_stale(model, inputs, (&key, known), freshness) => Action::Build,
         _ => Action::Reuse,
     };
+    let newest = match (action, known) {
+        (Action::Build, _) => Some(Newest::Now),
+        (Action::Reuse, Some(known)) => known.newest().map(Newest::At),
+        _ => None,
+    };
+    if let Some(newest) = newest {
+        freshness.0.insert(key.clone(), newest);
+    }
+    let table = known.map_or_else(|| physical_table(&key, inputs.limit), |known| known.table.clone());
     Some(Target {
         name: name.clone(),
         kind,
         key,
         metadata_fingerprint: fingerprint.metadata,
-        table: table.filter(|_| kind.has_table()),
+        table: kind.has_table().then_some(table),
         action,
         unit: model.unit(),
         intervals_missing: missing.ranges().to_vec(),
         due_at_promote: due.ranges().to_vec(),
     })
+}
+
+/// What a table loaded by interval lacks; for a promote also what prod's present table has loaded later than it.
+fn lacking(
+    model: &Model,
+    inputs: &Inputs<'_>,
+    start: Option<Timestamp>,
+    (key, known): (&TableKey, Option<&KnownTable>),
+) -> Intervals {
+    let Some(wanted) = wanted(model, inputs, start) else { return Intervals::default() };
+    let loads = known.map(|known| known.loads.as_slice()).unwrap_or_default();
+    let have: Intervals = loads.iter().map(|(interval, _)| *interval).collect();
+    let mut lacking = Intervals::one(wanted).minus(&have);
+    if let (Purpose::Promote, Some((prod_key, prod))) = (inputs.purpose, inputs.known.prod_table(&model.name))
+        && prod_key != key
+    {
+        for (interval, at) in &prod.loads {
+            let as_new: Intervals = loads.iter().filter(|(_, ours)| ours >= at).map(|(ours, _)| *ours).collect();
+            let newer = Intervals::one(*interval).minus(&as_new);
+            let inside = newer.ranges().iter().filter_map(|range| {
+                Interval::new(range.start.max(wanted.start), range.end.min(wanted.end))
+            });
+            inside.for_each(|range| lacking.add(range));
+        }
+    }
+    lacking
+}
+
+/// Whether a table that is filled as a whole was filled before the very tables that it read got more data, or before
+/// the one that it replaces in prod: prod never goes back in time. A parent under another key does not count: where the
+/// fingerprint stayed, it holds the same as far as this model reads it.
+fn is_stale(
+    model: &Model,
+    inputs: &Inputs<'_>,
+    (key, known): (&TableKey, &KnownTable),
+    freshness: &Freshness,
+) -> bool {
+    if matches!(model.kind, Kind::Seed(_)) || is_loaded_by_interval(model) {
+        return false;
+    }
+    let Some(filled) = known.filled_at else { return false };
+    let prod = inputs.known.prod_table(&model.name).filter(|(prod, _)| inputs.purpose == Purpose::Promote && *prod != key);
+    let older_than_prod = prod.and_then(|(_, prod)| prod.filled_at).is_some_and(|prod| prod > filled);
+    let newer = |(input, at): &(TableKey, Timestamp)| freshness.0.get(input).is_some_and(|newest| *newest > Newest::At(*at));
+    older_than_prod || known.inputs.iter().any(newer)
 }
 
 /// Whether a model is loaded interval by interval; others are filled as a whole.
@@ -147,7 +246,8 @@ fn wanted(model: &Model, inputs: &Inputs<'_>, start: Option<Timestamp>) -> Optio
     }
     let unit = model.unit();
     let present = unit.floor(inputs.now);
-    let end = inputs.known.prod_ends.get(&model.name).copied().unwrap_or(present).min(present);
+    let prod = inputs.known.prod_table(&model.name).and_then(|(_, prod)| prod.intervals().end());
+    let end = prod.unwrap_or(present).min(present);
     let declared = model.properties.end.as_ref().and_then(|end| end.resolve(inputs.now));
     let end = declared.map_or(end, |declared| end.min(unit.ceil(declared)));
     Interval::new(unit.floor(start?), end)
@@ -222,14 +322,18 @@ fn drift(promoted: &Tree, inputs: &Inputs<'_>) -> Vec<PlannedModel> {
         result: inputs.base,
         promoted: None,
         known: inputs.known,
+        purpose: inputs.purpose,
         now: inputs.now,
         limit: inputs.limit,
         problems: Vec::new(),
     };
     let diffs: Vec<ModelDiff> =
         diff(promoted, inputs.base).into_iter().filter(|diff| diff.change != Change::Unaffected).collect();
-    let targets: Vec<Target> =
-        diffs.iter().filter_map(|diff| target(&diff.name, &base, starts.get(&diff.name).copied())).collect();
+    let mut freshness = Freshness::default();
+    let targets: Vec<Target> = diffs
+        .iter()
+        .filter_map(|diff| target(&diff.name, &base, starts.get(&diff.name).copied(), &mut freshness))
+        .collect();
     let by_name = targets.iter().map(|target| (&target.name, target)).collect();
     diffs.into_iter().filter_map(|diff| planned(diff, promoted, inputs.base, &by_name)).collect()
 }

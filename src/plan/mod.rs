@@ -8,7 +8,7 @@ mod reason;
 
 use serde::{Deserialize, Serialize};
 
-pub use build::{Inputs, Known, KnownTable, Sharing, build, is_loaded_by_interval};
+pub use build::{Inputs, Known, KnownTable, Purpose, Sharing, build, is_loaded_by_interval};
 pub use outcome::{Build, Outcome};
 pub use reason::Reason;
 

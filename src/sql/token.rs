@@ -82,7 +82,8 @@ pub fn tokenize(text: &str, dialect: Dialect) -> Result<Vec<Token>, TokenError> 
     let found =
         found.map_err(|error| TokenError { message: error.message, offset: lines.offset(text, error.location) })?;
     let mut tokens: Vec<Token> = Vec::with_capacity(found.len());
-    let starts: Vec<usize> = found.iter().map(|token| lines.offset(text, token.span.start)).collect();
+    let mut walk = Walk { text, offset: 0, line: 1, column: 1 };
+    let starts: Vec<usize> = found.iter().map(|token| walk.to(token.span.start)).collect();
     for (index, token) in found.iter().enumerate() {
         let start = starts[index];
         let end = starts.get(index + 1).copied().unwrap_or(text.len());
@@ -119,6 +120,28 @@ fn kind_of(token: &tokenizer::Token, source: &str) -> TokenKind {
         | T::UnicodeStringLiteral(_)
         | T::HexStringLiteral(_) => TokenKind::String(source.to_owned()),
         _ => TokenKind::Symbol(source.to_owned()),
+    }
+}
+
+/// Turns places that come in the order of the text into bytes, in one walk however long the lines are.
+struct Walk<'a> {
+    text: &'a str,
+    offset: usize,
+    line: u64,
+    column: u64,
+}
+
+impl Walk<'_> {
+    fn to(&mut self, location: Location) -> usize {
+        for character in self.text[self.offset..].chars() {
+            if (self.line, self.column) >= (location.line, location.column) {
+                break;
+            }
+            self.offset += character.len_utf8();
+            (self.line, self.column) =
+                if character == '\n' { (self.line + 1, 1) } else { (self.line, self.column + 1) };
+        }
+        self.offset
     }
 }
 

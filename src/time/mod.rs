@@ -3,6 +3,7 @@
 //! This module never asks for the present time: `now` is an argument everywhere. It alone knows `chrono`, and `cron` below it `croner`.
 
 mod cron;
+mod declared;
 mod interval;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveDateTime, TimeZone
 use serde::{Deserialize, Serialize};
 
 pub use cron::{Cron, CronError};
+pub use declared::relative;
 pub use interval::{Interval, Intervals};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -1,0 +1,138 @@
+//! The virtual layer of an environment: which view shows what, and which of them must move.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::ViewChange;
+use crate::fingerprint::Tree;
+use crate::hash::Hasher;
+use crate::ids::{EnvironmentName, ModelName, TableName};
+use crate::naming::{IdentifierLimit, TableKey, view_name};
+use crate::plan::{Plan, Target};
+use crate::resolve::{ResolveError, Resolver, Times};
+use crate::sql::{Dialect, NameOrigin};
+use crate::state::{Environment, Pointer, Status, VirtualView};
+use crate::statement::{LoadTime, pointer_query};
+use crate::time::Timestamp;
+
+use super::everything;
+
+/// What the virtual layer is made of.
+pub struct Layer<'a> {
+    /// The models.
+    pub tree: &'a Tree,
+    /// What they point at.
+    pub plan: &'a Plan,
+    /// How views are called.
+    pub layout: Layout<'a>,
+    /// The engine's dialect.
+    pub dialect: Dialect,
+    /// The columns of each table, as the engine showed them.
+    pub columns: &'a BTreeMap<TableKey, Vec<String>>,
+    /// The environment as it was.
+    pub previous: Option<&'a Environment>,
+    /// For `@execution_*` in views.
+    pub now: Timestamp,
+}
+
+/// How views are called.
+#[derive(Clone, Copy)]
+pub struct Layout<'a> {
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// The schema of models without one.
+    pub default_schema: &'a str,
+    /// The longest identifier.
+    pub limit: IdentifierLimit,
+}
+
+/// What the virtual layer becomes.
+#[derive(Clone, Debug, Default)]
+pub struct ViewPlan {
+    /// A pointer for every model.
+    pub pointers: BTreeMap<ModelName, Pointer>,
+    /// The views that must move.
+    pub changes: Vec<ViewChange>,
+}
+
+/// A view's text: as it runs, and in a form that is the same whenever it is made.
+struct Definition {
+    columns: Vec<String>,
+    query: String,
+    symbolic: String,
+}
+
+/// Works out every view. Only those whose definition moved change, unless the last plan of the environment died midway:
+/// then every view is made again, because nobody knows how they stand.
+///
+/// # Errors
+/// A view reads a model without a table.
+pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
+    let tables = super::tables_of(layer.plan);
+    let resolver = Resolver { tree: layer.tree, dialect: layer.dialect, tables: &tables };
+    let mut result = ViewPlan::default();
+    for target in &layer.plan.targets {
+        let mut pointer = Pointer {
+            kind: target.kind,
+            data_fingerprint: target.key.data_fingerprint,
+            metadata_fingerprint: target.metadata_fingerprint,
+            table: target.table.clone(),
+            view: None,
+        };
+        if target.kind.has_view() {
+            let definition = definition(layer, &resolver, target)?;
+            let name = view_name(&target.name, layer.layout.environment, layer.layout.default_schema, layer.layout.limit);
+            let columns = definition.columns.iter();
+            let digest = columns.fold(Hasher::new("view").text(&definition.symbolic), |hasher, column| hasher.text(column));
+            let view = VirtualView { name: name.clone(), definition: digest.finish() };
+            if is_moved(layer.previous, &target.name, &view) {
+                result.changes.push(ViewChange::Point {
+                    view: name,
+                    model: target.name.clone(),
+                    columns: definition.columns,
+                    query: definition.query,
+                });
+            }
+            pointer.view = Some(view);
+        }
+        result.pointers.insert(target.name.clone(), pointer);
+    }
+    let gone = gone(layer.previous, &result.pointers);
+    result.changes.extend(gone.into_iter().map(|view| ViewChange::Drop { view }));
+    Ok(result)
+}
+
+fn definition(layer: &Layer<'_>, resolver: &Resolver<'_>, target: &Target) -> Result<Definition, ResolveError> {
+    if let Some(table) = &target.table {
+        let columns = layer.columns.get(&target.key).cloned().unwrap_or_default();
+        let query = pointer_query(layer.dialect, table, &columns);
+        return Ok(Definition { columns, symbolic: query.clone(), query });
+    }
+    let Some(model) = layer.tree.models.get(&target.name) else {
+        return Err(ResolveError::NoTable { model: target.name.clone(), parent: target.name.clone() });
+    };
+    let time = LoadTime { interval: everything(layer.now), execution: layer.now };
+    Ok(Definition {
+        columns: stated_columns(layer.tree, &target.name),
+        query: resolver.model(model, Times::At(time))?,
+        symbolic: resolver.model(model, Times::Symbolic)?,
+    })
+}
+
+fn stated_columns(tree: &Tree, name: &ModelName) -> Vec<String> {
+    let columns = tree.fingerprints.get(name).and_then(|fingerprint| fingerprint.columns.as_ref());
+    let stated = columns.filter(|columns| columns.iter().all(|(name, _)| name.origin == NameOrigin::Stated));
+    stated.map(|columns| columns.iter().map(|(name, _)| name.text.clone()).collect()).unwrap_or_default()
+}
+
+fn is_moved(previous: Option<&Environment>, model: &ModelName, view: &VirtualView) -> bool {
+    let Some(previous) = previous.filter(|previous| previous.about.status == Status::Ready) else { return true };
+    previous.models.get(model).and_then(|pointer| pointer.view.as_ref()) != Some(view)
+}
+
+/// Views that the environment had and no longer wants.
+fn gone(previous: Option<&Environment>, pointers: &BTreeMap<ModelName, Pointer>) -> Vec<TableName> {
+    let wanted: BTreeSet<&TableName> =
+        pointers.values().filter_map(|pointer| pointer.view.as_ref()).map(|view| &view.name).collect();
+    let had = previous.into_iter().flat_map(|previous| previous.models.values()).filter_map(|pointer| pointer.view.as_ref());
+    had.map(|view| view.name.clone()).filter(|name| !wanted.contains(name)).collect()
+}

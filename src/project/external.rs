@@ -1,0 +1,135 @@
+//! `external_models.yaml` and the files of `external_models/`: tables that the project reads and does not own.
+
+use std::collections::BTreeSet;
+
+use super::file::{ParsedFile, Rules};
+use super::name::model_name;
+use crate::ids::FilePath;
+use crate::model::{DeclaredColumn, DeclaredTime, Kind, Model, Properties};
+use crate::problem::{Problem, nearest};
+use crate::sql::Dialect;
+use crate::time::Timestamp;
+use crate::yaml::{self, Node, Place, Value};
+
+const KEYS: [&str; 8] = ["name", "description", "columns", "dialect", "gateway", "start", "audits", "kind"];
+
+/// Reads one file: a list of tables. Tables of another gateway than the active one are left out.
+pub(super) fn read(path: &FilePath, text: &str, rules: &Rules, problems: &mut Vec<Problem>) -> Vec<ParsedFile> {
+    let mut reader = Reader { path, rules, problems };
+    let document = match yaml::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let place = error.place.unwrap_or(Place { line: 1, column: 1 });
+            reader.tell(place, Problem::error("invalid-yaml", error.message));
+            return Vec::new();
+        }
+    };
+    let Value::List(items) = &document.value else {
+        if document.value != Value::Null {
+            reader.expected("external models", "a list of tables", &document);
+        }
+        return Vec::new();
+    };
+    let mut found: Vec<(bool, ParsedFile)> = items.iter().filter_map(|item| reader.table(item)).collect();
+    // An entry with the active gateway wins over the general one.
+    let specific: BTreeSet<_> = names(found.iter().filter(|(specific, _)| *specific));
+    found.retain(|(is_specific, file)| {
+        *is_specific || file.name.as_ref().is_none_or(|(name, _)| !specific.contains(name))
+    });
+    found.into_iter().map(|(_, file)| file).collect()
+}
+
+fn names<'a>(files: impl Iterator<Item = &'a (bool, ParsedFile)>) -> BTreeSet<crate::ids::ModelName> {
+    files.filter_map(|(_, file)| Some(file.name.as_ref()?.0.clone())).collect()
+}
+
+struct Reader<'a> {
+    path: &'a FilePath,
+    rules: &'a Rules,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn tell(&mut self, place: Place, problem: Problem) {
+        self.problems.push(problem.at(self.path).position(place.line, place.column));
+    }
+
+    fn expected(&mut self, key: &str, what: &str, node: &Node) {
+        let message = format!("`{key}` must be {what}, it is {}", node.describe());
+        self.tell(node.place, Problem::error("invalid-external-model", message));
+    }
+
+    /// One table, and whether it is for the active gateway alone.
+    fn table(&mut self, item: &Node) -> Option<(bool, ParsedFile)> {
+        for entry in item.entries() {
+            if !KEYS.contains(&entry.key.as_str()) {
+                let message = format!("an external model has no property `{}`", entry.key);
+                let problem = Problem::error("unknown-property", message);
+                let help = nearest(&entry.key, KEYS)
+                    .map_or_else(|| format!("known are {}", KEYS.join(", ")), |name| format!("did you mean `{name}`?"));
+                self.tell(entry.node.place, problem.help(help));
+            }
+        }
+        let gateway = item.get("gateway").and_then(Node::text);
+        if gateway.is_some() && gateway != self.rules.gateway.as_deref() {
+            return None;
+        }
+        let dialect = self.dialect(item);
+        let Some(name) = item.get("name").filter(|name| name.text().is_some()) else {
+            self.expected("name", "the table's name", item.get("name").unwrap_or(item));
+            return None;
+        };
+        match model_name(name.text().unwrap_or_default(), dialect) {
+            Ok(model) => {
+                let properties = self.properties(item);
+                let file = ParsedFile {
+                    name: Some((model.clone(), name.place)),
+                    model: Some(Model {
+                        name: model,
+                        path: self.path.clone(),
+                        kind: Kind::External,
+                        dialect,
+                        query: None,
+                        pre_statements: Vec::new(),
+                        post_statements: Vec::new(),
+                        properties,
+                    }),
+                    ..ParsedFile::default()
+                };
+                Some((gateway.is_some(), file))
+            }
+            Err(message) => {
+                self.tell(name.place, Problem::error("invalid-external-model", message));
+                None
+            }
+        }
+    }
+
+    fn dialect(&mut self, item: &Node) -> Dialect {
+        let default = self.rules.dialect.unwrap_or(Dialect::Generic);
+        let Some(node) = item.get("dialect") else { return default };
+        let found = node.text().and_then(Dialect::from_name);
+        if found.is_none() {
+            self.tell(node.place, Problem::error("unknown-dialect", "`dialect` names no dialect that we know"));
+        }
+        found.unwrap_or(default)
+    }
+
+    fn properties(&mut self, item: &Node) -> Properties {
+        let text = |key| item.get(key).and_then(Node::text).map(str::to_owned);
+        let mut properties = Properties { description: text("description"), ..Properties::default() };
+        properties.start = text("start").map(|text| DeclaredTime { absolute: Timestamp::parse(&text), text });
+        let Some(columns) = item.get("columns") else { return properties };
+        if !matches!(columns.value, Value::Map(_) | Value::Null) {
+            self.expected("columns", "a mapping of columns to types", columns);
+        }
+        for entry in columns.entries() {
+            if entry.node.text().is_none() && entry.node.value != Value::Null {
+                self.expected(&entry.key, "a type", &entry.node);
+            }
+            let data_type = entry.node.text().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+            properties.columns.push(DeclaredColumn { name: entry.key.clone(), data_type });
+        }
+        properties
+    }
+}

@@ -1,0 +1,315 @@
+//! One model file: from its text to a model and its problems, as a function of the text, the path and the defaults.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::macros;
+use super::name::{model_name, sniff_dialect};
+use super::properties::{self, Header, Scope};
+use super::split::{self, Parts};
+use super::value::Source;
+use crate::hash::{Digest, Hasher};
+use crate::ids::{FilePath, ModelName};
+use crate::model::{Kind, Model};
+use crate::problem::{Positions, Problem, nearest};
+use crate::settings::{ModelDefaults, ModelNaming};
+use crate::sql::{Dialect, Query, Template, Token, tokenize};
+use crate::yaml::{self, Place};
+
+/// Everything besides text and path that a file's parsing depends on.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    pub(super) dialect: Option<Dialect>,
+    pub(super) defaults: ModelDefaults,
+    pub(super) variables: BTreeMap<String, yaml::Value>,
+    pub(super) naming: ModelNaming,
+    pub(super) time_format: Option<String>,
+    pub(super) gateway: Option<String>,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ParsedFile {
+    /// The model's name and place, also where the model itself cannot be loaded.
+    pub(super) name: Option<(ModelName, Place)>,
+    /// The model; a seed still lacks its file's contents.
+    pub(super) model: Option<Model>,
+    /// A seed's path as written, with its place.
+    pub(super) seed: Option<(String, Place)>,
+    /// Each relation that it reads, once, with its first place.
+    pub(super) references: Vec<(ModelName, Place)>,
+    /// What is wrong.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Rules {
+    /// A digest of the rules, for the key of a cache.
+    pub(super) fn digest(&self) -> Digest {
+        let mut hasher = Hasher::new("project rules").option(self.dialect.map(Dialect::name));
+        hasher = hasher.number(self.defaults.len() as u64);
+        for (key, default) in &self.defaults {
+            hasher = hasher.text(key).text(&default.text);
+        }
+        hasher = hasher.number(self.variables.len() as u64);
+        for (name, value) in &self.variables {
+            // Only told apart from one another, in one process: the debug form does.
+            hasher = hasher.text(name).text(&format!("{value:?}"));
+        }
+        hasher = hasher.text(if self.naming == ModelNaming::Inferred { "inferred" } else { "declared" });
+        hasher.option(self.time_format.as_deref()).option(self.gateway.as_deref()).finish()
+    }
+}
+
+/// Parses one file below `models/`.
+pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
+    let mut file = ParsedFile::default();
+    let positions = Positions::new(text);
+    let source = Source { path, text, positions: &positions, fixed: None };
+    if let Some(offset) = text.find('\0') {
+        file.problems.push(source.error("nul-character", offset, "the file holds a NUL character"));
+        return file;
+    }
+    let (dialect, dialect_problem) = dialect_of(&source, rules);
+    let tokens = match tokenize(text, dialect) {
+        Ok(tokens) => tokens,
+        Err(error) => {
+            file.problems.push(untokenized(&source, error.offset, &error.message));
+            return file;
+        }
+    };
+    let parts = split::split(&source, &tokens, &mut file.problems);
+    let Some((header, offset)) = parts.header else {
+        if !parts.open_header && tokens.iter().any(Token::is_significant) {
+            file.problems.push(no_header(&source, &tokens));
+        }
+        return file;
+    };
+    file.problems.extend(dialect_problem);
+    let scope = Scope { source, dialect, time_format: rules.time_format.as_deref(), gateway: rules.gateway.as_deref() };
+    let mut header = properties::read(&scope, header, offset, &mut file.problems);
+    apply_defaults(&scope, rules, &mut header, &mut Vec::new());
+    if header.disabled {
+        return ParsedFile { problems: Vec::new(), ..file };
+    }
+    check_unit(&source, &header, offset, &mut file.problems);
+    file.name = name_of(&source, &header, rules, dialect, offset, &mut file.problems);
+    file.references = header
+        .properties
+        .depends_on
+        .iter()
+        .map(|name| (name.clone(), place_of(&source, &header, "depends_on")))
+        .collect();
+    finish(&source, &tokens, parts, header, dialect, rules, file)
+}
+
+/// Puts the statements to the header.
+fn finish(
+    source: &Source<'_>,
+    tokens: &[Token],
+    parts: Parts<'_>,
+    header: Header,
+    dialect: Dialect,
+    rules: &Rules,
+    mut file: ParsedFile,
+) -> ParsedFile {
+    let kind = match header.kind {
+        Some(Ok(kind)) => Some(kind),
+        Some(Err(_)) => None,
+        None => Some(super::kind::ParsedKind { kind: Kind::View, seed_path: None }),
+    };
+    let problems = &mut file.problems;
+    let mut template = |statement: &[Token]| macros::expand(source, statement, dialect, &rules.variables, problems);
+    let is_seed = kind.as_ref().is_some_and(|kind| kind.seed_path.is_some());
+    let (pre_statements, post_statements) =
+        if is_seed { seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
+    let pre_statements: Vec<Template> = pre_statements.into_iter().map(&mut template).collect();
+    let query = parts.query.map(&mut template).map(|template| Query::parse(template, dialect));
+    let post_statements: Vec<Template> = post_statements.into_iter().map(&mut template).collect();
+    let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
+    let hidden = parts.hidden_query || (parts.macro_statement && unknown_macro());
+    let end = tokens.last().map_or(0, |token| token.range.start);
+    match (&query, is_seed) {
+        (Some(query), true) => {
+            let offset = query.template().source_offset(0);
+            let problem = source.error("seed-with-query", offset, "a SEED model has no query");
+            file.problems.push(problem.help("remove the query, or give the model another kind"));
+        }
+        (Some(query), false) => file.problems.extend(unparsed(source, query)),
+        (None, false) if !hidden => {
+            let problem = source.error("missing-query", end, "the model has no query");
+            file.problems.push(problem.help("write one SELECT after the `MODEL (…);` block"));
+        }
+        (None, _) => {}
+    }
+    let mut seen: BTreeSet<&ModelName> = BTreeSet::new();
+    for (query, relation) in query.iter().flat_map(|query| query.relations().iter().map(move |one| (query, one))) {
+        if seen.insert(&relation.name) && !header.properties.depends_on.contains(&relation.name) {
+            let offset = query.template().source_offset(relation.range.start);
+            file.references.push((relation.name.clone(), source.place(offset)));
+        }
+    }
+    let complete = query.is_some() || is_seed;
+    if let (Some(kind), Some((name, _)), true) = (kind, &file.name, complete) {
+        file.seed = kind.seed_path.map(|(path, offset)| (path, source.place(offset)));
+        let mut properties = header.properties;
+        if properties.description.is_none() {
+            properties.description = parts.comment;
+        }
+        file.model = Some(Model {
+            name: name.clone(),
+            path: source.path.clone(),
+            kind: kind.kind,
+            dialect,
+            query: if is_seed { None } else { query },
+            pre_statements,
+            post_statements,
+            properties,
+        });
+    }
+    file
+}
+
+type Statements<'a> = Vec<&'a [Token]>;
+
+/// A seed's rows are inserted where `@INSERT_SEED()` stands, else after all of its statements.
+fn seed_statements<'a>(before: Statements<'a>, after: Statements<'a>) -> (Statements<'a>, Statements<'a>) {
+    let is_mark = |statement: &&[Token]| {
+        let text: Vec<&Token> = statement.iter().filter(|token| token.is_significant()).collect();
+        let words = match text.as_slice() {
+            [at, word, open, close] if at.is_symbol("@") && word.is_word("insert_seed") => Some((open, close)),
+            [word, open, close] if word.is_word("@insert_seed") => Some((open, close)),
+            _ => None,
+        };
+        words.is_some_and(|(open, close)| open.is_symbol("(") && close.is_symbol(")"))
+    };
+    match before.iter().position(is_mark) {
+        Some(mark) => {
+            let (first, second) = before.split_at(mark);
+            (first.to_vec(), second[1..].iter().copied().chain(after).collect())
+        }
+        None => (before, after),
+    }
+}
+
+fn dialect_of(source: &Source<'_>, rules: &Rules) -> (Dialect, Option<Problem>) {
+    let Some(written) = sniff_dialect(source.text) else {
+        let problem = || {
+            let problem =
+                source.error("missing-dialect", 0, "the model names no dialect, and the configuration has none");
+            problem.help("add `model_defaults: {dialect: duckdb}` to `config.yaml`")
+        };
+        return (rules.dialect.unwrap_or(Dialect::Generic), rules.dialect.is_none().then(problem));
+    };
+    match Dialect::from_name(&written) {
+        Some(dialect) => (dialect, None),
+        None => {
+            let offset = source.text.find(&written).unwrap_or(0);
+            let problem = source.error("unknown-dialect", offset, format!("there is no dialect `{written}`"));
+            let known = Dialect::NAMES.iter().flat_map(|(_, names)| names.iter().copied());
+            let problem = match nearest(&written.to_lowercase(), known) {
+                Some(name) => problem.help(format!("did you mean `{name}`?")),
+                None => problem.help("write the dialect's name as SQLMesh does, such as `duckdb`"),
+            };
+            (rules.dialect.unwrap_or(Dialect::Generic), Some(problem))
+        }
+    }
+}
+
+fn untokenized(source: &Source<'_>, offset: usize, message: &str) -> Problem {
+    let jinja = source.text.find("JINJA_").filter(|_| source.text.contains("{%") || source.text.contains("{{"));
+    match jinja {
+        Some(jinja) => {
+            let problem = source.error("unsupported-block", jinja, "Jinja blocks are not supported yet");
+            problem.help("they come in a later version; the model is left out until then")
+        }
+        None => {
+            let message = format!("the file cannot be cut into words: {}", message.to_lowercase());
+            source.error("unreadable-sql", offset, message).help("close the string, quoted name or comment")
+        }
+    }
+}
+
+fn no_header(source: &Source<'_>, tokens: &[Token]) -> Problem {
+    let offset = tokens.iter().find(|token| token.is_significant()).map_or(0, |token| token.range.start);
+    let problem = source.error("missing-model-block", offset, "the file does not begin with a `MODEL (…);` block");
+    problem.help("begin it with `MODEL (name schema.model, kind FULL);`, or keep it out of `models/`")
+}
+
+/// Puts in what the configuration says and the file does not. Lists of audits and maps of physical properties join.
+pub(super) fn apply_defaults(scope: &Scope<'_>, rules: &Rules, header: &mut Header, problems: &mut Vec<Problem>) {
+    for (key, default) in &rules.defaults {
+        let joins = matches!(key.as_str(), "audits" | "physical_properties");
+        if key == "dialect" || (header.given.contains_key(key) && !joins) {
+            continue;
+        }
+        let source = Source { text: &default.text, fixed: Some(default.place), ..scope.source };
+        let Ok(tokens) = tokenize(&default.text, scope.dialect) else {
+            problems.push(source.error("invalid-property", 0, format!("default `{key}` cannot be cut into words")));
+            continue;
+        };
+        let own = header.properties.physical_properties.clone();
+        let value = source.value(&tokens, 0);
+        properties::set(&Scope { source, ..*scope }, key, 0, value, header, problems);
+        header.properties.physical_properties.extend(own);
+    }
+}
+
+fn place_of(source: &Source<'_>, header: &Header, key: &str) -> Place {
+    source.place(header.given.get(key).copied().unwrap_or(0))
+}
+
+fn check_unit(source: &Source<'_>, header: &Header, offset: usize, problems: &mut Vec<Problem>) {
+    let properties = &header.properties;
+    if let Some(unit) = properties.interval_unit.filter(|unit| *unit < properties.cron.interval_unit()) {
+        let at = header.given.get("interval_unit").copied().unwrap_or(offset);
+        let message = format!("`interval_unit` {} is coarser than `cron` `{}`", unit.name(), properties.cron.text());
+        let help = format!("use `{}` or a finer unit", properties.cron.interval_unit().name());
+        problems.push(source.error("coarse-interval-unit", at, message).help(help));
+    }
+    let start = properties.start.as_ref().and_then(|time| time.absolute);
+    let end = properties.end.as_ref().and_then(|time| time.absolute);
+    if let (Some(start), Some(end)) = (start, end)
+        && start >= end
+    {
+        let at = header.given.get("end").copied().unwrap_or(offset);
+        problems.push(source.error("invalid-property", at, "`end` is not after `start`"));
+    }
+}
+
+fn name_of(
+    source: &Source<'_>,
+    header: &Header,
+    rules: &Rules,
+    dialect: Dialect,
+    offset: usize,
+    problems: &mut Vec<Problem>,
+) -> Option<(ModelName, Place)> {
+    if let Some((name, offset)) = &header.name {
+        return Some((name.clone(), source.place(*offset)));
+    }
+    if header.names_itself {
+        return None;
+    }
+    if rules.naming == ModelNaming::Inferred {
+        let path = source.path.as_str().strip_prefix("models/").unwrap_or(source.path.as_str());
+        let parts: Vec<&str> = path.strip_suffix(".sql").unwrap_or(path).split('/').collect();
+        let last = &parts[parts.len().saturating_sub(3)..];
+        if let Ok(name) = model_name(&last.join("."), dialect) {
+            return Some((name, source.place(offset)));
+        }
+    }
+    let problem = source.error("missing-name", offset, "the model has no `name`");
+    problems.push(problem.help("add `name schema.model`, or set `model_naming: {infer_names: true}` in `config.yaml`"));
+    None
+}
+
+fn unparsed(source: &Source<'_>, query: &Query) -> Option<Problem> {
+    let failure = query.failure()?;
+    let offset = query.template().source_offset(failure.offset);
+    let message = format!("this SQL is not known to our parser: {}", failure.message.to_lowercase());
+    let problem = source.warning("unparsed-sql", offset, message);
+    Some(
+        problem.help(
+            "it runs as it is; the model is opaque: it is built again whenever anything that it mentions changes",
+        ),
+    )
+}

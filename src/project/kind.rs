@@ -1,0 +1,273 @@
+//! `kind` of a `MODEL` block: its name in any case, and its properties (research: SQLMesh, section 7.3).
+
+use super::csv_settings;
+use super::value::{Pair, Source, Value};
+use crate::ids::{BlobId, FilePath};
+use crate::model::{CsvSettings, Kind, Seed, TimeRange, UniqueKey};
+use crate::problem::{Problem, nearest};
+
+/// A kind as read from its text; a seed still needs its file.
+#[derive(Clone, Debug)]
+pub(super) struct ParsedKind {
+    /// The kind.
+    pub(super) kind: Kind,
+    /// A seed's `path` as written, with its byte.
+    pub(super) seed_path: Option<(String, usize)>,
+}
+
+/// SQLMesh's default format of a text time column.
+const TIME_FORMAT: &str = "%Y-%m-%d";
+
+const SUPPORTED: [&str; 6] =
+    ["view", "full", "incremental_by_time_range", "incremental_by_unique_key", "seed", "embedded"];
+const LATER: [&str; 9] = [
+    "scd_type_2",
+    "scd_type_2_by_time",
+    "scd_type_2_by_column",
+    "incremental_by_partition",
+    "incremental_unmanaged",
+    "incremental",
+    "managed",
+    "custom",
+    "dbt_custom",
+];
+const INCREMENTAL: [&str; 9] = [
+    "lookback",
+    "batch_size",
+    "batch_concurrency",
+    "forward_only",
+    "disable_restatement",
+    "on_destructive_change",
+    "on_additive_change",
+    "auto_restatement_cron",
+    "auto_restatement_intervals",
+];
+
+/// Reads a kind; `None` where it is not one that we can load, with the problems that say why.
+pub(super) fn read(
+    source: &Source<'_>,
+    value: Value<'_>,
+    time_format: Option<&str>,
+    problems: &mut Vec<Problem>,
+) -> Option<ParsedKind> {
+    let call = value.call().or_else(|| Some((value.scalar()?.to_lowercase(), value)));
+    let Some((name, arguments)) = call else {
+        problems.push(source.error(
+            "invalid-kind",
+            value.offset,
+            "`kind` must be a name, with properties in parentheses",
+        ));
+        return None;
+    };
+    let pairs = match if arguments.is_list() { arguments.pairs() } else { Ok(Vec::new()) } {
+        Ok(pairs) => pairs,
+        Err(offset) => {
+            problems.push(source.error(
+                "invalid-kind",
+                offset,
+                "expected a property of the kind: a name and its value",
+            ));
+            Vec::new()
+        }
+    };
+    let mut reader = Reader { source, name: &name, pairs, problems };
+    let offset = value.offset;
+    let plain = |kind| Some(ParsedKind { kind, seed_path: None });
+    match name.as_str() {
+        "view" => {
+            reader.check(&["materialized"]);
+            if reader.flag("materialized") {
+                reader.later("materialized", "materialized views are not supported yet");
+            }
+            plain(Kind::View)
+        }
+        "full" => {
+            reader.check(&[]);
+            plain(Kind::Full)
+        }
+        "embedded" => {
+            reader.check(&["disable_restatement"]);
+            plain(Kind::Embedded)
+        }
+        "incremental_by_time_range" => plain(Kind::TimeRange(reader.time_range(offset, time_format)?)),
+        "incremental_by_unique_key" => plain(Kind::UniqueKey(reader.unique_key(offset)?)),
+        "seed" => reader.seed(offset),
+        "external" => {
+            let problem = source.error("unsupported-kind", offset, "an EXTERNAL model has no file of its own");
+            problems.push(problem.help("declare it in `external_models.yaml`"));
+            None
+        }
+        _ => {
+            problems.push(unsupported(source, offset, &name));
+            None
+        }
+    }
+}
+
+fn unsupported(source: &Source<'_>, offset: usize, name: &str) -> Problem {
+    let upper = name.to_uppercase();
+    if LATER.contains(&name) {
+        let problem = source.error("unsupported-kind", offset, format!("kind {upper} is not supported yet"));
+        return problem.help("it comes in a later version; the model is left out until then");
+    }
+    let problem = source.error("unknown-kind", offset, format!("there is no kind `{upper}`"));
+    let known: Vec<String> = SUPPORTED.iter().map(|name| name.to_uppercase()).collect();
+    match nearest(&upper, known.iter().map(String::as_str)) {
+        Some(name) => problem.help(format!("did you mean {name}?")),
+        None => problem.help(format!("known are {}", known.join(", "))),
+    }
+}
+
+struct Reader<'a, 'b> {
+    source: &'b Source<'a>,
+    name: &'b str,
+    pairs: Vec<Pair<'a>>,
+    problems: &'b mut Vec<Problem>,
+}
+
+impl<'a> Reader<'a, '_> {
+    /// Refuses properties that the kind does not have, and those given twice.
+    fn check(&mut self, known: &[&str]) {
+        for (index, pair) in self.pairs.iter().enumerate() {
+            let what = format!("`{}` of kind {}", pair.written, self.name.to_uppercase());
+            if self.pairs[..index].iter().any(|other| other.key == pair.key) {
+                let message = format!("{what} is given twice");
+                self.problems.push(self.source.error("duplicate-property", pair.offset, message));
+            }
+            if !known.contains(&pair.key.as_str()) && pair.key != "dialect" {
+                let problem = self.source.error("unknown-property", pair.offset, format!("{what} is unknown"));
+                self.problems.push(match nearest(&pair.key, known.iter().copied()) {
+                    Some(name) => problem.help(format!("did you mean `{name}`?")),
+                    None if known.is_empty() => problem.help("this kind has no properties"),
+                    None => problem.help(format!("known are {}", known.join(", "))),
+                });
+            }
+        }
+    }
+
+    fn value(&self, key: &str) -> Option<Value<'a>> {
+        self.pairs.iter().find(|pair| pair.key == key).map(|pair| pair.value)
+    }
+
+    fn expected(&mut self, key: &str, what: &str, offset: usize) {
+        let message = format!("`{key}` of kind {} must be {what}", self.name.to_uppercase());
+        self.problems.push(self.source.error("invalid-property", offset, message));
+    }
+
+    fn later(&mut self, key: &str, message: &str) {
+        let offset = self.value(key).map_or(0, |value| value.offset);
+        let problem = self.source.error("unsupported-property", offset, message);
+        self.problems.push(problem.help(format!("remove `{key}` until a later version honours it")));
+    }
+
+    fn flag(&mut self, key: &str) -> bool {
+        let Some(value) = self.value(key) else { return false };
+        match value.scalar().map(|text| text.to_lowercase()).as_deref() {
+            Some("true") => true,
+            Some("false") => false,
+            _ => {
+                self.expected(key, "true or false", value.offset);
+                false
+            }
+        }
+    }
+
+    fn number(&mut self, key: &str) -> Option<u32> {
+        let value = self.value(key)?;
+        let number = value.scalar().and_then(|text| text.parse().ok());
+        if number.is_none() {
+            self.expected(key, "a whole number", value.offset);
+        }
+        number
+    }
+
+    fn positive(&mut self, key: &str) -> Option<u32> {
+        let number = self.number(key)?;
+        if number == 0 {
+            let offset = self.value(key).map_or(0, |value| value.offset);
+            self.expected(key, "at least 1", offset);
+        }
+        (number > 0).then_some(number)
+    }
+
+    /// Properties of every incremental kind that we do not honour yet: a wrong reuse is worse than a missing feature.
+    fn incremental(&mut self) {
+        if self.flag("forward_only") {
+            self.later("forward_only", "forward-only models are not supported yet");
+        }
+        if self.flag("disable_restatement") {
+            self.later("disable_restatement", "models without restatement are not supported yet");
+        }
+        for key in ["auto_restatement_cron", "auto_restatement_intervals"] {
+            if let Some(value) = self.value(key) {
+                let message = format!("`{key}` is not honoured yet: nothing is restated by itself");
+                self.problems.push(self.source.warning("unsupported-property", value.offset, message));
+            }
+        }
+    }
+
+    fn time_range(&mut self, offset: usize, time_format: Option<&str>) -> Option<TimeRange> {
+        let mut known = vec!["time_column", "partition_by_time_column"];
+        known.extend(INCREMENTAL);
+        self.check(&known);
+        self.incremental();
+        let lookback = self.number("lookback").unwrap_or(0);
+        let batch_size = self.positive("batch_size");
+        let batch_concurrency = self.positive("batch_concurrency");
+        let Some(column) = self.value("time_column") else {
+            let message = "kind INCREMENTAL_BY_TIME_RANGE needs `time_column`";
+            let problem = self.source.error("missing-property", offset, message);
+            self.problems.push(problem.help("write `kind INCREMENTAL_BY_TIME_RANGE (time_column ds)`"));
+            return None;
+        };
+        let items = column.items();
+        let texts: Vec<String> = items.iter().filter_map(Value::scalar).filter(|text| !text.is_empty()).collect();
+        let (time_column, format) = match (texts.as_slice(), items.len()) {
+            ([column], 1) => (column.clone(), time_format.unwrap_or(TIME_FORMAT).to_owned()),
+            ([column, format], 2) => (column.clone(), format.clone()),
+            _ => {
+                self.expected("time_column", "a column, or (column, 'format')", column.offset);
+                return None;
+            }
+        };
+        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency })
+    }
+
+    fn unique_key(&mut self, offset: usize) -> Option<UniqueKey> {
+        let mut known = vec!["unique_key", "when_matched", "merge_filter"];
+        known.extend(INCREMENTAL);
+        self.check(&known);
+        self.incremental();
+        let lookback = self.number("lookback").unwrap_or(0);
+        let batch_size = self.positive("batch_size");
+        let written = |reader: &Self, key| reader.value(key).map(|value| value.folded());
+        let (when_matched, merge_filter) = (written(self, "when_matched"), written(self, "merge_filter"));
+        let items = self.value("unique_key").map(|value| value.items()).unwrap_or_default();
+        // A lone word or string is a column; anything else is an expression, kept as written.
+        let unique_key: Vec<String> = items.iter().map(|item| item.scalar().unwrap_or_else(|| item.folded())).collect();
+        if unique_key.is_empty() {
+            let message = "kind INCREMENTAL_BY_UNIQUE_KEY needs `unique_key`";
+            let problem = self.source.error("missing-property", offset, message);
+            self.problems.push(problem.help("write `kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id)`"));
+            return None;
+        }
+        Some(UniqueKey { unique_key, when_matched, merge_filter, lookback, batch_size })
+    }
+
+    fn seed(&mut self, offset: usize) -> Option<ParsedKind> {
+        self.check(&["path", "batch_size", "csv_settings"]);
+        self.positive("batch_size");
+        let csv = match self.value("csv_settings") {
+            Some(value) => csv_settings::read(self.source, value, self.problems),
+            None => CsvSettings::default(),
+        };
+        let path = self.value("path").and_then(|value| Some((value.scalar()?, value.offset)));
+        let Some(path) = path.filter(|(path, _)| !path.is_empty()) else {
+            let problem = self.source.error("missing-property", offset, "kind SEED needs `path`, a text");
+            self.problems.push(problem.help("write `kind SEED (path '../seeds/name.csv')`"));
+            return None;
+        };
+        let seed = Seed { path: FilePath::new(""), blob: BlobId::new(""), csv, columns: Vec::new(), rows: 0 };
+        Some(ParsedKind { kind: Kind::Seed(seed), seed_path: Some(path) })
+    }
+}

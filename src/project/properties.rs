@@ -1,0 +1,357 @@
+//! The properties of a `MODEL` block, one by one (research: SQLMesh, section 7.2): parsed, kept as written, or told.
+
+use std::collections::BTreeMap;
+
+use super::kind::{self, ParsedKind};
+use super::name::model_name;
+use super::value::{Source, Value, closing, nested, split_at_commas};
+use crate::ids::ModelName;
+use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Properties};
+use crate::problem::{Problem, nearest};
+use crate::sql::{Dialect, Token, TokenKind};
+use crate::time::{Cron, IntervalUnit, Timestamp, relative};
+
+/// What a property is to us.
+enum Handling {
+    /// It has a place in [`Header`].
+    Parsed,
+    /// It is only described: kept as written.
+    Kept,
+    /// It shapes the table: kept as a physical property.
+    Physical,
+    /// It would be ignored silently; harmless only with this value (empty: with none).
+    Later(&'static str),
+    /// Something that people may miss is not done.
+    Ignored,
+}
+
+const PROPERTIES: [(&str, Handling); 44] = [
+    ("name", Handling::Parsed),
+    ("kind", Handling::Parsed),
+    ("dialect", Handling::Parsed),
+    ("cron", Handling::Parsed),
+    ("interval_unit", Handling::Parsed),
+    ("start", Handling::Parsed),
+    ("end", Handling::Parsed),
+    ("owner", Handling::Parsed),
+    ("tags", Handling::Parsed),
+    ("description", Handling::Parsed),
+    ("column_descriptions", Handling::Parsed),
+    ("columns", Handling::Parsed),
+    ("depends_on", Handling::Parsed),
+    ("audits", Handling::Parsed),
+    ("grain", Handling::Parsed),
+    ("grains", Handling::Parsed),
+    ("partitioned_by", Handling::Parsed),
+    ("clustered_by", Handling::Parsed),
+    ("physical_properties", Handling::Parsed),
+    ("table_properties", Handling::Parsed),
+    ("stamp", Handling::Parsed),
+    ("enabled", Handling::Parsed),
+    ("table_format", Handling::Physical),
+    ("storage_format", Handling::Physical),
+    ("cron_tz", Handling::Kept),
+    ("references", Handling::Kept),
+    ("session_properties", Handling::Kept),
+    ("optimize_query", Handling::Kept),
+    ("validate_query", Handling::Kept),
+    ("ignored_rules", Handling::Kept),
+    ("formatting", Handling::Kept),
+    ("project", Handling::Kept),
+    ("retention", Handling::Kept),
+    ("grants_target_layer", Handling::Kept),
+    ("virtual_properties", Handling::Ignored),
+    ("grants", Handling::Ignored),
+    ("signals", Handling::Ignored),
+    ("allow_partials", Handling::Later("false")),
+    ("gateway", Handling::Later("")),
+    ("physical_version", Handling::Later("")),
+    ("virtual_environment_mode", Handling::Later("full")),
+    ("blueprints", Handling::Later("")),
+    ("default_catalog", Handling::Later("")),
+    ("batch_concurrency", Handling::Kept),
+];
+
+/// What a `MODEL` block and the defaults say.
+#[derive(Debug, Default)]
+pub(super) struct Header {
+    /// The name with its byte.
+    pub(super) name: Option<(ModelName, usize)>,
+    /// Whether a name is written, right or wrong.
+    pub(super) names_itself: bool,
+    /// The kind; `Err` where it is written and cannot be loaded.
+    pub(super) kind: Option<Result<ParsedKind, KindRefused>>,
+    /// Whether `enabled false` is written.
+    pub(super) disabled: bool,
+    /// Everything else.
+    pub(super) properties: Properties,
+    /// The byte of each property.
+    pub(super) given: BTreeMap<String, usize>,
+}
+
+/// A kind with a problem that is told already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KindRefused;
+
+/// What properties are read with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) dialect: Dialect,
+    pub(super) time_format: Option<&'a str>,
+    pub(super) gateway: Option<&'a str>,
+}
+
+/// Reads what is between the parentheses of `MODEL (…)`.
+pub(super) fn read(scope: &Scope<'_>, tokens: &[Token], offset: usize, problems: &mut Vec<Problem>) -> Header {
+    let mut header = Header::default();
+    let source = scope.source;
+    let parts = split_at_commas(tokens);
+    let last = parts.len() - 1;
+    for (index, part) in parts.into_iter().enumerate() {
+        let value = source.value(part, offset);
+        if value.is_empty() {
+            if index < last {
+                problems.push(source.error("invalid-property", value.offset, "expected a property between two commas"));
+            }
+            continue;
+        }
+        let Some(pair) = value.pair().filter(|_| matches!(value.tokens[0].kind, TokenKind::Word { .. })) else {
+            let message = format!("expected the name of a property, found `{}`", short(&value.folded()));
+            problems.push(source.error("invalid-property", value.offset, message));
+            continue;
+        };
+        if header.given.insert(pair.key.clone(), pair.offset).is_some() {
+            let problem = source.error("duplicate-property", pair.offset, format!("`{}` is given twice", pair.key));
+            problems.push(problem.help("keep one of the two"));
+            continue;
+        }
+        if pair.value.is_empty() {
+            let message = format!("`{}` has no value", pair.written);
+            problems.push(source.error("invalid-property", pair.offset, message));
+            header.names_itself |= pair.key == "name";
+            continue;
+        }
+        set(scope, &pair.key, pair.offset, pair.value, &mut header, problems);
+    }
+    header
+}
+
+/// Applies one property.
+pub(super) fn set(
+    scope: &Scope<'_>,
+    key: &str,
+    offset: usize,
+    value: Value<'_>,
+    header: &mut Header,
+    problems: &mut Vec<Problem>,
+) {
+    let source = scope.source;
+    header.names_itself |= key == "name";
+    if let Some(place) = value.macro_at().filter(|_| !matches!(key, "cron" | "blueprints")) {
+        let problem = source.error("unknown-macro", place, format!("macros in `{key}` are not supported yet"));
+        problems.push(problem.help("write the value itself"));
+        if key == "kind" {
+            header.kind = Some(Err(KindRefused));
+        }
+        return;
+    }
+    let Some((_, handling)) = PROPERTIES.iter().find(|(name, _)| *name == key) else {
+        let problem = source.error("unknown-property", offset, format!("a model has no property `{key}`"));
+        problems.push(match nearest(key, PROPERTIES.iter().map(|(name, _)| *name)) {
+            Some(name) => problem.help(format!("did you mean `{name}`?")),
+            None => problem.help("see the list of properties in SQLMesh's model reference"),
+        });
+        return;
+    };
+    match handling {
+        Handling::Parsed => {
+            if let Err(expected) = parsed(scope, key, value, header, problems) {
+                let message = format!("`{key}` must be {expected}, found `{}`", short(&value.folded()));
+                problems.push(source.error("invalid-property", value.offset, message));
+            }
+        }
+        Handling::Kept => {
+            header.properties.other_metadata.insert(key.to_owned(), value.folded());
+        }
+        Handling::Physical => {
+            header.properties.physical_properties.insert(key.to_owned(), value.folded());
+        }
+        Handling::Ignored => {
+            let message = format!("`{key}` is not honoured yet");
+            problems.push(source.warning("unsupported-property", offset, message).help("it comes in a later version"));
+            header.properties.other_metadata.insert(key.to_owned(), value.folded());
+        }
+        Handling::Later(harmless) => {
+            let text = value.scalar().unwrap_or_default();
+            let ours = key == "gateway" && scope.gateway == Some(text.as_str());
+            if !ours && (harmless.is_empty() || !text.eq_ignore_ascii_case(harmless)) {
+                let problem = source.error("unsupported-property", offset, format!("`{key}` is not supported yet"));
+                problems.push(problem.help("it would change names or data; remove it to go on"));
+            }
+        }
+    }
+}
+
+/// Applies a property that has a place of its own; an error says what was expected.
+fn parsed(
+    scope: &Scope<'_>,
+    key: &str,
+    value: Value<'_>,
+    header: &mut Header,
+    problems: &mut Vec<Problem>,
+) -> Result<(), String> {
+    let properties = &mut header.properties;
+    let text = || value.scalar().ok_or_else(|| "one text".to_owned());
+    match key {
+        "name" => header.name = Some((model_name(&value.folded(), scope.dialect)?, value.offset)),
+        "kind" => {
+            let found = kind::read(&scope.source, value, scope.time_format, problems);
+            header.kind = Some(found.ok_or(KindRefused));
+        }
+        "cron" => properties.cron = Cron::parse(&text()?).map_err(|error| format!("a schedule ({error})"))?,
+        "interval_unit" => properties.interval_unit = Some(unit(&text()?)?),
+        "start" => properties.start = Some(time(&text()?, Bound::Start)?),
+        "end" => properties.end = Some(time(&text()?, Bound::End)?),
+        "owner" => properties.owner = Some(text()?),
+        "description" => properties.description = Some(text()?),
+        "stamp" => properties.stamp = Some(text()?),
+        "enabled" => header.disabled = !text()?.to_lowercase().parse::<bool>().map_err(|_| "true or false")?,
+        "tags" => properties.tags = texts(value)?.into_iter().collect(),
+        "column_descriptions" => {
+            for pair in value.pairs().map_err(|_| "pairs such as (id = 'the key')")? {
+                let text = pair.value.scalar().ok_or("pairs such as (id = 'the key')")?;
+                properties.column_descriptions.insert(pair.written, text);
+            }
+        }
+        "columns" => properties.columns = columns(scope, value)?,
+        "depends_on" => {
+            for item in value.items() {
+                properties.depends_on.insert(model_name(&item.scalar_name(), scope.dialect)?);
+            }
+        }
+        "audits" => properties.audits.extend(audits(value)?),
+        "grain" => properties.grains.push(texts(value)?),
+        "grains" => {
+            for item in value.items() {
+                properties.grains.push(texts(item)?);
+            }
+        }
+        "partitioned_by" => properties.partitioned_by = value.items().iter().map(Value::folded).collect(),
+        "clustered_by" => properties.clustered_by = value.items().iter().map(Value::folded).collect(),
+        "physical_properties" | "table_properties" => {
+            for pair in value.pairs().map_err(|_| "pairs such as (key = value)")? {
+                properties.physical_properties.insert(pair.key, pair.value.folded());
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+impl Value<'_> {
+    /// A name as written, out of its string quotes where it is a string.
+    fn scalar_name(&self) -> String {
+        match self.tokens {
+            [token] => super::value::unquoted(token).unwrap_or_else(|| self.folded()),
+            _ => self.folded(),
+        }
+    }
+}
+
+fn short(text: &str) -> String {
+    let cut: String = text.chars().take(40).collect();
+    if cut.len() < text.len() { format!("{cut}…") } else { cut }
+}
+
+fn texts(value: Value<'_>) -> Result<Vec<String>, String> {
+    let texts: Option<Vec<String>> = value.items().iter().map(Value::scalar).collect();
+    texts.ok_or_else(|| "a list of names or texts".to_owned())
+}
+
+fn unit(text: &str) -> Result<IntervalUnit, String> {
+    let known = || IntervalUnit::ALL.map(IntervalUnit::name).join(", ");
+    let found = IntervalUnit::ALL.into_iter().find(|unit| unit.name().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| format!("one of {}", known()))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Start,
+    End,
+}
+
+/// A declared time. Dates given as `end` are inclusive (research: SQLMesh, section 6.2), so the next day is stored.
+fn time(text: &str, bound: Bound) -> Result<DeclaredTime, String> {
+    let expected = || "a date, a time, or a text such as `1 week ago`".to_owned();
+    let text = text.trim();
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let date = match text.len() {
+        8 if digits => format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..]),
+        _ => text.to_owned(),
+    };
+    let moment = match Timestamp::parse(&date) {
+        None if digits && text.len() > 8 => Some(Timestamp(text.parse().map_err(|_| expected())?)),
+        moment => moment,
+    };
+    if moment.is_none() && relative(text, Timestamp(0)).is_none() {
+        return Err(expected());
+    }
+    let inclusive = bound == Bound::End && Timestamp::is_date(&date);
+    let absolute = moment.map(|moment| if inclusive { IntervalUnit::Day.next(moment) } else { moment });
+    Ok(DeclaredTime { text: text.to_owned(), absolute })
+}
+
+/// `(a INT, b STRUCT<x INT, y INT>)`: the commas of a type may stand in angle brackets too.
+fn columns(scope: &Scope<'_>, value: Value<'_>) -> Result<Vec<DeclaredColumn>, String> {
+    let expected = "columns with types such as (id INT, amount DECIMAL(10, 2))";
+    let tokens = value.tokens;
+    let open = tokens.first().is_some_and(|token| token.is_symbol("("));
+    if !open || closing(tokens, 0) != Some(tokens.len() - 1) {
+        return Err(expected.to_owned());
+    }
+    let mut found: Vec<DeclaredColumn> = Vec::new();
+    for part in split_types(&tokens[1..tokens.len() - 1]) {
+        let item = scope.source.value(part, value.offset);
+        if item.is_empty() {
+            continue;
+        }
+        let pair = item.pair().filter(|pair| !pair.value.is_empty()).ok_or(expected)?;
+        let fold = |name: &str| name.to_lowercase();
+        if found.iter().any(|column| fold(&column.name) == fold(&pair.written)) {
+            return Err(format!("columns that differ in name (`{}` comes twice)", pair.written));
+        }
+        found.push(DeclaredColumn { name: pair.written, data_type: Some(pair.value.folded()) });
+    }
+    Ok(found)
+}
+
+fn split_types(tokens: &[Token]) -> Vec<&[Token]> {
+    let (mut depth, mut angle, mut start) = (0_usize, 0_usize, 0);
+    let mut parts = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        depth = nested(depth, token);
+        if let TokenKind::Symbol(symbol) = &token.kind {
+            angle += symbol.matches('<').count();
+            angle = angle.saturating_sub(symbol.matches('>').count());
+            if depth == 0 && angle == 0 && symbol == "," {
+                parts.push(&tokens[start..index]);
+                start = index + 1;
+            }
+        }
+    }
+    parts.push(&tokens[start..]);
+    parts
+}
+
+fn audits(value: Value<'_>) -> Result<Vec<AuditCall>, String> {
+    let expected = "audits such as (not_null(columns := (id)), unique_values(columns := (id)))";
+    let one = |item: Value<'_>| {
+        let (name, arguments) = item.call()?;
+        let pairs = if arguments.is_empty() { Vec::new() } else { arguments.pairs().ok()? };
+        let complete = pairs.iter().all(|pair| !pair.value.is_empty());
+        let arguments = pairs.into_iter().map(|pair| (pair.key, pair.value.folded())).collect();
+        complete.then_some(AuditCall { name, arguments })
+    };
+    value.items().into_iter().map(|item| one(item).ok_or_else(|| expected.to_owned())).collect()
+}

@@ -1,0 +1,400 @@
+//! Seeds: CSV files read as a stream, once, with the types of their columns and a digest of each column's cells.
+//!
+//! The same reading of rows serves hashing here and loading in the engine, so that what is hashed is what is loaded.
+//! Types are inferred as pandas does for SQLMesh, except that a NULL does not turn BIGINT into DOUBLE or BOOLEAN into
+//! TEXT, which would lose digits.
+
+use std::io::{self, Read};
+
+use crate::hash::{Digest, Hasher};
+use crate::model::{CsvSettings, DeclaredColumn, SeedColumn};
+
+/// What was found in a seed's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedContents {
+    /// Columns in the file's order.
+    pub columns: Vec<SeedColumn>,
+    /// Number of rows, the header not counted.
+    pub rows: u64,
+}
+
+/// Why a seed cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The file has no header.
+    #[error("the file is empty: expected a header row")]
+    Empty,
+    /// A column has no name.
+    #[error("column {column} of the header has no name")]
+    NamelessColumn {
+        /// Its number, from 1.
+        column: usize,
+    },
+    /// Two columns have one name.
+    #[error("the header names column `{name}` twice")]
+    DuplicateColumn {
+        /// The name.
+        name: String,
+    },
+    /// A declared column is not in the file.
+    #[error("the model declares column `{name}`, which is not in the header")]
+    MissingColumn {
+        /// The name.
+        name: String,
+    },
+    /// The header is not the one that was planned with.
+    #[error("the header has other columns than the plan")]
+    OtherHeader,
+    /// A row is too short or too long.
+    #[error("line {line} has {found} cells, the header has {expected}")]
+    Width {
+        /// The line, from 1.
+        line: u64,
+        /// Cells in the row.
+        found: u64,
+        /// Cells in the header.
+        expected: u64,
+    },
+    /// A cell is not text.
+    #[error("line {line} holds {what}")]
+    NoText {
+        /// The line, from 1.
+        line: u64,
+        /// What it holds.
+        what: &'static str,
+    },
+    /// The stream broke.
+    #[error("the file cannot be read: {0}")]
+    Read(#[from] io::Error),
+}
+
+impl SeedError {
+    /// The line that is wrong, where one is.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Width { line, .. } | Self::NoText { line, .. } => Some(*line),
+            Self::NamelessColumn { .. } | Self::DuplicateColumn { .. } | Self::MissingColumn { .. } => Some(1),
+            Self::Empty | Self::OtherHeader | Self::Read(_) => None,
+        }
+    }
+}
+
+/// A row's cells in the file's order; `None` is NULL.
+pub type SeedRow = Vec<Option<String>>;
+
+/// Iterates a seed's rows for loading.
+///
+/// # Errors
+/// The file's header is not that of `columns`; later, per row, what is wrong with it.
+pub fn seed_rows<R: Read>(
+    reader: R,
+    settings: &CsvSettings,
+    columns: &[SeedColumn],
+) -> Result<impl Iterator<Item = Result<SeedRow, SeedError>>, SeedError> {
+    let (names, rows) = open(reader, settings)?;
+    if !names.iter().eq(columns.iter().map(|column| &column.name)) {
+        return Err(SeedError::OtherHeader);
+    }
+    Ok(rows)
+}
+
+/// Reads a seed's file once: counts rows, infers types and hashes the cells of each column.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn read_seed<R: Read>(
+    reader: R,
+    settings: &CsvSettings,
+    declared: &[DeclaredColumn],
+) -> Result<SeedContents, SeedError> {
+    let (names, rows) = open(reader, settings)?;
+    let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+    if let Some(missing) = declared.iter().find(|column| !names.iter().any(|name| same(name, &column.name))) {
+        return Err(SeedError::MissingColumn { name: missing.name.clone() });
+    }
+    let mut columns: Vec<Column> = names.iter().map(|_| Column::default()).collect();
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        for (column, cell) in columns.iter_mut().zip(row?) {
+            column.add(cell.as_deref());
+        }
+    }
+    let type_of = |name: &str, column: &Column| {
+        let declared = declared.iter().find(|declared| same(&declared.name, name));
+        declared.and_then(|declared| declared.data_type.clone()).unwrap_or_else(|| column.guess.sql().to_owned())
+    };
+    let columns = names.into_iter().zip(columns).map(|(name, column)| {
+        let data_type = type_of(&name, &column);
+        SeedColumn { content: column.digest(&data_type), name, data_type }
+    });
+    Ok(SeedContents { columns: columns.collect(), rows: count })
+}
+
+struct Column {
+    hasher: Hasher,
+    guess: Guess,
+}
+
+impl Default for Column {
+    fn default() -> Self {
+        Self { hasher: Hasher::new("seed column"), guess: Guess::Nothing }
+    }
+}
+
+impl Column {
+    fn add(&mut self, cell: Option<&str>) {
+        match cell {
+            Some(text) => {
+                self.hasher.put_bytes(b"1");
+                self.hasher.put_text(text);
+                self.guess = self.guess.and(text);
+            }
+            None => self.hasher.put_bytes(b"0"),
+        }
+    }
+
+    /// The number of rows is fixed by the cells: each begins with a mark of its own.
+    fn digest(self, data_type: &str) -> Digest {
+        self.hasher.text("type").text(data_type).finish()
+    }
+}
+
+/// What the cells of a column have been so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guess {
+    Nothing,
+    Boolean,
+    Integer,
+    Double,
+    Text,
+}
+
+impl Guess {
+    fn and(self, text: &str) -> Self {
+        let found = Self::of(text);
+        match (self, found) {
+            (Self::Nothing, found) => found,
+            (Self::Integer, Self::Double) | (Self::Double, Self::Integer) => Self::Double,
+            (known, found) if known == found => known,
+            _ => Self::Text,
+        }
+    }
+
+    fn of(text: &str) -> Self {
+        if matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE") {
+            return Self::Boolean;
+        }
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return if text.parse::<i64>().is_ok() { Self::Integer } else { Self::Text };
+        }
+        let number = text.parse::<f64>().is_ok_and(|number| !number.is_nan());
+        if number { Self::Double } else { Self::Text }
+    }
+
+    /// A column without any value is DOUBLE in pandas only where it has rows; TEXT holds both.
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Boolean => "BOOLEAN",
+            Self::Integer => "BIGINT",
+            Self::Double => "DOUBLE",
+            Self::Nothing | Self::Text => "TEXT",
+        }
+    }
+}
+
+type Names = Vec<String>;
+
+fn open<R: Read>(
+    reader: R,
+    settings: &CsvSettings,
+) -> Result<(Names, impl Iterator<Item = Result<SeedRow, SeedError>>), SeedError> {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(settings.delimiter).quote(settings.quote);
+    builder.escape(settings.escape).double_quote(settings.double_quote);
+    let mut rows = builder.from_reader(Trimmed::new(reader, settings)).into_byte_records();
+    let header = rows.next().ok_or(SeedError::Empty)?.map_err(broken)?;
+    let names = header.iter().map(|cell| cell_text(cell, 1).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+    check_names(&names)?;
+    let expected = names.len();
+    let null_texts = settings.null_texts.clone();
+    let rows = rows.map(move |record| {
+        let record = record.map_err(broken)?;
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.len() != expected {
+            return Err(SeedError::Width { line, found: record.len() as u64, expected: expected as u64 });
+        }
+        let cell = |cell| cell_text(cell, line).map(|text| (!null_texts.contains(text)).then(|| text.to_owned()));
+        record.iter().map(cell).collect()
+    });
+    Ok((names, rows))
+}
+
+fn check_names(names: &[String]) -> Result<(), SeedError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for (index, name) in names.iter().enumerate() {
+        if name.trim().is_empty() {
+            return Err(SeedError::NamelessColumn { column: index + 1 });
+        }
+        if !seen.insert(name.to_lowercase()) {
+            return Err(SeedError::DuplicateColumn { name: name.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn cell_text(cell: &[u8], line: u64) -> Result<&str, SeedError> {
+    let text = std::str::from_utf8(cell).map_err(|_| SeedError::NoText { line, what: "bytes that are not UTF-8" })?;
+    if text.contains('\0') {
+        return Err(SeedError::NoText { line, what: "a NUL character" });
+    }
+    Ok(text)
+}
+
+fn broken(error: csv::Error) -> SeedError {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => SeedError::Read(error),
+        other => SeedError::Read(io::Error::other(format!("{other:?}"))),
+    }
+}
+
+/// Drops blanks after a delimiter outside quotes (`skipinitialspace`), which the CSV reader cannot do.
+struct Trimmed<R> {
+    inner: R,
+    active: bool,
+    delimiter: u8,
+    quote: u8,
+    quoted: bool,
+    at_start: bool,
+}
+
+impl<R> Trimmed<R> {
+    fn new(inner: R, settings: &CsvSettings) -> Self {
+        let CsvSettings { delimiter, quote, skip_initial_space: active, .. } = *settings;
+        Self { inner, active, delimiter, quote, quoted: false, at_start: true }
+    }
+
+    fn keep(&mut self, byte: u8) -> bool {
+        if byte == b' ' && self.at_start && !self.quoted {
+            return false;
+        }
+        if byte == self.quote {
+            self.quoted = !self.quoted;
+        }
+        self.at_start = !self.quoted && (byte == self.delimiter || byte == b'\n' || byte == b'\r');
+        true
+    }
+}
+
+impl<R: Read> Read for Trimmed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.active {
+            return self.inner.read(buffer);
+        }
+        loop {
+            let length = self.inner.read(buffer)?;
+            let mut kept = 0;
+            for index in 0..length {
+                let byte = buffer[index];
+                if self.keep(byte) {
+                    buffer[kept] = byte;
+                    kept += 1;
+                }
+            }
+            if kept > 0 || length == 0 {
+                return Ok(kept);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<SeedContents, SeedError> {
+        read_seed(text.as_bytes(), &CsvSettings::default(), &[])
+    }
+
+    fn types(text: &str) -> Vec<String> {
+        read(text).expect("a seed").columns.into_iter().map(|column| column.data_type).collect()
+    }
+
+    #[test]
+    fn types_are_inferred_from_the_cells() {
+        let text = "i,d,b,t,m,n,z,big\n1,1,true,x,1,,007,99999999999999999999\n-2,1.5,False,2,y,NA,08,1\n,1e3,,,null,nan,-1,2\n";
+        assert_eq!(types(text), ["BIGINT", "DOUBLE", "BOOLEAN", "TEXT", "TEXT", "TEXT", "BIGINT", "TEXT"]);
+        assert_eq!(types("a,b\n"), ["TEXT", "TEXT"]);
+        assert_eq!(read(text).map(|seed| seed.rows).ok(), Some(3));
+    }
+
+    #[test]
+    fn declared_types_win_and_must_be_there() {
+        let column = |name: &str| DeclaredColumn { name: name.into(), data_type: Some("DECIMAL(10, 2)".into()) };
+        let settings = CsvSettings::default();
+        let seed = read_seed("Id,b\n1,2\n".as_bytes(), &settings, &[column("id")]).expect("a seed");
+        assert_eq!(seed.columns[0].data_type, "DECIMAL(10, 2)");
+        assert_ne!(seed.columns[0].content, read("Id,b\n1,2\n").expect("a seed").columns[0].content);
+        let error = read_seed("a\n1\n".as_bytes(), &settings, &[column("c")]).expect_err("a missing column");
+        assert!(error.to_string().contains("`c`"), "{error}");
+    }
+
+    #[test]
+    fn a_column_moves_alone_and_quoting_does_not_count() {
+        let digests =
+            |text| read(text).expect("a seed").columns.into_iter().map(|column| column.content).collect::<Vec<_>>();
+        let before = digests("a,b\n1,x\n2,y\n");
+        assert_eq!(before, digests("\u{feff}a,b\r\n\"1\",x\r\n2,\"y\""));
+        let after = digests("a,b\n1,x\n2,z\n");
+        assert_eq!((before[0] == after[0], before[1] == after[1]), (true, false));
+        assert_ne!(digests("a,b\nx,\nx,q\n")[1], digests("a,b\nx,q\nx,\n")[1]);
+    }
+
+    #[test]
+    fn null_is_not_an_empty_text() {
+        let mut settings = CsvSettings::default();
+        let null = read_seed("a,b\nx,\n".as_bytes(), &settings, &[]).expect("a seed");
+        settings.null_texts.clear();
+        let empty = read_seed("a,b\nx,\n".as_bytes(), &settings, &[]).expect("a seed");
+        assert_ne!(null.columns[1].content, empty.columns[1].content);
+        let rows: Vec<_> = seed_rows("a,b\nx,\n".as_bytes(), &settings, &empty.columns)
+            .expect("rows")
+            .collect::<Result<_, _>>()
+            .expect("every row");
+        assert_eq!(rows, [[Some("x".to_owned()), Some(String::new())]]);
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_line() {
+        let line = |text: &str| read(text).expect_err("no seed").line();
+        assert_eq!(line("a,b\n1,2\n3\n"), Some(3));
+        assert_eq!(line("a,b\n1,2,3\n"), Some(2));
+        assert_eq!(line("a,A\n"), Some(1));
+        assert_eq!(line("a,\n"), Some(1));
+        assert_eq!(line("a\n\0\n"), Some(2));
+        assert!(matches!(read(""), Err(SeedError::Empty)));
+        let bytes = read_seed(&b"a\n1\n\xff\n"[..], &CsvSettings::default(), &[]);
+        assert_eq!(bytes.expect_err("no text").line(), Some(3));
+    }
+
+    #[test]
+    fn settings_shape_the_reading() {
+        let settings = CsvSettings {
+            delimiter: b';',
+            quote: b'\'',
+            escape: Some(b'\\'),
+            double_quote: false,
+            skip_initial_space: true,
+            ..CsvSettings::default()
+        };
+        let text = "a; b\n 'x;  y';   'it\\'s'\n";
+        let seed = read_seed(text.as_bytes(), &settings, &[]).expect("a seed");
+        let rows: Vec<_> = seed_rows(text.as_bytes(), &settings, &seed.columns)
+            .expect("rows")
+            .collect::<Result<_, _>>()
+            .expect("every row");
+        assert_eq!(rows, [[Some("x;  y".to_owned()), Some("it's".to_owned())]]);
+        assert!(matches!(seed_rows("z\n".as_bytes(), &settings, &seed.columns).err(), Some(SeedError::OtherHeader)));
+    }
+}

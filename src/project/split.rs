@@ -1,0 +1,200 @@
+//! A model's file as statements: the `MODEL` block, what stands before the query, the query, and what follows it.
+//!
+//! Statements end at semicolons outside parentheses; the tokeniser has already told strings and comments apart.
+
+use super::value::{Source, closing, nested};
+use crate::problem::Problem;
+use crate::sql::{Token, TokenKind};
+
+/// The parts of a file.
+#[derive(Debug, Default)]
+pub(super) struct Parts<'a> {
+    /// What is between the parentheses of `MODEL (…)`, with the byte of the word `MODEL`.
+    pub(super) header: Option<(&'a [Token], usize)>,
+    /// Whether `MODEL (` is never closed, so that nothing more can be said of the file.
+    pub(super) open_header: bool,
+    /// The comment directly before `MODEL`.
+    pub(super) comment: Option<String>,
+    /// Statements before the query.
+    pub(super) before: Vec<&'a [Token]>,
+    /// The query.
+    pub(super) query: Option<&'a [Token]>,
+    /// Statements after the query.
+    pub(super) after: Vec<&'a [Token]>,
+    /// Whether a statement is a macro call, which may stand for the query.
+    pub(super) macro_statement: bool,
+    /// Whether the query is in a block that is not supported yet, so that none must be asked for.
+    pub(super) hidden_query: bool,
+}
+
+/// What a statement is by its first words.
+enum Class {
+    Query,
+    Macro,
+    Block { name: &'static str, end: &'static str },
+    Audit,
+    Metric,
+    Model,
+    Other,
+}
+
+/// Words that begin a query.
+const QUERY_WORDS: [&str; 9] =
+    ["select", "with", "from", "values", "table", "pivot", "unpivot", "summarize", "describe"];
+/// Blocks that come in a later version: first word, last word.
+const BLOCKS: [(&str, &str); 3] = [
+    ("jinja_query_begin", "jinja_end"),
+    ("jinja_statement_begin", "jinja_end"),
+    ("on_virtual_update_begin", "on_virtual_update_end"),
+];
+
+/// Cuts a file's tokens into its parts.
+pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut Vec<Problem>) -> Parts<'a> {
+    let mut parts = Parts::default();
+    let rest = header(source, tokens, &mut parts, problems);
+    let mut until: Option<&str> = None;
+    let mut skip_next = false;
+    for statement in statements(rest) {
+        let Some(first) = statement.first() else { continue };
+        if let Some(end) = until {
+            until = (!first.is_word(end)).then_some(end);
+            continue;
+        }
+        if std::mem::take(&mut skip_next) {
+            continue;
+        }
+        let offset = first.range.start;
+        match classify(statement) {
+            Class::Query => match parts.query {
+                None => parts.query = Some(statement),
+                Some(_) => problems.push(
+                    source
+                        .error("two-queries", offset, "a model has one query, this is the second")
+                        .help("put it into a model of its own, or make it a common table expression"),
+                ),
+            },
+            Class::Block { name, end } => {
+                until = Some(end);
+                if name == "jinja_query_begin" {
+                    parts.hidden_query = true;
+                }
+                problems.push(later(source, offset, &name.to_uppercase()));
+            }
+            Class::Audit => {
+                skip_next = true;
+                problems.push(later(source, offset, "an inline AUDIT block"));
+            }
+            Class::Metric => problems.push(later(source, offset, "METRIC")),
+            Class::Model => problems.push(
+                source
+                    .error("two-models", offset, "a file holds one model, this is the second `MODEL` block")
+                    .help("move it into a file of its own"),
+            ),
+            class @ (Class::Macro | Class::Other) => {
+                parts.macro_statement |= matches!(class, Class::Macro);
+                if parts.query.is_some() { parts.after.push(statement) } else { parts.before.push(statement) }
+            }
+        }
+    }
+    parts
+}
+
+fn later(source: &Source<'_>, offset: usize, what: &str) -> Problem {
+    let problem = source.error("unsupported-block", offset, format!("{what} is not supported yet"));
+    problem.help("it comes in a later version; the rest of the file is loaded without it")
+}
+
+/// Takes the `MODEL (…);` block off the front.
+fn header<'a>(
+    source: &Source<'a>,
+    tokens: &'a [Token],
+    parts: &mut Parts<'a>,
+    problems: &mut Vec<Problem>,
+) -> &'a [Token] {
+    let Some(first) = tokens.iter().position(Token::is_significant) else { return &[] };
+    let open = next_significant(tokens, first + 1).filter(|open| tokens[*open].is_symbol("("));
+    let Some(open) = open.filter(|_| tokens[first].is_word("model")) else { return tokens };
+    let offset = tokens[first].range.start;
+    let Some(close) = closing(tokens, open) else {
+        let problem = source.error("open-model-block", offset, "the `MODEL` block has no closing parenthesis");
+        problems.push(problem.help("end it with `);`"));
+        parts.open_header = true;
+        return &[];
+    };
+    parts.header = Some((&tokens[open + 1..close], offset));
+    parts.comment = comment_before(tokens, first);
+    match next_significant(tokens, close + 1) {
+        Some(end) if tokens[end].is_symbol(";") => &tokens[end + 1..],
+        Some(end) => {
+            let problem =
+                source.error("open-model-block", tokens[end].range.start, "expected `;` after the `MODEL` block");
+            problems.push(problem.help("end the block with `);`"));
+            &tokens[end..]
+        }
+        None => &[],
+    }
+}
+
+fn next_significant(tokens: &[Token], from: usize) -> Option<usize> {
+    tokens.iter().skip(from).position(Token::is_significant).map(|index| index + from)
+}
+
+/// The comments that end directly before a token, without their marks.
+fn comment_before(tokens: &[Token], end: usize) -> Option<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for token in &tokens[..end] {
+        if let TokenKind::Comment(text) = &token.kind {
+            let body = text.trim().trim_start_matches("/*").trim_end_matches("*/");
+            let body = body.strip_prefix("--").or_else(|| body.strip_prefix('#')).unwrap_or(body);
+            lines.push(body.trim().to_owned());
+        }
+    }
+    let text = lines.join("\n").trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Statements without the white space and comments around them; empty ones are left out.
+fn statements(tokens: &[Token]) -> Vec<&[Token]> {
+    let mut depth = 0_usize;
+    let mut start = 0;
+    let mut found = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        depth = nested(depth, token);
+        if depth == 0 && token.is_symbol(";") {
+            found.push(&tokens[start..index]);
+            start = index + 1;
+        }
+    }
+    found.push(&tokens[start..]);
+    found.into_iter().map(trimmed).filter(|statement| !statement.is_empty()).collect()
+}
+
+fn trimmed(tokens: &[Token]) -> &[Token] {
+    let first = tokens.iter().position(Token::is_significant).unwrap_or(tokens.len());
+    let last = tokens.iter().rposition(Token::is_significant).map_or(first, |index| index + 1);
+    &tokens[first..last]
+}
+
+fn classify(statement: &[Token]) -> Class {
+    let Some(first) = statement.first() else { return Class::Other };
+    let block = next_significant(statement, 1).is_some_and(|second| statement[second].is_symbol("("));
+    match &first.kind {
+        TokenKind::Symbol(symbol) if symbol == "(" => Class::Query,
+        TokenKind::Symbol(symbol) if symbol == "@" => Class::Macro,
+        TokenKind::Word { value, quote: None } => {
+            let word = value.to_ascii_lowercase();
+            match word.as_str() {
+                "audit" if block => Class::Audit,
+                "metric" if block => Class::Metric,
+                "model" if block => Class::Model,
+                word if word.starts_with('@') => Class::Macro,
+                word if QUERY_WORDS.contains(&word) => Class::Query,
+                word => match BLOCKS.iter().find(|(begin, _)| *begin == word) {
+                    Some((name, end)) => Class::Block { name, end },
+                    None => Class::Other,
+                },
+            }
+        }
+        _ => Class::Other,
+    }
+}

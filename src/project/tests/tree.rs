@@ -1,0 +1,256 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::problem::{Severity, has_errors};
+
+#[test]
+fn references_that_nobody_owns_are_told_once() {
+    let loaded = loaded(
+        "//- models/a.sql\nMODEL (name shop.orders, depends_on (raw.things)); SELECT 1 AS x\n//- models/b.sql\nMODEL (\n  name shop.b, depends_on (shop.order, information_schema.tables, shop.orders)); SELECT 1 AS x\n//- external_models.yaml\n- name: raw.things\n",
+    );
+    insta::assert_snapshot!(told(&loaded), @"Warning unknown-reference models/b.sql:2:16: no model owns `shop.order`: it is treated as external (did you mean `shop.orders`? else declare it in `external_models.yaml`)");
+}
+
+#[test]
+fn external_models_are_read() {
+    let loaded = loaded(
+        "//- external_models.yaml
+- name: RAW.orders
+  description: from the shop
+  columns: {id: INT, amount: 'decimal( 10, 2)'}
+- name: raw.only_prod
+  gateway: prod
+- nmae: x
+- name: a.b.c.d
+//- external_models/more.yaml
+- {name: raw.more, gateway: local, start: 2026-01-01}
+- {name: raw.more}
+- name: raw.orders
+",
+    );
+    assert_eq!(
+        codes(&loaded),
+        ["invalid-external-model", "unknown-property", "invalid-external-model", "duplicate-model"]
+    );
+    let names: Vec<_> = loaded.project.models.keys().map(ModelName::to_string).collect();
+    assert_eq!(names, ["raw.more", "raw.orders"]);
+    let orders = loaded.project.models.values().nth(1).expect("orders");
+    assert_eq!(orders.kind, Kind::External);
+    assert_eq!(orders.properties.columns[1].data_type.as_deref(), Some("decimal( 10, 2)"));
+    assert_eq!(orders.properties.description.as_deref(), Some("from the shop"));
+}
+
+#[test]
+fn a_seed_is_found_and_read() {
+    let seed = |path: &str, more: &str| {
+        loaded(&format!(
+            "//- models/staging/s.sql\nMODEL (\n  name raw.s,\n  kind SEED (path '{path}'{more})\n);\n//- seeds/s.csv\nid,name\n1,x\n2,\n"
+        ))
+    };
+    for path in ["$root/seeds/s.csv", "../../seeds/s.csv", ".././../seeds//s.csv"] {
+        let loaded = seed(path, "");
+        let Kind::Seed(seed) = &model(&loaded).kind else { panic!("a seed") };
+        assert_eq!((seed.path.as_str(), seed.rows), ("seeds/s.csv", 2));
+        let types: Vec<_> = seed.columns.iter().map(|column| column.data_type.as_str()).collect();
+        assert_eq!(types, ["BIGINT", "TEXT"]);
+        assert_eq!(Some(&seed.blob), loaded.project.files.get(&seed.path));
+    }
+    insta::assert_snapshot!(told(&seed("../../seeds/t.csv", "")), @"Error missing-seed models/staging/s.sql:3:19: seed file `seeds/t.csv` is not there (did you mean `seeds/s.csv`?)");
+    for path in ["../../../x.csv", "/etc/passwd", "$root/../x.csv", "C:\\\\x.csv"] {
+        assert_eq!(codes(&seed(path, "")), ["outside-seed"], "{path}");
+    }
+    assert_eq!(codes(&seed("$root/seeds/s.csv", ", csv_settings (delimeter = ';')")), ["unknown-property"]);
+    assert_eq!(codes(&seed("$root/seeds/s.csv", ", csv_settings (delimiter = ';;')")), ["invalid-property"]);
+    assert_eq!(
+        codes(&seed(
+            "$root/seeds/s.csv",
+            ", csv_settings (delimiter = ';', na_values = ('x'), keep_default_na = false)"
+        )),
+        Vec::<&str>::new()
+    );
+}
+
+#[test]
+fn a_seed_that_is_wrong_names_file_and_line() {
+    let loaded = loaded(
+        "//- models/s.sql\nMODEL (name raw.s, kind SEED (path '$root/seeds/s.csv'), columns (id INT)); SET a = 1; @INSERT_SEED(); SET b = 2;\n//- seeds/s.csv\nid,name\n1\n",
+    );
+    assert_eq!(told(&loaded), "Error invalid-seed seeds/s.csv:2:1: line 2 has 1 cells, the header has 2 (-)");
+    assert_eq!(loaded.project.broken.len(), 1);
+}
+
+#[test]
+fn seed_statements_stand_around_the_mark() {
+    let loaded = loaded(
+        "//- models/s.sql\nMODEL (name raw.s, kind SEED (path '$root/seeds/s.csv')); SET a = 1; @INSERT_SEED(); SET b = 2;\n//- seeds/s.csv\nid\n1\n",
+    );
+    let model = model(&loaded);
+    assert_eq!((model.pre_statements.len(), model.post_statements.len()), (1, 1));
+    let with_query = file("MODEL (name raw.s, kind SEED (path '$root/x.csv')); SELECT 1 AS x");
+    assert_eq!(codes(&with_query), ["missing-seed", "seed-with-query"]);
+}
+
+#[test]
+fn files_that_are_no_content_bring_their_own_problem() {
+    struct Pointer(BTreeMap<FilePath, Entry>, TextTree);
+    impl FileTree for Pointer {
+        fn entries(&self) -> &BTreeMap<FilePath, Entry> {
+            &self.0
+        }
+        fn open(&self, path: &FilePath) -> std::io::Result<Box<dyn std::io::Read + '_>> {
+            self.1.open(path)
+        }
+    }
+    let tree = TextTree::parse(&format!(
+        "{CONFIG}//- models/s.sql\nMODEL (name raw.s, kind SEED (path '$root/seeds/s.csv'));\n//- models/b.sql\nx\n"
+    ));
+    let mut entries = tree.entries().clone();
+    for path in ["seeds/s.csv", "models/b.sql"] {
+        let path = FilePath::new(path);
+        let problem = Problem::error("lfs-pointer", "an LFS pointer").at(&path).help("run `git lfs pull`");
+        entries.insert(path, Entry::Unreadable(problem));
+    }
+    let loaded = load_tree(&Pointer(entries, tree), &ModelCache::new());
+    assert_eq!(codes(&loaded), ["lfs-pointer", "lfs-pointer"]);
+    assert!(loaded.project.models.is_empty());
+}
+
+#[test]
+fn bytes_that_are_no_text_are_a_problem() {
+    struct Bytes(TextTree);
+    impl FileTree for Bytes {
+        fn entries(&self) -> &BTreeMap<FilePath, Entry> {
+            self.0.entries()
+        }
+        fn open(&self, path: &FilePath) -> std::io::Result<Box<dyn std::io::Read + '_>> {
+            let bytes: &[u8] = if path.as_str().ends_with("big.sql") { &BIG } else { b"\xff\xfe" };
+            Ok(Box::new(bytes))
+        }
+    }
+    static BIG: [u8; 3 << 20] = [b' '; 3 << 20];
+    let tree =
+        TextTree::parse("//- config.yaml\n\n//- models/a.sql\n\n//- models/big.sql\n\n//- external_models.yaml\n\n");
+    assert_eq!(codes(&load_tree(&Bytes(tree), &ModelCache::new())), ["unreadable-file"; 4]);
+}
+
+#[test]
+fn python_models_and_ignored_files_are_passed_over() {
+    let loaded = load_tree(
+        &TextTree::parse(
+            "//- config.yaml\nmodel_defaults: {dialect: duckdb}\nignore_patterns: ['models/wip/*']\n//- models/p.py\nx\n//- models/__init__.py\n\n//- models/wip/a.sql\nnonsense\n//- models/.hidden/a.sql\nnonsense\n",
+        ),
+        &ModelCache::new(),
+    );
+    assert_eq!(codes(&loaded), ["python-model"]);
+    assert_eq!(loaded.problems[0].severity, Severity::Warning);
+}
+
+#[test]
+fn two_trees_share_what_they_parse_and_rules_keep_them_apart() {
+    let cache = ModelCache::new();
+    let fixture = |owner: &str, more: &str| {
+        TextTree::parse(&format!(
+            "//- config.yaml\nmodel_defaults: {{dialect: duckdb, owner: {owner}}}\n//- models/a.sql\nMODEL (name s.a); SELECT 1 AS x\n{more}"
+        ))
+    };
+    let owner = |tree: &TextTree| {
+        load_tree(tree, &cache).project.models.values().next().and_then(|model| model.properties.owner.clone())
+    };
+    assert_eq!(owner(&fixture("jen", "")).as_deref(), Some("jen"));
+    assert_eq!(cache.files(), 1);
+    assert_eq!(owner(&fixture("jen", "//- models/b.sql\nMODEL (name s.b); SELECT 1 AS x\n")).as_deref(), Some("jen"));
+    assert_eq!(cache.files(), 2);
+    assert_eq!(owner(&fixture("tim", "")).as_deref(), Some("tim"));
+}
+
+#[test]
+fn problems_of_one_file_are_bounded() {
+    let loaded = file(&format!("MODEL (name s.a); SELECT {} 1 AS x", "@x, @{".repeat(5_000)));
+    assert!(loaded.problems.len() <= MAX_FILE_PROBLEMS + 2, "{}", loaded.problems.len());
+    let loaded = file(&format!("MODEL (name s.a); SELECT 1 AS x; {}", "select 1;".repeat(5_000)));
+    assert_eq!(loaded.problems.len(), MAX_FILE_PROBLEMS + 1);
+}
+
+#[test]
+fn deep_nesting_does_not_panic() {
+    for text in ["(".repeat(20_000), format!("MODEL (name s.a, kind {}", "(".repeat(20_000)), "[{(".repeat(9_000)] {
+        assert!(has_errors(&file(&text).problems));
+    }
+    let nested = format!("MODEL (name s.a); SELECT {}1{} AS x", "(".repeat(20_000), ")".repeat(20_000));
+    assert_eq!(codes(&file(&nested)), ["unparsed-sql"]);
+}
+
+/// Bits of model files, so that chance finds its way into the grammar.
+fn bits() -> impl Strategy<Value = String> {
+    let bit = prop::sample::select(vec![
+        "MODEL (",
+        ");",
+        "name s.a",
+        ",",
+        "kind",
+        " SEED",
+        "(path",
+        " 'x.csv'",
+        "csv_settings (",
+        "columns (a INT",
+        ")",
+        "@",
+        "@{",
+        "}",
+        "@start_ds",
+        "@VAR(",
+        "'",
+        "\"",
+        "@'x @{region}'",
+        ";",
+        "SELECT 1",
+        " FROM t",
+        "--",
+        "\n",
+        "/*",
+        "*/",
+        "ä",
+        "\u{0}",
+        "JINJA_QUERY_BEGIN;",
+        "JINJA_END;",
+        "AUDIT (",
+        "audits (a(b := ",
+        "end '2026-01-01'",
+        "start 12345678",
+        "dialect ",
+        "bigquery",
+        "INCREMENTAL_BY_TIME_RANGE (",
+        "time_column",
+        " (ds, '%Y')",
+        "[",
+        "]",
+        ":=",
+        "=",
+        " ",
+        ".",
+        "$$",
+    ]);
+    prop::collection::vec(prop_oneof![4 => bit.prop_map(str::to_owned), 1 => ".{0,6}"], 0..40)
+        .prop_map(|bits| bits.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn no_text_panics_the_loader(model in bits(), config in ".{0,80}", seed in ".{0,40}", external in "[-a-z: {}\\[\\],\n']{0,60}") {
+        let files = [("config.yaml", CONFIG.split_once('\n').map_or("", |(_, text)| text)), ("offshoot.yaml", &config),
+            ("models/a.sql", &model), ("seeds/s.csv", &seed), ("external_models.yaml", &external),
+            ("models/s.sql", "MODEL (name s.seed, kind SEED (path '../seeds/s.csv'));")];
+        let tree: TextTree = files.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
+        let one = load_tree(&tree, &ModelCache::new());
+        let two = load_tree(&tree, &ModelCache::new());
+        prop_assert_eq!(one.problems, two.problems);
+    }
+
+    #[test]
+    fn any_text_is_a_model_or_a_problem(text in bits()) {
+        let loaded = file(&format!("MODEL (name s.a, dialect duckdb{text}"));
+        prop_assert!(!loaded.project.models.is_empty() || has_errors(&loaded.problems) || text.contains("enabled"));
+    }
+}

@@ -1,0 +1,316 @@
+//! `config.yaml`, key by key (research: SQLMesh, section 7.11): honoured, kept, or told.
+
+use std::collections::BTreeMap;
+
+use super::reader::Report;
+use super::{DefaultProperty, Gateway, ModelDefaults, ModelNaming, Settings, connection, jinja, own};
+use crate::ids::{FilePath, ProjectName};
+use crate::problem::Problem;
+use crate::yaml::{Entry, Node, Place, Value};
+
+/// Keys that mean nothing to us and change neither results nor names.
+const KEPT: [&str; 23] = [
+    "cache_dir",
+    "cicd_bot",
+    "dbt",
+    "default_scheduler",
+    "default_test_connection",
+    "disable_anonymized_analytics",
+    "env_vars",
+    "format",
+    "infer_python_dependencies",
+    "janitor",
+    "linter",
+    "loader_kwargs",
+    "log_limit",
+    "migration",
+    "notification_targets",
+    "plan",
+    "run",
+    "ui",
+    "username",
+    "users",
+    "model_audits",
+    "time_travel",
+    "physical_table_naming_convention",
+];
+
+/// Keys that would change results or names if they were passed over, with the only value that changes nothing.
+const HARMLESS_ONLY_AS: [(&str, &str); 7] = [
+    ("default_target_environment", "prod"),
+    ("environment_catalog_mapping", ""),
+    ("environment_suffix_target", "schema"),
+    ("gateway_managed_virtual_layer", "false"),
+    ("physical_schema_mapping", ""),
+    ("physical_schema_override", ""),
+    ("virtual_environment_mode", "full"),
+];
+
+const HONOURED: [&str; 15] = [
+    "after_all",
+    "before_all",
+    "default_connection",
+    "default_gateway",
+    "environment_ttl",
+    "gateways",
+    "ignore_patterns",
+    "loader",
+    "model_defaults",
+    "model_naming",
+    "pinned_environments",
+    "project",
+    "snapshot_ttl",
+    "time_column_format",
+    "variables",
+];
+
+/// What `model_defaults` may give and we apply through the grammar of a `MODEL` block.
+const APPLIED_DEFAULTS: [&str; 11] = [
+    "audits",
+    "cron",
+    "dialect",
+    "enabled",
+    "interval_unit",
+    "kind",
+    "owner",
+    "physical_properties",
+    "start",
+    "table_format",
+    "storage_format",
+];
+const KEPT_DEFAULTS: [&str; 8] = [
+    "batch_concurrency",
+    "formatting",
+    "on_additive_change",
+    "on_destructive_change",
+    "optimize_query",
+    "session_properties",
+    "virtual_properties",
+    "cron_tz",
+];
+const REFUSED_DEFAULTS: [&str; 4] = ["allow_partials", "pre_statements", "post_statements", "on_virtual_update"];
+
+/// Reads a configuration into `settings`.
+pub(super) fn read(path: &FilePath, document: &Node, settings: &mut Settings, problems: &mut Vec<Problem>) {
+    let mut report = Report { path, problems };
+    report.is_map(path.as_str(), document);
+    for entry in document.entries() {
+        if !matches!(entry.key.as_str(), "gateways" | "default_connection") {
+            refuse_unset(&entry.key, &entry.node, &mut report);
+        }
+        one(entry, settings, &mut report);
+    }
+    let default = settings.default_gateway.as_ref().filter(|name| !settings.gateways.contains_key(*name));
+    if let (Some(name), Some(node)) = (default, document.get("default_gateway")) {
+        let known: Vec<&str> = settings.gateways.keys().map(String::as_str).collect();
+        report.unknown("unknown-gateway", "gateway", name, node.place, &known);
+    }
+    if settings.default_gateway.is_none() {
+        let first = document.get("gateways").and_then(|gateways| gateways.entries().first());
+        settings.default_gateway = first.map(|entry| entry.key.clone());
+    }
+}
+
+fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
+    let Entry { key, node } = entry;
+    match key.as_str() {
+        "project" => settings.project = ProjectName::new(report.text(key, node).unwrap_or_default()),
+        "gateways" if report.is_map(key, node) => {
+            let gateways = node.entries().iter();
+            settings.gateways = gateways.map(|entry| (entry.key.clone(), gateway(entry, report))).collect();
+        }
+        "default_gateway" => settings.default_gateway = report.text(key, node).filter(|name| !name.is_empty()),
+        "default_connection" => settings.default_connection = connection::read(key, node, report),
+        "model_defaults" => settings.defaults = defaults(node, report),
+        "variables" => settings.variables = variables(node, report),
+        "before_all" => {
+            settings.before_all = report.texts(key, node);
+            statements(key, &settings.before_all, node.place, Problem::error, report);
+        }
+        "after_all" => {
+            settings.after_all = report.texts(key, node);
+            statements(key, &settings.after_all, node.place, Problem::warning, report);
+        }
+        "snapshot_ttl" => {
+            own::time_to_live(key, node, report);
+            settings.snapshot_ttl = node.text().map(str::to_owned);
+        }
+        "environment_ttl" => settings.environment_ttl = own::time_to_live(key, node, report),
+        "pinned_environments" => settings.pinned_environments = report.texts(key, node).into_iter().collect(),
+        "ignore_patterns" => settings.ignore_patterns = report.texts(key, node),
+        "time_column_format" => settings.time_column_format = report.text(key, node),
+        "model_naming" => settings.model_naming = naming(node, report),
+        "gateways" => {}
+        "loader" => {
+            let problem =
+                Problem::warning("unsupported-setting", "`loader` is passed over: this program has one loader");
+            report.push(node.place, problem);
+        }
+        _ => other(key, node, settings, report),
+    }
+}
+
+fn other(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_>) {
+    if let Some((_, harmless)) = HARMLESS_ONLY_AS.iter().find(|(name, _)| *name == key) {
+        let empty = match &node.value {
+            Value::Null => true,
+            Value::List(items) => items.is_empty(),
+            Value::Map(entries) => entries.is_empty(),
+            _ => false,
+        };
+        if !empty && !node.text().is_some_and(|text| text.eq_ignore_ascii_case(harmless)) {
+            let problem = Problem::error("unsupported-setting", format!("`{key}` is not supported yet"));
+            report.push(node.place, problem.help("it would change where data or views live; remove it to go on"));
+        }
+    } else if KEPT.contains(&key) {
+        settings.passed_over.insert(key.to_owned());
+    } else {
+        let known: Vec<&str> = HONOURED.into_iter().chain(KEPT).chain(HARMLESS_ONLY_AS.map(|(name, _)| name)).collect();
+        report.unknown("unknown-setting", "setting of `config.yaml`", key, node.place, &known);
+    }
+}
+
+fn gateway(entry: &Entry, report: &mut Report<'_>) -> Gateway {
+    let mut gateway = Gateway::default();
+    report.is_map(&entry.key, &entry.node);
+    for Entry { key, node } in entry.node.entries() {
+        match key.as_str() {
+            "connection" => gateway.connection = connection::read(key, node, report),
+            "state_connection" => gateway.state_connection = connection::read(key, node, report),
+            "test_connection" => gateway.test_connection = connection::read(key, node, report),
+            "variables" => {
+                refuse_unset(key, node, report);
+                gateway.variables = variables(node, report);
+            }
+            "model_defaults" => {
+                refuse_unset(key, node, report);
+                gateway.defaults = defaults(node, report);
+            }
+            "state_schema" | "scheduler" => {}
+            _ => {
+                let known = [
+                    "connection",
+                    "state_connection",
+                    "test_connection",
+                    "variables",
+                    "model_defaults",
+                    "state_schema",
+                ];
+                report.unknown("unknown-setting", "setting of a gateway", key, node.place, &known);
+            }
+        }
+    }
+    gateway
+}
+
+fn variables(node: &Node, report: &mut Report<'_>) -> BTreeMap<String, Value> {
+    report.is_map("variables", node);
+    node.entries().iter().map(|entry| (entry.key.to_lowercase(), entry.node.value.clone())).collect()
+}
+
+fn naming(node: &Node, report: &mut Report<'_>) -> ModelNaming {
+    report.is_map("model_naming", node);
+    let mut naming = ModelNaming::Declared;
+    for entry in node.entries() {
+        match entry.key.as_str() {
+            "infer_names" => {
+                let choices = [("true", ModelNaming::Inferred), ("false", ModelNaming::Declared)];
+                naming = report.choice("infer_names", &entry.node, &choices).unwrap_or(naming);
+            }
+            key => {
+                report.unknown("unknown-setting", "setting of `model_naming`", key, entry.node.place, &["infer_names"]);
+            }
+        }
+    }
+    naming
+}
+
+type MakeProblem = fn(&'static str, String) -> Problem;
+
+fn statements(key: &str, statements: &[String], place: Place, problem: MakeProblem, report: &mut Report<'_>) {
+    if !statements.is_empty() {
+        let problem = problem("unsupported-setting", format!("statements in `{key}` are not run yet"));
+        report.push(
+            place,
+            problem.help(format!("remove `{key}`, or move its statements into the models that need them")),
+        );
+    }
+}
+
+/// A variable that is not set would silently become another text, so only connections may wait for it.
+fn refuse_unset(key: &str, node: &Node, report: &mut Report<'_>) {
+    match &node.value {
+        Value::Text(text) => {
+            if let Some((_, name)) = text.split_once(jinja::UNSET) {
+                let problem = Problem::error("unset-variable", format!("`{key}` needs environment variable `{name}`"));
+                report.push(node.place, problem.help(format!("set `{name}`, or give `env_var` a default")));
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| refuse_unset(key, item, report)),
+        Value::Map(entries) => entries.iter().for_each(|entry| refuse_unset(&entry.key, &entry.node, report)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn defaults(node: &Node, report: &mut Report<'_>) -> ModelDefaults {
+    let mut defaults = ModelDefaults::new();
+    report.is_map("model_defaults", node);
+    for Entry { key, node } in node.entries() {
+        if APPLIED_DEFAULTS.contains(&key.as_str()) {
+            if let Some(text) = default_text(key, node, report) {
+                defaults.insert(key.clone(), DefaultProperty { text, place: node.place });
+            }
+        } else if REFUSED_DEFAULTS.contains(&key.as_str()) {
+            let inert = matches!(&node.value, Value::Null | Value::Bool(false))
+                || matches!(&node.value, Value::List(items) if items.is_empty());
+            if !inert {
+                let problem = Problem::error("unsupported-setting", format!("default `{key}` is not supported yet"));
+                report.push(node.place, problem.help("remove it, or write it in the models that need it"));
+            }
+        } else if !KEPT_DEFAULTS.contains(&key.as_str()) {
+            let known: Vec<&str> = APPLIED_DEFAULTS.into_iter().chain(KEPT_DEFAULTS).chain(REFUSED_DEFAULTS).collect();
+            report.unknown("unknown-setting", "default of models", key, node.place, &known);
+        }
+    }
+    defaults
+}
+
+/// A default as a `MODEL` block would write it.
+fn default_text(key: &str, node: &Node, report: &mut Report<'_>) -> Option<String> {
+    match (key, &node.value) {
+        (_, Value::Null) => None,
+        ("audits", _) => Some(format!("({})", report.texts(key, node).join(", "))),
+        ("kind", Value::Map(entries)) => {
+            let name = node.get("name").and_then(Node::text);
+            if name.is_none() {
+                report.expected(key, "a kind, or a mapping with `name`", node);
+            }
+            let rest: Vec<String> =
+                entries.iter().filter(|entry| entry.key != "name").filter_map(|entry| pair(entry, report)).collect();
+            name.map(|name| format!("{name} ({})", rest.join(", ")))
+        }
+        ("physical_properties", Value::Map(entries)) => {
+            let pairs: Vec<String> = entries.iter().filter_map(|entry| pair(entry, report)).collect();
+            Some(format!("({})", pairs.join(", ")))
+        }
+        ("kind" | "enabled" | "interval_unit" | "dialect", _) => report.text(key, node),
+        _ => report.text(key, node).map(|text| quote(&text)),
+    }
+}
+
+fn pair(entry: &Entry, report: &mut Report<'_>) -> Option<String> {
+    let value = match &entry.node.value {
+        Value::Text(text) => quote(text),
+        Value::List(_) => {
+            let texts = report.texts(&entry.key, &entry.node);
+            format!("({})", texts.iter().map(|text| quote(text)).collect::<Vec<_>>().join(", "))
+        }
+        Value::Null => return None,
+        _ => report.text(&entry.key, &entry.node)?,
+    };
+    Some(format!("{} = {value}", entry.key))
+}
+
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

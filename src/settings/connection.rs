@@ -1,0 +1,247 @@
+//! Connections of gateways, as data. Secrets are held so that no print of them shows anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::jinja::UNSET;
+use super::reader::Report;
+use crate::yaml::{Entry, Node, Value};
+
+/// A text that no output shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one call that connects.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+/// A connection as its `type` and options; options that may be secret are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// `type`, lower case: `duckdb`, `postgres`, …
+    pub kind: String,
+    /// Every other key.
+    pub options: BTreeMap<String, OptionValue>,
+    /// DuckDB's `catalogs` in the file's order: the first is the default one.
+    pub catalogs: Vec<Catalog>,
+    /// Environment variables that it names and that are not set.
+    pub unset: BTreeSet<String>,
+}
+
+/// The value of a connection's option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionValue {
+    /// A scalar under a harmless key.
+    Text(String),
+    /// A scalar under a key that sounds like a secret.
+    Secret(Secret),
+    /// A list.
+    List(Vec<Self>),
+    /// A mapping.
+    Map(BTreeMap<String, Self>),
+}
+
+/// One of DuckDB's catalogs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    /// Its name in SQL.
+    pub name: String,
+    /// Its file, or `:memory:`.
+    pub path: String,
+    /// Its other options, such as `type` and `read_only`.
+    pub options: BTreeMap<String, OptionValue>,
+}
+
+/// What DuckDB needs to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DuckDbConnection {
+    /// The file; `None` where there are catalogs, or for a database in memory.
+    pub database: Option<String>,
+    /// Catalogs to attach, the default one first; empty where `database` says it all.
+    pub catalogs: Vec<Catalog>,
+    /// Extensions to load.
+    pub extensions: Vec<String>,
+    /// Session settings (`connector_config`).
+    pub settings: BTreeMap<String, OptionValue>,
+}
+
+/// Why there is no connection to use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectionError {
+    /// The configuration has no gateway at all.
+    #[error("the configuration names no gateway: add `gateways` with a `connection` to `config.yaml`")]
+    NoGateway,
+    /// The gateway asked for does not exist.
+    #[error("there is no gateway `{name}`: the configuration has {known}")]
+    UnknownGateway {
+        /// The gateway asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The gateway says not where.
+    #[error("gateway `{gateway}` has no `connection`")]
+    NoConnection {
+        /// The gateway.
+        gateway: String,
+    },
+    /// Environment variables are missing.
+    #[error("the connection needs environment variables that are not set: {names}")]
+    Unset {
+        /// The variables.
+        names: String,
+    },
+    /// It is of another type.
+    #[error("expected a connection of type `{expected}`, found `{found}`")]
+    OtherType {
+        /// What is supported here.
+        expected: &'static str,
+        /// What is configured.
+        found: String,
+    },
+}
+
+impl Connection {
+    /// The connection as DuckDB's.
+    ///
+    /// # Errors
+    /// It is of another type, or names environment variables that are not set.
+    pub fn duckdb(&self) -> Result<DuckDbConnection, ConnectionError> {
+        if self.kind != "duckdb" {
+            return Err(ConnectionError::OtherType { expected: "duckdb", found: self.kind.clone() });
+        }
+        self.complete()?;
+        let database = self.text("database").filter(|path| *path != ":memory:").map(str::to_owned);
+        let extensions = match self.options.get("extensions") {
+            Some(OptionValue::List(items)) => items.iter().filter_map(OptionValue::text).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        let settings = match self.options.get("connector_config") {
+            Some(OptionValue::Map(settings)) => settings.clone(),
+            _ => BTreeMap::new(),
+        };
+        Ok(DuckDbConnection { database, catalogs: self.catalogs.clone(), extensions, settings })
+    }
+
+    /// An option that is a text.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.options.get(key).and_then(OptionValue::text)
+    }
+
+    /// Whether every environment variable that it names is set.
+    ///
+    /// # Errors
+    /// Those that are not.
+    pub fn complete(&self) -> Result<(), ConnectionError> {
+        if self.unset.is_empty() {
+            return Ok(());
+        }
+        Err(ConnectionError::Unset { names: self.unset.iter().cloned().collect::<Vec<_>>().join(", ") })
+    }
+}
+
+impl OptionValue {
+    /// A scalar that is no secret.
+    pub fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+}
+
+/// Reads a connection.
+pub(super) fn read(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Connection> {
+    if !report.is_map(key, node) || node.value == Value::Null {
+        return None;
+    }
+    let Some(kind) = node.get("type").and_then(Node::text) else {
+        let message = format!("`{key}` has no `type`");
+        let problem = crate::problem::Problem::error("invalid-setting", message);
+        report.push(node.place, problem.help("add `type: duckdb` or another engine"));
+        return None;
+    };
+    let kind = kind.to_ascii_lowercase();
+    let mut unset = BTreeSet::new();
+    let mut catalogs = Vec::new();
+    let mut options = BTreeMap::new();
+    for entry in node.entries() {
+        match entry.key.as_str() {
+            "type" => {}
+            "catalogs" if kind == "duckdb" => {
+                catalogs = entry.node.entries().iter().filter_map(|entry| catalog(entry, &mut unset, report)).collect();
+            }
+            key => {
+                options.extend(value(key, &entry.node, &mut unset).map(|value| (key.to_owned(), value)));
+            }
+        }
+    }
+    Some(Connection { kind, options, catalogs, unset })
+}
+
+fn catalog(entry: &Entry, unset: &mut BTreeSet<String>, report: &mut Report<'_>) -> Option<Catalog> {
+    let name = entry.key.clone();
+    let mut options: BTreeMap<String, OptionValue> = BTreeMap::new();
+    if let Some(OptionValue::Text(path)) = value("path", &entry.node, unset) {
+        return Some(Catalog { name, path, options });
+    }
+    for entry in entry.node.entries() {
+        options.extend(value(&entry.key, &entry.node, unset).map(|value| (entry.key.clone(), value)));
+    }
+    match options.remove("path") {
+        Some(OptionValue::Text(path)) => Some(Catalog { name, path, options }),
+        _ => {
+            report.expected(&name, "the path of a file, or a mapping with `path`", &entry.node);
+            None
+        }
+    }
+}
+
+/// Words in a key under which nobody's eyes belong. A host or a user is no secret.
+const SECRET_WORDS: [&str; 8] =
+    ["password", "passphrase", "secret", "token", "private_key", "key_id", "credential", "dsn"];
+
+/// A value of at most the depth that YAML allows (128).
+fn value(key: &str, node: &Node, unset: &mut BTreeSet<String>) -> Option<OptionValue> {
+    let key = key.to_ascii_lowercase();
+    let secret = SECRET_WORDS.iter().any(|word| key.contains(word)) || key == "keyfile_json";
+    match &node.value {
+        Value::Null => None,
+        Value::List(items) => {
+            Some(OptionValue::List(items.iter().filter_map(|item| value(&key, item, unset)).collect()))
+        }
+        Value::Map(entries) => {
+            // Below a secret everything is secret: `secrets: [{type: s3, key_id: …}]`.
+            let inner = |name: &str| if secret { format!("secret.{name}") } else { name.to_owned() };
+            let pairs = entries
+                .iter()
+                .filter_map(|entry| Some((entry.key.clone(), value(&inner(&entry.key), &entry.node, unset)?)));
+            Some(OptionValue::Map(pairs.collect()))
+        }
+        _ => {
+            let text = node.text()?;
+            if let Some((_, name)) = text.split_once(UNSET) {
+                let word = |character: &char| character.is_alphanumeric() || *character == '_';
+                unset.insert(name.chars().take_while(word).collect());
+            }
+            Some(if secret { OptionValue::Secret(Secret::new(text)) } else { OptionValue::Text(text.to_owned()) })
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What a project's configuration says: SQLMesh's `config.yaml` and our `offshoot.yaml` beside it, as plain data.
+//!
+//! Pure parsing from texts: environment variables come in as a map, nothing is connected to. Every mistake becomes a
+//! [`Problem`]; a key that we do not honour is told, never dropped silently where it would change results or names.
+
+mod config;
+mod connection;
+mod jinja;
+mod own;
+mod reader;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, Secret};
+pub use own::{DataDiff, Drafts, ForkPolicy, OwnSettings, PromoteReuse, Views};
+
+use crate::files::FileTree;
+use crate::ids::{FilePath, ProjectName};
+use crate::problem::Problem;
+use crate::yaml::{Place, Value};
+
+/// The names that SQLMesh gives its configuration, the usual one first.
+pub const CONFIG_FILES: [&str; 4] = ["config.yaml", "config.yml", "sqlmesh.yaml", "sqlmesh.yml"];
+/// The name of our own configuration.
+pub const OWN_FILES: [&str; 2] = ["offshoot.yaml", "offshoot.yml"];
+
+/// A project's configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The file that `config.yaml`'s part came from; `None` where there is none.
+    pub path: Option<FilePath>,
+    /// `project`, empty by default.
+    pub project: ProjectName,
+    /// `gateways` by name.
+    pub gateways: BTreeMap<String, Gateway>,
+    /// `default_gateway`, else the first one in the file.
+    pub default_gateway: Option<String>,
+    /// `default_connection`, for gateways without one.
+    pub default_connection: Option<Connection>,
+    /// `model_defaults` in the syntax of a `MODEL` block.
+    pub defaults: ModelDefaults,
+    /// `variables`, names in lower case.
+    pub variables: BTreeMap<String, Value>,
+    /// Statements of `before_all`, as written.
+    pub before_all: Vec<String>,
+    /// Statements of `after_all`, as written.
+    pub after_all: Vec<String>,
+    /// `snapshot_ttl`, as written.
+    pub snapshot_ttl: Option<String>,
+    /// `environment_ttl` of `config.yaml`.
+    pub environment_ttl: Option<TimeToLive>,
+    /// Environments that never expire.
+    pub pinned_environments: BTreeSet<String>,
+    /// Globs of files that are no part of the project.
+    pub ignore_patterns: Vec<String>,
+    /// The format of text time columns where a model gives none.
+    pub time_column_format: Option<String>,
+    /// Where names of models without `name` come from.
+    pub model_naming: ModelNaming,
+    /// Our own settings.
+    pub own: OwnSettings,
+    /// Keys that are given, known and without meaning for us, such as `ui`; their values may be secret and are dropped.
+    pub passed_over: BTreeSet<String>,
+}
+
+/// One gateway.
+#[derive(Clone, Debug, Default)]
+pub struct Gateway {
+    /// The engine.
+    pub connection: Option<Connection>,
+    /// Where the state lives, where that is told apart.
+    pub state_connection: Option<Connection>,
+    /// Where unit tests run.
+    pub test_connection: Option<Connection>,
+    /// Variables that win over the project's, names in lower case.
+    pub variables: BTreeMap<String, Value>,
+    /// Defaults that win over the project's.
+    pub defaults: ModelDefaults,
+}
+
+/// Default properties of models, each as a `MODEL` block would write it.
+pub type ModelDefaults = BTreeMap<String, DefaultProperty>;
+
+/// One default property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultProperty {
+    /// The value in the syntax of a `MODEL` block.
+    pub text: String,
+    /// Where it is set.
+    pub place: Place,
+}
+
+/// How long something lives after its last use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimeToLive {
+    /// For this long, as written: `in 1 week`.
+    For(String),
+    /// For ever.
+    Forever,
+}
+
+/// Where the name of a model without `name` comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModelNaming {
+    /// It must be declared.
+    #[default]
+    Declared,
+    /// It may be inferred from the path below `models/`.
+    Inferred,
+}
+
+impl Settings {
+    /// The name of the gateway in use: the one asked for, else the default.
+    pub fn gateway_name<'a>(&'a self, wanted: Option<&'a str>) -> Option<&'a str> {
+        wanted.or(self.default_gateway.as_deref())
+    }
+
+    /// The engine's connection of a gateway (the default one for `None`).
+    ///
+    /// # Errors
+    /// There is no such gateway, or it has no connection.
+    pub fn connection(&self, gateway: Option<&str>) -> Result<&Connection, ConnectionError> {
+        let Some(name) = self.gateway_name(gateway) else {
+            return self.default_connection.as_ref().ok_or(ConnectionError::NoGateway);
+        };
+        let known = || self.gateways.keys().cloned().collect::<Vec<_>>().join(", ");
+        let found = self.gateways.get(name);
+        let found = found.ok_or_else(|| ConnectionError::UnknownGateway { name: name.to_owned(), known: known() })?;
+        let connection = found.connection.as_ref().or(self.default_connection.as_ref());
+        connection.ok_or_else(|| ConnectionError::NoConnection { gateway: name.to_owned() })
+    }
+
+    /// The state's connection of a gateway, where it is told apart from the engine's.
+    pub fn state_connection(&self, gateway: Option<&str>) -> Option<&Connection> {
+        self.gateways.get(self.gateway_name(gateway)?)?.state_connection.as_ref()
+    }
+
+    /// The variables that models of a gateway see.
+    pub fn variables_of(&self, gateway: Option<&str>) -> BTreeMap<String, Value> {
+        let mut variables = self.variables.clone();
+        if let Some(gateway) = self.gateway_name(gateway).and_then(|name| self.gateways.get(name)) {
+            variables.extend(gateway.variables.clone());
+        }
+        variables
+    }
+
+    /// The defaults that models of a gateway get.
+    pub fn defaults_of(&self, gateway: Option<&str>) -> ModelDefaults {
+        let mut defaults = self.defaults.clone();
+        if let Some(gateway) = self.gateway_name(gateway).and_then(|name| self.gateways.get(name)) {
+            defaults.extend(gateway.defaults.clone());
+        }
+        defaults
+    }
+}
+
+/// Reads a project's configuration from its files.
+pub fn load(tree: &dyn FileTree, environment: &BTreeMap<String, String>) -> (Settings, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut settings = Settings::default();
+    match find(tree, &CONFIG_FILES, &mut problems) {
+        Some(path) => {
+            if let Some(document) = reader::document(tree, &path, environment, &mut problems) {
+                config::read(&path, &document, &mut settings, &mut problems);
+            }
+            settings.path = Some(path);
+        }
+        None => problems.push(no_config(tree)),
+    }
+    if let Some(path) = find(tree, &OWN_FILES, &mut problems)
+        && let Some(document) = reader::document(tree, &path, environment, &mut problems)
+    {
+        settings.own = own::read(&path, &document, &mut problems);
+    }
+    (settings, problems)
+}
+
+fn find(tree: &dyn FileTree, names: &[&str], problems: &mut Vec<Problem>) -> Option<FilePath> {
+    let mut found = names.iter().map(|name| FilePath::new(*name)).filter(|path| tree.entries().contains_key(path));
+    let first = found.next()?;
+    for other in found {
+        let message = format!("both `{first}` and `{other}` are there");
+        problems.push(Problem::error("two-configurations", message).at(&other).help(format!("delete `{other}`")));
+    }
+    Some(first)
+}
+
+fn no_config(tree: &dyn FileTree) -> Problem {
+    let python = FilePath::new("config.py");
+    if tree.entries().contains_key(&python) {
+        let problem = Problem::error("python-config", "`config.py` cannot be read: it is Python").at(&python);
+        return problem.help("say the same in `config.yaml`; this program runs no Python");
+    }
+    Problem::error("missing-config", "there is no `config.yaml` here")
+        .help("run `bot init` to write one, or name the project's folder with `--project DIR`")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! `offshoot.yaml`: our own settings beside SQLMesh's file, which refuses keys that it does not know.
+
+use super::TimeToLive;
+use super::reader::Report;
+use crate::ids::FilePath;
+use crate::problem::Problem;
+use crate::yaml::{Node, Value};
+
+/// Our own settings, with their defaults (research: pull-request bots, section 5.6).
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnSettings {
+    /// Which models get a view in an environment.
+    pub views: Views,
+    /// The branch that production follows; found by git where it is not given.
+    pub base_branch: Option<String>,
+    /// The most days that a pull request's environment loads; `None` for no limit.
+    pub backfill_max_days: Option<u32>,
+    /// How long an idle environment lives.
+    pub environment_ttl: TimeToLive,
+    /// When data is compared with production. Not used yet.
+    pub data_diff: DataDiff,
+    /// What happens to draft pull requests. Not used yet.
+    pub drafts: Drafts,
+    /// What happens to pull requests from forks. Not used yet.
+    pub fork_policy: ForkPolicy,
+    /// Whether production takes over tables that pull requests built. Not used yet.
+    pub promote_reuse: PromoteReuse,
+    /// Prices by name, as written. Not used yet.
+    pub prices: Vec<(String, String)>,
+}
+
+/// Which models get a view in an environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Views {
+    /// Every one that has data.
+    #[default]
+    All,
+    /// Those that differ from production.
+    Affected,
+}
+
+/// When data is compared with production.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataDiff {
+    /// For edited and breaking models with a grain.
+    #[default]
+    Auto,
+    /// For every built model.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What happens to draft pull requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drafts {
+    /// They get a static plan.
+    #[default]
+    Static,
+    /// They are built.
+    Build,
+    /// They are passed over.
+    Skip,
+}
+
+/// What happens to pull requests from forks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForkPolicy {
+    /// They get a static plan.
+    #[default]
+    Static,
+    /// They are passed over.
+    Skip,
+}
+
+/// Whether production takes over tables that pull requests built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PromoteReuse {
+    /// It does.
+    #[default]
+    Always,
+    /// It builds them again.
+    Never,
+}
+
+const KEYS: [&str; 9] =
+    ["views", "base_branch", "backfill", "environment_ttl", "data_diff", "drafts", "fork_policy", "promote", "prices"];
+
+impl Default for OwnSettings {
+    fn default() -> Self {
+        Self {
+            views: Views::default(),
+            base_branch: None,
+            backfill_max_days: Some(30),
+            environment_ttl: TimeToLive::For("in 1 week".into()),
+            data_diff: DataDiff::default(),
+            drafts: Drafts::default(),
+            fork_policy: ForkPolicy::default(),
+            promote_reuse: PromoteReuse::default(),
+            prices: Vec::new(),
+        }
+    }
+}
+
+/// Reads `offshoot.yaml`.
+pub(super) fn read(path: &FilePath, document: &Node, problems: &mut Vec<Problem>) -> OwnSettings {
+    let mut settings = OwnSettings::default();
+    let mut report = Report { path, problems };
+    report.is_map(path.as_str(), document);
+    for entry in document.entries() {
+        one(&entry.key, &entry.node, &mut settings, &mut report);
+    }
+    settings
+}
+
+fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
+    match key {
+        "views" => {
+            set(&mut settings.views, report.choice(key, node, &[("all", Views::All), ("affected", Views::Affected)]));
+        }
+        "base_branch" => settings.base_branch = report.text(key, node),
+        "environment_ttl" => set(&mut settings.environment_ttl, time_to_live(key, node, report)),
+        "backfill" => backfill(node, settings, report),
+        "data_diff" => {
+            let choices = [("auto", DataDiff::Auto), ("always", DataDiff::Always), ("never", DataDiff::Never)];
+            set(&mut settings.data_diff, report.choice(key, node, &choices));
+        }
+        "drafts" => {
+            let choices = [("static", Drafts::Static), ("build", Drafts::Build), ("skip", Drafts::Skip)];
+            set(&mut settings.drafts, report.choice(key, node, &choices));
+        }
+        "fork_policy" => {
+            let choices = [("static", ForkPolicy::Static), ("skip", ForkPolicy::Skip)];
+            set(&mut settings.fork_policy, report.choice(key, node, &choices));
+        }
+        "promote" => promote(node, settings, report),
+        "prices" if report.is_map(key, node) => {
+            let pairs = node
+                .entries()
+                .iter()
+                .filter_map(|entry| Some((entry.key.clone(), report.text(&entry.key, &entry.node)?)));
+            settings.prices = pairs.collect();
+        }
+        "prices" => {}
+        _ => report.unknown("unknown-setting", "setting of `offshoot.yaml`", key, node.place, &KEYS),
+    }
+}
+
+fn backfill(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
+    report.is_map("backfill", node);
+    for entry in node.entries() {
+        match entry.key.as_str() {
+            "max_days" if entry.node.value == Value::Null => settings.backfill_max_days = None,
+            "max_days" => {
+                let days = report.number("max_days", &entry.node).and_then(|days| u32::try_from(days).ok());
+                settings.backfill_max_days = days.or(settings.backfill_max_days);
+            }
+            key => report.unknown("unknown-setting", "setting of `backfill`", key, entry.node.place, &["max_days"]),
+        }
+    }
+}
+
+fn promote(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
+    report.is_map("promote", node);
+    for entry in node.entries() {
+        match entry.key.as_str() {
+            "reuse" => {
+                let choices = [("always", PromoteReuse::Always), ("never", PromoteReuse::Never)];
+                set(&mut settings.promote_reuse, report.choice("reuse", &entry.node, &choices));
+            }
+            key => report.unknown("unknown-setting", "setting of `promote`", key, entry.node.place, &["reuse"]),
+        }
+    }
+}
+
+/// `null` lives for ever; anything else must read as a time to come.
+pub(super) fn time_to_live(key: &str, node: &Node, report: &mut Report<'_>) -> Option<TimeToLive> {
+    if node.value == Value::Null {
+        return Some(TimeToLive::Forever);
+    }
+    let text = report.text(key, node)?;
+    if crate::time::relative(&text, crate::time::Timestamp(0)).is_none_or(|moment| moment.0 <= 0) {
+        report.expected(key, "a time to come such as `in 1 week`", node);
+        return None;
+    }
+    Some(TimeToLive::For(text))
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}

@@ -1,0 +1,134 @@
+//! Reading mappings key by key, so that no key is left over unnoticed.
+
+use std::collections::BTreeMap;
+
+use super::jinja;
+use crate::files::{Entry, FileTree};
+use crate::ids::FilePath;
+use crate::problem::{Problem, nearest};
+use crate::yaml::{self, Node, Place, Value};
+
+/// The largest configuration that is read.
+const MAX_BYTES: u64 = 8 << 20;
+
+/// Opens, renders and parses a YAML file; a failure is a problem.
+pub(super) fn document(
+    tree: &dyn FileTree,
+    path: &FilePath,
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> Option<Node> {
+    let text = match text(tree, path) {
+        Ok(text) => text,
+        Err(problem) => {
+            problems.push(*problem);
+            return None;
+        }
+    };
+    let text = jinja::render(path, &text, environment, problems);
+    match yaml::parse(&text) {
+        Ok(node) => Some(node),
+        Err(error) => {
+            let problem = Problem::error("invalid-yaml", error.to_string()).at(path);
+            problems.push(match error.place {
+                Some(place) => problem.position(place.line, place.column),
+                None => problem,
+            });
+            None
+        }
+    }
+}
+
+fn text(tree: &dyn FileTree, path: &FilePath) -> Result<String, Box<Problem>> {
+    use std::io::Read as _;
+    if let Some(Entry::Unreadable(problem)) = tree.entries().get(path) {
+        return Err(Box::new(problem.clone()));
+    }
+    let mut bytes = Vec::new();
+    let unreadable = |message: String| Box::new(Problem::error("unreadable-file", message).at(path));
+    let stream = tree.open(path).map_err(|error| unreadable(format!("`{path}` cannot be read: {error}")))?;
+    let read = stream.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    let size = read.map_err(|error| unreadable(format!("`{path}` cannot be read: {error}")))?;
+    if u64::try_from(size).unwrap_or(u64::MAX) > MAX_BYTES {
+        return Err(unreadable(format!("`{path}` is larger than {} MiB", MAX_BYTES >> 20)));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| unreadable(format!("`{path}` is not UTF-8")))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Where problems go while a file is read.
+pub(super) struct Report<'a> {
+    pub(super) path: &'a FilePath,
+    pub(super) problems: &'a mut Vec<Problem>,
+}
+
+impl Report<'_> {
+    pub(super) fn push(&mut self, place: Place, problem: Problem) {
+        self.problems.push(problem.at(self.path).position(place.line, place.column));
+    }
+
+    pub(super) fn expected(&mut self, key: &str, what: &str, node: &Node) {
+        let message = format!("`{key}` must be {what}, it is {}", node.describe());
+        self.push(node.place, Problem::error("invalid-setting", message));
+    }
+
+    pub(super) fn unknown(&mut self, code: &'static str, what: &str, key: &str, place: Place, known: &[&str]) {
+        let problem = Problem::error(code, format!("`{key}` is no {what}"));
+        let help = match nearest(key, known.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => {
+                format!("known are {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+            }
+        };
+        self.push(place, problem.help(help));
+    }
+
+    /// A scalar as text; null is `None` without a problem.
+    pub(super) fn text(&mut self, key: &str, node: &Node) -> Option<String> {
+        if node.text().is_none() && node.value != Value::Null {
+            self.expected(key, "a text", node);
+        }
+        node.text().map(str::to_owned)
+    }
+
+    pub(super) fn number(&mut self, key: &str, node: &Node) -> Option<u64> {
+        let number = node.text().and_then(|text| text.parse().ok());
+        if number.is_none() && node.value != Value::Null {
+            self.expected(key, "a whole number", node);
+        }
+        number
+    }
+
+    /// A list of texts; one text alone is a list of one.
+    pub(super) fn texts(&mut self, key: &str, node: &Node) -> Vec<String> {
+        match &node.value {
+            Value::Null => Vec::new(),
+            Value::List(items) => items.iter().filter_map(|item| self.text(key, item)).collect(),
+            Value::Map(_) => {
+                self.expected(key, "a list of texts", node);
+                Vec::new()
+            }
+            _ => self.text(key, node).into_iter().collect(),
+        }
+    }
+
+    /// Whether it is a mapping (or nothing); anything else is a problem.
+    pub(super) fn is_map(&mut self, key: &str, node: &Node) -> bool {
+        let fits = matches!(node.value, Value::Map(_) | Value::Null);
+        if !fits {
+            self.expected(key, "a mapping", node);
+        }
+        fits
+    }
+
+    /// One of a few words, in any case.
+    pub(super) fn choice<T: Copy>(&mut self, key: &str, node: &Node, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key, node)?;
+        let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text));
+        if found.is_none() {
+            let known: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            self.unknown("invalid-setting", &format!("value of `{key}`"), &text, node.place, &known);
+        }
+        found.map(|(_, value)| *value)
+    }
+}

@@ -1,0 +1,185 @@
+use super::*;
+use crate::files::TextTree;
+use crate::problem::{Severity, has_errors};
+
+fn settings(fixture: &str) -> (Settings, Vec<Problem>) {
+    load(&TextTree::parse(fixture), &BTreeMap::new())
+}
+
+fn codes(problems: &[Problem]) -> Vec<&str> {
+    problems.iter().map(|problem| problem.code).collect()
+}
+
+const USUAL: &str = "
+//- config.yaml
+project: shop
+gateways:
+  local:
+    connection:
+      type: duckdb
+      database: db.duckdb
+      connector_config: {threads: 4}
+    state_connection: {type: sqlite, database: state.db}
+    variables: {Region: eu}
+  prod:
+    connection:
+      type: postgres
+      host: db.internal
+      user: bot
+      password: {{ env_var('PROD_PASSWORD') }}
+default_gateway: local
+model_defaults:
+  dialect: duckdb
+  start: 2026-01-01
+  owner: \"jen's team\"
+  cron: '@daily'
+  audits: [not_null(columns := (id))]
+  kind: {name: incremental_by_time_range, time_column: ds, lookback: 2}
+variables:
+  region: us
+  limit: 10
+snapshot_ttl: in 1 week
+environment_ttl: null
+model_naming: {infer_names: true}
+plan: {no_prompts: true}
+";
+
+#[test]
+fn a_usual_configuration_is_read() {
+    let (settings, problems) = settings(USUAL);
+    assert_eq!(problems, []);
+    assert_eq!(settings.project.as_str(), "shop");
+    let duckdb = settings.connection(None).expect("a connection").duckdb().expect("duckdb");
+    assert_eq!(duckdb.database.as_deref(), Some("db.duckdb"));
+    assert_eq!(duckdb.settings.get("threads").and_then(OptionValue::text), Some("4"));
+    assert_eq!(settings.state_connection(None).map(|state| state.kind.as_str()), Some("sqlite"));
+    assert_eq!(settings.variables_of(None).get("region"), Some(&Value::Text("eu".into())));
+    assert_eq!(settings.variables_of(Some("prod")).get("region"), Some(&Value::Text("us".into())));
+    assert_eq!(settings.environment_ttl, Some(TimeToLive::Forever));
+    assert_eq!(settings.model_naming, ModelNaming::Inferred);
+    let text = |key: &str| settings.defaults.get(key).map(|default| default.text.as_str());
+    assert_eq!(text("owner"), Some("'jen''s team'"));
+    assert_eq!(text("kind"), Some("incremental_by_time_range (time_column = 'ds', lookback = 2)"));
+    assert_eq!(text("audits"), Some("(not_null(columns := (id)))"));
+}
+
+#[test]
+fn a_connection_waits_for_its_variables_and_hides_its_secrets() {
+    let (settings, _) = settings(USUAL);
+    let prod = settings.connection(Some("prod")).expect("a connection");
+    let error = prod.complete().expect_err("a missing variable");
+    assert!(error.to_string().contains("PROD_PASSWORD"), "{error}");
+    let environment = BTreeMap::from([("PROD_PASSWORD".to_owned(), "hunter2".to_owned())]);
+    let (settings, problems) = load(&TextTree::parse(USUAL), &environment);
+    let prod = settings.connection(Some("prod")).expect("a connection");
+    assert_eq!(prod.complete(), Ok(()));
+    assert!(!format!("{settings:?}{problems:?}").contains("hunter2"));
+    let Some(OptionValue::Secret(secret)) = prod.options.get("password") else { panic!("a secret") };
+    assert_eq!((secret.expose(), secret.to_string().as_str()), ("hunter2", "***"));
+}
+
+#[test]
+fn a_variable_that_results_need_must_be_set() {
+    let (_, problems) = settings("//- config.yaml\nvariables:\n  x: {{ env_var('X') }}\n");
+    assert_eq!(codes(&problems), ["unset-variable"]);
+    assert_eq!(problems[0].line, Some(2));
+}
+
+#[test]
+fn gateways_that_are_not_there_are_named() {
+    let (parsed, problems) = settings("//- config.yaml\ngateways: {local: {}}\ndefault_gateway: locla\n");
+    assert_eq!(codes(&problems), ["unknown-gateway"]);
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `local`?"));
+    assert!(matches!(parsed.connection(Some("x")), Err(ConnectionError::UnknownGateway { .. })));
+    assert!(matches!(parsed.connection(Some("local")), Err(ConnectionError::NoConnection { .. })));
+    assert!(matches!(settings("//- config.yaml\n").0.connection(None), Err(ConnectionError::NoGateway)));
+}
+
+#[test]
+fn catalogs_keep_their_order() {
+    let fixture = "
+//- config.yaml
+gateways:
+  local:
+    connection:
+      type: duckdb
+      catalogs:
+        warehouse: w.duckdb
+        archive: {type: duckdb, path: a.duckdb}
+        broken: [1]
+";
+    let (settings, problems) = settings(fixture);
+    let duckdb = settings.connection(None).expect("a connection").duckdb().expect("duckdb");
+    let names: Vec<_> = duckdb.catalogs.iter().map(|catalog| (catalog.name.as_str(), catalog.path.as_str())).collect();
+    assert_eq!(names, [("warehouse", "w.duckdb"), ("archive", "a.duckdb")]);
+    assert_eq!(codes(&problems), ["invalid-setting"]);
+}
+
+#[test]
+fn unknown_keys_name_the_nearest_one_and_their_line() {
+    let fixture = "//- config.yaml\nvariabels: {}\n//- offshoot.yaml\nviews: all\nbase_brnch: main\n";
+    let (_, problems) = settings(fixture);
+    assert_eq!(codes(&problems), ["unknown-setting", "unknown-setting"]);
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `variables`?"));
+    assert_eq!(problems[1].help.as_deref(), Some("did you mean `base_branch`?"));
+    assert_eq!((problems[1].line, problems[1].column), (Some(2), Some(1)));
+}
+
+#[test]
+fn what_would_change_results_is_an_error_and_the_rest_a_warning() {
+    let error = ["before_all: [select 1]", "physical_schema_mapping: {a: b}", "environment_suffix_target: table"];
+    for line in error {
+        let (_, problems) = settings(&format!("//- config.yaml\n{line}\n"));
+        assert_eq!(codes(&problems), ["unsupported-setting"], "{line}");
+        assert!(has_errors(&problems), "{line}");
+    }
+    let (_, problems) = settings("//- config.yaml\nafter_all: [select 1]\n");
+    assert_eq!(problems[0].severity, Severity::Warning);
+    for line in
+        ["before_all: []", "physical_schema_mapping: {}", "environment_suffix_target: SCHEMA", "ui: {format: x}"]
+    {
+        assert_eq!(settings(&format!("//- config.yaml\n{line}\n")).1, [], "{line}");
+    }
+}
+
+#[test]
+fn defaults_that_are_not_applied_are_told() {
+    let (_, problems) =
+        settings("//- config.yaml\nmodel_defaults: {pre_statements: [x], dialct: duckdb, optimize_query: false}\n");
+    assert_eq!(codes(&problems), ["unsupported-setting", "unknown-setting"]);
+}
+
+#[test]
+fn no_configuration_names_the_way_out() {
+    assert!(settings("").1[0].help.as_deref().is_some_and(|help| help.contains("bot init")));
+    let (_, problems) = settings("//- config.py\nx = 1\n");
+    assert_eq!(codes(&problems), ["python-config"]);
+    let (_, problems) = settings("//- config.yaml\n\n//- config.yml\n\n");
+    assert_eq!(codes(&problems), ["two-configurations"]);
+}
+
+#[test]
+fn our_own_settings_have_defaults_and_are_checked() {
+    let (parsed, problems) = settings(
+        "//- config.yaml\n\n//- offshoot.yaml\nviews: affected\nbackfill: {max_days: 7}\nenvironment_ttl: in 3 days\npromote: {reuse: never}\nprices: {tb: 5}\n",
+    );
+    assert_eq!(problems, []);
+    assert_eq!(parsed.own.views, Views::Affected);
+    assert_eq!(parsed.own.backfill_max_days, Some(7));
+    assert_eq!(parsed.own.environment_ttl, TimeToLive::For("in 3 days".into()));
+    assert_eq!(parsed.own.promote_reuse, PromoteReuse::Never);
+    let (parsed, problems) = settings(
+        "//- config.yaml\n\n//- offshoot.yaml\nviews: some\nbackfill: {max_days: many}\nenvironment_ttl: soon\n",
+    );
+    assert_eq!(codes(&problems), ["invalid-setting"; 3]);
+    assert_eq!(parsed.own.backfill_max_days, Some(30));
+}
+
+#[test]
+fn broken_files_are_problems() {
+    for text in ["a: [1, 2", "a: 1\na: 2", "- x", "just text", "\u{0}", "a: !tag x"] {
+        let (_, problems) = settings(&format!("//- config.yaml\n{text}\n"));
+        assert!(has_errors(&problems), "{text:?}");
+        assert!(problems.iter().all(|problem| problem.path.is_some()), "{text:?}");
+    }
+}
