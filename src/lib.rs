@@ -46,6 +46,7 @@ pub mod model;
 pub mod naming;
 pub mod output;
 pub mod plan;
+pub mod planning;
 pub mod problem;
 pub mod project;
 pub mod render;
@@ -56,6 +57,7 @@ pub mod state;
 pub mod statement;
 pub mod surroundings;
 pub mod time;
+pub mod workspace;
 pub mod yaml;
 
 use clap::Parser as _;

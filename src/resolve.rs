@@ -133,7 +133,8 @@ impl Resolver<'_> {
             }
         }
         for qualifier in query.long_qualifiers() {
-            let replaced = self.tree.models.get(&qualifier.name).is_some_and(|model| !matches!(model.kind, Kind::External));
+            let replaced =
+                self.tree.models.get(&qualifier.name).is_some_and(|model| !matches!(model.kind, Kind::External));
             if let Some(alias) = qualifier.implied_alias.clone().filter(|_| replaced) {
                 splices.push(Splice { range: qualifier.range.clone(), replacement: alias });
             }

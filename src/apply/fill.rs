@@ -41,7 +41,8 @@ fn fill_inner(
     (tables, keys): (&BTreeMap<ModelName, TableName>, &BTreeMap<ModelName, TableKey>),
     running: &dyn Fn(Arc<dyn Interrupter>),
 ) -> Result<Build, FillError> {
-    let missing = || FillError::Internal(format!("the plan builds `{}`, which has no table or fingerprint", target.name));
+    let missing =
+        || FillError::Internal(format!("the plan builds `{}`, which has no table or fingerprint", target.name));
     let model = work.tree.models.get(&target.name).ok_or_else(missing)?;
     let fingerprint = work.tree.fingerprints.get(&target.name).ok_or_else(missing)?;
     let table = target.table.as_ref().ok_or_else(missing)?;
@@ -80,7 +81,13 @@ fn inputs(work: &Work<'_>, target: &Target, keys: &BTreeMap<ModelName, TableKey>
     Ok(tables.into_iter().filter_map(|(key, table)| Some(InputRead { newest: newest(&table)?, key })).collect())
 }
 
-fn record_build(work: &Work<'_>, target: &Target, inputs: Vec<InputRead>, rows: u64, seconds: f64) -> Result<(), FillError> {
+fn record_build(
+    work: &Work<'_>,
+    target: &Target,
+    inputs: Vec<InputRead>,
+    rows: u64,
+    seconds: f64,
+) -> Result<(), FillError> {
     let build = state::Build {
         key: target.key.clone(),
         rows: Some(rows),
@@ -138,7 +145,8 @@ impl Filler<'_> {
         let (pre, post) = self.statements(time)?;
         let cannot_read = |error: &dyn std::fmt::Display| FillError::Seed(seed.path.to_string(), error.to_string());
         let stream = self.work.files.open(&seed.path).map_err(|error| cannot_read(&error))?;
-        let rows = seed_rows(std::io::BufReader::new(stream), &seed.csv, &seed.columns).map_err(|error| cannot_read(&error))?;
+        let rows = seed_rows(std::io::BufReader::new(stream), &seed.csv, &seed.columns)
+            .map_err(|error| cannot_read(&error))?;
         let mut rows = rows.map(|row| row.map_err(|error| error.to_string()));
         let table = self.table;
         self.rows += self.transact(|session| {
@@ -165,7 +173,8 @@ impl Filler<'_> {
             let time = self.time(batch);
             let query = self.cast_query(&self.query(time)?);
             let (pre, post) = self.statements(time)?;
-            let column = TimeColumn { name: &time_column.name, data_type: &time_column.data_type, format: &range.format };
+            let column =
+                TimeColumn { name: &time_column.name, data_type: &time_column.data_type, format: &range.format };
             let load = self.over(&columns).load_interval(&query, column, batch)?;
             self.rows += self.transact(|session| {
                 run_all(session, &pre)?;
@@ -326,7 +335,8 @@ impl Filler<'_> {
     }
 
     fn record_snapshot(&self, as_of: Option<Timestamp>) -> Result<(), FillError> {
-        let column = |column: &ColumnType| state::Column { name: column.name.clone(), data_type: column.data_type.clone() };
+        let column =
+            |column: &ColumnType| state::Column { name: column.name.clone(), data_type: column.data_type.clone() };
         let snapshot = state::Snapshot {
             key: self.target.key.clone(),
             table: self.table.clone(),
@@ -366,7 +376,10 @@ fn run_all(session: &mut dyn Session, statements: &[String]) -> Result<u64, Fill
 fn check_columns(fingerprint: &Fingerprint, engine: &[ColumnType]) -> Result<(), FillError> {
     let Some(ours) = &fingerprint.columns else { return Ok(()) };
     let differ = ours.len() != engine.len()
-        || ours.iter().zip(engine).any(|((name, _), column)| name.origin == NameOrigin::Stated && name.text != column.name);
+        || ours
+            .iter()
+            .zip(engine)
+            .any(|((name, _), column)| name.origin == NameOrigin::Stated && name.text != column.name);
     if !differ {
         return Ok(());
     }

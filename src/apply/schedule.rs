@@ -1,8 +1,8 @@
 //! Which table is filled when: parents first, as many at once as asked for; what failed stops only its readers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::sync::Arc;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::fill::fill;
@@ -21,14 +21,22 @@ const STOP_POLL: Duration = Duration::from_millis(50);
 /// # Errors
 /// The first model that failed, with the names of those that were left out because of it; a request to stop.
 pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandError> {
-    let targets: BTreeMap<&ModelName, &Target> =
-        plan.targets.iter().filter(|target| target.action == Action::Build).map(|target| (&target.name, target)).collect();
+    let targets: BTreeMap<&ModelName, &Target> = plan
+        .targets
+        .iter()
+        .filter(|target| target.action == Action::Build)
+        .map(|target| (&target.name, target))
+        .collect();
     if targets.is_empty() {
         return Ok(Vec::new());
     }
     claim_warehouse(work)?;
-    let waiting = targets.keys().map(|name| ((*name).clone(), stored_parents(work.tree, name, &|parent| targets.contains_key(parent)))).collect();
-    let order = plan.targets.iter().filter(|target| targets.contains_key(&target.name)).map(|target| target.name.clone());
+    let waiting = targets
+        .keys()
+        .map(|name| ((*name).clone(), stored_parents(work.tree, name, &|parent| targets.contains_key(parent))))
+        .collect();
+    let order =
+        plan.targets.iter().filter(|target| targets.contains_key(&target.name)).map(|target| target.name.clone());
     let board = Board {
         queue: Mutex::new(Queue { order: order.collect(), waiting, ..Queue::default() }),
         changed: Condvar::new(),
@@ -40,7 +48,8 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
         for _ in 0..work.jobs.get().min(targets.len()) {
             scope.spawn(|| {
                 while let Some(name) = board.next() {
-                    let result = fill(work, targets[&name], (&tables, &keys), &|interrupter| board.running(&name, interrupter));
+                    let result =
+                        fill(work, targets[&name], (&tables, &keys), &|interrupter| board.running(&name, interrupter));
                     report(&progress, &name, result.as_ref());
                     board.finished(&name, result);
                 }
@@ -103,7 +112,8 @@ impl Board {
             if queue.stopped == Stopped::Yes || queue.waiting.is_empty() {
                 return None;
             }
-            let ready = queue.order.iter().find(|name| queue.waiting.get(*name).is_some_and(BTreeSet::is_empty)).cloned();
+            let ready =
+                queue.order.iter().find(|name| queue.waiting.get(*name).is_some_and(BTreeSet::is_empty)).cloned();
             if let Some(name) = ready {
                 queue.waiting.remove(&name);
                 queue.running.insert(name.clone(), None);
@@ -178,8 +188,12 @@ impl Queue {
     fn leave_out_readers(&mut self, failed: ModelName) {
         let mut rest = vec![failed];
         while let Some(parent) = rest.pop() {
-            let readers: Vec<ModelName> =
-                self.waiting.iter().filter(|(_, needs)| needs.contains(&parent)).map(|(name, _)| name.clone()).collect();
+            let readers: Vec<ModelName> = self
+                .waiting
+                .iter()
+                .filter(|(_, needs)| needs.contains(&parent))
+                .map(|(name, _)| name.clone())
+                .collect();
             for reader in readers {
                 self.waiting.remove(&reader);
                 self.left_out.push(reader.clone());

@@ -80,9 +80,11 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
         };
         if target.kind.has_view() {
             let definition = definition(layer, &resolver, target)?;
-            let name = view_name(&target.name, layer.layout.environment, layer.layout.default_schema, layer.layout.limit);
+            let name =
+                view_name(&target.name, layer.layout.environment, layer.layout.default_schema, layer.layout.limit);
             let columns = definition.columns.iter();
-            let digest = columns.fold(Hasher::new("view").text(&definition.symbolic), |hasher, column| hasher.text(column));
+            let digest =
+                columns.fold(Hasher::new("view").text(&definition.symbolic), |hasher, column| hasher.text(column));
             let view = VirtualView { name: name.clone(), definition: digest.finish() };
             if is_moved(layer.previous, &target.name, &view) {
                 result.changes.push(ViewChange::Point {
@@ -133,6 +135,7 @@ fn is_moved(previous: Option<&Environment>, model: &ModelName, view: &VirtualVie
 fn gone(previous: Option<&Environment>, pointers: &BTreeMap<ModelName, Pointer>) -> Vec<TableName> {
     let wanted: BTreeSet<&TableName> =
         pointers.values().filter_map(|pointer| pointer.view.as_ref()).map(|view| &view.name).collect();
-    let had = previous.into_iter().flat_map(|previous| previous.models.values()).filter_map(|pointer| pointer.view.as_ref());
+    let had =
+        previous.into_iter().flat_map(|previous| previous.models.values()).filter_map(|pointer| pointer.view.as_ref());
     had.map(|view| view.name.clone()).filter(|name| !wanted.contains(name)).collect()
 }

@@ -2,6 +2,7 @@
 
 mod demo;
 mod init;
+mod plan;
 
 use crate::cli::{Cli, ColourWish, Command, Format};
 use crate::error::{CommandError, CommandResult};
@@ -31,8 +32,8 @@ pub fn run(context: &Context<'_>) -> CommandResult {
             let no_engine = || CommandError::failed("this build does not have an engine yet");
             demo::run(context, arguments, &|_, _| Err(no_engine()))
         }
-        Command::Plan(_)
-        | Command::Apply(_)
+        Command::Plan(arguments) => plan::run(context, arguments),
+        Command::Apply(_)
         | Command::Promote(_)
         | Command::Env(_)
         | Command::Query(_)

@@ -198,9 +198,10 @@ fn lacking(
         for (interval, at) in &prod.loads {
             let as_new: Intervals = loads.iter().filter(|(_, ours)| ours >= at).map(|(ours, _)| *ours).collect();
             let newer = Intervals::one(*interval).minus(&as_new);
-            let inside = newer.ranges().iter().filter_map(|range| {
-                Interval::new(range.start.max(wanted.start), range.end.min(wanted.end))
-            });
+            let inside = newer
+                .ranges()
+                .iter()
+                .filter_map(|range| Interval::new(range.start.max(wanted.start), range.end.min(wanted.end)));
             inside.for_each(|range| lacking.add(range));
         }
     }
@@ -210,19 +211,16 @@ fn lacking(
 /// Whether a table that is filled as a whole was filled before the very tables that it read got more data, or before
 /// the one that it replaces in prod: prod never goes back in time. A parent under another key does not count: where the
 /// fingerprint stayed, it holds the same as far as this model reads it.
-fn is_stale(
-    model: &Model,
-    inputs: &Inputs<'_>,
-    (key, known): (&TableKey, &KnownTable),
-    freshness: &Freshness,
-) -> bool {
+fn is_stale(model: &Model, inputs: &Inputs<'_>, (key, known): (&TableKey, &KnownTable), freshness: &Freshness) -> bool {
     if matches!(model.kind, Kind::Seed(_)) || is_loaded_by_interval(model) {
         return false;
     }
     let Some(filled) = known.filled_at else { return false };
-    let prod = inputs.known.prod_table(&model.name).filter(|(prod, _)| inputs.purpose == Purpose::Promote && *prod != key);
+    let prod =
+        inputs.known.prod_table(&model.name).filter(|(prod, _)| inputs.purpose == Purpose::Promote && *prod != key);
     let older_than_prod = prod.and_then(|(_, prod)| prod.filled_at).is_some_and(|prod| prod > filled);
-    let newer = |(input, at): &(TableKey, Timestamp)| freshness.0.get(input).is_some_and(|newest| *newest > Newest::At(*at));
+    let newer =
+        |(input, at): &(TableKey, Timestamp)| freshness.0.get(input).is_some_and(|newest| *newest > Newest::At(*at));
     older_than_prod || known.inputs.iter().any(newer)
 }
 

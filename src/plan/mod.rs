@@ -47,7 +47,7 @@ pub struct Commits {
     pub head: Option<CommitId>,
     /// Their best common ancestor.
     pub merge_base: Option<CommitId>,
-    /// The tree of the result; `None` where it has uncommitted edits in it.
+    /// The tree of the result; with uncommitted edits the one that committing them would give. `None` where nobody knows.
     pub result_tree: Option<TreeId>,
 }
 

@@ -1,0 +1,283 @@
+//! From a command's arguments to a plan: which trees, which environment, and what the state knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cli::TreeArguments;
+use crate::commands::Context;
+use crate::error::CommandError;
+use crate::fingerprint::Tree;
+use crate::git::{Head, Mode, Request, ThreeTrees};
+use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
+use crate::naming::{
+    Clash, Disambiguator, IdentifierLimit, TableKey, detached_environment_name, environment_name,
+    parse_environment_name, view_clashes,
+};
+use crate::plan::{Commits, Inputs, Known, KnownTable, Plan, Purpose, Sharing, build};
+use crate::problem::Problem;
+use crate::state::{Environment, Owner, State, StateError};
+use crate::time::Timestamp;
+use crate::workspace::{Side, Workspace, git_error, state_error};
+
+/// DuckDB has no limit worth knowing; names that fit PostgreSQL fit everywhere.
+pub const LIMIT: IdentifierLimit = IdentifierLimit::SMALLEST;
+/// Where models without a schema live in DuckDB and are seen in prod.
+pub const DEFAULT_SCHEMA: &str = "main";
+
+/// A plan with what it was made of.
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What there would be.
+    pub result: Side,
+    /// Whose the environment is.
+    pub owner: Owner,
+    /// The branch, where there is one.
+    pub branch: Option<RefName>,
+    /// The environment as it is.
+    pub current: Option<Environment>,
+    /// Production as it is.
+    pub prod: Option<Environment>,
+}
+
+/// The trees that a command is about.
+pub struct Chosen {
+    /// Base, head, result.
+    pub trees: ThreeTrees,
+    /// The base branch's short name.
+    pub base_branch: String,
+    /// Whether the base branch itself is looked at.
+    pub place: Place,
+}
+
+/// Where a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the base branch: what is planned is production.
+    Base,
+    /// Anywhere else.
+    Branch,
+}
+
+/// Chooses the trees: base and head as given, else the base branch and `HEAD`.
+///
+/// # Errors
+/// A name is unknown, the trees conflict, or the clone is too shallow.
+pub fn choose(workspace: &Workspace<'_>, arguments: &TreeArguments) -> Result<Chosen, CommandError> {
+    let git = &workspace.git;
+    let configured = configured_base(workspace)?;
+    let mode = if arguments.worktree { Mode::Worktree } else { Mode::Commit };
+    let request = Request {
+        base: arguments.base.as_deref(),
+        base_branch: configured.as_deref(),
+        head: arguments.head.as_deref(),
+        mode,
+        project_folder: &workspace.folder,
+    };
+    let trees = git.three_trees(&request).map_err(git_error)?;
+    let base_branch = match git.base_branch(configured.as_deref()) {
+        Ok(base) => base.name.rsplit_once("origin/").map_or(base.name.clone(), |(_, name)| name.to_owned()),
+        Err(_) => trees.base_name.clone(),
+    };
+    let on_base = trees.head_branch.as_ref().is_some_and(|head| head.as_str() == format!("refs/heads/{base_branch}"));
+    let place = if on_base && !arguments.worktree { Place::Base } else { Place::Branch };
+    Ok(Chosen { trees, base_branch, place })
+}
+
+/// `base_branch` of `offshoot.yaml`, as the checked-out commit has it.
+///
+/// # Errors
+/// Git cannot be read.
+pub fn configured_base(workspace: &Workspace<'_>) -> Result<Option<String>, CommandError> {
+    let commit = match workspace.git.head().map_err(git_error)? {
+        Head::Branch { commit, .. } | Head::Detached { commit } => commit,
+        Head::Unborn { .. } => return Ok(None),
+    };
+    let source = workspace.git.tree_of(&commit).map_err(git_error)?;
+    Ok(workspace.settings(&source)?.own.base_branch)
+}
+
+/// The environment that a command means: `--env`, else the branch's, else the detached commit's; `prod` on the base branch.
+///
+/// # Errors
+/// `--env` is no good name, or the branch's name belongs to another branch.
+pub fn environment_of(
+    state: &dyn State,
+    chosen: &Chosen,
+    wanted: Option<&str>,
+) -> Result<(EnvironmentName, Owner), CommandError> {
+    if let Some(wanted) = wanted {
+        let name =
+            parse_environment_name(wanted, &chosen.base_branch).map_err(|error| CommandError::no(error.to_string()))?;
+        return Ok((name, Owner::Named));
+    }
+    if chosen.place == Place::Base {
+        return Ok((EnvironmentName::prod(), Owner::Named));
+    }
+    match &chosen.trees.head_branch {
+        None => Ok((detached_environment_name(&chosen.trees.head), Owner::Named)),
+        Some(branch) => {
+            let owner = Owner::Branch(branch.clone());
+            let name = environment_name(branch, Disambiguator::FullRef, &chosen.base_branch);
+            Ok((state.resolve_name(&owner, &name).map_err(state_error)?, owner))
+        }
+    }
+}
+
+/// Plans what a command is about.
+///
+/// # Errors
+/// Git, the state, or a name refuses. Problems of the project are in the plan.
+pub fn plan(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    state: &dyn State,
+    arguments: &TreeArguments,
+) -> Result<Planned, CommandError> {
+    let chosen = choose(workspace, arguments)?;
+    let (environment, owner) = environment_of(state, &chosen, arguments.environment.as_deref())?;
+    let result = workspace.side(&chosen.trees.result)?;
+    plan_of(context, workspace, state, (chosen, result), (environment, owner))
+}
+
+/// Plans trees that were chosen and loaded already.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_of(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    state: &dyn State,
+    (chosen, mut result): (Chosen, Side),
+    (environment, owner): (EnvironmentName, Owner),
+) -> Result<Planned, CommandError> {
+    let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
+    let current = state.environment(&environment).map_err(state_error)?;
+    let promoted = promoted_tree(workspace, prod.as_ref(), &mut result.problems);
+    let (base, promoted) = match chosen.place {
+        Place::Branch => (workspace.side(&chosen.trees.base_tree)?.tree, promoted),
+        Place::Base => (promoted.unwrap_or_else(|| workspace.nothing(&result)), None),
+    };
+    if prod.is_none() {
+        result.problems.push(
+            Problem::info("never-promoted", "nothing was promoted yet, so prod has no tables to reuse")
+                .help("run `bot promote` on the base branch first"),
+        );
+    }
+    result.problems.extend(chosen.trees.problems.iter().cloned());
+    result.problems.extend(clashes(&result.tree, &environment));
+    let trees = [Some(&base), Some(&result.tree), promoted.as_ref()];
+    let known = known(state, &environment, &trees, prod.as_ref()).map_err(state_error)?;
+    let plan = build(Inputs {
+        environment,
+        commits: Commits {
+            base: chosen.trees.base.clone(),
+            head: Some(chosen.trees.head.clone()),
+            merge_base: chosen.trees.merge_base.clone(),
+            result_tree: Some(chosen.trees.result.id().clone()),
+        },
+        base: &base,
+        result: &result.tree,
+        promoted: promoted.as_ref(),
+        known: &known,
+        purpose: if chosen.place == Place::Base { Purpose::Promote } else { Purpose::Apply },
+        now: context.execution_time()?,
+        limit: LIMIT,
+        problems: result.problems.clone(),
+    });
+    Ok(Planned { plan, result, owner, branch: chosen.trees.head_branch, current, prod })
+}
+
+/// The tree that prod shows. Where its commit is not here, drift is unknown, and that is said.
+pub fn promoted_tree(
+    workspace: &Workspace<'_>,
+    prod: Option<&Environment>,
+    problems: &mut Vec<Problem>,
+) -> Option<Tree> {
+    let commit: &CommitId = prod?.about.promoted.as_ref()?;
+    let loaded = workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side(&source));
+    match loaded {
+        Ok(side) => Some(side.tree),
+        Err(error) => {
+            let short: String = commit.as_str().chars().take(12).collect();
+            let problem = Problem::warning(
+                "drift-unknown",
+                format!("the promoted commit `{short}` is not here: {}", error.message),
+            );
+            problems.push(
+                problem.help("fetch the whole history (`fetch-depth: 0`) to see what was merged and not promoted"),
+            );
+            None
+        }
+    }
+}
+
+fn clashes(tree: &Tree, environment: &EnvironmentName) -> Vec<Problem> {
+    let viewed = tree.models.iter().filter(|(_, model)| model.kind.name().has_view()).map(|(name, _)| name);
+    let told = |clash: Clash| match clash {
+        Clash::OneView { view, models: [one, two] } => {
+            Problem::error("view-clash", format!("models `{one}` and `{two}` would be one view, `{view}`"))
+                .help("rename one of them")
+        }
+        Clash::ProductionSchema { schema, owner, model } => Problem::error(
+            "schema-clash",
+            format!("the view of `{model}` would stand in schema `{schema}`, which is production's (`{owner}`)"),
+        )
+        .help("choose another environment name with `--env NAME`"),
+    };
+    view_clashes(viewed, environment, DEFAULT_SCHEMA, LIMIT).into_iter().map(told).collect()
+}
+
+/// What the state knows of the tables that these trees name.
+///
+/// # Errors
+/// The state cannot be read.
+pub fn known(
+    state: &dyn State,
+    environment: &EnvironmentName,
+    trees: &[Option<&Tree>],
+    replaced: Option<&Environment>,
+) -> Result<Known, StateError> {
+    let mut keys: BTreeSet<TableKey> = BTreeSet::new();
+    for (name, fingerprint) in trees.iter().flatten().flat_map(|tree| &tree.fingerprints) {
+        keys.insert(TableKey { model: name.clone(), data_fingerprint: fingerprint.data });
+    }
+    let stored = |environment: &Environment| -> BTreeMap<ModelName, TableKey> {
+        let pointers = environment.models.iter().filter(|(_, pointer)| pointer.table.is_some());
+        pointers
+            .map(|(name, pointer)| {
+                (name.clone(), TableKey { model: name.clone(), data_fingerprint: pointer.data_fingerprint })
+            })
+            .collect()
+    };
+    let prod = replaced.map(stored).unwrap_or_default();
+    keys.extend(prod.values().cloned());
+    let keys: Vec<TableKey> = keys.into_iter().collect();
+    let mut shared: BTreeSet<TableKey> = BTreeSet::new();
+    for about in state.environments()?.into_iter().filter(|about| about.name != *environment) {
+        shared.extend(state.environment(&about.name)?.iter().flat_map(|environment| stored(environment).into_values()));
+    }
+    let tables = state.tables(&keys)?;
+    let models: Vec<ModelName> = tables.keys().map(|key| key.model.clone()).collect();
+    let builds = state.builds(&models, BUILDS_LOOKED_AT)?;
+    let inputs = |key: &TableKey| -> Vec<(TableKey, Timestamp)> {
+        let mut found = builds.get(&key.model).into_iter().flatten();
+        let build = found.find(|build| build.key == *key);
+        build
+            .map(|build| build.inputs.iter().map(|input| (input.key.clone(), input.newest)).collect())
+            .unwrap_or_default()
+    };
+    let table = |(key, table): (TableKey, crate::state::Table)| {
+        let known = KnownTable {
+            loads: table.ledger.loads().iter().map(|load| (load.interval, load.loaded_at)).collect(),
+            filled_at: table.snapshot.as_of,
+            inputs: inputs(&key),
+            sharing: if shared.contains(&key) { Sharing::Shared } else { Sharing::Own },
+            table: table.snapshot.table,
+        };
+        (key, known)
+    };
+    Ok(Known { tables: tables.into_iter().map(table).collect(), prod })
+}
+
+/// How far back a table's own build is looked for among its model's builds.
+const BUILDS_LOOKED_AT: usize = 20;

@@ -1,0 +1,236 @@
+//! One project where it lies: its git repository, its trees as models and fingerprints, its state and its warehouse.
+//!
+//! Everything that commands have in common before they differ. It opens no warehouse by itself, and nothing for writing
+//! unless asked to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::commands::Context;
+use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode as EngineMode};
+use crate::error::CommandError;
+use crate::fingerprint::{ALGORITHM, Tree};
+use crate::git::{Git, GitError, GitTree, TreeSource};
+use crate::hash::{Digest, Hasher};
+use crate::ids::StateId;
+use crate::problem::Problem;
+use crate::project::{ModelCache, Project, Surroundings as LoadSurroundings, load};
+use crate::settings::{DuckDbConnection, OptionValue, Settings};
+use crate::state::{OpenMode, SqliteState, StateError};
+
+/// Where the state lies unless `state_connection` says otherwise.
+const STATE_FILE: &str = ".offshoot/state.db";
+
+/// A project's place.
+pub struct Workspace<'a> {
+    context: &'a Context<'a>,
+    /// The repository.
+    pub git: Git,
+    /// The project's folder on disk.
+    pub root: PathBuf,
+    /// The same, relative to the repository's root; empty where it is the root.
+    pub folder: String,
+    cache: ModelCache,
+}
+
+/// One tree of the project, loaded and fingerprinted.
+pub struct Side {
+    /// Models, graph, fingerprints.
+    pub tree: Tree,
+    /// Its configuration; the models are in `tree`.
+    pub project: Project,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+    /// Where its files are.
+    pub source: TreeSource,
+}
+
+impl<'a> Workspace<'a> {
+    /// Finds the repository around the project's folder.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn open(context: &'a Context<'a>) -> Result<Self, CommandError> {
+        let root = context.project_folder();
+        let git = Git::discover(&root).map_err(git_error)?;
+        let folder = git.project_folder(&root).map_err(git_error)?;
+        Ok(Self { context, git, root, folder, cache: ModelCache::default() })
+    }
+
+    /// Loads and fingerprints a tree.
+    ///
+    /// # Errors
+    /// Git cannot read the tree; anything wrong inside it is a problem of the side.
+    pub fn side(&self, source: &TreeSource) -> Result<Side, CommandError> {
+        let files = self.files(source)?;
+        let surroundings = LoadSurroundings {
+            environment: self.context.surroundings.variables(),
+            gateway: self.context.cli.global.gateway.as_deref(),
+            cache: &self.cache,
+        };
+        let loaded = load(&files, &surroundings);
+        let (mut project, mut problems) = (loaded.project, loaded.problems);
+        let models = std::mem::take(&mut project.models);
+        let engine = context_digest(&project);
+        let (tree, cycles) = Tree::new(models, project.files.clone(), engine);
+        problems.extend(cycles);
+        Ok(Side { tree, project, problems, source: source.clone() })
+    }
+
+    /// A tree without models, for what was never promoted.
+    pub fn nothing(&self, like: &Side) -> Tree {
+        Tree::new(Default::default(), Default::default(), like.tree.context.engine).0
+    }
+
+    /// The files of a tree.
+    ///
+    /// # Errors
+    /// Git cannot read it.
+    pub fn files(&self, source: &TreeSource) -> Result<GitTree<'_>, CommandError> {
+        self.git.tree(source, &self.folder).map_err(git_error)
+    }
+
+    /// The settings of a tree, for what must be known before the trees are chosen.
+    ///
+    /// # Errors
+    /// Git cannot read it.
+    pub fn settings(&self, source: &TreeSource) -> Result<Settings, CommandError> {
+        let files = self.files(source)?;
+        Ok(crate::settings::load(&files, self.context.surroundings.variables()).0)
+    }
+
+    /// The state to read; a missing one reads as empty and nothing is made.
+    ///
+    /// # Errors
+    /// There is something that is no state.
+    pub fn state_to_read(&self, project: &Project) -> Result<SqliteState, CommandError> {
+        let path = self.state_path(&project.settings);
+        SqliteState::open(&path, &project.settings.project, &OpenMode::ReadOnlyIfExists).map_err(state_error)
+    }
+
+    /// The state to write; made where it is missing.
+    ///
+    /// # Errors
+    /// There is something that is no state, or the disk refuses.
+    pub fn state_to_write(&self, project: &Project) -> Result<SqliteState, CommandError> {
+        let path = self.state_path(&project.settings);
+        let state = StateId::new(self.random_id()?);
+        let mode = OpenMode::Write { state, algorithm_version: ALGORITHM };
+        SqliteState::open(&path, &project.settings.project, &mode).map_err(state_error)
+    }
+
+    /// Where the state is: `state_connection` of type `sqlite`, else beside `config.yaml`.
+    pub fn state_path(&self, settings: &Settings) -> PathBuf {
+        let connection = settings.state_connection(self.gateway(settings));
+        let named = connection
+            .filter(|connection| connection.kind == "sqlite")
+            .and_then(|connection| connection.text("database"));
+        self.root.join(named.unwrap_or(STATE_FILE))
+    }
+
+    /// The gateway in use.
+    pub fn gateway<'s>(&'s self, settings: &'s Settings) -> Option<&'s str> {
+        settings.gateway_name(self.context.cli.global.gateway.as_deref())
+    }
+
+    /// The warehouse of the gateway in use; nothing is opened before its first session.
+    ///
+    /// # Errors
+    /// There is no gateway, or its engine is not supported.
+    pub fn engine(
+        &self,
+        settings: &Settings,
+        mode: EngineMode,
+        lock_timeout: Duration,
+    ) -> Result<DuckDb, CommandError> {
+        let refused = |error| CommandError::no("no warehouse to work on").because(error);
+        let connection = settings.connection(self.gateway(settings)).map_err(refused)?;
+        let connection = connection.duckdb().map_err(refused)?;
+        let config = self.duckdb_config(&connection, mode, lock_timeout)?;
+        if config.database == Location::Memory {
+            return Err(CommandError::no("the gateway's DuckDB is in memory, so nothing would outlive this run")
+                .hint("name a file in `config.yaml`: `database: warehouse.duckdb`"));
+        }
+        Ok(DuckDb::new(config))
+    }
+
+    fn duckdb_config(
+        &self,
+        connection: &DuckDbConnection,
+        mode: EngineMode,
+        lock_timeout: Duration,
+    ) -> Result<DuckDbConfig, CommandError> {
+        let location = |path: &str| match path {
+            ":memory:" => Location::Memory,
+            path => Location::File(self.root.join(path)),
+        };
+        let mut catalogs = connection.catalogs.iter();
+        let database = match &connection.database {
+            Some(path) => location(path),
+            None => catalogs.next().map_or(Location::Memory, |catalog| location(&catalog.path)),
+        };
+        let attached = catalogs.map(|catalog| Attachment {
+            catalog: catalog.name.clone(),
+            location: location(&catalog.path),
+            mode,
+        });
+        let mut settings = std::collections::BTreeMap::new();
+        for (name, value) in &connection.settings {
+            let text = value
+                .text()
+                .ok_or_else(|| CommandError::no(format!("`connector_config.{name}` must be a plain value")))?;
+            settings.insert(name.clone(), text.to_owned());
+        }
+        Ok(DuckDbConfig { attached: attached.collect(), settings, mode, lock_timeout, ..DuckDbConfig::new(database) })
+    }
+
+    /// 128 random bits as text.
+    ///
+    /// # Errors
+    /// The operating system has no randomness to give.
+    pub fn random_id(&self) -> Result<String, CommandError> {
+        self.context.surroundings.random_id().map_err(|error| CommandError::failed("no random numbers").because(error))
+    }
+}
+
+/// What shapes every model of a project: the engine, its settings, its catalogs by name. Not where the files are, so that
+/// two checkouts of one project agree.
+fn context_digest(project: &Project) -> Digest {
+    let settings = &project.settings;
+    let hasher = Hasher::new("context");
+    let Ok(connection) = settings.connection(project.gateway.as_deref()) else { return hasher.finish() };
+    let mut hasher = hasher.text(&connection.kind).number(connection.catalogs.len() as u64);
+    for catalog in &connection.catalogs {
+        hasher = hasher.text(&catalog.name);
+    }
+    if let Some(OptionValue::Map(settings)) = connection.options.get("connector_config") {
+        for (name, value) in settings {
+            hasher = hasher.text(name).option(value.text());
+        }
+    }
+    for statement in &settings.before_all {
+        hasher = hasher.text(statement);
+    }
+    hasher.finish()
+}
+
+/// What git's refusal means to the caller.
+pub fn git_error(error: GitError) -> CommandError {
+    let hint = error.hint();
+    let is_no = matches!(error, GitError::Conflicts { .. } | GitError::UnknownRevision { .. });
+    let told = if is_no { CommandError::no(error.to_string()) } else { CommandError::failed(error.to_string()) };
+    match hint {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}
+
+/// What the state's refusal means to the caller.
+pub fn state_error(error: StateError) -> CommandError {
+    match &error {
+        StateError::NameTaken { .. } | StateError::Conflict { .. } | StateError::OwnerElsewhere { .. } => {
+            CommandError::no(error.to_string())
+        }
+        _ => CommandError::failed(error.to_string()),
+    }
+}
