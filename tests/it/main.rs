@@ -13,3 +13,4 @@ mod repository;
 mod state_conformance;
 mod state_sqlite;
 mod state_world;
+mod world;
