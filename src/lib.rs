@@ -49,6 +49,7 @@ pub mod plan;
 pub mod planning;
 pub mod problem;
 pub mod project;
+pub mod publish;
 pub mod render;
 pub mod resolve;
 pub mod settings;

@@ -166,9 +166,13 @@ pub fn plan_of(
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree, &environment));
     let trees = [Some(&base), Some(&result.tree), promoted.as_ref()];
-    let known = known(state, &environment, &trees, prod.as_ref()).map_err(state_error)?;
+    let (writer, purpose) = match chosen.place {
+        Place::Base => (Writer::Promote(&environment), Purpose::Promote),
+        Place::Branch => (Writer::Branch(&environment), Purpose::Apply),
+    };
+    let known = known(state, &writer, &trees, prod.as_ref()).map_err(state_error)?;
     let plan = build(Inputs {
-        environment,
+        environment: environment.clone(),
         commits: Commits {
             base: chosen.trees.base.clone(),
             head: Some(chosen.trees.head.clone()),
@@ -179,7 +183,7 @@ pub fn plan_of(
         result: &result.tree,
         promoted: promoted.as_ref(),
         known: &known,
-        purpose: if chosen.place == Place::Base { Purpose::Promote } else { Purpose::Apply },
+        purpose,
         now: context.execution_time()?,
         limit: LIMIT,
         problems: result.problems.clone(),
@@ -211,7 +215,8 @@ pub fn promoted_tree(
     }
 }
 
-fn clashes(tree: &Tree, environment: &EnvironmentName) -> Vec<Problem> {
+/// Views that would meet, as problems.
+pub fn clashes(tree: &Tree, environment: &EnvironmentName) -> Vec<Problem> {
     let viewed = tree.models.iter().filter(|(_, model)| model.kind.name().has_view()).map(|(name, _)| name);
     let told = |clash: Clash| match clash {
         Clash::OneView { view, models: [one, two] } => {
@@ -227,13 +232,30 @@ fn clashes(tree: &Tree, environment: &EnvironmentName) -> Vec<Problem> {
     view_clashes(viewed, environment, DEFAULT_SCHEMA, LIMIT).into_iter().map(told).collect()
 }
 
+/// Who is about to write tables: it leaves alone those that certain other environments show.
+pub enum Writer<'a> {
+    /// Apply: what any other environment shows.
+    Branch(&'a EnvironmentName),
+    /// Promote: prod may complete any table; another environment leaves prod's alone.
+    Promote(&'a EnvironmentName),
+}
+
+impl Writer<'_> {
+    fn leaves_alone(&self, other: &EnvironmentName) -> bool {
+        match self {
+            Self::Branch(environment) => other != *environment,
+            Self::Promote(environment) => !environment.is_prod() && other.is_prod(),
+        }
+    }
+}
+
 /// What the state knows of the tables that these trees name.
 ///
 /// # Errors
 /// The state cannot be read.
 pub fn known(
     state: &dyn State,
-    environment: &EnvironmentName,
+    writer: &Writer<'_>,
     trees: &[Option<&Tree>],
     replaced: Option<&Environment>,
 ) -> Result<Known, StateError> {
@@ -253,7 +275,7 @@ pub fn known(
     keys.extend(prod.values().cloned());
     let keys: Vec<TableKey> = keys.into_iter().collect();
     let mut shared: BTreeSet<TableKey> = BTreeSet::new();
-    for about in state.environments()?.into_iter().filter(|about| about.name != *environment) {
+    for about in state.environments()?.into_iter().filter(|about| writer.leaves_alone(&about.name)) {
         shared.extend(state.environment(&about.name)?.iter().flat_map(|environment| stored(environment).into_values()));
     }
     let tables = state.tables(&keys)?;

@@ -21,7 +21,9 @@ use crate::project::seed_rows;
 use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::{NameOrigin, Template};
 use crate::state::{self, Fact, InputRead, StateError};
-use crate::statement::{ColumnType, LoadTime, StatementError, Target as Statements, TimeColumn, UpsertRule};
+use crate::statement::{
+    ColumnType, LoadTime, StatementError, Target as Statements, TimeColumn, UpsertRule, quote_table,
+};
 use crate::surroundings::Stopwatch;
 use crate::time::{Interval, Timestamp};
 
@@ -121,11 +123,12 @@ impl Filler<'_> {
         let columns = self.output_columns(&query)?;
         let (pre, post) = self.statements(time)?;
         let create = self.over(&columns).rebuild(&query);
+        let table = self.table;
         self.rows += self.transact(|session| {
             run_all(session, &pre)?;
-            let rows = run_all(session, &create)?;
+            run_all(session, &create)?;
             run_all(session, &post)?;
-            Ok(rows)
+            count(session, table)
         })?;
         self.record_snapshot(Some(self.work.now))
     }
@@ -171,7 +174,7 @@ impl Filler<'_> {
         let columns = ColumnType::untyped(&self.columns);
         for batch in batches {
             let time = self.time(batch);
-            let query = self.cast_query(&self.query(time)?);
+            let query = self.query(time)?;
             let (pre, post) = self.statements(time)?;
             let column =
                 TimeColumn { name: &time_column.name, data_type: &time_column.data_type, format: &range.format };
@@ -195,7 +198,7 @@ impl Filler<'_> {
         let columns = ColumnType::untyped(&self.columns);
         for batch in batches {
             let time = self.time(batch);
-            let query = self.cast_query(&self.query(time)?);
+            let query = self.query(time)?;
             let (pre, post) = self.statements(time)?;
             let upsert = self.over(&columns).upsert(&query, &UpsertRule::from(key))?;
             self.rows += self.transact(|session| {
@@ -296,11 +299,6 @@ impl Filler<'_> {
         Statements { dialect: self.work.engine.dialect(), table: self.table, columns }
     }
 
-    /// Later loads select by position what the first statement cast; the casts must be the same.
-    fn cast_query(&self, query: &str) -> String {
-        query.to_owned()
-    }
-
     /// The output columns with their declared types: ours where they are certain, else as the engine names them.
     fn output_columns(&mut self, query: &str) -> Result<Vec<DeclaredColumn>, FillError> {
         let names: Option<Vec<String>> = self.fingerprint.columns.as_ref().and_then(|columns| {
@@ -362,6 +360,13 @@ impl Filler<'_> {
 
 fn is_ours(session: &mut dyn Session, state: &crate::ids::StateId, table: &TableName) -> Result<bool, EngineError> {
     Ok(owned_objects(session, state)?.iter().any(|record| record.name == *table))
+}
+
+/// Engines do not agree on what CREATE TABLE AS affects, so the rows are counted.
+fn count(session: &mut dyn Session, table: &TableName) -> Result<u64, FillError> {
+    let sql = format!("SELECT count(*) FROM {}", quote_table(session.dialect(), table));
+    let rows = session.query(&sql)?.rows;
+    Ok(rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok()).unwrap_or(0))
 }
 
 fn run_all(session: &mut dyn Session, statements: &[String]) -> Result<u64, FillError> {

@@ -1,8 +1,10 @@
 //! One file per command; this one only finds it.
 
+mod apply;
 mod demo;
 mod init;
 mod plan;
+mod promote;
 
 use crate::cli::{Cli, ColourWish, Command, Format};
 use crate::error::{CommandError, CommandResult};
@@ -28,17 +30,13 @@ pub struct Context<'a> {
 pub fn run(context: &Context<'_>) -> CommandResult {
     match &context.cli.command {
         Command::Init(arguments) => init::run(context, arguments),
-        Command::Demo(arguments) => {
-            let no_engine = || CommandError::failed("this build does not have an engine yet");
-            demo::run(context, arguments, &|_, _| Err(no_engine()))
-        }
+        Command::Demo(arguments) => demo::run(context, arguments),
         Command::Plan(arguments) => plan::run(context, arguments),
-        Command::Apply(_)
-        | Command::Promote(_)
-        | Command::Env(_)
-        | Command::Query(_)
-        | Command::Render(_)
-        | Command::Doctor(_) => Err(CommandError::failed("this build does not have that command yet")),
+        Command::Apply(arguments) => apply::run(context, arguments),
+        Command::Promote(arguments) => promote::run(context, arguments),
+        Command::Env(_) | Command::Query(_) | Command::Render(_) | Command::Doctor(_) => {
+            Err(CommandError::failed("this build does not have that command yet"))
+        }
     }
 }
 

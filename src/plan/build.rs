@@ -148,7 +148,7 @@ fn target(
     let kind = model.kind.name();
     let key = TableKey { model: name.clone(), data_fingerprint: fingerprint.data };
     let known = inputs.known.tables.get(&key);
-    let shared = inputs.purpose == Purpose::Apply && known.is_some_and(|known| known.sharing == Sharing::Shared);
+    let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
     let lacking = lacking(model, inputs, start, (&key, known));
     let (missing, due) = if shared { (Intervals::default(), lacking) } else { (lacking, Intervals::default()) };
     let action = match (kind, known) {
