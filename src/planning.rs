@@ -6,7 +6,7 @@ use crate::cli::TreeArguments;
 use crate::commands::Context;
 use crate::error::CommandError;
 use crate::fingerprint::Tree;
-use crate::git::{Head, Mode, Request, ThreeTrees};
+use crate::git::{GitError, Head, Mode, Request, ThreeTrees};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
 use crate::naming::{
     Clash, Disambiguator, IdentifierLimit, TableKey, detached_environment_name, environment_name,
@@ -303,3 +303,24 @@ pub fn known(
 
 /// How far back a table's own build is looked for among its model's builds.
 const BUILDS_LOOKED_AT: usize = 20;
+
+/// The environment of what is checked out, by name alone: `prod` on the base branch, else the branch's, else the
+/// detached commit's. Unlike [`environment_of`] it needs no merge, so a branch in conflict keeps its environment.
+///
+/// # Errors
+/// Git or the state cannot be read, nothing is committed yet, or the name belongs to another branch.
+pub fn environment_here(workspace: &Workspace<'_>, state: &dyn State) -> Result<EnvironmentName, CommandError> {
+    let base = workspace.git.base_branch(configured_base(workspace)?.as_deref()).map_err(git_error)?.name;
+    match workspace.git.head().map_err(git_error)? {
+        Head::Unborn { name } => {
+            let branch = name.as_str().trim_start_matches("refs/heads/").to_owned();
+            Err(git_error(GitError::Unborn { branch }))
+        }
+        Head::Detached { commit } => Ok(detached_environment_name(&commit)),
+        Head::Branch { name, .. } if name.as_str() == format!("refs/heads/{base}") => Ok(EnvironmentName::prod()),
+        Head::Branch { name, .. } => {
+            let wanted = environment_name(&name, Disambiguator::FullRef, &base);
+            state.resolve_name(&Owner::Branch(name), &wanted).map_err(state_error)
+        }
+    }
+}

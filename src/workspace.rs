@@ -10,7 +10,7 @@ use crate::commands::Context;
 use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode as EngineMode};
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
-use crate::git::{Git, GitError, GitTree, TreeSource};
+use crate::git::{Git, GitError, GitTree, Head, TreeSource};
 use crate::hash::{Digest, Hasher};
 use crate::ids::StateId;
 use crate::problem::Problem;
@@ -190,6 +190,29 @@ impl<'a> Workspace<'a> {
     /// The operating system has no randomness to give.
     pub fn random_id(&self) -> Result<String, CommandError> {
         self.context.surroundings.random_id().map_err(|error| CommandError::failed("no random numbers").because(error))
+    }
+}
+
+impl Workspace<'_> {
+    /// The configuration of what is checked out, without its models; empty where nothing is committed yet.
+    ///
+    /// # Errors
+    /// Git cannot be read.
+    pub fn project_here(&self) -> Result<Project, CommandError> {
+        let commit = match self.git.head().map_err(git_error)? {
+            Head::Branch { commit, .. } | Head::Detached { commit } => commit,
+            Head::Unborn { .. } => return Ok(Project::default()),
+        };
+        let source = self.git.tree_of(&commit).map_err(git_error)?;
+        Ok(Project { settings: self.settings(&source)?, ..Project::default() })
+    }
+
+    /// The main database file of the gateway in use; `None` where there is none.
+    pub fn warehouse_file(&self, settings: &Settings) -> Option<PathBuf> {
+        let connection = settings.connection(self.gateway(settings)).ok()?.duckdb().ok()?;
+        let first = || connection.catalogs.first().map(|catalog| catalog.path.clone());
+        let path = connection.database.clone().or_else(first)?;
+        (path != ":memory:").then(|| self.root.join(path))
     }
 }
 
