@@ -2,9 +2,14 @@
 
 mod apply;
 mod demo;
+mod doctor;
+mod environment_drop;
+mod environments;
 mod init;
 mod plan;
 mod promote;
+mod query;
+mod render;
 
 use crate::cli::{Cli, ColourWish, Command, Format};
 use crate::error::{CommandError, CommandResult};
@@ -34,9 +39,10 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Plan(arguments) => plan::run(context, arguments),
         Command::Apply(arguments) => apply::run(context, arguments),
         Command::Promote(arguments) => promote::run(context, arguments),
-        Command::Env(_) | Command::Query(_) | Command::Render(_) | Command::Doctor(_) => {
-            Err(CommandError::failed("this build does not have that command yet"))
-        }
+        Command::Env(arguments) => environments::run(context, arguments),
+        Command::Query(arguments) => query::run(context, arguments),
+        Command::Render(arguments) => render::run(context, arguments),
+        Command::Doctor(arguments) => doctor::run(context, arguments),
     }
 }
 
