@@ -152,7 +152,7 @@ pub fn fingerprint_one<'a>(
     let node = graph.node(&model.name).cloned().unwrap_or_default();
     let local = local::local(model, &node, context, &tables, parents);
     let data = data_fingerprint(model, &local);
-    let storages = node.parents().filter_map(|parent| parents(parent)).map(|parent| parent.shape.storage);
+    let storages = node.parents().filter_map(parents).map(|parent| parent.shape.storage);
     let storage = match model.kind.name() {
         kind if kind.has_table() => data,
         _ => Hasher::new("storage of a view").digest(data).digests(storages).finish(),
