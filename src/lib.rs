@@ -31,8 +31,10 @@
 //! * No file has more than 500 lines before its tests.
 
 pub mod apply;
+pub mod change;
 pub mod cli;
 pub mod commands;
+pub mod context;
 pub mod diff;
 pub mod engine;
 pub mod error;
@@ -64,7 +66,7 @@ pub mod yaml;
 use clap::Parser as _;
 
 use cli::{Cli, ErrorFormat};
-use commands::Context;
+use context::Context;
 use error::{CommandError, Exit};
 use output::Output;
 use render::Colour;
@@ -88,9 +90,9 @@ pub fn run(surroundings: &Surroundings, output: &Output) -> Exit {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error, surroundings, output),
     };
-    let colour = commands::colour_of(cli.global.color, surroundings, surroundings.stderr);
+    let colour = context::colour_of(cli.global.color, surroundings, surroundings.stderr);
     output::start_log(cli.global.verbose, colour);
-    let result = commands::run(&Context { surroundings, output, cli: &cli });
+    let result = commands::run(&Context { surroundings, output, cli: &cli, entry: run });
     let result = match output.failure() {
         Some(failure) => Err(CommandError::failed("cannot write to stdout").because(failure)),
         None => result,
@@ -106,7 +108,7 @@ pub fn run(surroundings: &Surroundings, output: &Output) -> Exit {
 
 /// Help and version are answers; anything else that the parser says is a failure of the call.
 fn not_understood(error: &clap::Error, surroundings: &Surroundings, output: &Output) -> Exit {
-    let colour = commands::colour_of(cli::ColourWish::Auto, surroundings, surroundings.stdout);
+    let colour = context::colour_of(cli::ColourWish::Auto, surroundings, surroundings.stdout);
     let text = error.render();
     let text = if colour == Colour::Always { text.ansi().to_string() } else { text.to_string() };
     if !error.use_stderr() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::TreeArguments;
-use crate::commands::Context;
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::fingerprint::Tree;
 use crate::git::{Head, Mode, Request, ThreeTrees};

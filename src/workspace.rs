@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::commands::Context;
+use crate::context::Context;
 use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode as EngineMode};
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};

@@ -1,9 +1,9 @@
 //! `bot promote`: production becomes what a commit of the base branch says. A function of main's tree, not of one branch.
 
-use super::Context;
 use super::apply::{jobs, lock_timeout, print, refuse_errors};
 use crate::apply::Work;
 use crate::cli::PromoteArguments;
+use crate::context::Context;
 use crate::engine::duckdb::OpenMode;
 use crate::error::{CommandError, Exit};
 use crate::fingerprint::Tree;
