@@ -14,6 +14,7 @@ use crate::naming::{
 };
 use crate::plan::{Commits, Inputs, Known, KnownTable, Plan, Purpose, Sharing, build};
 use crate::problem::Problem;
+use crate::sql::Opaque;
 use crate::state::{Environment, Owner, State, StateError};
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace, git_error, state_error};
@@ -165,6 +166,7 @@ pub fn plan_of(
     }
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree, &environment));
+    result.problems.extend(unknown_columns(&result.tree));
     let trees = [Some(&base), Some(&result.tree), promoted.as_ref()];
     let (writer, purpose) = match chosen.place {
         Place::Base => (Writer::Promote(&environment), Purpose::Promote),
@@ -213,6 +215,23 @@ pub fn promoted_tree(
             None
         }
     }
+}
+
+/// What only the warehouse could tell, and how to tell it without one.
+fn unknown_columns(tree: &Tree) -> Vec<Problem> {
+    let mut readers: BTreeMap<&ModelName, Vec<&ModelName>> = BTreeMap::new();
+    for (name, fingerprint) in &tree.fingerprints {
+        if let Some(Opaque::Star(table)) = &fingerprint.opaque {
+            readers.entry(table).or_default().push(name);
+        }
+    }
+    let told = |(table, readers): (&ModelName, Vec<&ModelName>)| {
+        let list = readers.iter().map(|reader| format!("`{reader}`")).collect::<Vec<_>>().join(", ");
+        let message = format!("the columns of `{table}` cannot be known without the warehouse, so {list} is opaque");
+        Problem::info("columns-unknown", message)
+            .help("name its columns in `external_models.yaml`, or in the query instead of a star")
+    };
+    readers.into_iter().map(told).collect()
 }
 
 /// Views that would meet, as problems.

@@ -28,7 +28,7 @@ const LEVELS: &[(Level, &[&str])] = &[
     (Level::Apart, &["surroundings", "git", "state", "engine"]),
     (
         Level::InOrder,
-        &["error", "cli", "output", "context", "workspace", "apply", "planning", "publish", "commands", "lib"],
+        &["error", "cli", "output", "context", "workspace", "apply", "planning", "publish", "commands", "entry", "lib"],
     ),
 ];
 
@@ -46,7 +46,7 @@ const FIRST_EDGE: usize = 3;
 /// Foreign crates and the modules (or files) that alone may name them.
 const CRATES: &[(&str, &[&str])] = &[
     ("chrono", &["time"]),
-    ("clap", &["cli", "lib"]),
+    ("clap", &["cli", "entry"]),
     ("comfy_table", &["render"]),
     ("croner", &["time"]),
     ("csv", &["project", "render"]),
