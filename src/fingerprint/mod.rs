@@ -6,7 +6,7 @@
 //! | engine kind, default catalog, session settings (`Context`) | yes | – | through rows | – |
 //! | query: FROM, WHERE, grouping, DISTINCT, LIMIT, … (`sql::analysis`) | yes | – | through rows | – |
 //! | query: one projection | – | yes | through the column | – |
-//! | query: outermost ORDER BY | – | – | kinds with a table | – |
+//! | query: outermost ORDER BY | – | – | yes (what depends on the order of rows takes it from there) | – |
 //! | comments, white space, case, aliases, CTE names | – | – | – | – |
 //! | output names, exactly as shown, in order | – | – | yes | – |
 //! | declared column type | – | yes | through the column | – |
@@ -192,8 +192,7 @@ fn data_fingerprint(model: &Model, local: &local::Local) -> Digest {
             }
         }
     }
-    let written = local.written_order.filter(|_| model.kind.name().has_table());
-    hasher = hasher.option_digest(written);
+    hasher = hasher.option_digest(local.written_order);
     for list in [&model.properties.partitioned_by, &model.properties.clustered_by] {
         hasher = hasher.number(list.len() as u64);
         hasher = list.iter().fold(hasher, |hasher, expression| hasher.text(expression));
