@@ -153,9 +153,9 @@ pub fn plan_of(
 ) -> Result<Planned, CommandError> {
     let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
-    let promoted = promoted_tree(workspace, prod.as_ref(), &mut result.problems);
+    let promoted = promoted_tree(workspace, prod.as_ref(), &result.tree, &mut result.problems);
     let (base, promoted) = match chosen.place {
-        Place::Branch => (workspace.side(&chosen.trees.base_tree)?.tree, promoted),
+        Place::Branch => (workspace.side_like(&chosen.trees.base_tree, Some(&result.tree))?.tree, promoted),
         Place::Base => (promoted.unwrap_or_else(|| workspace.nothing(&result)), None),
     };
     if prod.is_none() {
@@ -197,10 +197,12 @@ pub fn plan_of(
 pub fn promoted_tree(
     workspace: &Workspace<'_>,
     prod: Option<&Environment>,
+    like: &Tree,
     problems: &mut Vec<Problem>,
 ) -> Option<Tree> {
     let commit: &CommitId = prod?.about.promoted.as_ref()?;
-    let loaded = workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side(&source));
+    let loaded =
+        workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side_like(&source, Some(like)));
     match loaded {
         Ok(side) => Some(side.tree),
         Err(error) => {
