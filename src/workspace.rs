@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::commands::Context;
+use crate::context::Context;
 use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode as EngineMode};
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
@@ -62,6 +62,14 @@ impl<'a> Workspace<'a> {
     /// # Errors
     /// Git cannot read the tree; anything wrong inside it is a problem of the side.
     pub fn side(&self, source: &TreeSource) -> Result<Side, CommandError> {
+        self.side_like(source, None)
+    }
+
+    /// Loads and fingerprints a tree that is much like another one: only what differs costs anything.
+    ///
+    /// # Errors
+    /// As [`Workspace::side`].
+    pub fn side_like(&self, source: &TreeSource, like: Option<&Tree>) -> Result<Side, CommandError> {
         let files = self.files(source)?;
         let surroundings = LoadSurroundings {
             environment: self.context.surroundings.variables(),
@@ -72,14 +80,14 @@ impl<'a> Workspace<'a> {
         let (mut project, mut problems) = (loaded.project, loaded.problems);
         let models = std::mem::take(&mut project.models);
         let engine = context_digest(&project);
-        let (tree, cycles) = Tree::new(models, project.files.clone(), engine);
+        let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
         problems.extend(cycles);
         Ok(Side { tree, project, problems, source: source.clone() })
     }
 
     /// A tree without models, for what was never promoted.
     pub fn nothing(&self, like: &Side) -> Tree {
-        Tree::new(Default::default(), Default::default(), like.tree.context.engine).0
+        Tree::new(Default::default(), Default::default(), like.tree.context.engine, None).0
     }
 
     /// The files of a tree.
