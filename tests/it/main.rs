@@ -4,11 +4,15 @@
 
 mod architecture;
 mod demo;
+mod doctor;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
+mod environments;
 mod git;
 mod init;
+mod query;
+mod render;
 mod repository;
 mod state_conformance;
 mod state_sqlite;
