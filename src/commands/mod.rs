@@ -13,7 +13,7 @@ mod render;
 
 use crate::cli::Command;
 use crate::context::Context;
-use crate::error::{CommandError, CommandResult};
+use crate::error::CommandResult;
 
 /// Runs the command.
 ///

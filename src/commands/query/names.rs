@@ -33,7 +33,7 @@ pub(super) fn resolve(
 ) -> Result<String, CommandError> {
     refuse_elsewhere(environment, prod, query)?;
     let pointers = &environment.models;
-    let mut tree = Tree::new(BTreeMap::new(), BTreeMap::new(), Digest::of("context", "a person's query")).0;
+    let mut tree = Tree::new(BTreeMap::new(), BTreeMap::new(), Digest::of("context", "a person's query"), None).0;
     tree.models = pointers.iter().map(|(name, pointer)| (name.clone(), stand_in(name, pointer, dialect))).collect();
     let is_embedded = |name: &ModelName| pointers.get(name).is_some_and(|pointer| pointer.kind == KindName::Embedded);
     if query.relations().iter().any(|relation| is_embedded(&relation.name)) {
