@@ -296,3 +296,26 @@ fn further_catalogs_are_attached() {
     assert_eq!(one(&mut *session, "select current_database()").as_deref(), Some("main_one"));
     assert!(session.columns(&name).expect("an answer").is_some());
 }
+
+/// DuckDB prints some views otherwise once it has read them from the file; nobody changed them.
+#[test]
+fn a_view_keeps_its_definition_when_the_file_is_opened_again() {
+    let warehouse = in_a_file();
+    let session = || warehouse.engine.session().expect("a session");
+    let views = [
+        "SELECT CAST(a AS DATE) AS d, a::DECIMAL(10, 2) AS e, a::TIMESTAMPTZ AS f, a::HUGEINT AS g FROM s.x AS x",
+        "WITH p (a) AS NOT MATERIALIZED (SELECT a FROM s.x) SELECT p.a, min(p.a) FROM p GROUP BY p.a HAVING count(p.a) < 10",
+        "WITH p AS MATERIALIZED (SELECT a FROM s.x) SELECT * FROM p WHERE a <> 'it''s'",
+        "SELECT a::STRUCT(a INT, \"b c\" TEXT)[] AS t, TRY_CAST(a AS DOUBLE) AS u, a::ENUM('x', 'y') AS v FROM s.x",
+        "SELECT \"b c\" AS \"MATERIALIZED\" FROM (SELECT 1 AS \"b c\")",
+    ];
+    let mut made = session();
+    made.execute("CREATE SCHEMA s; CREATE TABLE s.x (a VARCHAR)").expect("a table");
+    for (index, view) in views.iter().enumerate() {
+        made.execute(&format!("CREATE VIEW s.v{index} AS {view}")).expect("a view");
+    }
+    let before = made.objects(None, "s").expect("objects");
+    drop(made);
+    assert_eq!(before.len(), views.len() + 1);
+    assert_eq!(session().objects(None, "s").expect("objects"), before);
+}

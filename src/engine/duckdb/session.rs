@@ -237,7 +237,7 @@ fn object_of(catalog: Option<&str>, row: Vec<Option<String>>) -> Option<SchemaOb
     Some(SchemaObject {
         name: TableName { catalog: catalog.map(str::to_owned), schema: schema?, name: name? },
         kind: ObjectKind::parse(&kind?)?,
-        definition,
+        definition: definition.map(|text| text::lasting_definition(&text)),
     })
 }
 
