@@ -66,7 +66,7 @@ use clap::Parser as _;
 use cli::{Cli, ErrorFormat};
 use commands::Context;
 use error::{CommandError, Exit};
-use output::Output;
+use output::{Listener, Output};
 use render::Colour;
 use surroundings::{Surroundings, Terminal};
 
@@ -90,13 +90,17 @@ pub fn run(surroundings: &Surroundings, output: &Output) -> Exit {
     };
     let colour = commands::colour_of(cli.global.color, surroundings, surroundings.stderr);
     output::start_log(cli.global.verbose, colour);
+    output.listener(match cli.command.error_format() {
+        ErrorFormat::Json => Listener::Script,
+        ErrorFormat::Terminal => Listener::Person,
+    });
     let result = commands::run(&Context { surroundings, output, cli: &cli });
     let result = match output.failure() {
         Some(failure) => Err(CommandError::failed("cannot write to stdout").because(failure)),
         None => result,
     };
     result.unwrap_or_else(|error| {
-        output.talk(&match cli.command.error_format() {
+        output.error(&match cli.command.error_format() {
             ErrorFormat::Json => error.for_scripts(),
             ErrorFormat::Terminal => error.for_terminal(colour),
         });

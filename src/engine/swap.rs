@@ -40,6 +40,15 @@ pub enum ViewChange {
     },
 }
 
+impl ViewChange {
+    /// The view that changes.
+    pub fn view(&self) -> &TableName {
+        match self {
+            Self::Point { view, .. } | Self::Drop { view } => view,
+        }
+    }
+}
+
 /// Changes views and records them; gives their number. Must run inside a transaction ([`super::transaction`]).
 ///
 /// # Errors
