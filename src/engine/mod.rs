@@ -73,6 +73,8 @@ pub struct Capabilities {
     pub cancel: Ability,
     /// A view forbids dropping the table that it reads.
     pub view_depends_on_table: Ability,
+    /// The text of a view's definition stays as it was right after the view was made.
+    pub stable_view_text: Ability,
     /// The longest name, in bytes; `None` where there is no limit worth knowing.
     pub max_identifier_bytes: Option<usize>,
 }
@@ -177,6 +179,8 @@ pub struct SchemaObject {
     pub kind: ObjectKind,
     /// The engine's own text of a view's definition.
     pub definition: Option<String>,
+    /// The comment on it, which goes when somebody makes it anew.
+    pub comment: Option<String>,
 }
 
 /// Takes the rows of a query.

@@ -207,8 +207,9 @@ impl Session for DuckDbSession {
             "database_name = {database} AND lower(schema_name) = lower({name}) AND NOT internal AND NOT temporary"
         );
         let sql = format!(
-            "SELECT schema_name, table_name, 'table', NULL FROM duckdb_tables() WHERE {within} \
-             UNION ALL SELECT schema_name, view_name, 'view', sql FROM duckdb_views() WHERE {within} ORDER BY ALL"
+            "SELECT schema_name, table_name, 'table', NULL, comment FROM duckdb_tables() WHERE {within} \
+             UNION ALL SELECT schema_name, view_name, 'view', sql, comment FROM duckdb_views() WHERE {within} \
+             ORDER BY ALL"
         );
         let session: &mut dyn Session = self;
         let rows = session.query(&sql)?.rows;
@@ -242,11 +243,12 @@ fn column_of(row: Vec<Option<String>>) -> Option<ColumnType> {
 }
 
 fn object_of(catalog: Option<&str>, row: Vec<Option<String>>) -> Option<SchemaObject> {
-    let [schema, name, kind, definition]: [Option<String>; 4] = row.try_into().ok()?;
+    let [schema, name, kind, definition, comment]: [Option<String>; 5] = row.try_into().ok()?;
     Some(SchemaObject {
         name: TableName { catalog: catalog.map(str::to_owned), schema: schema?, name: name? },
         kind: ObjectKind::parse(&kind?)?,
         definition,
+        comment,
     })
 }
 

@@ -60,7 +60,7 @@ pub enum OwnedObject {
     View {
         /// Whose.
         environment: EnvironmentName,
-        /// Digest of the engine's own text of it, right after it was made.
+        /// Digest of what tells it from one that somebody made in its place.
         definition: Option<Digest>,
         /// The engine version whose text that is; texts of two versions are not compared.
         engine_version: String,
@@ -256,7 +256,7 @@ pub fn adopt_view(
     environment: &EnvironmentName,
     views: &[(TableName, ModelName)],
 ) -> Result<Vec<ObjectRecord>> {
-    let engine_version = session.version();
+    let (engine_version, capabilities) = (session.version(), session.capabilities());
     let names: Vec<TableName> = views.iter().map(|(name, _)| name.clone()).collect();
     let present = present(session, &names)?;
     let record = |(name, model): &(TableName, ModelName)| ObjectRecord {
@@ -265,7 +265,7 @@ pub fn adopt_view(
         model: model.clone(),
         object: OwnedObject::View {
             environment: environment.clone(),
-            definition: present.get(name).and_then(definition_digest),
+            definition: present.get(name).map(|object| definition_digest(capabilities, object)),
             engine_version: engine_version.clone(),
         },
     };
