@@ -6,11 +6,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::commands::Context;
+use crate::context::Context;
 use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode as EngineMode};
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
-use crate::git::{Git, GitError, GitTree, TreeSource};
+use crate::git::{Git, GitError, GitTree, Head, TreeSource};
 use crate::hash::{Digest, Hasher};
 use crate::ids::StateId;
 use crate::problem::Problem;
@@ -65,6 +65,14 @@ impl<'a> Workspace<'a> {
     /// # Errors
     /// Git cannot read the tree; anything wrong inside it is a problem of the side.
     pub fn side(&self, source: &TreeSource) -> Result<Side, CommandError> {
+        self.side_like(source, None)
+    }
+
+    /// Loads and fingerprints a tree that is much like another one: only what differs costs anything.
+    ///
+    /// # Errors
+    /// As [`Workspace::side`].
+    pub fn side_like(&self, source: &TreeSource, like: Option<&Tree>) -> Result<Side, CommandError> {
         let files = self.files(source)?;
         let surroundings = LoadSurroundings {
             environment: self.context.surroundings.variables(),
@@ -75,14 +83,14 @@ impl<'a> Workspace<'a> {
         let (mut project, mut problems) = (loaded.project, loaded.problems);
         let models = std::mem::take(&mut project.models);
         let engine = context_digest(&project);
-        let (tree, cycles) = Tree::new(models, project.files.clone(), engine);
+        let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
         problems.extend(cycles);
         Ok(Side { tree, project, problems, source: source.clone() })
     }
 
     /// A tree without models, for what was never promoted.
     pub fn nothing(&self, like: &Side) -> Tree {
-        Tree::new(Default::default(), Default::default(), like.tree.context.engine).0
+        Tree::new(Default::default(), Default::default(), like.tree.context.engine, None).0
     }
 
     /// The files of a tree.
@@ -213,6 +221,29 @@ impl<'a> Workspace<'a> {
     /// The operating system has no randomness to give.
     pub fn random_id(&self) -> Result<String, CommandError> {
         self.context.surroundings.random_id().map_err(|error| CommandError::failed("no random numbers").because(error))
+    }
+}
+
+impl Workspace<'_> {
+    /// The configuration of what is checked out, without its models; empty where nothing is committed yet.
+    ///
+    /// # Errors
+    /// Git cannot be read.
+    pub fn project_here(&self) -> Result<Project, CommandError> {
+        let commit = match self.git.head().map_err(git_error)? {
+            Head::Branch { commit, .. } | Head::Detached { commit } => commit,
+            Head::Unborn { .. } => return Ok(Project::default()),
+        };
+        let source = self.git.tree_of(&commit).map_err(git_error)?;
+        Ok(Project { settings: self.settings(&source)?, ..Project::default() })
+    }
+
+    /// The main database file of the gateway in use; `None` where there is none.
+    pub fn warehouse_file(&self, settings: &Settings) -> Option<PathBuf> {
+        let connection = settings.connection(self.gateway(settings)).ok()?.duckdb().ok()?;
+        let first = || connection.catalogs.first().map(|catalog| catalog.path.clone());
+        let path = connection.database.clone().or_else(first)?;
+        (path != ":memory:").then(|| self.root.join(path))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::Context;
 use crate::apply::Work;
 use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
+use crate::context::Context;
 use crate::engine::duckdb::OpenMode;
 use crate::error::{CommandError, Exit};
 use crate::ids::{EnvironmentName, PlanId};
@@ -90,7 +90,7 @@ pub(super) fn refuse_errors(context: &Context<'_>, problems: &[Problem]) -> Resu
     }
     context.output.talk(&terminal::problems(
         problems,
-        super::colour_of(context.cli.global.color, context.surroundings, context.surroundings.stderr),
+        crate::context::colour_of(context.cli.global.color, context.surroundings, context.surroundings.stderr),
     ));
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let plural = if errors == 1 { "" } else { "s" };

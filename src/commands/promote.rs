@@ -1,9 +1,9 @@
 //! `bot promote`: production becomes what a commit of the base branch says. A function of main's tree, not of one branch.
 
-use super::Context;
 use super::apply::{jobs, lock_timeout, print, refuse_errors};
 use crate::apply::Work;
 use crate::cli::PromoteArguments;
+use crate::context::Context;
 use crate::engine::duckdb::OpenMode;
 use crate::error::{CommandError, Exit};
 use crate::fingerprint::Tree;
@@ -168,7 +168,7 @@ fn plan(
 ) -> Result<Plan, CommandError> {
     let mut problems = result.problems.clone();
     problems.extend(planning::clashes(&result.tree, environment));
-    let before = planning::promoted_tree(workspace, current, &mut problems);
+    let before = planning::promoted_tree(workspace, current, &result.tree, &mut problems);
     let before: Tree = before.unwrap_or_else(|| workspace.nothing(result));
     let trees = [Some(&before), Some(&result.tree)];
     let known = planning::known(state, &Writer::Promote(environment), &trees, current).map_err(state_error)?;

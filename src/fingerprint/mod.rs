@@ -6,7 +6,7 @@
 //! | engine kind, default catalog, session settings (`Context`) | yes | – | through rows | – |
 //! | query: FROM, WHERE, grouping, DISTINCT, LIMIT, … (`sql::analysis`) | yes | – | through rows | – |
 //! | query: one projection | – | yes | through the column | – |
-//! | query: outermost ORDER BY | – | – | kinds with a table | – |
+//! | query: outermost ORDER BY | – | – | yes (what depends on the order of rows takes it from there) | – |
 //! | comments, white space, case, aliases, CTE names | – | – | – | – |
 //! | output names, exactly as shown, in order | – | – | yes | – |
 //! | declared column type | – | yes | through the column | – |
@@ -115,30 +115,62 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Finds the graph of the models and fingerprints them; cycles are problems.
+    /// Finds the graph of the models and fingerprints them; cycles are problems. What is the same as in `like`, all of
+    /// its parents included, is taken from there.
     pub fn new(
         models: BTreeMap<ModelName, Model>,
         files: BTreeMap<FilePath, BlobId>,
         engine: Digest,
+        like: Option<&Self>,
     ) -> (Self, Vec<crate::problem::Problem>) {
         let (graph, problems) = Graph::build(&models);
         let writes = outside_writes(&models, &graph);
-        let context = Context { engine, files, writes };
-        let fingerprints = fingerprint_all(&models, &graph, &context);
-        (Self { models, graph, context, fingerprints }, problems)
+        let mut tree =
+            Self { models, graph, context: Context { engine, files, writes }, fingerprints: Fingerprints::new() };
+        tree.fingerprints = tree.fingerprint_all(like.filter(|like| tree.differs_in_models_only(like)));
+        (tree, problems)
     }
-}
 
-/// Fingerprints every model in graph order.
-pub fn fingerprint_all(models: &BTreeMap<ModelName, Model>, graph: &Graph, context: &Context) -> Fingerprints {
-    let mut fingerprints = Fingerprints::new();
-    for name in graph.order() {
-        if let Some(model) = models.get(name) {
-            let fingerprint = fingerprint_one(model, graph, context, &|parent| fingerprints.get(parent));
+    fn fingerprint_all(&self, like: Option<&Self>) -> Fingerprints {
+        let mut fingerprints = Fingerprints::new();
+        let mut same: BTreeSet<&ModelName> = BTreeSet::new();
+        for name in self.graph.order() {
+            let Some(model) = self.models.get(name) else { continue };
+            let known = like.filter(|like| self.is_same_model(name, like)).and_then(|like| like.fingerprints.get(name));
+            if let Some(known) = known.filter(|_| self.graph.parents(name).all(|parent| same.contains(parent))) {
+                same.insert(name);
+                fingerprints.insert(name.clone(), known.clone());
+                continue;
+            }
+            let fingerprint = fingerprint_one(model, &self.graph, &self.context, &|parent| fingerprints.get(parent));
             fingerprints.insert(name.clone(), fingerprint);
         }
+        fingerprints
     }
-    fingerprints
+
+    /// Whether every file but models' own is the same, so that a model's text and parents alone decide.
+    fn differs_in_models_only(&self, like: &Self) -> bool {
+        let others = |tree: &Self| {
+            let is_model = |path: &FilePath| path.as_str().starts_with("models/") && path.as_str().ends_with(".sql");
+            let files = tree.context.files.iter().filter(|(path, _)| !is_model(path));
+            files.map(|(path, blob)| (path.clone(), blob.clone())).collect::<Vec<_>>()
+        };
+        self.context.engine == like.context.engine
+            && self.context.writes == like.context.writes
+            && others(self) == others(like)
+    }
+
+    /// Whether a model has the same text and mentions the same names.
+    fn is_same_model(&self, name: &ModelName, like: &Self) -> bool {
+        let blob = |tree: &Self| {
+            let path = &tree.models.get(name)?.path;
+            Some((path.clone(), tree.context.files.get(path)?.clone()))
+        };
+        let mentions = |tree: &Self| {
+            tree.graph.node(name).map(|node| (node.visible.clone(), node.hidden.clone(), node.external.clone()))
+        };
+        blob(self).is_some() && blob(self) == blob(like) && mentions(self) == mentions(like)
+    }
 }
 
 /// Fingerprints one model against parents that are looked up; also used to ask what a model would be over other parents.
@@ -152,7 +184,7 @@ pub fn fingerprint_one<'a>(
     let node = graph.node(&model.name).cloned().unwrap_or_default();
     let local = local::local(model, &node, context, &tables, parents);
     let data = data_fingerprint(model, &local);
-    let storages = node.parents().filter_map(|parent| parents(parent)).map(|parent| parent.shape.storage);
+    let storages = node.parents().filter_map(parents).map(|parent| parent.shape.storage);
     let storage = match model.kind.name() {
         kind if kind.has_table() => data,
         _ => Hasher::new("storage of a view").digest(data).digests(storages).finish(),
@@ -192,8 +224,7 @@ fn data_fingerprint(model: &Model, local: &local::Local) -> Digest {
             }
         }
     }
-    let written = local.written_order.filter(|_| model.kind.name().has_table());
-    hasher = hasher.option_digest(written);
+    hasher = hasher.option_digest(local.written_order);
     for list in [&model.properties.partitioned_by, &model.properties.clustered_by] {
         hasher = hasher.number(list.len() as u64);
         hasher = list.iter().fold(hasher, |hasher, expression| hasher.text(expression));

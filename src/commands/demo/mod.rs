@@ -6,8 +6,8 @@ mod story;
 use std::fs;
 use std::path::Path;
 
-use super::Context;
 use crate::cli::DemoArguments;
+use crate::context::Context;
 use crate::engine::Engine as _;
 use crate::engine::duckdb::{DuckDb, LOCK_TIMEOUT};
 use crate::error::{CommandError, CommandResult, Exit};
@@ -97,7 +97,7 @@ impl Teller<'_> {
         };
         let surroundings: Surroundings = self.context.surroundings.clone().with_folder(self.folder);
         let surroundings = surroundings.with_arguments(arguments.iter().copied().chain([colour]));
-        match crate::run(&surroundings, self.context.output) {
+        match (self.context.entry)(&surroundings, self.context.output) {
             Exit::Done => Ok(()),
             exit => Err(CommandError::failed(format!(
                 "the demo stopped: that command ended with exit code {}",
