@@ -9,6 +9,8 @@ mod engine_conformance;
 mod engine_duckdb;
 mod git;
 mod init;
+mod kill;
+mod lab;
 mod repository;
 mod state_conformance;
 mod state_sqlite;
