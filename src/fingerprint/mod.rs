@@ -6,11 +6,11 @@
 //! | engine kind, default catalog, session settings (`Context`) | yes | – | through rows | – |
 //! | query: FROM, WHERE, grouping, DISTINCT, LIMIT, … (`sql::analysis`) | yes | – | through rows | – |
 //! | query: one projection | – | yes | through the column | – |
-//! | query: outermost ORDER BY | – | – | kinds with a table | – |
+//! | query: outermost ORDER BY | – | – | yes, and through it what orderless readers take | – |
 //! | comments, white space, case, aliases, CTE names | – | – | – | – |
 //! | output names, exactly as shown, in order | – | – | yes | – |
 //! | declared column type | – | yes | through the column | – |
-//! | kind VIEW, FULL, EMBEDDED | only with statements, draws, a written order or untyped columns | – | yes | – |
+//! | kind VIEW, FULL, EMBEDDED | only with statements, draws or untyped columns | – | yes | – |
 //! | TIME_RANGE: time column's hash, format, unit, start, end | yes | – | through rows | – |
 //! | UNIQUE_KEY: key hashes; `when_matched`, `merge_filter` with all columns | yes | – | through rows | – |
 //! | SEED: number of rows | yes | – | through rows | – |
@@ -19,6 +19,7 @@
 //! | `stamp`, physical properties | yes | – | through rows | – |
 //! | `partitioned_by`, `clustered_by` (neutral for rows on DuckDB and PostgreSQL) | – | – | yes | – |
 //! | pre- and post-statements (but GRANT, COMMENT, ANALYZE, VACUUM) | yes | – | through rows | those four |
+//! | a function that a statement of the project creates | yes: that statement | – | through rows | – |
 //! | hidden reads (`depends_on`, names in statements and texts), files of the tree named by a text | yes, whole | – | through rows | – |
 //! | a parent | its `rows` | the columns that are read | – | – |
 //! | an opaque query | tokens, and all of every parent | the same | through rows | – |
@@ -32,6 +33,8 @@
 mod local;
 mod metadata;
 mod statements;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +45,7 @@ use crate::model::{KindName, Model};
 use crate::sql::{Opaque, OutputName, Reads, ShapeColumn, TableShape, Tables, Traits};
 
 pub use metadata::{data_values, metadata_values};
-pub use statements::outside_writes;
+pub use statements::{created_functions, outside_writes};
 
 /// The version of every rule on this page and in `sql::analysis`, of the function tables too. One that moves a
 /// fingerprint is a new number.
@@ -57,6 +60,8 @@ pub struct Context {
     pub files: BTreeMap<FilePath, BlobId>,
     /// Digests of the project's statements that mention a table which no model owns, by that table.
     pub writes: BTreeMap<ModelName, Digest>,
+    /// Digests of the project's statements that create a function, by its name: whoever calls it depends on them.
+    pub functions: BTreeMap<String, Digest>,
 }
 
 /// One model's fingerprints, and what people want to know about them.
@@ -123,7 +128,8 @@ impl Tree {
     ) -> (Self, Vec<crate::problem::Problem>) {
         let (graph, problems) = Graph::build(&models);
         let writes = outside_writes(&models, &graph);
-        let context = Context { engine, files, writes };
+        let functions = created_functions(&models);
+        let context = Context { engine, files, writes, functions };
         let fingerprints = fingerprint_all(&models, &graph, &context);
         (Self { models, graph, context, fingerprints }, problems)
     }
@@ -192,8 +198,8 @@ fn data_fingerprint(model: &Model, local: &local::Local) -> Digest {
             }
         }
     }
-    let written = local.written_order.filter(|_| model.kind.name().has_table());
-    hasher = hasher.option_digest(written);
+    // A view hands its order on too: `LIMIT 1` over it, without an ORDER BY of its own, reads that.
+    hasher = hasher.option_digest(local.written_order);
     for list in [&model.properties.partitioned_by, &model.properties.clustered_by] {
         hasher = hasher.number(list.len() as u64);
         hasher = list.iter().fold(hasher, |hasher, expression| hasher.text(expression));

@@ -8,8 +8,8 @@ use super::query::{Place, Role};
 use super::scope::{Names, Scope, Site};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
-use crate::sql::Opaque;
 use crate::sql::shape::Traits;
+use crate::sql::{Dialect, Opaque};
 
 impl<'q> Analyzer<'_> {
     pub(super) fn expression(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
@@ -144,7 +144,8 @@ impl<'q> Analyzer<'_> {
         }
     }
 
-    /// `ANY (SELECT …)` is about rows, `ANY ((SELECT …))` about the list that one row holds.
+    /// PostgreSQL: `ANY (SELECT …)` is about rows, `ANY ((SELECT …))` about the array that one row holds, and the parser
+    /// does not tell them apart. DuckDB reads both as rows.
     fn quantified(
         &self,
         scope: &Scope<'_, 'q>,
@@ -152,9 +153,11 @@ impl<'q> Analyzer<'_> {
         (left, right): (&'q Expr, &'q Expr),
         names: Names,
     ) -> Step<Value> {
-        let list = matches!(right, Expr::Nested(_));
+        if self.dialect != Dialect::DuckDb && matches!(right, Expr::Subquery(_)) {
+            return Err(Opaque::construct("ANY or ALL over a query"));
+        }
         let parts = [self.operand(scope, None, left, names)?, self.expression(scope, right, names)?];
-        Ok(Value::combine(&format!("{tag} {list}"), &parts))
+        Ok(Value::combine(tag, &parts))
     }
 
     /// A query used as a value enters as the rows and columns of its block, EXISTS as its rows.
