@@ -170,7 +170,7 @@ pub struct PromoteArguments {
     /// The environment to promote to, such as `staging`
     #[arg(long, value_name = "ENV", default_value = "prod")]
     pub to: String,
-    /// Promote also what is no descendant of the commit promoted last
+    /// Promote also what is no descendant of the commit promoted last, that commit itself included
     #[arg(long)]
     pub force: bool,
     /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`

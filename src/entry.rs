@@ -5,7 +5,7 @@ use clap::Parser as _;
 use crate::cli::{Cli, ErrorFormat};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::Output;
+use crate::output::{Listener, Output};
 use crate::render::Colour;
 use crate::surroundings::{Surroundings, Terminal};
 
@@ -29,13 +29,17 @@ pub fn run(surroundings: &Surroundings, output: &Output) -> Exit {
     };
     let colour = crate::context::colour_of(cli.global.color, surroundings, surroundings.stderr);
     crate::output::start_log(cli.global.verbose, colour);
+    output.listener(match cli.command.error_format() {
+        ErrorFormat::Json => Listener::Script,
+        ErrorFormat::Terminal => Listener::Person,
+    });
     let result = crate::commands::run(&Context { surroundings, output, cli: &cli, entry: run });
     let result = match output.failure() {
         Some(failure) => Err(CommandError::failed("cannot write to stdout").because(failure)),
         None => result,
     };
     result.unwrap_or_else(|error| {
-        output.talk(&match cli.command.error_format() {
+        output.error(&match cli.command.error_format() {
             ErrorFormat::Json => error.for_scripts(),
             ErrorFormat::Terminal => error.for_terminal(colour),
         });
@@ -58,9 +62,9 @@ fn not_understood(error: &clap::Error, surroundings: &Surroundings, output: &Out
     if is_json {
         let plain = error.render().to_string();
         let message = plain.trim().trim_start_matches("error: ").to_owned();
-        output.talk(&CommandError::failed(message).for_scripts());
+        output.error(&CommandError::failed(message).for_scripts());
     } else {
-        output.talk(&text);
+        output.error(&text);
     }
     Exit::Failed
 }

@@ -4,12 +4,12 @@
 //! promote writes goes through the journal: the engine's transaction carries the plan's id, and after a crash that id
 //! says whether the swap happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views};
 use crate::engine::{
-    Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange, claim,
-    foreign_objects, last_promotion, record_promotion, swap_views, take_over, transaction,
+    Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange, check_owner,
+    claim, foreign_objects, last_promotion, record_promotion, swap_views, take_over, transaction,
 };
 use crate::error::CommandError;
 use crate::ids::{CommitId, ProjectName, TableName};
@@ -61,7 +61,11 @@ pub fn apply(
         let mut session = session(work.engine)?;
         transaction(session.as_mut(), |session| {
             claim(session, work.state_id)?;
-            change_views(work, session, about, &views.changes, ForeignPolicy::Refuse)
+            let foreign = foreign_objects(session, work.state_id, &names(views.changes.iter()))?;
+            if !foreign.is_empty() {
+                return Err(PublishError::InTheWayOfApply(foreign));
+            }
+            Ok(swap_views(session, &owner(work, about), &views.changes)?)
         })?;
     }
     let swapped = views.changes.len();
@@ -82,25 +86,33 @@ pub fn promote(
     current: Option<&Environment>,
     policy: ForeignPolicy,
 ) -> Result<Published, CommandError> {
+    if policy == ForeignPolicy::Refuse {
+        // Asked again where it counts, in the swap; here, so that nobody waits for builds to hear a no.
+        refuse_foreign(work, &views(work, plan, current)?)?;
+    }
     let builds = build_tables(work, plan)?;
     let views = views(work, plan, current)?;
     let about = About { status: Status::Ready, ..about.clone() };
-    let environment = Environment { about: about.clone(), models: views.pointers };
+    let environment = Environment { about: about.clone(), models: views.pointers.clone() };
     let pending = PendingPromote {
         expected: current.map(|current| current.about.version()),
         entry: entry(work, about.promoted.clone()),
         intended: environment,
     };
     work.state.begin_promote(work.lease, &pending).map_err(state_error)?;
-    let swapped = swap(work, plan, &pending, &views.changes, policy);
-    match swapped {
-        Ok(()) => work.state.finish_promote(work.lease, &about.name, &about.plan_id).map_err(state_error)?,
-        Err(error) => {
-            settle(work.state, work.lease, work.engine, work.project)?;
-            return Err(error);
+    let swapped = match swap(work, plan, &pending, &views, policy) {
+        Ok(swapped) => {
+            work.state.finish_promote(work.lease, &about.name, &about.plan_id).map_err(state_error)?;
+            swapped
         }
-    }
-    Ok(Published { builds, swapped: views.changes.len() })
+        // A commit may have failed after all was done: the warehouse says.
+        Err(error) => match settle_one(work.state, work.lease, work.engine, work.project, &pending) {
+            Ok(Settled::Happened) => views.changes.len(),
+            Ok(Settled::Abandoned) => return Err(error),
+            Err(_) => return Err(error.hint("run `bot promote` again: it finds out whether the views were swapped")),
+        },
+    };
+    Ok(Published { builds, swapped })
 }
 
 /// Settles promotes that began and did not end: the warehouse says whether their views were swapped.
@@ -113,34 +125,62 @@ pub fn settle(
     engine: &dyn Engine,
     project: &ProjectName,
 ) -> Result<(), CommandError> {
-    for pending in state.pending_promotes().map_err(state_error)? {
-        let about = &pending.intended.about;
-        let mut session = session(engine)?;
-        let last = last_promotion(session.as_mut(), project, &about.name)
-            .map_err(|error| engine_error("cannot read what was promoted last", error))?;
-        let happened = last.is_some_and(|last| last.plan == about.plan_id);
-        let settled = match happened {
-            true => state.finish_promote(lease, &about.name, &about.plan_id),
-            false => state.abandon_promote(lease, &about.name, &about.plan_id),
-        };
-        settled.map_err(state_error)?;
+    let pending = state.pending_promotes().map_err(state_error)?;
+    pending.iter().try_for_each(|pending| settle_one(state, lease, engine, project, pending).map(drop))
+}
+
+/// What became of a promote.
+enum Settled {
+    /// Its views were swapped.
+    Happened,
+    /// They were not.
+    Abandoned,
+}
+
+fn settle_one(
+    state: &dyn State,
+    lease: &WriteLease,
+    engine: &dyn Engine,
+    project: &ProjectName,
+    pending: &PendingPromote,
+) -> Result<Settled, CommandError> {
+    let about = &pending.intended.about;
+    let mut session = session(engine)?;
+    let last = last_promotion(session.as_mut(), project, &about.name)
+        .map_err(|error| engine_error("cannot read what was promoted last", error))?;
+    if last.is_some_and(|last| last.plan == about.plan_id) {
+        state.finish_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
+        return Ok(Settled::Happened);
     }
-    Ok(())
+    state.abandon_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
+    Ok(Settled::Abandoned)
+}
+
+/// Says no where anything foreign stands under a view's name; writes nothing.
+fn refuse_foreign(work: &Work<'_>, views: &ViewPlan) -> Result<(), CommandError> {
+    let mut session = session(work.engine)?;
+    let look = |session: &mut dyn Session| -> Result<(), PublishError> {
+        check_owner(session, work.state_id)?;
+        let foreign = foreign_objects(session, work.state_id, &names(views.all()))?;
+        if foreign.is_empty() { Ok(()) } else { Err(PublishError::InTheWayOfPromote(foreign)) }
+    };
+    look(session.as_mut()).map_err(CommandError::from)
 }
 
 fn swap(
     work: &Work<'_>,
     plan: &Plan,
     pending: &PendingPromote,
-    changes: &[ViewChange],
+    views: &ViewPlan,
     policy: ForeignPolicy,
-) -> Result<(), CommandError> {
+) -> Result<usize, CommandError> {
     let about = &pending.intended.about;
     let payload = payload(work, plan, &pending.intended)?;
     let mut session = session(work.engine)?;
     transaction(session.as_mut(), |session| {
         claim(session, work.state_id)?;
-        change_views(work, session, about, changes, policy)?;
+        let changes = cleared(work, session, views, policy)?;
+        let swapped = swap_views(session, &owner(work, about), &changes)?;
         let sequence = last_promotion(session, work.project, &about.name)?.map_or(1, |last| last.sequence + 1);
         let commit = about.promoted.clone().unwrap_or_else(|| about.commits.base.clone());
         record_promotion(
@@ -155,7 +195,7 @@ fn swap(
                 at: work.now,
             },
         )?;
-        Ok::<(), PublishError>(())
+        Ok::<usize, PublishError>(swapped)
     })
     .map_err(CommandError::from)
 }
@@ -176,28 +216,35 @@ fn payload(work: &Work<'_>, plan: &Plan, environment: &Environment) -> Result<St
         .map_err(|error| CommandError::failed("cannot write down what is promoted").because(error))
 }
 
-fn change_views(
+/// The views to change once nothing foreign is in the way. Every view of the environment is looked at, not only those that
+/// move: promote vouches for all of them.
+fn cleared(
     work: &Work<'_>,
     session: &mut dyn Session,
-    about: &About,
-    changes: &[ViewChange],
+    views: &ViewPlan,
     policy: ForeignPolicy,
-) -> Result<(), PublishError> {
-    let names = changes.iter().map(|change| match change {
-        ViewChange::Point { view, .. } | ViewChange::Drop { view } => view.clone(),
-    });
-    let names: Vec<TableName> = names.collect();
-    let foreign = foreign_objects(session, work.state_id, &names)?;
-    if !foreign.is_empty() {
-        match policy {
-            ForeignPolicy::Refuse => return Err(PublishError::Foreign(foreign)),
-            ForeignPolicy::TakeOver => drop(take_over(session, &foreign)?),
-        }
+) -> Result<Vec<ViewChange>, PublishError> {
+    let foreign = foreign_objects(session, work.state_id, &names(views.all()))?;
+    if foreign.is_empty() {
+        return Ok(views.changes.clone());
     }
-    let owner =
-        ViewOwner { state: work.state_id.clone(), project: work.project.clone(), environment: about.name.clone() };
-    swap_views(session, &owner, changes)?;
-    Ok(())
+    if policy == ForeignPolicy::Refuse {
+        return Err(PublishError::InTheWayOfPromote(foreign));
+    }
+    take_over(session, &foreign)?;
+    // One that stood still must be made again where it was renamed.
+    let fold = |name: &TableName| session.dialect().fold(&name.to_string(), true);
+    let taken: BTreeSet<String> = foreign.iter().map(|object| fold(&object.name)).collect();
+    let again = views.unchanged.iter().filter(|change| taken.contains(&fold(change.view()))).cloned();
+    Ok(views.changes.iter().cloned().chain(again).collect())
+}
+
+fn owner(work: &Work<'_>, about: &About) -> ViewOwner {
+    ViewOwner { state: work.state_id.clone(), project: work.project.clone(), environment: about.name.clone() }
+}
+
+fn names<'a>(changes: impl Iterator<Item = &'a ViewChange>) -> Vec<TableName> {
+    changes.map(|change| change.view().clone()).collect()
 }
 
 fn views(work: &Work<'_>, plan: &Plan, previous: Option<&Environment>) -> Result<ViewPlan, CommandError> {
@@ -229,7 +276,8 @@ fn session(engine: &dyn Engine) -> Result<Box<dyn Session>, CommandError> {
 
 enum PublishError {
     Engine(EngineError),
-    Foreign(Vec<ForeignObject>),
+    InTheWayOfApply(Vec<ForeignObject>),
+    InTheWayOfPromote(Vec<ForeignObject>),
 }
 
 impl From<EngineError> for PublishError {
@@ -241,19 +289,28 @@ impl From<EngineError> for PublishError {
 impl From<PublishError> for CommandError {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::Engine(error) => engine_error("the views were not changed", error),
-            PublishError::Foreign(foreign) => {
-                let told = foreign.iter().map(|object| {
-                    let why = match object.why {
-                        Foreign::NotOurs => "was not made by this program",
-                        Foreign::Changed => "was changed since this program made it",
-                    };
-                    format!("{} `{}` {why}", object.kind.text(), object.name)
-                });
-                let list: Vec<String> = told.collect();
-                Self::no(format!("nothing was changed, because something foreign is in the way: {}", list.join("; ")))
-                    .hint("rename or drop it, or let `bot promote --take-over` rename it to `<name>__before_offshoot`")
+            // A view whose text the engine does not take is a mistake in the project.
+            PublishError::Engine(error @ EngineError::Statement { .. }) => {
+                Self::no("no view was changed, because one of them cannot be made").because(error)
             }
+            PublishError::Engine(error) => engine_error("the views were not changed", error),
+            PublishError::InTheWayOfApply(foreign) => {
+                in_the_way(&foreign).hint("rename or drop it, or choose another environment name with `--env NAME`")
+            }
+            PublishError::InTheWayOfPromote(foreign) => in_the_way(&foreign)
+                .hint("rename or drop it, or let `bot promote --take-over` rename it to `<name>__before_offshoot`"),
         }
     }
+}
+
+fn in_the_way(foreign: &[ForeignObject]) -> CommandError {
+    let told = foreign.iter().map(|object| {
+        let why = match object.why {
+            Foreign::NotOurs => "was not made by this program",
+            Foreign::Changed => "was changed since this program made it",
+        };
+        format!("{} `{}` {why}", object.kind.text(), object.name)
+    });
+    let list: Vec<String> = told.collect();
+    CommandError::no(format!("no view was changed, because something foreign is in the way: {}", list.join("; ")))
 }

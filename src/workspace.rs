@@ -16,10 +16,13 @@ use crate::ids::StateId;
 use crate::problem::Problem;
 use crate::project::{ModelCache, Project, Surroundings as LoadSurroundings, load};
 use crate::settings::{DuckDbConnection, OptionValue, Settings};
-use crate::state::{OpenMode, SqliteState, StateError};
+use crate::state::{OpenMode, SqliteState, State, StateError, WriteLease};
+use crate::surroundings::Stopwatch;
 
 /// Where the state lies unless `state_connection` says otherwise.
 const STATE_FILE: &str = ".offshoot/state.db";
+/// How often a request to stop is looked for while somebody else writes the state.
+const STOP_POLL: Duration = Duration::from_millis(200);
 
 /// A project's place.
 pub struct Workspace<'a> {
@@ -127,6 +130,26 @@ impl<'a> Workspace<'a> {
         SqliteState::open(&path, &project.settings.project, &mode).map_err(state_error)
     }
 
+    /// Waits for the right to write the state, until told to stop.
+    ///
+    /// # Errors
+    /// Somebody else holds it for longer than `timeout`.
+    pub fn lease(&self, state: &dyn State, doing: &str, timeout: Duration) -> Result<WriteLease, CommandError> {
+        let stopwatch = Stopwatch::start();
+        loop {
+            let waited = Duration::from_secs_f64(stopwatch.seconds());
+            let left = timeout.saturating_sub(waited);
+            match state.lease(doing, left.min(STOP_POLL)) {
+                Err(StateError::Busy { .. }) if self.context.surroundings.interruption().is_requested() => {
+                    return Err(CommandError::failed(format!("`{doing}` stopped as asked; nothing was changed")));
+                }
+                Err(StateError::Busy { .. }) if !left.is_zero() => {}
+                Err(StateError::Busy { holder, .. }) => return Err(state_error(StateError::Busy { holder, waited })),
+                other => return other.map_err(state_error),
+            }
+        }
+    }
+
     /// Where the state is: `state_connection` of type `sqlite`, else beside `config.yaml`.
     pub fn state_path(&self, settings: &Settings) -> PathBuf {
         let connection = settings.state_connection(self.gateway(settings));
@@ -159,7 +182,7 @@ impl<'a> Workspace<'a> {
             return Err(CommandError::no("the gateway's DuckDB is in memory, so nothing would outlive this run")
                 .hint("name a file in `config.yaml`: `database: warehouse.duckdb`"));
         }
-        Ok(DuckDb::new(config))
+        Ok(DuckDb::new(config).until(self.context.surroundings.interruption().flag()))
     }
 
     fn duckdb_config(

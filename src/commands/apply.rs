@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::apply::Work;
-use crate::cli::{ApplyArguments, FormatArguments, WorkArguments};
+use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
 use crate::context::Context;
 use crate::engine::duckdb::OpenMode;
 use crate::error::{CommandError, Exit};
@@ -13,7 +13,7 @@ use crate::plan::{Outcome, Plan};
 use crate::planning::{self, Place, Planned};
 use crate::problem::{Problem, Severity, has_errors};
 use crate::publish;
-use crate::render::{json, markdown, terminal};
+use crate::render::{Colour, json, markdown, terminal};
 use crate::settings::TimeToLive;
 use crate::state::{About, State, Status};
 use crate::surroundings::Stopwatch;
@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
     let result = workspace.side(&chosen.trees.result)?;
     refuse_errors(context, &result.problems)?;
     let state = workspace.state_to_write(&result.project)?;
-    let lease = state.lease("bot apply", lock_timeout(&arguments.work)).map_err(state_error)?;
+    let lease = workspace.lease(&state, "bot apply", lock_timeout(&arguments.work))?;
     let engine = workspace.engine(&result.project.settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
     let project = result.project.settings.project.clone();
     publish::settle(&state, &lease, &engine, &project)?;
@@ -48,6 +48,11 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
     if planned.prod.is_none() {
         return Err(CommandError::no("nothing was promoted yet, so there is no production to compare with")
             .hint("run `bot promote` first: it builds the base branch"));
+    }
+    if let Some(commit) = planned.current.as_ref().and_then(|current| current.about.promoted.as_ref()) {
+        let name = &planned.plan.environment;
+        return Err(CommandError::no(format!("environment `{name}` shows the promoted commit {commit}"))
+            .hint(format!("only `bot promote --to {name}` writes it; choose another name with `--env NAME`")));
     }
     let identity = state.identity().map_err(state_error)?;
     let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
@@ -89,8 +94,18 @@ pub(super) fn refuse_errors(context: &Context<'_>, problems: &[Problem]) -> Resu
     ));
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let plural = if errors == 1 { "" } else { "s" };
-    Err(CommandError::no(format!("the project has {errors} error{plural}, so nothing was done"))
-        .hint("`bot plan` shows them with the plan"))
+    let error = CommandError::no(format!("the project has {errors} error{plural}, so nothing was done"))
+        .hint("`bot plan` shows them with the plan");
+    // A script hears nothing but the error, so they are in it.
+    let told: Vec<String> = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| terminal::problems(std::slice::from_ref(problem), Colour::Never).trim().to_owned())
+        .collect();
+    Err(match context.cli.command.error_format() {
+        ErrorFormat::Json => error.because(told.join("\n")),
+        ErrorFormat::Terminal => error,
+    })
 }
 
 pub(super) fn print(context: &Context<'_>, format: &FormatArguments, outcome: &Outcome) {

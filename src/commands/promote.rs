@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &PromoteArguments) -> Result
     refuse_errors(context, &result.problems)?;
 
     let state = workspace.state_to_write(&result.project)?;
-    let lease = state.lease("bot promote", lock_timeout(&arguments.work)).map_err(state_error)?;
+    let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
     let engine = workspace.engine(&result.project.settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
     let project = result.project.settings.project.clone();
     publish::settle(&state, &lease, &engine, &project)?;
@@ -46,6 +46,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &PromoteArguments) -> Result
     let promoted = current.as_ref().and_then(|current| current.about.promoted.clone());
     let order = order(&workspace, promoted.as_ref(), &commit)?;
     let now = context.execution_time()?;
+    let order = if arguments.force && order == Order::Contained { Order::Elsewhere } else { order };
     if order == Order::Contained {
         context.output.talk(&format!("{environment} already contains {}: nothing to do", short(&commit)));
     }

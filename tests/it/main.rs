@@ -11,6 +11,8 @@ mod engine_duckdb;
 mod environments;
 mod git;
 mod init;
+mod kill;
+mod lab;
 mod query;
 mod render;
 mod repository;

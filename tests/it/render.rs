@@ -29,21 +29,10 @@ fn names_are_the_plans_and_nothing_is_made() {
 #[test]
 fn an_interval_is_rendered_as_its_first_load_and_runs() {
     let world = World::shop();
-    let path = "models/marts/fct_orders.sql";
-    let text = std::fs::read_to_string(world.repository.path().join(path)).expect("the model");
-    let (head, query) = text.split_once(");\n\n").expect("a block and a query");
-    let text =
-        format!("{head});\n\nSET VARIABLE first_day = @start_ds;\n\n{query}\nSELECT count(*) FROM raw.orders;\n");
-    world.repository.write(path, text);
-    world.repository.commit("statements around it");
     let fact = rendered(&world, "marts.fct_orders");
     assert_eq!((&fact["interval"], &fact["loads"]), (&serde_json::json!(["2026-01-01", "2026-02-01"]), &3.into()));
-    assert_eq!(fact["pre_statements"], serde_json::json!(["SET VARIABLE first_day = '2026-01-01'"]));
-    let after = fact["post_statements"][0].as_str().expect("a statement");
-    assert!(after.contains("FROM \"offshoot__raw\".\"orders__"), "{after}");
     let query = fact["query"].as_str().expect("a query");
     assert!(query.contains("BETWEEN CAST('2026-01-01' AS DATE) AND CAST('2026-01-31' AS DATE)"), "{query}");
-
     let script = world.done(&["render", "marts.fct_orders"]).stdout;
     assert!(script.contains("-- load 1 of 3: 2026-01-01 to 2026-01-31 (31 days)\n"), "{script}");
     world.done(&["promote"]);
@@ -51,6 +40,29 @@ fn an_interval_is_rendered_as_its_first_load_and_runs() {
     assert_eq!(counted, world.value("SELECT count(*) FROM marts.fct_orders WHERE ordered_on < '2026-02-01'"));
     let loaded = rendered(&world, "marts.fct_orders");
     assert_eq!(loaded["loads"], 0, "nothing is missing any more");
+}
+
+#[test]
+fn statements_around_the_query_are_rendered_with_it() {
+    let world = World::shop();
+    let path = "models/marts/fct_orders.sql";
+    let text = std::fs::read_to_string(world.repository.path().join(path)).expect("the model");
+    let (head, query) = text.split_once(");\n\n").expect("a block and a query");
+    let around = format!(
+        "{head});\n\nSET VARIABLE first_day = @start_ds;\n\n{query}\nSET VARIABLE n = (SELECT count(*) FROM raw.orders);\n"
+    );
+    world.repository.write(path, around);
+    world.repository.commit("statements around it");
+    let fact = rendered(&world, "marts.fct_orders");
+    // What a statement does across days nobody knows, so each day is a load of its own.
+    assert_eq!((&fact["interval"], &fact["loads"]), (&serde_json::json!(["2026-01-01", "2026-01-02"]), &90.into()));
+    assert_eq!(fact["pre_statements"], serde_json::json!(["SET VARIABLE first_day = '2026-01-01'"]));
+    let after = fact["post_statements"][0].as_str().expect("a statement");
+    assert!(after.contains("FROM \"offshoot__raw\".\"orders__"), "{after}");
+    let script = world.done(&["render", "marts.fct_orders"]).stdout;
+    let places =
+        ["SET VARIABLE first", "WITH \"offshoot__", "SET VARIABLE n"].map(|text| script.find(text).expect(text));
+    assert!(places.is_sorted(), "{script}");
 }
 
 #[test]
@@ -85,11 +97,19 @@ fn an_unknown_model_names_the_nearest() {
     let ran = world.bot(&["render", "marts.fct_order"]);
     assert_eq!(ran.exit, Exit::No);
     assert!(ran.stderr.contains("did you mean `marts.fct_orders`?"), "{}", ran.stderr);
-    world.repository.write("models/broken.sql", "MODEL (name broken, kind FULL);\nSELECT @no_such_macro(1)");
-    world.repository.commit("broken");
+}
+
+#[test]
+fn a_model_with_errors_is_a_no() {
+    let world = World::shop();
+    world.repository.write("models/broken.sql", "MODEL (name broken, kind SEED (path 'none.csv'))");
+    world.repository.write("models/mistaken.sql", "MODEL (name mistaken, kind FULL);\nSELECT @no_such_macro(1)");
+    world.repository.commit("mistakes");
     let ran = world.bot(&["render", "broken"]);
     assert_eq!(ran.exit, Exit::No, "{}", ran.stdout);
-    assert!(ran.stderr.contains("model `broken` cannot be loaded"), "{}", ran.stderr);
+    let ran = world.bot(&["render", "mistaken"]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    assert!(ran.stdout.contains("@no_such_macro(1)") && ran.stderr.contains("models/mistaken.sql:2"), "{}", ran.stderr);
     let ran = world.done(&["render", "staging.orders"]);
     assert!(ran.stderr.contains("the project has errors"), "{}", ran.stderr);
 }

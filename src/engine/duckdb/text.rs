@@ -11,7 +11,7 @@ use duckdb::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::session::DuckDbSession;
 use crate::engine::{Cells, ColumnType, EngineError, Result, RowSink, Session as _};
-use crate::sql::{Dialect, TokenKind, tokenize};
+use crate::sql::{Dialect, tokenize};
 
 const QUERY: &str = "offshoot__query";
 
@@ -118,25 +118,6 @@ fn split(sql: &str) -> Vec<&str> {
         statements.push(&sql[start..]);
     }
     statements
-}
-
-/// A view's definition without what DuckDB 1.5 prints otherwise once the file was closed and opened again: quotes around
-/// the names of types, spaces between their arguments, and whether a CTE is materialised (which it forgets).
-pub(super) fn lasting_definition(sql: &str) -> String {
-    let Ok(tokens) = tokenize(sql, Dialect::DuckDb) else { return sql.to_owned() };
-    let mut words: Vec<&str> = Vec::new();
-    for token in tokens.iter().filter(|token| token.is_significant()) {
-        let text = match &token.kind {
-            TokenKind::Word { value, .. } => value.as_str(),
-            _ => &sql[token.range.clone()],
-        };
-        if text == "(" && words.last() == Some(&"MATERIALIZED") {
-            words.pop();
-            words.pop_if(|word| *word == "NOT");
-        }
-        words.push(text);
-    }
-    words.join(" ")
 }
 
 /// Whether a statement may stand in `FROM ( … )`.
