@@ -167,7 +167,7 @@ fn address(query: &Query) -> usize {
 }
 
 /// Words after which a single name is a table, also where the statement has no syntax tree.
-const BEFORE_TABLES: [&str; 6] = ["from", "join", "pivot", "unpivot", "summarize", "table"];
+const BEFORE_TABLES: [&str; 8] = ["from", "join", "pivot", "unpivot", "describe", "show", "summarize", "table"];
 
 /// Those of them after which the table may have an alias.
 const BEFORE_ALIASES: [&str; 4] = ["from", "join", "pivot", "unpivot"];
@@ -305,6 +305,7 @@ mod tests {
     fn single_names_of_unparsed_text_are_found_where_tables_stand() {
         assert_eq!(names("PIVOT orders ON a USING sum(b)"), ["orders=orders"]);
         assert_eq!(names("SUMMARIZE orders"), ["orders=orders"]);
+        assert_eq!(names("FROM (DESCRIBE orders)"), ["orders=orders"]);
         for sql in ["TABLE orders", "FROM (TABLE orders)", "SELECT 1 UNION ALL (TABLE orders)"] {
             assert_eq!(names(sql), ["orders=orders"], "{sql}");
         }
