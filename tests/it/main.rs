@@ -2,6 +2,7 @@
 //! Every file beside this one is a module of it (`architecture` checks that).
 #![allow(clippy::disallowed_methods, reason = "tests may run git, look at the clock and set variables of children")]
 
+mod apply;
 mod architecture;
 mod demo;
 mod engine_conformance;
@@ -11,6 +12,7 @@ mod git;
 mod init;
 mod kill;
 mod lab;
+mod promote;
 mod repository;
 mod state_conformance;
 mod state_sqlite;
