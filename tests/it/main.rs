@@ -4,14 +4,17 @@
 
 mod apply;
 mod architecture;
+mod contract;
 mod demo;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
+mod freshness;
 mod git;
 mod init;
 mod kill;
 mod lab;
+mod processes;
 mod promote;
 mod repository;
 mod state_conformance;
