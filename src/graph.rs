@@ -118,32 +118,43 @@ fn cycle_problem(cycle: &[usize], names: &[&ModelName], models: &BTreeMap<ModelN
 fn mentions(model: &Model, models: &BTreeMap<ModelName, Model>) -> Node {
     let mut node = Node::default();
     let known = |name: &ModelName| models.contains_key(name);
+    node.hidden.extend(model.properties.depends_on.iter().filter(|name| known(name)).cloned());
     if let Some(query) = &model.query {
+        names_in(query.tokens(), model.dialect, &known, &mut node.hidden);
+        if query.failure().is_some() || calls_a_query(query.tokens()) {
+            single_names_in(query.tokens(), model.dialect, &known, &mut node.hidden);
+        }
         for relation in query.relations() {
             match known(&relation.name) {
                 true if relation.name == model.name => node.itself = SelfReading::Yes,
-                true => drop(node.visible.insert(relation.name.clone())),
+                true => {
+                    node.hidden.remove(&relation.name);
+                    node.visible.insert(relation.name.clone());
+                }
                 false if relation.certainty == crate::sql::Certainty::Table => {
                     node.external.insert(relation.name.clone());
                 }
                 false => {}
             }
         }
-        names_in(query.tokens(), model.dialect, &known, &mut node.hidden);
     }
     for statement in model.pre_statements.iter().chain(&model.post_statements) {
-        names_in(&statement_tokens(statement, model.dialect), model.dialect, &known, &mut node.hidden);
-    }
-    node.hidden.extend(model.properties.depends_on.iter().filter(|name| known(name)).cloned());
-    node.hidden.remove(&model.name);
-    let query_names = model.query.iter().flat_map(|query| query.relations()).map(|relation| &relation.name);
-    let statements_too = !(model.pre_statements.is_empty() && model.post_statements.is_empty());
-    if !statements_too {
-        for name in query_names {
-            node.hidden.remove(name);
+        let tokens = statement_tokens(statement, model.dialect);
+        if !is_harmless(&tokens) {
+            names_in(&tokens, model.dialect, &known, &mut node.hidden);
         }
     }
+    node.hidden.remove(&model.name);
     node
+}
+
+/// Statements that cannot change what a table holds (research: soundness, N6).
+const HARMLESS: [&str; 4] = ["grant", "comment", "analyze", "vacuum"];
+
+/// Whether a statement reads and writes no data.
+pub fn is_harmless(tokens: &[Token]) -> bool {
+    let first = tokens.iter().find(|token| token.is_significant());
+    first.is_some_and(|token| HARMLESS.iter().any(|word| token.is_word(word)))
 }
 
 /// The tokens of a statement; a text that cannot be cut yields none (and is hashed as a whole elsewhere).
@@ -179,6 +190,35 @@ fn names_in_text(text: &str, dialect: Dialect, known: &dyn Fn(&ModelName) -> boo
         let parts: Vec<String> = word.split('.').map(|part| dialect.fold(part, false)).collect();
         insert_known(&parts, known, found);
     }
+}
+
+/// Whether a text of the query is read as a query or as the name of a table (research: soundness, #24).
+fn calls_a_query(tokens: &[Token]) -> bool {
+    tokens.iter().any(|token| token.is_word("query") || token.is_word("query_table"))
+}
+
+/// Models without a schema, where nothing tells a table from another word: every word counts, and every text.
+fn single_names_in(
+    tokens: &[Token],
+    dialect: Dialect,
+    known: &dyn Fn(&ModelName) -> bool,
+    found: &mut BTreeSet<ModelName>,
+) {
+    let mut look = |word: &str, quoted: bool| insert_single(dialect.fold(word, quoted), known, found);
+    for token in tokens {
+        match &token.kind {
+            TokenKind::Word { value, quote } => look(value, quote.is_some()),
+            TokenKind::String(text) => {
+                let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '$');
+                text.split(|character: char| !is_part(character)).for_each(|word| look(word, false));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn insert_single(word: String, known: &dyn Fn(&ModelName) -> bool, found: &mut BTreeSet<ModelName>) {
+    found.extend(ModelName::from_parts(vec![word]).filter(|name| known(name)));
 }
 
 /// `a.b.c` may be a table, or a column `c` of the table `a.b`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::statements::{hash_statements, hash_tokens, named_files};
+use super::statements::{called_functions, hash_statements, hash_tokens, named_files};
 use super::{Batching, Context, Fingerprint, ParentTables, external_rows};
 use crate::graph::{Node, SelfReading};
 use crate::hash::{Digest, Hasher};
@@ -163,7 +163,10 @@ fn declare_types(model: &Model, local: &mut Local) {
         let mut declared = model.properties.columns.iter();
         let declared = declared.find(|declared| model.dialect.fold(&declared.name, true) == folded);
         if let Some(data_type) = declared.and_then(|declared| declared.data_type.as_ref()) {
-            column.hash = Hasher::new("declared").digest(column.hash).text(&data_type.to_lowercase()).finish();
+            // The case of a quoted part, as in ENUM('a', 'A'), is part of the type.
+            let quoted = data_type.contains(['\'', '"']);
+            let text = if quoted { data_type.clone() } else { data_type.to_lowercase() };
+            column.hash = Hasher::new("declared").digest(column.hash).text(&text).finish();
             column.traits.untyped = false;
         }
     }
@@ -188,6 +191,9 @@ fn whole_rows<'p>(
     hasher = hasher.option_digest(hash_statements(model));
     for parent in &node.hidden {
         hasher = hasher.text("hidden").text(&parent.to_string()).option_digest(parents(parent).map(whole));
+    }
+    for (name, digest) in called_functions(model, context) {
+        hasher = hasher.text("function").text(name).digest(digest);
     }
     for (path, blob) in named_files(model, context) {
         hasher = hasher.text("file").text(path.as_str()).text(blob.as_str());
@@ -234,13 +240,12 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
     }
 }
 
-/// FULL, VIEW and EMBEDDED hold the same only without what storing changes (research: soundness, W13).
+/// FULL, VIEW and EMBEDDED hold the same only without what storing changes (research: soundness, W13). The order in
+/// which rows are written is no such thing: who depends on it takes `storage`, and the kind is in that.
 fn kind_matters(model: &Model, local: &Local) -> bool {
     let draws = |traits: Traits| traits.is_drawn() || traits.untyped;
     local.opaque.is_some()
-        || !model.pre_statements.is_empty()
-        || !model.post_statements.is_empty()
-        || local.written_order.is_some()
+        || hash_statements(model).is_some()
         || draws(local.row_traits)
         || local.columns.iter().flatten().any(|column| draws(column.traits))
 }

@@ -6,11 +6,11 @@
 //! | engine kind, default catalog, session settings (`Context`) | yes | – | through rows | – |
 //! | query: FROM, WHERE, grouping, DISTINCT, LIMIT, … (`sql::analysis`) | yes | – | through rows | – |
 //! | query: one projection | – | yes | through the column | – |
-//! | query: outermost ORDER BY | – | – | yes (what depends on the order of rows takes it from there) | – |
+//! | query: outermost ORDER BY | – | – | yes, and through it what orderless readers take | – |
 //! | comments, white space, case, aliases, CTE names | – | – | – | – |
 //! | output names, exactly as shown, in order | – | – | yes | – |
 //! | declared column type | – | yes | through the column | – |
-//! | kind VIEW, FULL, EMBEDDED | only with statements, draws, a written order or untyped columns | – | yes | – |
+//! | kind VIEW, FULL, EMBEDDED | only with statements, draws or untyped columns | – | yes | – |
 //! | TIME_RANGE: time column's hash, format, unit, start, end | yes | – | through rows | – |
 //! | UNIQUE_KEY: key hashes; `when_matched`, `merge_filter` with all columns | yes | – | through rows | – |
 //! | SEED: number of rows | yes | – | through rows | – |
@@ -19,6 +19,7 @@
 //! | `stamp`, physical properties | yes | – | through rows | – |
 //! | `partitioned_by`, `clustered_by` (neutral for rows on DuckDB and PostgreSQL) | – | – | yes | – |
 //! | pre- and post-statements (but GRANT, COMMENT, ANALYZE, VACUUM) | yes | – | through rows | those four |
+//! | a function that a statement of the project creates | yes: that statement | – | through rows | – |
 //! | hidden reads (`depends_on`, names in statements and texts), files of the tree named by a text | yes, whole | – | through rows | – |
 //! | a parent | its `rows` | the columns that are read | – | – |
 //! | an opaque query | tokens, and all of every parent | the same | through rows | – |
@@ -32,6 +33,8 @@
 mod local;
 mod metadata;
 mod statements;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +45,7 @@ use crate::model::{KindName, Model};
 use crate::sql::{Opaque, OutputName, Reads, ShapeColumn, TableShape, Tables, Traits};
 
 pub use metadata::{data_values, metadata_values};
-pub use statements::outside_writes;
+pub use statements::{created_functions, outside_writes};
 
 /// The version of every rule on this page and in `sql::analysis`, of the function tables too. One that moves a
 /// fingerprint is a new number.
@@ -57,6 +60,8 @@ pub struct Context {
     pub files: BTreeMap<FilePath, BlobId>,
     /// Digests of the project's statements that mention a table which no model owns, by that table.
     pub writes: BTreeMap<ModelName, Digest>,
+    /// Digests of the project's statements that create a function, by its name: whoever calls it depends on them.
+    pub functions: BTreeMap<String, Digest>,
 }
 
 /// One model's fingerprints, and what people want to know about them.
@@ -125,8 +130,13 @@ impl Tree {
     ) -> (Self, Vec<crate::problem::Problem>) {
         let (graph, problems) = Graph::build(&models);
         let writes = outside_writes(&models, &graph);
-        let mut tree =
-            Self { models, graph, context: Context { engine, files, writes }, fingerprints: Fingerprints::new() };
+        let functions = created_functions(&models);
+        let mut tree = Self {
+            models,
+            graph,
+            context: Context { engine, files, writes, functions },
+            fingerprints: Fingerprints::new(),
+        };
         tree.fingerprints = tree.fingerprint_all(like.filter(|like| tree.differs_in_models_only(like)));
         (tree, problems)
     }
@@ -157,6 +167,7 @@ impl Tree {
         };
         self.context.engine == like.context.engine
             && self.context.writes == like.context.writes
+            && self.context.functions == like.context.functions
             && others(self) == others(like)
     }
 
@@ -224,6 +235,7 @@ fn data_fingerprint(model: &Model, local: &local::Local) -> Digest {
             }
         }
     }
+    // A view hands its order on too: `LIMIT 1` over it, without an ORDER BY of its own, reads that.
     hasher = hasher.option_digest(local.written_order);
     for list in [&model.properties.partitioned_by, &model.properties.clustered_by] {
         hasher = hasher.number(list.len() as u64);

@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Context;
-use crate::graph::{Graph, statement_tokens};
+use crate::graph::{Graph, is_harmless, statement_tokens};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::Model;
 use crate::sql::{Token, TokenKind};
-
-/// Statements that cannot change what a table holds (research: soundness, N6).
-const HARMLESS: [&str; 4] = ["grant", "comment", "analyze", "vacuum"];
 
 /// A text by its significant tokens: white space, plain comments and the case of unquoted words left out. Comments that
 /// an engine may read (`/*!`, `/*+`) or end elsewhere (a `/*` inside) stay in.
@@ -30,24 +27,19 @@ pub(super) fn hash_tokens(text: &str, tokens: &[Token]) -> Digest {
             TokenKind::String(string) => hasher = hasher.text("string").text(string),
             TokenKind::Symbol(symbol) => hasher = hasher.text("symbol").text(symbol),
         }
-        // `2D` is not `2 D`: what stands together is told from what does not.
-        if matches!(token.kind, TokenKind::Space | TokenKind::Comment(_)) {
-            continue;
+        // `2D` is not `2 D`: words, numbers and texts that stand together are told from those that do not.
+        let is_glued = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'' | b'"');
+        let glued = !matches!(token.kind, TokenKind::Space | TokenKind::Comment(_) | TokenKind::Symbol(_))
+            && text.as_bytes().get(token.range.end).is_some_and(is_glued);
+        if glued {
+            hasher = hasher.text("glued");
         }
-        let spaced =
-            text.as_bytes().get(token.range.end).is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'\'');
-        hasher = hasher.number(u64::from(spaced));
     }
     hasher.finish()
 }
 
 fn is_significant(comment: &str) -> bool {
     comment.starts_with("/*!") || comment.starts_with("/*+") || comment.get(2..).is_some_and(|rest| rest.contains("/*"))
-}
-
-fn is_harmless(tokens: &[Token]) -> bool {
-    let first = tokens.iter().find(|token| token.is_significant());
-    first.is_some_and(|token| HARMLESS.iter().any(|word| token.is_word(word)))
 }
 
 /// The pre- and post-statements that may change what the model's table holds.
@@ -75,38 +67,121 @@ pub(super) fn harmless_statements(model: &Model) -> Vec<String> {
         .collect()
 }
 
-/// Files of the tree that a text literal of the model names.
-pub(super) fn named_files<'c>(model: &Model, context: &'c Context) -> BTreeMap<&'c FilePath, &'c BlobId> {
-    let mut found = BTreeMap::new();
-    let mut look = |tokens: &[Token]| {
-        for token in tokens {
-            let text = match &token.kind {
-                TokenKind::String(text) => text.trim_matches('\''),
-                TokenKind::Word { value, quote: Some(_) } => value,
-                _ => continue,
-            };
-            let text = text.trim_start_matches("./");
-            found.extend(context.files.iter().filter(|(path, _)| names(text, path.as_str())));
-        }
-    };
+/// Every token of a model: of its query and of the statements beside it.
+fn with_all_tokens(model: &Model, mut look: impl FnMut(&[Token])) {
     if let Some(query) = &model.query {
         look(query.tokens());
     }
     for statement in model.pre_statements.iter().chain(&model.post_statements) {
         look(&statement_tokens(statement, model.dialect));
     }
+}
+
+/// Files of the tree that a text literal of the model names.
+pub(super) fn named_files<'c>(model: &Model, context: &'c Context) -> BTreeMap<&'c FilePath, &'c BlobId> {
+    let mut found = BTreeMap::new();
+    with_all_tokens(model, |tokens| {
+        for token in tokens {
+            let text = match &token.kind {
+                TokenKind::String(text) => text.trim_matches('\''),
+                TokenKind::Word { value, quote: Some(_) } => value,
+                _ => continue,
+            };
+            if let Some(pattern) = PathPattern::of(text) {
+                found.extend(context.files.iter().filter(|(path, _)| pattern.matches(path.as_str())));
+            }
+        }
+    });
     found
 }
 
-/// A path, a pattern with stars, or an absolute path that ends in it.
-fn names(text: &str, path: &str) -> bool {
-    if text.len() < 3 || !text.contains('.') && !text.contains('*') {
-        return false;
+/// A text that may be the path of a file: as it is, or with `*`, `?` and `[…]` as engines read them.
+enum PathPattern<'t> {
+    Exact(&'t str),
+    /// What stands before the first wildcard and behind the last.
+    Glob(&'t str, &'t str),
+}
+
+impl<'t> PathPattern<'t> {
+    /// Every path has a dot or a slash in it; most texts of a query have neither, and are not looked up.
+    fn of(text: &'t str) -> Option<Self> {
+        let text = text.trim_start_matches("./");
+        if text.len() < 3 || !text.contains(['.', '/']) {
+            return None;
+        }
+        let first = text.find(['*', '?', '[']);
+        let last = text.rfind(['*', '?', ']']);
+        match (first, last) {
+            (Some(first), Some(last)) => {
+                let (before, behind) = (&text[..first], &text[last.max(first) + 1..]);
+                (before.len() + behind.len() > 1).then_some(Self::Glob(before, behind))
+            }
+            (Some(first), None) => Some(Self::Glob(&text[..first], "")),
+            _ => Some(Self::Exact(text)),
+        }
     }
-    match text.split_once('*') {
-        Some((before, _)) => !before.is_empty() && path.starts_with(before),
-        None => text == path || text.ends_with(&format!("/{path}")),
+
+    /// Also where the text is an absolute path, or one from the repository's root, that ends in the file's.
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Exact(text) => text.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/')),
+            Self::Glob(before, behind) => {
+                let from_here = path.starts_with(before);
+                let is_outside = before.starts_with('/') || before.starts_with("..");
+                let below = |rest: &str| (is_outside || !rest.is_empty()) && path.starts_with(rest);
+                let from_above = || before.match_indices('/').any(|(slash, _)| below(&before[slash + 1..]));
+                (from_here || from_above()) && path.ends_with(behind)
+            }
+        }
     }
+}
+
+/// The functions that statements of the project create for good: each name with the digest of those statements.
+pub fn created_functions(models: &BTreeMap<ModelName, Model>) -> BTreeMap<String, Digest> {
+    let mut created: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
+    for model in models.values() {
+        for statement in model.pre_statements.iter().chain(&model.post_statements) {
+            let tokens = statement_tokens(statement, model.dialect);
+            if let Some(name) = created_function(&tokens) {
+                created.entry(name).or_default().push(hash_tokens(&statement.text(), &tokens));
+            }
+        }
+    }
+    created.into_iter().map(|(name, digests)| (name, Hasher::new("creates").digests(digests).finish())).collect()
+}
+
+/// `CREATE … MACRO name(` or `FUNCTION name(`; a temporary one lives in its own model's session only.
+fn created_function(tokens: &[Token]) -> Option<String> {
+    let mut significant = tokens.iter().filter(|token| token.is_significant());
+    let is_create = significant.next()?.is_word("create");
+    let head: Vec<&Token> = significant.take_while(|token| !token.is_symbol("(")).collect();
+    let has = |word: &str| head.iter().any(|token| token.is_word(word));
+    let is_function = has("macro") || has("function");
+    if !is_create || !is_function || has("temp") || has("temporary") {
+        return None;
+    }
+    match &head.last()?.kind {
+        TokenKind::Word { value, .. } => Some(value.to_lowercase()),
+        _ => None,
+    }
+}
+
+/// Those of the project's functions that a model mentions.
+pub(super) fn called_functions<'c>(model: &Model, context: &'c Context) -> BTreeMap<&'c str, Digest> {
+    let mut called = BTreeMap::new();
+    if context.functions.is_empty() {
+        return called;
+    }
+    with_all_tokens(model, |tokens| {
+        for token in tokens {
+            if let TokenKind::Word { value, .. } = &token.kind
+                && let Some((name, digest)) = context.functions.get_key_value(&value.to_lowercase())
+            {
+                called.insert(name.as_str(), *digest);
+            }
+        }
+    });
+    called
 }
 
 /// For each table that no model owns: the statements of the project that mention it, because one may write it.
@@ -125,8 +200,12 @@ pub fn outside_writes(models: &BTreeMap<ModelName, Model>, graph: &Graph) -> BTr
             if is_harmless(&tokens) {
                 continue;
             }
-            let digest = hash_tokens(&statement.text(), &tokens);
-            for name in outside.iter().filter(|name| mentions(&tokens, model, name)) {
+            let text = statement.text();
+            let digest = hash_tokens(&text, &tokens);
+            // A text that cannot be cut into tokens may say anything.
+            let uncut =
+                |name: &ModelName| tokens.is_empty() && text.to_lowercase().contains(&name.table().to_lowercase());
+            for name in outside.iter().filter(|name| uncut(name) || mentions(&tokens, model, name)) {
                 writes.entry((*name).clone()).or_default().push(digest);
             }
         }

@@ -144,6 +144,9 @@ fn refuse_misread(tokens: &[Token]) -> Result<(), ParseFailure> {
             TokenKind::Comment(text) if text.starts_with("/*") && text[2..].contains("/*") => {
                 return failure(token, "a comment inside a comment, which engines end in different places");
             }
+            TokenKind::Comment(text) if text.starts_with("/*!") || text.starts_with("/*+") => {
+                return failure(token, "a comment that engines read");
+            }
             TokenKind::Number(_) if next.is_some_and(|next| matches!(next.kind, TokenKind::Word { .. })) => {
                 return failure(token, "a number with a suffix");
             }

@@ -273,16 +273,16 @@ fn without_comment_and_texts(line: &str) -> String {
 }
 
 fn sources() -> Vec<Source> {
-    // A file `tests.rs` is all tests, cut off as a `mod tests` is.
+    // A file `tests.rs` or a folder `tests` is all tests, cut off as a `mod tests` is.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     let mut folders = vec![root.join("src")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder below src") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() {
+            if path.is_dir() && !path.ends_with("tests") {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+            } else if path.is_file() && path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
                 files.push(path);
             }
         }

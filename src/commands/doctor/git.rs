@@ -13,6 +13,7 @@ const AREA: &str = "git";
 pub(super) fn look(workspace: &Workspace<'_>) -> Vec<Finding> {
     let git = &workspace.git;
     let root = git.root().map(|root| root.display().to_string()).unwrap_or_default();
+    let root = root.strip_suffix('/').unwrap_or(&root);
     let extensions = git.extensions();
     let format = if extensions.is_empty() { String::new() } else { format!(", with {}", extensions.join(", ")) };
     let mut found = vec![ok(AREA, "repository", format!("`{root}`{format}"))];

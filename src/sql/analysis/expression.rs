@@ -3,12 +3,13 @@
 use sqlparser::ast::{self, BinaryOperator, Expr};
 
 use super::block::Value;
+use super::operand::{Binding, is_closed, is_conjunction, of_operator};
 use super::query::{Place, Role};
 use super::scope::{Names, Scope, Site};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
-use crate::sql::Opaque;
 use crate::sql::shape::Traits;
+use crate::sql::{Dialect, Opaque};
 
 impl<'q> Analyzer<'_> {
     pub(super) fn expression(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
@@ -21,6 +22,7 @@ impl<'q> Analyzer<'_> {
                 let value = literal(&value.value)?;
                 Ok(Value::leaf(Hasher::new("typed").text(&data_type.to_string()).digest(value.hash).finish()))
             }
+            Expr::BinaryOp { .. } if is_conjunction(expression) => self.conjunction(scope, expression, names),
             Expr::BinaryOp { .. } => self.chain(scope, expression, names),
             Expr::Function(function) => self.function(scope, function, names),
             Expr::Cast { kind, expr, data_type, format } => {
@@ -52,30 +54,33 @@ impl<'q> Analyzer<'_> {
     /// Expressions that are a tag over parts.
     fn tagged(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
         let (tag, parts) = parts_of(expression)?;
-        Ok(Value::combine(&tag, &self.all(scope, parts, names)?))
+        let parts: Vec<Value> = match around(expression) {
+            Around::Delimited => self.all(scope, parts, names)?,
+            Around::Operator(outer) => {
+                parts.into_iter().map(|part| self.operand(scope, outer, part, names)).collect::<Step<_>>()?
+            }
+        };
+        let mut value = Value::combine(&tag, &parts);
+        // An empty list or map has a type only once it is stored.
+        value.traits.untyped |= parts.is_empty() && matches!(expression, Expr::Array(_) | Expr::Map(_));
+        Ok(value)
     }
 
-    /// Binary operators lean to the left and can be thousands long: the left spine is walked in a loop. The operands of
-    /// AND are put in order, unless one of them is volatile and their order decides how often it is drawn.
+    /// Binary operators lean to the left and can be thousands long: the left spine is walked in a loop.
     fn chain(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
         let mut rest = expression;
         let mut spine: Vec<(&'q BinaryOperator, &'q Expr)> = Vec::new();
         while let Expr::BinaryOp { left, op, right } = rest {
+            if !spine.is_empty() && is_conjunction(rest) {
+                break;
+            }
             spine.push((op, right));
             rest = left;
         }
-        let mut value = self.expression(scope, rest, names)?;
-        let mut steps = spine.into_iter().rev().peekable();
-        while let Some((operator, right)) = steps.next() {
-            let mut operands = vec![value, self.expression(scope, right, names)?];
-            if *operator == BinaryOperator::And {
-                while let Some((_, right)) = steps.next_if(|(operator, _)| **operator == BinaryOperator::And) {
-                    operands.push(self.expression(scope, right, names)?);
-                }
-                if !operands.iter().any(|operand| operand.traits.volatile) {
-                    operands.sort_by_key(|operand| operand.hash);
-                }
-            }
+        let innermost = spine.last().and_then(|(operator, _)| of_operator(operator));
+        let mut value = self.operand(scope, innermost, rest, names)?;
+        for (operator, right) in spine.into_iter().rev() {
+            let operands = [value, self.operand(scope, of_operator(operator), right, names)?];
             value = Value::combine(&format!("operator {operator}"), &operands);
         }
         Ok(value)
@@ -95,7 +100,9 @@ impl<'q> Analyzer<'_> {
             ast::CastKind::TryCast | ast::CastKind::SafeCast => "try cast",
         };
         let inner = self.expression(scope, expression, names)?;
-        let hash = Hasher::new(tag).text(&data_type.to_string()).digest(inner.hash).finish();
+        // What `::` takes without parentheses is the parser's opinion, unless it stands alone.
+        let bare = *kind == ast::CastKind::DoubleColon && !is_closed(expression);
+        let hash = Hasher::new(tag).text(&data_type.to_string()).number(u64::from(bare)).digest(inner.hash).finish();
         let mut value = Value::made_of(hash, [&inner]);
         value.traits.untyped = false;
         value.ground = inner.ground;
@@ -123,20 +130,34 @@ impl<'q> Analyzer<'_> {
             }
             Expr::Subquery(query) => self.subquery_value(scope, query, "scalar", Part::Content),
             Expr::InSubquery { expr, subquery, negated } => {
-                let parts =
-                    [self.expression(scope, expr, names)?, self.subquery_value(scope, subquery, "in", Part::Content)?];
+                let operand = self.operand(scope, Some(Binding::Predicate), expr, names)?;
+                let parts = [operand, self.subquery_value(scope, subquery, "in", Part::Content)?];
                 Ok(Value::combine(&format!("in subquery {negated}"), &parts))
             }
             Expr::AnyOp { left, compare_op, right, is_some: _ } => {
-                let parts = self.all(scope, [left.as_ref(), right.as_ref()], names)?;
-                Ok(Value::combine(&format!("any {compare_op}"), &parts))
+                self.quantified(scope, &format!("any {compare_op}"), (left, right), names)
             }
             Expr::AllOp { left, compare_op, right } => {
-                let parts = self.all(scope, [left.as_ref(), right.as_ref()], names)?;
-                Ok(Value::combine(&format!("all {compare_op}"), &parts))
+                self.quantified(scope, &format!("all {compare_op}"), (left, right), names)
             }
             _ => Err(Opaque::construct("a subquery")),
         }
+    }
+
+    /// PostgreSQL: `ANY (SELECT …)` is about rows, `ANY ((SELECT …))` about the array that one row holds, and the parser
+    /// does not tell them apart. DuckDB reads both as rows.
+    fn quantified(
+        &self,
+        scope: &Scope<'_, 'q>,
+        tag: &str,
+        (left, right): (&'q Expr, &'q Expr),
+        names: Names,
+    ) -> Step<Value> {
+        if self.dialect != Dialect::DuckDb && matches!(right, Expr::Subquery(_)) {
+            return Err(Opaque::construct("ANY or ALL over a query"));
+        }
+        let parts = [self.operand(scope, None, left, names)?, self.expression(scope, right, names)?];
+        Ok(Value::combine(tag, &parts))
     }
 
     /// A query used as a value enters as the rows and columns of its block, EXISTS as its rows.
@@ -148,7 +169,8 @@ impl<'q> Analyzer<'_> {
         part: Part,
     ) -> Step<Value> {
         let place = Place { outer: Some(scope), ctes: scope.ctes.clone(), site: Site::Open, role: Role::Inner };
-        let (block, _) = self.query(query, place)?;
+        let (mut block, _) = self.query(query, place)?;
+        self.draw(&mut block);
         let traits = block.all_traits();
         if traits.interval {
             self.crosses("a subquery that mentions the interval");
@@ -161,6 +183,7 @@ impl<'q> Analyzer<'_> {
         value.traits = Traits { untyped: false, ..traits };
         value.reads = block.all_reads();
         value.calls.own = true;
+        value.calls.subquery = true;
         Ok(value)
     }
 
@@ -176,16 +199,16 @@ impl<'q> Analyzer<'_> {
         let folded: Vec<String> = parameters.iter().map(|parameter| self.fold(&parameter.name)).collect();
         let tag = format!("lambda {}", folded.len());
         let inner = scope.with_parameters(folded);
-        let body = self.expression(&inner, body, names)?;
+        let body = self.operand(&inner, None, body, names)?;
         Ok(Value::combine(&tag, &[body]))
     }
 
     fn access(&self, scope: &Scope<'_, 'q>, root: &'q Expr, chain: &'q [ast::AccessExpr], names: Names) -> Step<Value> {
-        let mut value = self.expression(scope, root, names)?;
+        let mut value = self.operand(scope, None, root, names)?;
         for access in chain {
             value = match access {
                 ast::AccessExpr::Dot(Expr::Identifier(field)) => {
-                    let hash = Hasher::new("field").digest(value.hash).text(&field.value.to_lowercase()).finish();
+                    let hash = Hasher::new("field").digest(value.hash).text(&self.fold(field)).finish();
                     Value::made_of(hash, [&value])
                 }
                 ast::AccessExpr::Dot(_) => return Err(Opaque::construct("a method or computed field")),
@@ -242,6 +265,42 @@ fn literal(value: &ast::Value) -> Step<Value> {
     let mut literal = Value::leaf(Hasher::new("literal").text(tag).text(&text).finish());
     literal.traits.untyped = matches!(value, V::Null);
     Ok(literal)
+}
+
+/// What stands around the parts of an expression.
+enum Around {
+    /// Commas, parentheses and keywords, so that no part can run into another.
+    Delimited,
+    /// An operator of this class, or of none.
+    Operator(Option<Binding>),
+}
+
+fn around(expression: &Expr) -> Around {
+    match expression {
+        Expr::UnaryOp { op: ast::UnaryOperator::Not, .. } => Around::Operator(Some(Binding::Not)),
+        Expr::UnaryOp { .. }
+        | Expr::AtTimeZone { .. }
+        | Expr::Collate { .. }
+        | Expr::Interval(_)
+        | Expr::InUnnest { .. }
+        | Expr::SimilarTo { .. }
+        | Expr::IsUnknown(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::Position { .. } => Around::Operator(None),
+        Expr::IsFalse(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsTrue(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsDistinctFrom(_, _)
+        | Expr::IsNotDistinctFrom(_, _)
+        | Expr::InList { .. }
+        | Expr::Between { .. }
+        | Expr::Like { .. }
+        | Expr::ILike { .. } => Around::Operator(Some(Binding::Predicate)),
+        _ => Around::Delimited,
+    }
 }
 
 /// The tag and the parts of an expression that is nothing but a tag over parts.

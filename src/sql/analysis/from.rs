@@ -1,5 +1,7 @@
 //! FROM: tables, subqueries, table functions and joins, each in its slot.
 
+use std::collections::BTreeMap;
+
 use sqlparser::ast::{self, JoinConstraint, JoinOperator, TableFactor};
 
 use super::block::{Block, Column, Value};
@@ -23,7 +25,10 @@ impl<'q> Analyzer<'_> {
             let rows = self.joined(scope, table, &mut from)?;
             from.rows = match index {
                 0 => rows,
-                _ => Hasher::new("join").text("cross").digest(from.rows).digest(rows).option_digest(None).finish(),
+                _ => {
+                    let join = Hasher::new("join").text("cross").digest(from.rows).digest(rows);
+                    join.option_digest(None).option_digest(None).finish()
+                }
             };
         }
         mark_crossing(scope);
@@ -125,19 +130,16 @@ impl<'q> Analyzer<'_> {
     ) -> Step<Value> {
         let mut pairs = Vec::new();
         for name in names {
-            let earlier = scope.merged.iter().find(|merged| merged.name == *name).cloned();
-            let (left, slot) = match earlier {
-                Some(merged) => (merged.value, merged.slot),
-                None => self.single(&scope.inputs[first..boundary], name)?,
-            };
-            let (right, right_slot) = self.single(&scope.inputs[boundary..], name)?;
+            let (left, slot) = self.side(scope, first..boundary, name)?;
+            let (right, right_slot) = self.side(scope, boundary..scope.inputs.len(), name)?;
             let parts = [left, right];
             pairs.push(Value::combine("using", &parts));
             let value = Value::made_of(
                 Hasher::new("merged").text(kind).digest(parts[0].hash).digest(parts[1].hash).finish(),
                 &parts,
             );
-            scope.merged.retain(|merged| merged.name != *name);
+            let slots = first as u64..scope.inputs.len() as u64;
+            scope.merged.retain(|merged| merged.name != *name || !slots.contains(&merged.slot));
             scope.merged.push(Merged { name: name.clone(), value, slot });
             for input in &mut scope.inputs[first..] {
                 if input.slot == right_slot {
@@ -146,6 +148,17 @@ impl<'q> Analyzer<'_> {
             }
         }
         Ok(Value::combine("using all", &pairs))
+    }
+
+    /// The one column of a name on one side of a join: merged by an earlier join of that side, or of one of its inputs.
+    fn side(&self, scope: &Scope<'_, 'q>, side: std::ops::Range<usize>, name: &str) -> Step<(Value, u64)> {
+        let slots = side.start as u64..side.end as u64;
+        let mut merged = scope.merged.iter().filter(|merged| merged.name == name && slots.contains(&merged.slot));
+        match (merged.next(), merged.next()) {
+            (Some(merged), None) => Ok((merged.value.clone(), merged.slot)),
+            (None, _) => self.single(&scope.inputs[side], name),
+            _ => Err(Opaque::Ambiguous(name.to_owned())),
+        }
     }
 
     fn single(&self, inputs: &[Input], name: &str) -> Step<(Value, u64)> {
@@ -283,6 +296,8 @@ impl<'q> Analyzer<'_> {
         if block.all_traits().volatile {
             return Err(Opaque::construct("a subquery that is drawn anew (random, now, …)"));
         }
+        let mut block = block;
+        self.draw(&mut block);
         self.add(scope, block, Vec::new(), alias, None, from)
     }
 
@@ -305,8 +320,8 @@ impl<'q> Analyzer<'_> {
             }
         };
         let open = table.is_some() && block.columns.is_empty();
-        if !open && self.dialect != Dialect::DuckDb {
-            block.refuse_duplicates(self.dialect)?;
+        if !open {
+            self.rename_duplicates(&mut block)?;
         }
         let slot = scope.inputs.len() as u64;
         from.row_traits = from.row_traits.and(block.row_traits);
@@ -321,6 +336,22 @@ impl<'q> Analyzer<'_> {
             visibility: Visibility::Everywhere,
         });
         Ok(Hasher::new("input").number(slot).digest(block.rows).finish())
+    }
+
+    /// DuckDB shows a second column `a` of a subquery as `a_1`, to which nothing here may refer.
+    fn rename_duplicates(&self, block: &mut Block) -> Step<()> {
+        if self.dialect == Dialect::DuckDb {
+            let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+            for column in block.columns.iter_mut().filter(|column| column.name.origin == NameOrigin::Stated) {
+                let count = seen.entry(self.dialect.fold(&column.name.text, true)).or_default();
+                if *count > 0 {
+                    column.name =
+                        OutputName { text: format!("{}_{count}", column.name.text), origin: NameOrigin::Derived };
+                }
+                *count += 1;
+            }
+        }
+        block.refuse_duplicates(self.dialect)
     }
 
     fn table_function(
@@ -362,7 +393,8 @@ impl<'q> Analyzer<'_> {
             return Err(Opaque::construct("a table function over columns of its neighbours"));
         }
         let value = Value::combine(function, &values);
-        let name = OutputName { text: function.to_owned(), origin: NameOrigin::Derived };
+        let origin = if self.dialect == Dialect::DuckDb { NameOrigin::Stated } else { NameOrigin::Derived };
+        let name = OutputName { text: function.to_owned(), origin };
         let column = Column {
             name,
             hash: Hasher::new("member").digest(value.hash).finish(),

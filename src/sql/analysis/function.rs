@@ -18,6 +18,9 @@ struct Arguments {
     sorted: bool,
 }
 
+/// Functions that make a list, map or struct, of what they are given.
+const EMPTY: [&str; 4] = ["array_value", "list_pack", "list_value", "map"];
+
 impl<'q> Analyzer<'_> {
     pub(super) fn function(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
         let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
@@ -45,6 +48,9 @@ impl<'q> Analyzer<'_> {
             value.calls.set_returning = true;
             return Ok(value);
         }
+        if matches!(args, FunctionArguments::None) {
+            self.refuse_column(scope, ident)?;
+        }
         let class = function_class(self.dialect, &name).ok_or_else(|| Opaque::Function(name.clone()))?;
         let mut arguments = self.arguments(scope, args, names)?;
         if arguments.shape.contains(" star") && !["count", "count_star"].contains(&name.as_str()) {
@@ -52,7 +58,8 @@ impl<'q> Analyzer<'_> {
                 arguments.values.push(self.whole_row(input)?);
             }
         }
-        for ast::OrderByExpr { expr, options, with_fill: _ } in within_group {
+        for ast::OrderByExpr { expr, options, with_fill } in within_group {
+            refuse_fill(with_fill.as_ref())?;
             arguments.values.push(sort_key(self.expression(scope, expr, names)?, options)?);
             arguments.sorted = true;
         }
@@ -68,12 +75,20 @@ impl<'q> Analyzer<'_> {
             Some(window) => {
                 self.windowed(scope, (&name, class), &tag, arguments.values, (window, arguments.sorted), names)
             }
-            None => self.plain_call((&name, class), &tag, &arguments),
+            None => self.plain_call(scope, (&name, class), &tag, &arguments),
         }
     }
 
-    fn plain_call(&self, (name, class): (&str, FunctionClass), tag: &str, arguments: &Arguments) -> Step<Value> {
+    fn plain_call(
+        &self,
+        scope: &Scope<'_, 'q>,
+        (name, class): (&str, FunctionClass),
+        tag: &str,
+        arguments: &Arguments,
+    ) -> Step<Value> {
         let mut value = Value::combine(tag, &arguments.values);
+        // An empty list or map has a type only once it is stored.
+        value.traits.untyped |= arguments.values.is_empty() && EMPTY.contains(&name);
         match class {
             FunctionClass::Scalar => {
                 if name == "date_trunc"
@@ -87,7 +102,8 @@ impl<'q> Analyzer<'_> {
                 return Err(Opaque::Function(format!("{name} without OVER")));
             }
             FunctionClass::Aggregate | FunctionClass::Orderless => {
-                if value.calls.outer && !value.calls.own {
+                let may_be_outer = value.calls.outer && !value.calls.own;
+                if may_be_outer || (value.calls.subquery && scope.outer.is_some()) {
                     return Err(Opaque::construct("an aggregate over an outer query's columns only"));
                 }
                 value.calls.aggregate = true;
@@ -129,7 +145,8 @@ impl<'q> Analyzer<'_> {
         for clause in clauses {
             match clause {
                 FunctionArgumentClause::OrderBy(keys) => {
-                    for ast::OrderByExpr { expr, options, with_fill: _ } in keys {
+                    for ast::OrderByExpr { expr, options, with_fill } in keys {
+                        refuse_fill(with_fill.as_ref())?;
                         taken.values.push(sort_key(self.expression(scope, expr, names)?, options)?);
                     }
                     taken.shape.push_str(&format!(" order {}", keys.len()));
@@ -174,6 +191,10 @@ impl<'q> Analyzer<'_> {
         }
         Ok(())
     }
+}
+
+fn refuse_fill(fill: Option<&ast::WithFill>) -> Step<()> {
+    if fill.is_some() { Err(Opaque::construct("WITH FILL")) } else { Ok(()) }
 }
 
 /// `__offshoot_time('start_ds')`: symbolic, and only as fixed as the moment that it stands for.

@@ -25,6 +25,8 @@ mod block;
 mod expression;
 mod from;
 mod function;
+mod operand;
+mod projection;
 mod query;
 mod scope;
 mod select;
@@ -54,6 +56,8 @@ pub(super) struct Analyzer<'a> {
     storages: RefCell<BTreeMap<ModelName, Digest>>,
     assumes: RefCell<BTreeSet<String>>,
     crossing: RefCell<Option<String>>,
+    /// CTEs and subqueries so far that depend on the order of rows.
+    draws: Cell<u64>,
 }
 
 /// Analyses a query against the tables that it reads.
@@ -69,6 +73,7 @@ pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
         storages: RefCell::default(),
         assumes: RefCell::default(),
         crossing: RefCell::default(),
+        draws: Cell::new(0),
     };
     match analyzer.outermost(tree) {
         Ok(resolved) => Analysis::Resolved(resolved),

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use sqlparser::ast::{self, SetExpr, SetOperator, SetQuantifier};
 
 use super::block::{Block, Column, Value};
-use super::scope::{Cte, CteLink, CteList, Names, Scope, Site};
+use super::operand::inside;
+use super::scope::{Cte, CteLink, CteList, Names, Scope, Site, undrawn};
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
-use crate::sql::Opaque;
 use crate::sql::shape::{NameOrigin, OutputName, Reads, Traits};
+use crate::sql::{Dialect, Opaque};
 
 /// Where a query stands.
 pub(super) struct Place<'s, 'q> {
@@ -65,7 +66,9 @@ impl<'q> Analyzer<'_> {
             if !pipe_operators.is_empty() {
                 return Err(Opaque::construct("pipe operators"));
             }
-            let ctes = self.with(with.as_ref(), place.ctes)?;
+            // A CTE of a query that stands in a value could read the block around it.
+            let site = if place.outer.is_some() { Site::Sealed } else { place.site };
+            let ctes = self.with(with.as_ref(), place.ctes, site)?;
             let limits = limits(limit_clause.as_ref(), fetch.as_ref())?;
             let tail = Tail { order_by: order_by.as_ref(), limits, role: place.role };
             let place = Place { ctes, ..place };
@@ -73,15 +76,17 @@ impl<'q> Analyzer<'_> {
         })
     }
 
-    fn with(&self, with: Option<&'q ast::With>, outer: CteList<'q>) -> Step<CteList<'q>> {
+    fn with(&self, with: Option<&'q ast::With>, outer: CteList<'q>, site: Site) -> Step<CteList<'q>> {
         let Some(ast::With { with_token: _, recursive, cte_tables }) = with else { return Ok(outer) };
         let mut list = outer;
-        for definition in cte_tables {
-            let name = self.fold(&definition.alias.name);
-            if *recursive && mentions(definition, &name) {
+        let names: Vec<String> = cte_tables.iter().map(|definition| self.fold(&definition.alias.name)).collect();
+        for (index, definition) in cte_tables.iter().enumerate() {
+            // With RECURSIVE, PostgreSQL also lets a CTE name those that come after it.
+            if *recursive && names[index..].iter().any(|name| mentions(definition, name)) {
                 return Err(Opaque::construct("a recursive CTE"));
             }
-            let cte = Cte { name, definition, before: list.clone(), resolved: OnceCell::new() };
+            let name = names[index].clone();
+            let cte = Cte { name, definition, before: list.clone(), site, resolved: OnceCell::new() };
             list = Some(Rc::new(CteLink { cte, next: list }));
         }
         Ok(list)
@@ -96,14 +101,31 @@ impl<'q> Analyzer<'_> {
         if from.is_some() {
             return Err(Opaque::construct("FROM after a CTE"));
         }
-        let place = Place { outer: None, ctes: cte.before.clone(), site: Site::Sealed, role: Role::Inner };
+        let place = Place { outer: None, ctes: cte.before.clone(), site: cte.site, role: Role::Inner };
         let (mut block, _) = self.query(query, place)?;
         if block.all_traits().volatile {
             return Err(Opaque::construct("a CTE that is drawn anew (random, now, …)"));
         }
         self.rename_columns(&mut block.columns, alias)?;
+        self.draw(&mut block);
         let _ = cte.resolved.set(block.clone());
         Ok(block)
+    }
+
+    /// What depends on the order of rows is drawn once for each CTE and subquery: two of one text may draw differently,
+    /// two references to one CTE may not.
+    pub(super) fn draw(&self, block: &mut Block) {
+        if !block.all_traits().orderless {
+            return;
+        }
+        self.draws.set(self.draws.get() + 1);
+        let own = |hash: Digest| Hasher::new("draw").number(self.draws.get()).digest(hash).finish();
+        if block.row_traits.orderless {
+            block.rows = own(block.rows);
+        }
+        for column in block.columns.iter_mut().filter(|column| column.traits.orderless) {
+            column.hash = own(column.hash);
+        }
     }
 
     /// `AS t(a, b)`: renames the first columns by position.
@@ -171,13 +193,13 @@ impl<'q> Analyzer<'_> {
     }
 
     fn output_column(&self, block: &Block, expression: &ast::Expr) -> Step<Value> {
-        let ast::Expr::Identifier(ident) = expression else {
+        let ast::Expr::Identifier(ident) = inside(expression) else {
             return Err(Opaque::construct("an expression in the ORDER BY of a set operation"));
         };
         let name = self.fold(ident);
         let mut found = block.columns.iter().filter(|column| self.is_named(column, &name));
         match (found.next(), found.next()) {
-            (Some(column), None) => Ok(column_value(column)),
+            (Some(column), None) => undrawn(column_value(column)),
             _ => Err(Opaque::Name(ident.value.clone())),
         }
     }
@@ -195,7 +217,7 @@ impl<'q> Analyzer<'_> {
         }
         match kind {
             ast::OrderByKind::All(options) => {
-                columns.iter().map(|column| sort_key(column_value(column), options)).collect()
+                columns.iter().map(|column| sort_key(undrawn(column_value(column))?, options)).collect()
             }
             ast::OrderByKind::Expressions(expressions) => expressions
                 .iter()
@@ -204,7 +226,7 @@ impl<'q> Analyzer<'_> {
                         return Err(Opaque::construct("WITH FILL"));
                     }
                     let value = match ordinal(expr) {
-                        Some(place) => column_value(at_ordinal(columns, place)?),
+                        Some(place) => at_ordinal(columns, place)?,
                         None => resolve(expr)?,
                     };
                     sort_key(value, options)
@@ -221,6 +243,9 @@ impl<'q> Analyzer<'_> {
         tail: &Tail<'q>,
         order: Option<Value>,
     ) -> Step<Option<Digest>> {
+        if tail.limits.is_empty() && order.is_none() {
+            return Ok(None);
+        }
         if tail.limits.is_empty() && tail.role == Role::Outermost {
             if order.as_ref().is_some_and(|order| order.calls.set_returning || order.traits.volatile) {
                 return Err(Opaque::construct("a set or a draw in ORDER BY"));
@@ -355,13 +380,20 @@ impl<'q> Analyzer<'_> {
         let mut columns: Vec<Vec<Value>> = vec![Vec::new(); width];
         for row in rows {
             for (cells, expression) in columns.iter_mut().zip(&row.content) {
-                cells.push(self.expression(&scope, expression, Names::Columns)?);
+                let cell = self.expression(&scope, expression, Names::Columns)?;
+                if cell.calls.aggregate || cell.calls.set_returning || !cell.calls.partitions.is_empty() {
+                    return Err(Opaque::construct("an aggregate, window or set in VALUES"));
+                }
+                cells.push(cell);
             }
         }
         let columns = columns.iter().enumerate().map(|(index, cells)| {
             let value = Value::combine("values", cells);
-            // DuckDB names them col0, col1, …; PostgreSQL column1, column2, ….
-            let name = OutputName { text: format!("values {index}"), origin: NameOrigin::Derived };
+            let name = match self.dialect {
+                Dialect::DuckDb => OutputName::stated(format!("col{index}")),
+                Dialect::Postgres | Dialect::Redshift => OutputName::stated(format!("column{}", index + 1)),
+                _ => OutputName { text: format!("values {index}"), origin: NameOrigin::Derived },
+            };
             Column { name, hash: value.hash, traits: value.traits, reads: value.reads }
         });
         let rows = Hasher::new("values").number(rows.len() as u64).finish();
@@ -381,9 +413,9 @@ pub(super) fn ordinal(expression: &ast::Expr) -> Option<usize> {
     }
 }
 
-pub(super) fn at_ordinal(columns: &[Column], place: usize) -> Step<&Column> {
+pub(super) fn at_ordinal(columns: &[Column], place: usize) -> Step<Value> {
     let column = place.checked_sub(1).and_then(|index| columns.get(index));
-    column.ok_or_else(|| Opaque::construct("an ordinal out of range"))
+    undrawn(column_value(column.ok_or_else(|| Opaque::construct("an ordinal out of range"))?))
 }
 
 pub(super) fn column_value(column: &Column) -> Value {

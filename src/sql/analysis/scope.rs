@@ -17,6 +17,8 @@ pub(super) struct Cte<'q> {
     pub(super) definition: &'q ast::Cte,
     /// The CTEs that its own body may name.
     pub(super) before: CteList<'q>,
+    /// What stands around the WITH that it is of.
+    pub(super) site: Site,
     pub(super) resolved: std::cell::OnceCell<Block>,
 }
 
@@ -141,7 +143,7 @@ impl<'q> Analyzer<'_> {
             (Found::One(value), Some(alias)) if value.hash == alias.value.hash => Ok(value),
             (Found::One(value), Some(_)) if names == Names::ColumnsThenAliases && self.columns_win() => Ok(value),
             (Found::One(_), Some(_)) => Err(Opaque::Ambiguous(ident.value.clone())),
-            (Found::Nothing, Some(alias)) if self.aliases_reach() && !has_open(scope) => Ok(alias.value.clone()),
+            (Found::Nothing, Some(alias)) if self.aliases_reach() && !is_unsure(scope) => undrawn(alias.value.clone()),
             (Found::Nothing, Some(_)) => Err(Opaque::Ambiguous(ident.value.clone())),
             (Found::Nothing, None) => self.further_out(scope, ident, &name),
         }
@@ -165,7 +167,11 @@ impl<'q> Analyzer<'_> {
     }
 
     fn column_named(&self, scope: &Scope<'_, 'q>, name: &str) -> Found {
-        let merged = scope.merged.iter().rfind(|merged| merged.name == name);
+        let mut all_merged = scope.merged.iter().filter(|merged| merged.name == name);
+        let merged = all_merged.next();
+        if all_merged.next().is_some() {
+            return Found::Many;
+        }
         let mut found = merged.map_or(Found::Nothing, |merged| Found::One(merged.value.clone()));
         for input in scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
             let Columns::Known(columns) = &input.columns else { continue };
@@ -183,6 +189,19 @@ impl<'q> Analyzer<'_> {
         found
     }
 
+    /// A function written without parentheses, such as `current_date`: a column or alias of that name would be it.
+    pub(super) fn refuse_column(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident) -> Step<()> {
+        let name = self.fold(ident);
+        let owns = |input: &Input| match &input.columns {
+            Columns::Known(columns) => columns.iter().any(|column| self.dialect.fold(&column.name.text, true) == name),
+            Columns::Open(_) => false,
+        };
+        match scope.inputs.iter().any(owns) || scope.aliases.iter().any(|alias| alias.name == name) {
+            true => Err(Opaque::Ambiguous(ident.value.clone())),
+            false => Ok(()),
+        }
+    }
+
     pub(super) fn is_named(&self, column: &Column, name: &str) -> bool {
         column.name.origin == NameOrigin::Stated && self.dialect.fold(&column.name.text, true) == name
     }
@@ -190,6 +209,10 @@ impl<'q> Analyzer<'_> {
     /// A bare name that no known column of the block owns: a column of its one open input, an outer block's, or a whole row.
     fn further_out(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident, name: &str) -> Step<Value> {
         let unclear = || Opaque::Name(ident.value.clone());
+        // Before it looks further out, DuckDB takes these for functions, quoted or not.
+        if VALUE_FUNCTIONS.contains(&name) {
+            return Err(unclear());
+        }
         let visible: Vec<&Input> =
             scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere).collect();
         let open: Vec<&&Input> = visible.iter().filter(|input| matches!(input.columns, Columns::Open(_))).collect();
@@ -206,12 +229,13 @@ impl<'q> Analyzer<'_> {
             return if reaches_out { Err(unclear()) } else { Ok(row) };
         }
         let Some(outer) = scope.outer else { return Err(unclear()) };
-        if has_open(outer) || !outer.parameters.is_empty() {
+        if is_unsure(scope) || has_open(outer) || !outer.parameters.is_empty() {
             return Err(unclear());
         }
         match self.column_named(outer, name) {
             Found::One(value) => Ok(outward(value)),
             Found::Many => Err(Opaque::Ambiguous(ident.value.clone())),
+            Found::Nothing if outer.aliases.iter().any(|alias| alias.name == name) => Err(unclear()),
             Found::Nothing => self.further_out(outer, ident, name).map(outward),
         }
     }
@@ -252,13 +276,21 @@ impl<'q> Analyzer<'_> {
             let parameter = scope.parameters.contains(&qualifier[0]);
             return match scope
                 .outer
-                .filter(|_| !own_column && !parameter && !has_open(scope) && scope.site == Site::Open)
+                .filter(|_| !own_column && !parameter && !is_unsure(scope) && scope.site == Site::Open)
             {
                 Some(outer) => self.qualified(outer, parts).map(outward),
                 None => Err(Opaque::Name(text())),
             };
         };
         if inputs.next().is_some() || scope.parameters.contains(&qualifier[0]) {
+            return Err(Opaque::Ambiguous(text()));
+        }
+        // `a.b.c` may also be the field `c` of a column `b` of `a`, or of a field of the column `a`.
+        let first = &qualifier[..1];
+        let is_struct = qualifier.len() > 1
+            && (scope.inputs.iter().any(|input| input.names.iter().any(|name| name == first))
+                || !matches!(self.column_named(scope, &qualifier[0]), Found::Nothing));
+        if is_struct || input.visibility == Visibility::InItsCondition {
             return Err(Opaque::Ambiguous(text()));
         }
         match &input.columns {
@@ -305,6 +337,36 @@ fn outward(mut value: Value) -> Value {
     value.calls.own = false;
     value.calls.outer = true;
     value
+}
+
+/// A value that may be named a second time: a draw may not, because it would be drawn anew, or not, as the engine likes.
+pub(super) fn undrawn(value: Value) -> Step<Value> {
+    if value.traits.volatile { Err(Opaque::construct("a second use of a draw (random, now, …)")) } else { Ok(value) }
+}
+
+/// Names that DuckDB reads as functions where no column of the block has them.
+const VALUE_FUNCTIONS: [&str; 12] = [
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "get_current_timestamp",
+    "localtime",
+    "localtimestamp",
+    "session_user",
+    "user",
+];
+
+/// Whether an input may have columns of names that are not known: undeclared ones, or ones that the engine makes up.
+fn is_unsure(scope: &Scope<'_, '_>) -> bool {
+    let derived = |input: &Input| match &input.columns {
+        Columns::Known(columns) => columns.iter().any(|column| column.name.origin == NameOrigin::Derived),
+        Columns::Open(_) => true,
+    };
+    scope.inputs.iter().any(derived)
 }
 
 fn has_open(scope: &Scope<'_, '_>) -> bool {

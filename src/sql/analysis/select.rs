@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use sqlparser::ast::{self, GroupByExpr, SelectItem};
 
 use super::block::{Block, Column, Value};
-use super::query::{Place, Role, Tail, at_ordinal, column_value, ordinal};
-use super::scope::{Alias, Columns, Input, Names, Scope, Visibility, reference};
+use super::operand::inside;
+use super::projection::Projected;
+use super::query::{Place, Role, Tail, at_ordinal, ordinal};
+use super::scope::{Names, Scope, undrawn};
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
 use crate::sql::Opaque;
-use crate::sql::shape::{NameOrigin, OutputName, Reads, Traits};
+use crate::sql::shape::{Reads, Traits};
+use crate::sql::{Moment, TIME_FUNCTION, TimeForm, TimeVariable};
 
 /// The clauses of a SELECT that this analysis models; everything else was refused.
 struct Clauses<'q> {
@@ -22,12 +25,6 @@ struct Clauses<'q> {
     having: Option<&'q ast::Expr>,
     named_window: &'q [ast::NamedWindowDefinition],
     qualify: Option<&'q ast::Expr>,
-}
-
-/// A projected column with the expression behind it.
-struct Projected {
-    column: Column,
-    value: Value,
 }
 
 /// How a block is grouped.
@@ -127,21 +124,23 @@ impl<'q> Analyzer<'_> {
         Ok(())
     }
 
-    /// The expression that `x BETWEEN @start AND @end`, `x >= @start` and their like are about.
+    /// The expression that `x BETWEEN @start AND @end`, `x >= @start` and `x <= @end` are about. `@end` is the last
+    /// moment of the interval, so `<` loses it, and `=` finds one day of many: neither gives the same in any batches.
     fn filtered(&self, scope: &Scope<'_, 'q>, conjunct: &'q ast::Expr) -> Step<Option<Digest>> {
         use ast::BinaryOperator as Op;
-        let ground = |expression: &'q ast::Expr| -> Step<Option<Digest>> {
-            let value = self.expression(scope, expression, Names::ColumnsThenAliases)?;
-            Ok((!value.traits.interval).then_some(value.ground))
-        };
-        match conjunct {
-            ast::Expr::Nested(inner) => self.filtered(scope, inner),
-            ast::Expr::Between { expr, negated: false, low: _, high: _ } => ground(expr),
-            ast::Expr::BinaryOp { left, op: Op::Gt | Op::GtEq | Op::Lt | Op::LtEq | Op::Eq, right } => {
-                Ok(ground(left)?.xor(ground(right)?))
+        let filtered = match inside(conjunct) {
+            ast::Expr::Between { expr, negated: false, low, high } => {
+                (is_bound(low, Moment::Start) && is_bound(high, Moment::End)).then_some(expr)
             }
-            _ => Ok(None),
-        }
+            ast::Expr::BinaryOp { left, op: Op::GtEq, right } if is_bound(right, Moment::Start) => Some(left),
+            ast::Expr::BinaryOp { left, op: Op::LtEq, right } if is_bound(right, Moment::End) => Some(left),
+            ast::Expr::BinaryOp { left, op: Op::LtEq, right } if is_bound(left, Moment::Start) => Some(right),
+            ast::Expr::BinaryOp { left, op: Op::GtEq, right } if is_bound(left, Moment::End) => Some(right),
+            _ => None,
+        };
+        let Some(filtered) = filtered else { return Ok(None) };
+        let value = self.expression(scope, filtered, Names::ColumnsThenAliases)?;
+        Ok((!value.traits.interval).then_some(value.ground))
     }
 
     fn put_grouping(&self, block: &mut Block, hasher: Hasher, grouping: &Grouping) -> Hasher {
@@ -172,11 +171,11 @@ impl<'q> Analyzer<'_> {
 
     /// A bare name in ORDER BY (and DISTINCT ON) is an output alias first; inside an expression it is a column.
     fn order_expression(&self, scope: &Scope<'_, 'q>, expression: &'q ast::Expr) -> Step<Value> {
-        if let ast::Expr::Identifier(ident) = expression {
+        if let ast::Expr::Identifier(ident) = inside(expression) {
             let name = self.fold(ident);
             let mut found = scope.aliases.iter().filter(|alias| alias.name == name);
             match (found.next(), found.next()) {
-                (Some(alias), None) => return Ok(alias.value.clone()),
+                (Some(alias), None) => return undrawn(alias.value.clone()),
                 (Some(_), Some(_)) => return Err(Opaque::Ambiguous(ident.value.clone())),
                 _ => {}
             }
@@ -208,10 +207,13 @@ impl<'q> Analyzer<'_> {
                 let keys: Vec<Value> = expressions
                     .iter()
                     .map(|expression| match ordinal(expression) {
-                        Some(place) => Ok(column_value(at_ordinal(&block.columns, place)?)),
+                        Some(place) => at_ordinal(&block.columns, place),
                         None => self.order_expression(scope, expression),
                     })
                     .collect::<Step<_>>()?;
+                if keys.iter().any(|key| key.calls.aggregate || key.calls.set_returning) {
+                    return Err(Opaque::construct("an aggregate or set in DISTINCT ON"));
+                }
                 let on = Value::combine("distinct on", &keys);
                 block.rows = Hasher::new("distinct on").digest(block.rows).digest(on.hash).finish();
                 block.row_traits = block.row_traits.and(on.traits);
@@ -254,6 +256,10 @@ impl<'q> Analyzer<'_> {
                 expressions.iter().map(|expression| self.group_key(scope, expression, &columns)).collect::<Step<_>>()?
             }
         };
+        // DuckDB: `SELECT 1 FROM t GROUP BY ALL` keeps every row, `GROUP BY 1` makes one of them.
+        if expressions.is_none() && !implicit && !parts.iter().any(|part| part.calls.own || part.calls.outer) {
+            return Err(Opaque::construct("GROUP BY ALL over constants"));
+        }
         if parts.iter().any(|part| part.calls.set_returning) {
             return Err(Opaque::construct("a set in GROUP BY"));
         }
@@ -277,195 +283,40 @@ impl<'q> Analyzer<'_> {
             ast::Expr::Cube(list) => sets("cube", list),
             ast::Expr::Rollup(list) => sets("rollup", list),
             _ => match ordinal(expression) {
-                Some(place) => Ok(column_value(at_ordinal(columns, place)?)),
+                Some(place) => at_ordinal(columns, place),
                 None => self.expression(scope, expression, Names::ColumnsThenAliases),
             },
         }
     }
-
-    fn projection(&self, scope: &mut Scope<'_, 'q>, items: &'q [SelectItem]) -> Step<Vec<Projected>> {
-        let mut projected = Vec::new();
-        if items.is_empty() {
-            // `FROM t` alone selects everything.
-            self.star(scope, None, &mut projected)?;
-        }
-        for item in items {
-            match item {
-                SelectItem::UnnamedExpr(expression) => {
-                    let value = self.expression(scope, expression, Names::ColumnsThenAliases)?;
-                    let name = self.derived_name(scope, expression);
-                    projected.push(projected_column(name, value));
-                }
-                SelectItem::ExprWithAlias { expr, alias } => {
-                    refuse_odd_alias(alias)?;
-                    let value = self.expression(scope, expr, Names::ColumnsThenAliases)?;
-                    scope.aliases.push(Alias { name: self.fold(alias), value: value.clone() });
-                    projected.push(projected_column(self.shown(alias), value));
-                }
-                SelectItem::ExprWithAliases { .. } => {
-                    return Err(Opaque::construct("several aliases of one expression"));
-                }
-                SelectItem::Wildcard(options) => {
-                    let mut columns = Vec::new();
-                    self.star(scope, None, &mut columns)?;
-                    projected.extend(self.star_options(scope, columns, options)?);
-                }
-                SelectItem::QualifiedWildcard(kind, options) => {
-                    let ast::SelectItemQualifiedWildcardKind::ObjectName(name) = kind else {
-                        return Err(Opaque::construct("a star on an expression"));
-                    };
-                    let mut columns = Vec::new();
-                    self.star(scope, Some(name), &mut columns)?;
-                    projected.extend(self.star_options(scope, columns, options)?);
-                }
-            }
-        }
-        Ok(projected)
-    }
-
-    /// A plain column is shown under its own name, anything else under a name that the engine makes up.
-    fn derived_name(&self, scope: &Scope<'_, 'q>, expression: &ast::Expr) -> OutputName {
-        let ident = match expression {
-            ast::Expr::Nested(inner) => return self.derived_name(scope, inner),
-            ast::Expr::Identifier(ident) => Some(ident),
-            ast::Expr::CompoundIdentifier(parts) => parts.last(),
-            _ => None,
-        };
-        let derived = || OutputName { text: expression.to_string(), origin: NameOrigin::Derived };
-        let Some(ident) = ident else { return derived() };
-        let name = self.fold(ident);
-        let known = scope.inputs.iter().find_map(|input| match &input.columns {
-            Columns::Known(columns) => columns.iter().find(|column| self.is_named(column, &name)),
-            Columns::Open(_) => None,
-        });
-        match known {
-            Some(column) => column.name.clone(),
-            // DuckDB shows a column as its table spells it, which an undeclared table does not tell.
-            None if scope.inputs.iter().any(|input| matches!(input.columns, Columns::Open(_))) => self.shown(ident),
-            None => derived(),
-        }
-    }
-
-    fn star(
-        &self,
-        scope: &Scope<'_, 'q>,
-        qualifier: Option<&ast::ObjectName>,
-        projected: &mut Vec<Projected>,
-    ) -> Step<()> {
-        let qualifier: Option<Vec<String>> = qualifier
-            .map(|name| name.0.iter().filter_map(|part| part.as_ident()).map(|part| self.fold(part)).collect());
-        let visible = |input: &&Input| {
-            input.visibility == Visibility::Everywhere
-                && qualifier.as_ref().is_none_or(|qualifier| input.names.contains(qualifier))
-        };
-        let inputs: Vec<&Input> = scope.inputs.iter().filter(visible).collect();
-        if inputs.is_empty() || (qualifier.is_some() && inputs.len() > 1) {
-            return Err(Opaque::construct("a star whose table is not clear"));
-        }
-        if !scope.merged.is_empty() && !matches!(self.dialect, crate::sql::Dialect::DuckDb) {
-            return Err(Opaque::construct("a star over a USING or NATURAL join"));
-        }
-        for input in inputs {
-            let Columns::Known(columns) = &input.columns else {
-                return Err(match &input.table {
-                    Some(table) => Opaque::Star(table.clone()),
-                    None => Opaque::construct("a star over unknown columns"),
-                });
-            };
-            for column in columns {
-                let name = self.dialect.fold(&column.name.text, true);
-                let merged = scope.merged.iter().find(|merged| merged.name == name && merged.slot == input.slot);
-                if qualifier.is_none() && merged.is_none() && input.merged_away.contains(&name) {
-                    continue;
-                }
-                let value = match merged.filter(|_| qualifier.is_none()) {
-                    Some(merged) => merged.value.clone(),
-                    None => reference(input, column, 0),
-                };
-                projected.push(projected_column(column.name.clone(), value));
-            }
-        }
-        Ok(())
-    }
-
-    fn star_options(
-        &self,
-        scope: &Scope<'_, 'q>,
-        mut columns: Vec<Projected>,
-        options: &'q ast::WildcardAdditionalOptions,
-    ) -> Step<Vec<Projected>> {
-        let ast::WildcardAdditionalOptions {
-            wildcard_token: _,
-            opt_ilike,
-            opt_exclude,
-            opt_except,
-            opt_replace,
-            opt_rename,
-            opt_alias,
-        } = options;
-        if opt_ilike.is_some() || opt_alias.is_some() {
-            return Err(Opaque::construct("a star with ILIKE or an alias"));
-        }
-        let place = |columns: &[Projected], name: &str| -> Step<usize> {
-            let named = |projected: &&Projected| self.is_named(&projected.column, name);
-            let mut found = columns.iter().enumerate().filter(|(_, projected)| named(projected));
-            match (found.next(), found.next()) {
-                (Some((index, _)), None) => Ok(index),
-                _ => Err(Opaque::Name(name.to_owned())),
-            }
-        };
-        for name in self.excluded(opt_exclude.as_ref(), opt_except.as_ref())? {
-            let index = place(&columns, &name)?;
-            columns.remove(index);
-        }
-        if let Some(ast::ReplaceSelectItem { items }) = opt_replace {
-            for item in items {
-                let ast::ReplaceSelectElement { expr, column_name, as_keyword: _ } = item.as_ref();
-                let index = place(&columns, &self.fold(column_name))?;
-                let name = columns[index].column.name.clone();
-                columns[index] = projected_column(name, self.expression(scope, expr, Names::Columns)?);
-            }
-        }
-        let renames: &[ast::IdentWithAlias] = match opt_rename {
-            None => &[],
-            Some(ast::RenameSelectItem::Single(item)) => std::slice::from_ref(item),
-            Some(ast::RenameSelectItem::Multiple(items)) => items,
-        };
-        for ast::IdentWithAlias { ident, alias } in renames {
-            let index = place(&columns, &self.fold(ident))?;
-            columns[index].column.name = self.shown(alias);
-        }
-        Ok(columns)
-    }
-
-    fn excluded(
-        &self,
-        exclude: Option<&ast::ExcludeSelectItem>,
-        except: Option<&ast::ExceptSelectItem>,
-    ) -> Step<Vec<String>> {
-        let names: Vec<&ast::ObjectName> = match exclude {
-            None => Vec::new(),
-            Some(ast::ExcludeSelectItem::Single(name)) => vec![name],
-            Some(ast::ExcludeSelectItem::Multiple(names)) => names.iter().collect(),
-        };
-        let mut folded = Vec::new();
-        for name in names {
-            match name.0.as_slice() {
-                [part] => folded.extend(part.as_ident().map(|ident| self.fold(ident))),
-                _ => return Err(Opaque::construct("a qualified name in EXCLUDE")),
-            }
-        }
-        if let Some(ast::ExceptSelectItem { first_element, additional_elements }) = except {
-            folded.push(self.fold(first_element));
-            folded.extend(additional_elements.iter().map(|ident| self.fold(ident)));
-        }
-        Ok(folded)
-    }
 }
 
-fn projected_column(name: OutputName, value: Value) -> Projected {
-    let column = Column { name, hash: value.hash, traits: value.traits, reads: value.reads.clone() };
-    Projected { column, value }
+/// Whether an expression is nothing but the interval's first or last moment, in a form that loses no part of a day.
+fn is_bound(expression: &ast::Expr, moment: Moment) -> bool {
+    let (expression, cast) = match inside(expression) {
+        ast::Expr::Cast { expr, data_type, .. } => (inside(expr), Some(data_type)),
+        other => (other, None),
+    };
+    let ast::Expr::Function(function) = expression else { return false };
+    if !function.name.to_string().eq_ignore_ascii_case(TIME_FUNCTION) {
+        return false;
+    }
+    let ast::FunctionArguments::List(list) = &function.args else { return false };
+    let variable = list.args.first().and_then(|argument| match argument {
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Value(value))) => match &value.value {
+            ast::Value::SingleQuotedString(name) => TimeVariable::from_name(name),
+            _ => None,
+        },
+        _ => None,
+    });
+    let whole_days = cast.is_none_or(|data_type| *data_type == ast::DataType::Date);
+    variable.is_some_and(|variable| {
+        let fits = match variable.form {
+            TimeForm::Ds | TimeForm::Date => whole_days,
+            TimeForm::Hour => false,
+            _ => true,
+        };
+        variable.moment == moment && fits
+    })
 }
 
 /// The operands of a chain of ANDs, parentheses looked through.
@@ -482,14 +333,6 @@ fn conjuncts(expression: &ast::Expr) -> Vec<&ast::Expr> {
         }
     }
     operands
-}
-
-/// Aliases that the parser takes but the engine reads as something else (research: engines, 1.4).
-fn refuse_odd_alias(alias: &ast::Ident) -> Step<()> {
-    let word = alias.value.to_lowercase();
-    let odd = alias.quote_style == Some('\'')
-        || (alias.quote_style.is_none() && ["isnull", "notnull"].contains(&word.as_str()));
-    if odd { Err(Opaque::construct(format!("an alias written as {alias}"))) } else { Ok(()) }
 }
 
 fn clauses(select: &ast::Select) -> Step<Clauses<'_>> {

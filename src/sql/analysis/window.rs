@@ -39,14 +39,12 @@ impl<'q> Analyzer<'_> {
         let (frame, bounds) = window.frame.unwrap_or_default();
         let tag = format!("{tag} over {} {} {frame}", window.order.len(), bounds.len());
         let ordered = !window.order.is_empty();
-        let aggregates_inside = parts.iter().any(|part| part.calls.aggregate);
         parts.extend(window.order);
         parts.extend(bounds);
         let mut value = Value::combine(&tag, &parts);
         value.hash = Hasher::new("window").digest(value.hash).digest(partition).finish();
         let mut everything = Value::made_of(value.hash, std::iter::once(&value).chain(&window.partition));
         everything.calls.partitions.push(keys);
-        everything.calls.aggregate = aggregates_inside || window.partition.iter().any(|value| value.calls.aggregate);
         everything.ground = everything.hash;
         let by_order = matches!(class, FunctionClass::Window | FunctionClass::Orderless) || window.counts_rows;
         if by_order && !sorted {

@@ -1,0 +1,214 @@
+//! What each kind adds, and how draws are bound to stored tables.
+
+use super::*;
+
+#[test]
+fn seeds_are_cells_by_column_and_a_number_of_rows() {
+    let all = &["counts", "far", "m", "raw", "reads_id", "reads_net", "reads_star"];
+    shop_moves(&["raw"], "2,20,us", "2,20,uk");
+    shop_moves(&["m", "raw", "reads_net", "reads_star"], "2,20,us", "2,21,us");
+    shop_moves(all, "2,20,us", "2,20,us\n3,30,eu");
+    shop_moves(all, "2,20,us\n", "");
+    shop_moves(&["raw"], "id,amount,region\n1,10,eu\n2,20,us", "id,amount,region,more\n1,10,eu,x\n2,20,us,y");
+    shop_moves(
+        &["m", "raw", "reads_net", "reads_star"],
+        "kind SEED (path '$root/seeds/raw.csv')",
+        "kind SEED (path '$root/seeds/raw.csv'), columns (id BIGINT, amount DOUBLE, region TEXT)",
+    );
+    let swapped = SHOP.replace("1,10,eu\n2,20,us", "2,20,us\n1,10,eu");
+    assert_eq!(
+        moved(SHOP, &swapped),
+        ["far", "m", "raw", "reads_id", "reads_net", "reads_star"]
+            .as_slice()
+            .iter()
+            .chain(&["counts"])
+            .copied()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
+    let quoted = SHOP.replace("2,20,us", "\"2\",20,\"us\"");
+    assert_eq!(moved(SHOP, &quoted), Vec::<String>::new());
+}
+
+#[test]
+fn a_time_range_is_its_columns_hash_format_unit_start_and_end() {
+    let range = |kind: &str, more: &str, select: &str| {
+        format!(
+            "MODEL (name s.m, kind INCREMENTAL_BY_TIME_RANGE ({kind}){more});\n\
+             SELECT {select} FROM s.p WHERE ds BETWEEN @start_ds AND @end_ds"
+        )
+    };
+    let plain = range("time_column ds", "", "id, v, ds");
+    let both = &["c", "m"];
+    pair_moves(both, &plain, &range("time_column (ds, '%Y%m%d')", "", "id, v, ds"));
+    pair_moves(both, &plain, &range("time_column ds", ", start '2026-02-01'", "id, v, ds"));
+    pair_moves(both, &plain, &range("time_column ds", ", end '2026-02-01'", "id, v, ds"));
+    pair_moves(both, &plain, &range("time_column ds", ", interval_unit hour", "id, v, ds"));
+    pair_moves(both, &plain, &range("time_column ds", ", cron '@hourly'", "id, v, ds"));
+    // The name stays, what it holds does not (research: soundness, #13).
+    pair_moves(both, &range("time_column d", "", "id, v, ds AS d"), &range("time_column d", "", "id, v, k AS d"));
+    pair_moves(&["m"], &plain, &range("time_column ds", "", "id, v, ds, k"));
+    for more in ["lookback 3", "batch_size 7", "batch_concurrency 2"] {
+        pair_moves(&[], &plain, &range(&format!("time_column ds, {more}"), "", "id, v, ds"));
+    }
+    pair_moves(&[], &plain, &range("time_column ds", ", cron '0 5 * * *'", "id, v, ds"));
+    // The same moment in another spelling.
+    pair_moves(
+        &[],
+        &range("time_column ds", ", start '2026-02-01'", "id, v, ds"),
+        &range("time_column ds", ", start '2026-02-01 00:00:00'", "id, v, ds"),
+    );
+}
+
+#[test]
+fn a_start_matters_only_to_kinds_with_intervals() {
+    pair_moves(&[], &one("kind FULL"), &one("kind FULL, start '2026-02-01'"));
+}
+
+#[test]
+fn a_unique_key_is_the_hash_of_its_columns() {
+    let keyed = |kind: &str, select: &str| {
+        format!("MODEL (name s.m, kind INCREMENTAL_BY_UNIQUE_KEY ({kind}));\nSELECT {select} FROM s.p")
+    };
+    let plain = keyed("unique_key k", "id, k, v");
+    pair_moves(&["c", "m"], &plain, &keyed("unique_key id", "id, k, v"));
+    pair_moves(&["c", "m"], &plain, &keyed("unique_key (id, k)", "id, k, v"));
+    pair_moves(&["c", "m"], &plain, &keyed("unique_key k", "id, 1 AS k, v"));
+    pair_moves(&["m"], &plain, &keyed("unique_key k", "id + 1 AS id, k, v"));
+    let expression = |id: &str| keyed("unique_key (coalesce(k, 0))", &format!("{id} AS id, k, v"));
+    pair_moves(&["c", "m"], &expression("id"), &expression("id + 1"));
+    pair_moves(&[], &plain, &keyed("unique_key k, batch_size 7", "id, k, v"));
+}
+
+#[test]
+fn kinds_that_differ_are_in_the_rows() {
+    let range = "MODEL (name s.m, kind INCREMENTAL_BY_TIME_RANGE (time_column ds));\nSELECT id, k, v, ds FROM s.p";
+    let keyed = "MODEL (name s.m, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key k));\nSELECT id, k, v, ds FROM s.p";
+    pair_moves(&["c", "m"], &one("kind FULL"), range);
+    pair_moves(&["c", "m"], &one("kind FULL"), keyed);
+    pair_moves(&["c", "m"], range, keyed);
+}
+
+#[test]
+fn full_view_and_embedded_hold_the_same_unless_storing_changes_it() {
+    let kinds = ["FULL", "VIEW", "EMBEDDED"];
+    let query = |kind: &str, select: &str| format!("MODEL (name s.m, kind {kind});\n{select}");
+    for (one, other) in kinds.iter().zip(&kinds[1..]) {
+        let same = "SELECT id, v FROM s.p";
+        pair_moves(&["m"], &query(one, same), &query(other, same));
+        for select in [
+            "SELECT id, v, NULL AS n FROM s.p",
+            "SELECT id, v, [] AS n FROM s.p",
+            "SELECT id, v, random() AS n FROM s.p",
+            "SELECT id, v FROM s.p LIMIT 3",
+            "SELECT id, v, rowid AS r FROM s.p",
+        ] {
+            pair_moves(&["c", "m"], &query(one, select), &query(other, select));
+        }
+    }
+    // An order matters to those alone who depend on it.
+    let ordered = |kind: &str| {
+        let limited = "//- models/l.sql\nMODEL (name s.l, kind FULL);\nSELECT id FROM s.m LIMIT 1\n";
+        format!("{limited}{}", pair(&query(kind, "SELECT id, v FROM s.p ORDER BY id")))
+    };
+    assert_eq!(moved(&ordered("FULL"), &ordered("VIEW")), ["l", "m"]);
+    let prepared = |kind: &str| query(kind, "SET threads = 1;\nSELECT id, v FROM s.p");
+    pair_moves(&["c", "m"], &prepared("FULL"), &prepared("VIEW"));
+}
+
+#[test]
+fn draws_are_bound_to_the_table_that_they_were_drawn_into() {
+    let drawn = |more: &str, kind: &str| {
+        format!(
+            "//- models/m.sql\nMODEL (name s.m, kind {kind});\nSELECT uuid() AS key, id, v{more} FROM raw.p\n\
+             //- models/a.sql\nMODEL (name s.a, kind FULL);\nSELECT key FROM s.m\n\
+             //- models/b.sql\nMODEL (name s.b, kind FULL);\nSELECT id, v FROM s.m\n\
+             //- models/c.sql\nMODEL (name s.c, kind VIEW);\nSELECT key FROM s.m\n\
+             //- models/d.sql\nMODEL (name s.d, kind FULL);\nSELECT key FROM s.a"
+        )
+    };
+    assert_eq!(moved(&drawn("", "FULL"), &drawn(", x", "FULL")), ["a", "c", "d", "m"]);
+    // A view draws whenever it is read, so its readers draw for themselves.
+    assert_eq!(moved(&drawn("", "VIEW"), &drawn(", x", "VIEW")), ["m"]);
+    let view = tree(&drawn("", "VIEW"));
+    let traits = |name: &str| view.fingerprints[&ModelName::parse(name).expect("a name")].shape.columns.clone();
+    assert!(traits("s.c").expect("columns")[0].traits.volatile, "a view over a view hands volatility on");
+    assert!(!traits("s.a").expect("columns")[0].traits.volatile, "a table does not");
+}
+
+#[test]
+fn rows_that_are_drawn_are_bound_too() {
+    let sampled = |more: &str| format!("MODEL (name s.m, kind FULL);\nSELECT id, v{more} FROM s.p LIMIT 10");
+    pair_moves(&["c", "m"], &sampled(""), &sampled(", k"));
+    let filtered =
+        |more: &str| format!("MODEL (name s.m, kind FULL);\nSELECT id, v{more} FROM s.p WHERE random() < 0.5");
+    pair_moves(&["c", "m"], &filtered(""), &filtered(", k"));
+}
+
+#[test]
+fn what_depends_on_order_moves_with_how_its_tables_are_stored() {
+    let parent = |kind: &str, order: &str| {
+        format!(
+            "//- models/m.sql\nMODEL (name s.m, kind {kind});\nSELECT id, v FROM raw.p ORDER BY id {order}\n\
+             //- models/limited.sql\nMODEL (name s.limited, kind FULL);\nSELECT id FROM s.m LIMIT 1\n\
+             //- models/through.sql\nMODEL (name s.through, kind VIEW);\nSELECT id FROM s.m\n\
+             //- models/far.sql\nMODEL (name s.far, kind FULL);\nSELECT any_value(id) AS id FROM s.through\n\
+             //- models/summed.sql\nMODEL (name s.summed, kind FULL);\nSELECT sum(id) AS id FROM s.m"
+        )
+    };
+    for kind in ["FULL", "VIEW", "EMBEDDED"] {
+        assert_eq!(moved(&parent(kind, "ASC"), &parent(kind, "DESC")), ["far", "limited", "m"], "{kind}");
+    }
+}
+
+#[test]
+fn a_model_that_reads_itself_is_hashed_whole() {
+    let itself = |b: &str| {
+        format!(
+            "//- models/m.sql\nMODEL (name s.m, kind INCREMENTAL_BY_TIME_RANGE (time_column ds), columns (ds DATE, a INT, b INT));\n\
+             SELECT ds, coalesce((SELECT max(b) FROM s.m), 0) AS a, {b} AS b FROM raw.p WHERE ds BETWEEN @start_ds AND @end_ds\n\
+             //- models/c.sql\nMODEL (name s.c, kind FULL);\nSELECT a FROM s.m"
+        )
+    };
+    assert_eq!(moved(&itself("d"), &itself("d * 10")), ["c", "m"]);
+    let tree = tree(&itself("d"));
+    let fingerprint = &tree.fingerprints[&ModelName::parse("s.m").expect("a name")];
+    assert_eq!(fingerprint.opaque, Some(Opaque::ReadsItself));
+    assert!(matches!(fingerprint.batching, Batching::OneInterval { .. }));
+}
+
+#[test]
+fn intervals_are_loaded_together_only_where_that_changes_nothing() {
+    let batching = |kind: &str, sql: &str| {
+        let fixture = format!(
+            "//- models/m.sql\nMODEL (name s.m, kind {kind});\n{sql}\n//- external_models.yaml\n- name: raw.p\n  columns: {{id: int, v: int, ds: date, d2: date}}"
+        );
+        tree(&fixture).fingerprints[&ModelName::parse("s.m").expect("a name")].batching.clone()
+    };
+    let range = "INCREMENTAL_BY_TIME_RANGE (time_column ds)";
+    let filter = "WHERE ds BETWEEN @start_ds AND @end_ds";
+    for sql in [
+        format!("SELECT ds, v FROM raw.p {filter}"),
+        format!("SELECT ds, sum(v) AS v FROM raw.p {filter} GROUP BY ds"),
+        format!("SELECT DISTINCT ds, v FROM raw.p {filter}"),
+        "SELECT ds, v FROM raw.p".to_owned(),
+    ] {
+        assert_eq!(batching(range, &sql), Batching::Any, "{sql}");
+    }
+    for sql in [
+        format!("SELECT ds, count(*) OVER () AS n FROM raw.p {filter}"),
+        format!("SELECT ds, lag(v) OVER (ORDER BY ds) AS n FROM raw.p {filter}"),
+        format!("SELECT max(ds) AS ds FROM raw.p {filter}"),
+        format!("SELECT ds, v FROM raw.p {filter} ORDER BY v LIMIT 3"),
+        format!("SELECT ds, v, @start_ds AS b FROM raw.p {filter}"),
+        format!("SELECT d2 AS ds, v FROM raw.p {filter}"),
+        format!("SELECT ds, v FROM raw.p {filter} AND v = (SELECT max(v) FROM raw.p {filter})"),
+        "SELECT ds, v FROM raw.p WHERE ds = @end_ds".to_owned(),
+    ] {
+        assert!(matches!(batching(range, &sql), Batching::OneInterval { .. }), "{sql}");
+    }
+    let keyed = "INCREMENTAL_BY_UNIQUE_KEY (unique_key v)";
+    assert!(matches!(batching(keyed, &format!("SELECT ds, v FROM raw.p {filter}")), Batching::OneInterval { .. }));
+    assert_eq!(batching(keyed, "SELECT ds, v FROM raw.p"), Batching::Any);
+}
