@@ -13,7 +13,7 @@ use crate::world::World;
 
 /// A gateway of one DuckDB file, and nothing else.
 pub(crate) const CONFIG: &str = "gateways:\n  local:\n    connection:\n      type: duckdb\n      \
-                                 database: warehouse.duckdb\nmodel_defaults:\n  dialect: duckdb\n  start: 2026-03-22\n";
+                                 database: warehouse.duckdb\nmodel_defaults:\n  dialect: duckdb\n  start: 2026-03-26\n";
 
 /// What a view shows: its columns with their types, and its rows in an order that does not depend on the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,17 +2,22 @@
 //! Every file beside this one is a module of it (`architecture` checks that).
 #![allow(clippy::disallowed_methods, reason = "tests may run git, look at the clock and set variables of children")]
 
+mod apply;
 mod architecture;
+mod contract;
 mod demo;
 mod doctor;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
 mod environments;
+mod freshness;
 mod git;
 mod init;
 mod kill;
 mod lab;
+mod processes;
+mod promote;
 mod query;
 mod render;
 mod repository;

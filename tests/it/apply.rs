@@ -1,0 +1,235 @@
+//! `bot apply`: what it builds, what it leaves alone, and what it refuses.
+
+use offshoot::error::Exit;
+use offshoot::state::{OpenMode, SqliteState, State as _};
+
+use crate::lab::{assert_same, clean_build, edit, lab, shown};
+use crate::world::{Ran, World};
+
+const ORDERS: &str = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n";
+const RAW: &str =
+    "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))";
+const STAGING: &str = "MODEL (name staging.orders, kind VIEW);\nSELECT id, amount, day FROM raw.orders";
+const DAILY: &str = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 2));\n\
+                     SELECT day, amount FROM staging.orders WHERE day BETWEEN @start_date AND @end_date";
+const TOTAL: &str = "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) AS amount FROM marts.daily";
+const OTHER: &str = "MODEL (name marts.other, kind FULL);\nSELECT COUNT(*) AS n FROM staging.orders";
+
+/// Five models, promoted on the 1st of April.
+fn shop() -> World {
+    let world = lab(&[
+        ("seeds/orders.csv", ORDERS),
+        ("models/raw.sql", RAW),
+        ("models/staging.sql", STAGING),
+        ("models/daily.sql", DAILY),
+        ("models/total.sql", TOTAL),
+        ("models/other.sql", OTHER),
+    ]);
+    world.done(&["promote"]);
+    world
+}
+
+fn builds(ran: &Ran) -> Vec<String> {
+    let value = ran.json();
+    let builds = value["builds"].as_array().expect("a list");
+    builds.iter().map(|build| build["model"].as_str().expect("a name").to_owned()).collect()
+}
+
+fn apply(world: &World) -> Ran {
+    world.done(&["apply", "--env", "dev", "--format", "json"])
+}
+
+/// Everything in prod's physical tables, and what the state knows of them.
+fn shared(world: &World) -> String {
+    let tables = world.sql(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE starts_with(schema_name, 'offshoot__') \
+         AND schema_name <> 'offshoot__meta' ORDER BY ALL",
+    );
+    let state = SqliteState::open(&world.state(), &offshoot::ids::ProjectName::new(""), &OpenMode::ReadOnlyIfExists)
+        .expect("a state");
+    let prod = state.environment(&offshoot::ids::EnvironmentName::prod()).expect("readable").expect("prod");
+    let keys: Vec<_> = prod
+        .models
+        .iter()
+        .map(|(name, pointer)| offshoot::naming::TableKey {
+            model: name.clone(),
+            data_fingerprint: pointer.data_fingerprint,
+        })
+        .collect();
+    let known = state.tables(&keys).expect("readable");
+    let named: Vec<String> = known.values().map(|table| table.snapshot.table.to_string()).collect();
+    let mut text = format!("{known:?}");
+    for row in tables {
+        let name = format!("{}.{}", row[0].as_deref().expect("a schema"), row[1].as_deref().expect("a name"));
+        if named.contains(&name) {
+            text.push_str(&format!("{name} {:?}\n", world.sql(&format!("SELECT * FROM {name} ORDER BY ALL"))));
+        }
+    }
+    text
+}
+
+#[test]
+fn a_branch_that_changes_nothing_still_gets_every_view_and_a_second_apply_does_nothing() {
+    let world = shop();
+    world.repository.branch("feature");
+    let first = apply(&world);
+    assert_eq!(builds(&first), [""; 0]);
+    assert_eq!(first.json()["swapped"], 5);
+    assert_same(&shown(world.repository.path(), "__dev"), &shown(world.repository.path(), ""), "beside prod");
+    let again = world.done(&["apply", "--env", "dev"]);
+    assert!(again.stdout.contains("nothing"), "{}", again.stdout);
+    let again = apply(&world);
+    assert_eq!((builds(&again), &again.json()["swapped"]), (Vec::new(), &0.into()));
+}
+
+#[test]
+fn only_what_moved_is_built_and_pointed_elsewhere() {
+    let world = shop();
+    world.repository.branch("feature");
+    apply(&world);
+    edit(
+        &world,
+        &[(
+            "models/total.sql",
+            "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) + 1 AS amount FROM marts.daily",
+        )],
+    );
+    let ran = apply(&world);
+    assert_eq!((builds(&ran), &ran.json()["swapped"]), (vec!["marts.total".to_owned()], &1.into()));
+    assert_eq!(world.value("SELECT amount FROM marts__dev.total"), "61");
+    assert_eq!(world.value("SELECT amount FROM marts.total"), "60");
+    assert_same(&shown(world.repository.path(), "__dev"), &clean_build(&world, "2026-04-01"), "like a clean build");
+}
+
+#[test]
+fn tables_that_prod_shows_are_never_written_however_late_it_is() {
+    let world = shop();
+    let before = shared(&world);
+    assert!(before.contains("marts.daily") || before.contains("daily"), "{before}");
+    let world = world.at("2026-05-01");
+    world.repository.branch("feature");
+    edit(
+        &world,
+        &[(
+            "models/daily.sql",
+            "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 2));\n\
+             SELECT day, amount * 2 AS amount FROM staging.orders WHERE day BETWEEN @start_date AND @end_date",
+        )],
+    );
+    let ran = apply(&world);
+    assert_eq!(builds(&ran), ["marts.daily", "marts.total"]);
+    // From its start to where prod's table of that model ends, in batches of two days.
+    assert_eq!(ran.json()["builds"][0]["intervals"], serde_json::json!([["2026-03-26", "2026-04-01"]]));
+    assert_eq!(shared(&world), before);
+    assert_eq!(world.value("SELECT amount FROM marts__dev.total"), "120");
+}
+
+#[test]
+fn without_a_start_a_new_table_begins_where_prods_does() {
+    let world = lab(&[
+        ("config.yaml", &crate::lab::CONFIG.replace("  start: 2026-03-26\n", "")),
+        ("seeds/orders.csv", ORDERS),
+        ("models/raw.sql", RAW),
+        ("models/staging.sql", STAGING),
+        ("models/daily.sql", DAILY),
+    ]);
+    world.done(&["promote"]);
+    let world = world.at("2026-04-20");
+    world.repository.branch("feature");
+    edit(&world, &[("models/daily.sql", &DAILY.replace("day, amount", "day, amount, id"))]);
+    let ran = apply(&world);
+    assert_eq!(ran.json()["builds"][0]["intervals"], serde_json::json!([["2026-03-31", "2026-04-01"]]));
+    assert_eq!(world.sql("SELECT id FROM marts__dev.daily").len(), 1);
+}
+
+#[test]
+fn a_query_that_reads_more_than_its_interval_is_loaded_one_interval_at_a_time() {
+    let world = shop();
+    world.repository.branch("feature");
+    let running = "MODEL (name marts.running, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 30));\n\
+                   SELECT CAST(@start_date AS DATE) AS day, SUM(amount) AS amount, COUNT(*) AS n FROM staging.orders \
+                   WHERE day BETWEEN @start_date AND @end_date";
+    edit(&world, &[("models/running.sql", running)]);
+    apply(&world);
+    assert_eq!(world.value("SELECT COUNT(*) FROM marts__dev.running"), "6");
+    assert_eq!(world.value("SELECT MAX(n) FROM marts__dev.running"), "1");
+}
+
+#[test]
+fn a_statement_before_each_batch_may_leave_a_temporary_table() {
+    let world = shop();
+    world.repository.branch("feature");
+    let model = "MODEL (name marts.staged, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 1));\n\
+                 CREATE TEMP TABLE staged AS SELECT day, amount FROM raw.orders WHERE day BETWEEN @start_date AND @end_date;\n\
+                 SELECT * FROM staged;";
+    edit(&world, &[("models/staged.sql", model)]);
+    apply(&world);
+    assert_eq!(world.value("SELECT COUNT(*) || ' ' || SUM(amount) FROM marts__dev.staged"), "3 60");
+}
+
+#[test]
+fn a_key_that_comes_twice_is_named() {
+    let world = shop();
+    world.repository.branch("feature");
+    let model = "MODEL (name marts.keyed, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key k));\n\
+                 SELECT 7 AS k, id FROM staging.orders";
+    edit(&world, &[("models/keyed.sql", model)]);
+    let ran = world.bot(&["apply", "--env", "dev"]);
+    assert_eq!(ran.exit, Exit::No);
+    assert!(ran.stderr.contains("comes 3 times in one load where k = \"7\""), "{}", ran.stderr);
+}
+
+#[test]
+fn a_failed_model_stops_only_its_readers() {
+    let world = shop();
+    world.repository.branch("feature");
+    let files = [
+        ("models/bad.sql", "MODEL (name marts.bad, kind FULL);\nSELECT CAST('x' AS INT) AS n FROM staging.orders"),
+        ("models/reader.sql", "MODEL (name marts.reader, kind FULL);\nSELECT n FROM marts.bad"),
+        ("models/good.sql", "MODEL (name marts.good, kind FULL);\nSELECT 1 AS n FROM staging.orders"),
+    ];
+    edit(&world, &files);
+    for jobs in ["1", "4"] {
+        let ran = world.bot(&["apply", "--env", "dev", "--jobs", jobs]);
+        assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+        assert!(ran.stderr.contains("model `marts.bad` (`models/bad.sql`) was not built"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("not built because of it: `marts.reader`"), "{}", ran.stderr);
+        assert_eq!(world.views().iter().filter(|view| view.contains("__dev")).count(), 0, "nothing moved");
+    }
+    edit(&world, &[("models/bad.sql", "MODEL (name marts.bad, kind FULL);\nSELECT 2 AS n FROM staging.orders")]);
+    assert_eq!(builds(&apply(&world)), ["marts.bad", "marts.reader"], "`marts.good` was built the first time");
+}
+
+#[test]
+fn sixty_models_at_once_end_as_one_by_one() {
+    let models: Vec<(String, String)> = (0..60)
+        .map(|number| {
+            let text = match number % 3 {
+                0 => format!(
+                    "MODEL (name s{}.m{number}, kind FULL);\nSELECT {number} AS n, amount FROM raw.orders",
+                    number % 7
+                ),
+                1 => format!(
+                    "MODEL (name s{}.m{number}, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 1));\n\
+                     SELECT day, {number} AS n, amount FROM raw.orders WHERE day BETWEEN @start_date AND @end_date",
+                    number % 7
+                ),
+                _ => format!(
+                    "MODEL (name s{}.m{number}, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id));\n\
+                     SELECT id, {number} AS n, amount FROM raw.orders",
+                    number % 7
+                ),
+            };
+            (format!("models/m{number}.sql"), text)
+        })
+        .collect();
+    let mut files: Vec<(&str, &str)> = models.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    files.extend([("seeds/orders.csv", ORDERS), ("models/raw.sql", RAW)]);
+    let shows = ["1", "8"].map(|jobs| {
+        let world = lab(&files);
+        let ran = world.done(&["promote", "--jobs", jobs, "--format", "json"]);
+        assert_eq!(builds(&ran).len(), 61);
+        shown(world.repository.path(), "")
+    });
+    assert_same(&shows[1], &shows[0], "with 8 jobs");
+}
