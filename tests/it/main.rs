@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests may run git, look at the clock and set variables of children")]
 
 mod architecture;
+#[cfg(feature = "duckdb")]
+mod corpus;
 mod demo;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]
