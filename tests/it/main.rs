@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests may run git, look at the clock and set variables of children")]
 
 mod architecture;
+mod cases;
 #[cfg(feature = "duckdb")]
 mod corpus;
 mod demo;
