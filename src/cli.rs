@@ -170,7 +170,7 @@ pub struct PromoteArguments {
     /// The environment to promote to, such as `staging`
     #[arg(long, value_name = "ENV", default_value = "prod")]
     pub to: String,
-    /// Promote also what is no descendant of the commit promoted last
+    /// Promote also what is no descendant of the commit promoted last, that commit itself included
     #[arg(long)]
     pub force: bool,
     /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`
@@ -197,8 +197,8 @@ pub enum EnvironmentCommand {
     List(FormatArguments),
     /// Show where one came from and what each of its models points at
     Show(NamedEnvironment),
-    /// Drop one: its views go, tables that others use stay
-    Drop(NamedEnvironment),
+    /// Drop one: its views go, its tables stay until gc
+    Drop(DropArguments),
 }
 
 /// One environment by name.
@@ -210,6 +210,17 @@ pub struct NamedEnvironment {
     pub name: String,
     #[command(flatten)]
     pub format: FormatArguments,
+}
+
+/// `bot env drop`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct DropArguments {
+    #[command(flatten)]
+    pub environment: NamedEnvironment,
+    /// How long to wait for a DuckDB file that another process holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
 }
 
 /// `bot query`.
@@ -284,7 +295,8 @@ impl Command {
             Self::Promote(arguments) => arguments.format.format,
             Self::Env(arguments) => match &arguments.command {
                 EnvironmentCommand::List(format) => format.format,
-                EnvironmentCommand::Show(named) | EnvironmentCommand::Drop(named) => named.format.format,
+                EnvironmentCommand::Show(named) => named.format.format,
+                EnvironmentCommand::Drop(arguments) => arguments.environment.format.format,
             },
             Self::Query(arguments) if arguments.format == RowFormat::Json => Format::Json,
             Self::Query(_) => Format::Terminal,

@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::change::{Category, Change, Reason};
 use crate::fingerprint::{Batching, Fingerprint, Tree, data_values, fingerprint_one, metadata_values};
 use crate::hash::Digest;
 use crate::ids::ModelName;
 use crate::model::{Kind, KindName, Model};
-use crate::plan::{Category, Change, Reason};
 use crate::sql::{OutputName, Read, ShapeColumn, TableShape};
 
 /// One model that something touched.

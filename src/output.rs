@@ -3,9 +3,13 @@
 //! A reader that went away (`bot query … | head`) is no error: what nobody reads is dropped, and the run goes on.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::render::{Colour, visible};
 use crate::surroundings::Terminal;
@@ -16,6 +20,16 @@ pub struct Output {
     talk: Mutex<Stream>,
     bar: Mutex<Option<ProgressBar>>,
     progress: Terminal,
+    silent: AtomicBool,
+}
+
+/// Who listens to stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// Somebody who wants to know what is done.
+    Person,
+    /// A script: it gets an error as one object, and nothing beside it.
+    Script,
 }
 
 struct Stream {
@@ -48,7 +62,16 @@ impl Output {
 
     fn new(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>, progress: Terminal) -> Self {
         let stream = |writer| Mutex::new(Stream { writer, failure: None });
-        Self { data: stream(data), talk: stream(talk), bar: Mutex::new(None), progress }
+        Self { data: stream(data), talk: stream(talk), bar: Mutex::new(None), progress, silent: AtomicBool::new(false) }
+    }
+
+    /// Says who listens to stderr from here on.
+    pub fn listener(&self, listener: Listener) {
+        self.silent.store(listener == Listener::Script, Ordering::Relaxed);
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
     }
 
     /// Writes data to stdout, as it is.
@@ -56,15 +79,22 @@ impl Output {
         self.beside_the_bar(|| lock(&self.data).write(text));
     }
 
-    /// Tells people something on stderr, as it is; ends the line where `text` does not.
+    /// Tells people something on stderr, as it is; ends the line where `text` does not. Scripts are told nothing.
     pub fn talk(&self, text: &str) {
+        if !self.is_silent() {
+            self.error(text);
+        }
+    }
+
+    /// Tells an error on stderr, whoever listens.
+    pub fn error(&self, text: &str) {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         self.beside_the_bar(|| lock(&self.talk).write(&format!("{text}{end}")));
     }
 
     /// Begins to show how far `total` steps are; one at a time.
     pub fn progress(&self, total: usize) -> Progress<'_> {
-        if self.progress == Terminal::Yes && total > 0 {
+        if self.progress == Terminal::Yes && !self.is_silent() && total > 0 {
             let length = u64::try_from(total).unwrap_or(u64::MAX);
             let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
             let template = "{bar:24} {pos}/{len} {elapsed} {wide_msg}";
@@ -156,16 +186,18 @@ impl Write for Buffer {
     }
 }
 
-/// Starts the log on stderr: warnings, with `-v` what is done, with `-vv` all. Only the first call counts.
+/// Starts the log on stderr: warnings, with `-v` what is done, with `-vv` all of it; of other crates only warnings. Only
+/// the first call counts.
 pub fn start_log(verbosity: u8, colour: Colour) {
     let level = match verbosity {
         0 => tracing::Level::WARN,
         1 => tracing::Level::INFO,
         _ => tracing::Level::DEBUG,
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).without_time();
+    let ours = Targets::new().with_default(tracing::Level::WARN).with_target(env!("CARGO_CRATE_NAME"), level);
+    let lines = tracing_subscriber::fmt::layer().with_target(false).without_time().with_writer(io::stderr);
     // A second run in this process (demo, tests) keeps the first one's log.
-    let _ = log.with_writer(io::stderr).with_ansi(colour == Colour::Always).try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_ansi(colour == Colour::Always)).with(ours).try_init();
 }
 
 /// Nothing behind these locks can be half written, so a panic of another thread does not spoil them.

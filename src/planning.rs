@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::TreeArguments;
-use crate::commands::Context;
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::fingerprint::Tree;
-use crate::git::{Head, Mode, Request, ThreeTrees};
+use crate::git::{GitError, Head, Mode, Request, ThreeTrees};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
 use crate::naming::{
     Clash, Disambiguator, IdentifierLimit, TableKey, detached_environment_name, environment_name,
@@ -14,6 +14,7 @@ use crate::naming::{
 };
 use crate::plan::{Commits, Inputs, Known, KnownTable, Plan, Purpose, Sharing, build};
 use crate::problem::Problem;
+use crate::sql::Opaque;
 use crate::state::{Environment, Owner, State, StateError};
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace, git_error, state_error};
@@ -152,9 +153,9 @@ pub fn plan_of(
 ) -> Result<Planned, CommandError> {
     let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
-    let promoted = promoted_tree(workspace, prod.as_ref(), &mut result.problems);
+    let promoted = promoted_tree(workspace, prod.as_ref(), &result.tree, &mut result.problems);
     let (base, promoted) = match chosen.place {
-        Place::Branch => (workspace.side(&chosen.trees.base_tree)?.tree, promoted),
+        Place::Branch => (workspace.side_like(&chosen.trees.base_tree, Some(&result.tree))?.tree, promoted),
         Place::Base => (promoted.unwrap_or_else(|| workspace.nothing(&result)), None),
     };
     if prod.is_none() {
@@ -165,10 +166,15 @@ pub fn plan_of(
     }
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree, &environment));
+    result.problems.extend(unknown_columns(&result.tree));
     let trees = [Some(&base), Some(&result.tree), promoted.as_ref()];
-    let known = known(state, &environment, &trees, prod.as_ref()).map_err(state_error)?;
+    let (writer, purpose) = match chosen.place {
+        Place::Base => (Writer::Promote(&environment), Purpose::Promote),
+        Place::Branch => (Writer::Branch(&environment), Purpose::Apply),
+    };
+    let known = known(state, &writer, &trees, prod.as_ref()).map_err(state_error)?;
     let plan = build(Inputs {
-        environment,
+        environment: environment.clone(),
         commits: Commits {
             base: chosen.trees.base.clone(),
             head: Some(chosen.trees.head.clone()),
@@ -179,7 +185,7 @@ pub fn plan_of(
         result: &result.tree,
         promoted: promoted.as_ref(),
         known: &known,
-        purpose: if chosen.place == Place::Base { Purpose::Promote } else { Purpose::Apply },
+        purpose,
         now: context.execution_time()?,
         limit: LIMIT,
         problems: result.problems.clone(),
@@ -191,10 +197,12 @@ pub fn plan_of(
 pub fn promoted_tree(
     workspace: &Workspace<'_>,
     prod: Option<&Environment>,
+    like: &Tree,
     problems: &mut Vec<Problem>,
 ) -> Option<Tree> {
     let commit: &CommitId = prod?.about.promoted.as_ref()?;
-    let loaded = workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side(&source));
+    let loaded =
+        workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side_like(&source, Some(like)));
     match loaded {
         Ok(side) => Some(side.tree),
         Err(error) => {
@@ -211,7 +219,25 @@ pub fn promoted_tree(
     }
 }
 
-fn clashes(tree: &Tree, environment: &EnvironmentName) -> Vec<Problem> {
+/// What only the warehouse could tell, and how to tell it without one.
+fn unknown_columns(tree: &Tree) -> Vec<Problem> {
+    let mut readers: BTreeMap<&ModelName, Vec<&ModelName>> = BTreeMap::new();
+    for (name, fingerprint) in &tree.fingerprints {
+        if let Some(Opaque::Star(table)) = &fingerprint.opaque {
+            readers.entry(table).or_default().push(name);
+        }
+    }
+    let told = |(table, readers): (&ModelName, Vec<&ModelName>)| {
+        let list = readers.iter().map(|reader| format!("`{reader}`")).collect::<Vec<_>>().join(", ");
+        let message = format!("the columns of `{table}` cannot be known without the warehouse, so {list} is opaque");
+        Problem::info("columns-unknown", message)
+            .help("name its columns in `external_models.yaml`, or in the query instead of a star")
+    };
+    readers.into_iter().map(told).collect()
+}
+
+/// Views that would meet, as problems.
+pub fn clashes(tree: &Tree, environment: &EnvironmentName) -> Vec<Problem> {
     let viewed = tree.models.iter().filter(|(_, model)| model.kind.name().has_view()).map(|(name, _)| name);
     let told = |clash: Clash| match clash {
         Clash::OneView { view, models: [one, two] } => {
@@ -227,13 +253,30 @@ fn clashes(tree: &Tree, environment: &EnvironmentName) -> Vec<Problem> {
     view_clashes(viewed, environment, DEFAULT_SCHEMA, LIMIT).into_iter().map(told).collect()
 }
 
+/// Who is about to write tables: it leaves alone those that certain other environments show.
+pub enum Writer<'a> {
+    /// Apply: what any other environment shows.
+    Branch(&'a EnvironmentName),
+    /// Promote: prod may complete any table; another environment leaves prod's alone.
+    Promote(&'a EnvironmentName),
+}
+
+impl Writer<'_> {
+    fn leaves_alone(&self, other: &EnvironmentName) -> bool {
+        match self {
+            Self::Branch(environment) => other != *environment,
+            Self::Promote(environment) => !environment.is_prod() && other.is_prod(),
+        }
+    }
+}
+
 /// What the state knows of the tables that these trees name.
 ///
 /// # Errors
 /// The state cannot be read.
 pub fn known(
     state: &dyn State,
-    environment: &EnvironmentName,
+    writer: &Writer<'_>,
     trees: &[Option<&Tree>],
     replaced: Option<&Environment>,
 ) -> Result<Known, StateError> {
@@ -253,7 +296,7 @@ pub fn known(
     keys.extend(prod.values().cloned());
     let keys: Vec<TableKey> = keys.into_iter().collect();
     let mut shared: BTreeSet<TableKey> = BTreeSet::new();
-    for about in state.environments()?.into_iter().filter(|about| about.name != *environment) {
+    for about in state.environments()?.into_iter().filter(|about| writer.leaves_alone(&about.name)) {
         shared.extend(state.environment(&about.name)?.iter().flat_map(|environment| stored(environment).into_values()));
     }
     let tables = state.tables(&keys)?;
@@ -281,3 +324,24 @@ pub fn known(
 
 /// How far back a table's own build is looked for among its model's builds.
 const BUILDS_LOOKED_AT: usize = 20;
+
+/// The environment of what is checked out, by name alone: `prod` on the base branch, else the branch's, else the
+/// detached commit's. Unlike [`environment_of`] it needs no merge, so a branch in conflict keeps its environment.
+///
+/// # Errors
+/// Git or the state cannot be read, nothing is committed yet, or the name belongs to another branch.
+pub fn environment_here(workspace: &Workspace<'_>, state: &dyn State) -> Result<EnvironmentName, CommandError> {
+    let base = workspace.git.base_branch(configured_base(workspace)?.as_deref()).map_err(git_error)?.name;
+    match workspace.git.head().map_err(git_error)? {
+        Head::Unborn { name } => {
+            let branch = name.as_str().trim_start_matches("refs/heads/").to_owned();
+            Err(git_error(GitError::Unborn { branch }))
+        }
+        Head::Detached { commit } => Ok(detached_environment_name(&commit)),
+        Head::Branch { name, .. } if name.as_str() == format!("refs/heads/{base}") => Ok(EnvironmentName::prod()),
+        Head::Branch { name, .. } => {
+            let wanted = environment_name(&name, Disambiguator::FullRef, &base);
+            state.resolve_name(&Owner::Branch(name), &wanted).map_err(state_error)
+        }
+    }
+}

@@ -191,6 +191,11 @@ impl Interruption {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// The flag itself, for those who wait and know nothing of surroundings.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Asks for a stop, as a signal does.
     pub fn request(&self) {
         self.0.store(true, Ordering::Relaxed);

@@ -6,20 +6,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::commands::Context;
+use crate::context::Context;
 use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode as EngineMode};
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
-use crate::git::{Git, GitError, GitTree, TreeSource};
+use crate::git::{Git, GitError, GitTree, Head, TreeSource};
 use crate::hash::{Digest, Hasher};
 use crate::ids::StateId;
 use crate::problem::Problem;
 use crate::project::{ModelCache, Project, Surroundings as LoadSurroundings, load};
 use crate::settings::{DuckDbConnection, OptionValue, Settings};
-use crate::state::{OpenMode, SqliteState, StateError};
+use crate::state::{OpenMode, SqliteState, State, StateError, WriteLease};
+use crate::surroundings::Stopwatch;
 
 /// Where the state lies unless `state_connection` says otherwise.
 const STATE_FILE: &str = ".offshoot/state.db";
+/// How often a request to stop is looked for while somebody else writes the state.
+const STOP_POLL: Duration = Duration::from_millis(200);
 
 /// A project's place.
 pub struct Workspace<'a> {
@@ -62,6 +65,14 @@ impl<'a> Workspace<'a> {
     /// # Errors
     /// Git cannot read the tree; anything wrong inside it is a problem of the side.
     pub fn side(&self, source: &TreeSource) -> Result<Side, CommandError> {
+        self.side_like(source, None)
+    }
+
+    /// Loads and fingerprints a tree that is much like another one: only what differs costs anything.
+    ///
+    /// # Errors
+    /// As [`Workspace::side`].
+    pub fn side_like(&self, source: &TreeSource, like: Option<&Tree>) -> Result<Side, CommandError> {
         let files = self.files(source)?;
         let surroundings = LoadSurroundings {
             environment: self.context.surroundings.variables(),
@@ -72,14 +83,14 @@ impl<'a> Workspace<'a> {
         let (mut project, mut problems) = (loaded.project, loaded.problems);
         let models = std::mem::take(&mut project.models);
         let engine = context_digest(&project);
-        let (tree, cycles) = Tree::new(models, project.files.clone(), engine);
+        let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
         problems.extend(cycles);
         Ok(Side { tree, project, problems, source: source.clone() })
     }
 
     /// A tree without models, for what was never promoted.
     pub fn nothing(&self, like: &Side) -> Tree {
-        Tree::new(Default::default(), Default::default(), like.tree.context.engine).0
+        Tree::new(Default::default(), Default::default(), like.tree.context.engine, None).0
     }
 
     /// The files of a tree.
@@ -119,6 +130,26 @@ impl<'a> Workspace<'a> {
         SqliteState::open(&path, &project.settings.project, &mode).map_err(state_error)
     }
 
+    /// Waits for the right to write the state, until told to stop.
+    ///
+    /// # Errors
+    /// Somebody else holds it for longer than `timeout`.
+    pub fn lease(&self, state: &dyn State, doing: &str, timeout: Duration) -> Result<WriteLease, CommandError> {
+        let stopwatch = Stopwatch::start();
+        loop {
+            let waited = Duration::from_secs_f64(stopwatch.seconds());
+            let left = timeout.saturating_sub(waited);
+            match state.lease(doing, left.min(STOP_POLL)) {
+                Err(StateError::Busy { .. }) if self.context.surroundings.interruption().is_requested() => {
+                    return Err(CommandError::failed(format!("`{doing}` stopped as asked; nothing was changed")));
+                }
+                Err(StateError::Busy { .. }) if !left.is_zero() => {}
+                Err(StateError::Busy { holder, .. }) => return Err(state_error(StateError::Busy { holder, waited })),
+                other => return other.map_err(state_error),
+            }
+        }
+    }
+
     /// Where the state is: `state_connection` of type `sqlite`, else beside `config.yaml`.
     pub fn state_path(&self, settings: &Settings) -> PathBuf {
         let connection = settings.state_connection(self.gateway(settings));
@@ -151,7 +182,7 @@ impl<'a> Workspace<'a> {
             return Err(CommandError::no("the gateway's DuckDB is in memory, so nothing would outlive this run")
                 .hint("name a file in `config.yaml`: `database: warehouse.duckdb`"));
         }
-        Ok(DuckDb::new(config))
+        Ok(DuckDb::new(config).until(self.context.surroundings.interruption().flag()))
     }
 
     fn duckdb_config(
@@ -190,6 +221,29 @@ impl<'a> Workspace<'a> {
     /// The operating system has no randomness to give.
     pub fn random_id(&self) -> Result<String, CommandError> {
         self.context.surroundings.random_id().map_err(|error| CommandError::failed("no random numbers").because(error))
+    }
+}
+
+impl Workspace<'_> {
+    /// The configuration of what is checked out, without its models; empty where nothing is committed yet.
+    ///
+    /// # Errors
+    /// Git cannot be read.
+    pub fn project_here(&self) -> Result<Project, CommandError> {
+        let commit = match self.git.head().map_err(git_error)? {
+            Head::Branch { commit, .. } | Head::Detached { commit } => commit,
+            Head::Unborn { .. } => return Ok(Project::default()),
+        };
+        let source = self.git.tree_of(&commit).map_err(git_error)?;
+        Ok(Project { settings: self.settings(&source)?, ..Project::default() })
+    }
+
+    /// The main database file of the gateway in use; `None` where there is none.
+    pub fn warehouse_file(&self, settings: &Settings) -> Option<PathBuf> {
+        let connection = settings.connection(self.gateway(settings)).ok()?.duckdb().ok()?;
+        let first = || connection.catalogs.first().map(|catalog| catalog.path.clone());
+        let path = connection.database.clone().or_else(first)?;
+        (path != ":memory:").then(|| self.root.join(path))
     }
 }
 

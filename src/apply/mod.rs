@@ -1,10 +1,13 @@
 //! Carries out the tables of a plan: fills what is missing, in graph order, several at once, and records each piece
 //! after its commit, so that whoever runs next goes on from there.
 //!
-//! `fill` knows one table, `schedule` the order, `views` the virtual layer. This module never decides what is built;
-//! the plan did.
+//! `fill` and `kinds` know one table, `schedule` the order, `views` the virtual layer. This module never decides what is
+//! built; the plan did.
 
+mod columns;
+mod fault;
 mod fill;
+mod kinds;
 mod schedule;
 mod views;
 
@@ -91,6 +94,8 @@ pub fn everything(now: Timestamp) -> Interval {
 /// What an engine's refusal means to the caller: a failed model, a stop that was asked for, or a warehouse out of reach.
 pub fn engine_error(what: &str, error: EngineError) -> CommandError {
     match &error {
+        // Refused rather than failed: somebody must choose.
+        EngineError::ForeignState { .. } => CommandError::no(what.to_owned()).because(error),
         EngineError::Interrupted { .. } => CommandError::failed(format!("{what}: stopped as asked"))
             .hint("run the same command again: it goes on from where it was"),
         EngineError::Locked { pid: Some(pid), .. } => CommandError::failed(what.to_owned())

@@ -30,7 +30,7 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
     if targets.is_empty() {
         return Ok(Vec::new());
     }
-    claim_warehouse(work)?;
+    claim_warehouse(work, &targets)?;
     let waiting = targets
         .keys()
         .map(|name| ((*name).clone(), stored_parents(work.tree, name, &|parent| targets.contains_key(parent))))
@@ -60,10 +60,15 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
     board.outcome()
 }
 
-fn claim_warehouse(work: &Work<'_>) -> Result<(), CommandError> {
+/// Makes sure that the warehouse is ours, and makes all schemas at once: two sessions that make the same one collide.
+fn claim_warehouse(work: &Work<'_>, targets: &BTreeMap<&ModelName, &Target>) -> Result<(), CommandError> {
     let open = |error| engine_error("cannot use the warehouse", error);
+    let tables = targets.values().filter_map(|target| target.table.as_ref());
+    let schemas: BTreeSet<_> = tables.map(|table| (table.catalog.as_deref(), table.schema.as_str())).collect();
     let mut session = work.engine.session().map_err(open)?;
-    transaction(session.as_mut(), |session| claim(session, work.state_id)).map_err(open)
+    transaction(session.as_mut(), |session| claim(session, work.state_id)).map_err(open)?;
+    // One transaction writes one DuckDB database, so the schemas, which may be in others, are not made in the claim's.
+    schemas.iter().try_for_each(|(catalog, schema)| session.create_schema_if_missing(*catalog, schema)).map_err(open)
 }
 
 fn report(progress: &Progress<'_>, name: &ModelName, result: Result<&Build, &CommandError>) {

@@ -52,6 +52,15 @@ pub struct ViewPlan {
     pub pointers: BTreeMap<ModelName, Pointer>,
     /// The views that must move.
     pub changes: Vec<ViewChange>,
+    /// The views that stay, as they would be made again.
+    pub unchanged: Vec<ViewChange>,
+}
+
+impl ViewPlan {
+    /// Every view, moving or not.
+    pub fn all(&self) -> impl Iterator<Item = &ViewChange> {
+        self.changes.iter().chain(&self.unchanged)
+    }
 }
 
 /// A view's text: as it runs, and in a form that is the same whenever it is made.
@@ -86,14 +95,15 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
             let digest =
                 columns.fold(Hasher::new("view").text(&definition.symbolic), |hasher, column| hasher.text(column));
             let view = VirtualView { name: name.clone(), definition: digest.finish() };
-            if is_moved(layer.previous, &target.name, &view) {
-                result.changes.push(ViewChange::Point {
-                    view: name,
-                    model: target.name.clone(),
-                    columns: definition.columns,
-                    query: definition.query,
-                });
-            }
+            let change = ViewChange::Point {
+                view: name,
+                model: target.name.clone(),
+                columns: definition.columns,
+                query: definition.query,
+            };
+            let list =
+                if is_moved(layer.previous, &target.name, &view) { &mut result.changes } else { &mut result.unchanged };
+            list.push(change);
             pointer.view = Some(view);
         }
         result.pointers.insert(target.name.clone(), pointer);

@@ -1,7 +1,7 @@
 //! `bot plan`: what a branch changes, what would be built and why. Reads git and the state, and nothing else.
 
-use super::Context;
 use crate::cli::PlanArguments;
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::planning;
 use crate::problem::has_errors;

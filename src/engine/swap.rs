@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use super::{Result, Session, adopt_view, forget_object, record_object};
+use crate::hash::Hasher;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
-use crate::statement::{ViewReplacement, create_view, drop_view};
+use crate::statement::{ViewReplacement, comment_on_view, create_view, drop_view};
 
 /// In whose name views are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,15 @@ pub enum ViewChange {
     },
 }
 
+impl ViewChange {
+    /// The view that changes.
+    pub fn view(&self) -> &TableName {
+        match self {
+            Self::Point { view, .. } | Self::Drop { view } => view,
+        }
+    }
+}
+
 /// Changes views and records them; gives their number. Must run inside a transaction ([`super::transaction`]).
 ///
 /// # Errors
@@ -58,6 +68,7 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
                 for statement in create_view(dialect, view, columns, query, replacement) {
                     session.execute(&statement)?;
                 }
+                session.execute(&comment_on_view(dialect, view, &mark(model, columns, query)))?;
                 made.push((view.clone(), model.clone()));
             }
             ViewChange::Drop { view } => {
@@ -70,6 +81,12 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
     record_object(session, &owner.state, &records)?;
     forget_object(session, &dropped)?;
     Ok(changes.len())
+}
+
+/// What we leave on a view, so that we know it again: one made anew by hand has it no more.
+fn mark(model: &ModelName, columns: &[String], query: &str) -> String {
+    let digest = columns.iter().fold(Hasher::new("view mark").text(query), |hasher, column| hasher.text(column));
+    format!("model {model}, shown by offshoot ({})", digest.finish().short(16))
 }
 
 fn create_schemas(session: &mut dyn Session, changes: &[ViewChange]) -> Result<()> {

@@ -120,31 +120,68 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Finds the graph of the models and fingerprints them; cycles are problems.
+    /// Finds the graph of the models and fingerprints them; cycles are problems. What is the same as in `like`, all of
+    /// its parents included, is taken from there.
     pub fn new(
         models: BTreeMap<ModelName, Model>,
         files: BTreeMap<FilePath, BlobId>,
         engine: Digest,
+        like: Option<&Self>,
     ) -> (Self, Vec<crate::problem::Problem>) {
         let (graph, problems) = Graph::build(&models);
         let writes = outside_writes(&models, &graph);
         let functions = created_functions(&models);
-        let context = Context { engine, files, writes, functions };
-        let fingerprints = fingerprint_all(&models, &graph, &context);
-        (Self { models, graph, context, fingerprints }, problems)
+        let mut tree = Self {
+            models,
+            graph,
+            context: Context { engine, files, writes, functions },
+            fingerprints: Fingerprints::new(),
+        };
+        tree.fingerprints = tree.fingerprint_all(like.filter(|like| tree.differs_in_models_only(like)));
+        (tree, problems)
     }
-}
 
-/// Fingerprints every model in graph order.
-pub fn fingerprint_all(models: &BTreeMap<ModelName, Model>, graph: &Graph, context: &Context) -> Fingerprints {
-    let mut fingerprints = Fingerprints::new();
-    for name in graph.order() {
-        if let Some(model) = models.get(name) {
-            let fingerprint = fingerprint_one(model, graph, context, &|parent| fingerprints.get(parent));
+    fn fingerprint_all(&self, like: Option<&Self>) -> Fingerprints {
+        let mut fingerprints = Fingerprints::new();
+        let mut same: BTreeSet<&ModelName> = BTreeSet::new();
+        for name in self.graph.order() {
+            let Some(model) = self.models.get(name) else { continue };
+            let known = like.filter(|like| self.is_same_model(name, like)).and_then(|like| like.fingerprints.get(name));
+            if let Some(known) = known.filter(|_| self.graph.parents(name).all(|parent| same.contains(parent))) {
+                same.insert(name);
+                fingerprints.insert(name.clone(), known.clone());
+                continue;
+            }
+            let fingerprint = fingerprint_one(model, &self.graph, &self.context, &|parent| fingerprints.get(parent));
             fingerprints.insert(name.clone(), fingerprint);
         }
+        fingerprints
     }
-    fingerprints
+
+    /// Whether every file but models' own is the same, so that a model's text and parents alone decide.
+    fn differs_in_models_only(&self, like: &Self) -> bool {
+        let others = |tree: &Self| {
+            let is_model = |path: &FilePath| path.as_str().starts_with("models/") && path.as_str().ends_with(".sql");
+            let files = tree.context.files.iter().filter(|(path, _)| !is_model(path));
+            files.map(|(path, blob)| (path.clone(), blob.clone())).collect::<Vec<_>>()
+        };
+        self.context.engine == like.context.engine
+            && self.context.writes == like.context.writes
+            && self.context.functions == like.context.functions
+            && others(self) == others(like)
+    }
+
+    /// Whether a model has the same text and mentions the same names.
+    fn is_same_model(&self, name: &ModelName, like: &Self) -> bool {
+        let blob = |tree: &Self| {
+            let path = &tree.models.get(name)?.path;
+            Some((path.clone(), tree.context.files.get(path)?.clone()))
+        };
+        let mentions = |tree: &Self| {
+            tree.graph.node(name).map(|node| (node.visible.clone(), node.hidden.clone(), node.external.clone()))
+        };
+        blob(self).is_some() && blob(self) == blob(like) && mentions(self) == mentions(like)
+    }
 }
 
 /// Fingerprints one model against parents that are looked up; also used to ask what a model would be over other parents.
@@ -158,7 +195,7 @@ pub fn fingerprint_one<'a>(
     let node = graph.node(&model.name).cloned().unwrap_or_default();
     let local = local::local(model, &node, context, &tables, parents);
     let data = data_fingerprint(model, &local);
-    let storages = node.parents().filter_map(|parent| parents(parent)).map(|parent| parent.shape.storage);
+    let storages = node.parents().filter_map(parents).map(|parent| parent.shape.storage);
     let storage = match model.kind.name() {
         kind if kind.has_table() => data,
         _ => Hasher::new("storage of a view").digest(data).digests(storages).finish(),

@@ -115,6 +115,27 @@ impl Git {
         if self.shallow { History::Shallow } else { History::Complete }
     }
 
+    /// The features that the repository's format is extended by, such as `partialclone`, as its configuration names them.
+    pub fn extensions(&self) -> Vec<String> {
+        let Ok(config) = self.repository.config() else { return Vec::new() };
+        let Ok(mut entries) = config.entries(Some("extensions\\..*")) else { return Vec::new() };
+        let mut names = Vec::new();
+        while let Some(Ok(entry)) = entries.next() {
+            names.extend(entry.name().ok().map(|name| name.trim_start_matches("extensions.").to_owned()));
+        }
+        names
+    }
+
+    /// Whether a file that lies in the working tree would be ignored; `None` where it lies elsewhere.
+    pub fn is_ignored(&self, file: &Path) -> Option<bool> {
+        let root = self.root()?;
+        let inside = match file.strip_prefix(root) {
+            Ok(inside) => inside.to_owned(),
+            Err(_) => file.strip_prefix(root.canonicalize().ok()?).ok()?.to_owned(),
+        };
+        self.repository.is_path_ignored(inside).ok()
+    }
+
     /// What is checked out.
     ///
     /// # Errors

@@ -137,18 +137,13 @@ enum Newest {
     Now,
 }
 
-fn target(
-    name: &ModelName,
-    inputs: &Inputs<'_>,
-    start: Option<Timestamp>,
-    freshness: &mut Freshness,
-) -> Option<Target> {
+fn target(name: &ModelName, inputs: &Inputs<'_>, start: Option<Start>, freshness: &mut Freshness) -> Option<Target> {
     let model = inputs.result.models.get(name)?;
     let fingerprint = inputs.result.fingerprints.get(name)?;
     let kind = model.kind.name();
     let key = TableKey { model: name.clone(), data_fingerprint: fingerprint.data };
     let known = inputs.known.tables.get(&key);
-    let shared = inputs.purpose == Purpose::Apply && known.is_some_and(|known| known.sharing == Sharing::Shared);
+    let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
     let lacking = lacking(model, inputs, start, (&key, known));
     let (missing, due) = if shared { (Intervals::default(), lacking) } else { (lacking, Intervals::default()) };
     let action = match (kind, known) {
@@ -185,7 +180,7 @@ fn target(
 fn lacking(
     model: &Model,
     inputs: &Inputs<'_>,
-    start: Option<Timestamp>,
+    start: Option<Start>,
     (key, known): (&TableKey, Option<&KnownTable>),
 ) -> Intervals {
     let Some(wanted) = wanted(model, inputs, start) else { return Intervals::default() };
@@ -204,6 +199,11 @@ fn lacking(
                 .filter_map(|range| Interval::new(range.start.max(wanted.start), range.end.min(wanted.end)));
             inside.for_each(|range| lacking.add(range));
         }
+    }
+    // Later loads of a unique key lie over earlier ones: one that is not the next would turn rows back.
+    let begins_again = lacking.ranges().first().is_some_and(|first| have.end().is_some_and(|end| first.start < end));
+    if begins_again && matches!(model.kind, Kind::UniqueKey(_)) {
+        return Intervals::one(wanted);
     }
     lacking
 }
@@ -237,23 +237,37 @@ pub fn is_loaded_by_interval(model: &Model) -> bool {
     }
 }
 
-/// What a model's table should hold: from its start to where prod's table ends, or to now where prod has none.
-fn wanted(model: &Model, inputs: &Inputs<'_>, start: Option<Timestamp>) -> Option<Interval> {
+/// What a model's table should hold: from its start to where prod's table ends, or to now where prod has none. Where
+/// nothing says when it begins, prod's table does: the usual default moves with the clock.
+fn wanted(model: &Model, inputs: &Inputs<'_>, start: Option<Start>) -> Option<Interval> {
     if !is_loaded_by_interval(model) {
         return None;
     }
     let unit = model.unit();
     let present = unit.floor(inputs.now);
-    let prod = inputs.known.prod_table(&model.name).and_then(|(_, prod)| prod.intervals().end());
-    let end = prod.unwrap_or(present).min(present);
+    let prod = inputs.known.prod_table(&model.name).map(|(_, prod)| prod.intervals()).unwrap_or_default();
+    let end = prod.end().unwrap_or(present).min(present);
     let declared = model.properties.end.as_ref().and_then(|end| end.resolve(inputs.now));
     let end = declared.map_or(end, |declared| end.min(unit.ceil(declared)));
-    Interval::new(unit.floor(start?), end)
+    let start = match start? {
+        Start::Known(start) => unit.floor(start),
+        Start::Default(start) => prod.ranges().first().map_or(unit.floor(start), |first| first.start),
+    };
+    Interval::new(start, end)
+}
+
+/// Where a model begins.
+#[derive(Clone, Copy)]
+enum Start {
+    /// Something says so.
+    Known(Timestamp),
+    /// Nothing does: one unit before now.
+    Default(Timestamp),
 }
 
 /// Where each model begins: its own start, else the earliest of its parents', else one unit before now (research:
 /// SQLMesh, section 5.2).
-fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Timestamp> {
+fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Start> {
     let mut known: BTreeMap<ModelName, Timestamp> = BTreeMap::new();
     let mut starts = BTreeMap::new();
     for name in tree.graph.order() {
@@ -263,7 +277,7 @@ fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Timestamp> {
         if let Some(start) = own.or(inherited) {
             known.insert(name.clone(), start);
         }
-        let start = own.or(inherited).unwrap_or_else(|| model.unit().back(now, 1));
+        let start = own.or(inherited).map_or_else(|| Start::Default(model.unit().back(now, 1)), Start::Known);
         starts.insert(name.clone(), start);
     }
     starts

@@ -4,13 +4,12 @@
 
 mod build;
 mod outcome;
-mod reason;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::change::{Category, Change, Reason};
 pub use build::{Inputs, Known, KnownTable, Purpose, Sharing, build, is_loaded_by_interval};
 pub use outcome::{Build, Outcome};
-pub use reason::Reason;
 
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, ModelName, TableName, TreeId};
@@ -101,38 +100,6 @@ pub struct PlannedModel {
     pub due_at_promote: Vec<Interval>,
 }
 
-/// What happened to a model between base and result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Change {
-    /// Not in base.
-    Added,
-    /// Its own text or properties moved its data fingerprint.
-    Modified,
-    /// Only parents moved its data fingerprint.
-    Indirect,
-    /// Only its metadata fingerprint moved.
-    Metadata,
-    /// Not in the result.
-    Removed,
-    /// A parent moved, this model did not.
-    Unaffected,
-}
-
-/// What a change means for the readers of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Category {
-    /// Rows or an existing column moved.
-    Breaking,
-    /// Only columns were added.
-    NonBreaking,
-    /// Only what people read moved.
-    Metadata,
-    /// The model is added, removed or unaffected.
-    None,
-}
-
 /// What apply does with a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -176,32 +143,6 @@ impl Plan {
     /// Whether the branch changes nothing.
     pub fn is_empty(&self) -> bool {
         self.models.is_empty()
-    }
-}
-
-impl Change {
-    /// As JSON and people read it.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Modified => "modified",
-            Self::Indirect => "indirect",
-            Self::Metadata => "metadata",
-            Self::Removed => "removed",
-            Self::Unaffected => "unaffected",
-        }
-    }
-}
-
-impl Category {
-    /// As JSON has it.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Breaking => "breaking",
-            Self::NonBreaking => "non_breaking",
-            Self::Metadata => "metadata",
-            Self::None => "none",
-        }
     }
 }
 

@@ -305,7 +305,7 @@ fn name_of(
 fn unparsed(source: &Source<'_>, query: &Query) -> Option<Problem> {
     let failure = query.failure()?;
     let offset = query.template().source_offset(failure.offset);
-    let message = format!("this SQL is not known to our parser: {}", failure.message.to_lowercase());
+    let message = format!("this SQL is not known to our parser: {}", failure.message);
     let problem = source.warning("unparsed-sql", offset, message);
     Some(
         problem.help(

@@ -4,10 +4,13 @@
 //! and goes through [`visible`] (terminal, tables) or `markdown`'s own escapes; this module alone knows `owo-colors`
 //! and `comfy-table`.
 
+pub mod environments;
+pub mod findings;
 pub mod json;
 pub mod markdown;
 #[cfg(test)]
 mod sample;
+pub mod statements;
 pub mod table;
 pub mod terminal;
 mod text;

@@ -1,6 +1,6 @@
 //! The rows of a query for people (an aligned table), for spreadsheets (CSV) and for scripts (JSON).
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement};
 use owo_colors::OwoColorize as _;
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
@@ -97,6 +97,20 @@ pub fn table(rows: &Rows, colour: Colour) -> String {
     }
     let more = if rows.more == More::Yes { ", more were left out by --limit" } else { "" };
     format!("{text}{}{more}\n", counted(rows.rows.len(), "row"))
+}
+
+/// Texts in columns without lines around them, for lists; each made harmless.
+pub(super) fn aligned(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.force_no_tty().load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row.iter().map(|text| visible(text)));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// CSV with a header. NULL is nothing at all, an empty text is `""`, as in PostgreSQL's COPY.

@@ -141,11 +141,13 @@ pub fn summary(plan: &Plan) -> String {
     format!("{models}: {changes}; {tables}")
 }
 
+/// Styles where colours are wanted.
 #[derive(Clone, Copy)]
-struct Paint(Colour);
+pub(super) struct Paint(pub(super) Colour);
 
 impl Paint {
-    fn with(self, text: &str, style: Style) -> String {
+    /// The text in a style.
+    pub(super) fn with(self, text: &str, style: Style) -> String {
         match self.0 {
             Colour::Always => text.style(style).to_string(),
             Colour::Never => text.to_owned(),

@@ -125,6 +125,13 @@ fn failure_of(text: &str, message: &str) -> ParseFailure {
     ParseFailure { message, offset }
 }
 
+/// Whether the word `table` between these tokens begins a statement of its own.
+fn is_table_statement(before: Option<&Token>, after: &[Token]) -> bool {
+    let is_name = before.is_some_and(|token| token.is_symbol(".") || token.is_word("as"));
+    let next = after.iter().find(|token| token.is_significant());
+    !is_name && next.is_some_and(|next| matches!(next.kind, TokenKind::Word { .. }) && !next.is_word("as"))
+}
+
 /// Texts that the parser takes without an error but reads otherwise than the engine does (research: engines, 1.4).
 fn refuse_misread(tokens: &[Token]) -> Result<(), ParseFailure> {
     let failure =
@@ -148,6 +155,10 @@ fn refuse_misread(tokens: &[Token]) -> Result<(), ParseFailure> {
             }
             TokenKind::String(_) if last.is_some_and(|last| matches!(last.kind, TokenKind::String(_))) => {
                 return failure(token, "two strings in a row");
+            }
+            // The syntax tree keeps the table of `TABLE t` without its place.
+            TokenKind::Word { .. } if token.is_word("table") && is_table_statement(last, &tokens[index + 1..]) => {
+                return failure(token, "the statement `TABLE`");
             }
             TokenKind::Symbol(text) if !["(", ")", ",", ".", ";"].contains(&text.as_str()) => operators += 1,
             TokenKind::Word { quote: None, value }

@@ -166,13 +166,20 @@ fn address(query: &Query) -> usize {
     std::ptr::from_ref(query).addr()
 }
 
-/// The dotted names of a text without a syntax tree, and single names after FROM and JOIN.
+/// Words after which a single name is a table, also where the statement has no syntax tree.
+const BEFORE_TABLES: [&str; 6] = ["from", "join", "pivot", "unpivot", "summarize", "table"];
+
+/// Those of them after which the table may have an alias.
+const BEFORE_ALIASES: [&str; 4] = ["from", "join", "pivot", "unpivot"];
+
+/// The dotted names of a text without a syntax tree, and single names after FROM and the like.
 pub(super) fn of_tokens(tokens: &[Token], dialect: Dialect) -> Reads {
     let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
     let mut relations = Vec::new();
     let mut index = 0;
     while index < significant.len() {
-        let after_from = index > 0 && ["from", "join"].iter().any(|word| significant[index - 1].is_word(word));
+        let is_after = |words: &[&str]| index > 0 && words.iter().any(|word| significant[index - 1].is_word(word));
+        let (after_from, takes_alias) = (is_after(&BEFORE_TABLES), is_after(&BEFORE_ALIASES));
         let mut parts = Vec::new();
         let start = index;
         while let Some(TokenKind::Word { value, quote }) = significant.get(index).map(|token| &token.kind) {
@@ -194,7 +201,7 @@ pub(super) fn of_tokens(tokens: &[Token], dialect: Dialect) -> Reads {
         }
         let Some(name) = ModelName::from_parts(parts) else { continue };
         let aliased = significant.get(end).is_some_and(|token| is_alias(token));
-        let implied_alias = (!aliased && after_from).then(|| word_text(last));
+        let implied_alias = (!aliased && takes_alias).then(|| word_text(last));
         let range = significant[start].range.start..last.range.end;
         relations.push(Relation { name, range, implied_alias, certainty: Certainty::Perhaps });
     }
@@ -292,6 +299,17 @@ mod tests {
         assert!(query.failure().is_some());
         assert_eq!(names(sql), ["x.y=x.y", "stg.orders=stg.orders"]);
         assert_eq!(query.relations()[1].implied_alias.as_deref(), Some("orders"));
+    }
+
+    #[test]
+    fn single_names_of_unparsed_text_are_found_where_tables_stand() {
+        assert_eq!(names("PIVOT orders ON a USING sum(b)"), ["orders=orders"]);
+        assert_eq!(names("SUMMARIZE orders"), ["orders=orders"]);
+        for sql in ["TABLE orders", "FROM (TABLE orders)", "SELECT 1 UNION ALL (TABLE orders)"] {
+            assert_eq!(names(sql), ["orders=orders"], "{sql}");
+        }
+        let parsed = Query::parse(Template::plain("SELECT a.table AS x, 1 AS table FROM a"), Dialect::DuckDb);
+        assert!(parsed.failure().is_none(), "a column of that name is no statement");
     }
 
     #[test]

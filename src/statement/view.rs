@@ -1,6 +1,6 @@
 //! Views of the virtual layer, and what stands in their way.
 
-use super::{column_list, quote_identifier, quote_table};
+use super::{column_list, quote_identifier, quote_table, text_literal};
 use crate::ids::TableName;
 use crate::sql::Dialect;
 
@@ -56,6 +56,11 @@ pub fn create_view(
             vec![drop_view(dialect, view), format!("CREATE VIEW {name}{listed} AS\n{query}")]
         }
     }
+}
+
+/// A comment on a view.
+pub fn comment_on_view(dialect: Dialect, view: &TableName, comment: &str) -> String {
+    format!("COMMENT ON VIEW {} IS {}", quote_table(dialect, view), text_literal(dialect, comment))
 }
 
 /// The query of a view that points at a table: its columns by name, or all of them where they are not known.

@@ -6,8 +6,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use offshoot::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode};
-use offshoot::engine::{Engine, EngineError, Session};
-use offshoot::ids::TableName;
+use offshoot::engine::{
+    Engine, EngineError, Owner, Session, ViewChange, claim, foreign_objects, swap_views, transaction,
+};
+use offshoot::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
 
 use crate::engine_conformance::Warehouse;
 
@@ -295,4 +297,32 @@ fn further_catalogs_are_attached() {
     assert_eq!(session.objects(None, "s").expect("an answer"), []);
     assert_eq!(one(&mut *session, "select current_database()").as_deref(), Some("main_one"));
     assert!(session.columns(&name).expect("an answer").is_some());
+}
+
+#[test]
+fn views_of_ours_are_known_again_after_the_file_was_closed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = DuckDb::file(folder.path().join("warehouse.db"), Duration::ZERO);
+    let owner =
+        Owner { state: StateId::new("mine"), project: ProjectName::new(""), environment: EnvironmentName::prod() };
+    let view = TableName { catalog: None, schema: "s".into(), name: "v".into() };
+    let query = "SELECT CAST('1' AS INT) AS a, [1]::INT[] AS b, 1::NUMERIC(9, 2) AS c, 'x'::TEXT AS \"Day\"";
+    let model = ModelName::parse("s.v").expect("a name");
+    let change = ViewChange::Point { view: view.clone(), model, columns: Vec::new(), query: query.into() };
+    let mut session = engine.session().expect("a session");
+    transaction(session.as_mut(), |session| {
+        claim(session, &owner.state)?;
+        swap_views(session, &owner, std::slice::from_ref(&change)).map(drop)
+    })
+    .expect("a view");
+    drop(session);
+    for _ in 0..2 {
+        let mut session = engine.session().expect("the file is opened again");
+        let wanted = std::slice::from_ref(&view);
+        assert_eq!(foreign_objects(session.as_mut(), &owner.state, wanted).expect("an answer"), []);
+    }
+    let mut session = engine.session().expect("a session");
+    session.execute(&format!("CREATE OR REPLACE VIEW s.v AS {query}")).expect("somebody's change");
+    let found = foreign_objects(session.as_mut(), &owner.state, &[view]).expect("an answer");
+    assert_eq!(found.len(), 1, "the same text, and yet not ours");
 }

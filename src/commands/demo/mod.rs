@@ -6,8 +6,10 @@ mod story;
 use std::fs;
 use std::path::Path;
 
-use super::Context;
 use crate::cli::DemoArguments;
+use crate::context::Context;
+use crate::engine::Engine as _;
+use crate::engine::duckdb::{DuckDb, LOCK_TIMEOUT};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::git::NewRepository;
 use crate::render::{Colour, terminal, visible};
@@ -16,16 +18,15 @@ use crate::time::Timestamp;
 use story::Step;
 
 const DEFAULT_FOLDER: &str = "offshoot-demo";
+/// As the shop's `config.yaml` names it.
+const WAREHOUSE: &str = "warehouse.duckdb";
 const FIRST_COMMIT: &str = "2026-03-29";
-
-/// Fills the warehouse of the project in a folder with SQL of another system; the demo's external table.
-pub(super) type FillWarehouse<'a> = dyn Fn(&Path, &str) -> Result<(), CommandError> + 'a;
 
 /// Writes the repository, then goes through the story.
 ///
 /// # Errors
 /// The folder is not empty or cannot be written, or one of the commands did not end well.
-pub(super) fn run(context: &Context<'_>, arguments: &DemoArguments, fill: &FillWarehouse<'_>) -> CommandResult {
+pub(super) fn run(context: &Context<'_>, arguments: &DemoArguments) -> CommandResult {
     let asked = arguments.folder.as_deref().unwrap_or(Path::new(DEFAULT_FOLDER));
     let folder = context.surroundings.resolve(asked);
     refuse_used(&folder)?;
@@ -96,7 +97,7 @@ impl Teller<'_> {
         };
         let surroundings: Surroundings = self.context.surroundings.clone().with_folder(self.folder);
         let surroundings = surroundings.with_arguments(arguments.iter().copied().chain([colour]));
-        match crate::run(&surroundings, self.context.output) {
+        match (self.context.entry)(&surroundings, self.context.output) {
             Exit::Done => Ok(()),
             exit => Err(CommandError::failed(format!(
                 "the demo stopped: that command ended with exit code {}",
@@ -109,6 +110,14 @@ impl Teller<'_> {
     fn colour(&self) -> Colour {
         self.context.colour()
     }
+}
+
+/// What another system keeps in the same warehouse: the demo's external table.
+fn fill(folder: &Path, sql: &str) -> Result<(), CommandError> {
+    let failed = |error| CommandError::failed("cannot fill the demo's warehouse").because(error);
+    let engine = DuckDb::file(folder.join(WAREHOUSE), LOCK_TIMEOUT);
+    let mut session = engine.session().map_err(failed)?;
+    session.execute(sql).map_err(failed).map(drop)
 }
 
 fn refuse_used(folder: &Path) -> Result<(), CommandError> {

@@ -39,6 +39,11 @@ pub(super) const MAIN: &str = "main";
 const NOW: &str = "--execution-time=2026-04-01";
 const FEATURE: &str = "feature/fx-rates";
 const PRODUCT_SALES: &str = "SELECT product, sold, revenue FROM marts.product_sales ORDER BY revenue DESC LIMIT 4";
+/// The environment's name ends in four hex of the branch's full name, so it is the same in every run.
+const SIDE_BY_SIDE: &str = "SELECT product, prod.revenue AS in_prod, branch.revenue AS in_branch \
+                            FROM marts.product_sales AS prod \
+                            JOIN marts__feature_fx_rates_050e.product_sales AS branch USING (product) \
+                            ORDER BY in_prod DESC LIMIT 4";
 
 /// What happens after the shop was written and committed and the ERP system has filled its table.
 pub(super) const STORY: &[Step] = &[
@@ -69,8 +74,12 @@ pub(super) const STORY: &[Step] = &[
     Step::Bot(&["apply", NOW]),
     Step::Say("A second apply finds nothing to do."),
     Step::Bot(&["apply", NOW]),
-    Step::Say("5. SIDE BY SIDE\nThe same query, first in production, then in the branch's environment."),
-    Step::Bot(&["query", "--env", "prod", PRODUCT_SALES]),
+    Step::Say(
+        "5. SIDE BY SIDE\n\
+         Both are plain views in one warehouse: production's in schema marts, the branch's in marts__feature_fx_rates_050e.",
+    ),
+    Step::Bot(&["query", "--env", "prod", SIDE_BY_SIDE]),
+    Step::Say("Or the same query in the branch's environment: names mean what the branch says."),
     Step::Bot(&["query", PRODUCT_SALES]),
     Step::Say("The new model is there in the branch only."),
     Step::Bot(&["query", "SELECT * FROM marts.revenue_in_euro ORDER BY month"]),

@@ -6,8 +6,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::Context;
 use crate::cli::InitArguments;
+use crate::context::Context;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::render::visible;
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -69,10 +70,10 @@ impl Database {
     }
 
     /// A connection; the database is opened where no session has it open.
-    pub(super) fn connect(&self) -> Result<Connection> {
+    pub(super) fn connect(&self, stop: &AtomicBool) -> Result<Connection> {
         let mut slot = lock(&self.slot.0);
         if slot.is_none() {
-            *slot = Some(open_waiting(&self.config)?);
+            *slot = Some(open_waiting(&self.config, stop)?);
         }
         let path = self.path();
         let Some(instance) = slot.as_mut() else { return Err(EngineError::InUse { path }) };
@@ -124,7 +125,7 @@ fn fits(open: &DuckDbConfig, asked: &DuckDbConfig) -> bool {
     access && open.attached == asked.attached && open.settings == asked.settings
 }
 
-fn open_waiting(config: &DuckDbConfig) -> Result<Instance> {
+fn open_waiting(config: &DuckDbConfig, stop: &AtomicBool) -> Result<Instance> {
     let begin = Instant::now();
     let mut pause = Duration::from_millis(10);
     loop {
@@ -139,6 +140,9 @@ fn open_waiting(config: &DuckDbConfig) -> Result<Instance> {
         let Some(left) = config.lock_timeout.checked_sub(waited).filter(|left| !left.is_zero()) else {
             return Err(EngineError::Locked { path: message.path, pid: holder(&message.message), waited });
         };
+        if stop.load(Ordering::Relaxed) {
+            return Err(EngineError::Interrupted { statement: format!("wait for {}", message.path.display()) });
+        }
         std::thread::sleep(pause.min(left));
         pause = (pause * 2).min(Duration::from_millis(500));
     }

@@ -11,6 +11,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use self::database::Database;
@@ -85,12 +86,18 @@ impl DuckDbConfig {
 #[derive(Clone)]
 pub struct DuckDb {
     database: Arc<Database>,
+    stop: Arc<AtomicBool>,
 }
 
 impl DuckDb {
     /// An engine of these settings; nothing is opened before the first session.
     pub fn new(config: DuckDbConfig) -> Self {
-        Self { database: Arc::new(Database::new(config)) }
+        Self { database: Arc::new(Database::new(config)), stop: Arc::default() }
+    }
+
+    /// The same engine, which stops waiting for another process once the flag is set.
+    pub fn until(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..self }
     }
 
     /// A file with a lock timeout, otherwise default settings.
@@ -113,6 +120,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     atomic_table_swap: Ability::Yes,
     cancel: Ability::Yes,
     view_depends_on_table: Ability::No,
+    // Type names are shown as written (`CAST(a AS "int")`) until the file is opened again, then as resolved.
+    stable_view_text: Ability::No,
     max_identifier_bytes: None,
 };
 
@@ -130,6 +139,6 @@ impl Engine for DuckDb {
     }
 
     fn session(&self) -> Result<Box<dyn Session>> {
-        Ok(Box::new(DuckDbSession::open(Arc::clone(&self.database))?))
+        Ok(Box::new(DuckDbSession::open(Arc::clone(&self.database), &self.stop)?))
     }
 }

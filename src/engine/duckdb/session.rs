@@ -44,8 +44,8 @@ impl Interrupter for Stop {
 }
 
 impl DuckDbSession {
-    pub(super) fn open(database: Arc<Database>) -> Result<Self> {
-        let connection = database.connect()?;
+    pub(super) fn open(database: Arc<Database>, stop: &AtomicBool) -> Result<Self> {
+        let connection = database.connect(stop)?;
         let stop = Arc::new(Stop { asked: AtomicBool::new(false), handle: connection.interrupt_handle() });
         let session = Self { connection: Some(connection), database, open: Open::Nothing, stop };
         session.set_up()?;
@@ -73,7 +73,7 @@ impl DuckDbSession {
     }
 
     fn run_plain(&self, sql: &str) -> Result<()> {
-        self.connection()?.execute_batch(sql).map_err(|error| self.failed(&error, sql))
+        logged(sql, || self.connection()?.execute_batch(sql).map_err(|error| self.failed(&error, sql)))
     }
 
     pub(super) fn failed(&self, error: &duckdb::Error, sql: &str) -> EngineError {
@@ -101,6 +101,15 @@ impl DuckDbSession {
             None => Ok(()),
         }
     }
+}
+
+/// Tells the log (`-vv`) when a statement begins and when it is over: its first line, quoted, and no secret.
+fn logged<T>(sql: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    tracing::debug!(target: "offshoot::statement", "statement begins: {:?}", first_line(sql));
+    let done = run();
+    let outcome = if done.is_ok() { "ends" } else { "fails" };
+    tracing::debug!(target: "offshoot::statement", "statement {outcome}: {:?}", first_line(sql));
+    done
 }
 
 /// Whether any statement of a text begins with a word that changes settings.
@@ -137,20 +146,20 @@ impl Session for DuckDbSession {
             return Ok(0);
         }
         self.not_stopped(sql)?;
-        let done = self.connection()?.execute(sql, []).map_err(|error| self.failed(&error, sql));
+        let done = logged(sql, || self.connection()?.execute(sql, []).map_err(|error| self.failed(&error, sql)));
         self.keep_settings(sql)?;
         Ok(u64::try_from(done?).unwrap_or(u64::MAX))
     }
 
     fn stream(&mut self, sql: &str, sink: &mut dyn RowSink) -> Result<()> {
         self.not_stopped(sql)?;
-        let done = text::stream(self, sql, sink);
+        let done = logged(sql, || text::stream(self, sql, sink));
         self.keep_settings(sql)?;
         done
     }
 
     fn describe(&mut self, sql: &str) -> Result<Vec<ColumnType>> {
-        text::describe(self, sql)
+        logged(sql, || text::describe(self, sql))
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -198,8 +207,9 @@ impl Session for DuckDbSession {
             "database_name = {database} AND lower(schema_name) = lower({name}) AND NOT internal AND NOT temporary"
         );
         let sql = format!(
-            "SELECT schema_name, table_name, 'table', NULL FROM duckdb_tables() WHERE {within} \
-             UNION ALL SELECT schema_name, view_name, 'view', sql FROM duckdb_views() WHERE {within} ORDER BY ALL"
+            "SELECT schema_name, table_name, 'table', NULL, comment FROM duckdb_tables() WHERE {within} \
+             UNION ALL SELECT schema_name, view_name, 'view', sql, comment FROM duckdb_views() WHERE {within} \
+             ORDER BY ALL"
         );
         let session: &mut dyn Session = self;
         let rows = session.query(&sql)?.rows;
@@ -233,11 +243,12 @@ fn column_of(row: Vec<Option<String>>) -> Option<ColumnType> {
 }
 
 fn object_of(catalog: Option<&str>, row: Vec<Option<String>>) -> Option<SchemaObject> {
-    let [schema, name, kind, definition]: [Option<String>; 4] = row.try_into().ok()?;
+    let [schema, name, kind, definition, comment]: [Option<String>; 5] = row.try_into().ok()?;
     Some(SchemaObject {
         name: TableName { catalog: catalog.map(str::to_owned), schema: schema?, name: name? },
         kind: ObjectKind::parse(&kind?)?,
         definition,
+        comment,
     })
 }
 

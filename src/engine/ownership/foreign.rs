@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{OwnedObject, forget_object, meta, owned_objects};
-use crate::engine::{ObjectKind, Result, SchemaObject, Session};
-use crate::hash::Digest;
+use crate::engine::{Capabilities, ObjectKind, Result, SchemaObject, Session};
+use crate::hash::{Digest, Hasher};
 use crate::ids::{StateId, TableName};
 
 /// Something under a name that we want and that is not ours, or no longer as we left it.
@@ -32,7 +32,7 @@ pub enum Foreign {
 /// # Errors
 /// What the engine says.
 pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[TableName]) -> Result<Vec<ForeignObject>> {
-    let (dialect, version) = (session.dialect(), session.version());
+    let (dialect, version, capabilities) = (session.dialect(), session.version(), session.capabilities());
     let folded = |name: &TableName| {
         let fold = |part: &str| dialect.fold(part, true);
         (name.catalog.as_deref().map(fold), fold(&name.schema), fold(&name.name))
@@ -44,7 +44,7 @@ pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[Tab
         let why = match (owned.get(&folded(&name)), object.kind) {
             (Some(OwnedObject::Table { .. }), ObjectKind::Table) => None,
             (Some(OwnedObject::View { definition, engine_version, .. }), ObjectKind::View) => {
-                let same = *engine_version != version || *definition == definition_digest(&object);
+                let same = *engine_version != version || *definition == Some(definition_digest(capabilities, &object));
                 (!same).then_some(Foreign::Changed)
             }
             _ => Some(Foreign::NotOurs),
@@ -85,9 +85,11 @@ fn set_aside(name: &str, number: u32, limit: Option<usize>) -> String {
     format!("{}{suffix}", kept.map(|(_, letter)| letter).collect::<String>())
 }
 
-/// The digest of a view's definition as the engine shows it.
-pub(super) fn definition_digest(object: &SchemaObject) -> Option<Digest> {
-    object.definition.as_deref().map(|text| Digest::of("offshoot view definition", text))
+/// The digest of what tells a view from one that somebody made in its place: our comment on it, and the engine's text of
+/// it where that stays what it was.
+pub(super) fn definition_digest(capabilities: Capabilities, object: &SchemaObject) -> Digest {
+    let text = object.definition.as_deref().filter(|_| capabilities.stable_view_text.is_yes());
+    Hasher::new("offshoot view").option(text).option(object.comment.as_deref()).finish()
 }
 
 /// Which of the wanted names stand in the warehouse, whatever case they are written in there.

@@ -60,7 +60,7 @@ pub enum OwnedObject {
     View {
         /// Whose.
         environment: EnvironmentName,
-        /// Digest of the engine's own text of it, right after it was made.
+        /// Digest of what tells it from one that somebody made in its place.
         definition: Option<Digest>,
         /// The engine version whose text that is; texts of two versions are not compared.
         engine_version: String,
@@ -101,6 +101,14 @@ pub fn claim(session: &mut dyn Session, state: &StateId) -> Result<()> {
         let table = meta_name(session, "warehouse");
         session.execute(&format!("INSERT INTO {table} (only_row, state_id) VALUES (1, {id})"))?;
     }
+    check_owner(session, state)
+}
+
+/// Refuses a warehouse of another state; one that nobody owns yet is as good as ours. Writes nothing.
+///
+/// # Errors
+/// [`EngineError::ForeignState`] with both ids.
+pub fn check_owner(session: &mut dyn Session, state: &StateId) -> Result<()> {
     match owner(session)? {
         Some(theirs) if theirs != *state => Err(EngineError::ForeignState { ours: state.clone(), theirs }),
         _ => Ok(()),
@@ -180,12 +188,31 @@ pub fn forget_object(session: &mut dyn Session, names: &[TableName]) -> Result<(
 /// # Errors
 /// What the engine says, or a row that no version of this program wrote.
 pub fn owned_objects(session: &mut dyn Session, state: &StateId) -> Result<Vec<ObjectRecord>> {
+    read_objects(session, state, "true")
+}
+
+/// What a state made here under one name, if anything: one row is read, however many there are.
+///
+/// # Errors
+/// As [`owned_objects`].
+pub fn owned_object(session: &mut dyn Session, state: &StateId, name: &TableName) -> Result<Option<ObjectRecord>> {
+    let text = |text: &str| text_literal(session.dialect(), text);
+    let condition = format!(
+        "object_name = {} AND schema_name = {} AND coalesce(catalog_name, '') = {}",
+        text(&name.name),
+        text(&name.schema),
+        text(name.catalog.as_deref().unwrap_or(""))
+    );
+    Ok(read_objects(session, state, &condition)?.into_iter().next())
+}
+
+fn read_objects(session: &mut dyn Session, state: &StateId, condition: &str) -> Result<Vec<ObjectRecord>> {
     if session.columns(&meta("objects"))?.is_none() {
         return Ok(Vec::new());
     }
     let sql = format!(
         "SELECT project, catalog_name, schema_name, object_name, kind, model, data_fingerprint, environment, definition, \
-         engine_version FROM {} WHERE state_id = {} ORDER BY catalog_name, schema_name, object_name",
+         engine_version FROM {} WHERE state_id = {} AND {condition} ORDER BY catalog_name, schema_name, object_name",
         meta_name(session, "objects"),
         text_literal(session.dialect(), state.as_str())
     );
@@ -229,7 +256,7 @@ pub fn adopt_view(
     environment: &EnvironmentName,
     views: &[(TableName, ModelName)],
 ) -> Result<Vec<ObjectRecord>> {
-    let engine_version = session.version();
+    let (engine_version, capabilities) = (session.version(), session.capabilities());
     let names: Vec<TableName> = views.iter().map(|(name, _)| name.clone()).collect();
     let present = present(session, &names)?;
     let record = |(name, model): &(TableName, ModelName)| ObjectRecord {
@@ -238,7 +265,7 @@ pub fn adopt_view(
         model: model.clone(),
         object: OwnedObject::View {
             environment: environment.clone(),
-            definition: present.get(name).and_then(definition_digest),
+            definition: present.get(name).map(|object| definition_digest(capabilities, object)),
             engine_version: engine_version.clone(),
         },
     };

@@ -232,7 +232,7 @@ fn time_stays_symbolic_and_variables_enter_by_value() {
             "{:?}",
             loaded.problems
         );
-        let (tree, _) = Tree::new(loaded.project.models, loaded.project.files, Digest::of("engine", "x"));
+        let (tree, _) = Tree::new(loaded.project.models, loaded.project.files, Digest::of("engine", "x"), None);
         tree.fingerprints[&ModelName::parse("s.m").expect("a name")].data
     };
     let filter = "SELECT id FROM raw.p WHERE v > @limit";

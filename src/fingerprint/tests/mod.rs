@@ -51,7 +51,7 @@ fn tree_in(fixture: &str, engine: &str) -> Tree {
     let errors = loaded.problems.iter().filter(|problem| problem.severity == crate::problem::Severity::Error);
     assert_eq!(errors.collect::<Vec<_>>(), Vec::<&crate::problem::Problem>::new());
     let project = loaded.project;
-    let (tree, problems) = Tree::new(project.models, project.files, Digest::of("engine", engine));
+    let (tree, problems) = Tree::new(project.models, project.files, Digest::of("engine", engine), None);
     assert_eq!(problems, []);
     tree
 }

@@ -1,3 +1,5 @@
+//! `MODEL` blocks: every property, and every mistake with its place.
+
 use super::*;
 use crate::model::KindName;
 use crate::problem::{Severity, has_errors};

@@ -1,3 +1,5 @@
+//! Loading projects from texts: what is read, and every problem that is told.
+
 mod header;
 mod tree;
 

@@ -1,3 +1,5 @@
+//! Trees of files: seeds, duplicates, references, ignored paths.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -57,6 +57,18 @@ pub fn outcome(outcome: &Outcome) -> String {
     output
 }
 
+/// A table of texts that are names, each a code span; an empty text stays empty.
+pub(super) fn names_table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let mut output = line(header.iter().map(|text| (*text).to_owned()).collect());
+    output.push_str(&line(header.iter().map(|_| ":--".to_owned()).collect()));
+    for row in rows {
+        output
+            .push_str(&line(row.iter().map(|text| if text.is_empty() { String::new() } else { code(text) }).collect()));
+    }
+    output
+}
+
 fn verdict(plan: &Plan) -> String {
     let environment = code(plan.environment.as_str());
     let counts = &plan.summary;

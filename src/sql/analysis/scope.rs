@@ -85,7 +85,7 @@ pub(super) struct Scope<'s, 'q> {
     pub(super) merged: Vec<Merged>,
     pub(super) aliases: Vec<Alias>,
     pub(super) windows: Vec<(String, &'q ast::NamedWindowExpr)>,
-    pub(super) outer: Option<&'s Scope<'s, 'q>>,
+    pub(super) outer: Option<&'s Self>,
     pub(super) ctes: CteList<'q>,
     /// Lambda parameters, innermost last.
     pub(super) parameters: Vec<String>,

@@ -327,7 +327,7 @@ fn conjuncts(expression: &ast::Expr) -> Vec<&ast::Expr> {
         match expression {
             ast::Expr::Nested(inner) => rest.push(inner),
             ast::Expr::BinaryOp { left, op: ast::BinaryOperator::And, right } => {
-                rest.extend([right.as_ref(), left.as_ref()])
+                rest.extend([right.as_ref(), left.as_ref()]);
             }
             other => operands.push(other),
         }

@@ -1,8 +1,69 @@
-//! Why a model is in a plan: enums that hold old and new. Renderers and JSON take `code` and `text` from here.
+//! What happened to a model between two trees, and why: enums that hold old and new, never bools or strings.
+//! Renderers and JSON take `code` and `text` from here.
+
+use serde::{Deserialize, Serialize};
 
 use crate::ids::ModelName;
 use crate::model::KindName;
 use crate::sql::Opaque;
+
+/// What happened to a model between base and result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Not in base.
+    Added,
+    /// Its own text or properties moved its data fingerprint.
+    Modified,
+    /// Only parents moved its data fingerprint.
+    Indirect,
+    /// Only its metadata fingerprint moved.
+    Metadata,
+    /// Not in the result.
+    Removed,
+    /// A parent moved, this model did not.
+    Unaffected,
+}
+
+/// What a change means for the readers of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// Rows or an existing column moved.
+    Breaking,
+    /// Only columns were added.
+    NonBreaking,
+    /// Only what people read moved.
+    Metadata,
+    /// The model is added, removed or unaffected.
+    None,
+}
+
+impl Change {
+    /// As JSON and people read it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Modified => "modified",
+            Self::Indirect => "indirect",
+            Self::Metadata => "metadata",
+            Self::Removed => "removed",
+            Self::Unaffected => "unaffected",
+        }
+    }
+}
+
+impl Category {
+    /// As JSON has it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Breaking => "breaking",
+            Self::NonBreaking => "non_breaking",
+            Self::Metadata => "metadata",
+            Self::None => "none",
+        }
+    }
+}
 
 /// One reason.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,60 @@
+//! Why a table was not filled, and what that means to the caller.
+
+use super::{Work, engine_error};
+use crate::engine::EngineError;
+use crate::error::CommandError;
+use crate::ids::ModelName;
+use crate::resolve::ResolveError;
+use crate::state::StateError;
+use crate::statement::StatementError;
+
+/// Why a table was not filled.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FillError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    #[error("cannot read seed `{0}`: {1}")]
+    Seed(String, String),
+    #[error("{0}")]
+    Duplicate(String),
+    #[error("time column `{0}` is not among the query's output columns")]
+    NoTimeColumn(String),
+    #[error("the query gives the columns ({found}), but ({expected}) were expected from its text")]
+    Columns { expected: String, found: String },
+    #[error("table `{0}` is recorded as built, but it is gone from the warehouse")]
+    TableGone(String),
+    #[error("table `{0}` is there already, and this program did not make it")]
+    Foreign(String),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl FillError {
+    /// A mistake in the project is an answer of no; anything else is a failure.
+    pub(super) fn told(self, work: &Work<'_>, name: &ModelName) -> CommandError {
+        let place = work.tree.models.get(name).map_or(String::new(), |model| format!(" (`{}`)", model.path));
+        let what = format!("model `{name}`{place} was not built");
+        match self {
+            // The engine refuses the model's own SQL, or a cell of its seed.
+            Self::Engine(
+                error @ (EngineError::Statement { .. } | EngineError::Load { .. } | EngineError::GlobalSetting { .. }),
+            ) => CommandError::no(what).because(error),
+            Self::Engine(error) => engine_error(&what, error),
+            Self::State(_) | Self::Internal(_) => CommandError::failed(what).because(self),
+            Self::TableGone(_) => CommandError::failed(what)
+                .because(self)
+                .hint("somebody dropped it meanwhile; run the same command again: it is built anew"),
+            Self::Columns { .. } => CommandError::no(what)
+                .because(self)
+                .hint("a table that the query reads has other columns than declared, or a construct was misread: name the columns with aliases"),
+            Self::Foreign(_) => CommandError::no(what).because(self).hint("drop or rename it, then run again"),
+            _ => CommandError::no(what).because(self),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What filling means for each kind of model. Pre-statements, the load and post-statements are one transaction, and the
+//! table is made in the transaction of its first load: whatever is committed is whole.
+
+use super::everything;
+use super::fault::FillError;
+use super::fill::{Filler, Task, count, run_all};
+use crate::engine::Session;
+use crate::fingerprint::Batching;
+use crate::model::{DeclaredColumn, Seed, TimeRange, UniqueKey};
+use crate::project::seed_rows;
+use crate::statement::{ColumnType, LoadTime, StatementError, TimeColumn, UpsertRule};
+use crate::time::{Interval, Intervals};
+
+impl Filler<'_> {
+    /// FULL: one statement, in one transaction with the statements around it.
+    pub(super) fn whole(&mut self) -> Result<(), FillError> {
+        let task = self.task;
+        let time = task.whole_time();
+        let query = task.query(time)?;
+        let (pre, post) = task.statements(time)?;
+        let columns = self.transact(|session| {
+            run_all(session, &pre)?;
+            let columns = task.columns(session, &query)?;
+            run_all(session, &task.over(&columns).rebuild(&query))?;
+            run_all(session, &post)?;
+            Ok(count(session, task.table)?)
+        })?;
+        self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
+    }
+
+    /// SEED: declared or inferred types, rows streamed from the file.
+    pub(super) fn seed(&mut self, seed: &Seed) -> Result<(), FillError> {
+        let task = self.task;
+        let columns: Vec<DeclaredColumn> = seed
+            .columns
+            .iter()
+            .map(|column| DeclaredColumn { name: column.name.clone(), data_type: Some(column.data_type.clone()) })
+            .collect();
+        let typed: Vec<ColumnType> =
+            seed.columns.iter().map(|column| ColumnType::new(&column.name, &column.data_type)).collect();
+        let make = [task.over(&columns).drop_table(), task.over(&columns).create_typed()?];
+        let (pre, post) = task.statements(task.whole_time())?;
+        let cannot_read = |error: &dyn std::fmt::Display| FillError::Seed(seed.path.to_string(), error.to_string());
+        let stream = task.work.files.open(&seed.path).map_err(|error| cannot_read(&error))?;
+        let rows = seed_rows(std::io::BufReader::new(stream), &seed.csv, &seed.columns)
+            .map_err(|error| cannot_read(&error))?;
+        let mut rows = rows.map(|row| row.map_err(|error| error.to_string()));
+        let columns = self.transact(|session| {
+            run_all(session, &pre)?;
+            run_all(session, &make)?;
+            let loaded = session.load(task.table, &typed, &mut rows)?;
+            run_all(session, &post)?;
+            Ok(loaded)
+        })?;
+        self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
+    }
+
+    /// INCREMENTAL_BY_TIME_RANGE: each batch replaces the rows of its range.
+    pub(super) fn time_range(&mut self, range: &TimeRange) -> Result<(), FillError> {
+        let task = self.task;
+        let load = |session: &mut dyn Session, columns: &[ColumnType], query: &str, batch: Interval| {
+            let folded = |name: &str| task.model.dialect.fold(name, true);
+            let wanted = folded(&range.time_column);
+            let column = columns.iter().find(|column| folded(&column.name) == wanted);
+            let column = column.ok_or_else(|| FillError::NoTimeColumn(range.time_column.clone()))?;
+            let column = TimeColumn { name: &column.name, data_type: &column.data_type, format: &range.format };
+            let columns = ColumnType::untyped(columns);
+            Ok(run_all(session, &task.over(&columns).load_interval(query, column, batch)?)?)
+        };
+        self.in_batches(task.batches(range.batch_size), &load)?;
+        self.record(&[self.built()])
+    }
+
+    /// INCREMENTAL_BY_UNIQUE_KEY: each load is put over the rows of its keys.
+    pub(super) fn unique_key(&mut self, key: &UniqueKey) -> Result<(), FillError> {
+        let task = self.task;
+        let load = |session: &mut dyn Session, columns: &[ColumnType], query: &str, _: Interval| {
+            let columns = ColumnType::untyped(columns);
+            let upsert = task.over(&columns).upsert(query, &UpsertRule::from(key))?;
+            run_all(session, &upsert.stage)?;
+            if let Some(row) = session.query(&upsert.duplicates)?.rows.first() {
+                return Err(FillError::Duplicate(upsert.duplicate(row)));
+            }
+            let rows = run_all(session, &upsert.apply)?;
+            session.execute(&upsert.clean)?;
+            Ok(rows)
+        };
+        if crate::plan::is_loaded_by_interval(task.model) {
+            let batches = task.batches(key.batch_size);
+            self.begin_again_unless_next(&batches)?;
+            self.in_batches(batches, &load)?;
+            return self.record(&[self.built()]);
+        }
+        // Loaded as a whole, the table begins anew each time.
+        let columns = self.load_batch(TableState::ToMake, everything(task.work.now), &load)?;
+        self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
+    }
+
+    /// Later loads of a unique key lie over earlier ones, so a load that is not the next one would turn rows back: the
+    /// table begins anew then. The ledger goes first, lest a run that dies midway leaves it saying too much.
+    fn begin_again_unless_next(&mut self, batches: &[Interval]) -> Result<(), FillError> {
+        let (Some(known), Some(first)) = (&self.known, batches.first()) else { return Ok(()) };
+        let loaded = known.ledger.intervals();
+        if loaded.end().is_some_and(|end| end <= first.start) {
+            return Ok(());
+        }
+        let work = self.task.work;
+        for range in loaded.ranges() {
+            work.state.withdraw(work.lease, &self.task.target.key, *range)?;
+        }
+        self.known = None;
+        Ok(())
+    }
+
+    /// Loads batch after batch, each recorded after its commit; the table is made with the first unless the state
+    /// vouches for it.
+    fn in_batches(&mut self, batches: Vec<Interval>, load: &LoadBatch<'_>) -> Result<(), FillError> {
+        let mut table = if self.known.is_some() { TableState::Known } else { TableState::ToMake };
+        if batches.is_empty() && table == TableState::ToMake {
+            let made = self.make_empty()?;
+            return self.record(&[self.snapshot(&made, None)]);
+        }
+        for (index, batch) in batches.into_iter().enumerate() {
+            if index > 0 {
+                self.begin_anew()?;
+            }
+            let found = self.load_batch(table, batch, load)?;
+            let mut facts = vec![self.loaded(batch)];
+            if table == TableState::ToMake {
+                facts.insert(0, self.snapshot(&found, None));
+            }
+            self.record(&facts)?;
+            table = TableState::Known;
+        }
+        Ok(())
+    }
+
+    /// One load in one transaction.
+    fn load_batch(
+        &mut self,
+        table: TableState,
+        batch: Interval,
+        load: &LoadBatch<'_>,
+    ) -> Result<Vec<ColumnType>, FillError> {
+        let task = self.task;
+        let time = task.time(batch);
+        let query = task.query(time)?;
+        let (pre, post) = task.statements(time)?;
+        self.transact(|session| {
+            run_all(session, &pre)?;
+            let columns = match table {
+                TableState::ToMake => task.make(session, &query)?,
+                TableState::Known => {
+                    session.columns(task.table)?.ok_or_else(|| FillError::TableGone(task.table.to_string()))?
+                }
+            };
+            let rows = load(session, &columns, &query, batch)?;
+            run_all(session, &post)?;
+            Ok(rows)
+        })
+    }
+
+    /// The table without rows, where there is nothing to load.
+    fn make_empty(&mut self) -> Result<Vec<ColumnType>, FillError> {
+        let task = self.task;
+        let time: LoadTime = task.whole_time();
+        let query = task.query(time)?;
+        let (pre, _) = task.statements(time)?;
+        self.transact(|session| {
+            run_all(session, &pre)?;
+            task.make(session, &query)?;
+            Ok(0)
+        })
+    }
+}
+
+impl Task<'_> {
+    /// Makes the table without rows, in place of one that may be there.
+    fn make(self, session: &mut dyn Session, query: &str) -> Result<Vec<ColumnType>, FillError> {
+        let columns = self.columns(session, query)?;
+        let statements = self.over(&columns);
+        run_all(session, &[statements.drop_table(), statements.create_empty(query)])?;
+        let made = session.columns(self.table)?;
+        made.ok_or_else(|| StatementError::NoColumns { table: self.table.to_string() }.into())
+    }
+
+    /// Ranges to load, cut where loading several intervals at once would give another result.
+    fn batches(self, batch_size: Option<u32>) -> Vec<Interval> {
+        let units = match self.fingerprint.batching {
+            Batching::Any => batch_size,
+            Batching::OneInterval { .. } => Some(1),
+        };
+        let missing: Intervals = self.target.intervals_missing.iter().copied().collect();
+        missing.ranges().iter().flat_map(|range| range.batches(self.target.unit, units)).collect()
+    }
+}
+
+/// Loads one batch into a table of these columns with this query, and gives the rows that it wrote.
+type LoadBatch<'a> = dyn Fn(&mut dyn Session, &[ColumnType], &str, Interval) -> Result<u64, FillError> + 'a;
+
+/// Whether the state vouches for a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TableState {
+    /// It does: loads go on.
+    Known,
+    /// It does not: the table is made in the transaction of its first load, whatever stands under its name.
+    ToMake,
+}

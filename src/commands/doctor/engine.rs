@@ -1,0 +1,89 @@
+//! What doctor looks at in the engine: the connection, whether the warehouse opens, whose it is, and how far it can be
+//! trusted. It is opened for reading only, and nobody who holds it is waited for.
+
+use std::time::Duration;
+
+use super::{error, failed, ok, warning};
+use crate::engine::duckdb::OpenMode;
+use crate::engine::{self, Engine as _, EngineError};
+use crate::error::CommandError;
+use crate::ids::StateId;
+use crate::project::Project;
+use crate::render::findings::Finding;
+use crate::state::Identity;
+use crate::workspace::Workspace;
+
+const AREA: &str = "engine";
+
+/// Everything about the engine.
+pub(super) fn look(workspace: &Workspace<'_>, project: &Project, identity: Option<&Identity>) -> Vec<Finding> {
+    let settings = &project.settings;
+    let connection = match settings.connection(workspace.gateway(settings)) {
+        Ok(connection) => connection,
+        Err(problem) => return vec![error(AREA, "connection", problem.to_string())],
+    };
+    if let Err(problem) = connection.duckdb() {
+        let finding = error(AREA, "connection", problem.to_string());
+        let is_other = connection.kind != "duckdb";
+        return vec![if is_other { finding.help("name a gateway of type `duckdb`") } else { finding }];
+    }
+    let mut found = vec![ok(AREA, "connection", format!("type `{}`", connection.kind))];
+    let engine = match workspace.engine(settings, OpenMode::ReadOnly, Duration::ZERO) {
+        Ok(engine) => engine,
+        Err(problem) => {
+            found.push(failed(AREA, "connection", &problem));
+            return found;
+        }
+    };
+    let file = workspace.warehouse_file(settings);
+    let place = file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+    if file.as_ref().is_some_and(|file| file.exists()) {
+        found.extend(open(&engine, &place, identity));
+    } else {
+        found.push(ok(AREA, "warehouse", format!("`{place}` is not there yet")).help("`bot promote` makes it"));
+    }
+    if file.is_some_and(|file| workspace.git.is_ignored(&file) == Some(false)) {
+        let message = "git does not ignore the warehouse's file, so it may be committed";
+        found.push(warning(AREA, "ignored", message).help("add `*.duckdb*`, or its name, to `.gitignore`"));
+    }
+    let message =
+        "a DuckDB file has no wall between roles: who can build a branch's tables can also write production's";
+    let help = "let only people and jobs that may write production open it, and build no fork's pull request here";
+    found.push(warning(AREA, "trust", message).help(help));
+    found
+}
+
+fn open(engine: &engine::duckdb::DuckDb, place: &str, identity: Option<&Identity>) -> Vec<Finding> {
+    let mut session = match engine.session() {
+        Ok(session) => session,
+        Err(EngineError::Locked { pid, .. }) => {
+            let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+            let message = format!("`{place}` is held by {holder}, so it was not looked into");
+            let help = "commands wait for it as long as `--lock-timeout` says; end that process if it hangs";
+            return vec![warning(AREA, "warehouse", message).help(help)];
+        }
+        Err(problem) => return vec![error(AREA, "warehouse", problem.to_string())],
+    };
+    let mut found = vec![ok(AREA, "warehouse", format!("`{place}` opens, DuckDB {}", session.version()))];
+    found.push(match engine::owner(session.as_mut()) {
+        Ok(owner) => owned(owner.as_ref(), identity.map(|identity| &identity.state)),
+        Err(problem) => failed(AREA, "owner", &CommandError::failed(problem.to_string())),
+    });
+    found
+}
+
+/// Whose the warehouse is, held against the state that is used here.
+fn owned(theirs: Option<&StateId>, ours: Option<&StateId>) -> Finding {
+    match (theirs, ours) {
+        (None, _) => ok(AREA, "owner", "nobody's yet; the first `bot promote` makes it ours"),
+        (Some(theirs), Some(ours)) if theirs == ours => ok(AREA, "owner", format!("this state's ({ours})")),
+        (Some(theirs), Some(ours)) => {
+            let message = format!("the warehouse belongs to state {theirs}, not to the one here ({ours})");
+            error(AREA, "owner", message).help("use that state, or another warehouse")
+        }
+        (Some(theirs), None) => {
+            let message = format!("the warehouse belongs to state {theirs}, and there is no state here");
+            error(AREA, "owner", message).help("put that state's file back, or name it in `state_connection`")
+        }
+    }
+}

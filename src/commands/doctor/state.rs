@@ -1,0 +1,93 @@
+//! What doctor looks at in the state: where it is, who it is, what is not finished, and whether git would commit it.
+
+use super::{failed, ok, warning};
+use crate::fingerprint::ALGORITHM;
+use crate::project::Project;
+use crate::render::findings::Finding;
+use crate::state::{Identity, State, Status};
+use crate::workspace::{Workspace, state_error};
+
+const AREA: &str = "state";
+
+/// Everything about the state, and who it is.
+pub(super) fn look(workspace: &Workspace<'_>, project: &Project) -> (Option<Identity>, Vec<Finding>) {
+    let mut found = place(workspace, project);
+    let path = workspace.state_path(&project.settings);
+    let state = match workspace.state_to_read(project) {
+        Ok(state) => state,
+        Err(error) => {
+            found.push(failed(AREA, "file", &error));
+            return (None, found);
+        }
+    };
+    if !path.exists() {
+        let message = format!("`{}` is not there yet", path.display());
+        found.push(ok(AREA, "file", message).help("`bot promote` makes it"));
+        return (None, found);
+    }
+    found.push(ok(AREA, "file", format!("`{}`", path.display())));
+    match contents(&state, &mut found) {
+        Ok(identity) => (identity, found),
+        Err(error) => {
+            found.push(failed(AREA, "contents", &state_error(error)));
+            (None, found)
+        }
+    }
+}
+
+fn contents(state: &dyn State, found: &mut Vec<Finding>) -> Result<Option<Identity>, crate::state::StateError> {
+    let identity = state.identity()?;
+    if let Some(identity) = &identity {
+        found.push(ok(AREA, "identity", format!("{}, schema version {}", identity.state, identity.schema_version)));
+        let version = identity.algorithm_version;
+        found.push(match version.cmp(&ALGORITHM) {
+            std::cmp::Ordering::Equal => ok(AREA, "algorithm", format!("fingerprints of algorithm {version}")),
+            std::cmp::Ordering::Less => warning(
+                AREA,
+                "algorithm",
+                format!("fingerprints of algorithm {version}; this program makes {ALGORITHM}"),
+            ),
+            std::cmp::Ordering::Greater => {
+                super::error(AREA, "algorithm", format!("fingerprints of algorithm {version}, newer than {ALGORITHM}"))
+                    .help("install a newer `bot`: this one can plan, not apply or promote")
+            }
+        });
+    }
+    let environments = state.environments()?;
+    let names: Vec<String> = environments.iter().map(|about| format!("`{}`", about.name)).collect();
+    let listed = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
+    found.push(ok(AREA, "environments", listed));
+    for about in environments.iter().filter(|about| about.status == Status::Building) {
+        found.push(
+            warning(AREA, "environments", format!("the last plan of `{}` is not through", about.name))
+                .help("where nobody runs it any more, run `bot apply` on its branch again: it goes on from there"),
+        );
+    }
+    for pending in state.pending_promotes()? {
+        let name = &pending.intended.about.name;
+        found.push(
+            warning(AREA, "promotes", format!("a promote of `{name}` is not finished"))
+                .help("where nobody runs it any more, run `bot promote`: it settles it first"),
+        );
+    }
+    Ok(identity)
+}
+
+/// Which connection decides where the state is, and whether git would commit it.
+fn place(workspace: &Workspace<'_>, project: &Project) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let connection = project.settings.state_connection(workspace.gateway(&project.settings));
+    if let Some(connection) = connection.filter(|connection| connection.kind != "sqlite") {
+        let message = format!(
+            "a `state_connection` of type `{}` cannot hold our state and is passed over; a file is used",
+            connection.kind
+        );
+        found.push(warning(AREA, "connection", message).help("name a file: `type: sqlite` with `database: PATH`"));
+    }
+    let path = workspace.state_path(&project.settings);
+    if workspace.git.is_ignored(&path) == Some(false) {
+        let help = "add `.offshoot/`, or where your state is, to `.gitignore`";
+        found.push(warning(AREA, "ignored", "git does not ignore the state's file, so it may be committed").help(help));
+    }
+    found
+}

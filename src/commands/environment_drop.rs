@@ -1,0 +1,179 @@
+//! `bot env drop`: the views of an environment go, in one transaction with its schemas, then the state forgets it. Its
+//! tables stay until gc. What is not as we made it is left and named; nothing ever cascades.
+//!
+//! The views go first: where a run dies between warehouse and state, the environment is still listed and dropping it
+//! again finishes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Context;
+use super::environments::find;
+use crate::apply::engine_error;
+use crate::cli::DropArguments;
+use crate::engine::duckdb::OpenMode;
+use crate::engine::{
+    self, Engine as _, EngineError, Foreign, ForeignObject, OwnedObject, Owner, Session, ViewChange, foreign_objects,
+    forget_object, owned_objects, swap_views, transaction,
+};
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::ids::{EnvironmentName, ProjectName, TableName};
+use crate::publish;
+use crate::render::environments::{self as faces, Dropped, Left};
+use crate::state::{Environment, State as _};
+use crate::workspace::{Workspace, state_error};
+
+/// A schema with its catalog.
+type Schema = (Option<String>, String);
+
+/// Drops the environment.
+///
+/// # Errors
+/// It is production or not there, or state or warehouse cannot be written.
+pub(super) fn run(context: &Context<'_>, arguments: &DropArguments) -> CommandResult {
+    let named = &arguments.environment;
+    if EnvironmentName::new(&named.name).is_prod() {
+        return Err(CommandError::no("`prod` is production, which `bot env drop` never drops")
+            .hint("`bot env list` shows the environments that can be dropped"));
+    }
+    let workspace = Workspace::open(context)?;
+    let project = workspace.project_here()?;
+    // Nothing is made for an environment that is not there.
+    find(&workspace.state_to_read(&project)?, &named.name)?;
+    let state = workspace.state_to_write(&project)?;
+    let timeout = Duration::from_secs(arguments.lock_timeout);
+    let lease = state.lease("bot env drop", timeout).map_err(state_error)?;
+    let engine = workspace.engine(&project.settings, OpenMode::ReadWrite, timeout)?;
+    publish::settle(&state, &lease, &engine, &project.settings.project)?;
+    let environment = find(&state, &named.name)?;
+    let dropped = match workspace.warehouse_file(&project.settings).filter(|file| file.exists()) {
+        Some(_) => {
+            let mut session = engine.session().map_err(|error| engine_error("cannot open the warehouse", error))?;
+            let owner = Owner {
+                state: lease.state().clone(),
+                project: project.settings.project.clone(),
+                environment: environment.about.name.clone(),
+            };
+            drop_layer(session.as_mut(), &owner, &environment)
+                .map_err(|error| engine_error("the views were not dropped", error))?
+        }
+        None => {
+            context.output.talk("the warehouse's file is not there, so there was no view to drop");
+            Dropped { environment: environment.about.name.clone(), ..Dropped::nothing() }
+        }
+    };
+    let about = &environment.about;
+    state.remove_environment(&lease, &about.name, &about.version()).map_err(state_error)?;
+    context.print(
+        named.format.format,
+        |colour| faces::dropped_terminal(&dropped, colour),
+        || faces::dropped_markdown(&dropped),
+        || faces::dropped_json(&dropped),
+    );
+    Ok(Exit::Done)
+}
+
+/// Drops views and schemas in one transaction. A schema that the engine does not let go, for what it holds besides
+/// tables and views, is left out of the next try.
+fn drop_layer(session: &mut dyn Session, owner: &Owner, environment: &Environment) -> Result<Dropped, EngineError> {
+    let mut refused: BTreeMap<Schema, String> = BTreeMap::new();
+    loop {
+        let done = transaction(session, |session| drop_once(session, owner, environment, &refused));
+        match done {
+            Ok(dropped) => return Ok(dropped),
+            Err(DropError::Engine(error)) => return Err(error),
+            Err(DropError::Schema(schema, why)) => drop(refused.insert(schema, why)),
+        }
+    }
+}
+
+enum DropError {
+    Engine(EngineError),
+    Schema(Schema, String),
+}
+
+impl From<EngineError> for DropError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+fn drop_once(
+    session: &mut dyn Session,
+    owner: &Owner,
+    environment: &Environment,
+    refused: &BTreeMap<Schema, String>,
+) -> Result<Dropped, DropError> {
+    match engine::owner(session)? {
+        Some(theirs) if theirs != owner.state => {
+            return Err(EngineError::ForeignState { ours: owner.state.clone(), theirs }.into());
+        }
+        _ => {}
+    }
+    let views = our_views(session, owner)?;
+    let foreign = foreign_objects(session, &owner.state, &views)?;
+    let dialect = session.dialect();
+    let folded = |name: &TableName| (dialect.fold(&name.schema, true), dialect.fold(&name.name, true));
+    let is_foreign = |view: &TableName| {
+        foreign.iter().any(|object| object.name.catalog == view.catalog && folded(&object.name) == folded(view))
+    };
+    let ours: Vec<TableName> = views.iter().filter(|view| !is_foreign(view)).cloned().collect();
+    let changes: Vec<ViewChange> = ours.iter().map(|view| ViewChange::Drop { view: view.clone() }).collect();
+    swap_views(session, owner, &changes)?;
+    // With the environment gone, what stands under these names is somebody else's.
+    let left_names: Vec<TableName> = views.iter().filter(|view| is_foreign(view)).cloned().collect();
+    forget_object(session, &left_names)?;
+    let mut dropped = Dropped { environment: owner.environment.clone(), views: ours, ..Dropped::nothing() };
+    let mut left: BTreeMap<String, Left> = foreign.iter().map(left_object).collect();
+    for schema in schemas(environment, &views, &owner.environment) {
+        let name = schema.0.iter().chain([&schema.1]).cloned().collect::<Vec<_>>().join(".");
+        let because = |why: String| Left { kind: "schema", name: name.clone(), why };
+        if let Some(why) = refused.get(&schema) {
+            left.insert(name.clone(), because(why.clone()));
+            continue;
+        }
+        match session.drop_schema_if_empty(schema.0.as_deref(), &schema.1) {
+            Ok(held) if held.is_empty() => dropped.schemas.push(name),
+            Ok(held) => {
+                let held: Vec<String> = held.iter().map(|it| format!("{} `{}`", it.kind.text(), it.name)).collect();
+                left.insert(name.clone(), because(format!("it holds {}", held.join(", "))));
+            }
+            Err(EngineError::Statement { message, .. }) => return Err(DropError::Schema(schema, message)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    dropped.left = left.into_values().collect();
+    Ok(dropped)
+}
+
+/// The views that the warehouse lists as ours and of this environment.
+fn our_views(session: &mut dyn Session, owner: &Owner) -> Result<Vec<TableName>, EngineError> {
+    let is_ours = |project: &ProjectName, object: &OwnedObject| {
+        let of_environment =
+            matches!(object, OwnedObject::View { environment, .. } if *environment == owner.environment);
+        of_environment && *project == owner.project
+    };
+    let records = owned_objects(session, &owner.state)?;
+    Ok(records
+        .into_iter()
+        .filter(|record| is_ours(&record.project, &record.object))
+        .map(|record| record.name)
+        .collect())
+}
+
+/// The environment's own schemas: those of its views, as the warehouse or the state lists them, that end in its name.
+fn schemas(environment: &Environment, views: &[TableName], name: &EnvironmentName) -> BTreeSet<Schema> {
+    let suffix = format!("__{name}");
+    let known = environment.models.values().filter_map(|pointer| pointer.view.as_ref()).map(|view| &view.name);
+    let all = views.iter().chain(known).filter(|view| view.schema.ends_with(&suffix));
+    all.map(|view| (view.catalog.clone(), view.schema.clone())).collect()
+}
+
+fn left_object(object: &ForeignObject) -> (String, Left) {
+    let why = match object.why {
+        Foreign::NotOurs => "this program did not make it",
+        Foreign::Changed => "it was changed since this program made it",
+    };
+    let name = object.name.to_string();
+    (name.clone(), Left { kind: object.kind.text(), name, why: why.to_owned() })
+}

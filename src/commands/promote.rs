@@ -1,0 +1,215 @@
+//! `bot promote`: production becomes what a commit of the base branch says. A function of main's tree, not of one branch.
+
+use super::apply::{jobs, lock_timeout, print, refuse_errors};
+use crate::apply::Work;
+use crate::cli::PromoteArguments;
+use crate::context::Context;
+use crate::engine::duckdb::OpenMode;
+use crate::error::{CommandError, Exit};
+use crate::fingerprint::Tree;
+use crate::git::Base;
+use crate::ids::{CommitId, EnvironmentName, PlanId};
+use crate::naming::parse_environment_name;
+use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, build};
+use crate::planning::{self, LIMIT, Writer};
+use crate::publish::{self, ForeignPolicy};
+use crate::state::{About, Environment, Owner, State, Status};
+use crate::surroundings::Stopwatch;
+use crate::time::Timestamp;
+use crate::workspace::{Side, Workspace, git_error, state_error};
+
+/// Points production, or `--to ENV`, at the models of a commit.
+///
+/// # Errors
+/// The commit is not one that may be promoted, the project has errors, or something was not built.
+pub(super) fn run(context: &Context<'_>, arguments: &PromoteArguments) -> Result<Exit, CommandError> {
+    let stopwatch = Stopwatch::start();
+    let workspace = Workspace::open(context)?;
+    let configured = planning::configured_base(&workspace)?;
+    let base = workspace.git.base_branch(configured.as_deref()).map_err(git_error)?;
+    let commit = commit_of(context, &workspace, &base, arguments.revision.as_deref())?;
+    let environment = target(&arguments.to, &base)?;
+    let source = workspace.git.tree_of(&commit).map_err(git_error)?;
+    let mut result = workspace.side(&source)?;
+    result.problems.extend(base.problems.iter().cloned());
+    refuse_errors(context, &result.problems)?;
+
+    let state = workspace.state_to_write(&result.project)?;
+    let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
+    let engine = workspace.engine(&result.project.settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
+    let project = result.project.settings.project.clone();
+    publish::settle(&state, &lease, &engine, &project)?;
+    let current = state.environment(&environment).map_err(state_error)?;
+    if let Some(current) = &current {
+        refuse_branch(&current.about)?;
+    }
+    let promoted = current.as_ref().and_then(|current| current.about.promoted.clone());
+    let order = order(&workspace, promoted.as_ref(), &commit)?;
+    let now = context.execution_time()?;
+    let order = if arguments.force && order == Order::Contained { Order::Elsewhere } else { order };
+    if order == Order::Contained {
+        context.output.talk(&format!("{environment} already contains {}: nothing to do", short(&commit)));
+    }
+    if order == Order::Elsewhere && !arguments.force {
+        let from = promoted.as_ref().map_or_else(String::new, short);
+        return Err(CommandError::no(format!(
+            "{} is no descendant of {from}, which was promoted to {environment} last",
+            short(&commit)
+        ))
+        .hint("promote a commit that contains it, or say `--force` to go there all the same"));
+    }
+    let shown = if order == Order::Contained { promoted.clone().unwrap_or(commit) } else { commit };
+    let result = if order == Order::Contained {
+        workspace.side(&workspace.git.tree_of(&shown).map_err(git_error)?)?
+    } else {
+        result
+    };
+    let plan = plan(&workspace, &state, (&environment, current.as_ref()), (&shown, &result), now)?;
+    let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, seconds: 0.0 };
+    if order != Order::Contained {
+        refuse_errors(context, &outcome.plan.problems)?;
+        let identity = state.identity().map_err(state_error)?;
+        let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
+        let files = workspace.files(&result.source)?;
+        let work = Work {
+            tree: &result.tree,
+            files: &files,
+            engine: &engine,
+            state: &state,
+            lease: &lease,
+            state_id: &identity.state,
+            project: &project,
+            now,
+            run: "bot promote",
+            jobs: jobs(context, &arguments.work),
+            output: context.output,
+            interruption: context.surroundings.interruption(),
+        };
+        let policy = if arguments.take_over { ForeignPolicy::TakeOver } else { ForeignPolicy::Refuse };
+        let about = about(&outcome.plan, current.as_ref(), shown, PlanId::new(workspace.random_id()?), now);
+        let published = publish::promote(&work, &outcome.plan, &about, current.as_ref(), policy)?;
+        outcome.builds = published.builds;
+        outcome.swapped = published.swapped;
+    }
+    outcome.seconds = stopwatch.seconds();
+    print(context, &arguments.format, &outcome);
+    Ok(Exit::Done)
+}
+
+/// The commit that is promoted: as given, if the base branch contains it, else the base branch's tip.
+fn commit_of(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    base: &Base,
+    revision: Option<&str>,
+) -> Result<CommitId, CommandError> {
+    let Some(revision) = revision else {
+        let head = workspace.git.head().map_err(git_error)?;
+        let on_base = matches!(&head, crate::git::Head::Branch { name, .. } if *name == base.reference);
+        if !on_base {
+            context.output.talk(&format!("promoting the tip of {}, {}", base.name, short(&base.commit)));
+        }
+        return Ok(base.commit.clone());
+    };
+    let commit = workspace.git.resolve(revision).map_err(git_error)?.commit;
+    if workspace.git.is_ancestor(&commit, &base.commit).map_err(git_error)? {
+        return Ok(commit);
+    }
+    Err(CommandError::no(format!("`{revision}` ({}) is not reachable from `{}`", short(&commit), base.name))
+        .hint("merge it first; only what the base branch contains is promoted"))
+}
+
+fn target(name: &str, base: &Base) -> Result<EnvironmentName, CommandError> {
+    if name == EnvironmentName::PROD {
+        return Ok(EnvironmentName::prod());
+    }
+    let branch = base.name.rsplit_once('/').map_or(base.name.as_str(), |(_, name)| name);
+    parse_environment_name(name, branch).map_err(|error| CommandError::no(error.to_string()))
+}
+
+/// An environment that a branch made is not promote's to write.
+fn refuse_branch(about: &About) -> Result<(), CommandError> {
+    if about.promoted.is_some() {
+        return Ok(());
+    }
+    Err(CommandError::no(format!(
+        "environment `{}` belongs to {} and was made by `bot apply`",
+        about.name, about.owner
+    ))
+    .hint("promote to another name, or drop it first: `bot env drop`"))
+}
+
+/// How a commit lies to the one that was promoted last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    First,
+    Descendant,
+    Contained,
+    Elsewhere,
+}
+
+fn order(workspace: &Workspace<'_>, promoted: Option<&CommitId>, commit: &CommitId) -> Result<Order, CommandError> {
+    let Some(promoted) = promoted else { return Ok(Order::First) };
+    if workspace.git.is_ancestor(commit, promoted).map_err(git_error)? {
+        return Ok(Order::Contained);
+    }
+    match workspace.git.is_ancestor(promoted, commit).map_err(git_error)? {
+        true => Ok(Order::Descendant),
+        false => Ok(Order::Elsewhere),
+    }
+}
+
+fn plan(
+    workspace: &Workspace<'_>,
+    state: &dyn State,
+    (environment, current): (&EnvironmentName, Option<&Environment>),
+    (commit, result): (&CommitId, &Side),
+    now: Timestamp,
+) -> Result<Plan, CommandError> {
+    let mut problems = result.problems.clone();
+    problems.extend(planning::clashes(&result.tree, environment));
+    let before = planning::promoted_tree(workspace, current, &result.tree, &mut problems);
+    let before: Tree = before.unwrap_or_else(|| workspace.nothing(result));
+    let trees = [Some(&before), Some(&result.tree)];
+    let known = planning::known(state, &Writer::Promote(environment), &trees, current).map_err(state_error)?;
+    let promoted = current.and_then(|current| current.about.promoted.clone());
+    Ok(build(Inputs {
+        environment: environment.clone(),
+        commits: Commits {
+            base: promoted.clone().unwrap_or_else(|| commit.clone()),
+            head: Some(commit.clone()),
+            merge_base: promoted,
+            result_tree: Some(result.source.id().clone()),
+        },
+        base: &before,
+        result: &result.tree,
+        promoted: None,
+        known: &known,
+        purpose: Purpose::Promote,
+        now,
+        limit: LIMIT,
+        problems,
+    }))
+}
+
+fn about(plan: &Plan, current: Option<&Environment>, commit: CommitId, plan_id: PlanId, now: Timestamp) -> About {
+    About {
+        name: plan.environment.clone(),
+        owner: Owner::Named,
+        branch: None,
+        base: None,
+        created_from: None,
+        commits: plan.commits.clone(),
+        promoted: Some(commit),
+        plan_id,
+        status: Status::Building,
+        as_of: now,
+        created_at: current.map_or(now, |current| current.about.created_at),
+        updated_at: now,
+        expires_at: None,
+    }
+}
+
+fn short(commit: &CommitId) -> String {
+    commit.as_str().chars().take(8).collect()
+}

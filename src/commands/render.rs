@@ -1,0 +1,123 @@
+//! `bot render`: a model's SQL as it will run, from the plan alone. Opens no warehouse.
+
+use std::collections::BTreeMap;
+
+use super::Context;
+use crate::apply::{everything, tables_of};
+use crate::cli::RenderArguments;
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::fingerprint::Batching;
+use crate::ids::{ModelName, TableName};
+use crate::model::{Kind, Model};
+use crate::naming::view_name;
+use crate::plan::{Target, is_loaded_by_interval};
+use crate::planning::{self, DEFAULT_SCHEMA, LIMIT, Planned};
+use crate::problem::{has_errors, nearest};
+use crate::render::statements::{self as faces, Load, Rendered};
+use crate::resolve::{ResolveError, Resolver, Times};
+use crate::sql::{Dialect, Template};
+use crate::statement::LoadTime;
+use crate::time::Timestamp;
+use crate::workspace::Workspace;
+
+/// Prints what runs for the model.
+///
+/// # Errors
+/// There is no such model, or it reads something that has no table.
+pub(super) fn run(context: &Context<'_>, arguments: &RenderArguments) -> CommandResult {
+    let workspace = Workspace::open(context)?;
+    let chosen = planning::choose(&workspace, &arguments.trees)?;
+    let result = workspace.side(&chosen.trees.result)?;
+    let state = workspace.state_to_read(&result.project)?;
+    let owner = planning::environment_of(&state, &chosen, arguments.trees.environment.as_deref())?;
+    let planned = planning::plan_of(context, &workspace, &state, (chosen, result), owner)?;
+    let model = find(&planned, &arguments.model)?;
+    if has_errors(&planned.plan.problems) {
+        context.output.talk("the project has errors, so none of this would run; `bot plan` shows them");
+    }
+    let settings = &planned.result.project.settings;
+    let connection = settings.connection(workspace.gateway(settings)).ok();
+    let dialect = connection.and_then(|connection| Dialect::from_name(&connection.kind)).unwrap_or(model.dialect);
+    let rendered = rendered(&planned, model, dialect, context.execution_time()?)
+        .map_err(|error| CommandError::no("the model cannot run as it is").because(error))?;
+    context.print(
+        arguments.format.format,
+        |_| faces::script(&rendered),
+        || faces::markdown(&rendered),
+        || faces::json(&rendered),
+    );
+    Ok(Exit::Done)
+}
+
+/// A model by the name that a person gave, in any case.
+fn find<'a>(planned: &'a Planned, wanted: &str) -> Result<&'a Model, CommandError> {
+    let models = &planned.result.tree.models;
+    let folded = wanted.to_lowercase();
+    let exact = ModelName::parse(wanted).and_then(|name| models.get(&name));
+    let found = exact.or_else(|| models.values().find(|model| model.name.to_string().to_lowercase() == folded));
+    if let Some(model) = found {
+        return Ok(model);
+    }
+    if let Some(name) = planned.result.project.broken.iter().find(|name| name.to_string().to_lowercase() == folded) {
+        return Err(CommandError::no(format!("model `{name}` cannot be loaded")).hint("`bot plan` says why"));
+    }
+    let names: Vec<String> = models.keys().map(ToString::to_string).collect();
+    let error = CommandError::no(format!("there is no model `{wanted}`"));
+    Err(match nearest(&folded, names.iter().map(String::as_str)) {
+        Some(name) => error.hint(format!("did you mean `{name}`?")),
+        None => error,
+    })
+}
+
+fn rendered(planned: &Planned, model: &Model, dialect: Dialect, now: Timestamp) -> Result<Rendered, ResolveError> {
+    let tables: BTreeMap<ModelName, TableName> = tables_of(&planned.plan);
+    let resolver = Resolver { tree: &planned.result.tree, dialect, tables: &tables };
+    let target = planned.plan.targets.iter().find(|target| target.name == model.name);
+    let load = target.filter(|_| is_loaded_by_interval(model)).map(|target| first_load(planned, model, target, now));
+    let interval = load.map_or_else(|| everything(now), |load| load.interval);
+    let times = Times::At(LoadTime { interval, execution: now });
+    let statements = |statements: &[Template]| -> Result<Vec<String>, ResolveError> {
+        statements.iter().map(|statement| resolver.statement(model, statement, times)).collect()
+    };
+    let environment = planned.plan.environment.clone();
+    let has_view = model.kind.name().has_view();
+    Ok(Rendered {
+        model: model.name.clone(),
+        kind: model.kind.name(),
+        table: tables.get(&model.name).cloned(),
+        view: has_view.then(|| view_name(&model.name, &environment, DEFAULT_SCHEMA, LIMIT)),
+        load,
+        pre: statements(&model.pre_statements)?,
+        query: model.query.as_ref().map(|_| resolver.model(model, times)).transpose()?,
+        post: statements(&model.post_statements)?,
+        note: note(&model.kind),
+        environment,
+    })
+}
+
+/// The first load that the plan needs; where nothing is missing, one of everything up to now.
+fn first_load(planned: &Planned, model: &Model, target: &Target, now: Timestamp) -> Load {
+    let batch_size = match &model.kind {
+        Kind::TimeRange(range) => range.batch_size,
+        Kind::UniqueKey(key) => key.batch_size,
+        _ => None,
+    };
+    let batching = planned.result.tree.fingerprints.get(&model.name).map(|fingerprint| &fingerprint.batching);
+    let units = match batching {
+        Some(Batching::OneInterval { .. }) => Some(1),
+        _ => batch_size,
+    };
+    let loads = target.intervals_missing.iter().flat_map(|range| range.batches(target.unit, units));
+    let loads: Vec<_> = loads.collect();
+    let interval = loads.first().copied().unwrap_or_else(|| everything(now));
+    Load { interval, unit: target.unit, of: loads.len() }
+}
+
+fn note(kind: &Kind) -> Option<String> {
+    match kind {
+        Kind::Seed(seed) => Some(format!("its rows are loaded from {}", seed.path)),
+        Kind::External => Some("another system fills it; nothing runs here".to_owned()),
+        Kind::Embedded => Some("put into each query that reads it".to_owned()),
+        _ => None,
+    }
+}

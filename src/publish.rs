@@ -1,0 +1,316 @@
+//! An environment is made to match its plan: tables first, then the views in one transaction, then the state.
+//!
+//! A branch's environment is marked `building` meanwhile, so that a run that dies midway is seen by the next one. What
+//! promote writes goes through the journal: the engine's transaction carries the plan's id, and after a crash that id
+//! says whether the swap happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views};
+use crate::engine::{
+    Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange, check_owner,
+    claim, foreign_objects, last_promotion, record_promotion, swap_views, take_over, transaction,
+};
+use crate::error::CommandError;
+use crate::ids::{CommitId, ProjectName, TableName};
+use crate::naming::TableKey;
+use crate::plan::{Build, Plan};
+use crate::planning::{DEFAULT_SCHEMA, LIMIT};
+use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, WriteLease};
+use crate::workspace::state_error;
+
+/// What was done.
+pub struct Published {
+    /// Tables that were filled.
+    pub builds: Vec<Build>,
+    /// Views that moved.
+    pub swapped: usize,
+}
+
+/// What to do about tables and views that stand under a model's name and are not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForeignPolicy {
+    /// Change nothing and name them all.
+    Refuse,
+    /// Rename them to `<name>__before_offshoot`, in the same transaction.
+    TakeOver,
+}
+
+/// Makes a branch's environment match its plan.
+///
+/// # Errors
+/// A model was not built, something foreign stands in the way, or another plan of the environment began meanwhile.
+pub fn apply(
+    work: &Work<'_>,
+    plan: &Plan,
+    about: &About,
+    current: Option<&Environment>,
+) -> Result<Published, CommandError> {
+    let unchanged = plan.targets.iter().all(|target| target.action != crate::plan::Action::Build);
+    if unchanged && let Some(current) = current.filter(|current| current.about.status == Status::Ready) {
+        let views = views(work, plan, Some(current))?;
+        if views.changes.is_empty() && views.pointers == current.models && current.about.commits == plan.commits {
+            return Ok(Published { builds: Vec::new(), swapped: 0 });
+        }
+    }
+    let expected = current.map(|current| current.about.version());
+    work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
+    let builds = build_tables(work, plan)?;
+    let views = views(work, plan, current)?;
+    if !views.changes.is_empty() {
+        let mut session = session(work.engine)?;
+        transaction(session.as_mut(), |session| {
+            claim(session, work.state_id)?;
+            let foreign = foreign_objects(session, work.state_id, &names(views.changes.iter()))?;
+            if !foreign.is_empty() {
+                return Err(PublishError::InTheWayOfApply(foreign));
+            }
+            Ok(swap_views(session, &owner(work, about), &views.changes)?)
+        })?;
+    }
+    let swapped = views.changes.len();
+    let environment = Environment { about: About { status: Status::Ready, ..about.clone() }, models: views.pointers };
+    let entry = entry(work, about.commits.head.clone());
+    work.state.finish_plan(work.lease, &environment, &entry).map_err(state_error)?;
+    Ok(Published { builds, swapped })
+}
+
+/// Makes production, or another environment that promote owns, match the plan of a commit.
+///
+/// # Errors
+/// As [`apply`].
+pub fn promote(
+    work: &Work<'_>,
+    plan: &Plan,
+    about: &About,
+    current: Option<&Environment>,
+    policy: ForeignPolicy,
+) -> Result<Published, CommandError> {
+    if policy == ForeignPolicy::Refuse {
+        // Asked again where it counts, in the swap; here, so that nobody waits for builds to hear a no.
+        refuse_foreign(work, &views(work, plan, current)?)?;
+    }
+    let builds = build_tables(work, plan)?;
+    let views = views(work, plan, current)?;
+    let about = About { status: Status::Ready, ..about.clone() };
+    let environment = Environment { about: about.clone(), models: views.pointers.clone() };
+    let pending = PendingPromote {
+        expected: current.map(|current| current.about.version()),
+        entry: entry(work, about.promoted.clone()),
+        intended: environment,
+    };
+    work.state.begin_promote(work.lease, &pending).map_err(state_error)?;
+    let swapped = match swap(work, plan, &pending, &views, policy) {
+        Ok(swapped) => {
+            work.state.finish_promote(work.lease, &about.name, &about.plan_id).map_err(state_error)?;
+            swapped
+        }
+        // A commit may have failed after all was done: the warehouse says.
+        Err(error) => match settle_one(work.state, work.lease, work.engine, work.project, &pending) {
+            Ok(Settled::Happened) => views.changes.len(),
+            Ok(Settled::Abandoned) => return Err(error),
+            Err(_) => return Err(error.hint("run `bot promote` again: it finds out whether the views were swapped")),
+        },
+    };
+    Ok(Published { builds, swapped })
+}
+
+/// Settles promotes that began and did not end: the warehouse says whether their views were swapped.
+///
+/// # Errors
+/// The state or the warehouse cannot be reached.
+pub fn settle(
+    state: &dyn State,
+    lease: &WriteLease,
+    engine: &dyn Engine,
+    project: &ProjectName,
+) -> Result<(), CommandError> {
+    let pending = state.pending_promotes().map_err(state_error)?;
+    pending.iter().try_for_each(|pending| settle_one(state, lease, engine, project, pending).map(drop))
+}
+
+/// What became of a promote.
+enum Settled {
+    /// Its views were swapped.
+    Happened,
+    /// They were not.
+    Abandoned,
+}
+
+fn settle_one(
+    state: &dyn State,
+    lease: &WriteLease,
+    engine: &dyn Engine,
+    project: &ProjectName,
+    pending: &PendingPromote,
+) -> Result<Settled, CommandError> {
+    let about = &pending.intended.about;
+    let mut session = session(engine)?;
+    let last = last_promotion(session.as_mut(), project, &about.name)
+        .map_err(|error| engine_error("cannot read what was promoted last", error))?;
+    if last.is_some_and(|last| last.plan == about.plan_id) {
+        state.finish_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
+        return Ok(Settled::Happened);
+    }
+    state.abandon_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
+    Ok(Settled::Abandoned)
+}
+
+/// Says no where anything foreign stands under a view's name; writes nothing.
+fn refuse_foreign(work: &Work<'_>, views: &ViewPlan) -> Result<(), CommandError> {
+    let mut session = session(work.engine)?;
+    let look = |session: &mut dyn Session| -> Result<(), PublishError> {
+        check_owner(session, work.state_id)?;
+        let foreign = foreign_objects(session, work.state_id, &names(views.all()))?;
+        if foreign.is_empty() { Ok(()) } else { Err(PublishError::InTheWayOfPromote(foreign)) }
+    };
+    look(session.as_mut()).map_err(CommandError::from)
+}
+
+fn swap(
+    work: &Work<'_>,
+    plan: &Plan,
+    pending: &PendingPromote,
+    views: &ViewPlan,
+    policy: ForeignPolicy,
+) -> Result<usize, CommandError> {
+    let about = &pending.intended.about;
+    let payload = payload(work, plan, &pending.intended)?;
+    let mut session = session(work.engine)?;
+    transaction(session.as_mut(), |session| {
+        claim(session, work.state_id)?;
+        let changes = cleared(work, session, views, policy)?;
+        let swapped = swap_views(session, &owner(work, about), &changes)?;
+        let sequence = last_promotion(session, work.project, &about.name)?.map_or(1, |last| last.sequence + 1);
+        let commit = about.promoted.clone().unwrap_or_else(|| about.commits.base.clone());
+        record_promotion(
+            session,
+            &Promotion {
+                project: work.project.clone(),
+                environment: about.name.clone(),
+                plan: about.plan_id.clone(),
+                commit,
+                sequence,
+                payload,
+                at: work.now,
+            },
+        )?;
+        Ok::<usize, PublishError>(swapped)
+    })
+    .map_err(CommandError::from)
+}
+
+/// Pointers and ledger of the environment, enough to read it back where the state is lost.
+fn payload(work: &Work<'_>, plan: &Plan, environment: &Environment) -> Result<String, CommandError> {
+    let keys: Vec<TableKey> = keys_of(plan).into_values().collect();
+    let tables = work.state.tables(&keys).map_err(state_error)?;
+    let ledger: Vec<serde_json::Value> = tables
+        .into_values()
+        .map(|table| {
+            let loads = table.ledger.loads().iter();
+            let loads: Vec<_> = loads.map(|load| (load.interval, load.loaded_at, &load.run)).collect();
+            serde_json::json!({ "snapshot": table.snapshot, "loads": loads })
+        })
+        .collect();
+    serde_json::to_string(&serde_json::json!({ "environment": environment, "tables": ledger }))
+        .map_err(|error| CommandError::failed("cannot write down what is promoted").because(error))
+}
+
+/// The views to change once nothing foreign is in the way. Every view of the environment is looked at, not only those that
+/// move: promote vouches for all of them.
+fn cleared(
+    work: &Work<'_>,
+    session: &mut dyn Session,
+    views: &ViewPlan,
+    policy: ForeignPolicy,
+) -> Result<Vec<ViewChange>, PublishError> {
+    let foreign = foreign_objects(session, work.state_id, &names(views.all()))?;
+    if foreign.is_empty() {
+        return Ok(views.changes.clone());
+    }
+    if policy == ForeignPolicy::Refuse {
+        return Err(PublishError::InTheWayOfPromote(foreign));
+    }
+    take_over(session, &foreign)?;
+    // One that stood still must be made again where it was renamed.
+    let fold = |name: &TableName| session.dialect().fold(&name.to_string(), true);
+    let taken: BTreeSet<String> = foreign.iter().map(|object| fold(&object.name)).collect();
+    let again = views.unchanged.iter().filter(|change| taken.contains(&fold(change.view()))).cloned();
+    Ok(views.changes.iter().cloned().chain(again).collect())
+}
+
+fn owner(work: &Work<'_>, about: &About) -> ViewOwner {
+    ViewOwner { state: work.state_id.clone(), project: work.project.clone(), environment: about.name.clone() }
+}
+
+fn names<'a>(changes: impl Iterator<Item = &'a ViewChange>) -> Vec<TableName> {
+    changes.map(|change| change.view().clone()).collect()
+}
+
+fn views(work: &Work<'_>, plan: &Plan, previous: Option<&Environment>) -> Result<ViewPlan, CommandError> {
+    let keys: Vec<TableKey> = keys_of(plan).into_values().collect();
+    let tables = work.state.tables(&keys).map_err(state_error)?;
+    let columns: BTreeMap<TableKey, Vec<String>> = tables
+        .into_iter()
+        .map(|(key, table)| (key, table.snapshot.columns.into_iter().map(|column| column.name).collect()))
+        .collect();
+    let layer = Layer {
+        tree: work.tree,
+        plan,
+        layout: Layout { environment: &plan.environment, default_schema: DEFAULT_SCHEMA, limit: LIMIT },
+        dialect: work.engine.dialect(),
+        columns: &columns,
+        previous,
+        now: work.now,
+    };
+    plan_views(&layer).map_err(|error| CommandError::no("the views cannot be made").because(error))
+}
+
+fn entry(work: &Work<'_>, commit: Option<CommitId>) -> NewEntry {
+    NewEntry { commit, at: work.now, run: work.run.to_owned(), facts: Vec::new() }
+}
+
+fn session(engine: &dyn Engine) -> Result<Box<dyn Session>, CommandError> {
+    engine.session().map_err(|error| engine_error("cannot open the warehouse", error))
+}
+
+enum PublishError {
+    Engine(EngineError),
+    InTheWayOfApply(Vec<ForeignObject>),
+    InTheWayOfPromote(Vec<ForeignObject>),
+}
+
+impl From<EngineError> for PublishError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<PublishError> for CommandError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            // A view whose text the engine does not take is a mistake in the project.
+            PublishError::Engine(error @ EngineError::Statement { .. }) => {
+                Self::no("no view was changed, because one of them cannot be made").because(error)
+            }
+            PublishError::Engine(error) => engine_error("the views were not changed", error),
+            PublishError::InTheWayOfApply(foreign) => {
+                in_the_way(&foreign).hint("rename or drop it, or choose another environment name with `--env NAME`")
+            }
+            PublishError::InTheWayOfPromote(foreign) => in_the_way(&foreign)
+                .hint("rename or drop it, or let `bot promote --take-over` rename it to `<name>__before_offshoot`"),
+        }
+    }
+}
+
+fn in_the_way(foreign: &[ForeignObject]) -> CommandError {
+    let told = foreign.iter().map(|object| {
+        let why = match object.why {
+            Foreign::NotOurs => "was not made by this program",
+            Foreign::Changed => "was changed since this program made it",
+        };
+        format!("{} `{}` {why}", object.kind.text(), object.name)
+    });
+    let list: Vec<String> = told.collect();
+    CommandError::no(format!("no view was changed, because something foreign is in the way: {}", list.join("; ")))
+}

@@ -1,0 +1,221 @@
+//! A run that is killed: at any moment, the next one goes on and ends with what a build from nothing would show.
+//!
+//! The child tells each engine statement on stderr (`-vv`) as it begins and ends; the test reads along and kills at a
+//! line drawn by a seeded generator. No clock is asked and nothing sleeps.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::lab::{self, Shown, assert_same, bot, copy, edit, lab, shown};
+use crate::world::World;
+
+const NOW: &str = "2026-04-01";
+const APPLY: &[&str] = &["apply", "--env", "dev", "--execution-time", NOW, "--jobs", "2"];
+const PROMOTE: &[&str] = &["promote", "--execution-time", NOW, "--jobs", "2"];
+
+/// Numbers that look random and are the same in every run (xorshift).
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(end.max(1)).expect("small")).expect("small")
+    }
+}
+
+/// How a run ended that was to be killed.
+struct Killed {
+    /// Statement lines that it told before it was gone.
+    lines: usize,
+    /// Whether it was gone before it could end by itself.
+    by_signal: bool,
+}
+
+/// Runs the binary and kills it when it tells its `at`th statement line; 0 lets it live.
+fn run_and_kill(folder: &Path, arguments: &[&str], at: usize) -> Killed {
+    let mut command = bot(folder, arguments);
+    let mut child = command.arg("-vv").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary");
+    let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let (mut lines, mut talk) = (0, String::new());
+    for line in stderr.lines() {
+        let line = line.expect("text");
+        if line.contains("statement begins: ") || line.contains("statement ends: ") {
+            lines += 1;
+            if lines == at {
+                child.kill().expect("it is ours");
+            }
+        } else {
+            talk.push_str(&line);
+            talk.push('\n');
+        }
+    }
+    let status = child.wait().expect("its status");
+    let by_signal = status.signal() == Some(9);
+    assert!(by_signal || status.success(), "{status}: {talk}");
+    Killed { lines, by_signal }
+}
+
+fn seed(rows: usize, salt: usize) -> String {
+    let row = |id: usize| {
+        let (user, day, amount) = (id * 7 % 97, 22 + id * 13 % 10, (id * 31 + salt) % 1000);
+        format!("{id},{user},{amount}.50,2026-03-{day:02} 10:00:00\n")
+    };
+    format!("id,user_id,amount,happened\n{}", (0..rows).map(row).collect::<String>())
+}
+
+fn time_range(name: &str, parent: &str) -> String {
+    format!(
+        "MODEL (name marts.{name}, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 1));\n\
+         SELECT day, user_id, SUM(amount) AS amount, COUNT(*) AS events FROM {parent}\n\
+         WHERE day BETWEEN @start_date AND @end_date GROUP BY day, user_id"
+    )
+}
+
+/// Every kind, many batches; the branch changes the seed and a filter below everything else.
+fn project() -> World {
+    let events = "MODEL (name raw.events, kind SEED (path '../seeds/events.csv'), columns (id INT, user_id INT, \
+                  amount DECIMAL(10,2), happened TIMESTAMP))";
+    let daily = time_range("daily", "staging.clean");
+    let weekly = time_range("daily_again", "marts.daily_events");
+    let world = lab(&[
+        ("seeds/events.csv", &seed(3000, 0)),
+        ("models/events.sql", events),
+        (
+            "models/staging_events.sql",
+            "MODEL (name staging.events, kind VIEW);\n\
+             SELECT id, user_id, amount, CAST(happened AS DATE) AS day FROM raw.events WHERE amount > 10",
+        ),
+        (
+            "models/clean.sql",
+            "MODEL (name staging.clean, kind EMBEDDED);\nSELECT id, user_id, amount, day FROM staging.events WHERE id > 0",
+        ),
+        ("models/daily.sql", &daily),
+        (
+            "models/daily_events.sql",
+            "MODEL (name marts.daily_events, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 1));\n\
+             SELECT id, day, user_id, amount FROM staging.clean WHERE day BETWEEN @start_date AND @end_date",
+        ),
+        ("models/daily_again.sql", &weekly),
+        (
+            "models/latest.sql",
+            "MODEL (name marts.latest, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key user_id, batch_size 1));\n\
+             SELECT user_id, MAX(id) AS id, MAX(day) AS day FROM staging.clean\n\
+             WHERE day BETWEEN @start_date AND @end_date GROUP BY user_id",
+        ),
+        (
+            "models/users.sql",
+            "MODEL (name marts.users, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key user_id));\n\
+             SELECT user_id, COUNT(*) AS events FROM staging.clean GROUP BY user_id",
+        ),
+        (
+            "models/totals.sql",
+            "MODEL (name marts.totals, kind FULL);\n\
+             SELECT d.user_id, SUM(d.amount) AS amount, MAX(l.day) AS day FROM marts.daily AS d\n\
+             JOIN marts.latest AS l ON l.user_id = d.user_id GROUP BY d.user_id",
+        ),
+        (
+            "models/top.sql",
+            "MODEL (name marts.top, kind VIEW);\nSELECT user_id, amount FROM marts.totals WHERE amount > 1000",
+        ),
+    ]);
+    world.done(&["promote"]);
+    world
+}
+
+fn change(world: &World) {
+    edit(
+        world,
+        &[
+            ("seeds/events.csv", &seed(3100, 5)),
+            (
+                "models/staging_events.sql",
+                "MODEL (name staging.events, kind VIEW);\n\
+                 SELECT id, user_id, amount, CAST(happened AS DATE) AS day FROM raw.events WHERE amount > 20",
+            ),
+            ("models/new.sql", "MODEL (name marts.new, kind FULL);\nSELECT COUNT(*) AS n FROM marts.totals"),
+        ],
+    );
+}
+
+fn copied(world: &World) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("project");
+    copy(world.repository.path(), &root);
+    (folder, root)
+}
+
+/// Statement lines of a run from here to the end.
+fn lines_of(world: &World, arguments: &[&str]) -> usize {
+    let (_folder, root) = copied(world);
+    let run = run_and_kill(&root, arguments, 0);
+    assert!(!run.by_signal);
+    run.lines
+}
+
+#[test]
+fn apply_goes_on_after_kill_9() {
+    let world = project();
+    world.repository.branch("feature");
+    change(&world);
+    let expected = lab::clean_build(&world, NOW);
+    let lines = lines_of(&world, APPLY);
+    assert!(lines > 300, "enough moments to die in: {lines}");
+    let mut draw = Draw(0x5eed);
+    let (mut kills, mut between) = (0, 0);
+    while kills < 30 {
+        let (_folder, root) = copied(&world);
+        // Two deaths in a row: the second run dies on the way on from where the first one died.
+        let first = run_and_kill(&root, APPLY, 1 + draw.below(lines - 1));
+        let left = lines.saturating_sub(first.lines);
+        let second = run_and_kill(&root, APPLY, 1 + draw.below(left.max(2) - 1));
+        kills += usize::from(first.by_signal) + usize::from(second.by_signal);
+        between += usize::from(first.by_signal && first.lines < lines);
+        between += usize::from(second.by_signal && second.lines < left);
+        let last = run_and_kill(&root, APPLY, 0);
+        assert!(!last.by_signal);
+        assert_same(
+            &shown(&root, "__dev"),
+            &expected,
+            &format!("after deaths at {} and {}", first.lines, second.lines),
+        );
+    }
+    assert!(between >= 25, "only {between} of {kills} died between the first and the last statement");
+}
+
+#[test]
+fn promote_goes_on_after_kill_9() {
+    let world = project();
+    let before = shown(world.repository.path(), "");
+    change(&world);
+    let expected = lab::clean_build(&world, NOW);
+    let lines = lines_of(&world, PROMOTE);
+    let mut draw = Draw(0xbeef);
+    let (mut kills, mut old, mut new) = (0, 0, 0);
+    for round in 0..14 {
+        let (_folder, root) = copied(&world);
+        // The last line is the end of the swap's commit; what the state has to be told comes after it.
+        let at = if round < 8 { 1 + draw.below(lines - 1) } else { lines - round % 2 };
+        let killed = run_and_kill(&root, PROMOTE, at);
+        kills += usize::from(killed.by_signal);
+        let seen = shown(&root, "");
+        if is_same(&seen, &before) {
+            old += 1;
+        } else {
+            assert_same(&seen, &expected, &format!("after a death at {}: neither old nor new", killed.lines));
+            new += 1;
+        }
+        assert!(!run_and_kill(&root, PROMOTE, 0).by_signal);
+        assert_same(&shown(&root, ""), &expected, &format!("after a death at {}", killed.lines));
+    }
+    assert!(kills >= 10, "only {kills} runs died");
+    assert!(old > 0 && new > 0, "died before the swap {old} times, after it {new} times");
+}
+
+fn is_same(one: &BTreeMap<String, Shown>, other: &BTreeMap<String, Shown>) -> bool {
+    one == other
+}

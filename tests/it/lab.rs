@@ -1,0 +1,129 @@
+//! Small projects written in the test, looked at through what their views show.
+#![allow(dead_code, reason = "a tool for all test modules; no one of them uses all of it")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use offshoot::engine::duckdb::DuckDb;
+use offshoot::engine::{Engine as _, Session};
+
+use crate::world::World;
+
+/// A gateway of one DuckDB file, and nothing else.
+pub(crate) const CONFIG: &str = "gateways:\n  local:\n    connection:\n      type: duckdb\n      \
+                                 database: warehouse.duckdb\nmodel_defaults:\n  dialect: duckdb\n  start: 2026-03-22\n";
+
+/// What a view shows: its columns with their types, and its rows in an order that does not depend on the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    columns: Vec<(String, String)>,
+    rows: Vec<Vec<Option<String>>>,
+}
+
+/// A world of these files, committed on `main`.
+pub(crate) fn lab(files: &[(&str, &str)]) -> World {
+    let world = World::empty();
+    world.repository.write(".gitignore", ".offshoot/\n*.duckdb*\n");
+    world.repository.write("config.yaml", CONFIG);
+    edit(&world, files);
+    world
+}
+
+/// Writes files and commits them.
+pub(crate) fn edit(world: &World, files: &[(&str, &str)]) -> String {
+    for (path, text) in files {
+        world.repository.write(path, text);
+    }
+    world.repository.commit("an edit")
+}
+
+/// The binary, in a folder, with nothing of the developer's around it.
+pub(crate) fn bot(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bot"));
+    command.current_dir(folder).args(arguments).env("OFFSHOOT_CACHE_DIR", folder.join(".git/offshoot-cache"));
+    command
+}
+
+/// Every view of an environment by its name in prod. `suffix` is what its schemas end with, such as `__dev`.
+pub(crate) fn shown(folder: &Path, suffix: &str) -> BTreeMap<String, Shown> {
+    let mut session = session(folder);
+    let views = rows(session.as_mut(), "SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal");
+    let mut shown = BTreeMap::new();
+    for view in views {
+        let (schema, name) = (view[0].clone().expect("a schema"), view[1].clone().expect("a name"));
+        let Some(plain) = schema.strip_suffix(suffix).filter(|plain| !plain.contains("__")) else { continue };
+        let columns = rows(
+            session.as_mut(),
+            &format!(
+                "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = '{schema}' AND table_name = '{name}' \
+                 ORDER BY column_index"
+            ),
+        );
+        let column = |row: Vec<Option<String>>| (row[0].clone().expect("a name"), row[1].clone().expect("a type"));
+        let columns = columns.into_iter().map(column).collect();
+        let rows = rows(session.as_mut(), &format!("SELECT * FROM \"{schema}\".\"{name}\" ORDER BY ALL"));
+        shown.insert(format!("{plain}.{name}"), Shown { columns, rows });
+    }
+    shown
+}
+
+/// What prod of a build from nothing shows: a fresh repository of the files that are checked out here, promoted.
+pub(crate) fn clean_build(world: &World, now: &str) -> BTreeMap<String, Shown> {
+    let fresh = World::empty().at(now);
+    let root = world.repository.path();
+    for path in world.repository.git(&["ls-files"]).lines() {
+        fresh.repository.write(path, std::fs::read(root.join(path)).expect("a file"));
+    }
+    fresh.repository.commit("all of it");
+    fresh.done(&["promote"]);
+    shown(fresh.repository.path(), "")
+}
+
+/// Fails with the names of the views that differ.
+#[track_caller]
+pub(crate) fn assert_same(found: &BTreeMap<String, Shown>, expected: &BTreeMap<String, Shown>, when: &str) {
+    let names: std::collections::BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
+    for name in names {
+        let (found, expected) = (found.get(name), expected.get(name));
+        assert_eq!(found.map(|view| &view.columns), expected.map(|view| &view.columns), "columns of `{name}` {when}");
+        let count = |view: Option<&Shown>| view.map(|view| view.rows.len());
+        assert_eq!(count(found), count(expected), "rows of `{name}` {when}");
+        assert_eq!(found, expected, "`{name}` {when}");
+    }
+}
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+/// The suffix of the schemas of the only environment beside prod.
+pub(crate) fn suffix(folder: &Path) -> String {
+    let mut session = session(folder);
+    let found = rows(
+        session.as_mut(),
+        "SELECT DISTINCT schema_name FROM duckdb_views() WHERE NOT internal AND contains(schema_name, '__')",
+    );
+    let schema = found.first().and_then(|row| row[0].clone()).expect("a view of an environment");
+    schema[schema.find("__").expect("its suffix")..].to_owned()
+}
+
+fn session(folder: &Path) -> Box<dyn Session> {
+    let engine = DuckDb::file(folder.join("warehouse.duckdb"), Duration::from_secs(30));
+    engine.session().expect("a session")
+}
+
+fn rows(session: &mut dyn Session, sql: &str) -> Vec<Vec<Option<String>>> {
+    session.query(sql).expect("a query").rows
+}
