@@ -136,7 +136,7 @@ impl<'t> PathPattern<'t> {
     }
 }
 
-/// The functions that statements of the project create for good: each name with the digest of those statements.
+/// The functions and types that statements of the project create for good: each name with the digest of those statements.
 pub fn created_functions(models: &BTreeMap<ModelName, Model>) -> BTreeMap<String, Digest> {
     let mut created: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
     for model in models.values() {
@@ -150,13 +150,13 @@ pub fn created_functions(models: &BTreeMap<ModelName, Model>) -> BTreeMap<String
     created.into_iter().map(|(name, digests)| (name, Hasher::new("creates").digests(digests).finish())).collect()
 }
 
-/// `CREATE … MACRO name(` or `FUNCTION name(`; a temporary one lives in its own model's session only.
+/// `CREATE … MACRO name(`, `FUNCTION name(` or `TYPE name AS`; a temporary one lives in its own model's session only.
 fn created_function(tokens: &[Token]) -> Option<String> {
     let mut significant = tokens.iter().filter(|token| token.is_significant());
     let is_create = significant.next()?.is_word("create");
-    let head: Vec<&Token> = significant.take_while(|token| !token.is_symbol("(")).collect();
+    let head: Vec<&Token> = significant.take_while(|token| !token.is_symbol("(") && !token.is_word("as")).collect();
     let has = |word: &str| head.iter().any(|token| token.is_word(word));
-    let is_function = has("macro") || has("function");
+    let is_function = has("macro") || has("function") || has("type");
     if !is_create || !is_function || has("temp") || has("temporary") {
         return None;
     }

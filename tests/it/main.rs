@@ -4,7 +4,10 @@
 
 mod apply;
 mod architecture;
+mod cases;
 mod contract;
+#[cfg(feature = "duckdb")]
+mod corpus;
 mod demo;
 mod doctor;
 mod engine_conformance;
