@@ -241,6 +241,8 @@ fn kind_matters(model: &Model, local: &Local) -> bool {
         || !model.pre_statements.is_empty()
         || !model.post_statements.is_empty()
         || local.written_order.is_some()
+        // A table is cast to its declared types, a view is not.
+        || model.properties.columns.iter().any(|column| column.data_type.is_some())
         || draws(local.row_traits)
         || local.columns.iter().flatten().any(|column| draws(column.traits))
 }
