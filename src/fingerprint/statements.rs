@@ -10,67 +10,13 @@ use crate::model::Model;
 use crate::sql::{Token, TokenKind};
 
 /// Words that name nothing in any dialect, unless AS or a dot stands before them.
+#[rustfmt::skip]
 const RESERVED: [&str; 60] = [
-    "all",
-    "and",
-    "any",
-    "array",
-    "as",
-    "asc",
-    "both",
-    "by",
-    "case",
-    "cast",
-    "cross",
-    "desc",
-    "distinct",
-    "else",
-    "end",
-    "except",
-    "exists",
-    "false",
-    "fetch",
-    "for",
-    "from",
-    "full",
-    "group",
-    "having",
-    "in",
-    "inner",
-    "intersect",
-    "interval",
-    "into",
-    "is",
-    "join",
-    "lateral",
-    "leading",
-    "left",
-    "like",
-    "limit",
-    "natural",
-    "not",
-    "null",
-    "offset",
-    "on",
-    "or",
-    "order",
-    "outer",
-    "over",
-    "partition",
-    "qualify",
-    "right",
-    "select",
-    "some",
-    "table",
-    "then",
-    "trailing",
-    "true",
-    "union",
-    "using",
-    "when",
-    "where",
-    "window",
-    "with",
+    "all", "and", "any", "array", "as", "asc", "both", "by", "case", "cast", "cross", "desc", "distinct", "else",
+    "end", "except", "exists", "false", "fetch", "for", "from", "full", "group", "having", "in", "inner", "intersect",
+    "interval", "into", "is", "join", "lateral", "leading", "left", "like", "limit", "natural", "not", "null",
+    "offset", "on", "or", "order", "outer", "over", "partition", "qualify", "right", "select", "some", "table",
+    "then", "trailing", "true", "union", "using", "when", "where", "window", "with",
 ];
 
 /// A text by its significant tokens: white space, plain comments and the case of keywords left out. The case of any
@@ -81,6 +27,8 @@ pub(super) fn hash_tokens(text: &str, tokens: &[Token]) -> Digest {
     if tokens.is_empty() {
         return hasher.text("uncut").text(text).finish();
     }
+    // A statement begins with its verb, and nothing is named before the first AS or dot.
+    let mut verb_next = true;
     let mut names_next = false;
     for token in tokens {
         match &token.kind {
@@ -89,7 +37,7 @@ pub(super) fn hash_tokens(text: &str, tokens: &[Token]) -> Digest {
             TokenKind::Comment(comment) => hasher = hasher.text("comment").text(comment),
             TokenKind::Word { value, quote: None } => {
                 let lower = value.to_lowercase();
-                let is_keyword = !names_next && RESERVED.contains(&lower.as_str());
+                let is_keyword = verb_next || (!names_next && RESERVED.contains(&lower.as_str()));
                 hasher = hasher.text("word").text(if is_keyword { &lower } else { value });
             }
             TokenKind::Word { value, quote: Some(_) } => hasher = hasher.text("quoted").text(value),
@@ -106,6 +54,7 @@ pub(super) fn hash_tokens(text: &str, tokens: &[Token]) -> Digest {
         }
         if token.is_significant() {
             names_next = token.is_word("as") || token.is_symbol(".");
+            verb_next = false;
         }
     }
     hasher.finish()

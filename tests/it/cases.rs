@@ -41,7 +41,9 @@ fn write(repository: &Repository, folder: &Path) {
         let content = fs::read(&file).expect("a file of the case");
         if path == "REMOVED" {
             let list = String::from_utf8(content).expect("paths");
-            list.lines().for_each(|line| drop(repository.remove(line)));
+            for line in list.lines() {
+                repository.remove(line);
+            }
         } else {
             repository.write(&path, content);
         }

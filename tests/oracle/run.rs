@@ -251,7 +251,7 @@ impl<'a> Episode<'a> {
             *self.report.refused.entry(headline(&problem.message)).or_default() += 1;
             return None;
         }
-        let (tree, _) = Tree::new(loaded.project.models, loaded.project.files, Digest::of("engine", "duckdb"));
+        let (tree, _) = Tree::new(loaded.project.models, loaded.project.files, Digest::of("engine", "duckdb"), None);
         Some(tree)
     }
 
