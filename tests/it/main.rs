@@ -10,6 +10,8 @@ mod demo;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
+#[cfg(feature = "duckdb")]
+mod fingerprints;
 mod git;
 mod init;
 mod kill;
