@@ -27,7 +27,8 @@ pub struct ModelDiff {
 /// Compares two trees: touched models in graph order, removed ones last.
 pub fn diff(before: &Tree, after: &Tree) -> Vec<ModelDiff> {
     let changed = after.graph.order().iter().filter_map(|name| compare(name, before, after));
-    let removed = before.fingerprints.keys().filter(|name| !after.models.contains_key(name)).map(|name| ModelDiff {
+    let is_gone = |name: &&ModelName| !after.models.contains_key(*name) && !after.broken.contains(*name);
+    let removed = before.fingerprints.keys().filter(is_gone).map(|name| ModelDiff {
         name: name.clone(),
         change: Change::Removed,
         category: Category::None,

@@ -85,6 +85,7 @@ impl<'a> Workspace<'a> {
         let engine = context_digest(&project);
         let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
         problems.extend(cycles);
+        let tree = tree.with_broken(project.broken.clone());
         Ok(Side { tree, project, problems, source: source.clone() })
     }
 

@@ -117,6 +117,8 @@ pub struct Tree {
     pub context: Context,
     /// Their fingerprints; members of cycles have none.
     pub fingerprints: Fingerprints,
+    /// Models that a file claims and that cannot be loaded: they are not gone.
+    pub broken: BTreeSet<ModelName>,
 }
 
 impl Tree {
@@ -136,9 +138,16 @@ impl Tree {
             graph,
             context: Context { engine, files, writes, functions },
             fingerprints: Fingerprints::new(),
+            broken: BTreeSet::new(),
         };
         tree.fingerprints = tree.fingerprint_all(like.filter(|like| tree.differs_in_models_only(like)));
         (tree, problems)
+    }
+
+    /// The same with models that could not be loaded.
+    pub fn with_broken(mut self, broken: BTreeSet<ModelName>) -> Self {
+        self.broken = broken;
+        self
     }
 
     fn fingerprint_all(&self, like: Option<&Self>) -> Fingerprints {
@@ -171,7 +180,7 @@ impl Tree {
             && others(self) == others(like)
     }
 
-    /// Whether a model has the same text and mentions the same names.
+    /// Whether a model has the same text and mentions the same names and files.
     fn is_same_model(&self, name: &ModelName, like: &Self) -> bool {
         let blob = |tree: &Self| {
             let path = &tree.models.get(name)?.path;
@@ -180,7 +189,14 @@ impl Tree {
         let mentions = |tree: &Self| {
             tree.graph.node(name).map(|node| (node.visible.clone(), node.hidden.clone(), node.external.clone()))
         };
-        blob(self).is_some() && blob(self) == blob(like) && mentions(self) == mentions(like)
+        let named = |tree: &Self| -> Option<Vec<(FilePath, BlobId)>> {
+            let found = statements::named_files(tree.models.get(name)?, &tree.context);
+            Some(found.into_iter().map(|(path, blob)| (path.clone(), blob.clone())).collect())
+        };
+        blob(self).is_some()
+            && blob(self) == blob(like)
+            && mentions(self) == mentions(like)
+            && named(self) == named(like)
     }
 }
 

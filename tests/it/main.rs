@@ -14,6 +14,8 @@ mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
 mod environments;
+#[cfg(feature = "duckdb")]
+mod fingerprints;
 mod freshness;
 mod git;
 mod init;

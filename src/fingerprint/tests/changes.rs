@@ -48,3 +48,34 @@ fn categories_are_read_off_the_hashes() {
     assert_eq!(category(&edited("id > 0", "id > 1")), Some(Category::Breaking));
     assert_eq!(category(&edited("name s.m, kind FULL", "name s.m, kind FULL, tags (a)")), Some(Category::Metadata));
 }
+
+#[test]
+fn a_tree_much_like_another_is_fingerprinted_as_if_it_were_alone() {
+    let with_file = |marker: &str| {
+        format!(
+            "{SHOP}//- models/text.sql\nMODEL (name s.text, kind FULL);\nSELECT content FROM read_text('models/m.sql')\n\
+             //- models/marker.sql\nMODEL (name s.marker, kind FULL);\nSELECT {marker} AS x\n"
+        )
+    };
+    let edits = [
+        with_file("1"),
+        with_file("2"),
+        with_file("1").replace("amount * 2 AS net", "amount * 3 AS net"),
+        with_file("1").replace("id > 0", "id > 1"),
+        with_file("1").replace("2,20,us", "2,21,us"),
+        with_file("1").replace("name s.reads_id, kind FULL", "name s.reads_id, kind VIEW"),
+        with_file("1").replace("SELECT 1 AS x", "SELECT 1 AS x;\nCREATE MACRO sum(a) AS a"),
+        with_file("1").replace("//- models/m.sql", "//- models/n.sql"),
+    ];
+    for before in &edits {
+        let like = tree(before);
+        for after in &edits {
+            let (alone, beside) = (tree(after), tree_like(after, Some(&like)));
+            let data = |tree: &Tree| -> Vec<(ModelName, Digest, Digest)> {
+                let of = |(name, one): (&ModelName, &Fingerprint)| (name.clone(), one.data, one.metadata);
+                tree.fingerprints.iter().map(of).collect()
+            };
+            assert_eq!(data(&alone), data(&beside), "{before}\n→\n{after}");
+        }
+    }
+}

@@ -249,7 +249,7 @@ fn time_stays_symbolic_and_variables_enter_by_value() {
 
 #[test]
 fn the_context_moves_every_model_with_a_query() {
-    let (one, other) = (tree(SHOP), tree_in(SHOP, "other settings"));
+    let (one, other) = (tree(SHOP), tree_in(SHOP, "other settings", None));
     assert!(one.fingerprints.iter().all(|(name, old)| other.fingerprints[name].data != old.data));
     let changes = diff(&one, &other);
     assert!(changes.iter().any(|change| change.reasons.contains(&Reason::ContextChanged)));

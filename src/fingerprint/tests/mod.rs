@@ -43,7 +43,7 @@ MODEL (name s.far, kind FULL);
 SELECT id + 1 AS id FROM s.reads_id
 ";
 
-fn tree_in(fixture: &str, engine: &str) -> Tree {
+fn tree_in(fixture: &str, engine: &str, like: Option<&Tree>) -> Tree {
     let files = TextTree::parse(&format!("{CONFIG}{fixture}"));
     let environment = BTreeMap::new();
     let cache = ModelCache::new();
@@ -51,13 +51,17 @@ fn tree_in(fixture: &str, engine: &str) -> Tree {
     let errors = loaded.problems.iter().filter(|problem| problem.severity == crate::problem::Severity::Error);
     assert_eq!(errors.collect::<Vec<_>>(), Vec::<&crate::problem::Problem>::new());
     let project = loaded.project;
-    let (tree, problems) = Tree::new(project.models, project.files, Digest::of("engine", engine), None);
+    let (tree, problems) = Tree::new(project.models, project.files, Digest::of("engine", engine), like);
     assert_eq!(problems, []);
     tree
 }
 
 fn tree(fixture: &str) -> Tree {
-    tree_in(fixture, "duckdb")
+    tree_in(fixture, "duckdb", None)
+}
+
+fn tree_like(fixture: &str, like: Option<&Tree>) -> Tree {
+    tree_in(fixture, "duckdb", like)
 }
 
 /// Names without `s.` of the models whose data fingerprint differs, added and removed ones included.
