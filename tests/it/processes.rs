@@ -93,22 +93,19 @@ fn a_file_that_another_process_holds_is_waited_for_and_its_process_named() {
 #[test]
 fn two_branches_applied_at_once_both_end_well() {
     let world = shop();
-    let clones: Vec<Child> = ["one", "two", "three"]
-        .into_iter()
-        .map(|name| {
-            world.repository.checkout("main").branch(name);
-            edit(&world, &[("models/a.sql", &full(name, "SELECT id, amount FROM raw.orders"))]);
-            name
-        })
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|name| start(world.repository.path(), &["apply", "--head", name, "--env", name]))
-        .collect();
-    for child in clones {
+    let names = ["one", "two", "three"];
+    for name in names {
+        world.repository.checkout("main").branch(name);
+        edit(&world, &[("models/a.sql", &full(name, "SELECT id, amount FROM raw.orders"))]);
+    }
+    let applying = |name| start(world.repository.path(), &["apply", "--head", name, "--env", name]);
+    // All of them are started before any of them is waited for.
+    let children: Vec<Child> = names.into_iter().map(applying).collect();
+    for child in children {
         let output = child.wait_with_output().expect("its end");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    for name in ["one", "two", "three"] {
+    for name in names {
         assert_eq!(world.value(&format!("SELECT SUM(amount) FROM marts__{name}.{name}")), "60");
     }
 }
