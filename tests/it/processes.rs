@@ -140,6 +140,19 @@ fn a_lost_state_is_told_from_the_one_that_owns_the_warehouse() {
     assert_eq!(world.value("SELECT COUNT(*) FROM raw.orders"), "3");
 }
 
+#[test]
+fn a_lost_warehouse_is_not_taken_for_the_one_that_the_state_knows() {
+    let world = shop();
+    std::fs::remove_file(world.warehouse()).expect("the warehouse");
+    edit(&world, &[("models/a.sql", &full("a", "SELECT id FROM raw.orders"))]);
+    let ran = world.bot(&["promote"]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    assert!(ran.stderr.contains("the state says that it holds 1 tables of this plan"), "{}", ran.stderr);
+    std::fs::remove_dir_all(world.repository.path().join(".offshoot")).expect("ours");
+    world.done(&["promote"]);
+    assert_eq!(world.value("SELECT COUNT(*) FROM marts.a"), "3");
+}
+
 fn start(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = bot(folder, arguments);
     command.args(["--execution-time", NOW]).stdout(Stdio::piped()).stderr(Stdio::piped());
