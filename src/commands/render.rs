@@ -12,15 +12,16 @@ use crate::model::{Kind, Model};
 use crate::naming::view_name;
 use crate::plan::{Target, is_loaded_by_interval};
 use crate::planning::{self, DEFAULT_SCHEMA, LIMIT, Planned};
-use crate::problem::{has_errors, nearest};
+use crate::problem::{Problem, Severity, has_errors, nearest};
 use crate::render::statements::{self as faces, Load, Rendered};
+use crate::render::terminal;
 use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::{Dialect, Template};
 use crate::statement::LoadTime;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
 
-/// Prints what runs for the model.
+/// Prints what runs for the model; with errors in its own file it is printed all the same, and the answer is no.
 ///
 /// # Errors
 /// There is no such model, or it reads something that has no table.
@@ -32,7 +33,11 @@ pub(super) fn run(context: &Context<'_>, arguments: &RenderArguments) -> Command
     let owner = planning::environment_of(&state, &chosen, arguments.trees.environment.as_deref())?;
     let planned = planning::plan_of(context, &workspace, &state, (chosen, result), owner)?;
     let model = find(&planned, &arguments.model)?;
-    if has_errors(&planned.plan.problems) {
+    let is_own = |problem: &&Problem| problem.severity == Severity::Error && problem.path.as_ref() == Some(&model.path);
+    let own: Vec<Problem> = planned.plan.problems.iter().filter(is_own).cloned().collect();
+    if !own.is_empty() {
+        context.output.talk(&terminal::problems(&own, context.colour()));
+    } else if has_errors(&planned.plan.problems) {
         context.output.talk("the project has errors, so none of this would run; `bot plan` shows them");
     }
     let settings = &planned.result.project.settings;
@@ -46,7 +51,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &RenderArguments) -> Command
         || faces::markdown(&rendered),
         || faces::json(&rendered),
     );
-    Ok(Exit::Done)
+    Ok(if own.is_empty() { Exit::Done } else { Exit::No })
 }
 
 /// A model by the name that a person gave, in any case.

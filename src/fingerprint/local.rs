@@ -246,6 +246,8 @@ fn kind_matters(model: &Model, local: &Local) -> bool {
     let draws = |traits: Traits| traits.is_drawn() || traits.untyped;
     local.opaque.is_some()
         || hash_statements(model).is_some()
+        // A table is cast to its declared types, a view is not.
+        || model.properties.columns.iter().any(|column| column.data_type.is_some())
         || draws(local.row_traits)
         || local.columns.iter().flatten().any(|column| draws(column.traits))
 }

@@ -9,19 +9,89 @@ use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::Model;
 use crate::sql::{Token, TokenKind};
 
-/// A text by its significant tokens: white space, plain comments and the case of unquoted words left out. Comments that
-/// an engine may read (`/*!`, `/*+`) or end elsewhere (a `/*` inside) stay in.
+/// Words that name nothing in any dialect, unless AS or a dot stands before them.
+const RESERVED: [&str; 60] = [
+    "all",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "both",
+    "by",
+    "case",
+    "cast",
+    "cross",
+    "desc",
+    "distinct",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "false",
+    "fetch",
+    "for",
+    "from",
+    "full",
+    "group",
+    "having",
+    "in",
+    "inner",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "join",
+    "lateral",
+    "leading",
+    "left",
+    "like",
+    "limit",
+    "natural",
+    "not",
+    "null",
+    "offset",
+    "on",
+    "or",
+    "order",
+    "outer",
+    "over",
+    "partition",
+    "qualify",
+    "right",
+    "select",
+    "some",
+    "table",
+    "then",
+    "trailing",
+    "true",
+    "union",
+    "using",
+    "when",
+    "where",
+    "window",
+    "with",
+];
+
+/// A text by its significant tokens: white space, plain comments and the case of keywords left out. The case of any
+/// other word stays in, because it may be an output name, which engines show as written. Comments that an engine may
+/// read (`/*!`, `/*+`) or end elsewhere (a `/*` inside) stay in.
 pub(super) fn hash_tokens(text: &str, tokens: &[Token]) -> Digest {
     let mut hasher = Hasher::new("tokens");
     if tokens.is_empty() {
         return hasher.text("uncut").text(text).finish();
     }
+    let mut names_next = false;
     for token in tokens {
         match &token.kind {
             TokenKind::Space => {}
             TokenKind::Comment(comment) if !is_significant(comment) => {}
             TokenKind::Comment(comment) => hasher = hasher.text("comment").text(comment),
-            TokenKind::Word { value, quote: None } => hasher = hasher.text("word").text(&value.to_lowercase()),
+            TokenKind::Word { value, quote: None } => {
+                let lower = value.to_lowercase();
+                let is_keyword = !names_next && RESERVED.contains(&lower.as_str());
+                hasher = hasher.text("word").text(if is_keyword { &lower } else { value });
+            }
             TokenKind::Word { value, quote: Some(_) } => hasher = hasher.text("quoted").text(value),
             TokenKind::Number(number) => hasher = hasher.text("number").text(number),
             TokenKind::String(string) => hasher = hasher.text("string").text(string),
@@ -33,6 +103,9 @@ pub(super) fn hash_tokens(text: &str, tokens: &[Token]) -> Digest {
             && text.as_bytes().get(token.range.end).is_some_and(is_glued);
         if glued {
             hasher = hasher.text("glued");
+        }
+        if token.is_significant() {
+            names_next = token.is_word("as") || token.is_symbol(".");
         }
     }
     hasher.finish()
@@ -136,7 +209,7 @@ impl<'t> PathPattern<'t> {
     }
 }
 
-/// The functions that statements of the project create for good: each name with the digest of those statements.
+/// The functions and types that statements of the project create for good: each name with the digest of those statements.
 pub fn created_functions(models: &BTreeMap<ModelName, Model>) -> BTreeMap<String, Digest> {
     let mut created: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
     for model in models.values() {
@@ -150,13 +223,13 @@ pub fn created_functions(models: &BTreeMap<ModelName, Model>) -> BTreeMap<String
     created.into_iter().map(|(name, digests)| (name, Hasher::new("creates").digests(digests).finish())).collect()
 }
 
-/// `CREATE … MACRO name(` or `FUNCTION name(`; a temporary one lives in its own model's session only.
+/// `CREATE … MACRO name(`, `FUNCTION name(` or `TYPE name AS`; a temporary one lives in its own model's session only.
 fn created_function(tokens: &[Token]) -> Option<String> {
     let mut significant = tokens.iter().filter(|token| token.is_significant());
     let is_create = significant.next()?.is_word("create");
-    let head: Vec<&Token> = significant.take_while(|token| !token.is_symbol("(")).collect();
+    let head: Vec<&Token> = significant.take_while(|token| !token.is_symbol("(") && !token.is_word("as")).collect();
     let has = |word: &str| head.iter().any(|token| token.is_word(word));
-    let is_function = has("macro") || has("function");
+    let is_function = has("macro") || has("function") || has("type");
     if !is_create || !is_function || has("temp") || has("temporary") {
         return None;
     }

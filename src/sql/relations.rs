@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 
 use sqlparser::ast::{
-    Expr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, TableFactor,
-    Visit as _, Visitor,
+    Expr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, TableAlias,
+    TableFactor, Visit as _, Visitor,
 };
 
 use super::token::LineStarts;
@@ -34,6 +34,10 @@ pub enum Certainty {
     /// A dotted name of a text that has no syntax tree: a table only if a model has that name.
     Perhaps,
 }
+
+/// Words that are join keywords in some dialect; a parser that does not know them reads them as table aliases.
+pub(super) const JOIN_WORDS: [&str; 9] =
+    ["positional", "asof", "semi", "anti", "any", "global", "lateral", "natural", "directed"];
 
 #[derive(Debug, Default)]
 pub(super) struct Reads {
@@ -109,7 +113,7 @@ impl Visitor for Collector<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, alias, args: None, .. } = factor {
-            self.relation(name, alias.is_some());
+            self.relation(name, alias.as_ref().is_some_and(is_true_alias));
         }
         ControlFlow::Continue(())
     }
@@ -162,12 +166,18 @@ impl Collector<'_> {
     }
 }
 
+/// `FROM a POSITIONAL JOIN b` has no alias, though the parser sees one.
+fn is_true_alias(alias: &TableAlias) -> bool {
+    let TableAlias { explicit, name, columns: _, at: _ } = alias;
+    *explicit || name.quote_style.is_some() || !JOIN_WORDS.contains(&name.value.to_lowercase().as_str())
+}
+
 fn address(query: &Query) -> usize {
     std::ptr::from_ref(query).addr()
 }
 
 /// Words after which a single name is a table, also where the statement has no syntax tree.
-const BEFORE_TABLES: [&str; 6] = ["from", "join", "pivot", "unpivot", "summarize", "table"];
+const BEFORE_TABLES: [&str; 8] = ["from", "join", "pivot", "unpivot", "describe", "show", "summarize", "table"];
 
 /// Those of them after which the table may have an alias.
 const BEFORE_ALIASES: [&str; 4] = ["from", "join", "pivot", "unpivot"];
@@ -293,6 +303,16 @@ mod tests {
     }
 
     #[test]
+    fn a_join_word_is_no_alias() {
+        let alias = |sql: &str| {
+            let query = Query::parse(Template::plain(sql), Dialect::DuckDb);
+            query.relations()[0].implied_alias.clone()
+        };
+        assert_eq!(alias("SELECT o.x FROM stg.o POSITIONAL JOIN stg.p").as_deref(), Some("o"));
+        assert_eq!(alias("SELECT 1 FROM stg.o AS positional JOIN stg.p ON true"), None);
+    }
+
+    #[test]
     fn unparsed_text_yields_dotted_names() {
         let sql = "PIVOT x.y ON a USING sum(b) FROM stg.orders WHERE 1";
         let query = Query::parse(Template::plain(sql), Dialect::DuckDb);
@@ -305,6 +325,7 @@ mod tests {
     fn single_names_of_unparsed_text_are_found_where_tables_stand() {
         assert_eq!(names("PIVOT orders ON a USING sum(b)"), ["orders=orders"]);
         assert_eq!(names("SUMMARIZE orders"), ["orders=orders"]);
+        assert_eq!(names("FROM (DESCRIBE orders)"), ["orders=orders"]);
         for sql in ["TABLE orders", "FROM (TABLE orders)", "SELECT 1 UNION ALL (TABLE orders)"] {
             assert_eq!(names(sql), ["orders=orders"], "{sql}");
         }

@@ -53,12 +53,22 @@ fn hold(path: &str) {
 }
 
 /// A second process that holds a file until told to let go.
-struct Holder {
+pub(crate) struct Holder {
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Holder {
+    /// Another process holds this file now.
+    pub(crate) fn of_file(path: &Path) -> Self {
+        Self::of("engine_duckdb::the_file_is_free_when_the_last_session_is_gone", path)
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn of(test: &str, path: &Path) -> Self {
         let mut child = child(test, path.to_str().expect("a path of text"), "UTC");
         let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -74,7 +84,8 @@ impl Holder {
         drop(self.child.stdin.take());
     }
 
-    fn ends_well(mut self) {
+    /// Lets it go and waits for its end.
+    pub(crate) fn ends_well(mut self) {
         self.let_go();
         self.output.read_to_end(&mut Vec::new()).expect("the rest of its talk");
         assert!(self.child.wait().expect("an end").success());
@@ -107,14 +118,13 @@ fn the_file_is_free_when_the_last_session_is_gone() {
     if let Ok(path) = std::env::var(CHILD) {
         return hold(&path);
     }
-    let test = "engine_duckdb::the_file_is_free_when_the_last_session_is_gone";
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("w.db");
     let engine = DuckDb::file(&path, Duration::ZERO);
     let (first, second) = (engine.session().expect("a session"), engine.session().expect("a session"));
     drop(first);
     drop(second);
-    Holder::of(test, &path).ends_well();
+    Holder::of_file(&path).ends_well();
     let mut session = engine.session().expect("the engine opens it again");
     assert_eq!(one(&mut *session, "select 1").as_deref(), Some("1"));
 }

@@ -4,11 +4,16 @@
 
 mod apply;
 mod architecture;
+mod cases;
 mod contract;
+#[cfg(feature = "duckdb")]
+mod corpus;
 mod demo;
+mod doctor;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
+mod environments;
 mod freshness;
 mod git;
 mod init;
@@ -16,6 +21,8 @@ mod kill;
 mod lab;
 mod processes;
 mod promote;
+mod query;
+mod render;
 mod repository;
 mod state_conformance;
 mod state_sqlite;

@@ -92,6 +92,17 @@ impl World {
         self
     }
 
+    /// The shop with production promoted, and the branch of [`World::branch`] applied and checked out. Gives the
+    /// environment's name too.
+    pub(crate) fn applied() -> (Self, String) {
+        let world = Self::shop();
+        world.done(&["promote"]);
+        world.branch();
+        let applied = world.done(&["apply", "--format", "json"]).json();
+        let name = applied["environment"].as_str().expect("a name").to_owned();
+        (world, name)
+    }
+
     /// Makes the external table that the shop reads.
     pub(crate) fn erp(&self) -> &Self {
         let sql = include_str!("../../fixtures/projects/shop/erp.sql");

@@ -48,6 +48,11 @@ pub(super) fn run(context: &Context<'_>, arguments: &QueryArguments) -> CommandR
         false => state.environment(&EnvironmentName::prod()).map_err(state_error)?,
     };
     let body = names::resolve(&workspace, &environment, prod.as_ref(), &question.query, engine.dialect())?;
+    for name in names::doubtful(&environment, &question.query) {
+        context.output.talk(&format!(
+            "the query is not understood in full: `{name}` may be read from production; write it after FROM or JOIN"
+        ));
+    }
     let sql = format!("{}{body}", question.prefix);
     let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
     let mut session = engine.session().map_err(|error| engine_error("cannot open the warehouse", error))?;

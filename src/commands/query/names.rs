@@ -6,6 +6,7 @@
 //! the environment points at.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::apply::everything;
 use crate::error::CommandError;
@@ -15,7 +16,7 @@ use crate::hash::Digest;
 use crate::ids::{CommitId, FilePath, ModelName, TableName};
 use crate::model::{Kind, KindName, Model, Properties};
 use crate::resolve::{Resolver, Times};
-use crate::sql::{Dialect, Query};
+use crate::sql::{Dialect, Query, TokenKind};
 use crate::state::{Environment, Pointer};
 use crate::statement::LoadTime;
 use crate::workspace::Workspace;
@@ -52,6 +53,28 @@ pub(super) fn resolve(
         return Ok(query.text().to_owned());
     };
     resolver.query(&reader, query, Times::At(time)).map_err(|error| unreadable(environment, query, &error.to_string()))
+}
+
+/// Models without a schema that a query which has no syntax tree may read by their bare name, and so from production:
+/// where tables stand in such a text, nobody knows for certain.
+pub(super) fn doubtful<'a>(environment: &'a Environment, query: &Query) -> Vec<&'a ModelName> {
+    if query.failure().is_none() || environment.about.name.is_prod() {
+        return Vec::new();
+    }
+    let is_known = |range: &Range<usize>| {
+        query.relations().iter().any(|relation| relation.range.start <= range.start && range.end <= relation.range.end)
+    };
+    let words: BTreeSet<String> = query
+        .tokens()
+        .iter()
+        .filter(|token| !is_known(&token.range))
+        .filter_map(|token| match &token.kind {
+            TokenKind::Word { value, quote } => Some(query.dialect().fold(value, quote.is_some())),
+            _ => None,
+        })
+        .collect();
+    let models = environment.models.keys();
+    models.filter(|name| name.parts().len() == 1 && words.contains(name.table())).collect()
 }
 
 /// What holds a model's rows in the environment: its view, else its table.

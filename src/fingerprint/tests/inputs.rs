@@ -174,6 +174,13 @@ fn what_the_project_writes_outside_is_an_input() {
     assert_eq!(moved(&function("1", "net"), &function("2", "net")), ["a", "b"]);
     assert_eq!(moved(&function("1", "main.upper"), &function("2", "main.upper")), ["a", "c"]);
     assert_eq!(moved(&function("1", "other"), &function("2", "other")), ["a"]);
+    let type_of = |values: &str| {
+        format!(
+            "//- models/a.sql\nMODEL (name s.a, kind FULL);\nSELECT 1 AS x;\nCREATE TYPE mood AS ENUM ({values})\n\
+             //- models/b.sql\nMODEL (name s.b, kind FULL);\nSELECT x::mood AS x FROM raw.t"
+        )
+    };
+    assert_eq!(moved(&type_of("'a'"), &type_of("'a', 'b'")), ["a", "b"]);
 }
 
 #[test]

@@ -11,11 +11,9 @@ use super::select::From;
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
+use crate::sql::relations::JOIN_WORDS;
 use crate::sql::shape::{NameOrigin, OutputName, Read, Reads, Traits};
 use crate::sql::{Dialect, Opaque};
-
-/// Words that are join keywords in some dialect; a parser that does not know them reads them as table aliases.
-const JOIN_WORDS: [&str; 9] = ["positional", "asof", "semi", "anti", "any", "global", "lateral", "natural", "directed"];
 
 impl<'q> Analyzer<'_> {
     pub(super) fn from(&self, scope: &mut Scope<'_, 'q>, tables: &'q [ast::TableWithJoins]) -> Step<From> {

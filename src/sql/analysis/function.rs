@@ -91,6 +91,8 @@ impl<'q> Analyzer<'_> {
         value.traits.untyped |= arguments.values.is_empty() && EMPTY.contains(&name);
         match class {
             FunctionClass::Scalar => {
+                // With one argument it counts from today.
+                value.traits.volatile |= name == "age" && arguments.values.len() == 1;
                 if name == "date_trunc"
                     && let Some(last) = arguments.values.last()
                 {

@@ -156,6 +156,8 @@ fn h17_h18_draws() {
         "now()",
         "current_timestamp",
         "current_date",
+        "age(ds)",
+        "current_localtimestamp()",
         "nextval('s')",
         "row_number() OVER ()",
         "any_value(x)",

@@ -1,0 +1,81 @@
+//! Cases as folders: `fixtures/cases/NAME/main` is a project, `branch` what a branch writes over it (`branch/REMOVED`
+//! lists what it deletes), and `plan.snap` beside them what `bot plan` says, as JSON and to people.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use offshoot::output::Output;
+use offshoot::surroundings::Surroundings;
+use offshoot::time::Timestamp;
+
+use crate::repository::Repository;
+
+/// 2026-01-05T00:00:00Z.
+const NOW: Timestamp = Timestamp(1_767_571_200_000);
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cases");
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(folder).expect("fixtures/cases").map(|entry| entry.expect("an entry").path()).collect();
+    cases.retain(|path| path.is_dir());
+    cases.sort();
+    cases
+}
+
+fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+fn write(repository: &Repository, folder: &Path) {
+    let mut files = Vec::new();
+    files_below(folder, &mut files);
+    for file in files {
+        let path = file.strip_prefix(folder).expect("below").to_str().expect("plain names").replace('\\', "/");
+        let content = fs::read(&file).expect("a file of the case");
+        if path == "REMOVED" {
+            let list = String::from_utf8(content).expect("paths");
+            list.lines().for_each(|line| drop(repository.remove(line)));
+        } else {
+            repository.write(&path, content);
+        }
+    }
+}
+
+/// What a run prints on stdout, and its exit code.
+fn bot(folder: &Path, arguments: &[&str]) -> (String, u8) {
+    let (output, data, _) = Output::in_memory();
+    let exit = offshoot::run(&Surroundings::fixed(folder, NOW).with_arguments(arguments), &output);
+    (data.text(), exit.code())
+}
+
+#[test]
+fn every_case_plans_as_written() {
+    let cases = cases();
+    assert!(cases.len() >= 12, "the cases are there");
+    for case in cases {
+        let repository = Repository::new();
+        write(&repository, &case.join("main"));
+        repository.commit("main");
+        repository.branch("feature/case");
+        write(&repository, &case.join("branch"));
+        repository.commit("branch");
+        let (plan, exit) = bot(repository.path(), &["plan", "--format", "json"]);
+        let mut plan: serde_json::Value = serde_json::from_str(&plan).expect("an object on stdout");
+        // Ids of commits say nothing here, and differ where git does.
+        plan["commits"].take();
+        let plan = serde_json::to_string_pretty(&plan).expect("JSON");
+        let (people, _) = bot(repository.path(), &["plan"]);
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(&case);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!("plan", format!("exit {exit}\n\n{people}\n{plan}")));
+    }
+}

@@ -1,0 +1,115 @@
+//! `bot render`: what will run, from git and state alone.
+
+use offshoot::error::Exit;
+
+use crate::world::World;
+
+fn rendered(world: &World, model: &str) -> serde_json::Value {
+    world.done(&["render", model, "--format", "json"]).json()
+}
+
+#[test]
+fn names_are_the_plans_and_nothing_is_made() {
+    let world = World::empty();
+    world.copy("shop");
+    world.repository.commit("the shop");
+    let plan = world.bot(&["plan", "--format", "json"]).json();
+    let models = plan["models"].as_array().expect("models").clone();
+    let table = |name: &str| models.iter().find(|model| model["name"] == name).expect("a model")["table"].clone();
+    let full = rendered(&world, "marts.product_sales");
+    assert_eq!((&full["table"], &full["view"]), (&table("marts.product_sales"), &"marts.product_sales".into()));
+    let query = full["query"].as_str().expect("a query");
+    let parent = table("marts.fct_orders").as_str().expect("a table").replace('.', "\".\"");
+    assert!(query.contains(&format!("FROM \"{parent}\" AS o")), "{query}");
+    let view = rendered(&world, "Staging.ORDERS");
+    assert_eq!((&view["kind"], &view["table"]), (&"VIEW".into(), &serde_json::Value::Null));
+    assert!(!world.state().exists() && !world.warehouse().exists());
+}
+
+#[test]
+fn an_interval_is_rendered_as_its_first_load_and_runs() {
+    let world = World::shop();
+    let fact = rendered(&world, "marts.fct_orders");
+    assert_eq!((&fact["interval"], &fact["loads"]), (&serde_json::json!(["2026-01-01", "2026-02-01"]), &3.into()));
+    let query = fact["query"].as_str().expect("a query");
+    assert!(query.contains("BETWEEN CAST('2026-01-01' AS DATE) AND CAST('2026-01-31' AS DATE)"), "{query}");
+    let script = world.done(&["render", "marts.fct_orders"]).stdout;
+    assert!(script.contains("-- load 1 of 3: 2026-01-01 to 2026-01-31 (31 days)\n"), "{script}");
+    world.done(&["promote"]);
+    let counted = world.value(&format!("SELECT count(*) FROM ({query})"));
+    assert_eq!(counted, world.value("SELECT count(*) FROM marts.fct_orders WHERE ordered_on < '2026-02-01'"));
+    let loaded = rendered(&world, "marts.fct_orders");
+    assert_eq!(loaded["loads"], 0, "nothing is missing any more");
+}
+
+#[test]
+fn statements_around_the_query_are_rendered_with_it() {
+    let world = World::shop();
+    let path = "models/marts/fct_orders.sql";
+    let text = std::fs::read_to_string(world.repository.path().join(path)).expect("the model");
+    let (head, query) = text.split_once(");\n\n").expect("a block and a query");
+    let around = format!(
+        "{head});\n\nSET VARIABLE first_day = @start_ds;\n\n{query}\nSET VARIABLE n = (SELECT count(*) FROM raw.orders);\n"
+    );
+    world.repository.write(path, around);
+    world.repository.commit("statements around it");
+    let fact = rendered(&world, "marts.fct_orders");
+    // What a statement does across days nobody knows, so each day is a load of its own.
+    assert_eq!((&fact["interval"], &fact["loads"]), (&serde_json::json!(["2026-01-01", "2026-01-02"]), &90.into()));
+    assert_eq!(fact["pre_statements"], serde_json::json!(["SET VARIABLE first_day = '2026-01-01'"]));
+    let after = fact["post_statements"][0].as_str().expect("a statement");
+    assert!(after.contains("FROM \"offshoot__raw\".\"orders__"), "{after}");
+    let script = world.done(&["render", "marts.fct_orders"]).stdout;
+    let places =
+        ["SET VARIABLE first", "WITH \"offshoot__", "SET VARIABLE n"].map(|text| script.find(text).expect(text));
+    assert!(places.is_sorted(), "{script}");
+}
+
+#[test]
+fn a_branch_is_rendered_for_its_environment() {
+    let (world, name) = World::applied();
+    let branch = rendered(&world, "marts.revenue_in_euro");
+    assert_eq!(branch["environment"], name.as_str());
+    assert_eq!(branch["view"], format!("marts__{name}.revenue_in_euro"));
+    let other = world.done(&["render", "marts.product_sales", "--head", "main", "--env", "other", "--format", "json"]);
+    assert_eq!(other.json()["view"], "marts__other.product_sales");
+}
+
+#[test]
+fn kinds_without_a_query_say_so() {
+    let world = World::shop();
+    let seed = rendered(&world, "raw.orders");
+    assert_eq!(
+        (&seed["query"], &seed["note"]),
+        (&serde_json::Value::Null, &"its rows are loaded from seeds/orders.csv".into())
+    );
+    assert_eq!(rendered(&world, "erp.stock_levels")["query"], serde_json::Value::Null);
+    let embedded = rendered(&world, "staging.paid_orders");
+    assert!(embedded["query"].as_str().is_some_and(|query| query.contains("NOT MATERIALIZED")), "{embedded}");
+    assert_eq!((&embedded["view"], &embedded["table"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    assert!(world.done(&["render", "raw.orders"]).stdout.starts_with("-- raw.orders (SEED) in environment prod\n"));
+    assert!(world.done(&["render", "raw.orders", "--format", "markdown"]).stdout.starts_with("```sql\n"));
+}
+
+#[test]
+fn an_unknown_model_names_the_nearest() {
+    let world = World::shop();
+    let ran = world.bot(&["render", "marts.fct_order"]);
+    assert_eq!(ran.exit, Exit::No);
+    assert!(ran.stderr.contains("did you mean `marts.fct_orders`?"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_model_with_errors_is_a_no() {
+    let world = World::shop();
+    world.repository.write("models/broken.sql", "MODEL (name broken, kind SEED (path 'none.csv'))");
+    world.repository.write("models/mistaken.sql", "MODEL (name mistaken, kind FULL);\nSELECT @no_such_macro(1)");
+    world.repository.commit("mistakes");
+    let ran = world.bot(&["render", "broken"]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stdout);
+    let ran = world.bot(&["render", "mistaken"]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    assert!(ran.stdout.contains("@no_such_macro(1)") && ran.stderr.contains("models/mistaken.sql:2"), "{}", ran.stderr);
+    let ran = world.done(&["render", "staging.orders"]);
+    assert!(ran.stderr.contains("the project has errors"), "{}", ran.stderr);
+}

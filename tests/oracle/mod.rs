@@ -1,0 +1,21 @@
+//! The oracle: projects and edits are generated, run through the program's fingerprints on DuckDB, and every view of
+//! every environment is compared with a build of its tree from nothing. Shared by the suite and `examples/oracle.rs`.
+#![allow(dead_code, reason = "the suite and the example each use a part")]
+
+mod around;
+mod clauses;
+mod edit;
+pub(crate) mod faults;
+mod grow;
+mod ir;
+mod kinds;
+mod ops;
+mod plant;
+mod random;
+mod render;
+pub(crate) mod report;
+pub(crate) mod run;
+mod shape;
+mod values;
+mod walk;
+mod warehouse;

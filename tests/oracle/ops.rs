@@ -1,0 +1,142 @@
+//! The functions and operators that the generator knows, by what they take and give.
+
+use super::ir::{B, D, L, N, Op, T, Type};
+use super::random::Choices;
+
+macro_rules! ops {
+    ($($text:literal [$($takes:ident),*] $gives:ident;)*) => {
+        &[$(Op { text: $text, takes: &[$($takes),*], gives: $gives },)*]
+    };
+}
+
+pub(crate) static SCALARS: &[Op] = ops! {
+    "({0} + {1})" [N, N] N;
+    "({0} - {1})" [N, N] N;
+    "({0} * {1})" [N, N] N;
+    "({0} % 7)" [N] N;
+    "coalesce({0}, {1})" [N, N] N;
+    "greatest({0}, {1})" [N, N] N;
+    "nullif({0}, {1})" [N, N] N;
+    "abs({0})" [N] N;
+    "CASE WHEN {0} THEN {1} ELSE {2} END" [B, N, N] N;
+    "CASE {0} WHEN 1 THEN {1} END" [N, N] N;
+    "length({0})" [T] N;
+    "CAST({0} AS BIGINT)" [N] N;
+    "CAST({0} AS DECIMAL(18, 2))" [N] N;
+    "TRY_CAST({0} AS INTEGER)" [T] N;
+    "len({0})" [L] N;
+    "{0}[1]" [L] N;
+    "list_sum({0})" [L] N;
+    "year({0})" [D] N;
+    "extract(day FROM {0})" [D] N;
+    "date_diff('day', {0}, {1})" [D, D] N;
+    "{'p': {0}, 'q': {1}}.q" [N, N] N;
+    "upper({0})" [T] T;
+    "({0} || {1})" [T, T] T;
+    "coalesce({0}, {1})" [T, T] T;
+    "CAST({0} AS VARCHAR)" [N] T;
+    "{0}::VARCHAR" [D] T;
+    "{0}::VARCHAR" [L] T;
+    "CASE WHEN {0} THEN {1} ELSE {2} END" [B, T, T] T;
+    "substring({0}, 1, 2)" [T] T;
+    "trim({0})" [T] T;
+    "strftime({0}, '%Y-%m')" [D] T;
+    "typeof({0})" [N] T;
+    "to_json({'k': {0}, 'K2': {1}})::VARCHAR" [N, T] T;
+    "({0} + 1)" [D] D;
+    "({0} - 1)" [D] D;
+    "CAST(date_trunc('month', {0}) AS DATE)" [D] D;
+    "coalesce({0}, {1})" [D, D] D;
+    "CASE WHEN {0} THEN {1} ELSE {2} END" [B, D, D] D;
+    "({0} = {1})" [N, N] B;
+    "({0} <> {1})" [N, N] B;
+    "({0} < {1})" [N, N] B;
+    "({0} >= {1})" [N, N] B;
+    "({0} IS NULL)" [N] B;
+    "({0} IS NOT NULL)" [T] B;
+    "({0} IS NOT DISTINCT FROM {1})" [N, N] B;
+    "({0} = {1})" [T, T] B;
+    "({0} IN (1, 2, {1}))" [N, N] B;
+    "({0} IN ('a', 'b'))" [T] B;
+    "({0} LIKE 'a%')" [T] B;
+    "({0} BETWEEN {1} AND {2})" [N, N, N] B;
+    "({0} <= {1})" [D, D] B;
+    "({0} OR {1})" [B, B] B;
+    "(NOT {0})" [B] B;
+    "list_contains({0}, {1})" [L, N] B;
+    "[{0}, {1}]" [N, N] L;
+    "list_transform({0}, lambda x: x + 1)" [L] L;
+    "list_filter({0}, lambda v: v > {1})" [L, N] L;
+    "list_sort({0})" [L] L;
+};
+
+pub(crate) static AGGREGATES: &[Op] = ops! {
+    "count(*)" [] N;
+    "count({0})" [N] N;
+    "count(DISTINCT {0})" [N] N;
+    "count(DISTINCT {0})" [T] N;
+    "sum({0})" [N] N;
+    "min({0})" [N] N;
+    "max({0})" [N] N;
+    "avg({0})" [N] N;
+    "sum(DISTINCT {0})" [N] N;
+    "median({0})" [N] N;
+    "min({0})" [T] T;
+    "max({0})" [T] T;
+    "max({0})" [D] D;
+    "min({0})" [D] D;
+    "bool_or({0})" [B] B;
+    "list({0} ORDER BY {0})" [N] L;
+    "list({0} ORDER BY {0} DESC)" [N] L;
+    "array_agg(DISTINCT {0} ORDER BY {0})" [N] L;
+    "string_agg({0}, ',' ORDER BY {0})" [T] T;
+    "first({0} ORDER BY {0})" [N] N;
+    "last({0} ORDER BY {0})" [N] N;
+    "quantile_disc({0}, 0.5)" [N] N;
+};
+
+/// Windows over which ties decide nothing.
+pub(crate) static RANKS: &[Op] = ops! {
+    "rank()" [] N;
+    "dense_rank()" [] N;
+    "count(*)" [] N;
+    "sum({0})" [N] N;
+    "min({0})" [N] N;
+    "max({0})" [N] N;
+    "max({0})" [T] T;
+    "count(DISTINCT {0})" [N] N;
+};
+
+/// Windows that need a total order.
+pub(crate) static PLACES: &[Op] = ops! {
+    "row_number()" [] N;
+    "lag({0})" [N] N;
+    "lead({0})" [N] N;
+    "first_value({0})" [N] N;
+    "last_value({0})" [N] N;
+    "lag({0})" [T] T;
+    "ntile(2)" [] N;
+    "nth_value({0}, 2)" [N] N;
+};
+
+pub(crate) fn ops_giving(list: &'static [Op], data: Type) -> Vec<&'static Op> {
+    list.iter().filter(|op| op.gives == data).collect()
+}
+
+/// Another operator of the same shape.
+pub(crate) fn sibling(choices: &mut Choices, list: &'static [Op], op: &'static Op) -> &'static Op {
+    let alike: Vec<&'static Op> =
+        list.iter().filter(|other| other.gives == op.gives && other.takes == op.takes && *other != op).collect();
+    choices.pick(&alike).copied().unwrap_or(op)
+}
+
+pub(crate) fn literal(choices: &mut Choices, data: Type) -> String {
+    let texts: &[&str] = match data {
+        N => &["0", "1", "2", "3", "5", "10", "-1", "NULL"],
+        T => &["'a'", "'b'", "'c'", "'ab'", "''", "NULL"],
+        D => &["DATE '2024-01-01'", "DATE '2024-01-02'", "DATE '2024-01-03'", "DATE '2024-02-10'"],
+        B => &["true", "false"],
+        L => &["[1, 2]", "[2]", "[3, NULL]", "[1]"],
+    };
+    choices.one(texts).to_owned()
+}

@@ -1,0 +1,110 @@
+//! Ways through a query: every select, every expression, every relation, for reading and for changing.
+
+use std::collections::BTreeSet;
+
+use super::ir::*;
+
+/// Calls `act` on the query and on every query inside it, innermost last.
+pub(crate) fn queries(query: &mut Query, act: &mut dyn FnMut(&mut Query)) {
+    act(query);
+    for cte in &mut query.ctes {
+        queries(&mut cte.query, act);
+    }
+    match &mut query.body {
+        Body::Set { left, right, .. } => {
+            queries(left, act);
+            queries(right, act);
+        }
+        Body::Select(select) => {
+            for input in &mut select.from {
+                if let Relation::Query(query) = &mut input.relation {
+                    queries(query, act);
+                }
+            }
+            own_expressions(select, &mut |expression| {
+                if let Expr::Query { query, .. } = expression {
+                    queries(query, act);
+                }
+            });
+        }
+    }
+}
+
+pub(crate) fn selects(query: &mut Query, act: &mut dyn FnMut(&mut Select)) {
+    queries(query, &mut |query| {
+        if let Body::Select(select) = &mut query.body {
+            act(select);
+        }
+    });
+}
+
+/// Every expression of a select, outermost first, but not those of queries inside it.
+pub(crate) fn own_expressions(select: &mut Select, act: &mut dyn FnMut(&mut Expr)) {
+    for item in &mut select.items {
+        match item {
+            Item::Value { value, .. } => expression(value, act),
+            Item::Star { replace, .. } => replace.iter_mut().for_each(|(_, value)| expression(value, act)),
+        }
+    }
+    for input in &mut select.from {
+        if let On::Condition(conditions) = &mut input.on {
+            conditions.iter_mut().for_each(|condition| expression(condition, act));
+        }
+    }
+    select.filter.iter_mut().for_each(|part| expression(part, act));
+    select.group.keys.iter_mut().for_each(|part| expression(part, act));
+    select.having.iter_mut().chain(&mut select.qualify).for_each(|part| expression(part, act));
+    select.windows.iter_mut().for_each(|(_, part)| window(part, act));
+}
+
+fn window(window: &mut Window, act: &mut dyn FnMut(&mut Expr)) {
+    window.partition.iter_mut().for_each(|part| expression(part, act));
+    window.order.iter_mut().for_each(|(part, _)| expression(part, act));
+}
+
+pub(crate) fn expression(value: &mut Expr, act: &mut dyn FnMut(&mut Expr)) {
+    act(value);
+    match value {
+        Expr::Column { .. } | Expr::Literal(..) | Expr::Row(_) | Expr::Draw(..) => {}
+        Expr::Call { parts, .. } => parts.iter_mut().for_each(|part| expression(part, act)),
+        Expr::Aggregate { parts, filter, .. } => {
+            parts.iter_mut().for_each(|part| expression(part, act));
+            filter.iter_mut().for_each(|part| expression(part, act));
+        }
+        Expr::Window { parts, window: over, .. } => {
+            parts.iter_mut().for_each(|part| expression(part, act));
+            if let Over::Here(here) = over {
+                window(here, act);
+            }
+        }
+        Expr::Query { left, .. } => left.iter_mut().for_each(|part| expression(part, act)),
+    }
+}
+
+/// Every expression of a query, those of inner queries too.
+pub(crate) fn expressions(query: &mut Query, act: &mut dyn FnMut(&mut Expr)) {
+    selects(query, &mut |select| own_expressions(select, act));
+}
+
+/// Every input of a query, those of inner queries too.
+pub(crate) fn inputs(query: &mut Query, act: &mut dyn FnMut(&mut Input)) {
+    selects(query, &mut |select| select.from.iter_mut().for_each(&mut *act));
+}
+
+/// The tables that a model reads, and those that it names in `depends_on`.
+pub(crate) fn reads(model: &Model) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = model.depends_on.iter().cloned().collect();
+    inputs(&mut model.query.clone(), &mut |input| {
+        if let Relation::Table(name) = &input.relation {
+            names.insert(name.clone());
+        }
+    });
+    names
+}
+
+/// Whether a value holds what `test` asks for.
+pub(crate) fn holds(value: &Expr, test: &dyn Fn(&Expr) -> bool) -> bool {
+    let mut found = false;
+    expression(&mut value.clone(), &mut |part| found |= test(part));
+    found
+}

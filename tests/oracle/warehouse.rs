@@ -1,0 +1,357 @@
+//! One DuckDB in memory that holds two worlds: the tables that environments share, filled once per fingerprint as the
+//! program fills them, and for every tree what a build from nothing gives, from the generator's own text.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::BufReader;
+
+use offshoot::engine::duckdb::{DuckDb, DuckDbConfig, Location};
+use offshoot::engine::{Engine, EngineError, Session};
+use offshoot::files::{FileTree, TextTree};
+use offshoot::fingerprint::{Batching, Fingerprint, Tree};
+use offshoot::hash::{Digest, Hasher};
+use offshoot::ids::{ModelName, TableName};
+use offshoot::model::{DeclaredColumn, Kind as ModelKind};
+use offshoot::project::seed_rows;
+use offshoot::resolve::{Resolver, Times};
+use offshoot::sql::{Dialect, NameOrigin};
+use offshoot::statement::{
+    ColumnType, LoadTime, Target, TimeColumn, UpsertRule, ViewReplacement, create_view, quote_table,
+};
+use offshoot::time::{Interval, IntervalUnit, Timestamp};
+
+use super::ir::{Kind, Project};
+use super::random::Choices;
+use super::render::Render;
+use super::shape::{EXTERNALS, Shapes, order};
+
+/// What a table or view shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) rows: String,
+    pub(crate) columns: Vec<ColumnType>,
+}
+
+/// A table that environments share.
+pub(crate) struct Stored {
+    pub(crate) table: TableName,
+    pub(crate) content: Content,
+    /// The files of the tree that first asked for it.
+    pub(crate) files: BTreeMap<String, String>,
+}
+
+/// What a build from nothing gives for one model.
+#[derive(Clone)]
+pub(crate) struct Clean {
+    pub(crate) name: String,
+    pub(crate) content: Content,
+    pub(crate) key: Digest,
+}
+
+pub(crate) struct Warehouse {
+    session: Box<dyn Session>,
+    pub(crate) stored: BTreeMap<(ModelName, Digest), Stored>,
+    clean: HashMap<Digest, Result<Clean, String>>,
+    shown: HashMap<String, Content>,
+    count: usize,
+}
+
+const DAY: i64 = 86_400_000;
+/// 2024-01-06: everything is loaded up to here.
+const END: Timestamp = Timestamp(19_728 * DAY);
+
+type Outcome<T> = Result<T, String>;
+
+fn told(error: EngineError) -> String {
+    error.to_string()
+}
+
+impl Warehouse {
+    pub(crate) fn new(choices: &mut Choices) -> Outcome<Self> {
+        let mut config = DuckDbConfig::new(Location::Memory);
+        config.settings.insert("threads".into(), "1".into());
+        let mut session = DuckDb::new(config).session().map_err(told)?;
+        for schema in ["raw", "e", "c", "v"] {
+            session.execute(&format!("CREATE SCHEMA {schema}")).map_err(told)?;
+        }
+        for statement in externals(choices) {
+            session.execute(&statement).map_err(told)?;
+        }
+        Ok(Self { session, stored: BTreeMap::new(), clean: HashMap::new(), shown: HashMap::new(), count: 0 })
+    }
+
+    pub(crate) fn run(&mut self, sql: &str) -> Outcome<()> {
+        self.session.execute(sql).map(drop).map_err(|error| format!("{}\n{sql}", told(error)))
+    }
+
+    fn fresh(&mut self, schema: &str) -> TableName {
+        self.count += 1;
+        TableName { catalog: None, schema: schema.to_owned(), name: format!("k{}", self.count) }
+    }
+
+    pub(crate) fn content(&mut self, name: &str) -> Outcome<Content> {
+        let columns = self.session.describe(&format!("SELECT * FROM {name}")).map_err(told)?;
+        let sql = format!("SELECT count(*), sum(hash(offshoot__row)::HUGEINT) FROM {name} AS offshoot__row");
+        let rows = self.session.query(&sql).map_err(told)?.rows;
+        Ok(Content { rows: format!("{rows:?}"), columns })
+    }
+
+    /// Builds a whole project from nothing, or says why DuckDB does not take it.
+    pub(crate) fn build_clean(&mut self, project: &Project) -> Outcome<BTreeMap<String, Clean>> {
+        let shapes = Shapes::of(project);
+        let mut done: BTreeMap<String, Clean> = BTreeMap::new();
+        for name in order(project) {
+            let model = &project.models[&name];
+            let table = |name: &str| done.get(name).map_or_else(|| name.to_owned(), |clean| clean.name.clone());
+            let style = Default::default();
+            let render = Render { shapes: &shapes, table: &table, style: &style, fault: None };
+            let text = render.model(&model.query);
+            // What the text reads is in the key, because each clean table has a name of its own.
+            let key = Hasher::new("clean")
+                .text(&text)
+                .text(&format!("{:?}{:?}{:?}", model.kind, model.types, model.before))
+                .finish();
+            let known = self.clean.get(&key).cloned();
+            let clean = match known {
+                Some(known) => known?,
+                None => {
+                    let made = self.make_clean(project, &name, &text, key);
+                    self.clean.insert(key, made.clone());
+                    made?
+                }
+            };
+            done.insert(name, clean);
+        }
+        if done.len() < project.models.len() {
+            return Err("a circle".to_owned());
+        }
+        Ok(done)
+    }
+
+    fn make_clean(&mut self, project: &Project, name: &str, text: &str, key: Digest) -> Outcome<Clean> {
+        let model = &project.models[name];
+        let made = self.fresh("c");
+        let table = format!("c.{}", made.name);
+        let text = match model.types.is_empty() || !model.kind.is_stored() || matches!(model.kind, Kind::Seed(_)) {
+            true => text.to_owned(),
+            false => {
+                let types: Vec<String> =
+                    model.types.iter().map(|(name, data)| format!("{name}::{data} AS {name}")).collect();
+                format!("SELECT * REPLACE ({}) FROM ({text})", types.join(", "))
+            }
+        };
+        match &model.kind {
+            Kind::View | Kind::Embedded => self.run(&format!("CREATE VIEW {table} AS {text}"))?,
+            Kind::Full | Kind::UniqueKey { .. } => self.run(&format!("CREATE TABLE {table} AS {text}"))?,
+            Kind::Seed(seed) => {
+                let columns: Vec<String> = seed.columns.iter().map(|(name, data)| format!("{name} {data}")).collect();
+                self.run(&format!("CREATE TABLE {table} ({})", columns.join(", ")))?;
+                for row in &seed.rows {
+                    let cell =
+                        |cell: &Option<String>| cell.as_ref().map_or("NULL".to_owned(), |cell| format!("'{cell}'"));
+                    let cells: Vec<String> = row.iter().map(cell).collect();
+                    self.run(&format!("INSERT INTO {table} VALUES ({})", cells.join(", ")))?;
+                }
+            }
+            Kind::TimeRange { column, start } => {
+                let first = self.day_of(&text, 1);
+                self.run(&format!("CREATE TABLE {table} AS SELECT * FROM ({first}) LIMIT 0"))?;
+                for day in start + 1..6 {
+                    let text = self.day_of(&text, day);
+                    self.run(&format!(
+                        "INSERT INTO {table} SELECT * FROM ({text}) AS q WHERE q.{column} = DATE '2024-01-0{day}'"
+                    ))?;
+                }
+            }
+        }
+        if let Kind::UniqueKey { key } = &model.kind {
+            let rows = self
+                .session
+                .query(&format!("SELECT 1 FROM {table} GROUP BY {key} HAVING count(*) > 1"))
+                .map_err(told)?;
+            if !rows.rows.is_empty() {
+                return Err("a key that comes twice".to_owned());
+            }
+        }
+        let content = self.content(&table)?;
+        Ok(Clean { name: table, content, key })
+    }
+
+    fn day_of(&self, text: &str, day: u32) -> String {
+        text.replace("@start_ds", &format!("'2024-01-0{day}'")).replace("@end_ds", &format!("'2024-01-0{day}'"))
+    }
+
+    /// Fills a model's table as `apply` does.
+    pub(crate) fn fill(
+        &mut self,
+        tree: &Tree,
+        files: &TextTree,
+        name: &ModelName,
+        tables: &BTreeMap<ModelName, TableName>,
+        choices: &mut Choices,
+    ) -> Outcome<Stored> {
+        let (model, fingerprint) = (&tree.models[name], &tree.fingerprints[name]);
+        let table = self.fresh("e");
+        let resolver = Resolver { tree, dialect: Dialect::DuckDb, tables };
+        let everything = LoadTime { interval: Interval { start: Timestamp(0), end: END }, execution: END };
+        let text = |time| resolver.model(model, Times::At(time)).map_err(|error| error.to_string());
+        let query = text(everything)?;
+        let columns = match &model.kind {
+            ModelKind::Seed(_) => Vec::new(),
+            _ => self.output_columns(model, fingerprint, &query)?,
+        };
+        let over = Target { dialect: Dialect::DuckDb, table: &table, columns: &columns };
+        match &model.kind {
+            ModelKind::Seed(seed) => {
+                let typed: Vec<ColumnType> =
+                    seed.columns.iter().map(|column| ColumnType::new(&column.name, &column.data_type)).collect();
+                let columns: Vec<DeclaredColumn> = typed
+                    .iter()
+                    .map(|column| DeclaredColumn {
+                        name: column.name.clone(),
+                        data_type: Some(column.data_type.clone()),
+                    })
+                    .collect();
+                let over = Target { dialect: Dialect::DuckDb, table: &table, columns: &columns };
+                self.run(&over.create_typed().map_err(|error| error.to_string())?)?;
+                let stream = files.open(&seed.path).map_err(|error| error.to_string())?;
+                let rows =
+                    seed_rows(BufReader::new(stream), &seed.csv, &seed.columns).map_err(|error| error.to_string())?;
+                let mut rows = rows.map(|row| row.map_err(|error| error.to_string()));
+                self.session.load(&table, &typed, &mut rows).map_err(told)?;
+            }
+            ModelKind::TimeRange(range) => {
+                let start = model.properties.start.as_ref().and_then(|start| start.absolute).unwrap_or(Timestamp(0));
+                let units = match fingerprint.batching {
+                    Batching::Any => Some(1 + choices.below(4) as u32),
+                    Batching::OneInterval { .. } => Some(1),
+                };
+                let batches = Interval { start, end: END }.batches(IntervalUnit::Day, units);
+                let time = |interval| LoadTime { interval, execution: END };
+                let first = text(time(batches.first().copied().unwrap_or(Interval { start, end: END })))?;
+                self.run(&over.create_empty(&first))?;
+                let data_type = self.type_of(&table, &range.time_column)?;
+                for batch in batches {
+                    let column = TimeColumn { name: &range.time_column, data_type: &data_type, format: &range.format };
+                    for statement in
+                        over.load_interval(&text(time(batch))?, column, batch).map_err(|error| error.to_string())?
+                    {
+                        self.run(&statement)?;
+                    }
+                }
+            }
+            ModelKind::UniqueKey(key) => {
+                self.run(&over.create_empty(&query))?;
+                let upsert = over.upsert(&query, &UpsertRule::from(key)).map_err(|error| error.to_string())?;
+                for statement in upsert.stage.iter().chain(&upsert.apply) {
+                    self.run(statement)?;
+                }
+                self.run(&upsert.clean)?;
+            }
+            _ => self.run(&over.create(&query))?,
+        }
+        let content = self.content(&quote_table(Dialect::DuckDb, &table))?;
+        if let Some(ours) = fingerprint.columns.as_ref().filter(|ours| differ(ours, &content.columns)) {
+            let ours: Vec<&str> = ours.iter().map(|(name, _)| name.text.as_str()).collect();
+            return Err(format!("columns {ours:?} expected, {:?} found\n{query}", content.columns));
+        }
+        Ok(Stored { table, content, files: BTreeMap::new() })
+    }
+
+    fn type_of(&mut self, table: &TableName, column: &str) -> Outcome<String> {
+        let columns =
+            self.session.describe(&format!("SELECT * FROM {}", quote_table(Dialect::DuckDb, table))).map_err(told)?;
+        let found = columns.into_iter().find(|known| known.name.eq_ignore_ascii_case(column));
+        found.map(|column| column.data_type).ok_or_else(|| "no time column".to_owned())
+    }
+
+    fn output_columns(
+        &mut self,
+        model: &offshoot::model::Model,
+        fingerprint: &Fingerprint,
+        query: &str,
+    ) -> Outcome<Vec<DeclaredColumn>> {
+        let names = match stated(fingerprint) {
+            Some(names) => names,
+            None => {
+                let columns = self.session.describe(query).map_err(|error| format!("{}\n{query}", told(error)))?;
+                columns.into_iter().map(|column| column.name).collect()
+            }
+        };
+        let column = |name: String| {
+            let declared = model.properties.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name));
+            DeclaredColumn { data_type: declared.and_then(|column| column.data_type.clone()), name }
+        };
+        Ok(names.into_iter().map(column).collect())
+    }
+
+    /// What a VIEW model's view shows, and its text.
+    pub(crate) fn view(
+        &mut self,
+        tree: &Tree,
+        name: &ModelName,
+        tables: &BTreeMap<ModelName, TableName>,
+    ) -> Outcome<(Content, String)> {
+        let resolver = Resolver { tree, dialect: Dialect::DuckDb, tables };
+        let time = LoadTime { interval: Interval { start: Timestamp(0), end: END }, execution: END };
+        let text = resolver.model(&tree.models[name], Times::At(time)).map_err(|error| error.to_string())?;
+        Ok((self.show(&text, &stated(&tree.fingerprints[name]).unwrap_or_default())?, text))
+    }
+
+    /// What a view of a text shows.
+    pub(crate) fn show(&mut self, text: &str, columns: &[String]) -> Outcome<Content> {
+        let key = format!("{columns:?}{text}");
+        if let Some(known) = self.shown.get(&key) {
+            return Ok(known.clone());
+        }
+        let view = TableName { catalog: None, schema: "v".into(), name: "shown".into() };
+        for statement in create_view(Dialect::DuckDb, &view, columns, text, ViewReplacement::InPlace) {
+            self.run(&statement)?;
+        }
+        let content = self.content("v.shown")?;
+        self.shown.insert(key, content.clone());
+        Ok(content)
+    }
+
+    pub(crate) fn sample(&mut self, name: &str) -> String {
+        let rows = self.session.query_first(&format!("SELECT * FROM {name} ORDER BY ALL"), 8);
+        rows.map_or_else(|error| error.to_string(), |rows| format!("{:?}", rows.rows))
+    }
+}
+
+fn stated(fingerprint: &Fingerprint) -> Option<Vec<String>> {
+    let columns = fingerprint.columns.as_ref()?;
+    let stated = columns.iter().all(|(name, _)| name.origin == NameOrigin::Stated);
+    stated.then(|| columns.iter().map(|(name, _)| name.text.clone()).collect())
+}
+
+fn differ(ours: &[(offshoot::sql::OutputName, Digest)], engine: &[ColumnType]) -> bool {
+    ours.len() != engine.len()
+        || ours
+            .iter()
+            .zip(engine)
+            .any(|((name, _), column)| name.origin == NameOrigin::Stated && name.text != column.name)
+}
+
+/// Few values, NULLs and duplicates, in a random order.
+fn externals(choices: &mut Choices) -> Vec<String> {
+    let mut statements = Vec::new();
+    for (name, columns) in EXTERNALS {
+        let listed: Vec<String> = columns.iter().map(|(name, _, data)| format!("{name} {data}")).collect();
+        statements.push(format!("CREATE TABLE {name} ({})", listed.join(", ")));
+        let mut rows = Vec::new();
+        for number in 0..5 + choices.below(9) {
+            let cells: Vec<String> = columns
+                .iter()
+                .map(|(column, _, data)| match (*column, *data) {
+                    ("id", _) => (number + 1).to_string(),
+                    (_, "INTEGER[]") => choices.one(&["[1, 2]", "[2]", "[]", "NULL", "[3, NULL, 1]"]).to_owned(),
+                    (_, data) => super::plant::cell(choices, if data == "BIGINT" { "INTEGER" } else { data })
+                        .map_or("NULL".to_owned(), |cell| format!("'{cell}'")),
+                })
+                .collect();
+            rows.push(format!("({})", cells.join(", ")));
+        }
+        statements.push(format!("INSERT INTO {name} VALUES {}", rows.join(", ")));
+    }
+    statements
+}
