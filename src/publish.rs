@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views};
 use crate::engine::{
     Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange, check_owner,
-    claim, foreign_objects, last_promotion, record_promotion, swap_views, take_over, transaction,
+    claim, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views, take_over,
+    transaction,
 };
 use crate::error::CommandError;
 use crate::ids::{CommitId, ProjectName, TableName};
 use crate::naming::TableKey;
-use crate::plan::{Build, Plan};
+use crate::plan::{Action, Build, Plan};
 use crate::planning::{DEFAULT_SCHEMA, LIMIT};
 use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, WriteLease};
 use crate::workspace::state_error;
@@ -46,13 +47,14 @@ pub fn apply(
     about: &About,
     current: Option<&Environment>,
 ) -> Result<Published, CommandError> {
-    let unchanged = plan.targets.iter().all(|target| target.action != crate::plan::Action::Build);
+    let unchanged = plan.targets.iter().all(|target| target.action != Action::Build);
     if unchanged && let Some(current) = current.filter(|current| current.about.status == Status::Ready) {
         let views = views(work, plan, Some(current))?;
         if views.changes.is_empty() && views.pointers == current.models && current.about.commits == plan.commits {
             return Ok(Published { builds: Vec::new(), swapped: 0 });
         }
     }
+    vouched_for(work, plan, session(work.engine)?.as_mut())?;
     let expected = current.map(|current| current.about.version());
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     let builds = build_tables(work, plan)?;
@@ -90,6 +92,7 @@ pub fn promote(
         // Asked again where it counts, in the swap; here, so that nobody waits for builds to hear a no.
         refuse_foreign(work, &views(work, plan, current)?)?;
     }
+    vouched_for(work, plan, session(work.engine)?.as_mut())?;
     let builds = build_tables(work, plan)?;
     let views = views(work, plan, current)?;
     let about = About { status: Status::Ready, ..about.clone() };
@@ -154,6 +157,21 @@ fn settle_one(
     }
     state.abandon_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
     Ok(Settled::Abandoned)
+}
+
+/// Says no where the warehouse is another state's, or an empty one in place of that in which the state has tables; writes
+/// nothing.
+fn vouched_for(work: &Work<'_>, plan: &Plan, session: &mut dyn Session) -> Result<(), CommandError> {
+    let failed = |error| engine_error("cannot use the warehouse", error);
+    check_owner(session, work.state_id).map_err(failed)?;
+    let reused = plan.targets.iter().filter(|target| target.action == Action::Reuse).count();
+    if reused == 0 || warehouse_owner(session).map_err(failed)?.is_some() {
+        return Ok(());
+    }
+    Err(CommandError::no(format!(
+        "the warehouse is empty, and the state says that it holds {reused} tables of this plan"
+    ))
+    .hint("put the warehouse back; where it is gone for good, move the state away (`.offshoot/`) and promote anew"))
 }
 
 /// Says no where anything foreign stands under a view's name; writes nothing.

@@ -53,12 +53,17 @@ fn fill_inner(
     let task = Task { work, target, model, fingerprint, table, tables };
     let session = open(work, running)?;
     let mut filler = Filler { task, running, stopwatch, inputs, known, session, rows: 0 };
-    match &model.kind {
-        Kind::Seed(seed) => filler.seed(seed)?,
-        Kind::TimeRange(range) => filler.time_range(range)?,
-        Kind::UniqueKey(key) => filler.unique_key(key)?,
-        _ => filler.whole()?,
+    let filled = match &model.kind {
+        Kind::Seed(seed) => filler.seed(seed),
+        Kind::TimeRange(range) => filler.time_range(range),
+        Kind::UniqueKey(key) => filler.unique_key(key),
+        _ => filler.whole(),
+    };
+    if matches!(filled, Err(FillError::TableGone(_))) {
+        // Nothing vouches for it any more, so the next run makes it anew.
+        work.state.forget_tables(work.lease, std::slice::from_ref(&target.key))?;
     }
+    filled?;
     Ok(Build {
         model: target.name.clone(),
         table: table.clone(),

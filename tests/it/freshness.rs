@@ -124,6 +124,24 @@ fn a_table_is_completed_to_where_prods_ends_by_now() {
 }
 
 #[test]
+fn a_table_that_somebody_dropped_is_made_anew_by_the_run_after() {
+    let world = world();
+    merge(&world, &[("models/daily.sql", &DAILY.replace("day, amount", "day, amount + 1 AS amount"))]);
+    load_in_prod(&world, "marts.daily", ("2026-04-01", "2026-04-05"), "2026-04-05");
+    let name = world.value(
+        "SELECT max(table_name) FROM duckdb_tables() WHERE table_name LIKE 'daily__%' AND NOT contains(\
+        (SELECT sql FROM duckdb_views() WHERE view_name = 'daily' AND schema_name = 'marts'), table_name)",
+    );
+    world.sql(&format!("DROP TABLE offshoot__marts.{name}"));
+    let world = world.at("2026-04-09");
+    let ran = world.bot(&["promote"]);
+    assert!(ran.stderr.contains("it is gone from the warehouse"), "{}", ran.stderr);
+    let promoted = world.done(&["promote", "--format", "json"]);
+    assert_eq!(builds(&promoted)["marts.daily"], serde_json::json!([["2026-03-26", "2026-04-05"]]));
+    assert_eq!(world.value("SELECT amount FROM marts.total"), "104");
+}
+
+#[test]
 fn a_unique_key_begins_again_where_prod_loaded_an_interval_in_the_middle() {
     let world = world();
     assert_eq!(world.value("SELECT amount FROM marts.latest"), "30");

@@ -93,22 +93,19 @@ fn a_file_that_another_process_holds_is_waited_for_and_its_process_named() {
 #[test]
 fn two_branches_applied_at_once_both_end_well() {
     let world = shop();
-    let clones: Vec<Child> = ["one", "two", "three"]
-        .into_iter()
-        .map(|name| {
-            world.repository.checkout("main").branch(name);
-            edit(&world, &[("models/a.sql", &full(name, "SELECT id, amount FROM raw.orders"))]);
-            name
-        })
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|name| start(world.repository.path(), &["apply", "--head", name, "--env", name]))
-        .collect();
-    for child in clones {
+    let names = ["one", "two", "three"];
+    for name in names {
+        world.repository.checkout("main").branch(name);
+        edit(&world, &[("models/a.sql", &full(name, "SELECT id, amount FROM raw.orders"))]);
+    }
+    let applying = |name| start(world.repository.path(), &["apply", "--head", name, "--env", name]);
+    // All of them are started before any of them is waited for.
+    let children: Vec<Child> = names.into_iter().map(applying).collect();
+    for child in children {
         let output = child.wait_with_output().expect("its end");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    for name in ["one", "two", "three"] {
+    for name in names {
         assert_eq!(world.value(&format!("SELECT SUM(amount) FROM marts__{name}.{name}")), "60");
     }
 }
@@ -141,6 +138,19 @@ fn a_lost_state_is_told_from_the_one_that_owns_the_warehouse() {
     assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
     assert!(ran.stderr.contains("this warehouse belongs to state "), "{}", ran.stderr);
     assert_eq!(world.value("SELECT COUNT(*) FROM raw.orders"), "3");
+}
+
+#[test]
+fn a_lost_warehouse_is_not_taken_for_the_one_that_the_state_knows() {
+    let world = shop();
+    std::fs::remove_file(world.warehouse()).expect("the warehouse");
+    edit(&world, &[("models/a.sql", &full("a", "SELECT id FROM raw.orders"))]);
+    let ran = world.bot(&["promote"]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    assert!(ran.stderr.contains("the state says that it holds 1 tables of this plan"), "{}", ran.stderr);
+    std::fs::remove_dir_all(world.repository.path().join(".offshoot")).expect("ours");
+    world.done(&["promote"]);
+    assert_eq!(world.value("SELECT COUNT(*) FROM marts.a"), "3");
 }
 
 fn start(folder: &Path, arguments: &[&str]) -> Child {
