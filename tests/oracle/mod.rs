@@ -12,6 +12,7 @@ mod kinds;
 mod ops;
 mod plant;
 mod random;
+mod reach;
 mod render;
 pub(crate) mod report;
 pub(crate) mod run;

@@ -15,6 +15,7 @@ use super::ir::{Expr, Project};
 use super::kinds::{EDITS, Edit};
 use super::plant;
 use super::random::Choices;
+use super::reach::{Marks, marks};
 use super::report::Report;
 use super::shape::{Shapes, order};
 use super::walk;
@@ -65,6 +66,9 @@ struct Episode<'a> {
     warehouse: Warehouse,
     branches: Vec<Branch>,
     before: usize,
+    /// What each mark of the generator's graph showed.
+    marked: BTreeMap<(String, Digest), Content>,
+    built: Vec<ModelName>,
 }
 
 /// A tree as it runs, and the hashes of its tables, weaker where a fault is planted.
@@ -98,7 +102,18 @@ impl<'a> Episode<'a> {
         warehouse.build_clean(&project).ok()?;
         let branch = Branch { project, past: Vec::new(), shown: BTreeMap::new(), texts: BTreeMap::new() };
         let before = report.unsound.len();
-        let mut episode = Self { before, plan, seed, cache, report, choices, warehouse, branches: vec![branch] };
+        let mut episode = Self {
+            before,
+            marked: BTreeMap::new(),
+            built: Vec::new(),
+            plan,
+            seed,
+            cache,
+            report,
+            choices,
+            warehouse,
+            branches: vec![branch],
+        };
         let project = episode.branches[0].project.clone();
         let counts = episode.report.clone();
         episode.apply(0, project)?;
@@ -223,10 +238,52 @@ impl<'a> Episode<'a> {
                 return None;
             }
         }
+        self.weigh(branch, &side, &project, &clean, &drawn);
         let changed = shown != self.branches[branch].shown;
         self.branches[branch].shown = shown;
         self.branches[branch].project = project;
         Some(changed)
+    }
+
+    /// Which builds the edit really reached, and why the others were made.
+    fn weigh(
+        &mut self,
+        branch: usize,
+        side: &Side,
+        project: &Project,
+        clean: &BTreeMap<String, Clean>,
+        drawn: &BTreeSet<String>,
+    ) {
+        let marks: Marks = marks(project);
+        let built = std::mem::take(&mut self.built);
+        self.report.built += built.len() as u64;
+        for (name, clean) in clean {
+            let key = (name.clone(), marks[name].table);
+            let known = self.marked.get(&key);
+            if let Some(known) = known.filter(|known| **known != clean.content && !drawn.contains(name)) {
+                let text = format!(
+                    "MISJUDGED: {name} (seed {}, episode {})\n{known:?}\n{:?}",
+                    self.plan.seed, self.seed, clean.content
+                );
+                let text = format!("{text}\n{}", side.files[&path_of(&ModelName::parse(name).expect("a name"))]);
+                self.report.misled.push(text);
+            }
+            if known.is_none() && project.models[name].kind.is_stored() {
+                self.report.reached += 1;
+                let before = self.branches[branch].shown.get(name);
+                self.report.moved += u64::from(before != Some(&clean.content));
+            }
+        }
+        for model in built {
+            let name = model.to_string();
+            if self.marked.contains_key(&(name.clone(), marks[&name].table)) {
+                self.report.needless += 1;
+                *self.report.causes.entry(cause(&side.tree, &model)).or_default() += 1;
+            }
+        }
+        for (name, clean) in clean {
+            self.marked.insert((name.clone(), marks[name].table), clean.content.clone());
+        }
     }
 
     fn side(&mut self, project: &Project) -> Option<Side> {
@@ -277,7 +334,7 @@ impl<'a> Episode<'a> {
             if !self.warehouse.stored.contains_key(&key) {
                 match self.warehouse.fill(&side.tree, &side.texts, name, &tables, &mut self.choices) {
                     Ok(mut stored) => {
-                        self.report.built += 1;
+                        self.built.push(name.clone());
                         stored.files.clone_from(&side.files);
                         self.warehouse.stored.insert(key.clone(), stored);
                     }
@@ -286,6 +343,7 @@ impl<'a> Episode<'a> {
                         if headline.starts_with("columns")
                             || headline.starts_with("Catalog Error: Column with name")
                             || headline.starts_with("Not implemented Error")
+                            || message.contains("not (yet) supported")
                         {
                             *self.report.refused.entry(headline).or_default() += 1;
                         } else {
@@ -391,6 +449,22 @@ impl<'a> Episode<'a> {
         self.report.unsound.push(text);
         // What reads it differs too.
     }
+}
+
+/// Why a model may have been built for nothing: itself or the nearest parent that could not be taken apart.
+fn cause(tree: &Tree, model: &ModelName) -> String {
+    let short = |text: String| text.chars().take(60).collect::<String>();
+    if let Some(opaque) = &tree.fingerprints[model].opaque {
+        return short(format!("opaque: {opaque}"));
+    }
+    let mut rest: Vec<&ModelName> = tree.graph.parents(model).collect();
+    while let Some(parent) = rest.pop() {
+        if let Some(opaque) = tree.fingerprints.get(parent).and_then(|fingerprint| fingerprint.opaque.as_ref()) {
+            return short(format!("reads an opaque model: {opaque}"));
+        }
+        rest.extend(tree.graph.parents(parent));
+    }
+    format!("resolved {}", tree.models[model].kind.name().text())
 }
 
 fn path_of(name: &ModelName) -> String {

@@ -34,7 +34,7 @@ impl<'q> Analyzer<'_> {
             | Expr::Subquery(_)
             | Expr::AnyOp { .. }
             | Expr::AllOp { .. } => self.with_subquery(scope, expression, names),
-            Expr::Lambda(lambda) => self.lambda(scope, lambda, names),
+            Expr::Lambda(lambda) => self.arrow(scope, lambda, names),
             Expr::CompoundFieldAccess { root, access_chain } => self.access(scope, root, access_chain, names),
             Expr::Wildcard(_) | Expr::QualifiedWildcard(_, _) => Err(Opaque::construct("a star inside an expression")),
             _ => self.tagged(scope, expression, names),
@@ -187,7 +187,21 @@ impl<'q> Analyzer<'_> {
         Ok(value)
     }
 
-    fn lambda(&self, scope: &Scope<'_, 'q>, lambda: &'q ast::LambdaFunction, names: Names) -> Step<Value> {
+    /// `payload -> '$.a'` outside a call that takes lambdas: the parser sees a lambda, the engine reads a column.
+    fn arrow(&self, scope: &Scope<'_, 'q>, lambda: &'q ast::LambdaFunction, names: Names) -> Step<Value> {
+        let ast::LambdaFunction { params, body, syntax } = lambda;
+        let (
+            ast::OneOrManyWithParens::One(ast::LambdaFunctionParameter { name, data_type: None }),
+            ast::LambdaSyntax::Arrow,
+        ) = (params, syntax)
+        else {
+            return Err(Opaque::construct("a lambda outside a call"));
+        };
+        let parts = [self.bare(scope, name, names)?, self.expression(scope, body, names)?];
+        Ok(Value::combine("operator ->", &parts))
+    }
+
+    pub(super) fn lambda(&self, scope: &Scope<'_, 'q>, lambda: &'q ast::LambdaFunction, names: Names) -> Step<Value> {
         let ast::LambdaFunction { params, body, syntax: _ } = lambda;
         let parameters: Vec<&ast::LambdaFunctionParameter> = match params {
             ast::OneOrManyWithParens::One(one) => vec![one],

@@ -8,7 +8,7 @@ use super::query::sort_key;
 use super::scope::{Names, Scope, Visibility};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
-use crate::sql::{FunctionClass, Moment, Opaque, TIME_FUNCTION, TimeVariable, function_class};
+use crate::sql::{Dialect, FunctionClass, Moment, Opaque, TIME_FUNCTION, TimeVariable, function_class};
 
 /// The arguments of a call, taken apart.
 #[derive(Default)]
@@ -16,10 +16,26 @@ struct Arguments {
     shape: String,
     values: Vec<Value>,
     sorted: bool,
+    /// Whether the function takes lambdas.
+    lambdas: bool,
 }
 
 /// Functions that make a list, map or struct, of what they are given.
 const EMPTY: [&str; 4] = ["array_value", "list_pack", "list_value", "map"];
+/// The functions of DuckDB that take a lambda; anywhere else `name -> x` reads a field of the column `name`.
+const TAKE_LAMBDAS: [&str; 11] = [
+    "apply",
+    "array_apply",
+    "array_filter",
+    "array_reduce",
+    "array_transform",
+    "filter",
+    "list_apply",
+    "list_filter",
+    "list_reduce",
+    "list_transform",
+    "reduce",
+];
 
 impl<'q> Analyzer<'_> {
     pub(super) fn function(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
@@ -43,7 +59,7 @@ impl<'q> Analyzer<'_> {
             return Ok(value);
         }
         if ["unnest", "generate_subscripts"].contains(&name.as_str()) && over.is_none() {
-            let arguments = self.arguments(scope, args, names)?;
+            let arguments = self.arguments(scope, &name, args, names)?;
             let mut value = Value::combine(&format!("{name} {}", arguments.shape), &arguments.values);
             value.calls.set_returning = true;
             return Ok(value);
@@ -52,7 +68,7 @@ impl<'q> Analyzer<'_> {
             self.refuse_column(scope, ident)?;
         }
         let class = function_class(self.dialect, &name).ok_or_else(|| Opaque::Function(name.clone()))?;
-        let mut arguments = self.arguments(scope, args, names)?;
+        let mut arguments = self.arguments(scope, &name, args, names)?;
         if arguments.shape.contains(" star") && !["count", "count_star"].contains(&name.as_str()) {
             for input in scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
                 arguments.values.push(self.whole_row(input)?);
@@ -121,8 +137,15 @@ impl<'q> Analyzer<'_> {
         Ok(value)
     }
 
-    fn arguments(&self, scope: &Scope<'_, 'q>, arguments: &'q FunctionArguments, names: Names) -> Step<Arguments> {
-        let mut taken = Arguments::default();
+    fn arguments(
+        &self,
+        scope: &Scope<'_, 'q>,
+        function: &str,
+        arguments: &'q FunctionArguments,
+        names: Names,
+    ) -> Step<Arguments> {
+        let lambdas = self.dialect != Dialect::DuckDb || TAKE_LAMBDAS.contains(&function);
+        let mut taken = Arguments { lambdas, ..Arguments::default() };
         let list = match arguments {
             FunctionArguments::None => {
                 taken.shape.push_str("bare");
@@ -172,6 +195,9 @@ impl<'q> Analyzer<'_> {
         taken: &mut Arguments,
     ) -> Step<()> {
         match argument {
+            FunctionArgExpr::Expr(ast::Expr::Lambda(lambda)) if taken.lambdas => {
+                taken.values.push(self.lambda(scope, lambda, names)?);
+            }
             FunctionArgExpr::Expr(expression) => taken.values.push(self.expression(scope, expression, names)?),
             // `count(*)` counts rows; any other `f(*)` takes every column.
             FunctionArgExpr::Wildcard => taken.shape.push_str(" star"),

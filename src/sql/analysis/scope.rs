@@ -126,7 +126,9 @@ impl<'q> Analyzer<'_> {
             return Err(Opaque::Construct(format!("the pseudo-column {name}")));
         }
         if let Some(index) = scope.parameters.iter().rposition(|parameter| *parameter == name) {
-            if !matches!(self.column_named(scope, &name), Found::Nothing) || has_open(scope) {
+            // In DuckDB 1.5.6 the parameter wins over columns and aliases.
+            let clear = self.dialect == crate::sql::Dialect::DuckDb;
+            if !clear && (!matches!(self.column_named(scope, &name), Found::Nothing) || has_open(scope)) {
                 return Err(Opaque::Ambiguous(ident.value.clone()));
             }
             let place = scope.parameters.len() - index;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlparser::ast::{self, NamedWindowExpr, WindowFrameBound, WindowFrameUnits, WindowType};
 
 use super::block::Value;
-use super::query::{ordinal, sort_key};
+use super::query::sort_key;
 use super::scope::{Names, Scope};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
@@ -92,8 +92,9 @@ impl<'q> Analyzer<'_> {
             window.partition.push(self.expression(scope, expression, names)?);
         }
         for ast::OrderByExpr { expr, options, with_fill } in order_by {
-            if with_fill.is_some() || ordinal(expr).is_some() {
-                return Err(Opaque::construct("an ordinal or fill in the ORDER BY of a window"));
+            // A number is no ordinal here, but a constant.
+            if with_fill.is_some() {
+                return Err(Opaque::construct("a fill in the ORDER BY of a window"));
             }
             window.order.push(sort_key(self.expression(scope, expr, names)?, options)?);
         }

@@ -246,3 +246,19 @@ fn long_and_deep_queries_are_bounded() {
     let deep = format!("SELECT {}id{} FROM t", "(".repeat(200), ")".repeat(200));
     opaque(&deep);
 }
+
+#[test]
+fn an_arrow_outside_a_call_that_takes_lambdas_reads_a_column() {
+    moves(&["v"], "SELECT g -> '$.a' AS v FROM t", "SELECT pid -> '$.a' AS v FROM t");
+    moves(&["v"], "SELECT abs(g -> '$.a') AS v FROM t", "SELECT abs(pid -> '$.a') AS v FROM t");
+    same("SELECT list_transform([1], x -> x + 1) AS v FROM t", "SELECT list_transform([1], d1 -> d1 + 1) AS v FROM t");
+    same(
+        "SELECT list_transform([1], lambda x: x + 1) AS v FROM t",
+        "SELECT list_transform([1], lambda q: q + 1) AS v FROM t",
+    );
+    moves(
+        &["v"],
+        "SELECT list_transform([1], lambda x: x + 1) AS v FROM t",
+        "SELECT list_transform([1], lambda x: t.x + 1) AS v FROM t",
+    );
+}
