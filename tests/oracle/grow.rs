@@ -105,7 +105,7 @@ impl Grow<'_> {
         let mut select = Select::from(self.from(depth, ctes));
         let mut names = self.names(&select, ctes);
         names.outer.clone_from(&around.inputs);
-        for _ in 0..self.choices.one(&[0, 0, 1, 1, 2]) {
+        for _ in 0..self.choices.one(&[0, 0, 0, 1, 1, 2]) {
             let part = self.condition(&names, depth, ctes);
             select.filter.push(part);
         }
@@ -176,7 +176,7 @@ impl Grow<'_> {
             0 => return input.join = "CROSS JOIN",
             1 => return input.join = ",",
             2 if !common.is_empty() => return input.join = "NATURAL JOIN",
-            3 => return input.join = "POSITIONAL JOIN",
+            3 if self.choices.chance(30) => return input.join = "POSITIONAL JOIN",
             4..=7 if !common.is_empty() => {
                 input.join = self.choices.one(&["JOIN", "LEFT JOIN", "FULL JOIN", "RIGHT JOIN"]);
                 input.on = On::Using(vec![self.choices.one(&common)]);
@@ -195,7 +195,20 @@ impl Grow<'_> {
             "ANTI JOIN",
         ]);
         let data = self.choices.one(&[N, N, N, T, D]);
-        let (one, two) = (self.value(&left, data, 0), self.value(&right, data, 0));
+        let (mut one, mut two) = (self.value(&left, data, 0), self.value(&right, data, 0));
+        if self.choices.chance(60) {
+            // Rows that meet: a column of one name.
+            let owner = |name: &String| {
+                let (input, columns) =
+                    left.inputs.iter().find(|(_, columns)| columns.iter().any(|column| column.is(name)))?;
+                Some(Expr::column(input, columns.iter().find(|column| column.is(name))?))
+            };
+            let fitting: Vec<Expr> = common.iter().filter_map(owner).filter(|column| column.data() == data).collect();
+            if let Some(Expr::Column { input: Some(input), name, data }) = self.choices.pick(&fitting).cloned() {
+                two = Expr::Column { input: Some(right.inputs[0].0.clone()), name: name.clone(), data };
+                one = Expr::Column { input: Some(input), name, data };
+            }
+        }
         let equal = |one: Expr, two: Expr| Expr::Call { op: equality(data), parts: vec![one, two] };
         let mut parts = vec![equal(one, two)];
         if self.choices.chance(25) {
@@ -467,13 +480,12 @@ impl Grow<'_> {
         if depth > 0 && roll < 3 && matches!(data, N | T | D | L) && !names.inputs.is_empty() {
             return self.scalar(names, data);
         }
-        if data == B || (depth > 0 && roll < 45) {
+        if data == B {
+            return self.truth(names, depth);
+        }
+        if depth > 0 && roll < 45 {
             let op = self.choices.one(&ops_giving(SCALARS, data));
-            let depth = depth.saturating_sub(1);
-            let parts = op.takes.iter().map(|data| {
-                if *data == B && depth == 0 { Expr::Literal("true".into(), B) } else { self.value(names, *data, depth) }
-            });
-            return Expr::Call { op, parts: parts.collect() };
+            return self.call(op, names, depth - 1);
         }
         if roll < 92
             && let Some(column) = self.column(names, data)
@@ -481,6 +493,36 @@ impl Grow<'_> {
             return column;
         }
         Expr::Literal(literal(self.choices, data), data)
+    }
+
+    /// A condition that some rows meet and some do not, as far as that can be said.
+    fn truth(&mut self, names: &Names, depth: usize) -> Expr {
+        let op = self.choices.one(&ops_giving(SCALARS, B));
+        let nested = op.takes.contains(&B);
+        if nested && depth > 0 || !nested && self.choices.chance(30) {
+            return self.call(op, names, depth.saturating_sub(1));
+        }
+        let op = if nested { compare(self.choices) } else { op };
+        let mut parts: Vec<Expr> = Vec::new();
+        for data in op.takes {
+            let part = match parts.is_empty() || self.choices.chance(20) {
+                true => self.column(names, *data),
+                false => None,
+            };
+            let part = part.filter(|part| !parts.contains(part));
+            parts.push(part.unwrap_or_else(|| Expr::Literal(literal(self.choices, *data), *data)));
+        }
+        Expr::Call { op, parts }
+    }
+
+    fn call(&mut self, op: &'static Op, names: &Names, depth: usize) -> Expr {
+        let mut parts: Vec<Expr> = Vec::new();
+        for data in op.takes {
+            let part = self.value(names, *data, depth);
+            let again = if parts.contains(&part) { self.value(names, *data, depth) } else { part };
+            parts.push(again);
+        }
+        Expr::Call { op, parts }
     }
 
     pub(crate) fn column(&mut self, names: &Names, data: Type) -> Option<Expr> {

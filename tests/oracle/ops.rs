@@ -132,8 +132,8 @@ pub(crate) fn sibling(choices: &mut Choices, list: &'static [Op], op: &'static O
 
 pub(crate) fn literal(choices: &mut Choices, data: Type) -> String {
     let texts: &[&str] = match data {
-        N => &["0", "1", "2", "3", "5", "10", "-1", "NULL"],
-        T => &["'a'", "'b'", "'c'", "'ab'", "''", "NULL"],
+        N => &["0", "1", "2", "3", "5", "10", "2", "3", "5", "1", "4", "-1", "NULL"],
+        T => &["'a'", "'b'", "'c'", "'ab'", "'a'", "'b'", "'c'", "''", "NULL"],
         D => &["DATE '2024-01-01'", "DATE '2024-01-02'", "DATE '2024-01-03'", "DATE '2024-02-10'"],
         B => &["true", "false"],
         L => &["[1, 2]", "[2]", "[3, NULL]", "[1]"],
