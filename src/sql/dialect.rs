@@ -4,6 +4,20 @@ use std::fmt;
 
 use sqlparser::dialect as parser;
 
+/// sqlparser's dialect and what it lacks of DuckDB 1.5: `* RENAME (a AS b)`.
+#[allow(dead_code, unreachable_pub, reason = "the macro writes more than is used")]
+mod duckdb {
+    use sqlparser::derive_dialect;
+    use sqlparser::dialect::DuckDbDialect;
+
+    derive_dialect!(
+        Extended,
+        DuckDbDialect,
+        preserve_type_id = true,
+        overrides = { supports_select_wildcard_rename = true }
+    );
+}
+
 /// A SQL dialect by the name that SQLMesh gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each variant is the dialect of its name")]
@@ -65,7 +79,7 @@ impl Dialect {
 
     pub(super) fn parser(self) -> Box<dyn parser::Dialect> {
         match self {
-            Self::DuckDb => Box::new(parser::DuckDbDialect {}),
+            Self::DuckDb => Box::new(duckdb::Extended::default()),
             Self::Postgres => Box::new(parser::PostgreSqlDialect {}),
             Self::Redshift => Box::new(parser::RedshiftSqlDialect {}),
             Self::Snowflake => Box::new(parser::SnowflakeDialect {}),

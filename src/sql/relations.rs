@@ -187,9 +187,12 @@ pub(super) fn of_tokens(tokens: &[Token], dialect: Dialect) -> Reads {
     let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
     let mut relations = Vec::new();
     let mut index = 0;
+    let mut lists = FromLists::default();
+    let listed: Vec<bool> = significant.iter().map(|token| lists.goes_on(token)).collect();
     while index < significant.len() {
+        let is_listed = index > 0 && listed[index - 1];
         let is_after = |words: &[&str]| index > 0 && words.iter().any(|word| significant[index - 1].is_word(word));
-        let (after_from, takes_alias) = (is_after(&BEFORE_TABLES), is_after(&BEFORE_ALIASES));
+        let (after_from, takes_alias) = (is_listed || is_after(&BEFORE_TABLES), is_listed || is_after(&BEFORE_ALIASES));
         let mut parts = Vec::new();
         let start = index;
         while let Some(TokenKind::Word { value, quote }) = significant.get(index).map(|token| &token.kind) {
@@ -216,6 +219,34 @@ pub(super) fn of_tokens(tokens: &[Token], dialect: Dialect) -> Reads {
         relations.push(Relation { name, range, implied_alias, certainty: Certainty::Perhaps });
     }
     Reads { relations, qualifiers: Vec::new() }
+}
+
+/// The lists of tables after FROM, so that a comma of one is told from any other.
+#[derive(Default)]
+struct FromLists {
+    /// By depth of parentheses, whether the text is inside a FROM.
+    open: Vec<bool>,
+    outermost: bool,
+}
+
+impl FromLists {
+    /// Takes the next token and tells whether it is a comma between two tables.
+    fn goes_on(&mut self, token: &Token) -> bool {
+        const ENDS: [&str; 9] = ["select", "where", "group", "order", "having", "qualify", "limit", "window", "union"];
+        if token.is_symbol("(") {
+            self.open.push(false);
+        } else if token.is_symbol(")") {
+            self.open.pop();
+        }
+        let inside = self.open.last_mut().unwrap_or(&mut self.outermost);
+        if ["from", "join"].iter().any(|word| token.is_word(word)) {
+            *inside = true;
+        }
+        if ENDS.iter().any(|word| token.is_word(word)) {
+            *inside = false;
+        }
+        *inside && token.is_symbol(",")
+    }
 }
 
 fn word_text(token: &Token) -> String {
@@ -300,6 +331,20 @@ mod tests {
     #[test]
     fn table_functions_are_no_tables() {
         assert_eq!(names("SELECT * FROM range(3) r, a.b"), ["a.b=a.b"]);
+    }
+
+    #[test]
+    fn tables_after_a_comma_keep_their_name_in_unparsed_text() {
+        let sql = "SELECT a.x, b.y FROM stg.a ASOF LEFT JOIN (SELECT x, stg.d FROM stg.c) AS c ON (a.x >= c.x), stg.b";
+        let query = Query::parse(Template::plain(sql), Dialect::DuckDb);
+        assert!(query.failure().is_some());
+        let alias = |name: &str| {
+            let found = query.relations().iter().find(|relation| relation.name.to_string() == name);
+            found.and_then(|relation| relation.implied_alias.clone())
+        };
+        assert_eq!(alias("stg.a").as_deref(), Some("a"));
+        assert_eq!(alias("stg.b").as_deref(), Some("b"));
+        assert_eq!(alias("stg.d"), None);
     }
 
     #[test]

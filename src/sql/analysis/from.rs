@@ -40,12 +40,19 @@ impl<'q> Analyzer<'_> {
             let mut rows = self.factor(scope, relation, from)?;
             for join in joins {
                 let ast::Join { relation, global, join_operator } = join;
-                if *global {
-                    return Err(Opaque::construct("GLOBAL JOIN"));
-                }
                 let boundary = scope.inputs.len();
                 let right = self.factor(scope, relation, from)?;
                 let (kind, constraint, matching) = join_parts(join_operator)?;
+                let kind = match (*global, kind, self.dialect) {
+                    (false, kind, _) => kind,
+                    // See `parse`: the word that stands for POSITIONAL.
+                    (true, "cross", Dialect::DuckDb) => {
+                        from.row_traits.orderless = true;
+                        self.crosses("POSITIONAL JOIN");
+                        "positional"
+                    }
+                    _ => return Err(Opaque::construct("GLOBAL JOIN")),
+                };
                 let condition = self.constraint(scope, kind, constraint, first, boundary)?;
                 let matching = matching.map(|matching| self.expression(scope, matching, Names::Columns)).transpose()?;
                 for value in condition.iter().chain(&matching) {

@@ -16,7 +16,7 @@
 //! | CTE, subquery, alias and table names, AND order, redundant parentheses | nowhere |
 //! | UNION ALL | `rows` of both sides; columns pairwise |
 //! | other set operations | also every column pair in `rows` |
-//! | recursive CTE | opaque as a whole |
+//! | recursive CTE | `rows` and every column, whole: both terms |
 //! | draws and orderless constructs | [`Traits`], which `fingerprint` binds to the stored table |
 //!
 //! This module never decides what a model's kind or properties add; `fingerprint` does.
@@ -28,6 +28,7 @@ mod function;
 mod operand;
 mod projection;
 mod query;
+mod recursive;
 mod scope;
 mod select;
 #[cfg(test)]
@@ -53,6 +54,8 @@ pub(super) struct Analyzer<'a> {
     dialect: Dialect,
     tables: &'a dyn Tables,
     depth: Cell<u32>,
+    /// How many recursive CTEs stand around the present place.
+    recursions: Cell<u32>,
     storages: RefCell<BTreeMap<ModelName, Digest>>,
     assumes: RefCell<BTreeSet<String>>,
     crossing: RefCell<Option<String>>,
@@ -70,6 +73,7 @@ pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
         dialect: query.dialect(),
         tables,
         depth: Cell::new(0),
+        recursions: Cell::new(0),
         storages: RefCell::default(),
         assumes: RefCell::default(),
         crossing: RefCell::default(),

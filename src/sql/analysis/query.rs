@@ -82,11 +82,12 @@ impl<'q> Analyzer<'_> {
         let names: Vec<String> = cte_tables.iter().map(|definition| self.fold(&definition.alias.name)).collect();
         for (index, definition) in cte_tables.iter().enumerate() {
             // With RECURSIVE, PostgreSQL also lets a CTE name those that come after it.
-            if *recursive && names[index..].iter().any(|name| mentions(definition, name)) {
-                return Err(Opaque::construct("a recursive CTE"));
+            if *recursive && names[index + 1..].iter().any(|name| mentions(&*definition.query, name)) {
+                return Err(Opaque::construct("CTEs that name those after them"));
             }
             let name = names[index].clone();
-            let cte = Cte { name, definition, before: list.clone(), site, resolved: OnceCell::new() };
+            let recursive = *recursive && mentions(&*definition.query, &name);
+            let cte = Cte { name, definition, before: list.clone(), site, recursive, resolved: OnceCell::new() };
             list = Some(Rc::new(CteLink { cte, next: list }));
         }
         Ok(list)
@@ -101,12 +102,19 @@ impl<'q> Analyzer<'_> {
         if from.is_some() {
             return Err(Opaque::construct("FROM after a CTE"));
         }
-        let place = Place { outer: None, ctes: cte.before.clone(), site: cte.site, role: Role::Inner };
-        let (mut block, _) = self.query(query, place)?;
+        let mut block = match cte.recursive {
+            true => self.recursive(cte)?,
+            false => {
+                let place = Place { outer: None, ctes: cte.before.clone(), site: cte.site, role: Role::Inner };
+                self.query(query, place)?.0
+            }
+        };
         if block.all_traits().volatile {
             return Err(Opaque::construct("a CTE that is drawn anew (random, now, …)"));
         }
-        self.rename_columns(&mut block.columns, alias)?;
+        if !cte.recursive {
+            self.rename_columns(&mut block.columns, alias)?;
+        }
         self.draw(&mut block);
         let _ = cte.resolved.set(block.clone());
         Ok(block)
@@ -472,9 +480,9 @@ fn limits<'q>(
 }
 
 /// Whether a CTE's body names the CTE itself.
-fn mentions(cte: &ast::Cte, name: &str) -> bool {
+pub(super) fn mentions(part: &impl ast::Visit, name: &str) -> bool {
     use std::ops::ControlFlow;
-    ast::visit_relations(&cte.query, |relation| {
+    ast::visit_relations(part, |relation| {
         let itself = relation.0.len() == 1
             && relation.0[0]
                 .as_ident()

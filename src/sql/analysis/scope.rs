@@ -19,6 +19,8 @@ pub(super) struct Cte<'q> {
     pub(super) before: CteList<'q>,
     /// What stands around the WITH that it is of.
     pub(super) site: Site,
+    /// Whether it names itself.
+    pub(super) recursive: bool,
     pub(super) resolved: std::cell::OnceCell<Block>,
 }
 

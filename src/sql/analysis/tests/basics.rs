@@ -181,8 +181,6 @@ fn what_is_not_certain_is_opaque() {
         "SELECT id, id FROM t",
         "SELECT #1 FROM t",
         "PIVOT t ON g USING sum(x)",
-        "SELECT id FROM t a POSITIONAL JOIN u b",
-        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 10) SELECT n FROM r",
         "SELECT id FROM t TABLESAMPLE 10%",
         "SELECT rowid FROM t",
         "SELECT 1 /* a /* b */ -- */ + 1\n AS x",
@@ -261,4 +259,32 @@ fn an_arrow_outside_a_call_that_takes_lambdas_reads_a_column() {
         "SELECT list_transform([1], lambda x: x + 1) AS v FROM t",
         "SELECT list_transform([1], lambda x: t.x + 1) AS v FROM t",
     );
+}
+
+#[test]
+fn recursion_is_hashed_whole() {
+    let walk = |first: &str, step: &str, name: &str| {
+        format!(
+            "WITH RECURSIVE {name}(a, b) AS (SELECT {first}, 1 FROM t UNION ALL SELECT {step}, b + 1 FROM {name} WHERE b < 5) SELECT b AS v FROM {name}"
+        )
+    };
+    same(&walk("id", "a + 1", "r"), &walk("id", "a + 1", "steps"));
+    moves(&["rows", "v"], &walk("id", "a + 1", "r"), &walk("id", "a + 2", "r"));
+    moves(&["rows", "v"], &walk("id", "a + 1", "r"), &walk("x", "a + 1", "r"));
+    moves(&["rows", "v"], &walk("id", "a + 1", "r"), &walk("id", "b + 1", "r"));
+    let nested = |inner: &str| {
+        format!(
+            "WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT q.a + 1 FROM (WITH RECURSIVE s(a) AS (SELECT 1 UNION ALL \
+             SELECT {inner}.a + 1 FROM s, r WHERE s.a < 3) SELECT a FROM s) q) SELECT a FROM r"
+        )
+    };
+    moves(&["rows", "a"], &nested("s"), &nested("r"));
+}
+
+#[test]
+fn a_positional_join_is_a_draw_of_what_lies_where() {
+    let joined = |join: &str| format!("SELECT t.id, u.y FROM t {join} u");
+    moves(&["rows"], &joined("CROSS JOIN"), &joined("POSITIONAL JOIN"));
+    assert!(resolve(&joined("positional  join")).row_traits.orderless);
+    moves(&["rows", "id"], "SELECT t.id FROM t POSITIONAL JOIN u", "SELECT t.id FROM u POSITIONAL JOIN t");
 }
