@@ -120,7 +120,7 @@ impl Grow<'_> {
             0..=27 => self.grouped(&mut select, &names),
             28..=34 => self.collapsed(&mut select, &names),
             35..=37 => {
-                select.items.push(Item::Value { value: Expr::Literal("1".into(), N), alias: Some("one".into()) })
+                select.items.push(Item::Value { value: Expr::Literal("1".into(), N), alias: Some("one".into()) });
             }
             _ => self.plain(&mut select, &names, depth),
         }
@@ -234,7 +234,9 @@ impl Grow<'_> {
     }
 
     fn text(&mut self) -> Relation {
-        const TEXTS: &[(&str, usize, &[(&str, Type)])] = &[
+        /// A text, how many inputs it reads, and its columns.
+        type Text = (&'static str, usize, &'static [(&'static str, Type)]);
+        const TEXTS: &[Text] = &[
             ("range({0}, {1})", 2, &[("n", N)]),
             ("generate_series(1, {0})", 1, &[("n", N)]),
             ("unnest([1, 2, {0}])", 1, &[("n", N)]),

@@ -215,21 +215,21 @@ pub(crate) enum Expr {
     Literal(String, Type),
     Call {
         op: &'static Op,
-        parts: Vec<Expr>,
+        parts: Vec<Self>,
     },
     Aggregate {
         op: &'static Op,
-        parts: Vec<Expr>,
-        filter: Option<Box<Expr>>,
+        parts: Vec<Self>,
+        filter: Option<Box<Self>>,
     },
     Window {
         op: &'static Op,
-        parts: Vec<Expr>,
+        parts: Vec<Self>,
         window: Over,
     },
     Query {
         form: QueryForm,
-        left: Option<Box<Expr>>,
+        left: Option<Box<Self>>,
         query: Box<Query>,
         data: Type,
     },

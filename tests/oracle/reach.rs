@@ -27,7 +27,7 @@ struct Scope<'a> {
     inputs: Vec<(&'a Input, Mark)>,
     aliases: Vec<(String, Digest)>,
     windows: &'a [(String, Window)],
-    outer: Option<&'a Scope<'a>>,
+    outer: Option<&'a Self>,
 }
 
 struct Reach<'a> {
@@ -70,7 +70,7 @@ fn model(name: &str, model: &Model, models: &Marks) -> Mark {
         Hasher::new("model").digest(mark.rows).option(model.stamp.as_deref()).option(model.before.as_deref());
     match &model.kind {
         Kind::TimeRange { column: day, start } => {
-            rows = rows.text(day).option_digest(column(day)).number(u64::from(*start))
+            rows = rows.text(day).option_digest(column(day)).number(u64::from(*start));
         }
         Kind::UniqueKey { key } => rows = rows.text("key").option_digest(column(key)),
         Kind::Seed(_) => rows = rows.text("seed"),

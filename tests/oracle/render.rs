@@ -87,7 +87,7 @@ impl Render<'_> {
 
     fn order(&self, query: &Query, outputs: &[Column]) -> String {
         let Order::Total { by, rotate, descending } = &query.order else { return String::new() };
-        let down = |place: usize| if (place % 2 == 0) == *descending { " DESC" } else { "" };
+        let down = |place: usize| if place.is_multiple_of(2) == *descending { " DESC" } else { "" };
         if *by == OrderBy::All {
             return format!(" ORDER BY ALL{}", if *descending { " DESC" } else { "" });
         }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use super::ir::*;
 
+/// An external table: its name, and each column's name, type and values.
+pub(crate) type External = (&'static str, &'static [(&'static str, Type, &'static str)]);
+
 /// The tables that no model owns, with a key each, few values and duplicates beside it.
-pub(crate) const EXTERNALS: &[(&str, &[(&str, Type, &str)])] = &[
+pub(crate) const EXTERNALS: &[External] = &[
     (
         "raw.t",
         &[("id", N, "INTEGER"), ("pid", N, "INTEGER"), ("x", N, "INTEGER"), ("g", T, "VARCHAR"), ("d", D, "DATE")],

@@ -1,7 +1,7 @@
 //! One DuckDB in memory that holds two worlds: the tables that environments share, filled once per fingerprint as the
 //! program fills them, and for every tree what a build from nothing gives, from the generator's own text.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::BufReader;
 
 use offshoot::engine::duckdb::{DuckDb, DuckDbConfig, Location};
@@ -50,8 +50,8 @@ pub(crate) struct Clean {
 pub(crate) struct Warehouse {
     session: Box<dyn Session>,
     pub(crate) stored: BTreeMap<(ModelName, Digest), Stored>,
-    clean: HashMap<Digest, Result<Clean, String>>,
-    shown: HashMap<String, Content>,
+    clean: BTreeMap<Digest, Result<Clean, String>>,
+    shown: BTreeMap<String, Content>,
     count: usize,
 }
 
@@ -76,7 +76,7 @@ impl Warehouse {
         for statement in externals(choices) {
             session.execute(&statement).map_err(told)?;
         }
-        Ok(Self { session, stored: BTreeMap::new(), clean: HashMap::new(), shown: HashMap::new(), count: 0 })
+        Ok(Self { session, stored: BTreeMap::new(), clean: BTreeMap::new(), shown: BTreeMap::new(), count: 0 })
     }
 
     pub(crate) fn run(&mut self, sql: &str) -> Outcome<()> {
