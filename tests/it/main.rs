@@ -21,6 +21,8 @@ mod git;
 mod init;
 mod kill;
 mod lab;
+#[cfg(feature = "duckdb")]
+mod oracle;
 mod processes;
 mod promote;
 mod query;

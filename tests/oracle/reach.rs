@@ -207,6 +207,7 @@ impl Reach<'_> {
                 rows = rows.text("on").digests(parts);
             }
             if input.join == "POSITIONAL JOIN" {
+                drawn = true;
                 rows = rows.digests(scope.inputs.iter().map(|(_, mark)| mark.table));
             }
         }

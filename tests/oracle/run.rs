@@ -32,7 +32,7 @@ pub(crate) struct Plan {
 }
 
 /// Edits of one project before the next is planted.
-const EPISODE: u64 = 60;
+const EPISODE: u64 = 120;
 
 struct Branch {
     project: Project,
@@ -68,7 +68,7 @@ struct Episode<'a> {
     before: usize,
     /// What each mark of the generator's graph showed.
     marked: BTreeMap<(String, Digest), Content>,
-    built: Vec<ModelName>,
+    built: Vec<(ModelName, Digest)>,
 }
 
 /// A tree as it runs, and the hashes of its tables, weaker where a fault is planted.
@@ -215,6 +215,10 @@ impl<'a> Episode<'a> {
                 return None;
             }
         };
+        // What an edit built that was then refused is forgotten, so that nobody reuses what was not counted.
+        for key in std::mem::take(&mut self.built) {
+            self.warehouse.stored.remove(&key);
+        }
         let side = self.side(&project)?;
         let tables = self.fill(&side, &clean, &project)?;
         let drawn = drawn(&project);
@@ -279,7 +283,7 @@ impl<'a> Episode<'a> {
                 self.report.moved += u64::from(before != Some(&clean.content));
             }
         }
-        for model in built {
+        for (model, _) in built {
             let name = model.to_string();
             if self.marked.contains_key(&(name.clone(), marks[&name].table)) {
                 self.report.needless += 1;
@@ -339,7 +343,7 @@ impl<'a> Episode<'a> {
             if !self.warehouse.stored.contains_key(&key) {
                 match self.warehouse.fill(&side.tree, &side.texts, name, &tables, &mut self.choices) {
                     Ok(mut stored) => {
-                        self.built.push(name.clone());
+                        self.built.push(key.clone());
                         stored.files.clone_from(&side.files);
                         self.warehouse.stored.insert(key.clone(), stored);
                     }

@@ -73,6 +73,8 @@ impl Warehouse {
         for schema in ["raw", "e", "c", "v"] {
             session.execute(&format!("CREATE SCHEMA {schema}")).map_err(told)?;
         }
+        // Tables are tiny: planning well would take longer than running badly.
+        session.execute("PRAGMA disable_optimizer").map_err(told)?;
         for statement in externals(choices) {
             session.execute(&statement).map_err(told)?;
         }
