@@ -6,7 +6,7 @@ use sqlparser::dialect as parser;
 
 /// sqlparser's dialect and what it lacks of DuckDB 1.5: `* RENAME (a AS b)`.
 #[allow(dead_code, unreachable_pub, reason = "the macro writes more than is used")]
-mod duckdb {
+mod extended {
     use sqlparser::derive_dialect;
     use sqlparser::dialect::DuckDbDialect;
 
@@ -79,7 +79,7 @@ impl Dialect {
 
     pub(super) fn parser(self) -> Box<dyn parser::Dialect> {
         match self {
-            Self::DuckDb => Box::new(duckdb::Extended::default()),
+            Self::DuckDb => Box::new(extended::Extended::default()),
             Self::Postgres => Box::new(parser::PostgreSqlDialect {}),
             Self::Redshift => Box::new(parser::RedshiftSqlDialect {}),
             Self::Snowflake => Box::new(parser::SnowflakeDialect {}),
