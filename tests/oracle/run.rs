@@ -361,7 +361,8 @@ impl<'a> Episode<'a> {
 
     /// The program cannot build what DuckDB took as it stands: a finding, unless the engine says that it cannot do it.
     fn cannot(&mut self, side: &Side, name: &str, message: &str) {
-        const LIMITS: [&str; 4] = ["expected, ", "Column with name", "Not implemented Error", "not (yet) supported"];
+        const LIMITS: [&str; 5] =
+            ["expected, ", "cannot be compared", "Column with name", "Not implemented Error", "not (yet) supported"];
         match LIMITS.iter().any(|limit| message.contains(limit)) {
             true => *self.report.refused.entry(headline(message)).or_default() += 1,
             false => self.found(side, name, message),
