@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::Digest;
 use crate::ids::{BlobId, FilePath, ModelName};
-use crate::sql::{Dialect, Query, Template};
+use crate::sql::{Dialect, Mentions, Query, Template};
 use crate::time::{Cron, IntervalUnit, Timestamp};
 
 /// One named query with its kind and properties.
@@ -28,6 +28,11 @@ pub struct Model {
     pub post_statements: Vec<Template>,
     /// What else the `MODEL` block says.
     pub properties: Properties,
+    /// What its query, its statements and `depends_on` may name.
+    pub mentions: Mentions,
+    /// Everything that the model is made from besides other models: its file's content, the configuration's defaults, a
+    /// seed's rows. Equal sources give equal models.
+    pub source: Digest,
 }
 
 /// The properties of a `MODEL` block other than name, kind and dialect, after `model_defaults` were applied.

@@ -14,7 +14,9 @@ use crate::git::{Git, GitError, GitTree, Head, TreeSource};
 use crate::hash::{Digest, Hasher};
 use crate::ids::StateId;
 use crate::problem::Problem;
-use crate::project::{ModelCache, Project, Surroundings as LoadSurroundings, load};
+use crate::project::{
+    Loaded, ModelCache, Owned, Project, Surroundings as LoadSurroundings, query_problems, scan, sorted,
+};
 use crate::settings::{DuckDbConnection, OptionValue, Settings};
 use crate::state::{OpenMode, SqliteState, State, StateError, WriteLease};
 use crate::surroundings::Stopwatch;
@@ -79,13 +81,15 @@ impl<'a> Workspace<'a> {
             gateway: self.context.cli.global.gateway.as_deref(),
             cache: &self.cache,
         };
-        let loaded = load(&files, &surroundings);
-        let (mut project, mut problems) = (loaded.project, loaded.problems);
+        let Loaded { mut project, mut problems } = scan(&files, &surroundings);
         let models = std::mem::take(&mut project.models);
         let engine = context_digest(&project);
         let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
-        problems.extend(cycles);
         let tree = tree.with_broken(project.broken.clone());
+        let owned = Owned { models: &tree.models, broken: &tree.broken };
+        problems.extend(query_problems(&files, tree.models.values(), owned));
+        problems = sorted(problems);
+        problems.extend(cycles);
         Ok(Side { tree, project, problems, source: source.clone() })
     }
 

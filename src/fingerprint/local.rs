@@ -8,7 +8,9 @@ use crate::graph::{Node, SelfReading};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
 use crate::model::{Kind, KindName, Model, Seed};
-use crate::sql::{Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Traits, analyze};
+use crate::sql::{
+    Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Syntax, Traits, analyze_syntax,
+};
 
 /// What a model comes to by itself.
 pub(super) struct Local {
@@ -25,22 +27,23 @@ pub(super) struct Local {
 
 pub(super) fn local<'p>(
     model: &Model,
+    syntax: Option<&Syntax>,
     node: &Node,
     context: &Context,
     tables: &ParentTables<'_, 'p>,
     parents: &dyn Fn(&ModelName) -> Option<&'p Fingerprint>,
 ) -> Local {
-    let mut local = match (&model.kind, &model.query) {
+    let mut local = match (&model.kind, model.query.as_ref().zip(syntax)) {
         (Kind::Seed(seed), _) => of_seed(seed),
         (Kind::External, _) => of_external(model, context),
-        (_, Some(query)) => {
+        (_, Some((query, syntax))) => {
             let analysis = match node.itself {
                 SelfReading::Yes => Analysis::Opaque(Opaque::ReadsItself),
-                SelfReading::No => analyze(query, tables),
+                SelfReading::No => analyze_syntax(query, syntax, tables),
             };
             match analysis {
                 Analysis::Resolved(resolved) => of_resolved(resolved),
-                Analysis::Opaque(what) => of_opaque(model, query, node, context, parents, what),
+                Analysis::Opaque(what) => of_opaque(model, (query, syntax), node, context, parents, what),
             }
         }
         (_, None) => of_nothing(model),
@@ -120,13 +123,13 @@ fn of_nothing(model: &Model) -> Local {
 /// The whole model by its significant tokens, with everything of everything that it mentions.
 fn of_opaque<'p>(
     model: &Model,
-    query: &Query,
+    (query, syntax): (&Query, &Syntax),
     node: &Node,
     context: &Context,
     parents: &dyn Fn(&ModelName) -> Option<&'p Fingerprint>,
     what: Opaque,
 ) -> Local {
-    let mut hasher = Hasher::new("opaque").digest(hash_tokens(query.text(), query.tokens()));
+    let mut hasher = Hasher::new("opaque").digest(hash_tokens(query.text(), syntax.tokens()));
     for parent in node.parents() {
         hasher = hasher.text(&parent.to_string()).option_digest(parents(parent).map(whole));
     }
@@ -195,7 +198,7 @@ fn whole_rows<'p>(
     for (name, digest) in called_functions(model, context) {
         hasher = hasher.text("function").text(name).digest(digest);
     }
-    for (path, blob) in named_files(model, context) {
+    for (path, blob) in named_files(model, &context.files) {
         hasher = hasher.text("file").text(path.as_str()).text(blob.as_str());
     }
     hasher.finish()

@@ -32,20 +32,24 @@
 
 mod local;
 mod metadata;
+mod outside;
+mod sketch;
 mod statements;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{KindName, Model};
-use crate::sql::{Opaque, OutputName, Reads, ShapeColumn, TableShape, Tables, Traits};
+use crate::sql::{Opaque, OutputName, Query, Reads, ShapeColumn, Syntax, TableShape, Tables, Traits};
 
 pub use metadata::{data_values, metadata_values};
-pub use statements::{created_functions, outside_writes};
+pub use outside::OutsideStatements;
+pub use sketch::{Known, Sketch};
+pub use statements::created_functions;
 
 /// The version of every rule on this page and in `sql::analysis`, of the function tables too. One that moves a
 /// fingerprint is a new number.
@@ -58,8 +62,8 @@ pub struct Context {
     pub engine: Digest,
     /// The files of the tree, for texts that name one.
     pub files: BTreeMap<FilePath, BlobId>,
-    /// Digests of the project's statements that mention a table which no model owns, by that table.
-    pub writes: BTreeMap<ModelName, Digest>,
+    /// The project's statements beside queries: one that mentions a table which no model owns may write it.
+    pub statements: OutsideStatements,
     /// Digests of the project's statements that create a function, by its name: whoever calls it depends on them.
     pub functions: BTreeMap<String, Digest>,
 }
@@ -119,6 +123,8 @@ pub struct Tree {
     pub fingerprints: Fingerprints,
     /// Models that a file claims and that cannot be loaded: they are not gone.
     pub broken: BTreeSet<ModelName>,
+    /// For each model that was fingerprinted: the digest of everything that it and its parents are made from.
+    pub sources: BTreeMap<ModelName, Digest>,
 }
 
 impl Tree {
@@ -130,18 +136,9 @@ impl Tree {
         engine: Digest,
         like: Option<&Self>,
     ) -> (Self, Vec<crate::problem::Problem>) {
-        let (graph, problems) = Graph::build(&models);
-        let writes = outside_writes(&models, &graph);
-        let functions = created_functions(&models);
-        let mut tree = Self {
-            models,
-            graph,
-            context: Context { engine, files, writes, functions },
-            fingerprints: Fingerprints::new(),
-            broken: BTreeSet::new(),
-        };
-        tree.fingerprints = tree.fingerprint_all(like.filter(|like| tree.differs_in_models_only(like)));
-        (tree, problems)
+        let sketch = Sketch::of(models, files, engine);
+        let known = like.map(Self::by_source).unwrap_or_default();
+        sketch.finish(&|_| true, &|source| known.get(&source).map(|known| (*known).clone().into()))
     }
 
     /// The same with models that could not be loaded.
@@ -150,53 +147,11 @@ impl Tree {
         self
     }
 
-    fn fingerprint_all(&self, like: Option<&Self>) -> Fingerprints {
-        let mut fingerprints = Fingerprints::new();
-        let mut same: BTreeSet<&ModelName> = BTreeSet::new();
-        for name in self.graph.order() {
-            let Some(model) = self.models.get(name) else { continue };
-            let known = like.filter(|like| self.is_same_model(name, like)).and_then(|like| like.fingerprints.get(name));
-            if let Some(known) = known.filter(|_| self.graph.parents(name).all(|parent| same.contains(parent))) {
-                same.insert(name);
-                fingerprints.insert(name.clone(), known.clone());
-                continue;
-            }
-            let fingerprint = fingerprint_one(model, &self.graph, &self.context, &|parent| fingerprints.get(parent));
-            fingerprints.insert(name.clone(), fingerprint);
-        }
-        fingerprints
-    }
-
-    /// Whether every file but models' own is the same, so that a model's text and parents alone decide.
-    fn differs_in_models_only(&self, like: &Self) -> bool {
-        let others = |tree: &Self| {
-            let is_model = |path: &FilePath| path.as_str().starts_with("models/") && path.as_str().ends_with(".sql");
-            let files = tree.context.files.iter().filter(|(path, _)| !is_model(path));
-            files.map(|(path, blob)| (path.clone(), blob.clone())).collect::<Vec<_>>()
+    fn by_source(&self) -> BTreeMap<Digest, (&Fingerprint, &Node)> {
+        let known = |(name, source): (&ModelName, &Digest)| {
+            Some((*source, (self.fingerprints.get(name)?, self.graph.node(name)?)))
         };
-        self.context.engine == like.context.engine
-            && self.context.writes == like.context.writes
-            && self.context.functions == like.context.functions
-            && others(self) == others(like)
-    }
-
-    /// Whether a model has the same text and mentions the same names and files.
-    fn is_same_model(&self, name: &ModelName, like: &Self) -> bool {
-        let blob = |tree: &Self| {
-            let path = &tree.models.get(name)?.path;
-            Some((path.clone(), tree.context.files.get(path)?.clone()))
-        };
-        let mentions = |tree: &Self| {
-            tree.graph.node(name).map(|node| (node.visible.clone(), node.hidden.clone(), node.external.clone()))
-        };
-        let named = |tree: &Self| -> Option<Vec<(FilePath, BlobId)>> {
-            let found = statements::named_files(tree.models.get(name)?, &tree.context);
-            Some(found.into_iter().map(|(path, blob)| (path.clone(), blob.clone())).collect())
-        };
-        blob(self).is_some()
-            && blob(self) == blob(like)
-            && mentions(self) == mentions(like)
-            && named(self) == named(like)
+        self.sources.iter().filter_map(known).collect()
     }
 }
 
@@ -207,9 +162,20 @@ pub fn fingerprint_one<'a>(
     context: &Context,
     parents: &dyn Fn(&ModelName) -> Option<&'a Fingerprint>,
 ) -> Fingerprint {
-    let tables = ParentTables { model: &model.name, context, parents };
     let node = graph.node(&model.name).cloned().unwrap_or_default();
-    let local = local::local(model, &node, context, &tables, parents);
+    let syntax = model.query.as_ref().map(Query::syntax);
+    fingerprint_syntax(model, syntax.as_ref(), &node, context, parents)
+}
+
+fn fingerprint_syntax<'a>(
+    model: &Model,
+    syntax: Option<&Syntax>,
+    node: &Node,
+    context: &Context,
+    parents: &dyn Fn(&ModelName) -> Option<&'a Fingerprint>,
+) -> Fingerprint {
+    let tables = ParentTables { model: &model.name, context, parents };
+    let local = local::local(model, syntax, node, context, &tables, parents);
     let data = data_fingerprint(model, &local);
     let storages = node.parents().filter_map(parents).map(|parent| parent.shape.storage);
     let storage = match model.kind.name() {
@@ -237,7 +203,7 @@ pub fn fingerprint_one<'a>(
 
 /// The digest of an external table's rows: its name, and the project's own statements that write it.
 fn external_rows(name: &ModelName, context: &Context) -> Digest {
-    Hasher::new("external").text(&name.to_string()).option_digest(context.writes.get(name).copied()).finish()
+    Hasher::new("external").text(&name.to_string()).option_digest(context.statements.writes(name)).finish()
 }
 
 fn data_fingerprint(model: &Model, local: &local::Local) -> Digest {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Context;
-use crate::graph::{Graph, is_harmless, statement_tokens};
+use crate::graph::{is_harmless, statement_tokens};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::Model;
@@ -92,7 +92,7 @@ pub(super) fn harmless_statements(model: &Model) -> Vec<String> {
 /// Every token of a model: of its query and of the statements beside it.
 fn with_all_tokens(model: &Model, mut look: impl FnMut(&[Token])) {
     if let Some(query) = &model.query {
-        look(query.tokens());
+        look(&query.tokens());
     }
     for statement in model.pre_statements.iter().chain(&model.post_statements) {
         look(&statement_tokens(statement, model.dialect));
@@ -100,21 +100,12 @@ fn with_all_tokens(model: &Model, mut look: impl FnMut(&[Token])) {
 }
 
 /// Files of the tree that a text literal of the model names.
-pub(super) fn named_files<'c>(model: &Model, context: &'c Context) -> BTreeMap<&'c FilePath, &'c BlobId> {
-    let mut found = BTreeMap::new();
-    with_all_tokens(model, |tokens| {
-        for token in tokens {
-            let text = match &token.kind {
-                TokenKind::String(text) => text.trim_matches('\''),
-                TokenKind::Word { value, quote: Some(_) } => value,
-                _ => continue,
-            };
-            if let Some(pattern) = PathPattern::of(text) {
-                found.extend(context.files.iter().filter(|(path, _)| pattern.matches(path.as_str())));
-            }
-        }
-    });
-    found
+pub(super) fn named_files<'c>(
+    model: &Model,
+    files: &'c BTreeMap<FilePath, BlobId>,
+) -> BTreeMap<&'c FilePath, &'c BlobId> {
+    let patterns = model.mentions.paths().iter().filter_map(|text| PathPattern::of(text));
+    patterns.flat_map(|pattern| pattern.among(files)).collect()
 }
 
 /// A text that may be the path of a file: as it is, or with `*`, `?` and `[…]` as engines read them.
@@ -144,15 +135,26 @@ impl<'t> PathPattern<'t> {
     }
 
     /// Also where the text is an absolute path, or one from the repository's root, that ends in the file's.
-    fn matches(&self, path: &str) -> bool {
+    fn among<'c>(&self, files: &'c BTreeMap<FilePath, BlobId>) -> Vec<(&'c FilePath, &'c BlobId)> {
         match self {
-            Self::Exact(text) => text.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/')),
+            Self::Exact(text) => {
+                let below = text.match_indices('/').map(|(slash, _)| &text[slash + 1..]);
+                std::iter::once(*text)
+                    .chain(below)
+                    .filter_map(|path| files.get_key_value(&FilePath::new(path)))
+                    .collect()
+            }
             Self::Glob(before, behind) => {
-                let from_here = path.starts_with(before);
                 let is_outside = before.starts_with('/') || before.starts_with("..");
-                let below = |rest: &str| (is_outside || !rest.is_empty()) && path.starts_with(rest);
-                let from_above = || before.match_indices('/').any(|(slash, _)| below(&before[slash + 1..]));
-                (from_here || from_above()) && path.ends_with(behind)
+                let above = before.match_indices('/').map(|(slash, _)| &before[slash + 1..]);
+                let above = above.filter(|rest| is_outside || !rest.is_empty());
+                let mut found = Vec::new();
+                for prefix in std::iter::once(*before).chain(above) {
+                    let from = files.range(FilePath::new(prefix)..);
+                    let here = from.take_while(|(path, _)| path.as_str().starts_with(prefix));
+                    found.extend(here.filter(|(path, _)| path.as_str().ends_with(behind)));
+                }
+                found
             }
         }
     }
@@ -204,42 +206,4 @@ pub(super) fn called_functions<'c>(model: &Model, context: &'c Context) -> BTree
         }
     });
     called
-}
-
-/// For each table that no model owns: the statements of the project that mention it, because one may write it.
-pub fn outside_writes(models: &BTreeMap<ModelName, Model>, graph: &Graph) -> BTreeMap<ModelName, Digest> {
-    let outside: std::collections::BTreeSet<&ModelName> = models
-        .iter()
-        .flat_map(|(name, model)| {
-            let declared = matches!(model.kind, crate::model::Kind::External).then_some(name);
-            graph.node(name).into_iter().flat_map(|node| &node.external).chain(declared)
-        })
-        .collect();
-    let mut writes: BTreeMap<ModelName, Vec<Digest>> = BTreeMap::new();
-    for model in models.values() {
-        for statement in model.pre_statements.iter().chain(&model.post_statements) {
-            let tokens = statement_tokens(statement, model.dialect);
-            if is_harmless(&tokens) {
-                continue;
-            }
-            let text = statement.text();
-            let digest = hash_tokens(&text, &tokens);
-            // A text that cannot be cut into tokens may say anything.
-            let uncut =
-                |name: &ModelName| tokens.is_empty() && text.to_lowercase().contains(&name.table().to_lowercase());
-            for name in outside.iter().filter(|name| uncut(name) || mentions(&tokens, model, name)) {
-                writes.entry((*name).clone()).or_default().push(digest);
-            }
-        }
-    }
-    writes.into_iter().map(|(name, digests)| (name, Hasher::new("writes").digests(digests).finish())).collect()
-}
-
-/// Whether the tokens hold the last part of a name; a statement that only looks alike costs a build, never a wrong reuse.
-fn mentions(tokens: &[Token], model: &Model, name: &ModelName) -> bool {
-    tokens.iter().any(|token| match &token.kind {
-        TokenKind::Word { value, quote } => model.dialect.fold(value, quote.is_some()) == name.table(),
-        TokenKind::String(text) => text.to_lowercase().contains(&name.table().to_lowercase()),
-        _ => false,
-    })
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::file::{ParsedFile, Rules};
 use super::name::model_name;
-use crate::ids::FilePath;
+use crate::hash::{Digest, Hasher};
+use crate::ids::{FilePath, ModelName};
 use crate::model::{DeclaredColumn, DeclaredTime, Kind, Model, Properties};
 use crate::problem::{Problem, nearest};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Mentions};
 use crate::time::Timestamp;
 use crate::yaml::{self, Node, Place, Value};
 
@@ -82,6 +83,7 @@ impl Reader<'_> {
         match model_name(name.text().unwrap_or_default(), dialect) {
             Ok(model) => {
                 let properties = self.properties(item);
+                let source = source_of(&model, dialect, &properties);
                 let file = ParsedFile {
                     name: Some((model.clone(), name.place)),
                     model: Some(Model {
@@ -93,6 +95,8 @@ impl Reader<'_> {
                         pre_statements: Vec::new(),
                         post_statements: Vec::new(),
                         properties,
+                        mentions: Mentions::default(),
+                        source,
                     }),
                     ..ParsedFile::default()
                 };
@@ -132,4 +136,16 @@ impl Reader<'_> {
         }
         properties
     }
+}
+
+/// Everything that is known of an external table; another table of the same file may change without moving this one.
+fn source_of(name: &ModelName, dialect: Dialect, properties: &Properties) -> Digest {
+    let mut hasher = Hasher::new("external source").text(&name.to_string()).text(dialect.name());
+    hasher = hasher.option(properties.description.as_deref());
+    hasher = hasher.option(properties.start.as_ref().map(|start| start.text.as_str()));
+    hasher = hasher.number(properties.columns.len() as u64);
+    for column in &properties.columns {
+        hasher = hasher.text(&column.name).option(column.data_type.as_deref());
+    }
+    hasher.finish()
 }

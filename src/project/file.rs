@@ -1,6 +1,6 @@
 //! One model file: from its text to a model and its problems, as a function of the text, the path and the defaults.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::macros;
 use super::name::{model_name, sniff_dialect};
@@ -12,7 +12,7 @@ use crate::ids::{FilePath, ModelName};
 use crate::model::{Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{ModelDefaults, ModelNaming};
-use crate::sql::{Dialect, Query, Template, Token, tokenize};
+use crate::sql::{Dialect, Mentions, Query, Template, Token, tokenize};
 use crate::yaml::{self, Place};
 
 /// Everything besides text and path that a file's parsing depends on.
@@ -35,7 +35,7 @@ pub(super) struct ParsedFile {
     pub(super) model: Option<Model>,
     /// A seed's path as written, with its place.
     pub(super) seed: Option<(String, Place)>,
-    /// Each relation that it reads, once, with its first place.
+    /// Each name of `depends_on`, with its place; what the query reads is only known when it is parsed.
     pub(super) references: Vec<(ModelName, Place)>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
@@ -121,9 +121,16 @@ fn finish(
     let is_seed = kind.as_ref().is_some_and(|kind| kind.seed_path.is_some());
     let (pre_statements, post_statements) =
         if is_seed { seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
-    let pre_statements: Vec<Template> = pre_statements.into_iter().map(&mut template).collect();
-    let query = parts.query.map(&mut template).map(|template| Query::parse(template, dialect));
-    let post_statements: Vec<Template> = post_statements.into_iter().map(&mut template).collect();
+    let mut mentions = Mentions::default();
+    let mut statement = |tokens: &[Token]| {
+        let template = template(tokens);
+        mentions.join(mentions_of(&template, tokens, dialect));
+        template
+    };
+    let pre_statements: Vec<Template> = pre_statements.into_iter().map(&mut statement).collect();
+    let query = parts.query.map(&mut statement).map(|template| Query::parse(template, dialect));
+    let post_statements: Vec<Template> = post_statements.into_iter().map(&mut statement).collect();
+    header.properties.depends_on.iter().for_each(|name| mentions.add_name(name));
     let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
     let hidden = parts.hidden_query || (parts.macro_statement && unknown_macro());
     let end = tokens.last().map_or(0, |token| token.range.start);
@@ -133,19 +140,11 @@ fn finish(
             let problem = source.error("seed-with-query", offset, "a SEED model has no query");
             file.problems.push(problem.help("remove the query, or give the model another kind"));
         }
-        (Some(query), false) => file.problems.extend(unparsed(source, query)),
         (None, false) if !hidden => {
             let problem = source.error("missing-query", end, "the model has no query");
             file.problems.push(problem.help("write one SELECT after the `MODEL (…);` block"));
         }
-        (None, _) => {}
-    }
-    let mut seen: BTreeSet<&ModelName> = BTreeSet::new();
-    for (query, relation) in query.iter().flat_map(|query| query.relations().iter().map(move |one| (query, one))) {
-        if seen.insert(&relation.name) && !header.properties.depends_on.contains(&relation.name) {
-            let offset = query.template().source_offset(relation.range.start);
-            file.references.push((relation.name.clone(), source.place(offset)));
-        }
+        _ => {}
     }
     let complete = query.is_some() || is_seed;
     if let (Some(kind), Some((name, _)), true) = (kind, &file.name, complete) {
@@ -163,9 +162,19 @@ fn finish(
             pre_statements,
             post_statements,
             properties,
+            mentions,
+            source: Digest::of("model source", ""),
         });
     }
     file
+}
+
+/// What a statement may name, macros expanded.
+fn mentions_of(template: &Template, written: &[Token], dialect: Dialect) -> Mentions {
+    match template.plain_text() {
+        Some(_) => Mentions::of(written.iter(), dialect),
+        None => Mentions::of(tokenize(&template.text(), dialect).unwrap_or_default().iter(), dialect),
+    }
 }
 
 type Statements<'a> = Vec<&'a [Token]>;
@@ -300,16 +309,4 @@ fn name_of(
     let problem = source.error("missing-name", offset, "the model has no `name`");
     problems.push(problem.help("add `name schema.model`, or set `model_naming: {infer_names: true}` in `config.yaml`"));
     None
-}
-
-fn unparsed(source: &Source<'_>, query: &Query) -> Option<Problem> {
-    let failure = query.failure()?;
-    let offset = query.template().source_offset(failure.offset);
-    let message = format!("this SQL is not known to our parser: {}", failure.message);
-    let problem = source.warning("unparsed-sql", offset, message);
-    Some(
-        problem.help(
-            "it runs as it is; the model is opaque: it is built again whenever anything that it mentions changes",
-        ),
-    )
 }

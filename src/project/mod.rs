@@ -13,6 +13,7 @@ mod kind;
 mod macros;
 mod name;
 mod properties;
+mod queries;
 mod seed;
 mod split;
 mod value;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 pub use cache::ModelCache;
+pub use queries::{Owned, query_problems};
 pub use seed::{SeedContents, SeedError, SeedRow, read_seed, seed_rows};
 
 use crate::files::{Entry, FileTree};
@@ -76,8 +78,23 @@ const MAX_MODEL_BYTES: u64 = 2 << 20;
 /// Problems of one file that are told one by one.
 const MAX_FILE_PROBLEMS: usize = 100;
 
-/// Reads a project.
+/// Reads a project, and parses every query of it to tell what is wrong with them too.
 pub fn load(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
+    let Loaded { project, mut problems } = scan(tree, surroundings);
+    let owned = Owned { models: &project.models, broken: &project.broken };
+    problems.extend(query_problems(tree, project.models.values(), owned));
+    Loaded { project, problems: sorted(problems) }
+}
+
+/// Problems by place, each once.
+pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by(|one, other| place_key(one).cmp(&place_key(other)));
+    problems.dedup();
+    problems
+}
+
+/// Reads a project without parsing its queries.
+pub fn scan(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
     let (settings, mut problems) = settings::load(tree, surroundings.environment);
     let gateway = settings.gateway_name(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
@@ -87,7 +104,7 @@ pub fn load(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
     loader.external_models(&paths);
     loader.model_files(&paths);
     loader.references();
-    let Loader { found, mut problems, .. } = loader;
+    let Loader { found, problems, .. } = loader;
     let files = tree.entries().iter().filter_map(|(path, entry)| match entry {
         Entry::File { blob } => Some((path.clone(), blob.clone())),
         Entry::Unreadable(_) => None,
@@ -99,9 +116,7 @@ pub fn load(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
             None => drop(project.broken.insert(name)),
         }
     }
-    problems.sort_by(|one, other| place_key(one).cmp(&place_key(other)));
-    problems.dedup();
-    Loaded { project, problems }
+    Loaded { project, problems: sorted(problems) }
 }
 
 fn unknown_gateway(settings: &Settings, wanted: Option<&str>) -> Option<Problem> {
@@ -203,7 +218,7 @@ impl Loader<'_> {
             sql.into_par_iter().map(|path| (*path, self.parsed(path, digest))).collect();
         // Seeds may be large, and are read as streams; two models rarely share one.
         let contents: Vec<Option<Result<Model, Vec<Problem>>>> =
-            parsed.par_iter().map(|(path, file)| self.model_of(path, file.as_ref().ok()?)).collect();
+            parsed.par_iter().map(|(path, file)| self.model_of(path, file.as_ref().ok()?, digest)).collect();
         for ((path, file), model) in parsed.into_iter().zip(contents) {
             match file {
                 Ok(file) => self.take(path, &file, model),
@@ -272,14 +287,21 @@ impl Loader<'_> {
     }
 
     /// The file's model, a seed with what its CSV file holds.
-    fn model_of(&self, path: &FilePath, file: &ParsedFile) -> Option<Result<Model, Vec<Problem>>> {
+    fn model_of(&self, path: &FilePath, file: &ParsedFile, rules: Digest) -> Option<Result<Model, Vec<Problem>>> {
         let mut model = file.model.clone()?;
+        let blob = match self.tree.entries().get(path) {
+            Some(Entry::File { blob }) => blob.as_str(),
+            _ => "",
+        };
+        let mut source = Hasher::new("model source").text(&model.name.to_string()).text(blob).digest(rules);
         if let (Kind::Seed(seed), Some((written, place))) = (&mut model.kind, &file.seed) {
             let filled = self.seed(path, written, *place, seed, &model.properties.columns);
             if let Err(problem) = filled {
                 return Some(Err(vec![problem]));
             }
+            source = source.text(seed.path.as_str()).text(seed.blob.as_str());
         }
+        model.source = source.finish();
         Some(Ok(model))
     }
 
@@ -323,38 +345,17 @@ impl Loader<'_> {
         }
     }
 
-    /// Warns of relations that no model owns; each model and name once.
+    /// Warns of names in `depends_on` that no model owns.
     fn references(&mut self) {
-        let names: Vec<String> = self.found.keys().map(ModelName::to_string).collect();
+        let mut unknown = queries::Unknown::of(self.found.keys());
         let mut problems = Vec::new();
-        let mut helps: BTreeMap<&ModelName, String> = BTreeMap::new();
         for found in self.found.values() {
             for (name, place) in found.references.iter().filter(|(name, _)| !self.found.contains_key(name)) {
-                if is_no_model(name) {
-                    continue;
-                }
-                let message = format!("no model owns `{name}`: it is treated as external");
-                let problem = Problem::warning("unknown-reference", message).at(&found.path);
-                let help = helps.entry(name).or_insert_with(|| {
-                    match nearest(&name.to_string(), names.iter().map(String::as_str)) {
-                        Some(near) => format!("did you mean `{near}`? else declare it in `external_models.yaml`"),
-                        None => "declare it in `external_models.yaml`".to_owned(),
-                    }
-                });
-                problems.push(problem.position(place.line, place.column).help(help.as_str()));
+                problems.extend(unknown.reference(name, &found.path, *place));
             }
         }
         self.problems.extend(problems);
     }
-}
-
-/// Names of an engine's own schemas, and files that are read by name.
-fn is_no_model(name: &ModelName) -> bool {
-    let system = ["information_schema", "pg_catalog", "sys", "duckdb", "system"];
-    let own = name.schema().is_some_and(|schema| system.contains(&schema.to_lowercase().as_str()));
-    let whole = name.parts().join(".");
-    let file = [".csv", ".parquet", ".json", ".jsonl", ".gz", ".zst", ".xlsx", ".db"];
-    own || whole.contains('/') || whole.contains('*') || file.iter().any(|end| whole.ends_with(end))
 }
 
 fn invalid_seed(error: &SeedError) -> Problem {

@@ -6,6 +6,7 @@
 mod analysis;
 mod dialect;
 mod functions;
+mod mention;
 mod opaque;
 mod parse;
 mod relations;
@@ -13,11 +14,12 @@ mod shape;
 mod template;
 mod token;
 
-pub use analysis::analyze;
+pub use analysis::{analyze, analyze_syntax};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, duckdb_functions, function_class};
+pub use mention::{Mentions, NameKey};
 pub use opaque::Opaque;
-pub use parse::{ParseFailure, Query};
+pub use parse::{ParseFailure, Query, Syntax};
 pub use relations::{Certainty, Relation};
 pub use shape::{Analysis, NameOrigin, OutputName, Read, Reads, Resolved, ShapeColumn, TableShape, Tables, Traits};
 pub use template::{Moment, Piece, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};

@@ -1,27 +1,52 @@
 //! Parsing one query, and what it visibly reads.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserOptions};
+use sqlparser::tokenizer::TokenWithSpan;
 
 use super::relations::{self, Reads};
-use super::token::LineStarts;
+use super::token::{LineStarts, from_located, located};
 use super::{Dialect, Relation, Template, Token, TokenKind, tokenize};
 
-/// A model's query: its template, its tokens and, where our parser knows the SQL, its syntax tree.
+/// A model's query: its template, and what it reads where somebody asked. Its syntax tree is a hundred times as large as
+/// its text, so it is made when it is needed and never kept.
 #[derive(Clone, Debug)]
-pub struct Query(Arc<Parsed>);
+pub struct Query(Arc<Source>);
 
 #[derive(Debug)]
-struct Parsed {
+struct Source {
     template: Template,
     dialect: Dialect,
-    text: String,
+    /// The text of a template of more than one piece; that of a plain one is in the template.
+    text: Option<String>,
+    seen: OnceLock<Seen>,
+}
+
+/// What was seen when the query was parsed.
+#[derive(Debug)]
+struct Seen {
+    reads: Reads,
+    failure: Option<ParseFailure>,
+}
+
+/// A query taken apart: its tokens and, where our parser knows the SQL, its syntax tree.
+pub struct Syntax {
     tokens: Vec<Token>,
     tree: Result<Box<ast::Query>, ParseFailure>,
-    reads: Reads,
+}
+
+impl Syntax {
+    /// Its tokens; empty where the text cannot even be cut into tokens.
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    pub(super) fn tree(&self) -> Result<&ast::Query, &ParseFailure> {
+        self.tree.as_deref()
+    }
 }
 
 /// Why a query has no syntax tree. Never an error: the model is opaque and its text still runs.
@@ -36,16 +61,10 @@ pub struct ParseFailure {
 const RECURSION_LIMIT: usize = 300;
 
 impl Query {
-    /// Parses the text of a template.
+    /// The query of a template; it is parsed when somebody asks what it reads.
     pub fn parse(template: Template, dialect: Dialect) -> Self {
-        let text = template.text();
-        let tokens = tokenize(&text, dialect).unwrap_or_default();
-        let tree = parse_tree(&text, dialect, &tokens);
-        let reads = match &tree {
-            Ok(query) => relations::of_tree(query, &text, dialect),
-            Err(_) => relations::of_tokens(&tokens, dialect),
-        };
-        Self(Arc::new(Parsed { template, dialect, text, tokens, tree, reads }))
+        let text = template.plain_text().is_none().then(|| template.text());
+        Self(Arc::new(Source { template, dialect, text, seen: OnceLock::new() }))
     }
 
     /// The template it came from.
@@ -58,51 +77,79 @@ impl Query {
         self.0.dialect
     }
 
-    /// The text that was parsed.
+    /// The text that is parsed.
     pub fn text(&self) -> &str {
-        &self.0.text
+        self.0.text.as_deref().or_else(|| self.0.template.plain_text()).unwrap_or_default()
+    }
+
+    /// Takes the text apart. What it reads is remembered, the rest is the caller's.
+    pub fn syntax(&self) -> Syntax {
+        let text = self.text();
+        let (tokens, tree) = match located(text, self.0.dialect) {
+            Ok(found) => {
+                let tokens = from_located(text, &found);
+                let tree = parse_tree(text, self.0.dialect, &tokens, found);
+                (tokens, tree)
+            }
+            Err(error) => (Vec::new(), Err(ParseFailure { message: error.message, offset: error.offset })),
+        };
+        self.0.seen.get_or_init(|| Seen {
+            reads: match &tree {
+                Ok(query) => relations::of_tree(query, text, self.0.dialect),
+                Err(_) => relations::of_tokens(&tokens, self.0.dialect),
+            },
+            failure: tree.as_ref().err().cloned(),
+        });
+        Syntax { tokens, tree }
     }
 
     /// Its tokens; empty where the text cannot even be cut into tokens.
-    pub fn tokens(&self) -> &[Token] {
-        &self.0.tokens
+    pub fn tokens(&self) -> Vec<Token> {
+        tokenize(self.text(), self.0.dialect).unwrap_or_default()
     }
 
     /// Why it has no syntax tree.
     pub fn failure(&self) -> Option<&ParseFailure> {
-        self.0.tree.as_ref().err()
+        self.seen().failure.as_ref()
     }
 
     /// The tables that it reads, in the order of the text; every occurrence.
     pub fn relations(&self) -> &[Relation] {
-        &self.0.reads.relations
+        &self.seen().reads.relations
     }
 
     /// Where columns are qualified by a table's schema too (`staging.orders.amount`): the qualifier alone, which must
     /// follow when the table's name is replaced.
     pub fn long_qualifiers(&self) -> &[Relation] {
-        &self.0.reads.qualifiers
+        &self.seen().reads.qualifiers
     }
 
-    pub(super) fn tree(&self) -> Result<&ast::Query, &ParseFailure> {
-        self.0.tree.as_deref()
+    fn seen(&self) -> &Seen {
+        if self.0.seen.get().is_none() {
+            self.syntax();
+        }
+        self.0.seen.get_or_init(|| Seen { reads: Reads::default(), failure: None })
     }
 }
 
 /// More operators and set operations than this make a tree so deep on one side that walking it could exhaust the stack.
 const OPERATOR_LIMIT: usize = 4_000;
 
-fn parse_tree(text: &str, dialect: Dialect, tokens: &[Token]) -> Result<Box<ast::Query>, ParseFailure> {
+fn parse_tree(
+    text: &str,
+    dialect: Dialect,
+    tokens: &[Token],
+    found: Vec<TokenWithSpan>,
+) -> Result<Box<ast::Query>, ParseFailure> {
     refuse_misread(tokens)?;
     let options = ParserOptions::new().with_trailing_commas(true).with_unescape(false);
     let parser = dialect.parser();
     let failure = |error: sqlparser::parser::ParserError| failure_of(text, &error.to_string());
-    let known = in_known_words(text, dialect, tokens);
-    let mut parser = Parser::new(parser.as_ref())
-        .with_options(options)
-        .with_recursion_limit(RECURSION_LIMIT)
-        .try_with_sql(&known)
-        .map_err(failure)?;
+    let parser = Parser::new(parser.as_ref()).with_options(options).with_recursion_limit(RECURSION_LIMIT);
+    let mut parser = match in_known_words(text, dialect, tokens) {
+        Cow::Borrowed(_) => parser.with_tokens_with_locations(found),
+        Cow::Owned(known) => parser.try_with_sql(&known).map_err(failure)?,
+    };
     let query = parser.parse_query().map_err(failure)?;
     let rest = parser.peek_token();
     if rest.token != sqlparser::tokenizer::Token::EOF {

@@ -145,6 +145,15 @@ impl Template {
         self.pieces.iter().map(Self::analysed).collect()
     }
 
+    /// The same without a copy, where the template is one piece of the author's text.
+    pub fn plain_text(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [Piece::Source { text, .. }] => Some(text),
+            [] => Some(""),
+            _ => None,
+        }
+    }
+
     /// Whether any time variable of the interval (start or end, not execution) is in it.
     pub fn mentions_interval(&self) -> bool {
         self.pieces

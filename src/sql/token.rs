@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use sqlparser::tokenizer::{self, Location, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{self, Location, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::Dialect;
 
@@ -76,21 +76,51 @@ pub struct TokenError {
 /// # Errors
 /// An unterminated string, quoted name or comment.
 pub fn tokenize(text: &str, dialect: Dialect) -> Result<Vec<Token>, TokenError> {
-    let lines = LineStarts::new(text);
+    Ok(from_located(text, &located(text, dialect)?))
+}
+
+/// The parser's own tokens.
+pub(super) fn located(text: &str, dialect: Dialect) -> Result<Vec<TokenWithSpan>, TokenError> {
     let parser = dialect.parser();
     let found = Tokenizer::new(parser.as_ref(), text).with_unescape(false).tokenize_with_location();
-    let found =
-        found.map_err(|error| TokenError { message: error.message, offset: lines.offset(text, error.location) })?;
-    let mut tokens: Vec<Token> = Vec::with_capacity(found.len());
+    found.map_err(|error| TokenError {
+        message: error.message,
+        offset: LineStarts::new(text).offset(text, error.location),
+    })
+}
+
+/// Ours, of the parser's own of the same text; a run of white space is one token.
+pub(super) fn from_located(text: &str, found: &[TokenWithSpan]) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::with_capacity(found.len() / 2);
     let mut walk = Walk { text, offset: 0, line: 1, column: 1 };
-    let starts: Vec<usize> = found.iter().map(|token| walk.to(token.span.start)).collect();
-    for (index, token) in found.iter().enumerate() {
-        let start = starts[index];
-        let end = starts.get(index + 1).copied().unwrap_or(text.len());
-        let kind = kind_of(&token.token, &text[start..end]);
-        tokens.push(Token { kind, range: start..end });
+    let is_space = |token: &tokenizer::Token| {
+        matches!(token, tokenizer::Token::Whitespace(Whitespace::Space | Whitespace::Newline | Whitespace::Tab))
+    };
+    for token in found {
+        let starts_space = is_space(&token.token);
+        if starts_space && tokens.last().is_some_and(|last| last.kind == TokenKind::Space) {
+            continue;
+        }
+        let start = walk.to(token.span.start);
+        close(&mut tokens, text, start);
+        let kind = if starts_space { TokenKind::Space } else { kind_of(&token.token, "") };
+        tokens.push(Token { kind, range: start..start });
     }
-    Ok(tokens)
+    close(&mut tokens, text, text.len());
+    tokens
+}
+
+/// Gives the last token its end, and its text where that is what it is.
+fn close(tokens: &mut [Token], text: &str, end: usize) {
+    let Some(last) = tokens.last_mut() else { return };
+    last.range.end = end;
+    let written = &text[last.range.clone()];
+    match &mut last.kind {
+        TokenKind::Number(own) | TokenKind::String(own) | TokenKind::Symbol(own) | TokenKind::Comment(own) => {
+            written.clone_into(own);
+        }
+        TokenKind::Word { .. } | TokenKind::Space => {}
+    }
 }
 
 fn kind_of(token: &tokenizer::Token, source: &str) -> TokenKind {

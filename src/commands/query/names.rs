@@ -16,7 +16,7 @@ use crate::hash::Digest;
 use crate::ids::{CommitId, FilePath, ModelName, TableName};
 use crate::model::{Kind, KindName, Model, Properties};
 use crate::resolve::{Resolver, Times};
-use crate::sql::{Dialect, Query, TokenKind};
+use crate::sql::{Dialect, Mentions, Query, TokenKind};
 use crate::state::{Environment, Pointer};
 use crate::statement::LoadTime;
 use crate::workspace::Workspace;
@@ -94,6 +94,8 @@ fn stand_in(name: &ModelName, pointer: &Pointer, dialect: Dialect) -> Model {
         pre_statements: Vec::new(),
         post_statements: Vec::new(),
         properties: Properties::default(),
+        mentions: Mentions::default(),
+        source: Digest::of("model source", "an environment's view"),
     }
 }
 

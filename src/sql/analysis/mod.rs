@@ -39,7 +39,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::shape::{Analysis, OutputName, Resolved, ShapeColumn, Tables, Traits};
-use super::{Dialect, Opaque, Query};
+use super::{Dialect, Opaque, Query, Syntax};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
 
@@ -65,7 +65,12 @@ pub(super) struct Analyzer<'a> {
 
 /// Analyses a query against the tables that it reads.
 pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
-    let tree = match query.tree() {
+    analyze_syntax(query, &query.syntax(), tables)
+}
+
+/// The same for a query that was taken apart already.
+pub fn analyze_syntax(query: &Query, syntax: &Syntax, tables: &dyn Tables) -> Analysis {
+    let tree = match syntax.tree() {
         Ok(tree) => tree,
         Err(failure) => return Analysis::Opaque(Opaque::Unparsed(failure.message.clone())),
     };

@@ -2,15 +2,19 @@
 //!
 //! This module alone knows `petgraph`. It never looks at columns; `fingerprint` does.
 
+mod outline;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graphmap::DiGraphMap;
 
 use crate::ids::ModelName;
 use crate::model::Model;
 use crate::problem::Problem;
-use crate::sql::{Dialect, Template, Token, TokenKind, tokenize};
+use crate::sql::{Certainty, Dialect, Query, Syntax, Template, Token, TokenKind, tokenize};
+
+pub use outline::{Group, Outline};
 
 /// The dependencies between the models of one tree.
 #[derive(Clone, Debug, Default)]
@@ -43,35 +47,41 @@ pub enum SelfReading {
 }
 
 impl Graph {
-    /// Finds the dependencies. Members of a cycle are left out of the order and named in a problem.
+    /// Finds the dependencies of all models. Members of a cycle are left out of the order and named in a problem.
     pub fn build(models: &BTreeMap<ModelName, Model>) -> (Self, Vec<Problem>) {
-        let mut nodes: BTreeMap<ModelName, Node> =
-            models.iter().map(|(name, model)| (name.clone(), mentions(model, models))).collect();
+        let node = |model: &Model| Node::of(model, model.query.as_ref().map(Query::syntax).as_ref(), models);
+        Self::of(models.iter().map(|(name, model)| (name.clone(), node(model))).collect(), models)
+    }
+
+    /// The same, of nodes that were found before; models without a node are not in the graph.
+    pub fn of(mut nodes: BTreeMap<ModelName, Node>, models: &BTreeMap<ModelName, Model>) -> (Self, Vec<Problem>) {
         let edges: Vec<(ModelName, ModelName)> = nodes
             .iter()
             .flat_map(|(child, node)| node.parents().map(move |parent| (parent.clone(), child.clone())))
             .collect();
-        for (parent, child) in &edges {
-            if let Some(node) = nodes.get_mut(parent) {
-                node.children.insert(child.clone());
-            }
-        }
-        let names: Vec<&ModelName> = models.keys().collect();
+        let names: Vec<&ModelName> = nodes.keys().collect();
         let index: BTreeMap<&ModelName, usize> = names.iter().enumerate().map(|(index, name)| (*name, index)).collect();
         let mut graph = DiGraphMap::<usize, ()>::new();
         names.iter().enumerate().for_each(|(index, _)| {
             graph.add_node(index);
         });
         for (parent, child) in &edges {
-            graph.add_edge(index[parent], index[child], ());
+            if let (Some(parent), Some(child)) = (index.get(parent), index.get(child)) {
+                graph.add_edge(*parent, *child, ());
+            }
         }
-        let cycles: Vec<Vec<usize>> = tarjan_scc(&graph).into_iter().filter(|group| group.len() > 1).collect();
+        let cycles: Vec<Vec<usize>> = kosaraju_scc(&graph).into_iter().filter(|group| group.len() > 1).collect();
         let problems = cycles.iter().map(|cycle| cycle_problem(cycle, &names, models)).collect();
         cycles.iter().flatten().for_each(|member| {
             graph.remove_node(*member);
         });
         let order = toposort(&graph, None).unwrap_or_default();
         let order = order.into_iter().map(|index| names[index].clone()).collect();
+        for (parent, child) in edges {
+            if let Some(node) = nodes.get_mut(&parent) {
+                node.children.insert(child);
+            }
+        }
         (Self { order, nodes }, problems)
     }
 
@@ -97,6 +107,11 @@ impl Graph {
 }
 
 impl Node {
+    /// What a model mentions, of the models that there are. A query must come with its syntax.
+    pub fn of(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName, Model>) -> Self {
+        mentions(model, syntax, models)
+    }
+
     /// Visible and hidden parents, each once.
     pub fn parents(&self) -> impl Iterator<Item = &ModelName> {
         self.visible.union(&self.hidden)
@@ -115,14 +130,14 @@ fn cycle_problem(cycle: &[usize], names: &[&ModelName], models: &BTreeMap<ModelN
     }
 }
 
-fn mentions(model: &Model, models: &BTreeMap<ModelName, Model>) -> Node {
+fn mentions(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName, Model>) -> Node {
     let mut node = Node::default();
     let known = |name: &ModelName| models.contains_key(name);
     node.hidden.extend(model.properties.depends_on.iter().filter(|name| known(name)).cloned());
-    if let Some(query) = &model.query {
-        names_in(query.tokens(), model.dialect, &known, &mut node.hidden);
-        if query.failure().is_some() || calls_a_query(query.tokens()) {
-            single_names_in(query.tokens(), model.dialect, &known, &mut node.hidden);
+    if let (Some(query), Some(syntax)) = (&model.query, syntax) {
+        names_in(syntax.tokens(), model.dialect, &known, &mut node.hidden);
+        if query.failure().is_some() || calls_a_query(syntax.tokens()) {
+            single_names_in(syntax.tokens(), model.dialect, &known, &mut node.hidden);
         }
         for relation in query.relations() {
             match known(&relation.name) {
@@ -131,7 +146,7 @@ fn mentions(model: &Model, models: &BTreeMap<ModelName, Model>) -> Node {
                     node.hidden.remove(&relation.name);
                     node.visible.insert(relation.name.clone());
                 }
-                false if relation.certainty == crate::sql::Certainty::Table => {
+                false if relation.certainty == Certainty::Table => {
                     node.external.insert(relation.name.clone());
                 }
                 false => {}

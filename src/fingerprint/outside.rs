@@ -1,0 +1,79 @@
+//! The project's statements beside queries, by what they mention: a table that no model owns may be written by one.
+//!
+//! Only that a statement mentions a table is known; that costs a build where it only reads it, never a wrong reuse.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::statements::hash_tokens;
+use crate::graph::{is_harmless, statement_tokens};
+use crate::hash::{Digest, Hasher};
+use crate::ids::ModelName;
+use crate::model::Model;
+use crate::sql::TokenKind;
+
+/// Every statement of a project that may change data, in the order of its models.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutsideStatements {
+    digests: Vec<Digest>,
+    /// By word, folded as the statement's dialect folds: the statements that hold it.
+    words: BTreeMap<String, BTreeSet<usize>>,
+    /// Lower-case texts that may hold any name: literals, and statements that cannot be cut into tokens.
+    texts: Vec<(String, usize)>,
+}
+
+impl OutsideStatements {
+    /// The statements of all models.
+    pub fn of(models: &BTreeMap<ModelName, Model>) -> Self {
+        let mut all = Self::default();
+        for model in models.values() {
+            for statement in model.pre_statements.iter().chain(&model.post_statements) {
+                all.add(model, &statement.text(), &statement_tokens(statement, model.dialect));
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, model: &Model, text: &str, tokens: &[crate::sql::Token]) {
+        if is_harmless(tokens) {
+            return;
+        }
+        let place = self.digests.len();
+        self.digests.push(hash_tokens(text, tokens));
+        if tokens.is_empty() {
+            self.texts.push((text.to_lowercase(), place));
+        }
+        for token in tokens {
+            match &token.kind {
+                TokenKind::Word { value, quote } => {
+                    let word = model.dialect.fold(value, quote.is_some());
+                    self.words.entry(word).or_default().insert(place);
+                }
+                TokenKind::String(text) => self.texts.push((text.to_lowercase(), place)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The digest of the statements that mention the last part of a name; `None` where none does.
+    pub fn writes(&self, name: &ModelName) -> Option<Digest> {
+        if self.digests.is_empty() {
+            return None;
+        }
+        let lower = name.table().to_lowercase();
+        let in_texts = self.texts.iter().filter(|(text, _)| text.contains(&lower)).map(|(_, place)| *place);
+        let places: BTreeSet<usize> =
+            self.words.get(name.table()).into_iter().flatten().copied().chain(in_texts).collect();
+        let digests = places.iter().filter_map(|place| self.digests.get(*place).copied());
+        (!places.is_empty()).then(|| Hasher::new("writes").digests(digests).finish())
+    }
+
+    /// All of them and what they mention, as one digest.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Hasher::new("outside statements").digests(self.digests.iter().copied());
+        for (word, places) in &self.words {
+            hasher = hasher.text(word).number(places.len() as u64);
+            hasher = places.iter().fold(hasher, |hasher, place| hasher.number(*place as u64));
+        }
+        hasher.finish()
+    }
+}

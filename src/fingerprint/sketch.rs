@@ -1,0 +1,240 @@
+//! A tree before anything of it was parsed: what each model and everything that it may read is made from.
+//!
+//! Fingerprints are functions of these sources, so where the sources of two trees agree, so do the fingerprints, and
+//! nobody needs to compute either. The reverse is not so: sources may differ where fingerprints agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::statements::named_files;
+use super::{ALGORITHM, Context, Fingerprint, OutsideStatements, Tree, created_functions, fingerprint_syntax};
+use crate::graph::{Graph, Group, Node, Outline};
+use crate::hash::{Digest, Hasher};
+use crate::ids::{BlobId, FilePath, ModelName};
+use crate::model::Model;
+use crate::problem::Problem;
+use crate::sql::Query;
+
+/// The models of a tree, who may read whom, and what they are made from.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    /// The models by name.
+    pub models: BTreeMap<ModelName, Model>,
+    context: Context,
+    outline: Outline,
+    /// In the order of the models' names.
+    sources: Vec<Digest>,
+}
+
+/// What is known of a model without looking at it: its fingerprint, and what it mentions.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// What it mentions.
+    pub node: Node,
+}
+
+impl From<(&Fingerprint, &Node)> for Known {
+    fn from((fingerprint, node): (&Fingerprint, &Node)) -> Self {
+        Self { fingerprint: fingerprint.clone(), node: node.clone() }
+    }
+}
+
+/// A model that was looked at; a member of a cycle has no fingerprint.
+type Found = (Node, Option<Fingerprint>);
+
+impl Sketch {
+    /// Sketches a tree. `files` are all files of it, `engine` is everything that shapes every model.
+    pub fn of(models: BTreeMap<ModelName, Model>, files: BTreeMap<FilePath, BlobId>, engine: Digest) -> Self {
+        let outline = Outline::of(&models);
+        let statements = OutsideStatements::of(&models);
+        let functions = created_functions(&models);
+        let context = Context { engine, files, statements, functions };
+        let sources = sources(&models, &outline, &context);
+        Self { models, context, outline, sources }
+    }
+
+    /// The digest of everything that each model and its possible parents are made from, by name.
+    pub fn sources(&self) -> impl Iterator<Item = (&ModelName, Digest)> {
+        self.models.keys().zip(self.sources.iter().copied())
+    }
+
+    /// The models that are not the same as another tree's, in name order; what reads one of them is not the same either.
+    pub fn differing(&self, other: &Self) -> BTreeSet<ModelName> {
+        let mut theirs = other.sources().peekable();
+        let mut differing = BTreeSet::new();
+        for (name, source) in self.sources() {
+            while theirs.next_if(|(their, _)| *their < name).is_some() {}
+            let same = theirs.next_if(|(their, _)| *their == name).is_some_and(|(_, their)| their == source);
+            if !same {
+                differing.insert(name.clone());
+            }
+        }
+        differing
+    }
+
+    /// Fingerprints the wanted models and whatever must be fingerprinted for that. `known` tells what was computed from
+    /// the same sources before. The graph holds what was looked at; cycles are problems.
+    pub fn finish(
+        self,
+        wanted: &dyn Fn(&ModelName) -> bool,
+        known: &(dyn Fn(Digest) -> Option<Known> + Sync),
+    ) -> (Tree, Vec<Problem>) {
+        let Self { models, context, outline, sources } = self;
+        let mut work = Work::new(&models, &context, &outline);
+        work.need(wanted, &|place| known(sources[place]));
+        work.run();
+        let (mut nodes, mut fingerprints, mut kept) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let found = std::mem::take(&mut work.found);
+        for ((name, source), found) in models.keys().zip(sources).zip(found) {
+            let Some((node, fingerprint)) = found else { continue };
+            nodes.insert(name.clone(), node);
+            if let Some(fingerprint) = fingerprint {
+                fingerprints.insert(name.clone(), fingerprint);
+                kept.insert(name.clone(), source);
+            }
+        }
+        let (graph, problems) = Graph::of(nodes, &models);
+        let tree = Tree { models, graph, context, fingerprints, broken: BTreeSet::new(), sources: kept };
+        (tree, problems)
+    }
+}
+
+/// The digest of everything that each model is made from, its possible parents included.
+fn sources(models: &BTreeMap<ModelName, Model>, outline: &Outline, context: &Context) -> Vec<Digest> {
+    let mut everywhere = Hasher::new("everywhere").number(ALGORITHM).digest(context.engine);
+    everywhere = everywhere.digest(context.statements.digest()).number(context.functions.len() as u64);
+    for (name, digest) in &context.functions {
+        everywhere = everywhere.text(name).digest(*digest);
+    }
+    let everywhere = everywhere.finish();
+    let own = |model: &Model| {
+        let mut hasher = Hasher::new("source").digest(everywhere).digest(model.source);
+        for (path, blob) in named_files(model, &context.files) {
+            hasher = hasher.text(path.as_str()).text(blob.as_str());
+        }
+        hasher
+    };
+    let all: Vec<&Model> = models.values().collect();
+    let mut sources: Vec<Option<Digest>> = vec![None; all.len()];
+    for group in outline.groups() {
+        let mut hasher = Hasher::new("sources").number(group.members.len() as u64);
+        for member in &group.members {
+            let parents = outline.parents(*member as usize).iter().filter_map(|parent| sources[*parent as usize]);
+            hasher = hasher.digest(own(all[*member as usize]).finish()).digests(parents);
+        }
+        let together = hasher.finish();
+        for member in &group.members {
+            let digest = match group.members.len() {
+                1 => together,
+                _ => Hasher::new("member").digest(together).text(&all[*member as usize].name.to_string()).finish(),
+            };
+            sources[*member as usize] = Some(digest);
+        }
+    }
+    sources.into_iter().map(|source| source.unwrap_or(everywhere)).collect()
+}
+
+/// Computing what is needed and not known.
+struct Work<'w> {
+    models: &'w BTreeMap<ModelName, Model>,
+    all: Vec<&'w Model>,
+    context: &'w Context,
+    outline: &'w Outline,
+    /// What is known or was computed, by place.
+    found: Vec<Option<Found>>,
+    /// What must be computed: groups by depth.
+    levels: Vec<Vec<&'w Group>>,
+}
+
+impl<'w> Work<'w> {
+    fn new(models: &'w BTreeMap<ModelName, Model>, context: &'w Context, outline: &'w Outline) -> Self {
+        let all: Vec<&Model> = models.values().collect();
+        let found = vec![None; all.len()];
+        Self { models, all, context, outline, found, levels: Vec::new() }
+    }
+
+    /// Walks from readers to parents: what is wanted is needed, and all possible parents of what must be computed.
+    fn need(&mut self, wanted: &dyn Fn(&ModelName) -> bool, known: &dyn Fn(usize) -> Option<Known>) {
+        let mut needed: Vec<bool> = self.all.iter().map(|model| wanted(&model.name)).collect();
+        for group in self.outline.groups().iter().rev() {
+            let members = || group.members.iter().map(|member| *member as usize);
+            if !members().any(|member| needed[member]) {
+                continue;
+            }
+            let found: Option<Vec<Known>> = members().map(known).collect();
+            if let Some(found) = found {
+                for (member, Known { fingerprint, node }) in members().zip(found) {
+                    self.found[member] = Some((node, Some(fingerprint)));
+                }
+                continue;
+            }
+            for member in members() {
+                self.outline.parents(member).iter().for_each(|parent| needed[*parent as usize] = true);
+            }
+            let depth = group.depth as usize;
+            if self.levels.len() <= depth {
+                self.levels.resize(depth + 1, Vec::new());
+            }
+            self.levels[depth].push(group);
+        }
+    }
+
+    /// Groups of one depth do not read one another, so they are computed at the same time.
+    fn run(&mut self) {
+        for level in std::mem::take(&mut self.levels) {
+            let results: Vec<Vec<(u32, Found)>> = level.par_iter().map(|group| self.group(group)).collect();
+            for (member, found) in results.into_iter().flatten() {
+                self.found[member as usize] = Some(found);
+            }
+        }
+    }
+
+    fn group(&self, group: &Group) -> Vec<(u32, Found)> {
+        match group.members.as_slice() {
+            [member] => vec![(*member, self.one(self.all[*member as usize]))],
+            members => self.circle(members),
+        }
+    }
+
+    fn one(&self, model: &Model) -> Found {
+        let syntax = model.query.as_ref().map(Query::syntax);
+        let node = Node::of(model, syntax.as_ref(), self.models);
+        let parents = |name: &ModelName| self.outside(name);
+        let fingerprint = fingerprint_syntax(model, syntax.as_ref(), &node, self.context, &parents);
+        (node, Some(fingerprint))
+    }
+
+    fn outside(&self, name: &ModelName) -> Option<&Fingerprint> {
+        let place = self.all.binary_search_by(|model| model.name.cmp(name)).ok()?;
+        self.found[place].as_ref()?.1.as_ref()
+    }
+
+    /// Models that may read one another: what they really read decides.
+    fn circle(&self, members: &[u32]) -> Vec<(u32, Found)> {
+        let node = |member: &u32| {
+            let model = self.all[*member as usize];
+            let syntax = model.query.as_ref().map(Query::syntax);
+            (model.name.clone(), Node::of(model, syntax.as_ref(), self.models))
+        };
+        let nodes: BTreeMap<ModelName, Node> = members.par_iter().map(node).collect();
+        let (graph, _) = Graph::of(nodes.clone(), self.models);
+        let mut inside: BTreeMap<ModelName, Fingerprint> = BTreeMap::new();
+        for name in graph.order() {
+            let Some(model) = self.models.get(name) else { continue };
+            let fingerprint = {
+                let syntax = model.query.as_ref().map(Query::syntax);
+                let parents = |parent: &ModelName| inside.get(parent).or_else(|| self.outside(parent));
+                fingerprint_syntax(model, syntax.as_ref(), &nodes[name], self.context, &parents)
+            };
+            inside.insert(name.clone(), fingerprint);
+        }
+        let found = |member: &u32| {
+            let name = &self.all[*member as usize].name;
+            (*member, (nodes[name].clone(), inside.get(name).cloned()))
+        };
+        members.iter().map(found).collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! What only shows when a query is parsed: SQL that our parser does not know, and names that nobody owns.
+//!
+//! It reads the texts of the models again that it has something to say about, and of no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::value::Source;
+use crate::files::FileTree;
+use crate::ids::{FilePath, ModelName};
+use crate::model::Model;
+use crate::problem::{Positions, Problem, nearest};
+use crate::sql::Query;
+use crate::yaml::Place;
+
+/// The names that a project owns.
+#[derive(Clone, Copy, Debug)]
+pub struct Owned<'p> {
+    /// Its models.
+    pub models: &'p BTreeMap<ModelName, Model>,
+    /// Names that a file claims but whose model cannot be loaded.
+    pub broken: &'p BTreeSet<ModelName>,
+}
+
+impl Owned<'_> {
+    fn has(&self, name: &ModelName) -> bool {
+        self.models.contains_key(name) || self.broken.contains(name)
+    }
+}
+
+/// The problems of these models' queries.
+pub fn query_problems<'m>(
+    tree: &dyn FileTree,
+    models: impl Iterator<Item = &'m Model>,
+    owned: Owned<'_>,
+) -> Vec<Problem> {
+    let models: Vec<&Model> = models.collect();
+    // Parsing is what costs.
+    models.par_iter().filter_map(|model| model.query.as_ref()).for_each(|query| {
+        query.relations();
+    });
+    let mut unknown = Unknown::of(owned.models.keys().chain(owned.broken));
+    let mut problems = Vec::new();
+    for model in models {
+        let Some(query) = &model.query else { continue };
+        let mut seen: BTreeSet<&ModelName> = model.properties.depends_on.iter().collect();
+        let strange: Vec<_> = query
+            .relations()
+            .iter()
+            .filter(|relation| {
+                seen.insert(&relation.name) && !owned.has(&relation.name) && !is_no_model(&relation.name)
+            })
+            .collect();
+        if strange.is_empty() && query.failure().is_none() {
+            continue;
+        }
+        let text = tree.text(&model.path).unwrap_or_default();
+        let positions = Positions::new(&text);
+        let source = Source { path: &model.path, text: &text, positions: &positions, fixed: None };
+        problems.extend(unparsed(&source, query));
+        for relation in strange {
+            let place = source.place(query.template().source_offset(relation.range.start));
+            problems.extend(unknown.reference(&relation.name, &model.path, place));
+        }
+    }
+    problems
+}
+
+fn unparsed(source: &Source<'_>, query: &Query) -> Option<Problem> {
+    let failure = query.failure()?;
+    let offset = query.template().source_offset(failure.offset);
+    let message = format!("this SQL is not known to our parser: {}", failure.message);
+    let problem = source.warning("unparsed-sql", offset, message);
+    Some(
+        problem.help(
+            "it runs as it is; the model is opaque: it is built again whenever anything that it mentions changes",
+        ),
+    )
+}
+
+/// Warns of names that no model owns.
+pub(super) struct Unknown<'n> {
+    known: Vec<&'n ModelName>,
+    helps: BTreeMap<ModelName, String>,
+}
+
+/// Names that are compared with every model's: more mistakes of the same sort do not need that.
+const COMPARED: usize = 50;
+
+impl<'n> Unknown<'n> {
+    pub(super) fn of(names: impl Iterator<Item = &'n ModelName>) -> Self {
+        Self { known: names.collect(), helps: BTreeMap::new() }
+    }
+
+    pub(super) fn reference(&mut self, name: &ModelName, path: &FilePath, place: Place) -> Option<Problem> {
+        if is_no_model(name) {
+            return None;
+        }
+        let message = format!("no model owns `{name}`: it is treated as external");
+        let problem = Problem::warning("unknown-reference", message).at(path);
+        Some(problem.position(place.line, place.column).help(self.help(name)))
+    }
+
+    fn help(&mut self, name: &ModelName) -> String {
+        if let Some(help) = self.helps.get(name) {
+            return help.clone();
+        }
+        let known: Vec<String> = match self.helps.len() < COMPARED {
+            true => self.known.iter().map(ToString::to_string).collect(),
+            false => Vec::new(),
+        };
+        let help = match nearest(&name.to_string(), known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`? else declare it in `external_models.yaml`"),
+            None => "declare it in `external_models.yaml`".to_owned(),
+        };
+        self.helps.insert(name.clone(), help.clone());
+        help
+    }
+}
+
+/// Names of an engine's own schemas, and files that are read by name.
+fn is_no_model(name: &ModelName) -> bool {
+    let system = ["information_schema", "pg_catalog", "sys", "duckdb", "system"];
+    let own = name.schema().is_some_and(|schema| system.contains(&schema.to_lowercase().as_str()));
+    let whole = name.parts().join(".");
+    let file = [".csv", ".parquet", ".json", ".jsonl", ".gz", ".zst", ".xlsx", ".db"];
+    own || whole.contains('/') || whole.contains('*') || file.iter().any(|end| whole.ends_with(end))
+}
