@@ -38,6 +38,10 @@ pub fn diff(before: &Tree, after: &Tree) -> Vec<ModelDiff> {
 }
 
 fn compare(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {
+    // Nothing that it is made from differs, so nothing of it or of its parents did; nobody may have looked at it.
+    if before.sources.get(name).is_some_and(|source| after.sources.get(name) == Some(source)) {
+        return None;
+    }
     let model = after.models.get(name)?;
     let new = after.fingerprints.get(name)?;
     let (change, category, mut reasons) = match before.fingerprints.get(name).zip(before.models.get(name)) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode as EngineMode};
 use crate::error::CommandError;
-use crate::fingerprint::{ALGORITHM, Tree};
+use crate::fingerprint::{ALGORITHM, Sketch, Tree};
 use crate::git::{Git, GitError, GitTree, Head, TreeSource};
 use crate::hash::{Digest, Hasher};
 use crate::ids::StateId;
@@ -48,6 +48,16 @@ pub struct Side {
     pub problems: Vec<Problem>,
     /// Where its files are.
     pub source: TreeSource,
+}
+
+/// One tree of the project, loaded; nothing of it was parsed or fingerprinted.
+pub struct Draft {
+    /// Models and what they are made from.
+    pub sketch: Sketch,
+    /// Its configuration; the models and files are in `sketch`.
+    pub project: Project,
+    /// What is wrong with it, queries left out.
+    pub problems: Vec<Problem>,
 }
 
 impl<'a> Workspace<'a> {
@@ -91,6 +101,30 @@ impl<'a> Workspace<'a> {
         problems = sorted(problems);
         problems.extend(cycles);
         Ok(Side { tree, project, problems, source: source.clone() })
+    }
+
+    /// Loads a tree without parsing its queries.
+    ///
+    /// # Errors
+    /// Git cannot read the tree; anything wrong inside it is a problem of the draft.
+    pub fn draft(&self, source: &TreeSource) -> Result<Draft, CommandError> {
+        let files = self.files(source)?;
+        let surroundings = LoadSurroundings {
+            environment: self.context.surroundings.variables(),
+            gateway: self.context.cli.global.gateway.as_deref(),
+            cache: &self.cache,
+        };
+        let Loaded { mut project, problems } = scan(&files, &surroundings);
+        let models = std::mem::take(&mut project.models);
+        let engine = context_digest(&project);
+        let sketch = Sketch::of(models, std::mem::take(&mut project.files), engine);
+        Ok(Draft { sketch, project, problems })
+    }
+
+    /// A draft without models, for what was never promoted.
+    pub fn empty_draft(&self, like: &Draft) -> Draft {
+        let sketch = Sketch::of(Default::default(), Default::default(), like.sketch.engine());
+        Draft { sketch, project: Project::default(), problems: Vec::new() }
     }
 
     /// A tree without models, for what was never promoted.

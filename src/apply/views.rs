@@ -84,6 +84,7 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
             kind: target.kind,
             data_fingerprint: target.key.data_fingerprint,
             metadata_fingerprint: target.metadata_fingerprint,
+            source: layer.tree.sources.get(&target.name).copied(),
             table: target.table.clone(),
             view: None,
         };

@@ -15,11 +15,7 @@ use crate::workspace::Workspace;
 pub(super) fn run(context: &Context<'_>, arguments: &PlanArguments) -> Result<Exit, CommandError> {
     let workspace = Workspace::open(context)?;
     let chosen = planning::choose(&workspace, &arguments.trees)?;
-    let result = workspace.side(&chosen.trees.result)?;
-    let state = workspace.state_to_read(&result.project)?;
-    let owner = planning::environment_of(&state, &chosen, arguments.trees.environment.as_deref())?;
-    let planned = planning::plan_of(context, &workspace, &state, (chosen, result), owner)?;
-    let plan = &planned.plan;
+    let plan = &planning::glance(context, &workspace, &chosen, arguments.trees.environment.as_deref())?;
     context.print(
         arguments.format.format,
         |colour| terminal::plan(plan, colour),

@@ -1,5 +1,7 @@
 //! `bot promote`: production becomes what a commit of the base branch says. A function of main's tree, not of one branch.
 
+use std::collections::BTreeSet;
+
 use super::apply::{jobs, lock_timeout, print, refuse_errors};
 use crate::apply::Work;
 use crate::cli::PromoteArguments;
@@ -10,7 +12,7 @@ use crate::fingerprint::Tree;
 use crate::git::Base;
 use crate::ids::{CommitId, EnvironmentName, PlanId};
 use crate::naming::parse_environment_name;
-use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, build};
+use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, build};
 use crate::planning::{self, LIMIT, Writer};
 use crate::publish::{self, ForeignPolicy};
 use crate::state::{About, Environment, Owner, State, Status};
@@ -171,7 +173,8 @@ fn plan(
     let before = planning::promoted_tree(workspace, current, &result.tree, &mut problems);
     let before: Tree = before.unwrap_or_else(|| workspace.nothing(result));
     let trees = [Some(&before), Some(&result.tree)];
-    let known = planning::known(state, &Writer::Promote(environment), &trees, current).map_err(state_error)?;
+    let known =
+        planning::known(state, &Writer::Promote(environment), &trees, BTreeSet::new(), current).map_err(state_error)?;
     let promoted = current.and_then(|current| current.about.promoted.clone());
     Ok(build(Inputs {
         environment: environment.clone(),
@@ -189,6 +192,7 @@ fn plan(
         now,
         limit: LIMIT,
         problems,
+        unseen: Unseen::default(),
     }))
 }
 

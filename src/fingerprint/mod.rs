@@ -123,7 +123,7 @@ pub struct Tree {
     pub fingerprints: Fingerprints,
     /// Models that a file claims and that cannot be loaded: they are not gone.
     pub broken: BTreeSet<ModelName>,
-    /// For each model that was fingerprinted: the digest of everything that it and its parents are made from.
+    /// For each model the digest of everything that it and its parents are made from.
     pub sources: BTreeMap<ModelName, Digest>,
 }
 
@@ -147,7 +147,8 @@ impl Tree {
         self
     }
 
-    fn by_source(&self) -> BTreeMap<Digest, (&Fingerprint, &Node)> {
+    /// What is known, by what it was made from.
+    pub fn by_source(&self) -> BTreeMap<Digest, (&Fingerprint, &Node)> {
         let known = |(name, source): (&ModelName, &Digest)| {
             Some((*source, (self.fingerprints.get(name)?, self.graph.node(name)?)))
         };

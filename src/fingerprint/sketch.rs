@@ -75,6 +75,40 @@ impl Sketch {
         differing
     }
 
+    /// These models and everything that they may read, directly or through others.
+    pub fn with_ancestors(&self, some: &dyn Fn(&Model) -> bool) -> BTreeSet<ModelName> {
+        let all: Vec<&Model> = self.models.values().collect();
+        let mut inside: Vec<bool> = all.iter().map(|model| some(model)).collect();
+        for group in self.outline.groups().iter().rev() {
+            if group.members.iter().any(|member| inside[*member as usize]) {
+                for member in &group.members {
+                    inside[*member as usize] = true;
+                    self.outline.parents(*member as usize).iter().for_each(|parent| inside[*parent as usize] = true);
+                }
+            }
+        }
+        all.iter().zip(inside).filter(|(_, inside)| *inside).map(|(model, _)| model.name.clone()).collect()
+    }
+
+    /// Models that may read one another in a circle.
+    pub fn circles(&self) -> BTreeSet<ModelName> {
+        let names: Vec<&ModelName> = self.models.keys().collect();
+        let circles = self.outline.groups().iter().filter(|group| group.members.len() > 1);
+        circles.flat_map(|group| &group.members).map(|member| names[*member as usize].clone()).collect()
+    }
+
+    /// All models with their sources, possible parents first.
+    pub fn in_order(&self) -> Vec<(&Model, Digest)> {
+        let all: Vec<&Model> = self.models.values().collect();
+        let members = self.outline.groups().iter().flat_map(|group| &group.members);
+        members.map(|member| (all[*member as usize], self.sources[*member as usize])).collect()
+    }
+
+    /// Everything that shapes every model.
+    pub fn engine(&self) -> Digest {
+        self.context.engine
+    }
+
     /// Fingerprints the wanted models and whatever must be fingerprinted for that. `known` tells what was computed from
     /// the same sources before. The graph holds what was looked at; cycles are problems.
     pub fn finish(
@@ -86,25 +120,24 @@ impl Sketch {
         let mut work = Work::new(&models, &context, &outline);
         work.need(wanted, &|place| known(sources[place]));
         work.run();
-        let (mut nodes, mut fingerprints, mut kept) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut nodes, mut fingerprints) = (BTreeMap::new(), BTreeMap::new());
         let found = std::mem::take(&mut work.found);
-        for ((name, source), found) in models.keys().zip(sources).zip(found) {
+        for (name, found) in models.keys().zip(found) {
             let Some((node, fingerprint)) = found else { continue };
             nodes.insert(name.clone(), node);
-            if let Some(fingerprint) = fingerprint {
-                fingerprints.insert(name.clone(), fingerprint);
-                kept.insert(name.clone(), source);
-            }
+            fingerprints.extend(fingerprint.map(|fingerprint| (name.clone(), fingerprint)));
         }
         let (graph, problems) = Graph::of(nodes, &models);
-        let tree = Tree { models, graph, context, fingerprints, broken: BTreeSet::new(), sources: kept };
+        let sources = models.keys().cloned().zip(sources).collect();
+        let tree = Tree { models, graph, context, fingerprints, broken: BTreeSet::new(), sources };
         (tree, problems)
     }
 }
 
 /// The digest of everything that each model is made from, its possible parents included.
 fn sources(models: &BTreeMap<ModelName, Model>, outline: &Outline, context: &Context) -> Vec<Digest> {
-    let mut everywhere = Hasher::new("everywhere").number(ALGORITHM).digest(context.engine);
+    let mut everywhere =
+        Hasher::new("everywhere").number(ALGORITHM).text(env!("CARGO_PKG_VERSION")).digest(context.engine);
     everywhere = everywhere.digest(context.statements.digest()).number(context.functions.len() as u64);
     for (name, digest) in &context.functions {
         everywhere = everywhere.text(name).digest(*digest);

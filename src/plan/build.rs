@@ -34,6 +34,28 @@ pub struct Inputs<'a> {
     pub limit: IdentifierLimit,
     /// What is wrong with the project.
     pub problems: Vec<Problem>,
+    /// Models of `result` that have no fingerprints there, because base and result have the same ones.
+    pub unseen: Unseen,
+}
+
+/// Models that are the same in base and result and that nobody looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unseen {
+    /// Those whose fingerprints are remembered, parents first.
+    pub remembered: Vec<Remembered>,
+    /// How many models with a table have none in the state under any fingerprint, so that they are to be built.
+    pub unbuilt: usize,
+}
+
+/// A model's fingerprints as they were computed from the same sources before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The model.
+    pub name: ModelName,
+    /// Its data fingerprint.
+    pub data: Digest,
+    /// Its metadata fingerprint.
+    pub metadata: Digest,
 }
 
 /// What a plan is for.
@@ -103,10 +125,16 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
     let starts = starts(inputs.result, inputs.now);
     let mut targets: Vec<Target> = Vec::new();
     let mut freshness = Freshness::default();
-    for name in inputs.result.graph.order() {
-        if let Some(target) = target(name, &inputs, starts.get(name).copied(), &mut freshness) {
-            targets.push(target);
-        }
+    // What is the same in both trees reads nothing that is not.
+    for Remembered { name, data, metadata } in &inputs.unseen.remembered {
+        let start = starts.get(name).copied().or_else(|| own_start(inputs.result.models.get(name)?, inputs.now));
+        targets.extend(target(name, (*data, *metadata), &inputs, start, &mut freshness));
+    }
+    let seen =
+        inputs.result.graph.order().iter().filter_map(|name| Some((name, inputs.result.fingerprints.get(name)?)));
+    for (name, fingerprint) in seen {
+        let fingerprints = (fingerprint.data, fingerprint.metadata);
+        targets.extend(target(name, fingerprints, &inputs, starts.get(name).copied(), &mut freshness));
     }
     let by_name: BTreeMap<&ModelName, &Target> = targets.iter().map(|target| (&target.name, target)).collect();
     let models = diffs.into_iter().filter_map(|diff| planned(diff, inputs.base, inputs.result, &by_name)).collect();
@@ -124,7 +152,12 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
         problems: inputs.problems,
     };
     plan.summary = summary(&plan, inputs.result.models.len());
+    plan.summary.to_build += inputs.unseen.unbuilt;
     plan
+}
+
+fn own_start(model: &Model, now: Timestamp) -> Option<Start> {
+    model.properties.start.as_ref()?.resolve(now).map(Start::Known)
 }
 
 /// How new each table will be once the plan is carried out.
@@ -137,11 +170,16 @@ enum Newest {
     Now,
 }
 
-fn target(name: &ModelName, inputs: &Inputs<'_>, start: Option<Start>, freshness: &mut Freshness) -> Option<Target> {
+fn target(
+    name: &ModelName,
+    (data, metadata): (Digest, Digest),
+    inputs: &Inputs<'_>,
+    start: Option<Start>,
+    freshness: &mut Freshness,
+) -> Option<Target> {
     let model = inputs.result.models.get(name)?;
-    let fingerprint = inputs.result.fingerprints.get(name)?;
     let kind = model.kind.name();
-    let key = TableKey { model: name.clone(), data_fingerprint: fingerprint.data };
+    let key = TableKey { model: name.clone(), data_fingerprint: data };
     let known = inputs.known.tables.get(&key);
     let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
     let lacking = lacking(model, inputs, start, (&key, known));
@@ -167,7 +205,7 @@ fn target(name: &ModelName, inputs: &Inputs<'_>, start: Option<Start>, freshness
         name: name.clone(),
         kind,
         key,
-        metadata_fingerprint: fingerprint.metadata,
+        metadata_fingerprint: metadata,
         table: kind.has_table().then_some(table),
         action,
         unit: model.unit(),
@@ -338,13 +376,18 @@ fn drift(promoted: &Tree, inputs: &Inputs<'_>) -> Vec<PlannedModel> {
         now: inputs.now,
         limit: inputs.limit,
         problems: Vec::new(),
+        unseen: Unseen::default(),
     };
     let diffs: Vec<ModelDiff> =
         diff(promoted, inputs.base).into_iter().filter(|diff| diff.change != Change::Unaffected).collect();
     let mut freshness = Freshness::default();
     let targets: Vec<Target> = diffs
         .iter()
-        .filter_map(|diff| target(&diff.name, &base, starts.get(&diff.name).copied(), &mut freshness))
+        .filter_map(|diff| {
+            let fingerprint = inputs.base.fingerprints.get(&diff.name)?;
+            let fingerprints = (fingerprint.data, fingerprint.metadata);
+            target(&diff.name, fingerprints, &base, starts.get(&diff.name).copied(), &mut freshness)
+        })
         .collect();
     let by_name = targets.iter().map(|target| (&target.name, target)).collect();
     diffs.into_iter().filter_map(|diff| planned(diff, promoted, inputs.base, &by_name)).collect()

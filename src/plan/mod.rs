@@ -8,7 +8,7 @@ mod outcome;
 use serde::{Deserialize, Serialize};
 
 pub use crate::change::{Category, Change, Reason};
-pub use build::{Inputs, Known, KnownTable, Purpose, Sharing, build, is_loaded_by_interval};
+pub use build::{Inputs, Known, KnownTable, Purpose, Remembered, Sharing, Unseen, build, is_loaded_by_interval};
 pub use outcome::{Build, Outcome};
 
 use crate::hash::Digest;

@@ -16,7 +16,7 @@ mod ledger;
 mod record;
 mod sqlite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use error::StateError;
@@ -72,6 +72,12 @@ pub trait State: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn tables(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Table>, StateError>;
+
+    /// The models that have a table under any fingerprint.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn built_models(&self) -> Result<BTreeSet<ModelName>, StateError>;
 
     /// The last builds of models whatever their fingerprint, newest first, at most `each` of a model.
     ///

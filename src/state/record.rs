@@ -97,6 +97,10 @@ pub struct Pointer {
     pub data_fingerprint: Digest,
     /// The rest of the model.
     pub metadata_fingerprint: Digest,
+    /// Everything that the model and its parents were made from, by which a plan knows the fingerprints without
+    /// computing them; `None` where an older release wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Digest>,
     /// The physical table; `None` for kinds without one.
     pub table: Option<TableName>,
     /// The view; `None` for kinds without one, and where no view was made.

@@ -317,7 +317,8 @@ const SYMBOLS: &[&[&str]] =
 
 fn mutations(sql: &str) -> Vec<Mutation> {
     let query = Query::parse(Template::plain(sql), Dialect::DuckDb);
-    let tokens: Vec<Token> = query.tokens().into_iter().filter(|token| token.is_significant()).collect();
+    let all = query.tokens();
+    let tokens: Vec<&Token> = all.iter().filter(|token| token.is_significant()).collect();
     let text = |index: usize| sql[tokens[index].range.clone()].to_owned();
     let names: BTreeSet<&str> = TABLES.iter().flat_map(|(_, columns)| columns.iter().map(|(name, _)| *name)).collect();
     let mut mutations = Vec::new();

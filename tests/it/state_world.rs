@@ -73,6 +73,7 @@ pub(crate) fn pointer(text: &str) -> Pointer {
         kind: KindName::Full,
         data_fingerprint: key.data_fingerprint,
         metadata_fingerprint: Digest::of("test-metadata", text),
+        source: Some(Digest::of("test-source", text)),
         table: Some(naming::physical_table(&key, IdentifierLimit::SMALLEST)),
         view: Some(VirtualView { name: view, definition: Digest::of("test-view", text) }),
     }

@@ -8,7 +8,7 @@ mod open;
 mod schema;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -166,6 +166,10 @@ impl State for SqliteState {
 
     fn tables(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Table>, StateError> {
         self.read(|transaction| tables::tables(transaction, &self.project, keys))
+    }
+
+    fn built_models(&self) -> Result<BTreeSet<ModelName>, StateError> {
+        self.read(|transaction| tables::built_models(transaction, &self.project))
     }
 
     fn builds(&self, models: &[ModelName], each: usize) -> Result<BTreeMap<ModelName, Vec<Build>>, StateError> {

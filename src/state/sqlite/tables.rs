@@ -1,6 +1,6 @@
 //! Snapshots, the interval ledger and builds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
@@ -30,6 +30,13 @@ pub(super) fn tables(
         Ok((snapshot.key.clone(), Table { snapshot, ledger }))
     })
     .collect()
+}
+
+/// [`crate::state::State::built_models`].
+pub(super) fn built_models(connection: &Connection, project: &ProjectName) -> Result<BTreeSet<ModelName>, Failure> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT model FROM snapshots WHERE project = ?1")?;
+    let rows = statement.query_map(params![project.as_str()], |row| word(row, "model"))?;
+    rows.map(|row| Ok(row?)).collect()
 }
 
 /// [`crate::state::State::builds`].

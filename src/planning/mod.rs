@@ -1,5 +1,7 @@
 //! From a command's arguments to a plan: which trees, which environment, and what the state knows.
 
+mod glance;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::TreeArguments;
@@ -12,12 +14,14 @@ use crate::naming::{
     Clash, Disambiguator, IdentifierLimit, TableKey, detached_environment_name, environment_name,
     parse_environment_name, view_clashes,
 };
-use crate::plan::{Commits, Inputs, Known, KnownTable, Plan, Purpose, Sharing, build};
+use crate::plan::{Commits, Inputs, Known, KnownTable, Plan, Purpose, Sharing, Unseen, build};
 use crate::problem::Problem;
 use crate::sql::Opaque;
 use crate::state::{Environment, Owner, State, StateError};
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace, git_error, state_error};
+
+pub use glance::glance;
 
 /// DuckDB has no limit worth knowing; names that fit PostgreSQL fit everywhere.
 pub const LIMIT: IdentifierLimit = IdentifierLimit::SMALLEST;
@@ -159,20 +163,17 @@ pub fn plan_of(
         Place::Base => (promoted.unwrap_or_else(|| workspace.nothing(&result)), None),
     };
     if prod.is_none() {
-        result.problems.push(
-            Problem::info("never-promoted", "nothing was promoted yet, so prod has no tables to reuse")
-                .help("run `bot promote` on the base branch first"),
-        );
+        result.problems.push(never_promoted());
     }
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree, &environment));
-    result.problems.extend(unknown_columns(&result.tree));
+    result.problems.extend(unknown_columns(&result.tree, &|_| true));
     let trees = [Some(&base), Some(&result.tree), promoted.as_ref()];
     let (writer, purpose) = match chosen.place {
         Place::Base => (Writer::Promote(&environment), Purpose::Promote),
         Place::Branch => (Writer::Branch(&environment), Purpose::Apply),
     };
-    let known = known(state, &writer, &trees, prod.as_ref()).map_err(state_error)?;
+    let known = known(state, &writer, &trees, BTreeSet::new(), prod.as_ref()).map_err(state_error)?;
     let plan = build(Inputs {
         environment: environment.clone(),
         commits: Commits {
@@ -189,6 +190,7 @@ pub fn plan_of(
         now: context.execution_time()?,
         limit: LIMIT,
         problems: result.problems.clone(),
+        unseen: Unseen::default(),
     });
     Ok(Planned { plan, result, owner, branch: chosen.trees.head_branch, current, prod })
 }
@@ -206,23 +208,28 @@ pub fn promoted_tree(
     match loaded {
         Ok(side) => Some(side.tree),
         Err(error) => {
-            let short: String = commit.as_str().chars().take(12).collect();
-            let problem = Problem::warning(
-                "drift-unknown",
-                format!("the promoted commit `{short}` is not here: {}", error.message),
-            );
-            problems.push(
-                problem.help("fetch the whole history (`fetch-depth: 0`) to see what was merged and not promoted"),
-            );
+            problems.push(drift_unknown(commit, &error));
             None
         }
     }
 }
 
+fn drift_unknown(commit: &CommitId, error: &CommandError) -> Problem {
+    let short: String = commit.as_str().chars().take(12).collect();
+    let message = format!("the promoted commit `{short}` is not here: {}", error.message);
+    Problem::warning("drift-unknown", message)
+        .help("fetch the whole history (`fetch-depth: 0`) to see what was merged and not promoted")
+}
+
+fn never_promoted() -> Problem {
+    Problem::info("never-promoted", "nothing was promoted yet, so prod has no tables to reuse")
+        .help("run `bot promote` on the base branch first")
+}
+
 /// What only the warehouse could tell, and how to tell it without one.
-fn unknown_columns(tree: &Tree) -> Vec<Problem> {
+fn unknown_columns(tree: &Tree, told: &dyn Fn(&ModelName) -> bool) -> Vec<Problem> {
     let mut readers: BTreeMap<&ModelName, Vec<&ModelName>> = BTreeMap::new();
-    for (name, fingerprint) in &tree.fingerprints {
+    for (name, fingerprint) in tree.fingerprints.iter().filter(|(name, _)| told(name)) {
         if let Some(Opaque::Star(table)) = &fingerprint.opaque {
             readers.entry(table).or_default().push(name);
         }
@@ -270,7 +277,7 @@ impl Writer<'_> {
     }
 }
 
-/// What the state knows of the tables that these trees name.
+/// What the state knows of the tables that these trees name, and of those with these `keys`.
 ///
 /// # Errors
 /// The state cannot be read.
@@ -278,9 +285,9 @@ pub fn known(
     state: &dyn State,
     writer: &Writer<'_>,
     trees: &[Option<&Tree>],
+    mut keys: BTreeSet<TableKey>,
     replaced: Option<&Environment>,
 ) -> Result<Known, StateError> {
-    let mut keys: BTreeSet<TableKey> = BTreeSet::new();
     for (name, fingerprint) in trees.iter().flatten().flat_map(|tree| &tree.fingerprints) {
         keys.insert(TableKey { model: name.clone(), data_fingerprint: fingerprint.data });
     }

@@ -1,0 +1,212 @@
+//! A plan to be shown: it looks at what the branch may reach, and takes everything else for what it was.
+//!
+//! Models whose sources (their own files and everything that they may read) are the same in base and result have the same
+//! fingerprints in both, whatever these are. They are computed only where the state has a table whose key is not known
+//! otherwise. What this yields is the same plan as [`super::plan_of`] makes, but that problems inside the queries of
+//! models that the branch cannot reach are not told.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Chosen, LIMIT, Place, Writer, clashes, drift_unknown, environment_of, known, never_promoted, unknown_columns,
+};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::fingerprint::{Sketch, Tree};
+use crate::hash::Digest;
+use crate::ids::ModelName;
+use crate::model::{Kind, Model};
+use crate::naming::TableKey;
+use crate::plan::{Commits, Inputs, Plan, Purpose, Remembered, Unseen, build};
+use crate::problem::Problem;
+use crate::project::{Owned, query_problems, sorted};
+use crate::state::{Environment, State};
+use crate::workspace::{Draft, Workspace, git_error, state_error};
+
+/// Plans what a command is about, for people to read. It cannot be applied: models that nobody looked at have no targets.
+///
+/// # Errors
+/// Git, the state, or a name refuses. Problems of the project are in the plan.
+pub fn glance(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    chosen: &Chosen,
+    wanted: Option<&str>,
+) -> Result<Plan, CommandError> {
+    let result = workspace.draft(&chosen.trees.result)?;
+    let state = workspace.state_to_read(&result.project)?;
+    let (environment, _) = environment_of(&state, chosen, wanted)?;
+    let prod = state.environment(&crate::ids::EnvironmentName::prod()).map_err(state_error)?;
+    let current = state.environment(&environment).map_err(state_error)?;
+    let mut problems = result.problems.clone();
+    let promoted = promoted_draft(workspace, prod.as_ref(), chosen, &mut problems);
+    let (base, promoted) = match chosen.place {
+        Place::Branch => (workspace.draft(&chosen.trees.base_tree)?, promoted),
+        Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
+    };
+    let files = workspace.files(&chosen.trees.result)?;
+    let pointers = [prod.as_ref(), current.as_ref()];
+    let looked = Looked::at([result, base], promoted, &state, pointers)?;
+    let reached = looked.reached.iter().filter_map(|name| looked.result.models.get(name));
+    let owned = Owned { models: &looked.result.models, broken: &looked.result.broken };
+    problems.extend(query_problems(&files, reached, owned));
+    problems = sorted(problems);
+    problems.extend(looked.cycles.iter().cloned());
+    problems.extend(prod.is_none().then(never_promoted));
+    problems.extend(chosen.trees.problems.iter().cloned());
+    problems.extend(clashes(&looked.result, &environment));
+    problems.extend(unknown_columns(&looked.result, &|name| looked.reached.contains(name)));
+    let trees = [Some(&looked.base), Some(&looked.result), looked.promoted.as_ref()];
+    let (writer, purpose) = match chosen.place {
+        Place::Base => (Writer::Promote(&environment), Purpose::Promote),
+        Place::Branch => (Writer::Branch(&environment), Purpose::Apply),
+    };
+    let remembered = looked.unseen.remembered.iter();
+    let keys = remembered.map(|known| TableKey { model: known.name.clone(), data_fingerprint: known.data }).collect();
+    let known = known(&state, &writer, &trees, keys, prod.as_ref()).map_err(state_error)?;
+    Ok(build(Inputs {
+        environment: environment.clone(),
+        commits: Commits {
+            base: chosen.trees.base.clone(),
+            head: Some(chosen.trees.head.clone()),
+            merge_base: chosen.trees.merge_base.clone(),
+            result_tree: Some(chosen.trees.result.id().clone()),
+        },
+        base: &looked.base,
+        result: &looked.result,
+        promoted: looked.promoted.as_ref(),
+        known: &known,
+        purpose,
+        now: context.execution_time()?,
+        limit: LIMIT,
+        problems,
+        unseen: looked.unseen,
+    }))
+}
+
+/// The trees with the fingerprints of what had to be looked at.
+struct Looked {
+    result: Tree,
+    base: Tree,
+    promoted: Option<Tree>,
+    /// The models of the result that the branch may reach.
+    reached: BTreeSet<ModelName>,
+    unseen: Unseen,
+    cycles: Vec<Problem>,
+}
+
+impl Looked {
+    fn at(
+        [result, base]: [Draft; 2],
+        promoted: Option<Draft>,
+        state: &dyn State,
+        environments: [Option<&Environment>; 2],
+    ) -> Result<Self, CommandError> {
+        let reached = result.sketch.differing(&base.sketch);
+        let mut in_base = base.sketch.differing(&result.sketch);
+        let mut in_promoted = BTreeSet::new();
+        if let Some(promoted) = &promoted {
+            in_base.extend(base.sketch.differing(&promoted.sketch));
+            in_promoted = promoted.sketch.differing(&base.sketch);
+        }
+        let (mut unseen, unknown) = unseen(&result.sketch, &reached, state, environments)?;
+        let mut in_result: BTreeSet<ModelName> = reached.iter().cloned().chain(unknown).collect();
+        in_result.extend(starting_with_parents(&result.sketch));
+        in_result.extend(result.sketch.circles());
+        in_base.extend(starting_with_parents(&base.sketch));
+        let (result_tree, cycles) = result.sketch.finish(&|name| in_result.contains(name), &|_| None);
+        unseen.leave_out(&result_tree);
+        let known = result_tree.by_source();
+        let remember = |source: Digest| known.get(&source).map(|known| (*known).into());
+        let (base_tree, _) = base.sketch.finish(&|name| in_base.contains(name), &remember);
+        let promoted_tree = promoted.map(|promoted| {
+            let base = base_tree.by_source();
+            let remember =
+                |source: Digest| known.get(&source).or_else(|| base.get(&source)).map(|known| (*known).into());
+            let tree = promoted.sketch.finish(&|name| in_promoted.contains(name), &remember).0;
+            tree.with_broken(promoted.project.broken)
+        });
+        drop(known);
+        Ok(Self {
+            result: result_tree.with_broken(result.project.broken),
+            base: base_tree.with_broken(base.project.broken),
+            promoted: promoted_tree,
+            reached,
+            unseen: Unseen { unbuilt: unseen.unbuilt.len(), remembered: unseen.remembered },
+            cycles,
+        })
+    }
+}
+
+/// Models that are the same in base and result and have a table.
+#[derive(Default)]
+struct Untouched {
+    /// An environment remembers their fingerprints; parents first.
+    remembered: Vec<Remembered>,
+    /// They have no table under any fingerprint.
+    unbuilt: Vec<ModelName>,
+}
+
+impl Untouched {
+    /// Some had to be looked at after all, because others read them.
+    fn leave_out(&mut self, looked_at: &Tree) {
+        let is_unseen = |name: &ModelName| looked_at.graph.node(name).is_none();
+        self.remembered.retain(|known| is_unseen(&known.name));
+        self.unbuilt.retain(is_unseen);
+    }
+}
+
+/// Of the models that are the same in base and result: those whose fingerprints an environment remembers, those that have
+/// no table at all, and those that must be looked at because they have one whose key is not known.
+fn unseen(
+    result: &Sketch,
+    reached: &BTreeSet<ModelName>,
+    state: &dyn State,
+    environments: [Option<&Environment>; 2],
+) -> Result<(Untouched, Vec<ModelName>), CommandError> {
+    let built = state.built_models().map_err(state_error)?;
+    let mut unseen = Untouched::default();
+    let mut unknown = Vec::new();
+    for (model, source) in result.in_order() {
+        let name = &model.name;
+        if reached.contains(name) || !model.kind.name().has_table() {
+            continue;
+        }
+        let mut pointers = environments.iter().flatten().filter_map(|environment| environment.models.get(name));
+        if let Some(pointer) = pointers.find(|pointer| pointer.source == Some(source)) {
+            let (data, metadata) = (pointer.data_fingerprint, pointer.metadata_fingerprint);
+            unseen.remembered.push(Remembered { name: name.clone(), data, metadata });
+        } else if built.contains(name) {
+            unknown.push(name.clone());
+        } else {
+            unseen.unbuilt.push(name.clone());
+        }
+    }
+    Ok((unseen, unknown))
+}
+
+/// Models that begin where their parents do: who these are must be known.
+fn starting_with_parents(sketch: &Sketch) -> BTreeSet<ModelName> {
+    let by_interval = |model: &Model| matches!(model.kind, Kind::TimeRange(_) | Kind::UniqueKey(_));
+    let states_none = |model: &Model| model.properties.start.as_ref().and_then(|start| start.absolute).is_none();
+    sketch.with_ancestors(&|model| by_interval(model) && states_none(model))
+}
+
+/// The tree that prod shows. Where its commit is not here, drift is unknown, and that is said.
+fn promoted_draft(
+    workspace: &Workspace<'_>,
+    prod: Option<&Environment>,
+    chosen: &Chosen,
+    problems: &mut Vec<Problem>,
+) -> Option<Draft> {
+    let commit = prod?.about.promoted.as_ref()?;
+    let draft = workspace.git.tree_of(commit).map_err(git_error).and_then(|source| {
+        // Nothing can have drifted between a tree and itself.
+        let is_base = chosen.place == Place::Branch && source.id() == chosen.trees.base_tree.id();
+        if is_base { Ok(None) } else { workspace.draft(&source).map(Some) }
+    });
+    draft.unwrap_or_else(|error| {
+        problems.push(drift_unknown(commit, &error));
+        None
+    })
+}
