@@ -1,6 +1,7 @@
 //! A model as its file states it: plain data that the pure core reads. Nothing here knows SQL, git or an engine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,9 +28,9 @@ pub struct Model {
     /// Statements that run after the query in its session, in order.
     pub post_statements: Vec<Template>,
     /// What else the `MODEL` block says.
-    pub properties: Properties,
+    pub properties: Arc<Properties>,
     /// What its query, its statements and `depends_on` may name.
-    pub mentions: Mentions,
+    pub mentions: Arc<Mentions>,
     /// Everything that the model is made from besides other models: its file's content, the configuration's defaults, a
     /// seed's rows. Equal sources give equal models.
     pub source: Digest,

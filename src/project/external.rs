@@ -1,6 +1,7 @@
 //! `external_models.yaml` and the files of `external_models/`: tables that the project reads and does not own.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::file::{ParsedFile, Rules};
 use super::name::model_name;
@@ -8,7 +9,7 @@ use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
 use crate::model::{DeclaredColumn, DeclaredTime, Kind, Model, Properties};
 use crate::problem::{Problem, nearest};
-use crate::sql::{Dialect, Mentions};
+use crate::sql::Dialect;
 use crate::time::Timestamp;
 use crate::yaml::{self, Node, Place, Value};
 
@@ -94,8 +95,8 @@ impl Reader<'_> {
                         query: None,
                         pre_statements: Vec::new(),
                         post_statements: Vec::new(),
-                        properties,
-                        mentions: Mentions::default(),
+                        properties: Arc::new(properties),
+                        mentions: Arc::default(),
                         source,
                     }),
                     ..ParsedFile::default()

@@ -1,10 +1,12 @@
 //! One model file: from its text to a model and its problems, as a function of the text, the path and the defaults.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::macros;
 use super::name::{model_name, sniff_dialect};
 use super::properties::{self, Header, Scope};
+use super::quick;
 use super::split::{self, Parts};
 use super::value::Source;
 use crate::hash::{Digest, Hasher};
@@ -12,7 +14,7 @@ use crate::ids::{FilePath, ModelName};
 use crate::model::{Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{ModelDefaults, ModelNaming};
-use crate::sql::{Dialect, Mentions, Query, Template, Token, tokenize};
+use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, tokenize};
 use crate::yaml::{self, Place};
 
 /// Everything besides text and path that a file's parsing depends on.
@@ -69,7 +71,8 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
         return file;
     }
     let (dialect, dialect_problem) = dialect_of(&source, rules);
-    let tokens = match tokenize(text, dialect) {
+    let cut = quick::cut(text, dialect);
+    let tokens = match tokenize(cut.as_ref().map_or(text, |cut| &text[..cut.header]), dialect) {
         Ok(tokens) => tokens,
         Err(error) => {
             file.problems.push(untokenized(&source, error.offset, &error.message));
@@ -98,14 +101,20 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
         .iter()
         .map(|name| (name.clone(), place_of(&source, &header, "depends_on")))
         .collect();
-    finish(&source, &tokens, parts, header, dialect, rules, file)
+    finish(&source, &tokens, Body { parts, cut }, header, dialect, rules, file)
+}
+
+/// What follows the header: its statements as tokens, or the query alone where it was cut without.
+struct Body<'a> {
+    parts: Parts<'a>,
+    cut: Option<quick::Cut>,
 }
 
 /// Puts the statements to the header.
 fn finish(
     source: &Source<'_>,
     tokens: &[Token],
-    parts: Parts<'_>,
+    Body { parts, cut }: Body<'_>,
     header: Header,
     dialect: Dialect,
     rules: &Rules,
@@ -128,9 +137,20 @@ fn finish(
         template
     };
     let pre_statements: Vec<Template> = pre_statements.into_iter().map(&mut statement).collect();
-    let query = parts.query.map(&mut statement).map(|template| Query::parse(template, dialect));
+    let query = parts.query.map(&mut statement);
     let post_statements: Vec<Template> = post_statements.into_iter().map(&mut statement).collect();
     header.properties.depends_on.iter().for_each(|name| mentions.add_name(name));
+    let query = match cut {
+        None => query,
+        Some(cut) => {
+            mentions.join(cut.mentions);
+            cut.query.map(|range| {
+                let (text, offset) = (source.text[range.clone()].to_owned(), range.start);
+                Template::new(vec![Piece::Source { text, offset }])
+            })
+        }
+    };
+    let query = query.map(|template| Query::parse(template, dialect));
     let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
     let hidden = parts.hidden_query || (parts.macro_statement && unknown_macro());
     let end = tokens.last().map_or(0, |token| token.range.start);
@@ -161,8 +181,8 @@ fn finish(
             query: if is_seed { None } else { query },
             pre_statements,
             post_statements,
-            properties,
-            mentions,
+            properties: Arc::new(properties),
+            mentions: Arc::new(mentions),
             source: Digest::of("model source", ""),
         });
     }
@@ -172,8 +192,8 @@ fn finish(
 /// What a statement may name, macros expanded.
 fn mentions_of(template: &Template, written: &[Token], dialect: Dialect) -> Mentions {
     match template.plain_text() {
-        Some(_) => Mentions::of(written.iter(), dialect),
-        None => Mentions::of(tokenize(&template.text(), dialect).unwrap_or_default().iter(), dialect),
+        Some(_) => Mentions::of(written.iter()),
+        None => Mentions::of(tokenize(&template.text(), dialect).unwrap_or_default().iter()),
     }
 }
 

@@ -14,6 +14,7 @@ mod macros;
 mod name;
 mod properties;
 mod queries;
+mod quick;
 mod seed;
 mod split;
 mod value;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dialect, Token, TokenKind};
+use super::{Token, TokenKind};
 use crate::ids::ModelName;
 
 /// The words of a text, as hashes: two different words may share one, equal words always do.
@@ -21,11 +21,15 @@ pub struct Mentions {
 
 impl Mentions {
     /// The words of these tokens.
-    pub fn of<'t>(tokens: impl Iterator<Item = &'t Token>, dialect: Dialect) -> Self {
-        let mut found = Self::default();
-        found.add(tokens, dialect);
-        found.sort();
-        found
+    pub fn of<'t>(tokens: impl Iterator<Item = &'t Token>) -> Self {
+        let mut builder = Self::builder();
+        tokens.filter(|token| token.is_significant()).for_each(|token| builder.token(token));
+        builder.finish()
+    }
+
+    /// Collects words one by one.
+    pub fn builder() -> MentionsBuilder {
+        MentionsBuilder::default()
     }
 
     /// Adds another text's.
@@ -67,51 +71,87 @@ impl Mentions {
         self.paths.sort_unstable();
         self.paths.dedup();
     }
+}
 
-    fn add<'t>(&mut self, tokens: impl Iterator<Item = &'t Token>, dialect: Dialect) {
-        let _ = dialect;
-        // The word before a dot, and the dot: what the next word makes a pair with.
-        let mut before: Option<u32> = None;
-        let mut dotted = false;
-        for token in tokens.filter(|token| token.is_significant()) {
-            match &token.kind {
-                TokenKind::Word { value, quote } => {
-                    if quote.is_some() {
-                        self.text(value);
-                        self.path(value);
+/// Collects the words of a text in their order; see [`Mentions::builder`].
+#[derive(Debug, Default)]
+pub struct MentionsBuilder {
+    found: Mentions,
+    /// The word before, and whether a dot follows it: what the next word makes a pair with.
+    before: Option<u32>,
+    dotted: bool,
+}
+
+impl MentionsBuilder {
+    /// A word without quotes, or the digits of a number.
+    pub fn word(&mut self, word: &str) {
+        let hash = word_hash(word);
+        self.found.words.push(hash);
+        if let Some(first) = self.before.filter(|_| self.dotted) {
+            self.found.pairs.push(pair_hash(first, hash));
+        }
+        (self.before, self.dotted) = (Some(hash), false);
+    }
+
+    /// What stands between the quotes of a name.
+    pub fn quoted(&mut self, body: &str) {
+        self.inside(body);
+        self.path(body);
+        self.word(body);
+    }
+
+    /// What stands between the quotes of a text.
+    pub fn literal(&mut self, body: &str) {
+        let body = body.trim_matches(['\'', '"']);
+        self.found.words.push(word_hash(body));
+        self.inside(body);
+        self.path(body);
+        (self.before, self.dotted) = (None, false);
+    }
+
+    /// Any other significant byte.
+    pub fn sign(&mut self, sign: u8) {
+        match sign {
+            b'.' => self.dotted = self.before.is_some(),
+            _ => (self.before, self.dotted) = (None, false),
+        }
+    }
+
+    /// All that was found.
+    pub fn finish(mut self) -> Mentions {
+        self.found.sort();
+        self.found
+    }
+
+    fn token(&mut self, token: &Token) {
+        match &token.kind {
+            TokenKind::Word { value, quote: None } => self.word(value),
+            TokenKind::Word { value, quote: Some(_) } => self.quoted(value),
+            TokenKind::String(text) => self.literal(text),
+            TokenKind::Symbol(symbol) => self.sign(if symbol == "." { b'.' } else { b' ' }),
+            // Tokenisers do not agree on whether the dot of `1.e` belongs to the number.
+            TokenKind::Number(number) => {
+                for (index, digits) in number.split('.').enumerate() {
+                    (0..index.min(1)).for_each(|_| self.sign(b'.'));
+                    if !digits.is_empty() {
+                        self.word(digits);
                     }
-                    let hash = word_hash(value);
-                    self.words.push(hash);
-                    if let Some(first) = before.filter(|_| dotted) {
-                        self.pairs.push(pair_hash(first, hash));
-                    }
-                    (before, dotted) = (Some(hash), false);
                 }
-                TokenKind::String(value) => {
-                    let body = value.trim_matches('\'');
-                    self.words.push(word_hash(body));
-                    self.text(value);
-                    self.path(body);
-                    (before, dotted) = (None, false);
-                }
-                TokenKind::Symbol(symbol) if symbol == "." => dotted = before.is_some(),
-                // `1.e` and the like: some tokenisers glue the dot to a number.
-                TokenKind::Number(number) => (before, dotted) = (Some(word_hash(number)), number.ends_with('.')),
-                _ => (before, dotted) = (None, false),
             }
+            TokenKind::Space | TokenKind::Comment(_) => {}
         }
     }
 
     /// Words and pairs inside a literal: a query may be in there, or a table's name.
-    fn text(&mut self, text: &str) {
+    fn inside(&mut self, text: &str) {
         let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.' | '$');
         for chain in text.split(|character: char| !is_part(character)).filter(|chain| !chain.is_empty()) {
             let mut before = None;
             for part in chain.split('.') {
                 let hash = word_hash(part);
-                self.words.push(hash);
+                self.found.words.push(hash);
                 if let Some(before) = before.replace(hash) {
-                    self.pairs.push(pair_hash(before, hash));
+                    self.found.pairs.push(pair_hash(before, hash));
                 }
             }
         }
@@ -119,7 +159,7 @@ impl Mentions {
 
     fn path(&mut self, text: &str) {
         if text.len() >= 3 && text.contains(['.', '/']) {
-            self.paths.push(text.to_owned());
+            self.found.paths.push(text.to_owned());
         }
     }
 }
@@ -164,11 +204,11 @@ fn pair_hash(first: u32, second: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::{Query, Template, tokenize};
+    use crate::sql::{Dialect, Query, Template, tokenize};
 
     fn mentions(sql: &str, dialect: Dialect, name: &str) -> bool {
         let tokens = tokenize(sql, dialect).expect("tokens");
-        let mentions = Mentions::of(tokens.iter(), dialect);
+        let mentions = Mentions::of(tokens.iter());
         let key = NameKey::of(&ModelName::parse(name).expect("a name"));
         if key.alone { mentions.words().contains(&key.hash) } else { mentions.pairs().contains(&key.hash) }
     }

@@ -17,7 +17,7 @@ mod token;
 pub use analysis::{analyze, analyze_syntax};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, duckdb_functions, function_class};
-pub use mention::{Mentions, NameKey};
+pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};
 pub use relations::{Certainty, Relation};

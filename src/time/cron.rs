@@ -1,5 +1,8 @@
 //! When a model is due. The only user of `croner`; everything is in UTC.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use croner::parser::{CronParser, Seconds, Year};
 
@@ -10,8 +13,14 @@ use super::{IntervalUnit, Timestamp};
 pub struct Cron {
     text: String,
     unit: IntervalUnit,
-    schedule: croner::Cron,
+    schedule: Arc<croner::Cron>,
 }
+
+/// Schedules that were read before: a project has thousands of models and a handful of schedules, and reading one costs
+/// more than reading the file that it stands in.
+static READ: Mutex<BTreeMap<String, Cron>> = Mutex::new(BTreeMap::new());
+/// More different schedules than any project has.
+const READ_LIMIT: usize = 1_000;
 
 /// Why a text is no schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +64,19 @@ impl Cron {
     /// It is neither a known `@name` nor five fields, or it fires more often than every five minutes, or never.
     pub fn parse(text: &str) -> Result<Self, CronError> {
         let text = text.trim();
+        let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = read().get(text) {
+            return Ok(known.clone());
+        }
+        let cron = Self::parse_anew(text)?;
+        let mut read = read();
+        if read.len() < READ_LIMIT {
+            read.insert(text.to_owned(), cron.clone());
+        }
+        Ok(cron)
+    }
+
+    fn parse_anew(text: &str) -> Result<Self, CronError> {
         let named = NAMES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(text));
         let fields = named.map_or(text, |(_, fields, _)| fields);
         if named.is_none() && (text.contains('@') || fields.split_whitespace().count() != 5) {
@@ -64,7 +86,7 @@ impl Cron {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let schedule = parser.parse(fields).map_err(|error| CronError(format!("`{text}` is no schedule: {error}")))?;
         let unit = named.map_or_else(|| unit_of(&schedule, text), |(.., unit)| Ok(*unit))?;
-        Ok(Self { text: text.into(), unit, schedule })
+        Ok(Self { text: text.into(), unit, schedule: Arc::new(schedule) })
     }
 
     /// As written.

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::apply::everything;
 use crate::error::CommandError;
@@ -14,9 +15,9 @@ use crate::fingerprint::{Fingerprint, Tree};
 use crate::git::{GitError, Mode, Request, TreeSource};
 use crate::hash::Digest;
 use crate::ids::{CommitId, FilePath, ModelName, TableName};
-use crate::model::{Kind, KindName, Model, Properties};
+use crate::model::{Kind, KindName, Model};
 use crate::resolve::{Resolver, Times};
-use crate::sql::{Dialect, Mentions, Query, TokenKind};
+use crate::sql::{Dialect, Query, TokenKind};
 use crate::state::{Environment, Pointer};
 use crate::statement::LoadTime;
 use crate::workspace::Workspace;
@@ -93,8 +94,8 @@ fn stand_in(name: &ModelName, pointer: &Pointer, dialect: Dialect) -> Model {
         query: None,
         pre_statements: Vec::new(),
         post_statements: Vec::new(),
-        properties: Properties::default(),
-        mentions: Mentions::default(),
+        properties: Arc::default(),
+        mentions: Arc::default(),
         source: Digest::of("model source", "an environment's view"),
     }
 }
