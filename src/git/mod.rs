@@ -25,6 +25,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 pub use base::{Base, Revision};
 pub use error::{Depth, GitError};
 pub use merge::{Mode, Request, ThreeTrees};
+use tree::Listings;
 pub use tree::{GitTree, TreeSource};
 pub use write::NewRepository;
 
@@ -38,6 +39,8 @@ const MEMORY_PRIORITY: i32 = 1000;
 pub struct Git {
     repository: Repository,
     shallow: bool,
+    /// What was listed before: commands look at a tree more than once.
+    listings: Listings,
 }
 
 /// What is checked out.
@@ -102,7 +105,7 @@ impl Git {
             .map_err(|error| GitError::library("prepare an in-memory object store", &error))?;
         drop(odb);
         let shallow = is_shallow(&repository);
-        Ok(Self { repository, shallow })
+        Ok(Self { repository, shallow, listings: Listings::default() })
     }
 
     /// The root of the checked-out files; `None` in a bare repository.

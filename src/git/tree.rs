@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{Odb, Oid};
 
 use super::error::shown;
-use super::lfs::Store;
+use super::lfs::{POINTER_LIMIT, Pointer, Store};
+use super::problems::missing_lfs_object;
 use super::read::Reader;
 use super::{Git, GitError};
 use crate::files::{Entry, FileTree};
@@ -49,14 +50,34 @@ pub(super) struct Local {
 /// The files of one project in one tree.
 pub struct GitTree<'git> {
     odb: Odb<'git>,
+    store: Store,
+    listing: Arc<Listing>,
+}
+
+/// What stands under each path of a project's folder.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
     entries: BTreeMap<FilePath, Entry>,
     contents: BTreeMap<FilePath, Content>,
 }
+
+impl Listing {
+    /// Whether it is the same the next time: what is not in git, such as an LFS object, may come and go.
+    fn is_settled(&self) -> bool {
+        self.entries.values().all(|entry| matches!(entry, Entry::File { .. }))
+            && !self.contents.values().any(|content| matches!(content, Content::File(_)))
+    }
+}
+
+/// The listings of stored trees that were read before, by tree and folder.
+pub(super) type Listings = Mutex<BTreeMap<(TreeId, String), Arc<Listing>>>;
 
 /// Where a file's content lies.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     Blob(Oid),
+    /// A blob that may turn out to be an LFS pointer.
+    Source(Oid),
     File(PathBuf),
 }
 
@@ -91,14 +112,25 @@ impl Git {
     pub fn tree(&self, source: &TreeSource, project_folder: &str) -> Result<GitTree<'_>, GitError> {
         let folder = project_folder.trim_matches('/');
         let odb = self.repository.odb().map_err(|error| self.failed("open the object database", &error))?;
+        let store = Store::of(&self.repository);
+        let key = (source.id.clone(), folder.to_owned());
+        let known = || self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_stored = source.local.is_none();
+        if let Some(listing) = known().get(&key).filter(|_| is_stored) {
+            return Ok(GitTree { odb, store, listing: listing.clone() });
+        }
         let root = self.oid(source.id.as_str())?;
         let raw = match self.subtree(root, folder)? {
             Some(tree) => self.walk(tree, folder)?,
             None => BTreeMap::new(),
         };
-        let reader = Reader { odb: &odb, store: Store::of(&self.repository), local: source.local.as_deref(), folder };
+        let reader = Reader { odb: &odb, store: store.clone(), local: source.local.as_deref(), folder };
         let (entries, contents) = reader.read(raw);
-        Ok(GitTree { odb, entries, contents })
+        let listing = Arc::new(Listing { entries, contents });
+        if is_stored && listing.is_settled() {
+            known().insert(key, listing.clone());
+        }
+        Ok(GitTree { odb, store, listing })
     }
 
     /// The tree of a folder; `None` where there is no such folder.
@@ -146,14 +178,29 @@ impl Git {
 
 impl FileTree for GitTree<'_> {
     fn entries(&self) -> &BTreeMap<FilePath, Entry> {
-        &self.entries
+        &self.listing.entries
     }
 
     fn open(&self, path: &FilePath) -> io::Result<Box<dyn Read + '_>> {
-        match self.contents.get(path) {
+        match self.listing.contents.get(path) {
             None => Err(io::Error::new(io::ErrorKind::NotFound, format!("`{path}` has no content in this tree"))),
             Some(Content::File(file)) => Ok(Box::new(File::open(file)?)),
             Some(Content::Blob(id)) => open_blob(&self.odb, *id),
+            Some(Content::Source(id)) => self.open_source(path, *id),
+        }
+    }
+}
+
+impl GitTree<'_> {
+    fn open_source(&self, path: &FilePath, id: Oid) -> io::Result<Box<dyn Read + '_>> {
+        let mut stream = open_blob(&self.odb, id)?;
+        let mut start = Vec::new();
+        stream.by_ref().take(POINTER_LIMIT as u64).read_to_end(&mut start)?;
+        let pointer = if start.len() < POINTER_LIMIT { Pointer::parse(&start) } else { None };
+        match pointer.map(|pointer| self.store.find(&pointer)) {
+            None => Ok(Box::new(Cursor::new(start).chain(stream))),
+            Some(Some(file)) => Ok(Box::new(File::open(file)?)),
+            Some(None) => Err(io::Error::other(missing_lfs_object(path.as_str()).message)),
         }
     }
 }
