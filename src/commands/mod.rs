@@ -6,6 +6,7 @@ mod doctor;
 mod environment_drop;
 mod environments;
 mod init;
+mod lineage;
 mod plan;
 mod promote;
 mod query;
@@ -29,6 +30,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Env(arguments) => environments::run(context, arguments),
         Command::Query(arguments) => query::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),
+        Command::Lineage(arguments) => lineage::run(context, arguments),
         Command::Doctor(arguments) => doctor::run(context, arguments),
     }
 }

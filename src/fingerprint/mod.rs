@@ -32,9 +32,10 @@
 
 mod local;
 mod metadata;
+mod reads;
 mod statements;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +46,7 @@ use crate::model::{KindName, Model};
 use crate::sql::{Opaque, OutputName, Reads, ShapeColumn, TableShape, Tables, Traits};
 
 pub use metadata::{data_values, metadata_values};
+pub use reads::{ModelReads, model_reads};
 pub use statements::{created_functions, outside_writes};
 
 /// The version of every rule on this page and in `sql::analysis`, of the function tables too. One that moves a

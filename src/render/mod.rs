@@ -7,6 +7,7 @@
 pub mod environments;
 pub mod findings;
 pub mod json;
+pub mod lineage;
 pub mod markdown;
 #[cfg(test)]
 mod sample;

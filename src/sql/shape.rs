@@ -127,6 +127,17 @@ pub struct Resolved {
     pub crossing: Option<String>,
 }
 
+/// What each part of a query reads.
+#[derive(Clone, Debug)]
+pub struct Dependencies {
+    /// What decides which rows there are: tables, and columns in filters, joins, groups and the like.
+    pub rows: Reads,
+    /// What decides the order in which they are written, and nothing else.
+    pub order: Reads,
+    /// What each output column is computed from.
+    pub columns: Vec<(OutputName, Reads)>,
+}
+
 /// Answers for the tables that queries read.
 pub trait Tables {
     /// The shape of a table; external tables that nobody declared have one too, without columns.

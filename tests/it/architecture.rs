@@ -18,6 +18,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "fingerprint",
             "change",
             "diff",
+            "lineage",
             "naming",
             "plan",
             "statement",

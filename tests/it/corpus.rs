@@ -19,7 +19,7 @@ const CORPUS: &str = include_str!("../../fixtures/sql/duckdb.sql");
 const PAIRS: &str = include_str!("../../fixtures/sql/pairs.sql");
 
 /// The corpus's tables: their columns with types.
-const TABLES: [(&str, &[(&str, &str)]); 3] = [
+pub(crate) const TABLES: [(&str, &[(&str, &str)]); 3] = [
     (
         "t",
         &[

@@ -22,6 +22,8 @@ mod init;
 mod kill;
 mod lab;
 #[cfg(feature = "duckdb")]
+mod lineage;
+#[cfg(feature = "duckdb")]
 mod oracle;
 mod processes;
 mod promote;

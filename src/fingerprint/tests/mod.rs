@@ -56,7 +56,8 @@ fn tree_in(fixture: &str, engine: &str, like: Option<&Tree>) -> Tree {
     tree
 }
 
-fn tree(fixture: &str) -> Tree {
+/// A tree of these files, below a configuration of DuckDB.
+pub(crate) fn tree(fixture: &str) -> Tree {
     tree_in(fixture, "duckdb", None)
 }
 

@@ -38,7 +38,7 @@ mod window;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::shape::{Analysis, OutputName, Resolved, ShapeColumn, Tables, Traits};
+use super::shape::{Analysis, Dependencies, OutputName, Reads, Resolved, ShapeColumn, Tables, Traits};
 use super::{Dialect, Opaque, Query};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -59,33 +59,53 @@ pub(super) struct Analyzer<'a> {
     storages: RefCell<BTreeMap<ModelName, Digest>>,
     assumes: RefCell<BTreeSet<String>>,
     crossing: RefCell<Option<String>>,
+    /// What the ORDER BY of the outermost query reads, where nothing but the order of the rows depends on it.
+    order_reads: RefCell<Reads>,
     /// CTEs and subqueries so far that depend on the order of rows.
     draws: Cell<u64>,
 }
 
 /// Analyses a query against the tables that it reads.
 pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
-    let tree = match query.tree() {
-        Ok(tree) => tree,
-        Err(failure) => return Analysis::Opaque(Opaque::Unparsed(failure.message.clone())),
-    };
-    let analyzer = Analyzer {
-        dialect: query.dialect(),
-        tables,
-        depth: Cell::new(0),
-        recursions: Cell::new(0),
-        storages: RefCell::default(),
-        assumes: RefCell::default(),
-        crossing: RefCell::default(),
-        draws: Cell::new(0),
-    };
-    match analyzer.outermost(tree) {
+    let resolved = tree_of(query).and_then(|tree| Analyzer::new(query, tables).outermost(tree));
+    match resolved {
         Ok(resolved) => Analysis::Resolved(resolved),
         Err(opaque) => Analysis::Opaque(opaque),
     }
 }
 
-impl Analyzer<'_> {
+/// What each part of a query reads, by the same walk; apart from [`analyze`] because plans do not need it.
+///
+/// # Errors
+/// Something is not certain: then every part may read everything.
+pub fn dependencies(query: &Query, tables: &dyn Tables) -> Result<Dependencies, Opaque> {
+    let tree = tree_of(query)?;
+    let analyzer = Analyzer::new(query, tables);
+    let (block, _) = analyzer.query(tree, query::Place::outermost())?;
+    block.refuse_duplicates(analyzer.dialect)?;
+    let columns = block.columns.into_iter().map(|column| (column.name, column.reads)).collect();
+    Ok(Dependencies { rows: block.row_reads, order: analyzer.order_reads.take(), columns })
+}
+
+fn tree_of(query: &Query) -> Step<&sqlparser::ast::Query> {
+    query.tree().map_err(|failure| Opaque::Unparsed(failure.message.clone()))
+}
+
+impl<'a> Analyzer<'a> {
+    fn new(query: &Query, tables: &'a dyn Tables) -> Self {
+        Self {
+            dialect: query.dialect(),
+            tables,
+            depth: Cell::new(0),
+            recursions: Cell::new(0),
+            storages: RefCell::default(),
+            assumes: RefCell::default(),
+            crossing: RefCell::default(),
+            order_reads: RefCell::default(),
+            draws: Cell::new(0),
+        }
+    }
+
     fn outermost(&self, tree: &sqlparser::ast::Query) -> Step<Resolved> {
         let (block, written_order) = self.query(tree, query::Place::outermost())?;
         block.refuse_duplicates(self.dialect)?;
