@@ -146,6 +146,10 @@ pub struct WorkArguments {
 pub struct PlanArguments {
     #[command(flatten)]
     pub trees: TreeArguments,
+    /// Instead of the plan, say why this model moved: each input of each hash that moved, old and new, down to the
+    /// expression and through its parents to where it began; or which edits of it change nothing
+    #[arg(long, value_name = "MODEL")]
+    pub explain: Option<String>,
     #[command(flatten)]
     pub format: FormatArguments,
 }
@@ -366,6 +370,7 @@ mod tests {
             "bot init some/folder",
             "bot demo",
             "bot plan --base main --head x --project p --format markdown",
+            "bot plan --explain a.b --format json",
             "bot plan --worktree --env e --execution-time 2026-03-01 --color never -vv",
             "bot apply --jobs 4 --lock-timeout 5 --env e --gateway g --format json",
             "bot promote HEAD~1 --to staging --force --take-over",

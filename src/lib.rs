@@ -44,6 +44,7 @@ pub mod context;
 pub mod diff;
 pub mod engine;
 pub mod error;
+pub mod explain;
 pub mod files;
 pub mod fingerprint;
 pub mod git;

@@ -2,6 +2,7 @@
 //! warehouse, and needs no base branch.
 
 use super::Context;
+use super::find::{unloadable, with_nearest};
 use crate::cli::{LineageArguments, LineageFormat};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::git::{Head, Mode, Request, TreeSource};
@@ -63,19 +64,15 @@ fn tree(workspace: &Workspace<'_>, arguments: &LineageArguments) -> Result<TreeS
 }
 
 fn refusal(wanted: &str, unknown: Unknown) -> CommandError {
-    let (error, nearest) = match unknown {
-        Unknown::Broken { model } => {
-            return CommandError::no(format!("model `{model}` cannot be loaded")).hint("`bot plan` says why");
-        }
+    match unknown {
+        Unknown::Broken { model } => unloadable(&model),
         Unknown::Model { nearest } => {
-            (CommandError::no(format!("there is no model `{wanted}`, and no column of that name")), nearest)
+            let error = CommandError::no(format!("there is no model `{wanted}`, and no column of that name"));
+            with_nearest(error, nearest.as_deref())
         }
         Unknown::Column { model, column, nearest } => {
-            (CommandError::no(format!("model `{model}` has no column `{column}`")), nearest)
+            let error = CommandError::no(format!("model `{model}` has no column `{column}`"));
+            with_nearest(error, nearest.as_deref())
         }
-    };
-    match nearest {
-        Some(name) => error.hint(format!("did you mean `{name}`?")),
-        None => error,
     }
 }

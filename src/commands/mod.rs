@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod environment_drop;
 mod environments;
+mod find;
 mod init;
 mod lineage;
 mod plan;

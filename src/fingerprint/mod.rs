@@ -30,6 +30,7 @@
 //!
 //! This module never reads files, state or warehouse; the same tree gives the same fingerprints anywhere.
 
+mod examine;
 mod local;
 mod metadata;
 mod reads;
@@ -45,6 +46,7 @@ use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{KindName, Model};
 use crate::sql::{Opaque, OutputName, Reads, ShapeColumn, TableShape, Tables, Traits};
 
+pub use examine::{Examined, examine};
 pub use metadata::{data_values, metadata_values};
 pub use reads::{ModelReads, model_reads};
 pub use statements::{created_functions, outside_writes};
@@ -58,6 +60,8 @@ pub const ALGORITHM: u64 = 1;
 pub struct Context {
     /// Engine kind, default catalog and search path, session settings.
     pub engine: Digest,
+    /// What `engine` was made of, for people who ask why it moved; `None` for values that are not for showing.
+    pub shown: BTreeMap<String, Option<String>>,
     /// The files of the tree, for texts that name one.
     pub files: BTreeMap<FilePath, BlobId>,
     /// Digests of the project's statements that mention a table which no model owns, by that table.
@@ -138,7 +142,7 @@ impl Tree {
         let mut tree = Self {
             models,
             graph,
-            context: Context { engine, files, writes, functions },
+            context: Context { engine, shown: BTreeMap::new(), files, writes, functions },
             fingerprints: Fingerprints::new(),
             broken: BTreeSet::new(),
         };
@@ -149,6 +153,12 @@ impl Tree {
     /// The same with models that could not be loaded.
     pub fn with_broken(mut self, broken: BTreeSet<ModelName>) -> Self {
         self.broken = broken;
+        self
+    }
+
+    /// The same with what its context was made of.
+    pub fn with_context(mut self, shown: BTreeMap<String, Option<String>>) -> Self {
+        self.context.shown = shown;
         self
     }
 

@@ -5,6 +5,7 @@
 //! and `comfy-table`.
 
 pub mod environments;
+pub mod explain;
 pub mod findings;
 pub mod json;
 pub mod lineage;

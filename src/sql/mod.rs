@@ -13,14 +13,15 @@ mod shape;
 mod template;
 mod token;
 
-pub use analysis::{analyze, dependencies};
+pub use analysis::{analyze, dependencies, origins};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, duckdb_functions, function_class};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query};
 pub use relations::{Certainty, Relation};
 pub use shape::{
-    Analysis, Dependencies, NameOrigin, OutputName, Read, Reads, Resolved, ShapeColumn, TableShape, Tables, Traits,
+    Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, Read, Reads, Resolved, ShapeColumn, TableShape,
+    Tables, Traits,
 };
 pub use template::{Moment, Piece, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
 pub use token::{Token, TokenError, TokenKind, tokenize};

@@ -19,6 +19,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "change",
             "diff",
             "lineage",
+            "explain",
             "naming",
             "plan",
             "statement",

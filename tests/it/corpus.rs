@@ -265,9 +265,9 @@ fn the_function_table_agrees_with_the_engine() {
 }
 
 /// One way to write a query otherwise: what was done, and the text.
-struct Mutation {
+pub(crate) struct Mutation {
     what: String,
-    sql: String,
+    pub(crate) sql: String,
 }
 
 fn with_token(sql: &str, tokens: &[&Token], index: usize, replacement: &str) -> String {
@@ -315,7 +315,7 @@ const KIN: &[&[&str]] = &[
 const SYMBOLS: &[&[&str]] =
     &[&["+", "-", "*", "/", "//", "%", "||"], &["<", ">", "=", "<=", "<>"], &["&", "|", "<<"], &["->", "=>"]];
 
-fn mutations(sql: &str) -> Vec<Mutation> {
+pub(crate) fn mutations(sql: &str) -> Vec<Mutation> {
     let query = Query::parse(Template::plain(sql), Dialect::DuckDb);
     let tokens: Vec<&Token> = query.tokens().iter().filter(|token| token.is_significant()).collect();
     let text = |index: usize| sql[tokens[index].range.clone()].to_owned();
@@ -423,6 +423,12 @@ fn a_changed_token_moves_a_hash_or_means_the_same() {
     assert!(all > 10_000 && parsed > 2_000 && run > 500, "too few changes to say anything: {all}, {parsed}, {run}");
     assert!(unsound.is_empty(), "{} hashes lie:\n{}", unsound.len(), unsound.join("\n"));
     insta::assert_snapshot!(unlisted.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+/// The hand-written pairs, before and after.
+pub(crate) fn pairs() -> Vec<[&'static str; 2]> {
+    let lines: Vec<&str> = PAIRS.lines().filter(|line| !line.starts_with("--") && !line.is_empty()).collect();
+    lines.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect()
 }
 
 #[test]

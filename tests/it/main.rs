@@ -15,6 +15,8 @@ mod engine_conformance;
 mod engine_duckdb;
 mod environments;
 #[cfg(feature = "duckdb")]
+mod explain;
+#[cfg(feature = "duckdb")]
 mod fingerprints;
 mod freshness;
 mod git;

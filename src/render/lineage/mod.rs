@@ -81,7 +81,7 @@ pub fn json<'a>(lineage: &'a Lineage) -> String {
 }
 
 /// A part as people name it; not escaped yet.
-fn name(node: &Node) -> String {
+pub(super) fn name(node: &Node) -> String {
     let model = &node.model;
     match &node.part {
         Part::Model => model.to_string(),

@@ -26,6 +26,7 @@ mod expression;
 mod from;
 mod function;
 mod operand;
+mod origin;
 mod projection;
 mod query;
 mod recursive;
@@ -37,6 +38,8 @@ mod window;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use origin::origins;
 
 use super::shape::{Analysis, Dependencies, OutputName, Reads, Resolved, ShapeColumn, Tables, Traits};
 use super::{Dialect, Opaque, Query};
@@ -61,6 +64,8 @@ pub(super) struct Analyzer<'a> {
     crossing: RefCell<Option<String>>,
     /// What the ORDER BY of the outermost query reads, where nothing but the order of the rows depends on it.
     order_reads: RefCell<Reads>,
+    /// Where digests came from, where somebody wants to know.
+    notes: Option<origin::Notes>,
     /// CTEs and subqueries so far that depend on the order of rows.
     draws: Cell<u64>,
 }
@@ -102,6 +107,7 @@ impl<'a> Analyzer<'a> {
             assumes: RefCell::default(),
             crossing: RefCell::default(),
             order_reads: RefCell::default(),
+            notes: None,
             draws: Cell::new(0),
         }
     }

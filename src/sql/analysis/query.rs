@@ -116,6 +116,7 @@ impl<'q> Analyzer<'_> {
             self.rename_columns(&mut block.columns, alias)?;
         }
         self.draw(&mut block);
+        self.note_query(&alias.name, &block);
         let _ = cte.resolved.set(block.clone());
         Ok(block)
     }
