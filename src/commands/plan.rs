@@ -61,7 +61,10 @@ fn explanation(workspace: &Workspace<'_>, planned: &Planned, wanted: &str) -> Re
     let after = &planned.result.tree;
     let names = after.models.keys().chain(before.models.keys());
     let name: &ModelName = model_named(names, &planned.result.project.broken, wanted)?;
-    if !after.fingerprints.contains_key(name) && !before.fingerprints.contains_key(name) {
+    // What was there before says nothing of a model that cannot be loaded now, or that reads itself in a circle.
+    let is_claimed = after.models.contains_key(name) || planned.result.project.broken.contains(name);
+    let fingerprinted = if is_claimed { after } else { before };
+    if !fingerprinted.fingerprints.contains_key(name) {
         return Err(unloadable(name));
     }
     let reader = |source: Option<&TreeSource>| {

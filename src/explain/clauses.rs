@@ -2,7 +2,7 @@
 //! has no rule here is compared piece by piece; nothing is lost by that but a nicer word.
 
 use super::align::aligned;
-use super::engine::{Engine, Pair, Side, text_item};
+use super::engine::{Engine, Level, Pair, Side, text_item};
 use super::{ClausePlace, Input, Sides, Snippet};
 use crate::hash::{Digest, Entry, Item};
 use crate::lineage::{Node, Part};
@@ -36,26 +36,29 @@ impl Engine<'_> {
             "distinct on" => self.two(pair, ClausePlace::DistinctOn, &old.items, &new.items),
             "all of" | "group keys" => match (old.items.as_slice(), new.items.as_slice()) {
                 ([Item::List(old)], [Item::List(new)]) => self.set(pair, &old.clone(), &new.clone()),
-                (old, new) => self.generic(pair, old, new),
+                (old, new) => self.generic(pair, Level::Query, old, new),
             },
-            "sort key" | "open column" => self.or_itself(pair, &old.items, &new.items),
+            "sort key" => self.or_itself(pair, Level::Query, &old.items, &new.items),
+            "open column" => self.or_itself(pair, Level::Input, &old.items, &new.items),
             "seed" => match (old.items.as_slice(), new.items.as_slice()) {
                 ([Item::Number(old)], [Item::Number(new)]) => self.tell(Input::SeedRows(Sides::both(*old, *new))),
-                (old, new) => self.generic(pair, old, new),
+                (old, new) => self.generic(pair, Level::Query, old, new),
             },
             "external" => self.externals(pair, &old.items, &new.items),
             "opaque" => self.opaques(pair, &old.items, &new.items),
-            _ => self.generic(pair, &old.items, &new.items),
+            "row" => self.generic(pair, Level::Input, &old.items, &new.items),
+            "orderless" => self.orderless(pair, &old.items, &new.items),
+            _ => self.generic(pair, Level::Query, &old.items, &new.items),
         }
     }
 
     /// As [`Engine::generic`], but texts and numbers that differ are those of the pair, not of what is below it.
-    fn or_itself(&mut self, pair: &Pair, old: &[Item], new: &[Item]) {
+    fn or_itself(&mut self, pair: &Pair, level: Level, old: &[Item], new: &[Item]) {
         let plain = |items: &[Item]| -> Vec<Item> {
             items.iter().filter(|item| !matches!(item, Item::Digest(_))).cloned().collect()
         };
         match plain(old) == plain(new) {
-            true => self.generic(pair, old, new),
+            true => self.generic(pair, level, old, new),
             false => self.differs(pair, Vec::new()),
         }
     }
@@ -80,7 +83,7 @@ impl Engine<'_> {
     /// A block: FROM, then its clauses by their names.
     fn select(&mut self, pair: &Pair, old: &[Item], new: &[Item]) {
         let ([Item::Digest(before), old @ ..], [Item::Digest(after), new @ ..]) = (old, new) else {
-            return self.generic(pair, old, new);
+            return self.generic(pair, Level::Query, old, new);
         };
         let mut below = vec![pair.at(*before, *after, ClausePlace::From)];
         let (old, new) = (clauses(old), clauses(new));
@@ -104,11 +107,30 @@ impl Engine<'_> {
         self.push(below);
     }
 
+    /// What depends on the order of rows, and how each table that is read is stored.
+    fn orderless(&mut self, pair: &Pair, old: &[Item], new: &[Item]) {
+        let ([Item::Digest(before), Item::List(was)], [Item::Digest(after), Item::List(is)]) = (old, new) else {
+            return self.generic(pair, Level::Query, old, new);
+        };
+        let mut below = vec![pair.below(*before, *after)];
+        for sides in aligned(was, is, |was, is| was == is || self.is_of_one_table(*was, *is)) {
+            match (sides.0.map(|place| was[place]), sides.1.map(|place| is[place])) {
+                (Some(was), Some(is)) => below.push(Pair { place: ClausePlace::Draw, ..pair.input(was, is) }),
+                (was, is) => {
+                    let text =
+                        Sides { old: was.map(|was| self.old.snippet(was)), new: is.map(|is| self.new.snippet(is)) };
+                    self.one_sided(pair, ClausePlace::Draw, text);
+                }
+            }
+        }
+        self.push(below);
+    }
+
     /// One input of FROM; its number alone is told by those who refer to it.
     fn input(&mut self, pair: &Pair, old: &[Item], new: &[Item]) {
         match (old, new) {
             ([Item::Number(_), Item::Digest(before)], [Item::Number(_), Item::Digest(after)]) if before != after => {
-                self.push(vec![pair.below(*before, *after)]);
+                self.push(vec![pair.input(*before, *after)]);
             }
             _ => self.differs(pair, Vec::new()),
         }
@@ -119,10 +141,14 @@ impl Engine<'_> {
         let ([Item::Number(one), Item::Number(two), Item::Digest(before)], [depth, slot, Item::Digest(after)]) =
             (old, new)
         else {
-            return self.generic(pair, old, new);
+            return self.generic(pair, Level::Query, old, new);
         };
         if (&Item::Number(*one), &Item::Number(*two)) != (depth, slot) {
             return self.differs(pair, Vec::new());
+        }
+        // A query of this model may be defined as a parent is, and then its columns have the same hashes.
+        if self.is_of_one_table(*before, *after) {
+            return self.push(vec![pair.input(*before, *after)]);
         }
         let columns = |side: &Side<'_>, digest: Digest| -> Vec<(String, String)> {
             let pieces = side.examined.origins.pieces(digest).filter_map(|piece| match piece {
@@ -135,7 +161,7 @@ impl Engine<'_> {
         let same = was.iter().find_map(|was| is.iter().find(|is| is.1 == was.1).map(|is| (was, is)));
         match same {
             // Nothing but a table's column: told as it is, or with the expression around it.
-            None if was.is_empty() && is.is_empty() => self.push(vec![pair.below(*before, *after)]),
+            None if was.is_empty() && is.is_empty() => self.push(vec![pair.input(*before, *after)]),
             None => self.differs(pair, Vec::new()),
             Some((was, is)) => {
                 let query = if was.0 == is.0 { is.0.clone() } else { format!("{} → {}", was.0, is.0) };
@@ -152,7 +178,7 @@ impl Engine<'_> {
             [Item::Digest(after), Item::MaybeDigest(is), new @ ..],
         ) = (old, new)
         else {
-            return self.generic(pair, old, new);
+            return self.generic(pair, Level::Query, old, new);
         };
         let mut below = vec![pair.below(*before, *after)];
         match (was, is) {
@@ -189,7 +215,7 @@ impl Engine<'_> {
     /// Rows, and all columns because they decide which rows are the same.
     fn over_columns(&mut self, pair: &Pair, place: ClausePlace, old: &[Item], new: &[Item]) {
         let ([Item::Digest(before), Item::List(was)], [Item::Digest(after), Item::List(is)]) = (old, new) else {
-            return self.generic(pair, old, new);
+            return self.generic(pair, Level::Query, old, new);
         };
         if was != is {
             self.set(&pair.at(pair.old, pair.new, place), was, is);
@@ -200,7 +226,7 @@ impl Engine<'_> {
     /// Rows, and one digest more.
     fn two(&mut self, pair: &Pair, place: ClausePlace, old: &[Item], new: &[Item]) {
         let ([Item::Digest(before), Item::Digest(was)], [Item::Digest(after), Item::Digest(is)]) = (old, new) else {
-            return self.generic(pair, old, new);
+            return self.generic(pair, Level::Query, old, new);
         };
         self.push(vec![pair.below(*before, *after), pair.at(*was, *is, place)]);
     }
@@ -218,7 +244,7 @@ impl Engine<'_> {
     /// A model that cannot be taken apart: its text, and everything of everything that it mentions.
     fn opaques(&mut self, pair: &Pair, old: &[Item], new: &[Item]) {
         let ([Item::Digest(was), old @ ..], [Item::Digest(is), new @ ..]) = (old, new) else {
-            return self.generic(pair, old, new);
+            return self.generic(pair, Level::Query, old, new);
         };
         if was != is {
             // Put in by the caller, who has the texts.

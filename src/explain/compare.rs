@@ -47,6 +47,12 @@ pub(super) fn compare(trees: &Compared<'_>, name: &ModelName) -> Parts {
     let mut parts = Parts::default();
     parts.add((old, &was), (new, &own));
     parts.add((new, &own), (new, &is));
+    if own.fingerprint.opaque.is_some() == is.fingerprint.opaque.is_some() && parts.are_of(&was, &is) {
+        return parts;
+    }
+    // An edit here that only makes sense with one in a parent: what is in between is no model at all.
+    let mut parts = Parts::default();
+    parts.add((old, &was), (new, &is));
     parts
 }
 
@@ -55,6 +61,20 @@ fn examined<'f>(version: Version<'_>, parents: &dyn Fn(&ModelName) -> Option<&'f
 }
 
 impl Parts {
+    /// Whether each of the parts moved from the first to the last.
+    fn are_of(&self, was: &Examined, is: &Examined) -> bool {
+        let (was, is) = (&was.fingerprint, &is.fingerprint);
+        let column = |of: &Fingerprint, name: &str| {
+            of.columns.iter().flatten().find(|(known, _)| known.text == name).map(|(_, hash)| *hash)
+        };
+        self.0.keys().all(|part| match part {
+            Part::Rows => was.rows != is.rows,
+            Part::Order => was.written_order != is.written_order,
+            Part::Column(name) => column(was, name) != column(is, name),
+            Part::All | Part::Model => true,
+        })
+    }
+
     fn put(&mut self, part: Part, inputs: Vec<Input>) {
         if !inputs.is_empty() {
             let known = self.0.entry(part).or_default();
@@ -115,14 +135,31 @@ impl Parts {
         let find = |columns: &[(OutputName, Digest)], name: &str| {
             columns.iter().find(|(known, _)| known.text == name).map(|(_, hash)| *hash)
         };
+        // A name in another case is the same name, and shown in another way.
+        let respelled = |name: &str, columns: &[(OutputName, Digest)], other: &[(OutputName, Digest)]| {
+            let alike = |(known, _): &&(OutputName, Digest)| {
+                known.text.to_lowercase() == name.to_lowercase() && find(other, &known.text).is_none()
+            };
+            columns.iter().find(alike).map(|(known, hash)| (known.text.clone(), *hash))
+        };
         for (name, hash) in new {
-            let part = Part::Column(name.text.clone());
-            match find(old, &name.text) {
-                Some(before) => self.put(part, column(engine, models, &name.text, before, *hash)),
-                None => self.put(part, one_sided(engine, models, &name.text, Sides { old: None, new: Some(*hash) })),
-            }
+            let inputs = match (find(old, &name.text), respelled(&name.text, old, new)) {
+                (Some(before), _) => column(engine, models, &name.text, before, *hash),
+                (None, Some((spelled, before))) => {
+                    let spelling = Input::ColumnSpelling(Sides::both(spelled, name.text.clone()));
+                    let mut inputs = vec![spelling];
+                    inputs.extend(inherited(engine, models, Sides::both(before, *hash)));
+                    if before != *hash {
+                        inputs.extend(column(engine, models, &name.text, before, *hash));
+                    }
+                    inputs
+                }
+                (None, None) => one_sided(engine, models, &name.text, Sides { old: None, new: Some(*hash) }),
+            };
+            self.put(Part::Column(name.text.clone()), inputs);
         }
-        for (name, hash) in old.iter().filter(|(name, _)| find(new, &name.text).is_none()) {
+        let gone = old.iter().filter(|(name, _)| find(new, &name.text).is_none());
+        for (name, hash) in gone.filter(|(name, _)| respelled(&name.text, new, old).is_none()) {
             let inputs = one_sided(engine, models, &name.text, Sides { old: Some(*hash), new: None });
             self.put(Part::Column(name.text.clone()), inputs);
         }
@@ -154,11 +191,16 @@ fn one_sided(engine: &Engine<'_>, models: (&Model, &Model), name: &str, hash: Si
     let expression =
         Sides { old: old.map(|hash| engine.old.snippet(hash)), new: new.map(|hash| engine.new.snippet(hash)) };
     let mut inputs = vec![Input::Column { column: name.to_owned(), expression }];
-    if std::ptr::eq(models.0, models.1) {
-        let origin = old.and_then(|hash| engine.old.table_column(hash));
-        inputs.extend(origin.or_else(|| engine.new.table_column(new?)).map(Input::Moved));
-    }
+    inputs.extend(inherited(engine, models, hash));
     inputs
+}
+
+/// The parent's column that a plain reference of an unchanged query is to.
+fn inherited(engine: &Engine<'_>, models: (&Model, &Model), hash: Sides<Digest>) -> Option<Input> {
+    let is_unchanged = std::ptr::eq(models.0, models.1);
+    let origin = |side: &Side<'_>, hash: Option<Digest>| side.table_column(bare(side, hash?));
+    let found = origin(&engine.new, hash.new).or_else(|| origin(&engine.old, hash.old));
+    found.filter(|_| is_unchanged).map(Input::Moved)
 }
 
 fn column(engine: &mut Engine<'_>, models: (&Model, &Model), name: &str, old: Digest, new: Digest) -> Vec<Input> {

@@ -17,12 +17,23 @@ pub(super) struct Side<'a> {
     pub(super) place: super::compare::PlaceOf<'a>,
 }
 
+/// What a digest stands for. One number may stand for both: a query that reads a column and no more has that column's
+/// hash again, and so has a parent that does the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// A piece of this query.
+    Query,
+    /// What an input shows: its rows, a column.
+    Input,
+}
+
 /// Two digests that may differ, and where in the query they stand.
 #[derive(Clone)]
 pub(super) struct Pair {
     pub(super) old: Digest,
     pub(super) new: Digest,
     pub(super) place: ClausePlace,
+    pub(super) level: Level,
     /// The CTE or subquery around them.
     pub(super) within: Option<String>,
     /// The outermost expressions of this place.
@@ -33,12 +44,17 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new(old: Digest, new: Digest, place: ClausePlace) -> Self {
-        Self { old, new, place, within: None, whole: None, piece: None }
+        Self { old, new, place, level: Level::Query, within: None, whole: None, piece: None }
     }
 
     /// Digests below this pair, in the same expression.
     pub(super) fn below(&self, old: Digest, new: Digest) -> Self {
-        Self { old, new, ..self.clone() }
+        Self { old, new, level: Level::Query, ..self.clone() }
+    }
+
+    /// What an input shows, below this pair.
+    pub(super) fn input(&self, old: Digest, new: Digest) -> Self {
+        Self { level: Level::Input, ..self.below(old, new) }
     }
 
     /// Digests below this pair, in a clause of their own.
@@ -53,7 +69,7 @@ pub(super) struct Engine<'a> {
     pub(super) new: Side<'a>,
     pub(super) inputs: Vec<Input>,
     rest: Vec<Pair>,
-    seen: BTreeSet<(Digest, Digest, ClausePlace)>,
+    seen: BTreeSet<(Digest, Digest, ClausePlace, bool)>,
 }
 
 impl<'a> Engine<'a> {
@@ -66,11 +82,15 @@ impl<'a> Engine<'a> {
         self.seen.clear();
         self.rest.push(Pair::new(old, new, place));
         while let Some(pair) = self.rest.pop() {
-            if pair.old != pair.new && self.seen.insert((pair.old, pair.new, pair.place)) {
+            if pair.old != pair.new && self.is_news(&pair) {
                 self.step(pair);
             }
         }
         std::mem::take(&mut self.inputs)
+    }
+
+    fn is_news(&mut self, pair: &Pair) -> bool {
+        self.seen.insert((pair.old, pair.new, pair.place, pair.level == Level::Input))
     }
 
     /// Pairs that are looked at next, the first one first.
@@ -85,17 +105,15 @@ impl<'a> Engine<'a> {
     }
 
     fn step(&mut self, mut pair: Pair) {
-        let (old, new) = (&self.old.examined.origins, &self.new.examined.origins);
-        let of_tables = |origin: &&Origin| !matches!(origin, Origin::Query(_) | Origin::QueryColumn(..));
-        let before: BTreeSet<&Origin> = old.pieces(pair.old).filter(of_tables).collect();
-        let after: BTreeSet<&Origin> = new.pieces(pair.new).filter(of_tables).collect();
-        if !before.is_empty() || !after.is_empty() {
-            let moved: Vec<Node> = before.intersection(&after).filter_map(|origin| node_of(origin)).collect();
+        let (before, after) = self.tables(pair.old, pair.new);
+        if pair.level == Level::Input && !(before.is_empty() && after.is_empty()) {
+            let moved: Vec<Node> = before.intersection(&after).filter_map(node_of).collect();
             if moved.is_empty() {
                 return self.differs(&pair, Vec::new());
             }
             return moved.into_iter().for_each(|node| self.tell(Input::Moved(node)));
         }
+        let (old, new) = (&self.old.examined.origins, &self.new.examined.origins);
         if old.expression(pair.old).is_some() && new.expression(pair.new).is_some() {
             pair.piece = Some((pair.old, pair.new));
             pair.whole = pair.whole.or(pair.piece);
@@ -111,8 +129,23 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Two digests of the same shape: whatever differs below them.
-    pub(super) fn generic(&mut self, pair: &Pair, old: &[Item], new: &[Item]) {
+    /// The parts of tables that have these digests.
+    fn tables(&self, old: Digest, new: Digest) -> (BTreeSet<Origin>, BTreeSet<Origin>) {
+        let of = |side: &Side<'_>, digest: Digest| {
+            let pieces = side.examined.origins.pieces(digest);
+            pieces.filter(|piece| node_of(piece).is_some()).cloned().collect()
+        };
+        (of(&self.old, old), of(&self.new, new))
+    }
+
+    /// Whether two digests are of the same part of one table.
+    pub(super) fn is_of_one_table(&self, old: Digest, new: Digest) -> bool {
+        let (before, after) = self.tables(old, new);
+        !before.is_disjoint(&after)
+    }
+
+    /// Two digests of the same shape: whatever differs below them, on the level that is given.
+    pub(super) fn generic(&mut self, pair: &Pair, level: Level, old: &[Item], new: &[Item]) {
         let mut below = Vec::new();
         if old.len() != new.len() {
             return self.differs(pair, Vec::new());
@@ -120,9 +153,11 @@ impl<'a> Engine<'a> {
         for items in old.iter().zip(new).filter(|(old, new)| old != new) {
             match items {
                 (Item::Digest(old), Item::Digest(new))
-                | (Item::MaybeDigest(Some(old)), Item::MaybeDigest(Some(new))) => below.push(pair.below(*old, *new)),
+                | (Item::MaybeDigest(Some(old)), Item::MaybeDigest(Some(new))) => {
+                    below.push(Pair { level, ..pair.below(*old, *new) });
+                }
                 (Item::List(old), Item::List(new)) if old.len() == new.len() => {
-                    below.extend(old.iter().zip(new).map(|(old, new)| pair.below(*old, *new)));
+                    below.extend(old.iter().zip(new).map(|(old, new)| Pair { level, ..pair.below(*old, *new) }));
                 }
                 _ => return self.differs(pair, Vec::new()),
             }
@@ -157,7 +192,7 @@ impl<'a> Engine<'a> {
         let pieces = match piece {
             _ if !pieces.is_empty() => pieces,
             Some(piece) => vec![piece],
-            None if text.old.as_ref().map(|old| &old.text) != text.new.as_ref().map(|new| &new.text) => Vec::new(),
+            None if !is_written_alike(&text) => Vec::new(),
             // What is written alike is told apart by what it is made of.
             None => vec![Sides::both(self.old.made_of(pair.old), self.new.made_of(pair.new))],
         };
@@ -171,6 +206,10 @@ impl<'a> Engine<'a> {
 
     fn clause(&mut self, pair: &Pair, text: Sides<Snippet>, pieces: Vec<Sides<String>>) {
         let pieces: Vec<Sides<String>> = pieces.into_iter().filter(Sides::differ).collect();
+        if pieces.is_empty() && is_written_alike(&text) {
+            let domain = self.old.entry(pair.old).map_or("query", |entry| entry.domain.as_str()).to_owned();
+            return self.tell(Input::Hash { domain, hash: Sides::both(pair.old, pair.new) });
+        }
         let known = self.inputs.iter_mut().find_map(|input| match input {
             Input::Clause(known) if known.place == pair.place && known.within == pair.within && known.text == text => {
                 Some(known)
@@ -290,6 +329,11 @@ impl Side<'_> {
         let items: Vec<String> = items.collect();
         format!("{} ({})", entry.domain, items.join(", "))
     }
+}
+
+/// Whether both sides have the same text, wherever it stands.
+fn is_written_alike(text: &Sides<Snippet>) -> bool {
+    text.old.as_ref().map(|old| &old.text) == text.new.as_ref().map(|new| &new.text)
 }
 
 /// The table's part that a piece of a query is.

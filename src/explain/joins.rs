@@ -2,7 +2,7 @@
 //! digest behind it. So they are compared as the lists that people see.
 
 use super::align::aligned;
-use super::engine::{Engine, Pair, Side};
+use super::engine::{Engine, Level, Pair, Side};
 use super::{ClausePlace, Sides, Snippet};
 use crate::hash::{Digest, Entry, Item};
 use crate::sql::Origin;
@@ -24,7 +24,7 @@ impl Engine<'_> {
                         self.one_sided(pair, ClausePlace::JoinType, text);
                         is_told = true;
                     }
-                    below.push(pair.at(before.input, after.input, ClausePlace::From));
+                    below.push(Pair { level: Level::Input, ..pair.at(before.input, after.input, ClausePlace::From) });
                     for (one, two) in [(before.on, after.on), (before.matching, after.matching)] {
                         match (one, two) {
                             (Some(one), Some(two)) => below.push(pair.at(one, two, ClausePlace::JoinCondition)),

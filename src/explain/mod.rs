@@ -86,6 +86,8 @@ pub enum Input {
         /// What it is computed from.
         expression: Sides<Snippet>,
     },
+    /// A column's name is written in another case, and shown so.
+    ColumnSpelling(Sides<String>),
     /// The same columns stand in another order.
     ColumnOrder(Sides<Vec<String>>),
     /// The kind.

@@ -20,6 +20,8 @@ use crate::lineage::Node;
 const LINES: usize = 400;
 /// The deepest parent that is taken apart.
 const DEPTH: usize = 40;
+/// The most edits that are told apart from the way to them.
+const BEGINNINGS: usize = 10;
 /// The most characters of one expression.
 const TEXT: usize = 300;
 /// The most pieces of one expression.
@@ -142,10 +144,30 @@ impl Body<'_> {
                 }
             }
         }
+        self.beginnings(&mut shown);
         let left_out = self.explanation.moved.len() - shown.len();
         if self.explanation.own > 0 && left_out > 0 {
             let parts = if left_out == 1 { "part" } else { "parts" };
             self.line(0, &format!("\n{left_out} more {parts} of parents moved; `--format json` has them"));
+        }
+    }
+
+    /// Where it began, as far as that is too far away to be told above.
+    fn beginnings(&mut self, shown: &mut BTreeSet<usize>) {
+        let is_edit = |input: &&Input| !matches!(input, Input::Moved(_) | Input::DrawnAgain);
+        let moved = self.explanation.moved.iter().enumerate();
+        let far =
+            moved.filter(|(place, moved)| !shown.contains(place) && moved.inputs.iter().any(|input| is_edit(&input)));
+        let far: Vec<(usize, &Moved)> = far.take(BEGINNINGS).collect();
+        if far.is_empty() {
+            return;
+        }
+        let title = self.paint.with("where it began", Style::new().bold());
+        self.line(0, &format!("\n{title}"));
+        for (place, moved) in far {
+            shown.insert(place);
+            self.line(1, &visible(&name(&moved.node)));
+            moved.inputs.iter().filter(is_edit).for_each(|input| self.input(input, 2));
         }
     }
 
@@ -278,6 +300,9 @@ impl<'a> Told<'a> {
             Input::Column { column, expression } => {
                 let verb = if expression.old.is_none() { "added" } else { "removed" };
                 Self::new("column", format!("column {column} {verb}")).snippets(expression)
+            }
+            Input::ColumnSpelling(names) => {
+                Self::new("column-spelling", "name of the column").values(names, Clone::clone)
             }
             Input::ColumnOrder(order) => Self::new("column-order", "columns").values(order, |names| names.join(", ")),
             Input::Kind(kind) => Self::new("kind", "kind").values(kind, |kind| kind.text().to_owned()),

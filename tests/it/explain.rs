@@ -263,6 +263,12 @@ fn added_removed_and_renamed_models_say_so() {
         reads.contains(&"owner: what the name stands for: a model, FULL → a table outside the project".to_owned()),
         "{reads:?}"
     );
+    edit(&world, &[("models/reads.sql", "MODEL (name s.reads, kind SEED (path 'none.csv'))")]);
+    let ran = world.bot(&["plan", "--explain", "s.reads"]);
+    assert!(
+        ran.exit == Exit::No && ran.stderr.contains("cannot be loaded"),
+        "what was there before is no answer: {ran:?}"
+    );
     world.repository.write("models/broken.sql", "MODEL (name s.broken, kind SEED (path 'none.csv'))");
     world.repository.commit("a mistake");
     let ran = world.bot(&["plan", "--explain", "s.broken"]);
@@ -280,6 +286,28 @@ fn hostile_names_and_texts_are_text() {
         let own = world.done(&["plan", "--explain", "s.base", "--format", format]).stdout;
         assert!(own.contains("\\n``````") && !own.contains("\n``````\n"), "{own}");
     }
+}
+
+#[test]
+fn a_long_way_is_cut_and_still_says_where_it_began() {
+    let world = lab(&[("models/m0.sql", "MODEL (name s.m0, kind VIEW);\nSELECT 1 AS c")]);
+    let chain: Vec<(String, String)> = (1..60)
+        .map(|place| {
+            let text = format!("MODEL (name s.m{place}, kind VIEW);\nSELECT c FROM s.m{}", place - 1);
+            (format!("models/m{place}.sql"), text)
+        })
+        .collect();
+    let chain: Vec<(&str, &str)> = chain.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    edit(&world, &chain);
+    world.repository.branch("feature");
+    edit(&world, &[("models/m0.sql", "MODEL (name s.m0, kind VIEW);\nSELECT 2 AS c")]);
+    let text = told(&world, "s.m59");
+    assert!(
+        text.contains("(goes on)") && text.contains("\nwhere it began\n  s.m0.c\n    expression\n      old  1"),
+        "{text}"
+    );
+    assert_eq!(object(&world, "s.m59")["moved"].as_array().map(Vec::len), Some(60));
+    insta::assert_snapshot!("near", told(&world, "s.m2"));
 }
 
 /// A project of one model over the corpus's tables.
