@@ -13,7 +13,7 @@ MODEL (name s.raw, kind SEED (path '$root/seeds/raw.csv'))
 //- models/m.sql
 MODEL (name s.m, kind FULL);
 WITH paid AS (SELECT id, amount AS net FROM s.raw WHERE status = 'paid')
-SELECT p.id, p.net * r.rate AS euro, count(*) OVER () AS n FROM paid AS p JOIN erp.rates AS r ON r.day = current_date
+SELECT p.id, p.net * r.rate AS euro, count(*) OVER () AS n FROM paid AS p JOIN erp.rates AS r ON r.day = DATE '2026-01-01'
 //- models/opaque.sql
 MODEL (name s.opaque, kind FULL);
 SELECT COLUMNS('e.*') FROM s.m
@@ -128,6 +128,26 @@ fn a_model_of_the_whole_name_wins_and_case_matters_little() {
     let missing =
         Unknown::Column { model: ModelName::parse("s.t").expect("a name"), column: "d.f".into(), nearest: near };
     assert_eq!(named("s.t.\"d.f\""), Err(missing));
+}
+
+#[test]
+fn a_draw_changes_with_all_that_fills_its_table_again() {
+    let tree = tree(
+        "//- models/a.sql\nMODEL (name s.a, kind FULL);\nSELECT 1 AS x, 2 AS y\n\
+         //- models/b.sql\nMODEL (name s.b, kind FULL);\nSELECT random() AS id, x AS kept, y AS other FROM s.a\n\
+         //- models/c.sql\nMODEL (name s.c, kind FULL);\nSELECT id FROM s.b\n\
+         //- models/d.sql\nMODEL (name s.d, kind FULL);\nSELECT first(x) AS one, max(x) AS most FROM s.a",
+    );
+    let parts = |name: &str, direction: Direction| -> Vec<String> {
+        let lineage = asked(&tree, name, direction);
+        let mut parts: Vec<String> = lineage.nodes[1..].iter().map(|found| shown(&found.node)).collect();
+        parts.sort();
+        parts
+    };
+    assert!(parts("s.c.id", Direction::Upstream).contains(&"s.a.y".to_owned()), "drawn with it");
+    assert_eq!(parts("s.a.y", Direction::Downstream), ["s.b.id", "s.b.other", "s.c.id", "s.d.one"]);
+    assert!(!parts("s.b.kept", Direction::Upstream).contains(&"s.a.y".to_owned()));
+    assert_eq!(parts("s.d.most", Direction::Upstream), ["s.a rows", "s.a.x", "s.d rows"]);
 }
 
 #[test]

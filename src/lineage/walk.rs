@@ -81,6 +81,24 @@ impl Known<'_> {
 
     /// What a part is made of; the part that was asked about also names the rows that it stands in.
     fn read_by(&self, node: &Node, asked: &Node) -> Vec<(Node, How)> {
+        let drawn = self.drawn(&node.model).into_iter().filter(|drawn| drawn == node);
+        let whole = drawn.map(|drawn| (Node { part: Part::All, ..drawn }, How::All));
+        self.made_of(node, asked).into_iter().chain(whole).collect()
+    }
+
+    /// Parts whose values are drawn when the table is filled: they change with whatever makes it be filled again.
+    fn drawn(&self, model: &ModelName) -> Vec<Node> {
+        // An opaque model's parts read everything already.
+        let is_opaque = self.of(model).opaque.is_some();
+        let Some(found) = self.tree.fingerprints.get(model).filter(|_| !is_opaque) else { return Vec::new() };
+        let own = found.columns.iter().flatten().zip(found.shape.columns.iter().flatten());
+        let columns =
+            own.filter(|((_, own), shown)| *own != shown.hash).map(|((name, _), _)| Part::Column(name.text.clone()));
+        let rows = (found.rows != found.shape.rows).then_some(Part::Rows);
+        columns.chain(rows).map(|part| Node { model: model.clone(), part }).collect()
+    }
+
+    fn made_of(&self, node: &Node, asked: &Node) -> Vec<(Node, How)> {
         let reads = self.of(&node.model);
         match &node.part {
             Part::Model => self.models_read(&reads.all(), &node.model),
@@ -135,11 +153,13 @@ impl Known<'_> {
         let mut readers = Readers::default();
         let mut seen: BTreeSet<ModelName> = BTreeSet::from([of.model.clone()]);
         let mut queue: Vec<ModelName> = self.children(&of.model);
+        self.put_drawn(&mut readers, of, &of.model);
         while let Some(reader) = queue.pop() {
             if !seen.insert(reader.clone()) {
                 continue;
             }
             queue.extend(self.children(&reader));
+            self.put_drawn(&mut readers, of, &reader);
             let reads = self.of(&reader);
             let node = |part: Part| Node { model: reader.clone(), part };
             if of.part == Part::Model {
@@ -155,6 +175,15 @@ impl Known<'_> {
             }
         }
         readers
+    }
+
+    fn put_drawn(&self, readers: &mut Readers, of: &Node, model: &ModelName) {
+        if of.part == Part::Model {
+            return;
+        }
+        for drawn in self.drawn(model) {
+            readers.put(vec![(Node { part: Part::All, ..drawn.clone() }, How::All)], &drawn);
+        }
     }
 
     fn children(&self, name: &ModelName) -> Vec<ModelName> {

@@ -41,7 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use origin::origins;
 
-use super::shape::{Analysis, Dependencies, OutputName, Reads, Resolved, ShapeColumn, Tables, Traits};
+use super::shape::{Analysis, Dependencies, OutputName, Read, Reads, Resolved, ShapeColumn, Tables, Traits};
 use super::{Dialect, Opaque, Query};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -88,8 +88,16 @@ pub fn dependencies(query: &Query, tables: &dyn Tables) -> Result<Dependencies, 
     let analyzer = Analyzer::new(query, tables);
     let (block, _) = analyzer.query(tree, query::Place::outermost())?;
     block.refuse_duplicates(analyzer.dialect)?;
-    let columns = block.columns.into_iter().map(|column| (column.name, column.reads)).collect();
-    Ok(Dependencies { rows: block.row_reads, order: analyzer.order_reads.take(), columns })
+    // What depends on the order of rows depends on how each table lies, and so on all of it.
+    let tables: Reads = analyzer.storages.borrow().keys().map(|table| Read::Whole(table.clone())).collect();
+    let with_tables = |reads: Reads, traits: Traits| match traits.orderless {
+        true => reads.union(&tables).cloned().collect(),
+        false => reads,
+    };
+    let columns = block.columns.into_iter().map(|column| (column.name, with_tables(column.reads, column.traits)));
+    let columns = columns.collect();
+    let rows = with_tables(block.row_reads, block.row_traits);
+    Ok(Dependencies { rows, order: analyzer.order_reads.take(), columns })
 }
 
 fn tree_of(query: &Query) -> Step<&sqlparser::ast::Query> {
