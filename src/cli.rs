@@ -70,6 +70,8 @@ pub enum Command {
     Query(QueryArguments),
     /// Print a model's SQL as it will run
     Render(RenderArguments),
+    /// Show where a model or a column comes from and who reads it; writes nothing and opens no warehouse
+    Lineage(LineageArguments),
     /// Check git, config, engine and state: what is found, what is wrong, what to do
     Doctor(DoctorArguments),
 }
@@ -144,6 +146,10 @@ pub struct WorkArguments {
 pub struct PlanArguments {
     #[command(flatten)]
     pub trees: TreeArguments,
+    /// Instead of the plan, say why this model moved: each input of each hash that moved, old and new, down to the
+    /// expression and through its parents to where it began; or which edits of it change nothing
+    #[arg(long, value_name = "MODEL")]
+    pub explain: Option<String>,
     #[command(flatten)]
     pub format: FormatArguments,
 }
@@ -268,6 +274,44 @@ pub struct RenderArguments {
     pub format: FormatArguments,
 }
 
+/// `bot lineage`.
+#[derive(Args, Clone, Debug)]
+pub struct LineageArguments {
+    /// A model, or a column of one, such as `marts.orders` or `marts.orders.amount`
+    ///
+    /// A model of the whole name wins; else the last part is a column of the model that the rest names. Parts that hold
+    /// a dot stand in double quotes: `marts."orders.v2".amount`. Case matters only where two names differ in nothing else.
+    #[arg(value_name = "MODEL[.COLUMN]")]
+    pub name: String,
+    /// Only what it comes from
+    #[arg(long)]
+    pub upstream: bool,
+    /// Only what reads it
+    #[arg(long)]
+    pub downstream: bool,
+    /// The branch or commit that is looked at [default: HEAD]
+    #[arg(long, value_name = "REF", conflicts_with = "worktree")]
+    pub head: Option<String>,
+    /// Look at the files as they lie in the working tree, uncommitted edits included
+    #[arg(long)]
+    pub worktree: bool,
+    /// How the result is printed on stdout; only `json` never leaves anything out
+    #[arg(long, value_enum, default_value_t = LineageFormat::Terminal)]
+    pub format: LineageFormat,
+}
+
+/// `bot lineage --format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LineageFormat {
+    /// Trees for people at a terminal.
+    #[default]
+    Terminal,
+    /// For scripts, with a versioned schema.
+    Json,
+    /// A Mermaid flowchart.
+    Mermaid,
+}
+
 /// `bot doctor`.
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
@@ -301,6 +345,8 @@ impl Command {
             Self::Query(arguments) if arguments.format == RowFormat::Json => Format::Json,
             Self::Query(_) => Format::Terminal,
             Self::Render(arguments) => arguments.format.format,
+            Self::Lineage(arguments) if arguments.format == LineageFormat::Json => Format::Json,
+            Self::Lineage(_) => Format::Terminal,
             Self::Doctor(arguments) => arguments.format.format,
         };
         if format == Format::Json { ErrorFormat::Json } else { ErrorFormat::Terminal }
@@ -324,6 +370,7 @@ mod tests {
             "bot init some/folder",
             "bot demo",
             "bot plan --base main --head x --project p --format markdown",
+            "bot plan --explain a.b --format json",
             "bot plan --worktree --env e --execution-time 2026-03-01 --color never -vv",
             "bot apply --jobs 4 --lock-timeout 5 --env e --gateway g --format json",
             "bot promote HEAD~1 --to staging --force --take-over",
@@ -332,6 +379,8 @@ mod tests {
             "bot env drop e",
             "bot query --env prod select --format csv --limit 5",
             "bot render a.b",
+            "bot lineage a.b.c --upstream --head x --format mermaid",
+            "bot lineage a.b --downstream --worktree --format json",
             "bot doctor --format json",
         ];
         for line in lines {

@@ -27,14 +27,23 @@ pub struct ModelDiff {
 /// Compares two trees: touched models in graph order, removed ones last.
 pub fn diff(before: &Tree, after: &Tree) -> Vec<ModelDiff> {
     let changed = after.graph.order().iter().filter_map(|name| compare(name, before, after));
-    let is_gone = |name: &&ModelName| !after.models.contains_key(*name) && !after.broken.contains(*name);
-    let removed = before.fingerprints.keys().filter(is_gone).map(|name| ModelDiff {
+    let removed = before.fingerprints.keys().filter_map(|name| removed(name, before, after));
+    changed.chain(removed).collect()
+}
+
+/// What happened to one model of either tree; `None` where neither it nor a parent moved.
+pub fn diff_of(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {
+    compare(name, before, after).or_else(|| removed(name, before, after))
+}
+
+fn removed(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {
+    let is_gone = !after.models.contains_key(name) && !after.broken.contains(name);
+    (is_gone && before.fingerprints.contains_key(name)).then(|| ModelDiff {
         name: name.clone(),
         change: Change::Removed,
         category: Category::None,
         reasons: vec![Reason::Removed],
-    });
-    changed.chain(removed).collect()
+    })
 }
 
 fn compare(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {

@@ -9,11 +9,15 @@
 //!
 //! This module never decides *what* is hashed: `fingerprint` and `sql` do.
 
+mod trace;
+
 use std::fmt;
 use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use trace::{Entry, Item, Trace, traced};
 
 /// A SHA-256 value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,13 +74,17 @@ impl<'de> Deserialize<'de> for Digest {
 
 /// Feeds values into one digest; every method chains.
 #[derive(Clone)]
-pub struct Hasher(Sha256);
+pub struct Hasher {
+    state: Sha256,
+    /// What was fed, where somebody wants to know.
+    entry: Option<Box<Entry>>,
+}
 
 impl Hasher {
     /// Starts a digest of one kind of thing; two kinds never share a domain.
     pub fn new(domain: &str) -> Self {
-        let mut hasher = Self(Sha256::new());
-        hasher.put_text(domain);
+        let mut hasher = Self { state: Sha256::new(), entry: trace::begun(domain) };
+        hasher.feed(domain.as_bytes());
         hasher
     }
 
@@ -94,56 +102,79 @@ impl Hasher {
 
     /// Feeds a number.
     pub fn number(mut self, number: u64) -> Self {
-        self.0.update(number.to_le_bytes());
+        self.state.update(number.to_le_bytes());
+        self.note(|| Item::Number(number));
         self
     }
 
     /// Feeds another digest.
     pub fn digest(mut self, digest: Digest) -> Self {
-        self.0.update(digest.0);
+        self.state.update(digest.0);
+        self.note(|| Item::Digest(digest));
         self
     }
 
     /// Feeds digests in order, with their number.
     pub fn digests(mut self, digests: impl IntoIterator<Item = Digest>) -> Self {
         let digests: Vec<Digest> = digests.into_iter().collect();
-        self.0.update((digests.len() as u64).to_le_bytes());
-        for digest in digests {
-            self.0.update(digest.0);
+        self.state.update((digests.len() as u64).to_le_bytes());
+        for digest in &digests {
+            self.state.update(digest.0);
         }
+        self.note(|| Item::List(digests));
         self
     }
 
     /// Feeds an optional text with a tag for its presence.
-    pub fn option(self, text: Option<&str>) -> Self {
-        match text {
-            Some(text) => self.number(1).text(text),
-            None => self.number(0),
+    pub fn option(mut self, text: Option<&str>) -> Self {
+        self.state.update(u64::from(text.is_some()).to_le_bytes());
+        if let Some(text) = text {
+            self.feed(text.as_bytes());
         }
+        self.note(|| Item::MaybeText(text.map(str::to_owned)));
+        self
     }
 
     /// Feeds an optional digest with a tag for its presence.
-    pub fn option_digest(self, digest: Option<Digest>) -> Self {
-        match digest {
-            Some(digest) => self.number(1).digest(digest),
-            None => self.number(0),
+    pub fn option_digest(mut self, digest: Option<Digest>) -> Self {
+        self.state.update(u64::from(digest.is_some()).to_le_bytes());
+        if let Some(digest) = digest {
+            self.state.update(digest.0);
         }
+        self.note(|| Item::MaybeDigest(digest));
+        self
     }
 
     /// Adds bytes without consuming the hasher, for streams (such as a seed's cells).
     pub fn put_bytes(&mut self, bytes: &[u8]) {
-        self.0.update((bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+        self.feed(bytes);
+        self.note(|| Item::Bytes(bytes.len()));
     }
 
     /// Adds a text without consuming the hasher.
     pub fn put_text(&mut self, text: &str) {
-        self.put_bytes(text.as_bytes());
+        self.feed(text.as_bytes());
+        self.note(|| Item::Text(text.to_owned()));
     }
 
     /// Ends the digest.
     pub fn finish(self) -> Digest {
-        Digest(self.0.finalize().into())
+        let digest = Digest(self.state.finalize().into());
+        if let Some(entry) = self.entry {
+            trace::ended(digest, *entry);
+        }
+        digest
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.state.update((bytes.len() as u64).to_le_bytes());
+        self.state.update(bytes);
+    }
+
+    fn note(&mut self, item: impl FnOnce() -> Item) {
+        if let Some(entry) = &mut self.entry {
+            entry.items.push(item());
+        }
     }
 }
 
@@ -177,6 +208,17 @@ mod tests {
         let one = Hasher::new("t").text("ab").text("c").finish();
         let two = Hasher::new("t").text("a").text("bc").finish();
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn a_trace_tells_what_was_fed_and_changes_no_digest() {
+        let work = || Hasher::new("t").text("ab").option(None).digests([Digest::of("u", "x")]).finish();
+        let (digest, trace) = traced(work);
+        assert_eq!(digest, work());
+        let items = vec![Item::Text("ab".into()), Item::MaybeText(None), Item::List(vec![Digest::of("u", "x")])];
+        assert_eq!(trace.entry(digest), Some(&Entry { domain: "t".into(), items }));
+        assert!(trace.entry(Digest::of("u", "x")).is_some() && trace.entry(Digest::of("u", "y")).is_none());
+        assert!(traced(|| ()).1.entry(digest).is_none(), "nothing of what came before");
     }
 
     #[test]

@@ -104,21 +104,28 @@ impl ModelName {
 
     /// Reads `a.b.c` with optional double quotes, as `Display` prints it; no folding.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = vec![String::new()];
+        Self::from_parts(Self::parts_of(text))
+    }
+
+    /// The parts of `a.b.c` with optional double quotes, however many there are.
+    pub fn parts_of(text: &str) -> Vec<String> {
+        let mut parts = Vec::new();
+        let mut part = String::new();
         let mut characters = text.chars().peekable();
         let mut quoted = false;
         while let Some(character) = characters.next() {
             match character {
                 '"' if quoted && characters.peek() == Some(&'"') => {
                     characters.next();
-                    parts.last_mut()?.push('"');
+                    part.push('"');
                 }
                 '"' => quoted = !quoted,
-                '.' if !quoted => parts.push(String::new()),
-                other => parts.last_mut()?.push(other),
+                '.' if !quoted => parts.push(std::mem::take(&mut part)),
+                other => part.push(other),
             }
         }
-        Self::from_parts(parts)
+        parts.push(part);
+        parts
     }
 
     /// The parts, outermost first.

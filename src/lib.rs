@@ -19,6 +19,7 @@
 //! 4. `sql/`: a query becomes references, rows and columns; what is not certain is [`sql::Opaque`].
 //! 5. `fingerprint/`: one hash for a model's rows, one for each column. Its table of inputs is the heart.
 //! 6. `diff.rs`, `plan/`: hashes of base and result, and what the state knows, become a [`plan::Plan`] with reasons.
+//!    For people who ask, `lineage/` follows what models read, and `explain/` takes two fingerprints of one model apart.
 //! 7. `render/`: the plan for people, pull requests and scripts.
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
@@ -43,12 +44,14 @@ pub mod context;
 pub mod diff;
 pub mod engine;
 pub mod error;
+pub mod explain;
 pub mod files;
 pub mod fingerprint;
 pub mod git;
 pub mod graph;
 pub mod hash;
 pub mod ids;
+pub mod lineage;
 pub mod model;
 pub mod naming;
 pub mod output;

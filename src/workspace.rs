@@ -95,7 +95,7 @@ impl<'a> Workspace<'a> {
         let models = std::mem::take(&mut project.models);
         let engine = context_digest(&project);
         let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
-        let tree = tree.with_broken(project.broken.clone());
+        let tree = tree.with_broken(project.broken.clone()).with_context(context_shown(&project));
         let owned = Owned { models: &tree.models, broken: &tree.broken };
         problems.extend(query_problems(&files, tree.models.values(), owned));
         problems = sorted(problems);
@@ -305,6 +305,27 @@ fn context_digest(project: &Project) -> Digest {
         hasher = hasher.text(statement);
     }
     hasher.finish()
+}
+
+/// The same for people who ask why it moved. A secret is in neither; a statement may hold one that came from the
+/// environment, so it is shown by its digest alone.
+fn context_shown(project: &Project) -> std::collections::BTreeMap<String, Option<String>> {
+    let settings = &project.settings;
+    let mut shown = std::collections::BTreeMap::new();
+    let Ok(connection) = settings.connection(project.gateway.as_deref()) else { return shown };
+    shown.insert("engine".to_owned(), Some(connection.kind.clone()));
+    let catalogs: Vec<&str> = connection.catalogs.iter().map(|catalog| catalog.name.as_str()).collect();
+    shown.insert("catalogs".to_owned(), Some(catalogs.join(", ")));
+    if let Some(OptionValue::Map(values)) = connection.options.get("connector_config") {
+        for (name, value) in values {
+            shown.insert(format!("connector_config.{name}"), value.text().map(str::to_owned));
+        }
+    }
+    for (place, statement) in settings.before_all.iter().enumerate() {
+        let digest = Digest::of("statement", statement).short(8);
+        shown.insert(format!("before_all, statement {}", place + 1), Some(digest));
+    }
+    shown
 }
 
 /// What git's refusal means to the caller.

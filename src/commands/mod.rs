@@ -5,7 +5,9 @@ mod demo;
 mod doctor;
 mod environment_drop;
 mod environments;
+mod find;
 mod init;
+mod lineage;
 mod plan;
 mod promote;
 mod query;
@@ -29,6 +31,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Env(arguments) => environments::run(context, arguments),
         Command::Query(arguments) => query::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),
+        Command::Lineage(arguments) => lineage::run(context, arguments),
         Command::Doctor(arguments) => doctor::run(context, arguments),
     }
 }

@@ -170,8 +170,8 @@ fn plan(
 ) -> Result<Plan, CommandError> {
     let mut problems = result.problems.clone();
     problems.extend(planning::clashes(&result.tree, environment));
-    let before = planning::promoted_tree(workspace, current, &result.tree, &mut problems);
-    let before: Tree = before.unwrap_or_else(|| workspace.nothing(result));
+    let before = planning::promoted_side(workspace, current, &result.tree, &mut problems);
+    let before: Tree = before.map_or_else(|| workspace.nothing(result), |side| side.tree);
     let trees = [Some(&before), Some(&result.tree)];
     let known =
         planning::known(state, &Writer::Promote(environment), &trees, BTreeSet::new(), current).map_err(state_error)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Context;
+use super::find::model_named;
 use crate::apply::{everything, tables_of};
 use crate::cli::RenderArguments;
 use crate::error::{CommandError, CommandResult, Exit};
@@ -12,7 +13,7 @@ use crate::model::{Kind, Model};
 use crate::naming::view_name;
 use crate::plan::{Target, is_loaded_by_interval};
 use crate::planning::{self, DEFAULT_SCHEMA, LIMIT, Planned};
-use crate::problem::{Problem, Severity, has_errors, nearest};
+use crate::problem::{Problem, Severity, has_errors};
 use crate::render::statements::{self as faces, Load, Rendered};
 use crate::render::terminal;
 use crate::resolve::{ResolveError, Resolver, Times};
@@ -32,7 +33,9 @@ pub(super) fn run(context: &Context<'_>, arguments: &RenderArguments) -> Command
     let state = workspace.state_to_read(&result.project)?;
     let owner = planning::environment_of(&state, &chosen, arguments.trees.environment.as_deref())?;
     let planned = planning::plan_of(context, &workspace, &state, (chosen, result), owner)?;
-    let model = find(&planned, &arguments.model)?;
+    let models = &planned.result.tree.models;
+    let name = model_named(models.keys(), &planned.result.project.broken, &arguments.model)?;
+    let model = &models[name];
     let is_own = |problem: &&Problem| problem.severity == Severity::Error && problem.path.as_ref() == Some(&model.path);
     let own: Vec<Problem> = planned.plan.problems.iter().filter(is_own).cloned().collect();
     if !own.is_empty() {
@@ -52,26 +55,6 @@ pub(super) fn run(context: &Context<'_>, arguments: &RenderArguments) -> Command
         || faces::json(&rendered),
     );
     Ok(if own.is_empty() { Exit::Done } else { Exit::No })
-}
-
-/// A model by the name that a person gave, in any case.
-fn find<'a>(planned: &'a Planned, wanted: &str) -> Result<&'a Model, CommandError> {
-    let models = &planned.result.tree.models;
-    let folded = wanted.to_lowercase();
-    let exact = ModelName::parse(wanted).and_then(|name| models.get(&name));
-    let found = exact.or_else(|| models.values().find(|model| model.name.to_string().to_lowercase() == folded));
-    if let Some(model) = found {
-        return Ok(model);
-    }
-    if let Some(name) = planned.result.project.broken.iter().find(|name| name.to_string().to_lowercase() == folded) {
-        return Err(CommandError::no(format!("model `{name}` cannot be loaded")).hint("`bot plan` says why"));
-    }
-    let names: Vec<String> = models.keys().map(ToString::to_string).collect();
-    let error = CommandError::no(format!("there is no model `{wanted}`"));
-    Err(match nearest(&folded, names.iter().map(String::as_str)) {
-        Some(name) => error.hint(format!("did you mean `{name}`?")),
-        None => error,
-    })
 }
 
 fn rendered(planned: &Planned, model: &Model, dialect: Dialect, now: Timestamp) -> Result<Rendered, ResolveError> {

@@ -30,13 +30,15 @@
 //!
 //! This module never reads files, state or warehouse; the same tree gives the same fingerprints anywhere.
 
+mod examine;
 mod local;
 mod metadata;
 mod outside;
+mod reads;
 mod sketch;
 mod statements;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,8 +48,10 @@ use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{KindName, Model};
 use crate::sql::{Opaque, OutputName, Query, Reads, ShapeColumn, Syntax, TableShape, Tables, Traits};
 
+pub use examine::{Examined, examine};
 pub use metadata::{data_values, metadata_values};
 pub use outside::OutsideStatements;
+pub use reads::{ModelReads, model_reads};
 pub use sketch::{Known, Sketch};
 pub use statements::created_functions;
 
@@ -60,6 +64,8 @@ pub const ALGORITHM: u64 = 1;
 pub struct Context {
     /// Engine kind, default catalog and search path, session settings.
     pub engine: Digest,
+    /// What `engine` was made of, for people who ask why it moved; `None` for values that are not for showing.
+    pub shown: BTreeMap<String, Option<String>>,
     /// The files of the tree, for texts that name one.
     pub files: BTreeMap<FilePath, BlobId>,
     /// The project's statements beside queries: one that mentions a table which no model owns may write it.
@@ -144,6 +150,12 @@ impl Tree {
     /// The same with models that could not be loaded.
     pub fn with_broken(mut self, broken: BTreeSet<ModelName>) -> Self {
         self.broken = broken;
+        self
+    }
+
+    /// The same with what its context was made of.
+    pub fn with_context(mut self, shown: BTreeMap<String, Option<String>>) -> Self {
+        self.context.shown = shown;
         self
     }
 

@@ -51,7 +51,7 @@ impl Sketch {
         let outline = Outline::of(&models);
         let statements = OutsideStatements::of(&models);
         let functions = created_functions(&models);
-        let context = Context { engine, files, statements, functions };
+        let context = Context { engine, shown: BTreeMap::new(), files, statements, functions };
         let sources = sources(&models, &outline, &context);
         Self { models, context, outline, sources }
     }

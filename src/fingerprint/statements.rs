@@ -64,20 +64,26 @@ fn is_significant(comment: &str) -> bool {
     comment.starts_with("/*!") || comment.starts_with("/*+") || comment.get(2..).is_some_and(|rest| rest.contains("/*"))
 }
 
-/// The pre- and post-statements that may change what the model's table holds.
-pub(super) fn hash_statements(model: &Model) -> Option<Digest> {
-    let mut hasher = Hasher::new("statements");
-    let mut any = false;
+/// Each pre- and post-statement that may change what the model's table holds: where it stands, its text, its tokens.
+pub(super) fn with_statements(model: &Model, mut look: impl FnMut(&'static str, &str, &[Token])) {
     for (place, statements) in [("pre", &model.pre_statements), ("post", &model.post_statements)] {
         for statement in statements {
             let tokens = statement_tokens(statement, model.dialect);
             if !is_harmless(&tokens) {
-                hasher = hasher.text(place).digest(hash_tokens(&statement.text(), &tokens));
-                any = true;
+                look(place, &statement.text(), &tokens);
             }
         }
     }
-    any.then(|| hasher.finish())
+}
+
+/// All of those statements.
+pub(super) fn hash_statements(model: &Model) -> Option<Digest> {
+    let mut hasher: Option<Hasher> = None;
+    with_statements(model, |place, text, tokens| {
+        let so_far = hasher.take().unwrap_or_else(|| Hasher::new("statements"));
+        hasher = Some(so_far.text(place).digest(hash_tokens(text, tokens)));
+    });
+    hasher.map(Hasher::finish)
 }
 
 /// The texts of statements that change no data, for the metadata fingerprint.

@@ -32,6 +32,8 @@ pub const DEFAULT_SCHEMA: &str = "main";
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
+    /// What is there; `None` where nothing was promoted yet.
+    pub base: Option<Side>,
     /// What there would be.
     pub result: Side,
     /// Whose the environment is.
@@ -157,18 +159,21 @@ pub fn plan_of(
 ) -> Result<Planned, CommandError> {
     let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
-    let promoted = promoted_tree(workspace, prod.as_ref(), &result.tree, &mut result.problems);
-    let (base, promoted) = match chosen.place {
-        Place::Branch => (workspace.side_like(&chosen.trees.base_tree, Some(&result.tree))?.tree, promoted),
-        Place::Base => (promoted.unwrap_or_else(|| workspace.nothing(&result)), None),
+    let promoted = promoted_side(workspace, prod.as_ref(), &result.tree, &mut result.problems);
+    let (base_side, promoted) = match chosen.place {
+        Place::Branch => (Some(workspace.side_like(&chosen.trees.base_tree, Some(&result.tree))?), promoted),
+        Place::Base => (promoted, None),
     };
+    let nothing = workspace.nothing(&result);
+    let base = base_side.as_ref().map_or(&nothing, |side| &side.tree);
+    let promoted = promoted.as_ref().map(|side| &side.tree);
     if prod.is_none() {
         result.problems.push(never_promoted());
     }
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree, &environment));
     result.problems.extend(unknown_columns(&result.tree, &|_| true));
-    let trees = [Some(&base), Some(&result.tree), promoted.as_ref()];
+    let trees = [Some(base), Some(&result.tree), promoted];
     let (writer, purpose) = match chosen.place {
         Place::Base => (Writer::Promote(&environment), Purpose::Promote),
         Place::Branch => (Writer::Branch(&environment), Purpose::Apply),
@@ -182,9 +187,9 @@ pub fn plan_of(
             merge_base: chosen.trees.merge_base.clone(),
             result_tree: Some(chosen.trees.result.id().clone()),
         },
-        base: &base,
+        base,
         result: &result.tree,
-        promoted: promoted.as_ref(),
+        promoted,
         known: &known,
         purpose,
         now: context.execution_time()?,
@@ -192,21 +197,21 @@ pub fn plan_of(
         problems: result.problems.clone(),
         unseen: Unseen::default(),
     });
-    Ok(Planned { plan, result, owner, branch: chosen.trees.head_branch, current, prod })
+    Ok(Planned { plan, base: base_side, result, owner, branch: chosen.trees.head_branch, current, prod })
 }
 
-/// The tree that prod shows. Where its commit is not here, drift is unknown, and that is said.
-pub fn promoted_tree(
+/// What prod shows. Where its commit is not here, drift is unknown, and that is said.
+pub fn promoted_side(
     workspace: &Workspace<'_>,
     prod: Option<&Environment>,
     like: &Tree,
     problems: &mut Vec<Problem>,
-) -> Option<Tree> {
+) -> Option<Side> {
     let commit: &CommitId = prod?.about.promoted.as_ref()?;
     let loaded =
         workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side_like(&source, Some(like)));
     match loaded {
-        Ok(side) => Some(side.tree),
+        Ok(side) => Some(side),
         Err(error) => {
             problems.push(drift_unknown(commit, &error));
             None

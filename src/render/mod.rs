@@ -5,8 +5,10 @@
 //! and `comfy-table`.
 
 pub mod environments;
+pub mod explain;
 pub mod findings;
 pub mod json;
+pub mod lineage;
 pub mod markdown;
 #[cfg(test)]
 mod sample;

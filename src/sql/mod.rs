@@ -14,13 +14,16 @@ mod shape;
 mod template;
 mod token;
 
-pub use analysis::{analyze, analyze_syntax};
+pub use analysis::{analyze, analyze_syntax, dependencies, origins};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, duckdb_functions, function_class};
 pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};
 pub use relations::{Certainty, Relation};
-pub use shape::{Analysis, NameOrigin, OutputName, Read, Reads, Resolved, ShapeColumn, TableShape, Tables, Traits};
+pub use shape::{
+    Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, Read, Reads, Resolved, ShapeColumn, TableShape,
+    Tables, Traits,
+};
 pub use template::{Moment, Piece, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
 pub use token::{Token, TokenError, TokenKind, tokenize};

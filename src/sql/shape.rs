@@ -2,7 +2,7 @@
 //!
 //! Plain values; the rules that make them are in `analysis`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Opaque;
 use crate::hash::Digest;
@@ -125,6 +125,60 @@ pub struct Resolved {
     pub assumes: BTreeSet<String>,
     /// What in it looks across intervals whatever its time column is, so that batches would change the result.
     pub crossing: Option<String>,
+}
+
+/// What each part of a query reads.
+#[derive(Clone, Debug)]
+pub struct Dependencies {
+    /// What decides which rows there are: tables, and columns in filters, joins, groups and the like.
+    pub rows: Reads,
+    /// What decides the order in which they are written, and nothing else.
+    pub order: Reads,
+    /// What each output column is computed from.
+    pub columns: Vec<(OutputName, Reads)>,
+}
+
+/// The piece of a query that a digest came from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// The rows of a CTE or subquery of this name.
+    Query(String),
+    /// A column of a CTE or subquery.
+    QueryColumn(String, String),
+    /// The rows of a table.
+    Rows(ModelName),
+    /// The order in which the rows of a table lie.
+    Storage(ModelName),
+    /// One column of a table.
+    Column(ModelName, String),
+}
+
+/// An expression as it stands in a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// On one line, as the parser prints it.
+    pub text: String,
+    /// Where it begins, in bytes of [`super::Query::text`], as far as the parser knows.
+    pub offset: Option<usize>,
+}
+
+/// The pieces of a query by the digests that came of them.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    pub(super) pieces: BTreeMap<Digest, BTreeSet<Origin>>,
+    pub(super) expressions: BTreeMap<Digest, Written>,
+}
+
+impl Origins {
+    /// Everything that has this digest: tables that look alike may share one.
+    pub fn pieces(&self, digest: Digest) -> impl Iterator<Item = &Origin> {
+        self.pieces.get(&digest).into_iter().flatten()
+    }
+
+    /// The first expression that came to a digest.
+    pub fn expression(&self, digest: Digest) -> Option<&Written> {
+        self.expressions.get(&digest)
+    }
 }
 
 /// Answers for the tables that queries read.

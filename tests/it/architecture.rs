@@ -18,6 +18,8 @@ const LEVELS: &[(Level, &[&str])] = &[
             "fingerprint",
             "change",
             "diff",
+            "lineage",
+            "explain",
             "naming",
             "plan",
             "statement",

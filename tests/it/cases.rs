@@ -74,6 +74,7 @@ fn every_case_plans_as_written() {
         plan["commits"].take();
         let plan = serde_json::to_string_pretty(&plan).expect("JSON");
         let (people, _) = bot(repository.path(), &["plan"]);
+        let explained = explained(&repository, &plan);
         let people: String =
             people.lines().filter(|line| !line.starts_with("Plan for")).map(|line| format!("{line}\n")).collect();
         let mut settings = insta::Settings::clone_current();
@@ -81,5 +82,13 @@ fn every_case_plans_as_written() {
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
         settings.bind(|| insta::assert_snapshot!("plan", format!("exit {exit}\n\n{people}\n{plan}")));
+        settings.bind(|| insta::assert_snapshot!("explain", explained));
     }
+}
+
+/// `bot plan --explain` of every model of the plan, one below the other.
+fn explained(repository: &Repository, plan: &str) -> String {
+    let plan: serde_json::Value = serde_json::from_str(plan).expect("JSON");
+    let names = plan["models"].as_array().expect("a list").iter().map(|model| model["name"].as_str().expect("a name"));
+    names.map(|name| bot(repository.path(), &["plan", "--explain", name]).0).collect::<Vec<_>>().join("\n---\n\n")
 }

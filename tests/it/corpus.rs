@@ -19,7 +19,7 @@ const CORPUS: &str = include_str!("../../fixtures/sql/duckdb.sql");
 const PAIRS: &str = include_str!("../../fixtures/sql/pairs.sql");
 
 /// The corpus's tables: their columns with types.
-const TABLES: [(&str, &[(&str, &str)]); 3] = [
+pub(crate) const TABLES: [(&str, &[(&str, &str)]); 3] = [
     (
         "t",
         &[
@@ -265,9 +265,9 @@ fn the_function_table_agrees_with_the_engine() {
 }
 
 /// One way to write a query otherwise: what was done, and the text.
-struct Mutation {
+pub(crate) struct Mutation {
     what: String,
-    sql: String,
+    pub(crate) sql: String,
 }
 
 fn with_token(sql: &str, tokens: &[&Token], index: usize, replacement: &str) -> String {
@@ -315,7 +315,7 @@ const KIN: &[&[&str]] = &[
 const SYMBOLS: &[&[&str]] =
     &[&["+", "-", "*", "/", "//", "%", "||"], &["<", ">", "=", "<=", "<>"], &["&", "|", "<<"], &["->", "=>"]];
 
-fn mutations(sql: &str) -> Vec<Mutation> {
+pub(crate) fn mutations(sql: &str) -> Vec<Mutation> {
     let query = Query::parse(Template::plain(sql), Dialect::DuckDb);
     let all = query.tokens();
     let tokens: Vec<&Token> = all.iter().filter(|token| token.is_significant()).collect();
@@ -426,14 +426,19 @@ fn a_changed_token_moves_a_hash_or_means_the_same() {
     insta::assert_snapshot!(unlisted.into_iter().collect::<Vec<_>>().join("\n"));
 }
 
+/// The hand-written pairs, before and after.
+pub(crate) fn pairs() -> Vec<[&'static str; 2]> {
+    let lines: Vec<&str> = PAIRS.lines().filter(|line| !line.starts_with("--") && !line.is_empty()).collect();
+    assert!(lines.len() >= 120 && lines.len().is_multiple_of(2), "pairs of lines");
+    lines.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect()
+}
+
 #[test]
 fn pairs_that_we_call_the_same_are_the_same() {
     let mut oracle = Oracle::new(3);
-    let lines: Vec<&str> = PAIRS.lines().filter(|line| !line.starts_with("--") && !line.is_empty()).collect();
-    assert!(lines.len() >= 120 && lines.len().is_multiple_of(2), "pairs of lines");
     let (mut wrong, mut told) = (Vec::new(), String::new());
-    for pair in lines.chunks(2) {
-        let [before, after] = pair else { continue };
+    for pair in pairs() {
+        let [before, after] = pair;
         for sql in pair {
             if oracle.run(sql).iter().any(Option::is_none) {
                 wrong.push(format!("{sql}\n  does not run"));

@@ -15,12 +15,16 @@ mod engine_conformance;
 mod engine_duckdb;
 mod environments;
 #[cfg(feature = "duckdb")]
+mod explain;
+#[cfg(feature = "duckdb")]
 mod fingerprints;
 mod freshness;
 mod git;
 mod init;
 mod kill;
 mod lab;
+#[cfg(feature = "duckdb")]
+mod lineage;
 #[cfg(feature = "duckdb")]
 mod oracle;
 mod processes;

@@ -56,7 +56,8 @@ fn tree_in(fixture: &str, engine: &str, like: Option<&Tree>) -> Tree {
     tree
 }
 
-fn tree(fixture: &str) -> Tree {
+/// A tree of these files, below a configuration of DuckDB.
+pub(crate) fn tree(fixture: &str) -> Tree {
     tree_in(fixture, "duckdb", None)
 }
 
@@ -67,6 +68,7 @@ fn tree_like(fixture: &str, like: Option<&Tree>) -> Tree {
 /// Names without `s.` of the models whose data fingerprint differs, added and removed ones included.
 fn moved(before: &str, after: &str) -> Vec<String> {
     let (before, after) = (tree(before), tree(after));
+    crate::explain::tests::check(&before, &after);
     let names: BTreeSet<&ModelName> = before.fingerprints.keys().chain(after.fingerprints.keys()).collect();
     let data = |tree: &Tree, name: &ModelName| tree.fingerprints.get(name).map(|fingerprint| fingerprint.data);
     let moved = names.into_iter().filter(|name| data(&before, name) != data(&after, name));

@@ -13,7 +13,7 @@ use crate::sql::{Dialect, Opaque};
 
 impl<'q> Analyzer<'_> {
     pub(super) fn expression(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
-        self.nested(|| match expression {
+        let value = self.nested(|| match expression {
             Expr::Identifier(ident) => self.bare(scope, ident, names),
             Expr::CompoundIdentifier(parts) => self.qualified(scope, parts),
             Expr::Nested(inner) => self.expression(scope, inner, names),
@@ -38,7 +38,9 @@ impl<'q> Analyzer<'_> {
             Expr::CompoundFieldAccess { root, access_chain } => self.access(scope, root, access_chain, names),
             Expr::Wildcard(_) | Expr::QualifiedWildcard(_, _) => Err(Opaque::construct("a star inside an expression")),
             _ => self.tagged(scope, expression, names),
-        })
+        })?;
+        self.note_expression(value.hash, expression);
+        Ok(value)
     }
 
     /// Values of several expressions, in order.

@@ -265,6 +265,7 @@ impl<'q> Analyzer<'_> {
         let name = ModelName::from_parts(folded.clone())
             .ok_or_else(|| Opaque::construct("a name of more than three parts"))?;
         let shape = self.tables.table(&name)?;
+        self.note_table(&shape);
         self.storages.borrow_mut().insert(shape.name.clone(), shape.storage);
         let names = (0..folded.len()).map(|start| folded[start..].to_vec()).collect();
         let mut block = Block {
@@ -303,6 +304,9 @@ impl<'q> Analyzer<'_> {
         }
         let mut block = block;
         self.draw(&mut block);
+        if let Some(alias) = alias {
+            self.note_query(&alias.name, &block);
+        }
         self.add(scope, block, Vec::new(), alias, None, from)
     }
 

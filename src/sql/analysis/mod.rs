@@ -26,6 +26,7 @@ mod expression;
 mod from;
 mod function;
 mod operand;
+mod origin;
 mod projection;
 mod query;
 mod recursive;
@@ -38,7 +39,9 @@ mod window;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::shape::{Analysis, OutputName, Resolved, ShapeColumn, Tables, Traits};
+pub use origin::origins;
+
+use super::shape::{Analysis, Dependencies, OutputName, Read, Reads, Resolved, ShapeColumn, Tables, Traits};
 use super::{Dialect, Opaque, Query, Syntax};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -59,6 +62,10 @@ pub(super) struct Analyzer<'a> {
     storages: RefCell<BTreeMap<ModelName, Digest>>,
     assumes: RefCell<BTreeSet<String>>,
     crossing: RefCell<Option<String>>,
+    /// What the ORDER BY of the outermost query reads, where nothing but the order of the rows depends on it.
+    order_reads: RefCell<Reads>,
+    /// Where digests came from, where somebody wants to know.
+    notes: Option<origin::Notes>,
     /// CTEs and subqueries so far that depend on the order of rows.
     draws: Cell<u64>,
 }
@@ -70,27 +77,55 @@ pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
 
 /// The same for a query that was taken apart already.
 pub fn analyze_syntax(query: &Query, syntax: &Syntax, tables: &dyn Tables) -> Analysis {
-    let tree = match syntax.tree() {
-        Ok(tree) => tree,
-        Err(failure) => return Analysis::Opaque(Opaque::Unparsed(failure.message.clone())),
-    };
-    let analyzer = Analyzer {
-        dialect: query.dialect(),
-        tables,
-        depth: Cell::new(0),
-        recursions: Cell::new(0),
-        storages: RefCell::default(),
-        assumes: RefCell::default(),
-        crossing: RefCell::default(),
-        draws: Cell::new(0),
-    };
-    match analyzer.outermost(tree) {
+    let resolved = tree_of(syntax).and_then(|tree| Analyzer::new(query, tables).outermost(tree));
+    match resolved {
         Ok(resolved) => Analysis::Resolved(resolved),
         Err(opaque) => Analysis::Opaque(opaque),
     }
 }
 
-impl Analyzer<'_> {
+/// What each part of a query reads, by the same walk; apart from [`analyze`] because plans do not need it.
+///
+/// # Errors
+/// Something is not certain: then every part may read everything.
+pub fn dependencies(query: &Query, tables: &dyn Tables) -> Result<Dependencies, Opaque> {
+    let syntax = query.syntax();
+    let tree = tree_of(&syntax)?;
+    let analyzer = Analyzer::new(query, tables);
+    let (block, _) = analyzer.query(tree, query::Place::outermost())?;
+    block.refuse_duplicates(analyzer.dialect)?;
+    // What depends on the order of rows depends on how each table lies, and so on all of it.
+    let tables: Reads = analyzer.storages.borrow().keys().map(|table| Read::Whole(table.clone())).collect();
+    let with_tables = |reads: Reads, traits: Traits| match traits.orderless {
+        true => reads.union(&tables).cloned().collect(),
+        false => reads,
+    };
+    let columns = block.columns.into_iter().map(|column| (column.name, with_tables(column.reads, column.traits)));
+    let columns = columns.collect();
+    let rows = with_tables(block.row_reads, block.row_traits);
+    Ok(Dependencies { rows, order: analyzer.order_reads.take(), columns })
+}
+
+fn tree_of(syntax: &Syntax) -> Step<&sqlparser::ast::Query> {
+    syntax.tree().map_err(|failure| Opaque::Unparsed(failure.message.clone()))
+}
+
+impl<'a> Analyzer<'a> {
+    fn new(query: &Query, tables: &'a dyn Tables) -> Self {
+        Self {
+            dialect: query.dialect(),
+            tables,
+            depth: Cell::new(0),
+            recursions: Cell::new(0),
+            storages: RefCell::default(),
+            assumes: RefCell::default(),
+            crossing: RefCell::default(),
+            order_reads: RefCell::default(),
+            notes: None,
+            draws: Cell::new(0),
+        }
+    }
+
     fn outermost(&self, tree: &sqlparser::ast::Query) -> Step<Resolved> {
         let (block, written_order) = self.query(tree, query::Place::outermost())?;
         block.refuse_duplicates(self.dialect)?;

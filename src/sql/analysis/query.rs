@@ -116,6 +116,7 @@ impl<'q> Analyzer<'_> {
             self.rename_columns(&mut block.columns, alias)?;
         }
         self.draw(&mut block);
+        self.note_query(&alias.name, &block);
         let _ = cte.resolved.set(block.clone());
         Ok(block)
     }
@@ -258,13 +259,17 @@ impl<'q> Analyzer<'_> {
             if order.as_ref().is_some_and(|order| order.calls.set_returning || order.traits.volatile) {
                 return Err(Opaque::construct("a set or a draw in ORDER BY"));
             }
-            return Ok(order.map(|order| order.hash));
+            return Ok(order.map(|order| {
+                self.order_reads.replace(order.reads);
+                order.hash
+            }));
         }
         let mut hasher = Hasher::new("tail").digest(block.rows).option_digest(order.as_ref().map(|order| order.hash));
         for (what, expression) in &tail.limits {
             let limit = self.expression(scope, expression, Names::Columns)?;
             hasher = hasher.text(what).digest(limit.hash);
             block.row_traits = block.row_traits.and(limit.traits);
+            block.row_reads.extend(limit.reads);
         }
         if let Some(order) = &order {
             block.row_traits = block.row_traits.and(order.traits);

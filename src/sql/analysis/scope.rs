@@ -321,6 +321,7 @@ impl<'q> Analyzer<'_> {
             traits: input.row_traits,
             reads: Reads::from([Read::Column(name.clone(), self.fold(ident))]),
         };
+        self.note_open_column(column.hash, name, &column.name.text);
         Ok(reference(input, &column, depth))
     }
 }

@@ -79,7 +79,14 @@ fn opaque(sql: &str) -> String {
 
 /// What moved: `rows`, then columns by name.
 fn moved(before: &str, after: &str) -> Vec<String> {
+    explained(before, after);
     difference(&resolve(before), &resolve(after))
+}
+
+/// What moves between two queries is told by name, too.
+fn explained(before: &str, after: &str) {
+    use crate::explain::tests::{check, model_of};
+    check(&model_of(before), &model_of(after));
 }
 
 fn difference(before: &Resolved, after: &Resolved) -> Vec<String> {
