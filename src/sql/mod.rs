@@ -6,6 +6,7 @@
 mod analysis;
 mod dialect;
 mod functions;
+mod names;
 mod opaque;
 mod parse;
 mod relations;
@@ -15,7 +16,7 @@ mod token;
 
 pub use analysis::analyze;
 pub use dialect::Dialect;
-pub use functions::{FunctionClass, duckdb_functions, function_class};
+pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query};
 pub use relations::{Certainty, Relation};

@@ -21,6 +21,7 @@ struct Parsed {
     text: String,
     tokens: Vec<Token>,
     tree: Result<Box<ast::Query>, ParseFailure>,
+    hints: bool,
     reads: Reads,
 }
 
@@ -41,11 +42,12 @@ impl Query {
         let text = template.text();
         let tokens = tokenize(&text, dialect).unwrap_or_default();
         let tree = parse_tree(&text, dialect, &tokens);
+        let hints = dialect == Dialect::DuckDb && tokens.iter().any(|token| token.is_word("materialized"));
         let reads = match &tree {
             Ok(query) => relations::of_tree(query, &text, dialect),
             Err(_) => relations::of_tokens(&tokens, dialect),
         };
-        Self(Arc::new(Parsed { template, dialect, text, tokens, tree, reads }))
+        Self(Arc::new(Parsed { template, dialect, text, tokens, tree, hints, reads }))
     }
 
     /// The template it came from.
@@ -84,6 +86,11 @@ impl Query {
         &self.0.reads.qualifiers
     }
 
+    /// Whether it has words that its tree has not: see `in_known_words`.
+    pub(super) fn has_hints(&self) -> bool {
+        self.0.hints
+    }
+
     pub(super) fn tree(&self) -> Result<&ast::Query, &ParseFailure> {
         self.0.tree.as_deref()
     }
@@ -112,7 +119,8 @@ fn parse_tree(text: &str, dialect: Dialect, tokens: &[Token]) -> Result<Box<ast:
     Ok(query)
 }
 
-/// DuckDB's `POSITIONAL JOIN` under a word that the parser knows and DuckDB does not, byte for byte as long.
+/// DuckDB's `POSITIONAL JOIN` under a word that the parser knows and DuckDB does not, and its `AS MATERIALIZED (` with
+/// spaces for that word, byte for byte as long.
 fn in_known_words<'t>(text: &'t str, dialect: Dialect, tokens: &[Token]) -> Cow<'t, str> {
     let mut known = Cow::Borrowed(text);
     if dialect != Dialect::DuckDb {
@@ -122,6 +130,17 @@ fn in_known_words<'t>(text: &'t str, dialect: Dialect, tokens: &[Token]) -> Cow<
     for pair in significant.windows(2) {
         if pair[0].is_word("positional") && pair[1].is_word("join") {
             known.to_mut().replace_range(pair[0].range.clone(), "GLOBAL    ");
+        }
+    }
+    for (index, hint) in significant.iter().enumerate().filter(|(_, token)| token.is_word("materialized")) {
+        let before = |places: usize| index.checked_sub(places).map(|place| significant[place]);
+        let is_not = before(1).is_some_and(|token| token.is_word("not"));
+        let is_hint = before(if is_not { 2 } else { 1 }).is_some_and(|token| token.is_word("as"))
+            && significant.get(index + 1).is_some_and(|token| token.is_symbol("("));
+        if is_hint {
+            let start = if is_not { significant[index - 1].range.start } else { hint.range.start };
+            let spaces = " ".repeat(hint.range.end - start);
+            known.to_mut().replace_range(start..hint.range.end, &spaces);
         }
     }
     known

@@ -50,6 +50,8 @@ pub enum NameOrigin {
     Stated,
     /// An expression without alias: engines make up a name of their own, so nothing may refer to it.
     Derived,
+    /// No column but a star: all columns of an input whose columns nobody knows.
+    Star,
 }
 
 /// What is true of a value or of a set of rows, besides its hash.
@@ -125,6 +127,14 @@ pub struct Resolved {
     pub assumes: BTreeSet<String>,
     /// What in it looks across intervals whatever its time column is, so that batches would change the result.
     pub crossing: Option<String>,
+}
+
+impl Resolved {
+    /// Its output columns, where a star does not stand for some that nobody knows; `rows` is then a hash of everything.
+    pub fn known_columns(&self) -> Option<&[ShapeColumn]> {
+        let is_open = self.columns.iter().any(|column| column.name.origin == NameOrigin::Star);
+        (!is_open).then_some(self.columns.as_slice())
+    }
 }
 
 /// Answers for the tables that queries read.

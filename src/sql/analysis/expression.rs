@@ -17,10 +17,11 @@ impl<'q> Analyzer<'_> {
             Expr::Identifier(ident) => self.bare(scope, ident, names),
             Expr::CompoundIdentifier(parts) => self.qualified(scope, parts),
             Expr::Nested(inner) => self.expression(scope, inner, names),
-            Expr::Value(value) => literal(&value.value),
+            Expr::Value(value) => self.literal(&value.value),
             Expr::TypedString(ast::TypedString { data_type, value, uses_odbc_syntax: _ }) => {
-                let value = literal(&value.value)?;
-                Ok(Value::leaf(Hasher::new("typed").text(&data_type.to_string()).digest(value.hash).finish()))
+                let value = self.literal(&value.value)?;
+                let hash = Hasher::new("typed").text(&data_type.to_string()).digest(value.hash).finish();
+                Ok(Value::made_of(hash, [&value]))
             }
             Expr::BinaryOp { .. } if is_conjunction(expression) => self.conjunction(scope, expression, names),
             Expr::BinaryOp { .. } => self.chain(scope, expression, names),
@@ -39,6 +40,22 @@ impl<'q> Analyzer<'_> {
             Expr::Wildcard(_) | Expr::QualifiedWildcard(_, _) => Err(Opaque::construct("a star inside an expression")),
             _ => self.tagged(scope, expression, names),
         })
+    }
+
+    /// A literal. As a date, engines of PostgreSQL's and Spark's kin take some words for the present day.
+    fn literal(&self, value: &ast::Value) -> Step<Value> {
+        const CLOCKS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
+        let mut literal = literal(value)?;
+        let reads_clock = matches!(
+            self.dialect,
+            Dialect::Postgres | Dialect::Redshift | Dialect::Spark | Dialect::Databricks | Dialect::Hive
+        );
+        if let (true, ast::Value::SingleQuotedString(text)) = (reads_clock, value) {
+            let text = text.trim().to_lowercase();
+            let word = text.split(|character: char| !character.is_alphabetic()).next().unwrap_or_default();
+            literal.traits.volatile |= CLOCKS.contains(&word);
+        }
+        Ok(literal)
     }
 
     /// Values of several expressions, in order.

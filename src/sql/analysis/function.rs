@@ -8,7 +8,9 @@ use super::query::sort_key;
 use super::scope::{Names, Scope, Visibility};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
-use crate::sql::{Dialect, FunctionClass, Moment, Opaque, TIME_FUNCTION, TimeVariable, function_class};
+use crate::sql::{
+    Dialect, FunctionClass, Moment, Opaque, TIME_FUNCTION, TimeVariable, function_class, functions::date_part_of,
+};
 
 /// The arguments of a call, taken apart.
 #[derive(Default)]
@@ -22,6 +24,8 @@ struct Arguments {
 
 /// Functions that make a list, map or struct, of what they are given.
 const EMPTY: [&str; 4] = ["array_value", "list_pack", "list_value", "map"];
+/// Functions that tell the present time where they have no argument.
+const CLOCKS: [&str; 2] = ["unix_timestamp", "to_unix_timestamp"];
 /// The functions of DuckDB that take a lambda; anywhere else `name -> x` reads a field of the column `name`.
 const TAKE_LAMBDAS: [&str; 11] = [
     "apply",
@@ -35,6 +39,70 @@ const TAKE_LAMBDAS: [&str; 11] = [
     "list_reduce",
     "list_transform",
     "reduce",
+];
+
+/// Words that a dialect reads as a part of a date where its function table says so, whatever columns there are.
+const DATE_PARTS: [&str; 60] = [
+    "century",
+    "centuries",
+    "d",
+    "day",
+    "days",
+    "dayofmonth",
+    "dayofweek",
+    "dayofweekiso",
+    "dayofyear",
+    "dd",
+    "decade",
+    "decades",
+    "dow",
+    "dow_iso",
+    "doy",
+    "epoch",
+    "h",
+    "hh",
+    "hour",
+    "hours",
+    "isodow",
+    "isoweek",
+    "isoyear",
+    "m",
+    "microsecond",
+    "microseconds",
+    "mi",
+    "millennium",
+    "millisecond",
+    "milliseconds",
+    "minute",
+    "minutes",
+    "mm",
+    "mon",
+    "month",
+    "months",
+    "ms",
+    "nanosecond",
+    "nanoseconds",
+    "ns",
+    "q",
+    "qtr",
+    "quarter",
+    "quarters",
+    "s",
+    "second",
+    "seconds",
+    "us",
+    "w",
+    "week",
+    "week_iso",
+    "weekday",
+    "weekiso",
+    "weeks",
+    "wk",
+    "y",
+    "year",
+    "years",
+    "yy",
+    "yyyy",
 ];
 
 impl<'q> Analyzer<'_> {
@@ -58,7 +126,10 @@ impl<'q> Analyzer<'_> {
             value.traits.orderless = true;
             return Ok(value);
         }
-        if ["unnest", "generate_subscripts"].contains(&name.as_str()) && over.is_none() {
+        if function_class(self.dialect, &name) == Some(FunctionClass::Set) && over.is_none() {
+            if !within_group.is_empty() || filter.is_some() || null_treatment.is_some() {
+                return Err(Opaque::Function(format!("{name} with a clause of aggregates")));
+            }
             let arguments = self.arguments(scope, &name, args, names)?;
             let mut value = Value::combine(&format!("{name} {}", arguments.shape), &arguments.values);
             value.calls.set_returning = true;
@@ -66,6 +137,9 @@ impl<'q> Analyzer<'_> {
         }
         if matches!(args, FunctionArguments::None) {
             self.refuse_column(scope, ident)?;
+        }
+        if name == "struct_pack" && !all_named(args) {
+            return Err(Opaque::construct("a struct named after its arguments"));
         }
         let class = function_class(self.dialect, &name).ok_or_else(|| Opaque::Function(name.clone()))?;
         let mut arguments = self.arguments(scope, &name, args, names)?;
@@ -109,13 +183,15 @@ impl<'q> Analyzer<'_> {
             FunctionClass::Scalar => {
                 // With one argument it counts from today.
                 value.traits.volatile |= name == "age" && arguments.values.len() == 1;
+                value.traits.volatile |= CLOCKS.contains(&name) && arguments.values.is_empty();
                 if name == "date_trunc"
                     && let Some(last) = arguments.values.last()
                 {
                     value.ground = last.ground;
                 }
             }
-            FunctionClass::Volatile => value.traits.volatile = true,
+            FunctionClass::Volatile | FunctionClass::Keyword => value.traits.volatile = true,
+            FunctionClass::Set => return Err(Opaque::Function(format!("{name} as a value"))),
             FunctionClass::Window | FunctionClass::WindowPeers => {
                 return Err(Opaque::Function(format!("{name} without OVER")));
             }
@@ -157,7 +233,18 @@ impl<'q> Analyzer<'_> {
         let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
         let distinct = matches!(duplicate_treatment, Some(ast::DuplicateTreatment::Distinct));
         taken.shape = format!("distinct {distinct} of {}", args.len());
-        for argument in args {
+        // `datediff(month, d)` of two arguments has none: there the word is a column.
+        let counts = function.ends_with("add") || function.ends_with("diff");
+        let date_part = date_part_of(self.dialect, function).filter(|_| !counts || args.len() == 3);
+        for (place, argument) in args.iter().enumerate() {
+            if let (true, FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Identifier(ident)))) =
+                (date_part == Some(place), argument)
+                && ident.quote_style.is_none()
+                && DATE_PARTS.contains(&ident.value.to_lowercase().as_str())
+            {
+                taken.shape.push_str(&format!(" part {place} {}", ident.value.to_lowercase()));
+                continue;
+            }
             match argument {
                 FunctionArg::Unnamed(argument) => self.argument(scope, argument, names, &mut taken)?,
                 FunctionArg::Named { name, arg, operator } => {
@@ -219,6 +306,11 @@ impl<'q> Analyzer<'_> {
         }
         Ok(())
     }
+}
+
+fn all_named(arguments: &FunctionArguments) -> bool {
+    let FunctionArguments::List(list) = arguments else { return false };
+    list.args.iter().all(|argument| matches!(argument, FunctionArg::Named { .. }))
 }
 
 fn refuse_fill(fill: Option<&ast::WithFill>) -> Step<()> {

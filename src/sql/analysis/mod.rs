@@ -23,6 +23,7 @@
 
 mod block;
 mod expression;
+mod field;
 mod from;
 mod function;
 mod operand;
@@ -31,6 +32,7 @@ mod query;
 mod recursive;
 mod scope;
 mod select;
+mod table_function;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -59,6 +61,8 @@ pub(super) struct Analyzer<'a> {
     storages: RefCell<BTreeMap<ModelName, Digest>>,
     assumes: RefCell<BTreeSet<String>>,
     crossing: RefCell<Option<String>>,
+    /// Whether the query says MATERIALIZED, which its tree does not.
+    hints: bool,
     /// CTEs and subqueries so far that depend on the order of rows.
     draws: Cell<u64>,
 }
@@ -72,6 +76,7 @@ pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
     let analyzer = Analyzer {
         dialect: query.dialect(),
         tables,
+        hints: query.has_hints(),
         depth: Cell::new(0),
         recursions: Cell::new(0),
         storages: RefCell::default(),
@@ -88,8 +93,13 @@ pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
 impl Analyzer<'_> {
     fn outermost(&self, tree: &sqlparser::ast::Query) -> Step<Resolved> {
         let (block, written_order) = self.query(tree, query::Place::outermost())?;
-        block.refuse_duplicates(self.dialect)?;
+        let mut block = block;
+        self.rename_duplicates(&mut block)?;
         let reads = block.all_reads();
+        if block.is_open() {
+            block.rows = block.whole();
+            block.row_traits = block.all_traits();
+        }
         let bind = |hash: Digest, traits: Traits| if traits.orderless { self.with_storages(hash) } else { hash };
         let columns = block.columns.into_iter().map(|column| ShapeColumn {
             hash: bind(column.hash, column.traits),
@@ -133,17 +143,12 @@ impl Analyzer<'_> {
     }
 
     fn fold(&self, ident: &sqlparser::ast::Ident) -> String {
-        self.dialect.fold(&ident.value, ident.quote_style.is_some())
+        self.dialect.fold_name(&ident.value, ident.quote_style.is_some())
     }
 
     /// A stated name is shown as written, unless the dialect folds what is not quoted.
     fn shown(&self, ident: &sqlparser::ast::Ident) -> OutputName {
-        let text = match self.dialect {
-            Dialect::Postgres | Dialect::Redshift if ident.quote_style.is_none() => ident.value.to_lowercase(),
-            Dialect::Snowflake if ident.quote_style.is_none() => ident.value.to_uppercase(),
-            _ => ident.value.clone(),
-        };
-        OutputName::stated(text)
+        OutputName::stated(self.dialect.shown(&ident.value, ident.quote_style.is_some()))
     }
 }
 

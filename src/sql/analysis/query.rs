@@ -112,6 +112,9 @@ impl<'q> Analyzer<'_> {
         if block.all_traits().volatile {
             return Err(Opaque::construct("a CTE that is drawn anew (random, now, …)"));
         }
+        if block.all_traits().orderless && self.hints {
+            return Err(Opaque::construct("MATERIALIZED where the order of rows decides"));
+        }
         if !cte.recursive {
             self.rename_columns(&mut block.columns, alias)?;
         }
@@ -139,6 +142,9 @@ impl<'q> Analyzer<'_> {
     /// `AS t(a, b)`: renames the first columns by position.
     pub(super) fn rename_columns(&self, columns: &mut [Column], alias: &ast::TableAlias) -> Step<()> {
         let ast::TableAlias { explicit: _, name: _, columns: names, at } = alias;
+        if !names.is_empty() && columns.iter().any(Column::is_star) {
+            return Err(Opaque::construct("column aliases of a table whose columns are not known"));
+        }
         if at.is_some() || names.len() > columns.len() || names.iter().any(|name| name.data_type.is_some()) {
             return Err(Opaque::construct("a table alias with types, AT or too many columns"));
         }
@@ -262,7 +268,7 @@ impl<'q> Analyzer<'_> {
         }
         let mut hasher = Hasher::new("tail").digest(block.rows).option_digest(order.as_ref().map(|order| order.hash));
         for (what, expression) in &tail.limits {
-            let limit = self.expression(scope, expression, Names::Columns)?;
+            let limit = self.expression(scope, expression, Names::Column)?;
             hasher = hasher.text(what).digest(limit.hash);
             block.row_traits = block.row_traits.and(limit.traits);
         }
@@ -355,6 +361,17 @@ impl<'q> Analyzer<'_> {
                 .fold(Traits::default(), |traits, column| traits.and(column.traits)),
             reads: [one, two].into_iter().flatten().flat_map(|column| column.reads.iter().cloned()).collect(),
         };
+        if left.is_open() || right.is_open() {
+            let all: Vec<&Column> = left.columns.iter().chain(&right.columns).collect();
+            let hash = tag.clone().text(if by_name { "by name" } else { "by place" });
+            let traits = all.iter().fold(Traits::default(), |traits, column| traits.and(column.traits));
+            return Ok(vec![Column {
+                name: OutputName { text: "*".into(), origin: NameOrigin::Star },
+                hash: hash.digest(left.whole()).digest(right.whole()).finish(),
+                traits,
+                reads: all.iter().flat_map(|column| column.reads.iter().cloned()).collect(),
+            }]);
+        }
         if !by_name {
             if left.columns.len() != right.columns.len() {
                 return Err(Opaque::construct("a set operation over different numbers of columns"));
@@ -364,7 +381,7 @@ impl<'q> Analyzer<'_> {
         }
         left.refuse_duplicates(self.dialect)?;
         right.refuse_duplicates(self.dialect)?;
-        let folded = |column: &Column| self.dialect.fold(&column.name.text, true);
+        let folded = |column: &Column| self.dialect.fold_name(&column.name.text, true);
         let mut columns: Vec<Column> = Vec::new();
         for one in &left.columns {
             let two = right.columns.iter().find(|two| folded(two) == folded(one));
@@ -388,7 +405,7 @@ impl<'q> Analyzer<'_> {
         let mut columns: Vec<Vec<Value>> = vec![Vec::new(); width];
         for row in rows {
             for (cells, expression) in columns.iter_mut().zip(&row.content) {
-                let cell = self.expression(&scope, expression, Names::Columns)?;
+                let cell = self.expression(&scope, expression, Names::Column)?;
                 if cell.calls.aggregate || cell.calls.set_returning || !cell.calls.partitions.is_empty() {
                     return Err(Opaque::construct("an aggregate, window or set in VALUES"));
                 }
@@ -422,6 +439,9 @@ pub(super) fn ordinal(expression: &ast::Expr) -> Option<usize> {
 }
 
 pub(super) fn at_ordinal(columns: &[Column], place: usize) -> Step<Value> {
+    if columns.iter().any(Column::is_star) {
+        return Err(Opaque::construct("an ordinal among columns that are not known"));
+    }
     let column = place.checked_sub(1).and_then(|index| columns.get(index));
     undrawn(column_value(column.ok_or_else(|| Opaque::construct("an ordinal out of range"))?))
 }

@@ -30,7 +30,10 @@ impl<'q> Analyzer<'_> {
         (window, sorted): (&'q WindowType, bool),
         names: Names,
     ) -> Step<Value> {
-        if class == FunctionClass::Scalar || class == FunctionClass::Volatile {
+        if matches!(
+            class,
+            FunctionClass::Scalar | FunctionClass::Volatile | FunctionClass::Keyword | FunctionClass::Set
+        ) {
             return Err(Opaque::Function(format!("{name} with OVER")));
         }
         let window = self.window(scope, window, names, 0)?;

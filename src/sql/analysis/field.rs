@@ -1,0 +1,81 @@
+//! Dotted names that are no table's column: fields of structs, and the place of a row in its table.
+
+use sqlparser::ast;
+
+use super::block::Value;
+use super::scope::{Columns, Found, Input, Scope, Visibility, reference};
+use super::{Analyzer, Step};
+use crate::hash::Hasher;
+use crate::sql::Opaque;
+use crate::sql::shape::Reads;
+
+impl<'q> Analyzer<'_> {
+    /// `s.a`, `t.s.a`: the field of a column, where exactly one reading of the name finds a column in this block;
+    /// nothing where none does. The caller knows that no table is qualified so.
+    pub(super) fn field(&self, scope: &Scope<'_, 'q>, parts: &[ast::Ident]) -> Step<Option<Value>> {
+        let folded: Vec<String> = parts.iter().map(|part| self.fold(part)).collect();
+        let unclear = || {
+            let text: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
+            Opaque::Ambiguous(text.join("."))
+        };
+        let mut readings: Vec<(Value, usize)> = Vec::new();
+        match self.column_named(scope, &folded[0]) {
+            Found::Nothing => {}
+            Found::One(value) => readings.push((value, 1)),
+            Found::Many => return Err(unclear()),
+        }
+        for length in 1..folded.len() - 1 {
+            let visible = |input: &&Input| input.names.iter().any(|name| *name == folded[..length]);
+            for input in scope.inputs.iter().filter(visible) {
+                if let Some(value) = self.column_of(input, &parts[length], &folded[length])? {
+                    readings.push((value, length + 1));
+                }
+            }
+        }
+        let is_shadowed = scope.parameters.contains(&folded[0]) || scope.aliases.iter().any(|a| a.name == folded[0]);
+        let Some((column, used)) = readings.pop() else { return Ok(None) };
+        let mut outer = scope.outer;
+        while let Some(around) = outer {
+            if around.inputs.iter().any(|input| input.names.iter().any(|name| name.last() == Some(&folded[0]))) {
+                return Err(unclear());
+            }
+            outer = around.outer;
+        }
+        if !readings.is_empty() || is_shadowed {
+            return Err(unclear());
+        }
+        let value = folded[used..].iter().fold(column, |value, field| {
+            Value::made_of(Hasher::new("field").digest(value.hash).text(field).finish(), [&value])
+        });
+        Ok(Some(value))
+    }
+
+    fn column_of(&self, input: &Input, ident: &ast::Ident, name: &str) -> Step<Option<Value>> {
+        match &input.columns {
+            Columns::Open(_) => self.open_column(input, ident, 0).map(Some),
+            Columns::Known(columns) => {
+                let mut found = columns.iter().filter(|column| self.is_named(column, name));
+                match (found.next(), found.next()) {
+                    (Some(_), Some(_)) => Err(Opaque::Ambiguous(ident.value.clone())),
+                    (found, _) => Ok(found.map(|column| reference(input, column, 0))),
+                }
+            }
+        }
+    }
+
+    /// DuckDB's `rowid`: where a row happens to lie in its table. Only the one input that is a table has it.
+    pub(super) fn row_place(&self, scope: &Scope<'_, 'q>, slot: Option<u64>, ident: &ast::Ident) -> Step<Value> {
+        let meant =
+            |input: &&Input| input.visibility == Visibility::Everywhere && slot.is_none_or(|slot| slot == input.slot);
+        let inputs: Vec<&Input> = scope.inputs.iter().filter(meant).collect();
+        let ([input], Some(_)) = (inputs.as_slice(), inputs.first().and_then(|input| input.table.as_ref())) else {
+            return Err(Opaque::Name(ident.value.clone()));
+        };
+        let mut value = Value::leaf(Hasher::new("place of a row").number(input.slot).finish());
+        value.traits = input.row_traits;
+        value.traits.orderless = true;
+        value.reads = Reads::new();
+        value.calls.own = true;
+        Ok(value)
+    }
+}
