@@ -31,4 +31,5 @@ mod repository;
 mod state_conformance;
 mod state_sqlite;
 mod state_world;
+mod verdicts;
 mod world;

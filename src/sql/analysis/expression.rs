@@ -9,7 +9,7 @@ use super::scope::{Names, Scope, Site};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
 use crate::sql::shape::Traits;
-use crate::sql::{Dialect, Opaque};
+use crate::sql::{Dialect, FunctionClass, Opaque, function_class};
 
 impl<'q> Analyzer<'_> {
     pub(super) fn expression(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
@@ -242,6 +242,7 @@ impl<'q> Analyzer<'_> {
                     let hash = Hasher::new("field").digest(value.hash).text(&self.fold(field)).finish();
                     Value::made_of(hash, [&value])
                 }
+                ast::AccessExpr::Dot(Expr::Function(function)) => self.method(scope, value, function, names)?,
                 ast::AccessExpr::Dot(_) => return Err(Opaque::construct("a method or computed field")),
                 ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
                     Value::combine("index", &[value, self.expression(scope, index, names)?])
@@ -256,6 +257,18 @@ impl<'q> Analyzer<'_> {
             };
         }
         Ok(value)
+    }
+}
+
+impl<'q> Analyzer<'_> {
+    /// DuckDB's `x.f(a)`, which is `f(x, a)`.
+    fn method(&self, scope: &Scope<'_, 'q>, receiver: Value, function: &'q ast::Function, names: Names) -> Step<Value> {
+        let name = function.name.to_string().to_lowercase();
+        let is_plain = function_class(self.dialect, &name) == Some(FunctionClass::Scalar) && name != "age";
+        if self.dialect != Dialect::DuckDb || !is_plain {
+            return Err(Opaque::construct("a method"));
+        }
+        Ok(Value::combine("method", &[receiver, self.function(scope, function, names)?]))
     }
 }
 

@@ -44,10 +44,24 @@ impl<'q> Analyzer<'_> {
         if !readings.is_empty() || is_shadowed {
             return Err(unclear());
         }
-        let value = folded[used..].iter().fold(column, |value, field| {
-            Value::made_of(Hasher::new("field").digest(value.hash).text(field).finish(), [&value])
-        });
-        Ok(Some(value))
+        Ok(Some(fields(column, folded[used..].iter().cloned())))
+    }
+
+    /// `e.a` where `e` is a lambda's parameter and nothing else has that name.
+    pub(super) fn parameter_field(&self, scope: &Scope<'_, 'q>, parts: &[ast::Ident]) -> Step<Option<Value>> {
+        let name = self.fold(&parts[0]);
+        let Some(index) = scope.parameters.iter().rposition(|parameter| *parameter == name) else { return Ok(None) };
+        let mut around = Some(scope);
+        while let Some(block) = around {
+            let is_input = |input: &Input| input.names.iter().any(|known| known.contains(&name));
+            if block.inputs.iter().any(is_input) || !self.dialect.name_rules().fields {
+                return Err(Opaque::Ambiguous(parts[0].value.clone()));
+            }
+            around = block.outer;
+        }
+        let place = scope.parameters.len() - index;
+        let parameter = Value::leaf(Hasher::new("parameter").number(place as u64).finish());
+        Ok(Some(fields(parameter, parts[1..].iter().map(|part| self.fold(part)))))
     }
 
     fn column_of(&self, input: &Input, ident: &ast::Ident, name: &str) -> Step<Option<Value>> {
@@ -78,4 +92,10 @@ impl<'q> Analyzer<'_> {
         value.calls.own = true;
         Ok(value)
     }
+}
+
+fn fields(value: Value, names: impl Iterator<Item = String>) -> Value {
+    names.fold(value, |value, field| {
+        Value::made_of(Hasher::new("field").digest(value.hash).text(&field).finish(), [&value])
+    })
 }

@@ -397,7 +397,7 @@ impl<'q> Analyzer<'_> {
     pub(super) fn rename_duplicates(&self, block: &mut Block) -> Step<()> {
         if self.dialect == Dialect::DuckDb {
             let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-            for column in block.columns.iter_mut().filter(|column| column.name.origin == NameOrigin::Stated) {
+            for column in block.columns.iter_mut().filter(|column| !column.is_star()) {
                 let count = seen.entry(self.dialect.fold_name(&column.name.text, true)).or_default();
                 if *count > 0 {
                     column.name =

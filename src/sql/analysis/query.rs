@@ -398,10 +398,10 @@ impl<'q> Analyzer<'_> {
     fn values(&self, values: &'q ast::Values, place: &Place<'_, 'q>) -> Step<Block> {
         let ast::Values { explicit_row: _, value_keyword: _, rows } = values;
         let width = rows.first().map_or(0, |row| row.content.len());
-        if rows.iter().any(|row| row.content.len() != width) || place.outer.is_some() {
-            return Err(Opaque::construct("VALUES of uneven rows or inside a value"));
+        if rows.iter().any(|row| row.content.len() != width) {
+            return Err(Opaque::construct("VALUES of uneven rows"));
         }
-        let scope = Scope { ctes: place.ctes.clone(), ..Scope::empty() };
+        let scope = Scope { outer: place.outer, ctes: place.ctes.clone(), site: place.site, ..Scope::empty() };
         let mut columns: Vec<Vec<Value>> = vec![Vec::new(); width];
         for row in rows {
             for (cells, expression) in columns.iter_mut().zip(&row.content) {
@@ -440,10 +440,18 @@ pub(super) fn ordinal(expression: &ast::Expr) -> Option<usize> {
 
 pub(super) fn at_ordinal(columns: &[Column], place: usize) -> Step<Value> {
     if columns.iter().any(Column::is_star) {
-        return Err(Opaque::construct("an ordinal among columns that are not known"));
+        return Ok(ordinal_of_unknown(columns, place));
     }
     let column = place.checked_sub(1).and_then(|index| columns.get(index));
     undrawn(column_value(column.ok_or_else(|| Opaque::construct("an ordinal out of range"))?))
+}
+
+/// The column at a place among some that nobody knows: a function of the place and of them all.
+fn ordinal_of_unknown(columns: &[Column], place: usize) -> Value {
+    let hasher = Hasher::new("ordinal").number(place as u64).number(columns.len() as u64);
+    let hasher = columns.iter().fold(hasher, |hasher, column| hasher.digest(column.hash));
+    let parts: Vec<Value> = columns.iter().map(column_value).collect();
+    Value::made_of(hasher.finish(), &parts)
 }
 
 pub(super) fn column_value(column: &Column) -> Value {

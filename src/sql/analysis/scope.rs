@@ -179,9 +179,7 @@ impl<'q> Analyzer<'_> {
         if is_unsure(scope) || scope.outer.is_some() {
             return Err(Opaque::Construct(format!("the word {}, which may be a column", ident.value)));
         }
-        let mut value = Value::leaf(Hasher::new("keyword").text(&ident.value.to_lowercase()).finish());
-        value.traits.volatile = true;
-        Ok(value)
+        Ok(keyword_value(ident))
     }
 
     /// A word that some engine reads as a physical column, though a column may have that name.
@@ -237,7 +235,8 @@ impl<'q> Analyzer<'_> {
         let unclear = || Opaque::Name(ident.value.clone());
         // Before it looks further out, DuckDB takes these for functions, quoted or not.
         if function_class(self.dialect, name) == Some(FunctionClass::Keyword) {
-            return Err(unclear());
+            let is_function = self.dialect == Dialect::DuckDb && !is_unsure(scope) && scope.outer.is_none();
+            return if is_function { Ok(keyword_value(ident)) } else { Err(unclear()) };
         }
         if self.dialect == Dialect::DuckDb && name == "rowid" {
             return self.row_place(scope, None, ident);
@@ -300,6 +299,9 @@ impl<'q> Analyzer<'_> {
         let text = || parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
         let qualifier: Vec<String> = qualifier.iter().map(|part| self.fold(part)).collect();
         let mut inputs = scope.inputs.iter().filter(|input| input.names.contains(&qualifier));
+        if let Some(value) = self.parameter_field(scope, parts)? {
+            return Ok(value);
+        }
         let Some(input) = inputs.next() else {
             if self.dialect.name_rules().fields
                 && let Some(value) = self.field(scope, parts)?
@@ -370,6 +372,15 @@ pub(super) fn reference(input: &Input, column: &Column, depth: u64) -> Value {
     value.traits = column.traits;
     value.reads = column.reads.clone();
     value.calls.own = true;
+    value
+}
+
+/// A function written as a word, such as `current_user`.
+fn keyword_value(ident: &ast::Ident) -> Value {
+    // A quoted word never equals the bare one: another engine reads it as a column.
+    let quoted = u64::from(ident.quote_style.is_some());
+    let mut value = Value::leaf(Hasher::new("keyword").text(&ident.value.to_lowercase()).number(quoted).finish());
+    value.traits.volatile = true;
     value
 }
 

@@ -207,7 +207,10 @@ impl<'q> Analyzer<'_> {
         match found.as_slice() {
             [] => self.expression(scope, expression, Names::Column),
             [only, rest @ ..] if rest.iter().all(|other| other.value.hash == only.value.hash) => {
-                undrawn(only.value.clone())
+                let mut value = undrawn(only.value.clone())?;
+                // What is sorted is the output: a set in it is not made a second time.
+                value.calls.set_returning = false;
+                Ok(value)
             }
             _ => Err(Opaque::Ambiguous(ident.value.clone())),
         }

@@ -42,7 +42,8 @@ impl<'q> Analyzer<'_> {
             TableClass::Unnest => self.unnest(scope, (&function, shape), &expressions, alias, from),
             TableClass::Rows | TableClass::Volatile => {
                 let mut value = self.call(scope, &format!("{function}{shape}"), &expressions)?;
-                value.traits.volatile |= class == TableClass::Volatile;
+                // Told once for the whole statement, unlike what is drawn for each row.
+                value.traits.orderless |= class == TableClass::Volatile;
                 self.open_rows(scope, (&function, value), alias, from)
             }
         }
