@@ -3,11 +3,11 @@
 use sqlparser::ast;
 
 use super::block::Value;
-use super::scope::{Columns, Found, Input, Scope, Visibility, reference};
+use super::scope::{Columns, Found, Input, Scope, Visibility, reference, undrawn};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
-use crate::sql::Opaque;
 use crate::sql::shape::Reads;
+use crate::sql::{Dialect, Opaque};
 
 impl<'q> Analyzer<'_> {
     /// `s.a`, `t.s.a`: the field of a column, where exactly one reading of the name finds a column in this block;
@@ -19,6 +19,16 @@ impl<'q> Analyzer<'_> {
             Opaque::Ambiguous(text.join("."))
         };
         let mut readings: Vec<(Value, usize)> = Vec::new();
+        // The only input has columns that nobody knows: whatever the name means is a function of it and of the name.
+        if let [input] = scope.inputs.as_slice()
+            && matches!(input.columns, Columns::Open(_))
+            && scope.outer.is_none()
+            && !input.names.iter().any(|known| known.last() == Some(&folded[0]))
+            && !scope.aliases.iter().any(|alias| alias.name == folded[0])
+        {
+            let column = self.open_column(input, &parts[0], 0)?;
+            return Ok(Some(fields(column, folded[1..].iter().cloned())));
+        }
         match self.column_named(scope, &folded[0]) {
             Found::Nothing => {}
             Found::One(value) => readings.push((value, 1)),
@@ -45,6 +55,28 @@ impl<'q> Analyzer<'_> {
             return Err(unclear());
         }
         Ok(Some(fields(column, folded[used..].iter().cloned())))
+    }
+
+    /// DuckDB's `alias.x`: the alias `x` of the same SELECT, where no table and no column is called `alias`.
+    pub(super) fn prefixed_alias(&self, scope: &Scope<'_, 'q>, parts: &[ast::Ident]) -> Step<Option<Value>> {
+        let [prefix, last] = parts else { return Ok(None) };
+        let (prefix, last) = (self.fold(prefix), self.fold(last));
+        let is_taken = |input: &Input| match &input.columns {
+            Columns::Known(columns) => {
+                input.names.iter().any(|name| name.contains(&prefix))
+                    || columns.iter().any(|column| self.dialect.fold_name(&column.name.text, true) == prefix)
+            }
+            Columns::Open(_) => true,
+        };
+        let is_meant = self.dialect == Dialect::DuckDb && prefix == "alias";
+        if !is_meant || scope.outer.is_some() || scope.inputs.iter().any(is_taken) {
+            return Ok(None);
+        }
+        let mut found = scope.aliases.iter().filter(|alias| alias.name == last);
+        match (found.next(), found.next()) {
+            (Some(alias), None) => undrawn(alias.value.clone()).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// `e.a` where `e` is a lambda's parameter and nothing else has that name.

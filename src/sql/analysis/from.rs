@@ -117,7 +117,8 @@ impl<'q> Analyzer<'_> {
                 if columns.iter().any(|column| column.name.origin == NameOrigin::Derived) {
                     return Err(Opaque::construct("NATURAL JOIN with an unnamed column"));
                 }
-                names.extend(columns.iter().map(|column| self.dialect.fold_name(&column.name.text, true)));
+                let folded = columns.iter().map(|column| self.dialect.fold_name(&column.name.text, true));
+                names.extend(folded.filter(|name| !input.merged_away.contains(name)));
             }
             Ok(names)
         };

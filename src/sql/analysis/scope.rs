@@ -156,7 +156,13 @@ impl<'q> Analyzer<'_> {
                 self.further_out(scope, ident, &name)
             }
             (Found::Nothing, Some(_)) if names == Names::Column || self.reaches_out(scope, &name) => unclear(),
-            (Found::Nothing, Some(_)) if names != Names::AliasThenColumn && is_unsure(scope) => unclear(),
+            (Found::Nothing, Some(alias)) if names != Names::AliasThenColumn && is_unsure(scope) => {
+                match self.of_open_inputs(scope, ident) {
+                    // Which of them it is follows from the columns of those inputs, so it is a function of all.
+                    Some(column) => undrawn(Value::combine("column or alias", &[column?, alias.value.clone()])),
+                    None => unclear(),
+                }
+            }
             (Found::Nothing, Some(alias)) => undrawn(alias.value.clone()),
         }
     }
@@ -241,18 +247,14 @@ impl<'q> Analyzer<'_> {
         if self.dialect == Dialect::DuckDb && name == "rowid" {
             return self.row_place(scope, None, ident);
         }
-        let visible: Vec<&Input> =
-            scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere).collect();
-        let open: Vec<&&Input> = visible.iter().filter(|input| matches!(input.columns, Columns::Open(_))).collect();
-        if let [input] = open.as_slice() {
-            // Its own name means its whole row, or a column: either is a function of it and of the name.
-            let is_row = |known: &&Input| known.names.iter().any(|known| known.last().is_some_and(|last| last == name));
-            let is_free = scope.inputs.iter().filter(is_row).all(|known| known.slot == input.slot);
-            let alone = scope.outer.is_none() && scope.site == Site::Open && is_free;
-            return if alone { self.open_column(input, ident, 0) } else { Err(unclear()) };
+        if let Some(value) = self.of_open_inputs(scope, ident) {
+            return value;
         }
-        if !open.is_empty() || scope.site == Site::Sealed {
-            return self.shadowed_row(scope, name).filter(|_| open.is_empty()).ok_or_else(unclear);
+        let is_open =
+            |input: &Input| input.visibility == Visibility::Everywhere && matches!(input.columns, Columns::Open(_));
+        let open = scope.inputs.iter().any(is_open);
+        if open || scope.site == Site::Sealed {
+            return self.shadowed_row(scope, name).filter(|_| !open).ok_or_else(unclear);
         }
         if let Some(row) = self.shadowed_row(scope, name) {
             let reaches_out =
@@ -269,6 +271,30 @@ impl<'q> Analyzer<'_> {
             Found::Nothing if outer.aliases.iter().any(|alias| alias.name == name) => Err(unclear()),
             Found::Nothing => self.further_out(outer, ident, name).map(outward),
         }
+    }
+
+    /// A bare name that no known column has, where inputs have columns that nobody knows and nothing stands around the
+    /// block: a column or the whole row of one of them. Which one follows from their columns, so the value is a function
+    /// of them all and of the name.
+    fn of_open_inputs(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident) -> Option<Step<Value>> {
+        let name = self.fold(ident);
+        let visible = || scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere);
+        let open: Vec<&Input> = visible().filter(|input| matches!(input.columns, Columns::Open(_))).collect();
+        let is_row = |input: &Input| input.names.iter().any(|known| known.last().is_some_and(|last| *last == name));
+        let is_known_row = visible().any(|input| matches!(input.columns, Columns::Known(_)) && is_row(input));
+        let is_made_up = |input: &Input| match &input.columns {
+            Columns::Known(columns) => columns.iter().any(|column| column.name.origin == NameOrigin::Derived),
+            Columns::Open(_) => false,
+        };
+        let alone = scope.outer.is_none() && scope.site == Site::Open;
+        if open.is_empty() || !alone || is_known_row || visible().any(is_made_up) {
+            return None;
+        }
+        let columns: Step<Vec<Value>> = open.iter().map(|input| self.open_column(input, ident, 0)).collect();
+        Some(columns.map(|columns| match columns.as_slice() {
+            [only] => only.clone(),
+            _ => Value::combine("one of", &columns),
+        }))
     }
 
     /// `t` as a value: every column of the input, with its names.
@@ -300,6 +326,9 @@ impl<'q> Analyzer<'_> {
         let qualifier: Vec<String> = qualifier.iter().map(|part| self.fold(part)).collect();
         let mut inputs = scope.inputs.iter().filter(|input| input.names.contains(&qualifier));
         if let Some(value) = self.parameter_field(scope, parts)? {
+            return Ok(value);
+        }
+        if let Some(value) = self.prefixed_alias(scope, parts)? {
             return Ok(value);
         }
         let Some(input) = inputs.next() else {

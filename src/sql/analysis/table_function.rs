@@ -75,13 +75,19 @@ impl<'q> Analyzer<'_> {
     }
 
     fn call(&self, scope: &Scope<'_, 'q>, function: &str, arguments: &[Argument<'q>]) -> Step<Value> {
+        // Where there is no input to own it, DuckDB takes a name for a text: `format = auto`.
+        let is_first = self.dialect == Dialect::DuckDb && scope.inputs.is_empty() && scope.outer.is_none();
         let mut tag = function.to_owned();
         let mut values = Vec::new();
         for (name, expression) in arguments {
             if !name.is_empty() {
                 tag.push_str(&format!(" {}:{name}", values.len()));
             }
-            values.push(self.expression(scope, expression, Names::Column)?);
+            let word = if is_first { word(expression) } else { None };
+            values.push(match word {
+                Some(word) => Value::leaf(Hasher::new("word").text(&word).finish()),
+                None => self.expression(scope, expression, Names::Column)?,
+            });
         }
         let odd =
             |value: &Value| value.calls.aggregate || value.calls.set_returning || !value.calls.partitions.is_empty();
@@ -146,5 +152,21 @@ impl<'q> Analyzer<'_> {
         };
         let block = Block { rows: value.hash, row_traits: value.traits, row_reads: value.reads, columns: vec![column] };
         self.add(scope, block, vec![vec![function.to_owned()]], alias, None, from)
+    }
+}
+
+/// An argument that is a name, or a struct of names and texts.
+fn word(expression: &ast::Expr) -> Option<String> {
+    match expression {
+        ast::Expr::Identifier(ident) => Some(ident.to_string()),
+        ast::Expr::Dictionary(fields) => {
+            let field = |ast::DictionaryField { key, value }: &ast::DictionaryField| match value.as_ref() {
+                ast::Expr::Value(_) => Some(format!("{key}: {value}")),
+                other => word(other).map(|word| format!("{key}: {word}")),
+            };
+            let fields: Option<Vec<String>> = fields.iter().map(field).collect();
+            fields.map(|fields| format!("{{{}}}", fields.join(", ")))
+        }
+        _ => None,
     }
 }
