@@ -5,7 +5,7 @@ use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
 use super::block::Value;
 use super::expression::Part;
 use super::query::sort_key;
-use super::scope::{Names, Scope, Visibility};
+use super::scope::{Found, Names, Scope, Visibility};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
 use crate::sql::{
@@ -109,8 +109,12 @@ impl<'q> Analyzer<'_> {
     pub(super) fn function(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
         let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
             function;
-        let [ast::ObjectNamePart::Identifier(ident)] = name.0.as_slice() else {
-            return Err(Opaque::Function(name.to_string()));
+        let ident = match name.0.as_slice() {
+            [ast::ObjectNamePart::Identifier(ident)] => ident,
+            [ast::ObjectNamePart::Identifier(receiver), ast::ObjectNamePart::Identifier(ident)] => {
+                return self.method_of_column(scope, function, (receiver, ident), names);
+            }
+            _ => return Err(Opaque::Function(name.to_string())),
         };
         let name = ident.value.to_lowercase();
         if name == TIME_FUNCTION {
@@ -167,6 +171,38 @@ impl<'q> Analyzer<'_> {
             }
             None => self.plain_call(scope, (&name, class), &tag, &arguments),
         }
+    }
+
+    /// DuckDB's `x.f(a)` over a column `x`, which is `f(x, a)`.
+    fn method_of_column(
+        &self,
+        scope: &Scope<'_, 'q>,
+        function: &'q ast::Function,
+        (receiver, ident): (&'q ast::Ident, &'q ast::Ident),
+        names: Names,
+    ) -> Step<Value> {
+        let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
+            function;
+        let is_method = self.dialect == Dialect::DuckDb
+            && function_class(self.dialect, &ident.value) == Some(FunctionClass::Scalar)
+            && !["age", "struct_pack"].contains(&ident.value.to_lowercase().as_str())
+            && matches!(self.column_named(scope, &self.fold(receiver)), Found::One(_));
+        let is_plain = within_group.is_empty()
+            && filter.is_none()
+            && null_treatment.is_none()
+            && over.is_none()
+            && matches!(parameters, FunctionArguments::None);
+        if !is_method || !is_plain {
+            return Err(Opaque::Function(name.to_string()));
+        }
+        let receiver = self.bare(scope, receiver, names)?;
+        let name = ident.value.to_lowercase();
+        let arguments = self.arguments(scope, &name, args, names)?;
+        if arguments.shape.contains(" star") {
+            return Err(Opaque::construct("a star inside a method"));
+        }
+        let parts: Vec<Value> = std::iter::once(receiver).chain(arguments.values).collect();
+        Ok(Value::combine(&format!("method {name} {}", arguments.shape), &parts))
     }
 
     fn plain_call(

@@ -27,6 +27,7 @@ mod field;
 mod from;
 mod function;
 mod operand;
+mod order;
 mod projection;
 mod query;
 mod recursive;
