@@ -23,7 +23,7 @@ catalogue "$@" | awk -F '\t' '
         if (stability[$1] ~ /v/ && class != "volatile") wrong = "volatile"
         if (class ~ /^(aggregate|orderless)$/ && kinds[$1] !~ /a/) wrong = "no aggregate"
         if (class ~ /^window/ && kinds[$1] !~ /w/) wrong = "no window function"
-        if (class ~ /^(scalar|volatile|keyword)$/ && kinds[$1] !~ /f/) wrong = "no plain function"
+        if (class ~ /^(scalar|volatile|stable|keyword)$/ && kinds[$1] !~ /f/) wrong = "no plain function"
         if ((class == "set") != (sets[$1] == "t")) wrong = "set-returning: " sets[$1]
         if (wrong != "") { print $1 ": " class " here, " wrong " in the server"; failed = 1 }
         if (class == "scalar" && stability[$1] ~ /s/) stable = stable " " $1

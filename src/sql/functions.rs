@@ -19,6 +19,8 @@ pub enum FunctionClass {
     Scalar,
     /// One value per call that may differ the next time.
     Volatile,
+    /// One value per statement that may differ in the next one.
+    Stable,
     /// The same, and it may be written without parentheses, where a column could have its name.
     Keyword,
     /// One value per group, whatever order the rows lie in.
@@ -35,9 +37,10 @@ pub enum FunctionClass {
 
 impl FunctionClass {
     /// Each class by its name in the tables.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 9] = [
         ("scalar", Self::Scalar),
         ("volatile", Self::Volatile),
+        ("stable", Self::Stable),
         ("keyword", Self::Keyword),
         ("aggregate", Self::Aggregate),
         ("orderless", Self::Orderless),
@@ -273,14 +276,48 @@ mod tests {
         "connection_id",
     ];
 
+    /// Words that give another value at each call.
+    const NEVER_STABLE: &[&str] = &[
+        "rand",
+        "random",
+        "uuid",
+        "gen_random_uuid",
+        "generate_uuid",
+        "uuid_string",
+        "newid",
+        "nextval",
+        "randn",
+        "seq4",
+        "clock_timestamp",
+        "timeofday",
+        "shuffle",
+        "uniform",
+        "monotonically_increasing_id",
+        "generateuuidv4",
+        "rand32",
+        "rownumberinblock",
+        "random_normal",
+        "uuidv7",
+        "setseed",
+        "setval",
+        "array_shuffle",
+    ];
+
     #[test]
     fn no_table_takes_a_draw_for_a_scalar() {
         for (file, _) in FILES {
             let dialect = Dialect::from_name(file).expect("a dialect");
             for name in NEVER_SCALAR {
                 let class = function_class(dialect, name);
-                let is_safe = matches!(class, None | Some(FunctionClass::Volatile | FunctionClass::Keyword));
+                let is_safe = matches!(
+                    class,
+                    None | Some(FunctionClass::Volatile | FunctionClass::Stable | FunctionClass::Keyword)
+                );
                 assert!(is_safe, "{file}: {name} is {class:?}");
+            }
+            for name in NEVER_STABLE {
+                let class = function_class(dialect, name);
+                assert!(matches!(class, None | Some(FunctionClass::Volatile)), "{file}: {name} is {class:?}");
             }
             // What standard SQL lets stand without parentheses.
             for name in ["current_date", "current_timestamp"] {

@@ -59,6 +59,8 @@ pub enum NameOrigin {
 pub struct Traits {
     /// Another evaluation may give another result (`random()`, `now()`, an unknown function).
     pub volatile: bool,
+    /// Even within one statement (`random()`, not `now()`): it may not be named twice.
+    pub redrawn: bool,
     /// It depends on the order in which rows happen to lie (LIMIT, `first`, `row_number()` without ORDER BY).
     pub orderless: bool,
     /// Storing it in a table gives it another type (NULL, an empty list).
@@ -74,6 +76,7 @@ impl Traits {
     pub fn and(self, other: Self) -> Self {
         Self {
             volatile: self.volatile || other.volatile,
+            redrawn: self.redrawn || other.redrawn,
             orderless: self.orderless || other.orderless,
             untyped: self.untyped || other.untyped,
             interval: self.interval || other.interval,

@@ -328,8 +328,8 @@ impl<'q> Analyzer<'_> {
         alias: Option<&'q ast::TableAlias>,
         from: &mut From,
     ) -> Step<Digest> {
-        if block.all_traits().volatile {
-            return Err(Opaque::construct("a subquery that is drawn anew (random, now, …)"));
+        if block.all_traits().redrawn {
+            return Err(Opaque::construct("a subquery that is drawn anew (random, uuid, …)"));
         }
         let mut block = block;
         self.draw(&mut block);

@@ -27,12 +27,13 @@ const EMPTY: [&str; 4] = ["array_value", "list_pack", "list_value", "map"];
 /// Functions that tell the present time where they have no argument.
 const CLOCKS: [&str; 2] = ["unix_timestamp", "to_unix_timestamp"];
 /// The functions of DuckDB that take a lambda; anywhere else `name -> x` reads a field of the column `name`.
-const TAKE_LAMBDAS: [&str; 11] = [
+const TAKE_LAMBDAS: [&str; 12] = [
     "apply",
     "array_apply",
     "array_filter",
     "array_reduce",
     "array_transform",
+    "columns",
     "filter",
     "list_apply",
     "list_filter",
@@ -142,6 +143,9 @@ impl<'q> Analyzer<'_> {
         if matches!(args, FunctionArguments::None) {
             self.refuse_column(scope, ident)?;
         }
+        if name == "columns" && self.dialect == Dialect::DuckDb {
+            return self.columns_call(scope, function, names);
+        }
         if name == "struct_pack" && !all_named(args) {
             return Err(Opaque::construct("a struct named after its arguments"));
         }
@@ -173,6 +177,28 @@ impl<'q> Analyzer<'_> {
         }
     }
 
+    /// DuckDB's `COLUMNS(…)`: some columns of all inputs, chosen by their names; a function of them all with their names.
+    fn columns_call(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
+        let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
+            function;
+        let is_plain = matches!(parameters, FunctionArguments::None)
+            && within_group.is_empty()
+            && filter.is_none()
+            && null_treatment.is_none()
+            && over.is_none();
+        if !is_plain || !scope.merged.is_empty() || scope.outer.is_some() {
+            return Err(Opaque::Function(name.to_string()));
+        }
+        let arguments = self.arguments(scope, "columns", args, names)?;
+        let mut parts = arguments.values;
+        for input in scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
+            parts.push(self.whole_row(input)?);
+        }
+        let mut value = Value::combine(&format!("columns {}", arguments.shape), &parts);
+        value.calls.several = true;
+        Ok(value)
+    }
+
     /// DuckDB's `x.f(a)` over a column `x`, which is `f(x, a)`.
     fn method_of_column(
         &self,
@@ -186,7 +212,11 @@ impl<'q> Analyzer<'_> {
         let is_method = self.dialect == Dialect::DuckDb
             && function_class(self.dialect, &ident.value) == Some(FunctionClass::Scalar)
             && !["age", "struct_pack"].contains(&ident.value.to_lowercase().as_str())
-            && matches!(self.column_named(scope, &self.fold(receiver)), Found::One(_));
+            && match self.column_named(scope, &self.fold(receiver)) {
+                Found::One(_) => true,
+                Found::Nothing => matches!(self.of_open_inputs(scope, receiver), Some(Ok(_))),
+                Found::Many => false,
+            };
         let is_plain = within_group.is_empty()
             && filter.is_none()
             && null_treatment.is_none()
@@ -226,7 +256,11 @@ impl<'q> Analyzer<'_> {
                     value.ground = last.ground;
                 }
             }
-            FunctionClass::Volatile | FunctionClass::Keyword => value.traits.volatile = true,
+            FunctionClass::Volatile => {
+                value.traits.volatile = true;
+                value.traits.redrawn = true;
+            }
+            FunctionClass::Stable | FunctionClass::Keyword => value.traits.volatile = true,
             FunctionClass::Set => return Err(Opaque::Function(format!("{name} as a value"))),
             FunctionClass::Window | FunctionClass::WindowPeers => {
                 return Err(Opaque::Function(format!("{name} without OVER")));

@@ -31,7 +31,10 @@ impl<'q> Analyzer<'_> {
                     if value.calls.set_returning && matches!(self.dialect, Dialect::Spark | Dialect::Databricks) {
                         return Err(Opaque::construct("a set without a name, which may be two columns"));
                     }
-                    let name = self.derived_name(scope, expression);
+                    let name = match value.calls.several {
+                        true => star_name(),
+                        false => self.derived_name(scope, expression),
+                    };
                     projected.push(projected_column(name, value));
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
@@ -40,6 +43,11 @@ impl<'q> Analyzer<'_> {
                     // In its own expression an alias is not seen, and its turn comes now.
                     scope.later.retain(|later| *later != name);
                     let value = self.expression(scope, expr, names)?;
+                    if value.calls.several {
+                        let name = OutputName { text: format!("* {}", alias.value), ..star_name() };
+                        projected.push(projected_column(name, value));
+                        continue;
+                    }
                     scope.aliases.push(Alias { name, value: value.clone() });
                     projected.push(projected_column(self.shown(alias), value));
                 }

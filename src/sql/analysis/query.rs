@@ -110,8 +110,8 @@ impl<'q> Analyzer<'_> {
                 self.query(query, place)?.0
             }
         };
-        if block.all_traits().volatile {
-            return Err(Opaque::construct("a CTE that is drawn anew (random, now, …)"));
+        if block.all_traits().redrawn {
+            return Err(Opaque::construct("a CTE that is drawn anew (random, uuid, …)"));
         }
         if block.all_traits().orderless && self.hints {
             return Err(Opaque::construct("MATERIALIZED where the order of rows decides"));
@@ -262,8 +262,8 @@ impl<'q> Analyzer<'_> {
             return Ok(None);
         }
         if tail.limits.is_empty() && tail.role == Role::Outermost {
-            if order.as_ref().is_some_and(|order| order.calls.set_returning || order.traits.volatile) {
-                return Err(Opaque::construct("a set or a draw in ORDER BY"));
+            if order.as_ref().is_some_and(|order| order.calls.set_returning) {
+                return Err(Opaque::construct("a set in ORDER BY"));
             }
             return Ok(order.map(|order| order.hash));
         }

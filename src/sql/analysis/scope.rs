@@ -276,25 +276,34 @@ impl<'q> Analyzer<'_> {
     /// A bare name that no known column has, where inputs have columns that nobody knows and nothing stands around the
     /// block: a column or the whole row of one of them. Which one follows from their columns, so the value is a function
     /// of them all and of the name.
-    fn of_open_inputs(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident) -> Option<Step<Value>> {
+    pub(super) fn of_open_inputs(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident) -> Option<Step<Value>> {
         let name = self.fold(ident);
         let visible = || scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere);
-        let open: Vec<&Input> = visible().filter(|input| matches!(input.columns, Columns::Open(_))).collect();
+        let open: Vec<&Input> = visible().filter(|input| has_unknown_names(input)).collect();
         let is_row = |input: &Input| input.names.iter().any(|known| known.last().is_some_and(|last| *last == name));
         let is_known_row = visible().any(|input| matches!(input.columns, Columns::Known(_)) && is_row(input));
-        let is_made_up = |input: &Input| match &input.columns {
-            Columns::Known(columns) => columns.iter().any(|column| column.name.origin == NameOrigin::Derived),
-            Columns::Open(_) => false,
-        };
         let alone = scope.outer.is_none() && scope.site == Site::Open;
-        if open.is_empty() || !alone || is_known_row || visible().any(is_made_up) {
+        if open.is_empty() || !alone || is_known_row {
             return None;
         }
-        let columns: Step<Vec<Value>> = open.iter().map(|input| self.open_column(input, ident, 0)).collect();
+        let columns: Step<Vec<Value>> = open.iter().map(|input| self.unknown_column(input, ident)).collect();
         Some(columns.map(|columns| match columns.as_slice() {
             [only] => only.clone(),
             _ => Value::combine("one of", &columns),
         }))
+    }
+
+    /// A column of a name that none of the input's known columns has: one that nobody knows, or one whose name the engine
+    /// makes up, which is a function of all columns and of how they are written.
+    fn unknown_column(&self, input: &Input, ident: &ast::Ident) -> Step<Value> {
+        match &input.columns {
+            Columns::Open(_) => self.open_column(input, ident, 0),
+            Columns::Known(_) => {
+                let row = self.whole_row(input)?;
+                let hash = Hasher::new("made up").digest(row.hash).text(&self.fold(ident)).finish();
+                Ok(Value::made_of(hash, [&row]))
+            }
+        }
     }
 
     /// `t` as a value: every column of the input, with its names.
@@ -433,16 +442,19 @@ fn outward(mut value: Value) -> Value {
 
 /// A value that may be named a second time: a draw may not, because it would be drawn anew, or not, as the engine likes.
 pub(super) fn undrawn(value: Value) -> Step<Value> {
-    if value.traits.volatile { Err(Opaque::construct("a second use of a draw (random, now, …)")) } else { Ok(value) }
+    if value.traits.redrawn { Err(Opaque::construct("a second use of a draw (random, uuid, …)")) } else { Ok(value) }
 }
 
 /// Whether an input may have columns of names that are not known: undeclared ones, or ones that the engine makes up.
 fn is_unsure(scope: &Scope<'_, '_>) -> bool {
-    let derived = |input: &Input| match &input.columns {
+    scope.inputs.iter().any(has_unknown_names)
+}
+
+fn has_unknown_names(input: &Input) -> bool {
+    match &input.columns {
         Columns::Known(columns) => columns.iter().any(|column| column.name.origin == NameOrigin::Derived),
         Columns::Open(_) => true,
-    };
-    scope.inputs.iter().any(derived)
+    }
 }
 
 fn has_open(scope: &Scope<'_, '_>) -> bool {

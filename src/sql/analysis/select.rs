@@ -61,6 +61,9 @@ impl<'q> Analyzer<'_> {
         let selection = self.clause(&scope, clauses.selection, rules.filter)?;
         let having = self.clause(&scope, clauses.having, rules.having)?;
         let qualify = self.clause(&scope, clauses.qualify, rules.qualify)?;
+        if having.is_some() && projected.iter().any(|projected| projected.value.calls.several) {
+            return Err(Opaque::construct("HAVING beside COLUMNS, whose names it may mean"));
+        }
         let order = self.select_order(&scope, tail, &projected)?;
         let mut values: Vec<&Value> = projected.iter().map(|projected| &projected.value).collect();
         values.extend(having.iter().chain(&qualify).chain(&order));
@@ -204,6 +207,15 @@ impl<'q> Analyzer<'_> {
         let name = self.fold(ident);
         let found: Vec<&Projected> =
             projected.iter().filter(|projected| self.is_named(&projected.column, &name)).collect();
+        let unknown: Vec<&Projected> = projected.iter().filter(|projected| projected.column.is_star()).collect();
+        if !unknown.is_empty() {
+            // Among the columns that nobody knows there may be one of that name: a function of all of them.
+            let input = self.expression(scope, expression, Names::Column).ok();
+            let named = found.into_iter().chain(unknown).map(|projected| projected.value.clone());
+            let mut value = Value::combine(&format!("output {name}"), &named.chain(input).collect::<Vec<_>>());
+            value.calls.set_returning = false;
+            return undrawn(value);
+        }
         match found.as_slice() {
             [] => self.expression(scope, expression, Names::Column),
             [only, rest @ ..] if rest.iter().all(|other| other.value.hash == only.value.hash) => {

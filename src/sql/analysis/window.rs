@@ -32,7 +32,11 @@ impl<'q> Analyzer<'_> {
     ) -> Step<Value> {
         if matches!(
             class,
-            FunctionClass::Scalar | FunctionClass::Volatile | FunctionClass::Keyword | FunctionClass::Set
+            FunctionClass::Scalar
+                | FunctionClass::Volatile
+                | FunctionClass::Stable
+                | FunctionClass::Keyword
+                | FunctionClass::Set
         ) {
             return Err(Opaque::Function(format!("{name} with OVER")));
         }

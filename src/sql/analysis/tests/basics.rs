@@ -176,7 +176,7 @@ fn what_is_not_certain_is_opaque() {
         "SELECT a FROM (SELECT * FROM nobody) AS q(a)",
         "SELECT nope FROM t",
         "SELECT x FROM t, u",
-        "SELECT COLUMNS(*) FROM t",
+        "SELECT COLUMNS(*) FROM t GROUP BY ALL HAVING x > 1",
         "SELECT my_udf(x) AS y FROM t",
         "SELECT #1 FROM t",
         "PIVOT t ON g USING sum(x)",
