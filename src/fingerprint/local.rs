@@ -84,9 +84,11 @@ fn of_seed(seed: &Seed) -> Local {
 fn of_external(model: &Model, context: &Context) -> Local {
     let rows = external_rows(&model.name, context);
     let declared = &model.properties.columns;
+    // Declared names are written without quotes: they mean what the dialect makes of such.
+    let shown = |name: &str| model.dialect.shown(name, false);
     let columns = declared.iter().map(|column| ShapeColumn {
-        name: OutputName::stated(&column.name),
-        hash: open_column(rows, &column.name, model),
+        name: OutputName::stated(shown(&column.name)),
+        hash: open_column(rows, &shown(&column.name), model),
         traits: Traits::default(),
     });
     plain(rows, (!declared.is_empty()).then(|| columns.collect()))
@@ -94,26 +96,17 @@ fn of_external(model: &Model, context: &Context) -> Local {
 
 /// A column known by name only; the same hash whether the table's columns were declared or not.
 fn open_column(rows: Digest, name: &str, model: &Model) -> Digest {
-    Hasher::new("open column").digest(rows).text(&model.dialect.fold(name, true)).finish()
+    Hasher::new("open column").digest(rows).text(&model.dialect.fold_name(name, true)).finish()
 }
 
 fn of_resolved(resolved: Resolved) -> Local {
-    let Resolved { rows, row_traits, columns, written_order, reads, assumes, crossing } = resolved;
+    let columns = resolved.known_columns().map(<[ShapeColumn]>::to_vec);
+    let Resolved { rows, row_traits, columns: _, written_order, reads, assumes, crossing } = resolved;
     let batching = match crossing {
         Some(why) => Batching::OneInterval { why },
         None => Batching::Any,
     };
-    Local {
-        rows,
-        query_rows: rows,
-        row_traits,
-        columns: Some(columns),
-        written_order,
-        opaque: None,
-        reads,
-        assumes,
-        batching,
-    }
+    Local { rows, query_rows: rows, row_traits, columns, written_order, opaque: None, reads, assumes, batching }
 }
 
 fn of_nothing(model: &Model) -> Local {
@@ -162,9 +155,9 @@ fn declare_types(model: &Model, local: &mut Local) {
         return;
     }
     for column in local.columns.iter_mut().flatten() {
-        let folded = model.dialect.fold(&column.name.text, true);
+        let folded = model.dialect.fold_name(&column.name.text, true);
         let mut declared = model.properties.columns.iter();
-        let declared = declared.find(|declared| model.dialect.fold(&declared.name, true) == folded);
+        let declared = declared.find(|declared| model.dialect.fold_name(&declared.name, true) == folded);
         if let Some(data_type) = declared.and_then(|declared| declared.data_type.as_ref()) {
             // The case of a quoted part, as in ENUM('a', 'A'), is part of the type.
             let quoted = data_type.contains(['\'', '"']);
@@ -256,9 +249,9 @@ fn kind_matters(model: &Model, local: &Local) -> bool {
 }
 
 fn column_hash(model: &Model, local: &Local, name: &str) -> Option<Digest> {
-    let folded = model.dialect.fold(name.trim_matches('"'), true);
+    let folded = model.dialect.fold_name(name.trim_matches('"'), true);
     let mut columns = local.columns.iter().flatten();
-    columns.find(|column| model.dialect.fold(&column.name.text, true) == folded).map(|column| column.hash)
+    columns.find(|column| model.dialect.fold_name(&column.name.text, true) == folded).map(|column| column.hash)
 }
 
 /// Whether several intervals may be loaded at once with the same result (research: soundness, #15 and W8).
@@ -284,9 +277,9 @@ fn batching(model: &Model, local: &Local) -> Batching {
     if local.columns.iter().flatten().any(|column| column.traits.interval) {
         return one("a column is computed from the interval");
     }
-    let folded = model.dialect.fold(&range.time_column, true);
+    let folded = model.dialect.fold_name(&range.time_column, true);
     let mut columns = local.columns.iter().flatten();
-    let time = columns.find(|column| model.dialect.fold(&column.name.text, true) == folded);
+    let time = columns.find(|column| model.dialect.fold_name(&column.name.text, true) == folded);
     match (&local.batching, time) {
         (Batching::OneInterval { why }, _) => one(why),
         (Batching::Any, Some(time)) if !time.traits.crosses => Batching::Any,

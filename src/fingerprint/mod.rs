@@ -245,7 +245,13 @@ fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) 
     let is_opaque = local.opaque.is_some();
     let handed_on = |traits: Traits| match stored || model.kind.name() == KindName::External {
         true => Traits::default(),
-        false => Traits { interval: false, crosses: false, volatile: traits.volatile || is_opaque, ..traits },
+        false => Traits {
+            interval: false,
+            crosses: false,
+            volatile: traits.volatile || is_opaque,
+            redrawn: traits.redrawn || is_opaque,
+            ..traits
+        },
     };
     let drawn = |traits: Traits| stored && (is_opaque || traits.is_drawn());
     let rows = match drawn(local.row_traits) {

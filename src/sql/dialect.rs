@@ -14,7 +14,7 @@ mod extended {
         Extended,
         DuckDbDialect,
         preserve_type_id = true,
-        overrides = { supports_select_wildcard_rename = true }
+        overrides = { supports_select_wildcard_rename = true, supports_window_function_null_treatment_arg = true }
     );
 }
 
@@ -74,6 +74,20 @@ impl Dialect {
             Self::Snowflake if quoted && name.chars().any(char::is_lowercase) => format!("\u{1}{name}"),
             Self::BigQuery | Self::ClickHouse => name.to_owned(),
             _ => name.to_lowercase(),
+        }
+    }
+
+    /// The name of a column, alias or CTE as the dialect compares it: BigQuery minds case in the names of tables alone.
+    pub fn fold_name(self, name: &str, quoted: bool) -> String {
+        if self == Self::BigQuery { name.to_lowercase() } else { self.fold(name, quoted) }
+    }
+
+    /// A name as the engine shows it: as written, unless the dialect folds what is not quoted.
+    pub fn shown(self, name: &str, quoted: bool) -> String {
+        match self {
+            Self::Postgres | Self::Redshift if !quoted => name.to_lowercase(),
+            Self::Snowflake if !quoted => name.to_uppercase(),
+            _ => name.to_owned(),
         }
     }
 

@@ -7,6 +7,7 @@ mod analysis;
 mod dialect;
 mod functions;
 mod mention;
+mod names;
 mod opaque;
 mod parse;
 mod relations;
@@ -16,7 +17,7 @@ mod token;
 
 pub use analysis::{analyze, analyze_syntax, dependencies, origins};
 pub use dialect::Dialect;
-pub use functions::{FunctionClass, duckdb_functions, function_class};
+pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
 pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};

@@ -36,12 +36,18 @@ struct Seen {
 pub struct Syntax {
     tokens: Vec<Token>,
     tree: Result<Box<ast::Query>, ParseFailure>,
+    hints: bool,
 }
 
 impl Syntax {
     /// Its tokens; empty where the text cannot even be cut into tokens.
     pub fn tokens(&self) -> &[Token] {
         &self.tokens
+    }
+
+    /// Whether it has words that its tree has not: see `in_known_words`.
+    pub(super) fn has_hints(&self) -> bool {
+        self.hints
     }
 
     pub(super) fn tree(&self) -> Result<&ast::Query, &ParseFailure> {
@@ -100,7 +106,8 @@ impl Query {
             },
             failure: tree.as_ref().err().cloned(),
         });
-        Syntax { tokens, tree }
+        let hints = self.0.dialect == Dialect::DuckDb && tokens.iter().any(|token| token.is_word("materialized"));
+        Syntax { tokens, tree, hints }
     }
 
     /// Its tokens; empty where the text cannot even be cut into tokens.
@@ -159,7 +166,8 @@ fn parse_tree(
     Ok(query)
 }
 
-/// DuckDB's `POSITIONAL JOIN` under a word that the parser knows and DuckDB does not, byte for byte as long.
+/// DuckDB's `POSITIONAL JOIN` under a word that the parser knows and DuckDB does not, and its `AS MATERIALIZED (` with
+/// spaces for that word, byte for byte as long.
 fn in_known_words<'t>(text: &'t str, dialect: Dialect, tokens: &[Token]) -> Cow<'t, str> {
     let mut known = Cow::Borrowed(text);
     if dialect != Dialect::DuckDb {
@@ -169,6 +177,17 @@ fn in_known_words<'t>(text: &'t str, dialect: Dialect, tokens: &[Token]) -> Cow<
     for pair in significant.windows(2) {
         if pair[0].is_word("positional") && pair[1].is_word("join") {
             known.to_mut().replace_range(pair[0].range.clone(), "GLOBAL    ");
+        }
+    }
+    for (index, hint) in significant.iter().enumerate().filter(|(_, token)| token.is_word("materialized")) {
+        let before = |places: usize| index.checked_sub(places).map(|place| significant[place]);
+        let is_not = before(1).is_some_and(|token| token.is_word("not"));
+        let is_hint = before(if is_not { 2 } else { 1 }).is_some_and(|token| token.is_word("as"))
+            && significant.get(index + 1).is_some_and(|token| token.is_symbol("("));
+        if is_hint {
+            let start = if is_not { significant[index - 1].range.start } else { hint.range.start };
+            let spaces = " ".repeat(hint.range.end - start);
+            known.to_mut().replace_range(start..hint.range.end, &spaces);
         }
     }
     known

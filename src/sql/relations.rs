@@ -79,7 +79,7 @@ impl Visitor for Collector<'_> {
         let inherited = self.scopes.last().cloned().unwrap_or_default();
         let mut visible = self.bodies.remove(&address(query)).unwrap_or(inherited);
         if let Some(with) = &query.with {
-            let names = with.cte_tables.iter().map(|cte| self.fold(&cte.alias.name));
+            let names = with.cte_tables.iter().map(|cte| self.cte_name(&cte.alias.name));
             let names: Vec<String> = names.collect();
             let mut before = visible.clone();
             for (cte, name) in with.cte_tables.iter().zip(&names) {
@@ -133,13 +133,18 @@ impl Collector<'_> {
         self.dialect.fold(&ident.value, ident.quote_style.is_some())
     }
 
+    fn cte_name(&self, ident: &Ident) -> String {
+        self.dialect.fold_name(&ident.value, ident.quote_style.is_some())
+    }
+
     fn relation(&mut self, name: &ObjectName, aliased: bool) {
         let parts: Vec<&Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).collect();
         if parts.len() != name.0.len() {
             return;
         }
         let folded: Vec<String> = parts.iter().map(|part| self.fold(part)).collect();
-        let is_cte = folded.len() == 1 && self.scopes.last().is_some_and(|scope| scope.contains(&folded[0]));
+        let named = |scope: &BTreeSet<String>| scope.contains(&self.cte_name(parts[0]));
+        let is_cte = folded.len() == 1 && self.scopes.last().is_some_and(named);
         if is_cte {
             return;
         }

@@ -50,6 +50,8 @@ pub enum NameOrigin {
     Stated,
     /// An expression without alias: engines make up a name of their own, so nothing may refer to it.
     Derived,
+    /// No column but a star: all columns of an input whose columns nobody knows.
+    Star,
 }
 
 /// What is true of a value or of a set of rows, besides its hash.
@@ -57,6 +59,8 @@ pub enum NameOrigin {
 pub struct Traits {
     /// Another evaluation may give another result (`random()`, `now()`, an unknown function).
     pub volatile: bool,
+    /// Even within one statement (`random()`, not `now()`): it may not be named twice.
+    pub redrawn: bool,
     /// It depends on the order in which rows happen to lie (LIMIT, `first`, `row_number()` without ORDER BY).
     pub orderless: bool,
     /// Storing it in a table gives it another type (NULL, an empty list).
@@ -72,6 +76,7 @@ impl Traits {
     pub fn and(self, other: Self) -> Self {
         Self {
             volatile: self.volatile || other.volatile,
+            redrawn: self.redrawn || other.redrawn,
             orderless: self.orderless || other.orderless,
             untyped: self.untyped || other.untyped,
             interval: self.interval || other.interval,
@@ -178,6 +183,14 @@ impl Origins {
     /// The first expression that came to a digest.
     pub fn expression(&self, digest: Digest) -> Option<&Written> {
         self.expressions.get(&digest)
+    }
+}
+
+impl Resolved {
+    /// Its output columns, where a star does not stand for some that nobody knows; `rows` is then a hash of everything.
+    pub fn known_columns(&self) -> Option<&[ShapeColumn]> {
+        let is_open = self.columns.iter().any(|column| column.name.origin == NameOrigin::Star);
+        (!is_open).then_some(self.columns.as_slice())
     }
 }
 

@@ -35,4 +35,5 @@ mod repository;
 mod state_conformance;
 mod state_sqlite;
 mod state_world;
+mod verdicts;
 mod world;

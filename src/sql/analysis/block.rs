@@ -49,8 +49,16 @@ pub(super) struct Calls {
     pub(super) own: bool,
     /// A reference to a column of an outer block.
     pub(super) outer: bool,
+    /// It stands for several columns.
+    pub(super) several: bool,
     /// A query as a value, whose own references are not told apart here.
     pub(super) subquery: bool,
+}
+
+impl Column {
+    pub(super) fn is_star(&self) -> bool {
+        self.name.origin == NameOrigin::Star
+    }
 }
 
 impl Calls {
@@ -60,6 +68,7 @@ impl Calls {
         self.partitions.extend(other.partitions.iter().cloned());
         self.own |= other.own;
         self.outer |= other.outer;
+        self.several |= other.several;
         self.subquery |= other.subquery;
     }
 }
@@ -103,11 +112,26 @@ impl Block {
         self.columns.iter().fold(self.row_traits, |traits, column| traits.and(column.traits))
     }
 
+    /// Whether a star stands for columns that nobody knows.
+    pub(super) fn is_open(&self) -> bool {
+        self.columns.iter().any(Column::is_star)
+    }
+
+    /// Rows and all columns with their names: of an open block, any column by its name is a function of this.
+    pub(super) fn whole(&self) -> Digest {
+        let columns = self.columns.iter();
+        columns
+            .fold(Hasher::new("open block").digest(self.rows), |hasher, column| {
+                hasher.text(&column.name.text).digest(column.hash)
+            })
+            .finish()
+    }
+
     pub(super) fn refuse_duplicates(&self, dialect: Dialect) -> Step<()> {
         let mut seen = BTreeSet::new();
-        for column in &self.columns {
+        for column in self.columns.iter().filter(|column| !column.is_star()) {
             let quoted = column.name.origin == NameOrigin::Stated;
-            if !seen.insert(dialect.fold(&column.name.text, quoted)) {
+            if !seen.insert(dialect.fold_name(&column.name.text, quoted)) {
                 return Err(Opaque::Duplicate(column.name.text.clone()));
             }
         }

@@ -9,7 +9,7 @@ use super::scope::{Names, Scope, Site};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
 use crate::sql::shape::Traits;
-use crate::sql::{Dialect, Opaque};
+use crate::sql::{Dialect, FunctionClass, Opaque, function_class};
 
 impl<'q> Analyzer<'_> {
     pub(super) fn expression(&self, scope: &Scope<'_, 'q>, expression: &'q Expr, names: Names) -> Step<Value> {
@@ -17,10 +17,11 @@ impl<'q> Analyzer<'_> {
             Expr::Identifier(ident) => self.bare(scope, ident, names),
             Expr::CompoundIdentifier(parts) => self.qualified(scope, parts),
             Expr::Nested(inner) => self.expression(scope, inner, names),
-            Expr::Value(value) => literal(&value.value),
+            Expr::Value(value) => self.literal(&value.value),
             Expr::TypedString(ast::TypedString { data_type, value, uses_odbc_syntax: _ }) => {
-                let value = literal(&value.value)?;
-                Ok(Value::leaf(Hasher::new("typed").text(&data_type.to_string()).digest(value.hash).finish()))
+                let value = self.literal(&value.value)?;
+                let hash = Hasher::new("typed").text(&data_type.to_string()).digest(value.hash).finish();
+                Ok(Value::made_of(hash, [&value]))
             }
             Expr::BinaryOp { .. } if is_conjunction(expression) => self.conjunction(scope, expression, names),
             Expr::BinaryOp { .. } => self.chain(scope, expression, names),
@@ -41,6 +42,22 @@ impl<'q> Analyzer<'_> {
         })?;
         self.note_expression(value.hash, expression);
         Ok(value)
+    }
+
+    /// A literal. As a date, engines of PostgreSQL's and Spark's kin take some words for the present day.
+    fn literal(&self, value: &ast::Value) -> Step<Value> {
+        const CLOCKS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
+        let mut literal = literal(value)?;
+        let reads_clock = matches!(
+            self.dialect,
+            Dialect::Postgres | Dialect::Redshift | Dialect::Spark | Dialect::Databricks | Dialect::Hive
+        );
+        if let (true, ast::Value::SingleQuotedString(text)) = (reads_clock, value) {
+            let text = text.trim().to_lowercase();
+            let word = text.split(|character: char| !character.is_alphabetic()).next().unwrap_or_default();
+            literal.traits.volatile |= CLOCKS.contains(&word);
+        }
+        Ok(literal)
     }
 
     /// Values of several expressions, in order.
@@ -227,6 +244,7 @@ impl<'q> Analyzer<'_> {
                     let hash = Hasher::new("field").digest(value.hash).text(&self.fold(field)).finish();
                     Value::made_of(hash, [&value])
                 }
+                ast::AccessExpr::Dot(Expr::Function(function)) => self.method(scope, value, function, names)?,
                 ast::AccessExpr::Dot(_) => return Err(Opaque::construct("a method or computed field")),
                 ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
                     Value::combine("index", &[value, self.expression(scope, index, names)?])
@@ -241,6 +259,18 @@ impl<'q> Analyzer<'_> {
             };
         }
         Ok(value)
+    }
+}
+
+impl<'q> Analyzer<'_> {
+    /// DuckDB's `x.f(a)`, which is `f(x, a)`.
+    fn method(&self, scope: &Scope<'_, 'q>, receiver: Value, function: &'q ast::Function, names: Names) -> Step<Value> {
+        let name = function.name.to_string().to_lowercase();
+        let is_plain = function_class(self.dialect, &name) == Some(FunctionClass::Scalar) && name != "age";
+        if self.dialect != Dialect::DuckDb || !is_plain {
+            return Err(Opaque::construct("a method"));
+        }
+        Ok(Value::combine("method", &[receiver, self.function(scope, function, names)?]))
     }
 }
 

@@ -8,6 +8,7 @@ use super::block::{Block, Column, Value};
 use super::query::{Place, Role};
 use super::scope::{Columns, Input, Merged, Names, Scope, Site, Visibility, reference};
 use super::select::From;
+use super::table_function::Argument;
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -54,7 +55,7 @@ impl<'q> Analyzer<'_> {
                     _ => return Err(Opaque::construct("GLOBAL JOIN")),
                 };
                 let condition = self.constraint(scope, kind, constraint, first, boundary)?;
-                let matching = matching.map(|matching| self.expression(scope, matching, Names::Columns)).transpose()?;
+                let matching = matching.map(|matching| self.expression(scope, matching, Names::Column)).transpose()?;
                 for value in condition.iter().chain(&matching) {
                     refuse_in_join(value)?;
                     if value.traits.interval {
@@ -88,7 +89,7 @@ impl<'q> Analyzer<'_> {
     ) -> Step<Option<Value>> {
         match constraint {
             JoinConstraint::None => Ok(None),
-            JoinConstraint::On(expression) => self.expression(scope, expression, Names::Columns).map(Some),
+            JoinConstraint::On(expression) => self.expression(scope, expression, Names::Column).map(Some),
             JoinConstraint::Using(names) => {
                 let mut folded = Vec::new();
                 for name in names {
@@ -116,7 +117,8 @@ impl<'q> Analyzer<'_> {
                 if columns.iter().any(|column| column.name.origin == NameOrigin::Derived) {
                     return Err(Opaque::construct("NATURAL JOIN with an unnamed column"));
                 }
-                names.extend(columns.iter().map(|column| self.dialect.fold(&column.name.text, true)));
+                let folded = columns.iter().map(|column| self.dialect.fold_name(&column.name.text, true));
+                names.extend(folded.filter(|name| !input.merged_away.contains(name)));
             }
             Ok(names)
         };
@@ -199,36 +201,54 @@ impl<'q> Analyzer<'_> {
                 index_hints,
             } => {
                 let plain = with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty();
-                if !plain || version.is_some() || json_path.is_some() || sample.is_some() || *with_ordinality {
+                if !plain || version.is_some() || json_path.is_some() || sample.is_some() {
                     return Err(Opaque::construct("a table with a sample, version, hint or partition"));
                 }
                 match args {
+                    None if *with_ordinality => Err(Opaque::construct("a table with ordinality")),
                     None => self.table(scope, name, alias.as_ref(), from),
                     Some(ast::TableFunctionArgs { args, settings: None }) => {
-                        self.table_function(scope, name, args, alias.as_ref(), from)
+                        let ordinality = if *with_ordinality { " with ordinality" } else { "" };
+                        self.table_function(scope, (name, ordinality), args, alias.as_ref(), from)
                     }
                     Some(_) => Err(Opaque::construct("SETTINGS of a table function")),
                 }
             }
             TableFactor::Derived { lateral, subquery, alias, sample } => {
-                if *lateral || sample.is_some() {
-                    return Err(Opaque::construct("LATERAL or a sampled subquery"));
+                if sample.is_some() {
+                    return Err(Opaque::construct("a sampled subquery"));
                 }
                 let around = !scope.inputs.is_empty() || scope.outer.is_some();
-                let site = if around { Site::Sealed } else { scope.site };
-                let place = Place { outer: None, ctes: scope.ctes.clone(), site, role: Role::Inner };
+                // DuckDB needs no LATERAL: a subquery sees the inputs before it, then what is further out.
+                let is_lateral = *lateral || (around && self.dialect == Dialect::DuckDb);
+                let site = if around && !is_lateral { Site::Sealed } else { scope.site };
+                let outer = is_lateral.then_some(&*scope);
+                let place = Place { outer, ctes: scope.ctes.clone(), site, role: Role::Inner };
                 let (block, _) = self.query(subquery, place)?;
                 self.subquery(scope, block, alias.as_ref(), from)
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.joined(scope, table_with_joins, from),
             TableFactor::UNNEST { alias, array_exprs, with_offset, with_offset_alias, with_ordinality } => {
-                if *with_offset || with_offset_alias.is_some() || *with_ordinality {
-                    return Err(Opaque::construct("UNNEST with offsets"));
-                }
-                self.rows_of_values(scope, "unnest", array_exprs, alias.as_ref(), from)
+                let arguments: Vec<Argument<'q>> = array_exprs.iter().map(|value| (String::new(), value)).collect();
+                let shape = match (with_offset, with_ordinality, with_offset_alias) {
+                    (false, false, None) => String::new(),
+                    (_, _, name) => {
+                        let name = name.as_ref().map(|name| self.fold(name)).unwrap_or_default();
+                        format!(" with {with_offset} {with_ordinality} {name}")
+                    }
+                };
+                self.unnest(scope, ("unnest", &shape), &arguments, alias.as_ref(), from)
+            }
+            TableFactor::Function { lateral: _, name, args, with_ordinality, alias } => {
+                let ordinality = if *with_ordinality { " with ordinality" } else { "" };
+                self.table_function(scope, (name, ordinality), args, alias.as_ref(), from)
+            }
+            TableFactor::TableFunction { expr: ast::Expr::Function(function), alias }
+                if matches!(function.args, ast::FunctionArguments::List(_)) =>
+            {
+                self.wrapped_function(scope, function, alias.as_ref(), from)
             }
             TableFactor::TableFunction { .. }
-            | TableFactor::Function { .. }
             | TableFactor::JsonTable { .. }
             | TableFactor::OpenJsonTable { .. }
             | TableFactor::NestedJoin { .. }
@@ -248,10 +268,12 @@ impl<'q> Analyzer<'_> {
         from: &mut From,
     ) -> Step<Digest> {
         let parts: Vec<&ast::Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
-        if parts.len() != name.0.len() || parts.iter().any(|part| part.quote_style == Some('\'')) {
+        let is_text = parts.iter().any(|part| part.quote_style == Some('\''));
+        if parts.len() != name.0.len() || (is_text && (parts.len() > 1 || self.dialect != Dialect::DuckDb)) {
             return Err(Opaque::construct("a table named by an expression or a text"));
         }
         let folded: Vec<String> = parts.iter().map(|part| self.fold(part)).collect();
+        let table = parts.iter().map(|part| self.dialect.fold(&part.value, part.quote_style.is_some()));
         if let [only] = folded.as_slice() {
             let mut link = scope.ctes.clone();
             while let Some(candidate) = link {
@@ -262,14 +284,22 @@ impl<'q> Analyzer<'_> {
                 link = candidate.next.clone();
             }
         }
-        let name = ModelName::from_parts(folded.clone())
+        let name = ModelName::from_parts(table.collect())
             .ok_or_else(|| Opaque::construct("a name of more than three parts"))?;
         let shape = self.tables.table(&name)?;
         self.note_table(&shape);
         self.storages.borrow_mut().insert(shape.name.clone(), shape.storage);
-        let names = (0..folded.len()).map(|start| folded[start..].to_vec()).collect();
+        // How DuckDB calls a file that has no alias is not modelled, and files mind case.
+        let names = match is_text {
+            true => Vec::new(),
+            false => (0..folded.len()).map(|start| folded[start..].to_vec()).collect(),
+        };
         let mut block = Block {
-            rows: shape.rows,
+            rows: if is_text {
+                Hasher::new("text").digest(shape.rows).text(&parts[0].value).finish()
+            } else {
+                shape.rows
+            },
             row_traits: shape.row_traits,
             row_reads: Reads::from([Read::Rows(shape.name.clone())]),
             columns: Vec::new(),
@@ -283,7 +313,7 @@ impl<'q> Analyzer<'_> {
         block.columns = columns
             .into_iter()
             .map(|column| Column {
-                reads: Reads::from([Read::Column(shape.name.clone(), self.dialect.fold(&column.name.text, true))]),
+                reads: Reads::from([Read::Column(shape.name.clone(), self.dialect.fold_name(&column.name.text, true))]),
                 name: column.name,
                 hash: column.hash,
                 traits: column.traits,
@@ -299,8 +329,8 @@ impl<'q> Analyzer<'_> {
         alias: Option<&'q ast::TableAlias>,
         from: &mut From,
     ) -> Step<Digest> {
-        if block.all_traits().volatile {
-            return Err(Opaque::construct("a subquery that is drawn anew (random, now, …)"));
+        if block.all_traits().redrawn {
+            return Err(Opaque::construct("a subquery that is drawn anew (random, uuid, …)"));
         }
         let mut block = block;
         self.draw(&mut block);
@@ -311,7 +341,7 @@ impl<'q> Analyzer<'_> {
     }
 
     /// Puts a block into the next slot.
-    fn add(
+    pub(super) fn add(
         &self,
         scope: &mut Scope<'_, 'q>,
         mut block: Block,
@@ -328,31 +358,52 @@ impl<'q> Analyzer<'_> {
                 vec![vec![self.fold(&alias.name)]]
             }
         };
-        let open = table.is_some() && block.columns.is_empty();
-        if !open {
+        self.add_named(scope, block, names, table, from)
+    }
+
+    pub(super) fn add_named(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        mut block: Block,
+        names: Vec<Vec<String>>,
+        table: Option<ModelName>,
+        from: &mut From,
+    ) -> Step<Digest> {
+        let open = match (&table, block.is_open()) {
+            (_, true) => Some(block.whole()),
+            (Some(_), false) if block.columns.is_empty() => Some(block.rows),
+            _ => None,
+        };
+        if open.is_none() {
             self.rename_duplicates(&mut block)?;
         }
+        let whole = match &table {
+            Some(table) => Reads::from([Read::Whole(table.clone())]),
+            None if open.is_some() => block.all_reads(),
+            None => Reads::new(),
+        };
         let slot = scope.inputs.len() as u64;
         from.row_traits = from.row_traits.and(block.row_traits);
         from.row_reads.extend(block.row_reads.iter().cloned());
         scope.inputs.push(Input {
             names,
-            columns: if open { Columns::Open(block.rows) } else { Columns::Known(block.columns) },
+            row_traits: if open.is_some() { block.all_traits() } else { block.row_traits },
+            columns: open.map_or(Columns::Known(block.columns), Columns::Open),
             slot,
             table,
-            row_traits: block.row_traits,
+            whole,
             merged_away: Vec::new(),
             visibility: Visibility::Everywhere,
         });
         Ok(Hasher::new("input").number(slot).digest(block.rows).finish())
     }
 
-    /// DuckDB shows a second column `a` of a subquery as `a_1`, to which nothing here may refer.
-    fn rename_duplicates(&self, block: &mut Block) -> Step<()> {
+    /// DuckDB shows a second column `a` of a subquery or table as `a_1`, to which nothing here may refer.
+    pub(super) fn rename_duplicates(&self, block: &mut Block) -> Step<()> {
         if self.dialect == Dialect::DuckDb {
             let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-            for column in block.columns.iter_mut().filter(|column| column.name.origin == NameOrigin::Stated) {
-                let count = seen.entry(self.dialect.fold(&column.name.text, true)).or_default();
+            for column in block.columns.iter_mut().filter(|column| !column.is_star()) {
+                let count = seen.entry(self.dialect.fold_name(&column.name.text, true)).or_default();
                 if *count > 0 {
                     column.name =
                         OutputName { text: format!("{}_{count}", column.name.text), origin: NameOrigin::Derived };
@@ -361,68 +412,6 @@ impl<'q> Analyzer<'_> {
             }
         }
         block.refuse_duplicates(self.dialect)
-    }
-
-    fn table_function(
-        &self,
-        scope: &mut Scope<'_, 'q>,
-        name: &'q ast::ObjectName,
-        arguments: &'q [ast::FunctionArg],
-        alias: Option<&'q ast::TableAlias>,
-        from: &mut From,
-    ) -> Step<Digest> {
-        let function = name.to_string().to_lowercase();
-        if !["generate_series", "range", "unnest"].contains(&function.as_str()) {
-            return Err(Opaque::Construct(format!("the table function {function}")));
-        }
-        let mut expressions = Vec::new();
-        for argument in arguments {
-            let ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expression)) = argument else {
-                return Err(Opaque::construct("a named argument of a table function"));
-            };
-            expressions.push(expression);
-        }
-        self.rows_of_values(scope, &function, expressions, alias, from)
-    }
-
-    /// A table function whose rows and one column follow from its arguments.
-    fn rows_of_values(
-        &self,
-        scope: &mut Scope<'_, 'q>,
-        function: &str,
-        expressions: impl IntoIterator<Item = &'q ast::Expr>,
-        alias: Option<&'q ast::TableAlias>,
-        from: &mut From,
-    ) -> Step<Digest> {
-        let mut values = Vec::new();
-        for expression in expressions {
-            values.push(self.expression(scope, expression, Names::Columns)?);
-        }
-        if values.iter().any(|value| value.calls.own || value.calls.outer || value.traits.volatile) {
-            return Err(Opaque::construct("a table function over columns of its neighbours"));
-        }
-        let value = Value::combine(function, &values);
-        let origin = if self.dialect == Dialect::DuckDb { NameOrigin::Stated } else { NameOrigin::Derived };
-        let name = OutputName { text: function.to_owned(), origin };
-        let column = Column {
-            name,
-            hash: Hasher::new("member").digest(value.hash).finish(),
-            traits: value.traits,
-            reads: Reads::new(),
-        };
-        let block =
-            Block { rows: value.hash, row_traits: value.traits, row_reads: Reads::new(), columns: vec![column] };
-        let names = vec![vec![function.to_owned()]];
-        // DuckDB and PostgreSQL let the table's alias name the one column too.
-        let names_column = alias.is_some_and(|alias| alias.columns.is_empty());
-        let digest = self.add(scope, block, names, alias, None, from)?;
-        if let (true, Some(alias), Some(input)) = (names_column, alias, scope.inputs.last_mut())
-            && self.dialect == Dialect::Postgres
-            && let Columns::Known(columns) = &mut input.columns
-        {
-            columns[0].name = self.shown(&alias.name);
-        }
-        Ok(digest)
     }
 }
 

@@ -5,10 +5,12 @@ use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
 use super::block::Value;
 use super::expression::Part;
 use super::query::sort_key;
-use super::scope::{Names, Scope, Visibility};
+use super::scope::{Found, Names, Scope, Visibility};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
-use crate::sql::{Dialect, FunctionClass, Moment, Opaque, TIME_FUNCTION, TimeVariable, function_class};
+use crate::sql::{
+    Dialect, FunctionClass, Moment, Opaque, TIME_FUNCTION, TimeVariable, function_class, functions::date_part_of,
+};
 
 /// The arguments of a call, taken apart.
 #[derive(Default)]
@@ -22,13 +24,16 @@ struct Arguments {
 
 /// Functions that make a list, map or struct, of what they are given.
 const EMPTY: [&str; 4] = ["array_value", "list_pack", "list_value", "map"];
+/// Functions that tell the present time where they have no argument.
+const CLOCKS: [&str; 2] = ["unix_timestamp", "to_unix_timestamp"];
 /// The functions of DuckDB that take a lambda; anywhere else `name -> x` reads a field of the column `name`.
-const TAKE_LAMBDAS: [&str; 11] = [
+const TAKE_LAMBDAS: [&str; 12] = [
     "apply",
     "array_apply",
     "array_filter",
     "array_reduce",
     "array_transform",
+    "columns",
     "filter",
     "list_apply",
     "list_filter",
@@ -37,12 +42,80 @@ const TAKE_LAMBDAS: [&str; 11] = [
     "reduce",
 ];
 
+/// Words that a dialect reads as a part of a date where its function table says so, whatever columns there are.
+const DATE_PARTS: [&str; 60] = [
+    "century",
+    "centuries",
+    "d",
+    "day",
+    "days",
+    "dayofmonth",
+    "dayofweek",
+    "dayofweekiso",
+    "dayofyear",
+    "dd",
+    "decade",
+    "decades",
+    "dow",
+    "dow_iso",
+    "doy",
+    "epoch",
+    "h",
+    "hh",
+    "hour",
+    "hours",
+    "isodow",
+    "isoweek",
+    "isoyear",
+    "m",
+    "microsecond",
+    "microseconds",
+    "mi",
+    "millennium",
+    "millisecond",
+    "milliseconds",
+    "minute",
+    "minutes",
+    "mm",
+    "mon",
+    "month",
+    "months",
+    "ms",
+    "nanosecond",
+    "nanoseconds",
+    "ns",
+    "q",
+    "qtr",
+    "quarter",
+    "quarters",
+    "s",
+    "second",
+    "seconds",
+    "us",
+    "w",
+    "week",
+    "week_iso",
+    "weekday",
+    "weekiso",
+    "weeks",
+    "wk",
+    "y",
+    "year",
+    "years",
+    "yy",
+    "yyyy",
+];
+
 impl<'q> Analyzer<'_> {
     pub(super) fn function(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
         let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
             function;
-        let [ast::ObjectNamePart::Identifier(ident)] = name.0.as_slice() else {
-            return Err(Opaque::Function(name.to_string()));
+        let ident = match name.0.as_slice() {
+            [ast::ObjectNamePart::Identifier(ident)] => ident,
+            [ast::ObjectNamePart::Identifier(receiver), ast::ObjectNamePart::Identifier(ident)] => {
+                return self.method_of_column(scope, function, (receiver, ident), names);
+            }
+            _ => return Err(Opaque::Function(name.to_string())),
         };
         let name = ident.value.to_lowercase();
         if name == TIME_FUNCTION {
@@ -58,7 +131,10 @@ impl<'q> Analyzer<'_> {
             value.traits.orderless = true;
             return Ok(value);
         }
-        if ["unnest", "generate_subscripts"].contains(&name.as_str()) && over.is_none() {
+        if function_class(self.dialect, &name) == Some(FunctionClass::Set) && over.is_none() {
+            if !within_group.is_empty() || filter.is_some() || null_treatment.is_some() {
+                return Err(Opaque::Function(format!("{name} with a clause of aggregates")));
+            }
             let arguments = self.arguments(scope, &name, args, names)?;
             let mut value = Value::combine(&format!("{name} {}", arguments.shape), &arguments.values);
             value.calls.set_returning = true;
@@ -66,6 +142,12 @@ impl<'q> Analyzer<'_> {
         }
         if matches!(args, FunctionArguments::None) {
             self.refuse_column(scope, ident)?;
+        }
+        if name == "columns" && self.dialect == Dialect::DuckDb {
+            return self.columns_call(scope, function, names);
+        }
+        if name == "struct_pack" && !all_named(args) {
+            return Err(Opaque::construct("a struct named after its arguments"));
         }
         let class = function_class(self.dialect, &name).ok_or_else(|| Opaque::Function(name.clone()))?;
         let mut arguments = self.arguments(scope, &name, args, names)?;
@@ -95,6 +177,64 @@ impl<'q> Analyzer<'_> {
         }
     }
 
+    /// DuckDB's `COLUMNS(…)`: some columns of all inputs, chosen by their names; a function of them all with their names.
+    fn columns_call(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
+        let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
+            function;
+        let is_plain = matches!(parameters, FunctionArguments::None)
+            && within_group.is_empty()
+            && filter.is_none()
+            && null_treatment.is_none()
+            && over.is_none();
+        if !is_plain || !scope.merged.is_empty() || scope.outer.is_some() {
+            return Err(Opaque::Function(name.to_string()));
+        }
+        let arguments = self.arguments(scope, "columns", args, names)?;
+        let mut parts = arguments.values;
+        for input in scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
+            parts.push(self.whole_row(input)?);
+        }
+        let mut value = Value::combine(&format!("columns {}", arguments.shape), &parts);
+        value.calls.several = true;
+        Ok(value)
+    }
+
+    /// DuckDB's `x.f(a)` over a column `x`, which is `f(x, a)`.
+    fn method_of_column(
+        &self,
+        scope: &Scope<'_, 'q>,
+        function: &'q ast::Function,
+        (receiver, ident): (&'q ast::Ident, &'q ast::Ident),
+        names: Names,
+    ) -> Step<Value> {
+        let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
+            function;
+        let is_method = self.dialect == Dialect::DuckDb
+            && function_class(self.dialect, &ident.value) == Some(FunctionClass::Scalar)
+            && !["age", "struct_pack"].contains(&ident.value.to_lowercase().as_str())
+            && match self.column_named(scope, &self.fold(receiver)) {
+                Found::One(_) => true,
+                Found::Nothing => matches!(self.of_open_inputs(scope, receiver), Some(Ok(_))),
+                Found::Many => false,
+            };
+        let is_plain = within_group.is_empty()
+            && filter.is_none()
+            && null_treatment.is_none()
+            && over.is_none()
+            && matches!(parameters, FunctionArguments::None);
+        if !is_method || !is_plain {
+            return Err(Opaque::Function(name.to_string()));
+        }
+        let receiver = self.bare(scope, receiver, names)?;
+        let name = ident.value.to_lowercase();
+        let arguments = self.arguments(scope, &name, args, names)?;
+        if arguments.shape.contains(" star") {
+            return Err(Opaque::construct("a star inside a method"));
+        }
+        let parts: Vec<Value> = std::iter::once(receiver).chain(arguments.values).collect();
+        Ok(Value::combine(&format!("method {name} {}", arguments.shape), &parts))
+    }
+
     fn plain_call(
         &self,
         scope: &Scope<'_, 'q>,
@@ -109,13 +249,19 @@ impl<'q> Analyzer<'_> {
             FunctionClass::Scalar => {
                 // With one argument it counts from today.
                 value.traits.volatile |= name == "age" && arguments.values.len() == 1;
+                value.traits.volatile |= CLOCKS.contains(&name) && arguments.values.is_empty();
                 if name == "date_trunc"
                     && let Some(last) = arguments.values.last()
                 {
                     value.ground = last.ground;
                 }
             }
-            FunctionClass::Volatile => value.traits.volatile = true,
+            FunctionClass::Volatile => {
+                value.traits.volatile = true;
+                value.traits.redrawn = true;
+            }
+            FunctionClass::Stable | FunctionClass::Keyword => value.traits.volatile = true,
+            FunctionClass::Set => return Err(Opaque::Function(format!("{name} as a value"))),
             FunctionClass::Window | FunctionClass::WindowPeers => {
                 return Err(Opaque::Function(format!("{name} without OVER")));
             }
@@ -157,7 +303,18 @@ impl<'q> Analyzer<'_> {
         let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
         let distinct = matches!(duplicate_treatment, Some(ast::DuplicateTreatment::Distinct));
         taken.shape = format!("distinct {distinct} of {}", args.len());
-        for argument in args {
+        // `datediff(month, d)` of two arguments has none: there the word is a column.
+        let counts = function.ends_with("add") || function.ends_with("diff");
+        let date_part = date_part_of(self.dialect, function).filter(|_| !counts || args.len() == 3);
+        for (place, argument) in args.iter().enumerate() {
+            if let (true, FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Identifier(ident)))) =
+                (date_part == Some(place), argument)
+                && ident.quote_style.is_none()
+                && DATE_PARTS.contains(&ident.value.to_lowercase().as_str())
+            {
+                taken.shape.push_str(&format!(" part {place} {}", ident.value.to_lowercase()));
+                continue;
+            }
             match argument {
                 FunctionArg::Unnamed(argument) => self.argument(scope, argument, names, &mut taken)?,
                 FunctionArg::Named { name, arg, operator } => {
@@ -219,6 +376,11 @@ impl<'q> Analyzer<'_> {
         }
         Ok(())
     }
+}
+
+fn all_named(arguments: &FunctionArguments) -> bool {
+    let FunctionArguments::List(list) = arguments else { return false };
+    list.args.iter().all(|argument| matches!(argument, FunctionArg::Named { .. }))
 }
 
 fn refuse_fill(fill: Option<&ast::WithFill>) -> Step<()> {

@@ -23,15 +23,18 @@
 
 mod block;
 mod expression;
+mod field;
 mod from;
 mod function;
 mod operand;
+mod order;
 mod origin;
 mod projection;
 mod query;
 mod recursive;
 mod scope;
 mod select;
+mod table_function;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -66,6 +69,8 @@ pub(super) struct Analyzer<'a> {
     order_reads: RefCell<Reads>,
     /// Where digests came from, where somebody wants to know.
     notes: Option<origin::Notes>,
+    /// Whether the query says MATERIALIZED, which its tree does not.
+    hints: bool,
     /// CTEs and subqueries so far that depend on the order of rows.
     draws: Cell<u64>,
 }
@@ -77,7 +82,7 @@ pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
 
 /// The same for a query that was taken apart already.
 pub fn analyze_syntax(query: &Query, syntax: &Syntax, tables: &dyn Tables) -> Analysis {
-    let resolved = tree_of(syntax).and_then(|tree| Analyzer::new(query, tables).outermost(tree));
+    let resolved = tree_of(syntax).and_then(|tree| Analyzer::new(query, syntax, tables).outermost(tree));
     match resolved {
         Ok(resolved) => Analysis::Resolved(resolved),
         Err(opaque) => Analysis::Opaque(opaque),
@@ -91,7 +96,7 @@ pub fn analyze_syntax(query: &Query, syntax: &Syntax, tables: &dyn Tables) -> An
 pub fn dependencies(query: &Query, tables: &dyn Tables) -> Result<Dependencies, Opaque> {
     let syntax = query.syntax();
     let tree = tree_of(&syntax)?;
-    let analyzer = Analyzer::new(query, tables);
+    let analyzer = Analyzer::new(query, &syntax, tables);
     let (block, _) = analyzer.query(tree, query::Place::outermost())?;
     block.refuse_duplicates(analyzer.dialect)?;
     // What depends on the order of rows depends on how each table lies, and so on all of it.
@@ -111,7 +116,7 @@ fn tree_of(syntax: &Syntax) -> Step<&sqlparser::ast::Query> {
 }
 
 impl<'a> Analyzer<'a> {
-    fn new(query: &Query, tables: &'a dyn Tables) -> Self {
+    fn new(query: &Query, syntax: &Syntax, tables: &'a dyn Tables) -> Self {
         Self {
             dialect: query.dialect(),
             tables,
@@ -122,14 +127,20 @@ impl<'a> Analyzer<'a> {
             crossing: RefCell::default(),
             order_reads: RefCell::default(),
             notes: None,
+            hints: syntax.has_hints(),
             draws: Cell::new(0),
         }
     }
 
     fn outermost(&self, tree: &sqlparser::ast::Query) -> Step<Resolved> {
         let (block, written_order) = self.query(tree, query::Place::outermost())?;
-        block.refuse_duplicates(self.dialect)?;
+        let mut block = block;
+        self.rename_duplicates(&mut block)?;
         let reads = block.all_reads();
+        if block.is_open() {
+            block.rows = block.whole();
+            block.row_traits = block.all_traits();
+        }
         let bind = |hash: Digest, traits: Traits| if traits.orderless { self.with_storages(hash) } else { hash };
         let columns = block.columns.into_iter().map(|column| ShapeColumn {
             hash: bind(column.hash, column.traits),
@@ -173,17 +184,12 @@ impl<'a> Analyzer<'a> {
     }
 
     fn fold(&self, ident: &sqlparser::ast::Ident) -> String {
-        self.dialect.fold(&ident.value, ident.quote_style.is_some())
+        self.dialect.fold_name(&ident.value, ident.quote_style.is_some())
     }
 
     /// A stated name is shown as written, unless the dialect folds what is not quoted.
     fn shown(&self, ident: &sqlparser::ast::Ident) -> OutputName {
-        let text = match self.dialect {
-            Dialect::Postgres | Dialect::Redshift if ident.quote_style.is_none() => ident.value.to_lowercase(),
-            Dialect::Snowflake if ident.quote_style.is_none() => ident.value.to_uppercase(),
-            _ => ident.value.clone(),
-        };
-        OutputName::stated(text)
+        OutputName::stated(self.dialect.shown(&ident.value, ident.quote_style.is_some()))
     }
 }
 

@@ -54,7 +54,7 @@ impl<'q> Analyzer<'_> {
         for operand in and_operands(expression) {
             operands.push(self.operand(scope, Some(Binding::And), operand, names)?);
         }
-        if !operands.iter().any(|operand| operand.traits.volatile) {
+        if !operands.iter().any(|operand| operand.traits.redrawn) {
             operands.sort_by_key(|operand| operand.hash);
         }
         Ok(Value::combine("all of", &operands))

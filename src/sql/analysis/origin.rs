@@ -25,7 +25,7 @@ pub(super) struct Notes {
 pub fn origins(query: &Query, tables: &dyn Tables) -> Origins {
     let syntax = query.syntax();
     let Ok(tree) = tree_of(&syntax) else { return Origins::default() };
-    let mut analyzer = Analyzer::new(query, tables);
+    let mut analyzer = Analyzer::new(query, &syntax, tables);
     analyzer.notes =
         Some(Notes { text: query.text().to_owned(), lines: LineStarts::new(query.text()), found: RefCell::default() });
     let _ = analyzer.query(tree, query::Place::outermost());

@@ -4,10 +4,11 @@ use sqlparser::ast::{self, SelectItem};
 
 use super::block::{Column, Value};
 use super::operand::inside;
-use super::scope::{Alias, Columns, Input, Names, Scope, Visibility, reference};
+use super::scope::{Alias, Columns, Input, Names, Scope, Visibility, open_row, reference};
 use super::{Analyzer, Step};
-use crate::sql::Opaque;
+use crate::hash::Hasher;
 use crate::sql::shape::{NameOrigin, OutputName};
+use crate::sql::{Dialect, Opaque};
 
 /// A projected column with the expression behind it.
 pub(super) struct Projected {
@@ -18,6 +19,7 @@ pub(super) struct Projected {
 impl<'q> Analyzer<'_> {
     pub(super) fn projection(&self, scope: &mut Scope<'_, 'q>, items: &'q [SelectItem]) -> Step<Vec<Projected>> {
         let mut projected = Vec::new();
+        let names = self.dialect.name_rules().select;
         if items.is_empty() {
             // `FROM t` alone selects everything.
             self.star(scope, None, &mut projected)?;
@@ -25,14 +27,28 @@ impl<'q> Analyzer<'_> {
         for item in items {
             match item {
                 SelectItem::UnnamedExpr(expression) => {
-                    let value = self.expression(scope, expression, Names::ColumnsThenAliases)?;
-                    let name = self.derived_name(scope, expression);
+                    let value = self.expression(scope, expression, names)?;
+                    if value.calls.set_returning && matches!(self.dialect, Dialect::Spark | Dialect::Databricks) {
+                        return Err(Opaque::construct("a set without a name, which may be two columns"));
+                    }
+                    let name = match value.calls.several {
+                        true => star_name(),
+                        false => self.derived_name(scope, expression),
+                    };
                     projected.push(projected_column(name, value));
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     refuse_odd_alias(alias)?;
-                    let value = self.expression(scope, expr, Names::ColumnsThenAliases)?;
-                    scope.aliases.push(Alias { name: self.fold(alias), value: value.clone() });
+                    let name = self.fold(alias);
+                    // In its own expression an alias is not seen, and its turn comes now.
+                    scope.later.retain(|later| *later != name);
+                    let value = self.expression(scope, expr, names)?;
+                    if value.calls.several {
+                        let name = OutputName { text: format!("* {}", alias.value), ..star_name() };
+                        projected.push(projected_column(name, value));
+                        continue;
+                    }
+                    scope.aliases.push(Alias { name, value: value.clone() });
                     projected.push(projected_column(self.shown(alias), value));
                 }
                 SelectItem::ExprWithAliases { .. } => {
@@ -68,6 +84,11 @@ impl<'q> Analyzer<'_> {
         let derived = || OutputName { text: expression.to_string(), origin: NameOrigin::Derived };
         let Some(ident) = ident else { return derived() };
         let name = self.fold(ident);
+        let is_table = |input: &Input| input.names.contains(&qualifier);
+        // DuckDB shows a field as the query writes it.
+        if !qualifier.is_empty() && self.dialect == Dialect::DuckDb && !scope.inputs.iter().any(is_table) {
+            return self.shown(ident);
+        }
         let meant = |input: &&Input| qualifier.is_empty() || input.names.contains(&qualifier);
         let known = scope.inputs.iter().filter(meant).find_map(|input| match &input.columns {
             Columns::Known(columns) => columns.iter().find(|column| self.is_named(column, &name)),
@@ -104,13 +125,11 @@ impl<'q> Analyzer<'_> {
         }
         for input in inputs {
             let Columns::Known(columns) = &input.columns else {
-                return Err(match &input.table {
-                    Some(table) => Opaque::Star(table.clone()),
-                    None => Opaque::construct("a star over unknown columns"),
-                });
+                projected.push(open_star(scope, input)?);
+                continue;
             };
             for column in columns {
-                let name = self.dialect.fold(&column.name.text, true);
+                let name = self.dialect.fold_name(&column.name.text, true);
                 let merged = scope.merged.iter().find(|merged| merged.name == name && merged.slot == input.slot);
                 if qualifier.is_none() && merged.is_none() && input.merged_away.contains(&name) {
                     continue;
@@ -137,11 +156,14 @@ impl<'q> Analyzer<'_> {
             opt_exclude,
             opt_except,
             opt_replace,
-            opt_rename,
+            opt_rename: _,
             opt_alias,
         } = options;
         if opt_ilike.is_some() || opt_alias.is_some() {
             return Err(Opaque::construct("a star with ILIKE or an alias"));
+        }
+        if columns.iter().any(|projected| projected.column.is_star()) {
+            return self.open_star_options(scope, columns, options);
         }
         let place = |columns: &[Projected], name: &str| -> Step<usize> {
             let named = |projected: &&Projected| self.is_named(&projected.column, name);
@@ -160,19 +182,50 @@ impl<'q> Analyzer<'_> {
                 let ast::ReplaceSelectElement { expr, column_name, as_keyword: _ } = item.as_ref();
                 let index = place(&columns, &self.fold(column_name))?;
                 let name = columns[index].column.name.clone();
-                columns[index] = projected_column(name, self.expression(scope, expr, Names::Columns)?);
+                columns[index] = projected_column(name, self.expression(scope, expr, Names::Column)?);
             }
         }
-        let renames: &[ast::IdentWithAlias] = match opt_rename {
-            None => &[],
-            Some(ast::RenameSelectItem::Single(item)) => std::slice::from_ref(item),
-            Some(ast::RenameSelectItem::Multiple(items)) => items,
-        };
-        for ast::IdentWithAlias { ident, alias } in renames {
+        for ast::IdentWithAlias { ident, alias } in renames(options) {
             let index = place(&columns, &self.fold(ident))?;
             columns[index].column.name = self.shown(alias);
         }
         Ok(columns)
+    }
+
+    /// The same over columns that nobody knows: what is left is a function of them and of the options.
+    fn open_star_options(
+        &self,
+        scope: &Scope<'_, 'q>,
+        columns: Vec<Projected>,
+        options: &'q ast::WildcardAdditionalOptions,
+    ) -> Step<Vec<Projected>> {
+        let excluded = self.excluded(options.opt_exclude.as_ref(), options.opt_except.as_ref())?;
+        let replaced = options.opt_replace.iter().flat_map(|ast::ReplaceSelectItem { items }| items);
+        let renamed = renames(options);
+        if excluded.is_empty() && renamed.is_empty() && options.opt_replace.is_none() {
+            return Ok(columns);
+        }
+        let mut hasher = Hasher::new("open star with options").number(excluded.len() as u64);
+        hasher = excluded.iter().fold(hasher, |hasher, name| hasher.text(name));
+        hasher = hasher.number(renamed.len() as u64);
+        for ast::IdentWithAlias { ident, alias } in renamed {
+            hasher = hasher.text(&self.fold(ident)).text(&self.shown(alias).text);
+        }
+        let mut parts: Vec<Value> = Vec::new();
+        for projected in columns {
+            hasher = hasher.text(&projected.column.name.text).digest(projected.column.hash);
+            parts.push(projected.value);
+        }
+        for item in replaced {
+            let ast::ReplaceSelectElement { expr, column_name, as_keyword: _ } = item.as_ref();
+            let value = self.expression(scope, expr, Names::Column)?;
+            if value.calls.set_returning {
+                return Err(Opaque::construct("a set in REPLACE"));
+            }
+            hasher = hasher.text(&self.fold(column_name)).digest(value.hash);
+            parts.push(value);
+        }
+        Ok(vec![projected_column(star_name(), Value::made_of(hasher.finish(), &parts))])
     }
 
     fn excluded(
@@ -198,6 +251,26 @@ impl<'q> Analyzer<'_> {
         }
         Ok(folded)
     }
+}
+
+fn renames(options: &ast::WildcardAdditionalOptions) -> &[ast::IdentWithAlias] {
+    match &options.opt_rename {
+        None => &[],
+        Some(ast::RenameSelectItem::Single(item)) => std::slice::from_ref(item),
+        Some(ast::RenameSelectItem::Multiple(items)) => items,
+    }
+}
+
+fn star_name() -> OutputName {
+    OutputName { text: "*".into(), origin: NameOrigin::Star }
+}
+
+/// All columns of an input whose columns nobody knows, as one.
+fn open_star(scope: &Scope<'_, '_>, input: &Input) -> Step<Projected> {
+    if !scope.merged.is_empty() {
+        return Err(Opaque::construct("a star over a USING join of unknown columns"));
+    }
+    Ok(projected_column(star_name(), open_row(input)?))
 }
 
 fn projected_column(name: OutputName, value: Value) -> Projected {

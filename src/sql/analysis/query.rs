@@ -7,6 +7,7 @@ use sqlparser::ast::{self, SetExpr, SetOperator, SetQuantifier};
 
 use super::block::{Block, Column, Value};
 use super::operand::inside;
+pub(super) use super::order::{at_ordinal, column_value, ordinal, sort_key};
 use super::scope::{Cte, CteLink, CteList, Names, Scope, Site, undrawn};
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
@@ -109,8 +110,11 @@ impl<'q> Analyzer<'_> {
                 self.query(query, place)?.0
             }
         };
-        if block.all_traits().volatile {
-            return Err(Opaque::construct("a CTE that is drawn anew (random, now, …)"));
+        if block.all_traits().redrawn {
+            return Err(Opaque::construct("a CTE that is drawn anew (random, uuid, …)"));
+        }
+        if block.all_traits().orderless && self.hints {
+            return Err(Opaque::construct("MATERIALIZED where the order of rows decides"));
         }
         if !cte.recursive {
             self.rename_columns(&mut block.columns, alias)?;
@@ -140,6 +144,9 @@ impl<'q> Analyzer<'_> {
     /// `AS t(a, b)`: renames the first columns by position.
     pub(super) fn rename_columns(&self, columns: &mut [Column], alias: &ast::TableAlias) -> Step<()> {
         let ast::TableAlias { explicit: _, name: _, columns: names, at } = alias;
+        if !names.is_empty() && columns.iter().any(Column::is_star) {
+            return Err(Opaque::construct("column aliases of a table whose columns are not known"));
+        }
         if at.is_some() || names.len() > columns.len() || names.iter().any(|name| name.data_type.is_some()) {
             return Err(Opaque::construct("a table alias with types, AT or too many columns"));
         }
@@ -256,8 +263,8 @@ impl<'q> Analyzer<'_> {
             return Ok(None);
         }
         if tail.limits.is_empty() && tail.role == Role::Outermost {
-            if order.as_ref().is_some_and(|order| order.calls.set_returning || order.traits.volatile) {
-                return Err(Opaque::construct("a set or a draw in ORDER BY"));
+            if order.as_ref().is_some_and(|order| order.calls.set_returning) {
+                return Err(Opaque::construct("a set in ORDER BY"));
             }
             return Ok(order.map(|order| {
                 self.order_reads.replace(order.reads);
@@ -266,7 +273,7 @@ impl<'q> Analyzer<'_> {
         }
         let mut hasher = Hasher::new("tail").digest(block.rows).option_digest(order.as_ref().map(|order| order.hash));
         for (what, expression) in &tail.limits {
-            let limit = self.expression(scope, expression, Names::Columns)?;
+            let limit = self.expression(scope, expression, Names::Column)?;
             hasher = hasher.text(what).digest(limit.hash);
             block.row_traits = block.row_traits.and(limit.traits);
             block.row_reads.extend(limit.reads);
@@ -360,6 +367,17 @@ impl<'q> Analyzer<'_> {
                 .fold(Traits::default(), |traits, column| traits.and(column.traits)),
             reads: [one, two].into_iter().flatten().flat_map(|column| column.reads.iter().cloned()).collect(),
         };
+        if left.is_open() || right.is_open() {
+            let all: Vec<&Column> = left.columns.iter().chain(&right.columns).collect();
+            let hash = tag.clone().text(if by_name { "by name" } else { "by place" });
+            let traits = all.iter().fold(Traits::default(), |traits, column| traits.and(column.traits));
+            return Ok(vec![Column {
+                name: OutputName { text: "*".into(), origin: NameOrigin::Star },
+                hash: hash.digest(left.whole()).digest(right.whole()).finish(),
+                traits,
+                reads: all.iter().flat_map(|column| column.reads.iter().cloned()).collect(),
+            }]);
+        }
         if !by_name {
             if left.columns.len() != right.columns.len() {
                 return Err(Opaque::construct("a set operation over different numbers of columns"));
@@ -369,7 +387,7 @@ impl<'q> Analyzer<'_> {
         }
         left.refuse_duplicates(self.dialect)?;
         right.refuse_duplicates(self.dialect)?;
-        let folded = |column: &Column| self.dialect.fold(&column.name.text, true);
+        let folded = |column: &Column| self.dialect.fold_name(&column.name.text, true);
         let mut columns: Vec<Column> = Vec::new();
         for one in &left.columns {
             let two = right.columns.iter().find(|two| folded(two) == folded(one));
@@ -386,14 +404,14 @@ impl<'q> Analyzer<'_> {
     fn values(&self, values: &'q ast::Values, place: &Place<'_, 'q>) -> Step<Block> {
         let ast::Values { explicit_row: _, value_keyword: _, rows } = values;
         let width = rows.first().map_or(0, |row| row.content.len());
-        if rows.iter().any(|row| row.content.len() != width) || place.outer.is_some() {
-            return Err(Opaque::construct("VALUES of uneven rows or inside a value"));
+        if rows.iter().any(|row| row.content.len() != width) {
+            return Err(Opaque::construct("VALUES of uneven rows"));
         }
-        let scope = Scope { ctes: place.ctes.clone(), ..Scope::empty() };
+        let scope = Scope { outer: place.outer, ctes: place.ctes.clone(), site: place.site, ..Scope::empty() };
         let mut columns: Vec<Vec<Value>> = vec![Vec::new(); width];
         for row in rows {
             for (cells, expression) in columns.iter_mut().zip(&row.content) {
-                let cell = self.expression(&scope, expression, Names::Columns)?;
+                let cell = self.expression(&scope, expression, Names::Column)?;
                 if cell.calls.aggregate || cell.calls.set_returning || !cell.calls.partitions.is_empty() {
                     return Err(Opaque::construct("an aggregate, window or set in VALUES"));
                 }
@@ -412,47 +430,6 @@ impl<'q> Analyzer<'_> {
         let rows = Hasher::new("values").number(rows.len() as u64).finish();
         Ok(Block { rows, row_traits: Traits::default(), row_reads: Reads::new(), columns: columns.collect() })
     }
-}
-
-/// `1` and `(1)` are ordinals, `1 + 0` is not.
-pub(super) fn ordinal(expression: &ast::Expr) -> Option<usize> {
-    match expression {
-        ast::Expr::Nested(inner) => ordinal(inner),
-        ast::Expr::Value(value) => match &value.value {
-            ast::Value::Number(text, _) => text.parse().ok(),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-pub(super) fn at_ordinal(columns: &[Column], place: usize) -> Step<Value> {
-    let column = place.checked_sub(1).and_then(|index| columns.get(index));
-    undrawn(column_value(column.ok_or_else(|| Opaque::construct("an ordinal out of range"))?))
-}
-
-pub(super) fn column_value(column: &Column) -> Value {
-    let mut value = Value::leaf(column.hash);
-    value.traits = column.traits;
-    value.reads = column.reads.clone();
-    value
-}
-
-pub(super) fn sort_key(value: Value, options: &ast::OrderByOptions) -> Step<Value> {
-    let ast::OrderByOptions { sort, nulls_first } = options;
-    let direction = match sort {
-        None => "default",
-        Some(ast::OrderBySort::Asc) => "asc",
-        Some(ast::OrderBySort::Desc) => "desc",
-        Some(ast::OrderBySort::Using(_)) => return Err(Opaque::construct("ORDER BY … USING")),
-    };
-    let nulls = match nulls_first {
-        None => "default",
-        Some(true) => "first",
-        Some(false) => "last",
-    };
-    let hash = Hasher::new("sort key").digest(value.hash).text(direction).text(nulls).finish();
-    Ok(Value { hash, ..value })
 }
 
 fn limits<'q>(

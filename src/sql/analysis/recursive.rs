@@ -24,6 +24,9 @@ impl<'q> Analyzer<'_> {
         }
         let place = Place { outer: None, ctes: cte.before.clone(), site: cte.site, role: Role::Inner };
         let mut first = self.body(first, &place, None)?.0;
+        if first.is_open() {
+            return Err(Opaque::construct("a recursive CTE over unknown columns"));
+        }
         self.rename_columns(&mut first.columns, alias)?;
         let itself = self.itself(&first);
         let known = Cte {
@@ -61,7 +64,7 @@ impl<'q> Analyzer<'_> {
 }
 
 fn whole(first: Block, step: Block, all: bool) -> Step<Block> {
-    if first.columns.len() != step.columns.len() {
+    if first.columns.len() != step.columns.len() || step.is_open() {
         return Err(Opaque::construct("a recursive CTE over different numbers of columns"));
     }
     let traits = first.all_traits().and(step.all_traits());

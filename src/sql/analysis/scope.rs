@@ -8,6 +8,7 @@ use super::block::{Block, Column, Value};
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
+pub(super) use crate::sql::names::Reading as Names;
 use crate::sql::shape::{NameOrigin, Read, Reads, Traits};
 use crate::sql::{Dialect, FunctionClass, Opaque, function_class};
 
@@ -43,7 +44,10 @@ pub(super) struct Input {
     pub(super) slot: u64,
     /// Where it reads a table: which, for people.
     pub(super) table: Option<ModelName>,
+    /// Of its rows, and of all columns where those are not known.
     pub(super) row_traits: Traits,
+    /// What a column of it reads where its columns are not known.
+    pub(super) whole: Reads,
     /// Columns that a USING or NATURAL join merged away: qualified names still reach them, bare names and stars do not.
     pub(super) merged_away: Vec<String>,
     pub(super) visibility: Visibility,
@@ -86,6 +90,8 @@ pub(super) struct Scope<'s, 'q> {
     pub(super) inputs: Vec<Input>,
     pub(super) merged: Vec<Merged>,
     pub(super) aliases: Vec<Alias>,
+    /// Aliases that are not made yet, where the dialect lets them be named already.
+    pub(super) later: Vec<String>,
     pub(super) windows: Vec<(String, &'q ast::NamedWindowExpr)>,
     pub(super) outer: Option<&'s Self>,
     pub(super) ctes: CteList<'q>,
@@ -103,18 +109,7 @@ pub(super) enum Site {
     Sealed,
 }
 
-/// Which names win where a bare name is both a column and an alias.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Names {
-    /// Only columns (join conditions).
-    Columns,
-    /// Columns first, then aliases (SELECT, WHERE, GROUP BY, QUALIFY).
-    ColumnsThenAliases,
-    /// Either, and two readings are opaque (HAVING).
-    Either,
-}
-
-enum Found {
+pub(super) enum Found {
     Nothing,
     One(Value),
     Many,
@@ -136,41 +131,70 @@ impl<'q> Analyzer<'_> {
             let place = scope.parameters.len() - index;
             return Ok(Value::leaf(Hasher::new("parameter").number(place as u64).finish()));
         }
+        if scope.later.contains(&name) {
+            return Err(Opaque::Ambiguous(ident.value.clone()));
+        }
         let column = self.column_named(scope, &name);
-        let alias = match names {
-            Names::Columns => None,
-            _ => scope.aliases.iter().rfind(|alias| alias.name == name),
-        };
+        let alias = scope.aliases.iter().rfind(|alias| alias.name == name);
+        if let (Found::Nothing, None, None) = (&column, alias, ident.quote_style)
+            && self.is_keyword(&name)
+        {
+            return self.keyword(scope, ident);
+        }
+        let unclear = || Err(Opaque::Ambiguous(ident.value.clone()));
         match (column, alias) {
-            (Found::Many, _) => Err(Opaque::Ambiguous(ident.value.clone())),
+            (Found::Many, _) => unclear(),
             (Found::One(value), None) => Ok(value),
-            (Found::One(value), Some(alias)) if value.hash == alias.value.hash => Ok(value),
-            (Found::One(value), Some(_)) if names == Names::ColumnsThenAliases && self.columns_win() => Ok(value),
-            (Found::One(_), Some(_)) => Err(Opaque::Ambiguous(ident.value.clone())),
-            (Found::Nothing, Some(alias)) if self.aliases_reach() && !is_unsure(scope) => undrawn(alias.value.clone()),
-            (Found::Nothing, Some(_)) => Err(Opaque::Ambiguous(ident.value.clone())),
             (Found::Nothing, None) => self.further_out(scope, ident, &name),
+            (Found::One(value), Some(alias)) if value.hash == alias.value.hash => Ok(value),
+            (Found::One(value), Some(alias)) => match names {
+                Names::Column | Names::ColumnThenAlias => Ok(value),
+                Names::AliasThenColumn => undrawn(alias.value.clone()),
+                Names::Unclear => unclear(),
+            },
+            (Found::Nothing, Some(_)) if names == Names::Column && self.dialect == Dialect::Postgres => {
+                self.further_out(scope, ident, &name)
+            }
+            (Found::Nothing, Some(_)) if names == Names::Column || self.reaches_out(scope, &name) => unclear(),
+            (Found::Nothing, Some(alias)) if names != Names::AliasThenColumn && is_unsure(scope) => {
+                match self.of_open_inputs(scope, ident) {
+                    // Which of them it is follows from the columns of those inputs, so it is a function of all.
+                    Some(column) => undrawn(Value::combine("column or alias", &[column?, alias.value.clone()])),
+                    None => unclear(),
+                }
+            }
+            (Found::Nothing, Some(alias)) => undrawn(alias.value.clone()),
         }
     }
 
-    /// An unquoted word that some engine reads as a function or a physical column, though a column may have that name.
+    /// Whether a name that is an alias here could also be a column of a block around this one. DuckDB was tried: there
+    /// the alias wins.
+    fn reaches_out(&self, scope: &Scope<'_, 'q>, name: &str) -> bool {
+        let reaches = |outer: &Scope<'_, 'q>| {
+            !matches!(self.column_named(outer, name), Found::Nothing) || is_unsure(outer) || outer.outer.is_some()
+        };
+        self.dialect != Dialect::DuckDb && scope.outer.is_some_and(reaches)
+    }
+
+    /// An unquoted word that an engine reads as a function where no column has its name. DuckDB does so further out.
+    fn is_keyword(&self, name: &str) -> bool {
+        self.dialect != Dialect::DuckDb && function_class(self.dialect, name) == Some(FunctionClass::Keyword)
+    }
+
+    fn keyword(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident) -> Step<Value> {
+        if is_unsure(scope) || scope.outer.is_some() {
+            return Err(Opaque::Construct(format!("the word {}, which may be a column", ident.value)));
+        }
+        Ok(keyword_value(ident))
+    }
+
+    /// A word that some engine reads as a physical column, though a column may have that name.
     fn is_pseudo_column(&self, name: &str) -> bool {
-        const PHYSICAL: [&str; 6] = ["rowid", "ctid", "rownum", "_rowid_", "tableoid", "xmin"];
-        let is_function = || function_class(self.dialect, name) == Some(FunctionClass::Volatile);
-        PHYSICAL.contains(&name) || (self.dialect != Dialect::DuckDb && is_function())
+        const PHYSICAL: [&str; 5] = ["ctid", "rownum", "_rowid_", "tableoid", "xmin"];
+        PHYSICAL.contains(&name) || (self.dialect != Dialect::DuckDb && name == "rowid")
     }
 
-    /// DuckDB 1.5.6 and PostgreSQL 15 were tried: an input's column wins (research: soundness, N1).
-    fn columns_win(&self) -> bool {
-        matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres)
-    }
-
-    /// Whether an alias may be named in expressions of its own block at all, and surely means what it says.
-    fn aliases_reach(&self) -> bool {
-        self.dialect == Dialect::DuckDb
-    }
-
-    fn column_named(&self, scope: &Scope<'_, 'q>, name: &str) -> Found {
+    pub(super) fn column_named(&self, scope: &Scope<'_, 'q>, name: &str) -> Found {
         let mut all_merged = scope.merged.iter().filter(|merged| merged.name == name);
         let merged = all_merged.next();
         if all_merged.next().is_some() {
@@ -197,7 +221,9 @@ impl<'q> Analyzer<'_> {
     pub(super) fn refuse_column(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident) -> Step<()> {
         let name = self.fold(ident);
         let owns = |input: &Input| match &input.columns {
-            Columns::Known(columns) => columns.iter().any(|column| self.dialect.fold(&column.name.text, true) == name),
+            Columns::Known(columns) => {
+                columns.iter().any(|column| self.dialect.fold_name(&column.name.text, true) == name)
+            }
             Columns::Open(_) => false,
         };
         match scope.inputs.iter().any(owns) || scope.aliases.iter().any(|alias| alias.name == name) {
@@ -207,25 +233,28 @@ impl<'q> Analyzer<'_> {
     }
 
     pub(super) fn is_named(&self, column: &Column, name: &str) -> bool {
-        column.name.origin == NameOrigin::Stated && self.dialect.fold(&column.name.text, true) == name
+        column.name.origin == NameOrigin::Stated && self.dialect.fold_name(&column.name.text, true) == name
     }
 
     /// A bare name that no known column of the block owns: a column of its one open input, an outer block's, or a whole row.
     fn further_out(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident, name: &str) -> Step<Value> {
         let unclear = || Opaque::Name(ident.value.clone());
         // Before it looks further out, DuckDB takes these for functions, quoted or not.
-        if VALUE_FUNCTIONS.contains(&name) {
-            return Err(unclear());
+        if function_class(self.dialect, name) == Some(FunctionClass::Keyword) {
+            let is_function = self.dialect == Dialect::DuckDb && !is_unsure(scope) && scope.outer.is_none();
+            return if is_function { Ok(keyword_value(ident)) } else { Err(unclear()) };
         }
-        let visible: Vec<&Input> =
-            scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere).collect();
-        let open: Vec<&&Input> = visible.iter().filter(|input| matches!(input.columns, Columns::Open(_))).collect();
-        if let [input] = open.as_slice() {
-            let alone = scope.outer.is_none() && scope.site == Site::Open && self.shadowed_row(scope, name).is_none();
-            return if alone { self.open_column(input, ident, 0) } else { Err(unclear()) };
+        if self.dialect == Dialect::DuckDb && name == "rowid" {
+            return self.row_place(scope, None, ident);
         }
-        if !open.is_empty() || scope.site == Site::Sealed {
-            return self.shadowed_row(scope, name).filter(|_| open.is_empty()).ok_or_else(unclear);
+        if let Some(value) = self.of_open_inputs(scope, ident) {
+            return value;
+        }
+        let is_open =
+            |input: &Input| input.visibility == Visibility::Everywhere && matches!(input.columns, Columns::Open(_));
+        let open = scope.inputs.iter().any(is_open);
+        if open || scope.site == Site::Sealed {
+            return self.shadowed_row(scope, name).filter(|_| !open).ok_or_else(unclear);
         }
         if let Some(row) = self.shadowed_row(scope, name) {
             let reaches_out =
@@ -244,6 +273,39 @@ impl<'q> Analyzer<'_> {
         }
     }
 
+    /// A bare name that no known column has, where inputs have columns that nobody knows and nothing stands around the
+    /// block: a column or the whole row of one of them. Which one follows from their columns, so the value is a function
+    /// of them all and of the name.
+    pub(super) fn of_open_inputs(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident) -> Option<Step<Value>> {
+        let name = self.fold(ident);
+        let visible = || scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere);
+        let open: Vec<&Input> = visible().filter(|input| has_unknown_names(input)).collect();
+        let is_row = |input: &Input| input.names.iter().any(|known| known.last().is_some_and(|last| *last == name));
+        let is_known_row = visible().any(|input| matches!(input.columns, Columns::Known(_)) && is_row(input));
+        let alone = scope.outer.is_none() && scope.site == Site::Open;
+        if open.is_empty() || !alone || is_known_row {
+            return None;
+        }
+        let columns: Step<Vec<Value>> = open.iter().map(|input| self.unknown_column(input, ident)).collect();
+        Some(columns.map(|columns| match columns.as_slice() {
+            [only] => only.clone(),
+            _ => Value::combine("one of", &columns),
+        }))
+    }
+
+    /// A column of a name that none of the input's known columns has: one that nobody knows, or one whose name the engine
+    /// makes up, which is a function of all columns and of how they are written.
+    fn unknown_column(&self, input: &Input, ident: &ast::Ident) -> Step<Value> {
+        match &input.columns {
+            Columns::Open(_) => self.open_column(input, ident, 0),
+            Columns::Known(_) => {
+                let row = self.whole_row(input)?;
+                let hash = Hasher::new("made up").digest(row.hash).text(&self.fold(ident)).finish();
+                Ok(Value::made_of(hash, [&row]))
+            }
+        }
+    }
+
     /// `t` as a value: every column of the input, with its names.
     fn shadowed_row(&self, scope: &Scope<'_, 'q>, name: &str) -> Option<Value> {
         let mut inputs = scope
@@ -256,9 +318,7 @@ impl<'q> Analyzer<'_> {
 
     /// Every column of an input as one value; what can reach field names hashes them exactly as written.
     pub(super) fn whole_row(&self, input: &Input) -> Step<Value> {
-        let Columns::Known(columns) = &input.columns else {
-            return Err(Opaque::construct("a whole row of a table whose columns are not known"));
-        };
+        let Columns::Known(columns) = &input.columns else { return open_row(input) };
         let mut hasher = Hasher::new("row").number(input.slot).number(columns.len() as u64);
         let mut parts = Vec::new();
         for column in columns {
@@ -274,7 +334,18 @@ impl<'q> Analyzer<'_> {
         let text = || parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
         let qualifier: Vec<String> = qualifier.iter().map(|part| self.fold(part)).collect();
         let mut inputs = scope.inputs.iter().filter(|input| input.names.contains(&qualifier));
+        if let Some(value) = self.parameter_field(scope, parts)? {
+            return Ok(value);
+        }
+        if let Some(value) = self.prefixed_alias(scope, parts)? {
+            return Ok(value);
+        }
         let Some(input) = inputs.next() else {
+            if self.dialect.name_rules().fields
+                && let Some(value) = self.field(scope, parts)?
+            {
+                return Ok(value);
+            }
             // A column of that name would make this a struct field.
             let own_column = matches!(self.column_named(scope, &qualifier[0]), Found::One(_) | Found::Many);
             let parameter = scope.parameters.contains(&qualifier[0]);
@@ -305,23 +376,32 @@ impl<'q> Analyzer<'_> {
                 match (found.next(), found.next()) {
                     (Some(column), None) => Ok(reference(input, column, 0)),
                     (Some(_), Some(_)) => Err(Opaque::Ambiguous(text())),
+                    _ if self.dialect == Dialect::DuckDb && name == "rowid" => {
+                        self.row_place(scope, Some(input.slot), last)
+                    }
                     _ => Err(Opaque::Name(text())),
                 }
             }
         }
     }
 
-    fn open_column(&self, input: &Input, ident: &ast::Ident, depth: u64) -> Step<Value> {
-        let (Columns::Open(table), Some(name)) = (&input.columns, &input.table) else {
+    pub(super) fn open_column(&self, input: &Input, ident: &ast::Ident, depth: u64) -> Step<Value> {
+        let Columns::Open(table) = &input.columns else {
             return Err(Opaque::Name(ident.value.clone()));
+        };
+        let reads = match &input.table {
+            Some(name) => Reads::from([Read::Column(name.clone(), self.fold(ident))]),
+            None => input.whole.clone(),
         };
         let column = Column {
             name: self.shown(ident),
             hash: Hasher::new("open column").digest(*table).text(&self.fold(ident)).finish(),
             traits: input.row_traits,
-            reads: Reads::from([Read::Column(name.clone(), self.fold(ident))]),
+            reads,
         };
-        self.note_open_column(column.hash, name, &column.name.text);
+        if let Some(table) = &input.table {
+            self.note_open_column(column.hash, table, &column.name.text);
+        }
         Ok(reference(input, &column, depth))
     }
 }
@@ -336,6 +416,25 @@ pub(super) fn reference(input: &Input, column: &Column, depth: u64) -> Value {
     value
 }
 
+/// A function written as a word, such as `current_user`.
+fn keyword_value(ident: &ast::Ident) -> Value {
+    // A quoted word never equals the bare one: another engine reads it as a column.
+    let quoted = u64::from(ident.quote_style.is_some());
+    let mut value = Value::leaf(Hasher::new("keyword").text(&ident.value.to_lowercase()).number(quoted).finish());
+    value.traits.volatile = true;
+    value
+}
+
+/// The whole row of an input whose columns nobody knows.
+pub(super) fn open_row(input: &Input) -> Step<Value> {
+    let Columns::Open(table) = &input.columns else { return Err(Opaque::construct("a star over known columns")) };
+    let mut value = Value::leaf(Hasher::new("open row").number(input.slot).digest(*table).finish());
+    value.traits = input.row_traits;
+    value.reads = input.whole.clone();
+    value.calls.own = true;
+    Ok(value)
+}
+
 /// The same reference seen from one block further in.
 fn outward(mut value: Value) -> Value {
     value.hash = Hasher::new("outer").digest(value.hash).finish();
@@ -346,32 +445,19 @@ fn outward(mut value: Value) -> Value {
 
 /// A value that may be named a second time: a draw may not, because it would be drawn anew, or not, as the engine likes.
 pub(super) fn undrawn(value: Value) -> Step<Value> {
-    if value.traits.volatile { Err(Opaque::construct("a second use of a draw (random, now, …)")) } else { Ok(value) }
+    if value.traits.redrawn { Err(Opaque::construct("a second use of a draw (random, uuid, …)")) } else { Ok(value) }
 }
-
-/// Names that DuckDB reads as functions where no column of the block has them.
-const VALUE_FUNCTIONS: [&str; 12] = [
-    "current_catalog",
-    "current_date",
-    "current_role",
-    "current_schema",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "get_current_timestamp",
-    "localtime",
-    "localtimestamp",
-    "session_user",
-    "user",
-];
 
 /// Whether an input may have columns of names that are not known: undeclared ones, or ones that the engine makes up.
 fn is_unsure(scope: &Scope<'_, '_>) -> bool {
-    let derived = |input: &Input| match &input.columns {
+    scope.inputs.iter().any(has_unknown_names)
+}
+
+fn has_unknown_names(input: &Input) -> bool {
+    match &input.columns {
         Columns::Known(columns) => columns.iter().any(|column| column.name.origin == NameOrigin::Derived),
         Columns::Open(_) => true,
-    };
-    scope.inputs.iter().any(derived)
+    }
 }
 
 fn has_open(scope: &Scope<'_, '_>) -> bool {
@@ -388,6 +474,7 @@ impl<'s, 'q> Scope<'s, 'q> {
             windows: self.windows.clone(),
             outer: self.outer,
             ctes: self.ctes.clone(),
+            later: self.later.clone(),
             parameters: self.parameters.iter().cloned().chain(parameters).collect(),
             site: self.site,
         }
@@ -402,6 +489,7 @@ impl<'s, 'q> Scope<'s, 'q> {
             windows: Vec::new(),
             outer: None,
             ctes: None,
+            later: Vec::new(),
             parameters: Vec::new(),
             site: Site::Open,
         }

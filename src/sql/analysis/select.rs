@@ -50,14 +50,21 @@ impl<'q> Analyzer<'_> {
         for ast::NamedWindowDefinition(name, window) in clauses.named_window {
             scope.windows.push((self.fold(name), window));
         }
+        let rules = self.dialect.name_rules();
+        if rules.forward {
+            scope.later = clauses.projection.iter().filter_map(|item| self.alias_of(item)).collect();
+        }
         let from = self.from(&mut scope, clauses.from)?;
         let projected = self.projection(&mut scope, clauses.projection)?;
         let columns: Vec<Column> = projected.iter().map(|projected| projected.column.clone()).collect();
 
-        let selection = self.clause(&scope, clauses.selection, Names::ColumnsThenAliases)?;
-        let having = self.clause(&scope, clauses.having, Names::Either)?;
-        let qualify = self.clause(&scope, clauses.qualify, Names::ColumnsThenAliases)?;
-        let order = self.select_order(&scope, tail, &columns)?;
+        let selection = self.clause(&scope, clauses.selection, rules.filter)?;
+        let having = self.clause(&scope, clauses.having, rules.having)?;
+        let qualify = self.clause(&scope, clauses.qualify, rules.qualify)?;
+        if having.is_some() && projected.iter().any(|projected| projected.value.calls.several) {
+            return Err(Opaque::construct("HAVING beside COLUMNS, whose names it may mean"));
+        }
+        let order = self.select_order(&scope, tail, &projected)?;
         let mut values: Vec<&Value> = projected.iter().map(|projected| &projected.value).collect();
         values.extend(having.iter().chain(&qualify).chain(&order));
         let implicit = values.iter().any(|value| value.calls.aggregate) || having.is_some();
@@ -79,7 +86,7 @@ impl<'q> Analyzer<'_> {
             hasher = self.put_clause(&mut block, hasher, "set", Some(&projected.value));
         }
         block.rows = hasher.finish();
-        let ordered_on = self.distinct(&mut block, &scope, clauses.distinct, order.as_ref())?;
+        let ordered_on = self.distinct(&mut block, &scope, clauses.distinct, (order.as_ref(), &projected))?;
         let Some(tail) = tail else { return Ok((block, None)) };
         let inner = Tail { order_by: tail.order_by, limits: tail.limits.clone(), role: tail.role };
         let inner = if ordered_on { Tail { role: Role::Inner, ..inner } } else { inner };
@@ -109,7 +116,7 @@ impl<'q> Analyzer<'_> {
         let mut grounds = BTreeSet::new();
         let mut clear = true;
         for conjunct in conjuncts(selection) {
-            if !self.expression(scope, conjunct, Names::ColumnsThenAliases)?.traits.interval {
+            if !self.expression(scope, conjunct, self.dialect.name_rules().filter)?.traits.interval {
                 continue;
             }
             match self.filtered(scope, conjunct)? {
@@ -139,7 +146,7 @@ impl<'q> Analyzer<'_> {
             _ => None,
         };
         let Some(filtered) = filtered else { return Ok(None) };
-        let value = self.expression(scope, filtered, Names::ColumnsThenAliases)?;
+        let value = self.expression(scope, filtered, self.dialect.name_rules().filter)?;
         Ok((!value.traits.interval).then_some(value.ground))
     }
 
@@ -163,25 +170,62 @@ impl<'q> Analyzer<'_> {
         });
     }
 
-    fn select_order(&self, scope: &Scope<'_, 'q>, tail: Option<&Tail<'q>>, columns: &[Column]) -> Step<Option<Value>> {
+    fn select_order(
+        &self,
+        scope: &Scope<'_, 'q>,
+        tail: Option<&Tail<'q>>,
+        projected: &[Projected],
+    ) -> Step<Option<Value>> {
         let Some(order_by) = tail.and_then(|tail| tail.order_by) else { return Ok(None) };
-        let keys = self.sort_keys(order_by, columns, &|expression| self.order_expression(scope, expression))?;
+        let columns: Vec<Column> = projected.iter().map(|projected| projected.column.clone()).collect();
+        let resolve = |expression| self.order_expression(scope, expression, projected);
+        let keys = self.sort_keys(order_by, &columns, &resolve)?;
         Ok(Some(Value::combine("order", &keys)))
     }
 
-    /// A bare name in ORDER BY (and DISTINCT ON) is an output alias first; inside an expression it is a column.
-    fn order_expression(&self, scope: &Scope<'_, 'q>, expression: &'q ast::Expr) -> Step<Value> {
-        if let ast::Expr::Identifier(ident) = inside(expression) {
-            let name = self.fold(ident);
-            let mut found = scope.aliases.iter().filter(|alias| alias.name == name);
-            match (found.next(), found.next()) {
-                (Some(alias), None) => return undrawn(alias.value.clone()),
-                (Some(_), Some(_)) => return Err(Opaque::Ambiguous(ident.value.clone())),
-                _ => {}
-            }
+    fn alias_of(&self, item: &SelectItem) -> Option<String> {
+        match item {
+            SelectItem::ExprWithAlias { expr: _, alias } => Some(self.fold(alias)),
+            _ => None,
         }
-        let shadows = scope.aliases.is_empty();
-        self.expression(scope, expression, if shadows { Names::Columns } else { Names::ColumnsThenAliases })
+    }
+
+    /// A bare name in ORDER BY (and DISTINCT ON) is an output column first; inside an expression the dialect decides.
+    fn order_expression(
+        &self,
+        scope: &Scope<'_, 'q>,
+        expression: &'q ast::Expr,
+        projected: &[Projected],
+    ) -> Step<Value> {
+        let rules = self.dialect.name_rules();
+        let ast::Expr::Identifier(ident) = inside(expression) else {
+            return self.expression(scope, expression, rules.within);
+        };
+        if rules.order != Names::AliasThenColumn {
+            return self.expression(scope, expression, rules.order);
+        }
+        let name = self.fold(ident);
+        let found: Vec<&Projected> =
+            projected.iter().filter(|projected| self.is_named(&projected.column, &name)).collect();
+        let unknown: Vec<&Projected> = projected.iter().filter(|projected| projected.column.is_star()).collect();
+        if !unknown.is_empty() {
+            // Among the columns that nobody knows there may be one of that name: a function of all of them.
+            let input = self.expression(scope, expression, Names::Column).ok();
+            let named = found.into_iter().chain(unknown).map(|projected| projected.value.clone());
+            let mut value = Value::combine(&format!("output {name}"), &named.chain(input).collect::<Vec<_>>());
+            value.calls.set_returning = false;
+            return undrawn(value);
+        }
+        match found.as_slice() {
+            [] => self.expression(scope, expression, Names::Column),
+            [only, rest @ ..] if rest.iter().all(|other| other.value.hash == only.value.hash) => {
+                let mut value = undrawn(only.value.clone())?;
+                // What is sorted is the output: a set in it is not made a second time.
+                value.calls.set_returning = false;
+                Ok(value)
+            }
+            _ => Err(Opaque::Ambiguous(ident.value.clone())),
+        }
     }
 
     /// Returns whether the order of rows decides which of them are kept.
@@ -190,7 +234,7 @@ impl<'q> Analyzer<'_> {
         block: &mut Block,
         scope: &Scope<'_, 'q>,
         distinct: Option<&'q ast::Distinct>,
-        order: Option<&Value>,
+        (order, projected): (Option<&Value>, &[Projected]),
     ) -> Step<bool> {
         match distinct {
             None | Some(ast::Distinct::All) => Ok(false),
@@ -208,7 +252,7 @@ impl<'q> Analyzer<'_> {
                     .iter()
                     .map(|expression| match ordinal(expression) {
                         Some(place) => at_ordinal(&block.columns, place),
-                        None => self.order_expression(scope, expression),
+                        None => self.order_expression(scope, expression, projected),
                     })
                     .collect::<Step<_>>()?;
                 if keys.iter().any(|key| key.calls.aggregate || key.calls.set_returning) {
@@ -284,7 +328,11 @@ impl<'q> Analyzer<'_> {
             ast::Expr::Rollup(list) => sets("rollup", list),
             _ => match ordinal(expression) {
                 Some(place) => at_ordinal(columns, place),
-                None => self.expression(scope, expression, Names::ColumnsThenAliases),
+                None => {
+                    let rules = self.dialect.name_rules();
+                    let bare = matches!(inside(expression), ast::Expr::Identifier(_));
+                    self.expression(scope, expression, if bare { rules.group } else { rules.within })
+                }
             },
         }
     }

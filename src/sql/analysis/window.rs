@@ -30,7 +30,14 @@ impl<'q> Analyzer<'_> {
         (window, sorted): (&'q WindowType, bool),
         names: Names,
     ) -> Step<Value> {
-        if class == FunctionClass::Scalar || class == FunctionClass::Volatile {
+        if matches!(
+            class,
+            FunctionClass::Scalar
+                | FunctionClass::Volatile
+                | FunctionClass::Stable
+                | FunctionClass::Keyword
+                | FunctionClass::Set
+        ) {
             return Err(Opaque::Function(format!("{name} with OVER")));
         }
         let window = self.window(scope, window, names, 0)?;

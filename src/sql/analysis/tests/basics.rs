@@ -172,17 +172,17 @@ fn shadowing_follows_the_dialects_table() {
 #[test]
 fn what_is_not_certain_is_opaque() {
     for sql in [
-        "SELECT * FROM nobody",
-        "SELECT a FROM nobody, nothing",
+        "SELECT * FROM nobody JOIN t USING (id)",
+        "SELECT a FROM (SELECT * FROM nobody) AS q(a)",
         "SELECT nope FROM t",
         "SELECT x FROM t, u",
-        "SELECT COLUMNS(*) FROM t",
+        "SELECT COLUMNS(*) FROM t GROUP BY ALL HAVING x > 1",
         "SELECT my_udf(x) AS y FROM t",
-        "SELECT id, id FROM t",
         "SELECT #1 FROM t",
         "PIVOT t ON g USING sum(x)",
         "SELECT id FROM t TABLESAMPLE 10%",
-        "SELECT rowid FROM t",
+        "SELECT rowid FROM t, u",
+        "SELECT rowid FROM (SELECT id FROM t) q",
         "SELECT 1 /* a /* b */ -- */ + 1\n AS x",
         "SELECT 2D",
         "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM nobody WHERE w = 5)",
@@ -190,6 +190,7 @@ fn what_is_not_certain_is_opaque() {
         opaque(sql);
     }
     resolve("SELECT a, n.b FROM nobody n WHERE c > 1");
+    resolve("SELECT rowid FROM t");
 }
 
 #[test]

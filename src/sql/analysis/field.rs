@@ -1,0 +1,133 @@
+//! Dotted names that are no table's column: fields of structs, and the place of a row in its table.
+
+use sqlparser::ast;
+
+use super::block::Value;
+use super::scope::{Columns, Found, Input, Scope, Visibility, reference, undrawn};
+use super::{Analyzer, Step};
+use crate::hash::Hasher;
+use crate::sql::shape::Reads;
+use crate::sql::{Dialect, Opaque};
+
+impl<'q> Analyzer<'_> {
+    /// `s.a`, `t.s.a`: the field of a column, where exactly one reading of the name finds a column in this block;
+    /// nothing where none does. The caller knows that no table is qualified so.
+    pub(super) fn field(&self, scope: &Scope<'_, 'q>, parts: &[ast::Ident]) -> Step<Option<Value>> {
+        let folded: Vec<String> = parts.iter().map(|part| self.fold(part)).collect();
+        let unclear = || {
+            let text: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
+            Opaque::Ambiguous(text.join("."))
+        };
+        let mut readings: Vec<(Value, usize)> = Vec::new();
+        // The only input has columns that nobody knows: whatever the name means is a function of it and of the name.
+        if let [input] = scope.inputs.as_slice()
+            && matches!(input.columns, Columns::Open(_))
+            && scope.outer.is_none()
+            && !input.names.iter().any(|known| known.last() == Some(&folded[0]))
+            && !scope.aliases.iter().any(|alias| alias.name == folded[0])
+        {
+            let column = self.open_column(input, &parts[0], 0)?;
+            return Ok(Some(fields(column, folded[1..].iter().cloned())));
+        }
+        match self.column_named(scope, &folded[0]) {
+            Found::Nothing => {}
+            Found::One(value) => readings.push((value, 1)),
+            Found::Many => return Err(unclear()),
+        }
+        for length in 1..folded.len() - 1 {
+            let visible = |input: &&Input| input.names.iter().any(|name| *name == folded[..length]);
+            for input in scope.inputs.iter().filter(visible) {
+                if let Some(value) = self.column_of(input, &parts[length], &folded[length])? {
+                    readings.push((value, length + 1));
+                }
+            }
+        }
+        let is_shadowed = scope.parameters.contains(&folded[0]) || scope.aliases.iter().any(|a| a.name == folded[0]);
+        let Some((column, used)) = readings.pop() else { return Ok(None) };
+        let mut outer = scope.outer;
+        while let Some(around) = outer {
+            if around.inputs.iter().any(|input| input.names.iter().any(|name| name.last() == Some(&folded[0]))) {
+                return Err(unclear());
+            }
+            outer = around.outer;
+        }
+        if !readings.is_empty() || is_shadowed {
+            return Err(unclear());
+        }
+        Ok(Some(fields(column, folded[used..].iter().cloned())))
+    }
+
+    /// DuckDB's `alias.x`: the alias `x` of the same SELECT, where no table and no column is called `alias`.
+    pub(super) fn prefixed_alias(&self, scope: &Scope<'_, 'q>, parts: &[ast::Ident]) -> Step<Option<Value>> {
+        let [prefix, last] = parts else { return Ok(None) };
+        let (prefix, last) = (self.fold(prefix), self.fold(last));
+        let is_taken = |input: &Input| match &input.columns {
+            Columns::Known(columns) => {
+                input.names.iter().any(|name| name.contains(&prefix))
+                    || columns.iter().any(|column| self.dialect.fold_name(&column.name.text, true) == prefix)
+            }
+            Columns::Open(_) => true,
+        };
+        let is_meant = self.dialect == Dialect::DuckDb && prefix == "alias";
+        if !is_meant || scope.outer.is_some() || scope.inputs.iter().any(is_taken) {
+            return Ok(None);
+        }
+        let mut found = scope.aliases.iter().filter(|alias| alias.name == last);
+        match (found.next(), found.next()) {
+            (Some(alias), None) => undrawn(alias.value.clone()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// `e.a` where `e` is a lambda's parameter and nothing else has that name.
+    pub(super) fn parameter_field(&self, scope: &Scope<'_, 'q>, parts: &[ast::Ident]) -> Step<Option<Value>> {
+        let name = self.fold(&parts[0]);
+        let Some(index) = scope.parameters.iter().rposition(|parameter| *parameter == name) else { return Ok(None) };
+        let mut around = Some(scope);
+        while let Some(block) = around {
+            let is_input = |input: &Input| input.names.iter().any(|known| known.contains(&name));
+            if block.inputs.iter().any(is_input) || !self.dialect.name_rules().fields {
+                return Err(Opaque::Ambiguous(parts[0].value.clone()));
+            }
+            around = block.outer;
+        }
+        let place = scope.parameters.len() - index;
+        let parameter = Value::leaf(Hasher::new("parameter").number(place as u64).finish());
+        Ok(Some(fields(parameter, parts[1..].iter().map(|part| self.fold(part)))))
+    }
+
+    fn column_of(&self, input: &Input, ident: &ast::Ident, name: &str) -> Step<Option<Value>> {
+        match &input.columns {
+            Columns::Open(_) => self.open_column(input, ident, 0).map(Some),
+            Columns::Known(columns) => {
+                let mut found = columns.iter().filter(|column| self.is_named(column, name));
+                match (found.next(), found.next()) {
+                    (Some(_), Some(_)) => Err(Opaque::Ambiguous(ident.value.clone())),
+                    (found, _) => Ok(found.map(|column| reference(input, column, 0))),
+                }
+            }
+        }
+    }
+
+    /// DuckDB's `rowid`: where a row happens to lie in its table. Only the one input that is a table has it.
+    pub(super) fn row_place(&self, scope: &Scope<'_, 'q>, slot: Option<u64>, ident: &ast::Ident) -> Step<Value> {
+        let meant =
+            |input: &&Input| input.visibility == Visibility::Everywhere && slot.is_none_or(|slot| slot == input.slot);
+        let inputs: Vec<&Input> = scope.inputs.iter().filter(meant).collect();
+        let ([input], Some(_)) = (inputs.as_slice(), inputs.first().and_then(|input| input.table.as_ref())) else {
+            return Err(Opaque::Name(ident.value.clone()));
+        };
+        let mut value = Value::leaf(Hasher::new("place of a row").number(input.slot).finish());
+        value.traits = input.row_traits;
+        value.traits.orderless = true;
+        value.reads = Reads::new();
+        value.calls.own = true;
+        Ok(value)
+    }
+}
+
+fn fields(value: Value, names: impl Iterator<Item = String>) -> Value {
+    names.fold(value, |value, field| {
+        Value::made_of(Hasher::new("field").digest(value.hash).text(&field).finish(), [&value])
+    })
+}
