@@ -1,12 +1,12 @@
 //! Parsing one query, and what it visibly reads.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserOptions};
+use sqlparser::tokenizer::{Token as Known, TokenWithSpan, Tokenizer};
 
-use super::relations::{self, Reads};
+use super::relations::{self, JOIN_WORDS, Reads};
 use super::token::LineStarts;
 use super::{Dialect, Relation, Template, Token, TokenKind, tokenize};
 
@@ -84,6 +84,19 @@ impl Query {
         &self.0.reads.qualifiers
     }
 
+    /// What it says of its CTEs, in the order of the text, if they are to be stored: what is drawn depends on that.
+    pub(super) fn hints(&self) -> String {
+        let mut words: Vec<&str> = Vec::new();
+        let mut before = false;
+        for token in self.tokens().iter().filter(|token| token.is_significant()) {
+            if token.is_word("materialized") {
+                words.push(if before { "not materialized" } else { "materialized" });
+            }
+            before = token.is_word("not");
+        }
+        words.join(", ")
+    }
+
     pub(super) fn tree(&self) -> Result<&ast::Query, &ParseFailure> {
         self.0.tree.as_deref()
     }
@@ -97,12 +110,13 @@ fn parse_tree(text: &str, dialect: Dialect, tokens: &[Token]) -> Result<Box<ast:
     let options = ParserOptions::new().with_trailing_commas(true).with_unescape(false);
     let parser = dialect.parser();
     let failure = |error: sqlparser::parser::ParserError| failure_of(text, &error.to_string());
-    let known = in_known_words(text, dialect, tokens);
+    let known = Tokenizer::new(parser.as_ref(), text).with_unescape(false).tokenize_with_location();
+    let known = known.map_err(|error| failure(error.into()))?;
+    let known = in_known_words(known, dialect).map_err(|what| ParseFailure { message: what.into(), offset: 0 })?;
     let mut parser = Parser::new(parser.as_ref())
         .with_options(options)
         .with_recursion_limit(RECURSION_LIMIT)
-        .try_with_sql(&known)
-        .map_err(failure)?;
+        .with_tokens_with_locations(known);
     let query = parser.parse_query().map_err(failure)?;
     let rest = parser.peek_token();
     if rest.token != sqlparser::tokenizer::Token::EOF {
@@ -112,19 +126,67 @@ fn parse_tree(text: &str, dialect: Dialect, tokens: &[Token]) -> Result<Box<ast:
     Ok(query)
 }
 
-/// DuckDB's `POSITIONAL JOIN` under a word that the parser knows and DuckDB does not, byte for byte as long.
-fn in_known_words<'t>(text: &'t str, dialect: Dialect, tokens: &[Token]) -> Cow<'t, str> {
-    let mut known = Cow::Borrowed(text);
+/// The tokens that the parser is given: for DuckDB, `POSITIONAL JOIN` and `ASOF [LEFT] JOIN` under a word that the parser
+/// knows and DuckDB does not, and CTEs without their hints (see [`Query::hints`]).
+fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Vec<TokenWithSpan>, &'static str> {
     if dialect != Dialect::DuckDb {
-        return known;
+        return Ok(tokens);
     }
-    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
-    for pair in significant.windows(2) {
-        if pair[0].is_word("positional") && pair[1].is_word("join") {
-            known.to_mut().replace_range(pair[0].range.clone(), "GLOBAL    ");
+    let mut index = 0;
+    while index < tokens.len() {
+        let next = |from: usize| (from + 1..tokens.len()).find(|place| is_significant(&tokens[*place].token));
+        let (one, two) = (next(index), next(index).and_then(next));
+        let word = |place: usize| word_of(&tokens[place].token);
+        let (second, third) = (one.and_then(word), two.and_then(word));
+        match word(index).as_deref() {
+            Some("global")
+                if second.as_deref().is_some_and(|word| {
+                    word == "join" || BEFORE_JOIN.contains(&word) || JOIN_WORDS.contains(&word)
+                }) =>
+            {
+                return Err("GLOBAL before a join");
+            }
+            Some("positional") if second.as_deref() == Some("join") => {
+                tokens[index].token = Known::make_keyword("GLOBAL")
+            }
+            Some("asof") if second.as_deref().is_some_and(|word| word == "join" || BEFORE_JOIN.contains(&word)) => {
+                tokens[index].token = Known::make_keyword("GLOBAL");
+                if second.as_deref() == Some("join") {
+                    let inner = TokenWithSpan::new(Known::make_keyword("INNER"), tokens[index].span);
+                    tokens.insert(index + 1, inner);
+                }
+            }
+            Some("as") => {
+                let hint = match (second.as_deref(), third.as_deref(), one, two) {
+                    (Some("materialized"), _, Some(one), _) => Some((one, one)),
+                    (Some("not"), Some("materialized"), Some(one), Some(two)) => Some((one, two)),
+                    _ => None,
+                };
+                let opens =
+                    |(_, last): &(usize, usize)| next(*last).is_some_and(|place| tokens[place].token == Known::LParen);
+                if let Some((first, last)) = hint.filter(opens) {
+                    tokens.drain(first..=last);
+                }
+            }
+            _ => {}
         }
+        index += 1;
     }
-    known
+    Ok(tokens)
+}
+
+const BEFORE_JOIN: [&str; 5] = ["left", "right", "full", "inner", "cross"];
+
+fn is_significant(token: &Known) -> bool {
+    !matches!(token, Known::Whitespace(_))
+}
+
+/// An unquoted word in lower case.
+fn word_of(token: &Known) -> Option<String> {
+    match token {
+        Known::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
+        _ => None,
+    }
 }
 
 /// The parser tells a place only inside its message: `… at Line: 3, Column: 7`.

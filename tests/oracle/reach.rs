@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use offshoot::hash::{Digest, Hasher};
 
 use super::ir::*;
+use super::ops::SETS_OF_ROWS;
 use super::shape::{EXTERNALS, order};
-use super::walk::holds;
+use super::walk::{draws_rows, holds, is_draw};
 
 /// Rows and columns of a query or model as marks that move when it is reached.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub(crate) fn marks(project: &Project) -> Marks {
         marks.insert((*name).to_owned(), Mark { rows, columns, table: rows, drawn: false });
     }
     for name in order(project) {
-        let mark = model(&name, &project.models[&name], &marks);
+        let mark = model((&name, project.zone), &project.models[&name], &marks);
         marks.insert(name, mark);
     }
     marks
@@ -54,7 +55,7 @@ fn text(tag: &str, parts: impl IntoIterator<Item = Digest>) -> Digest {
     Hasher::new(tag).digests(parts).finish()
 }
 
-fn model(name: &str, model: &Model, models: &Marks) -> Mark {
+fn model((name, zone): (&str, &str), model: &Model, models: &Marks) -> Mark {
     let mut mark = match &model.kind {
         Kind::Seed(seed) => seed_mark(seed),
         _ => Reach { models }.query(&model.query, &Vec::new(), None, true),
@@ -66,13 +67,21 @@ fn model(name: &str, model: &Model, models: &Marks) -> Mark {
     let column = |wanted: &str| {
         mark.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(wanted)).map(|(_, digest)| *digest)
     };
-    let mut rows =
-        Hasher::new("model").digest(mark.rows).option(model.stamp.as_deref()).option(model.before.as_deref());
+    let mut rows = Hasher::new("model")
+        .text(zone)
+        .digest(mark.rows)
+        .option(model.stamp.as_deref())
+        .option(model.before.as_deref());
     match &model.kind {
         Kind::TimeRange { column: day, start } => {
             rows = rows.text(day).option_digest(column(day)).number(u64::from(*start));
         }
-        Kind::UniqueKey { key } => rows = rows.text("key").option_digest(column(key)),
+        Kind::UniqueKey { key } => {
+            rows = rows.text("key");
+            for part in key.split(", ") {
+                rows = rows.option_digest(column(part));
+            }
+        }
         Kind::Seed(_) => rows = rows.text("seed"),
         kind if kind_matters(model, &mark) => rows = rows.text(&format!("{kind:?}")),
         _ => {}
@@ -156,6 +165,7 @@ impl Reach<'_> {
             },
             Body::Set { .. } => None,
         };
+        mark.drawn |= draws_rows(query);
         let ordered = query.order != Order::None;
         if query.limit.is_some() || on.is_some() || (ordered && !outermost) {
             let mut rows = Hasher::new("tail").digest(mark.rows);
@@ -180,7 +190,7 @@ impl Reach<'_> {
         let mut rows = Hasher::new("select");
         let mut drawn = false;
         for (place, input) in select.from.iter().enumerate() {
-            let mut mark = self.relation(&input.relation, ctes);
+            let mut mark = self.relation(&input.relation, ctes, &scope);
             mark.columns.iter_mut().zip(&input.columns).for_each(|((name, _), new)| name.clone_from(new));
             drawn |= mark.drawn;
             rows = rows.digest(mark.rows);
@@ -213,6 +223,7 @@ impl Reach<'_> {
         }
         let mut columns: Vec<(String, Digest)> = Vec::new();
         let mut loose: Vec<Digest> = Vec::new();
+        let mut sets: Vec<Digest> = Vec::new();
         let is_aggregate = |value: &Expr| holds(value, &|part| matches!(part, Expr::Aggregate { .. }));
         let mut grouped = select.group.form != GroupForm::None || select.having.is_some();
         for item in &select.items {
@@ -235,7 +246,10 @@ impl Reach<'_> {
                 }
                 Item::Value { value, alias } => {
                     let digest = self.value(value, &scope);
-                    drawn |= holds(value, &|part| matches!(part, Expr::Draw(..)));
+                    drawn |= holds(value, &is_draw);
+                    if holds(value, &|part| matches!(part, Expr::Call { op, .. } if SETS_OF_ROWS.contains(op))) {
+                        sets.push(digest);
+                    }
                     grouped |= is_aggregate(value);
                     if !is_aggregate(value) {
                         loose.push(digest);
@@ -243,7 +257,8 @@ impl Reach<'_> {
                     let name = match (alias, value) {
                         (Some(alias), _) => alias.clone(),
                         (None, Expr::Column { input, name, .. }) => self.spelled(input.as_deref(), name, &scope),
-                        (None, _) => String::new(),
+                        // DuckDB names it by its text.
+                        (None, value) => format!("{value:?}"),
                     };
                     scope.aliases.extend(alias.iter().map(|alias| (alias.to_lowercase(), digest)));
                     columns.push((name, digest));
@@ -265,6 +280,7 @@ impl Reach<'_> {
             };
             rows = rows.option_digest(select.having.as_ref().map(|having| self.value(having, &scope)));
         }
+        rows = rows.text("sets").digests(sets);
         rows = rows.text("qualify").option_digest(select.qualify.as_ref().map(|part| self.value(part, &scope)));
         if select.distinct == Distinct::Yes {
             rows = rows.text("distinct").digests(columns.iter().map(|(_, digest)| *digest).collect::<BTreeSet<_>>());
@@ -273,11 +289,17 @@ impl Reach<'_> {
         Mark { rows, columns, table: rows, drawn }
     }
 
-    fn relation(&self, relation: &Relation, ctes: &Ctes) -> Mark {
+    fn relation(&self, relation: &Relation, ctes: &Ctes, left: &Scope<'_>) -> Mark {
         match relation {
             Relation::Table(name) => self.models.get(name).cloned(),
             Relation::Cte(name) => ctes.iter().rev().find(|(known, _)| known == name).map(|(_, mark)| mark.clone()),
             Relation::Query(query) => Some(self.query(query, ctes, None, false)),
+            Relation::Lateral(query) => Some(self.query(query, ctes, Some(left), false)),
+            Relation::Unnest(value) => {
+                let rows = text("unnest", [self.value(value, left)]);
+                let columns = vec![("n".to_owned(), text("member", [rows]))];
+                Some(Mark { rows, columns, table: rows, drawn: false })
+            }
             Relation::Text { text, numbers, columns } => {
                 let rows = Hasher::new(text).text(&format!("{numbers:?}")).finish();
                 let column = |column: &Column| (column.name.clone(), Hasher::new(&column.name).digest(rows).finish());
@@ -386,8 +408,12 @@ impl Reach<'_> {
                     }
                 };
                 let mut hasher = Hasher::new("window").text(op.text).digests(list(parts));
-                if let Some(Window { base: _, partition, order, frame }) = window {
-                    hasher = hasher.digests(BTreeSet::from_iter(list(partition))).text(frame);
+                if let Some(Window { base, partition, order, frame }) = window {
+                    let base =
+                        base.iter().flat_map(|base| scope.windows.iter().filter(move |(known, _)| known == base));
+                    let inherited = base.flat_map(|(_, window)| &window.partition).map(|key| self.value(key, scope));
+                    let keys: BTreeSet<Digest> = list(partition).into_iter().chain(inherited).collect();
+                    hasher = hasher.digests(keys).text(frame);
                     for (key, down) in order {
                         hasher = hasher.digest(self.value(key, scope)).number(u64::from(*down));
                     }
@@ -410,14 +436,14 @@ impl Reach<'_> {
                     .digests(columns)
                     .finish()
             }
-            Expr::Row(input) => match scope.inputs.iter().position(|(from, _)| from.name() == input) {
+            Expr::Row(input, template) => match scope.inputs.iter().position(|(from, _)| from.name() == input) {
                 // A column of that name comes first.
                 Some(slot)
                     if !scope.inputs.iter().any(|(_, mark)| mark.columns.iter().any(|(known, _)| known == input)) =>
                 {
-                    text("json", [self.row(slot, &scope.inputs[slot].1)])
+                    text(template, [self.row(slot, &scope.inputs[slot].1)])
                 }
-                _ => text("json", [self.bare(input, scope)]),
+                _ => text(template, [self.bare(input, scope)]),
             },
             Expr::Draw(draw, _) => Digest::of("draw", draw),
         }

@@ -3,6 +3,7 @@
 
 use super::faults::Fault;
 use super::ir::*;
+use super::ops::{BARE_FIELD, FIELD};
 use super::shape::{Ctes, Shapes};
 
 /// How to write.
@@ -95,6 +96,7 @@ impl Render<'_> {
         let keys: Vec<String> = (0..count)
             .map(|place| (place + rotate) % count)
             .map(|place| match by {
+                OrderBy::Ordinals if self.style.parentheses => format!("({}){}", place + 1, down(place)),
                 OrderBy::Ordinals => format!("{}{}", place + 1, down(place)),
                 _ => format!("{}{}", self.ident(&outputs[place].name), down(place)),
             })
@@ -178,7 +180,9 @@ impl Render<'_> {
         let join = match (place, input.join) {
             (0, _) => " FROM ".to_owned(),
             (_, ",") => ", ".to_owned(),
-            (_, "LEFT JOIN" | "RIGHT JOIN" | "FULL JOIN") if self.is(Fault::JoinType) => " JOIN ".to_owned(),
+            (_, "LEFT JOIN" | "RIGHT JOIN" | "FULL JOIN" | "ASOF LEFT JOIN") if self.is(Fault::JoinType) => {
+                " JOIN ".to_owned()
+            }
             (_, "ANTI JOIN") if self.is(Fault::JoinType) => " SEMI JOIN ".to_owned(),
             (_, join) => format!(" {join} "),
         };
@@ -190,6 +194,8 @@ impl Render<'_> {
             }
             Relation::Cte(name) => self.ident(name),
             Relation::Query(query) => format!("({})", self.query(query, ctes, true)),
+            Relation::Lateral(query) => format!("LATERAL ({})", self.query(query, ctes, true)),
+            Relation::Unnest(value) => format!("unnest({})", self.expression(value, select)),
             Relation::Text { text, numbers, .. } => {
                 numbers.iter().enumerate().fold((*text).to_owned(), |text, (place, number)| {
                     text.replace(&format!("{{{place}}}"), &number.to_string())
@@ -261,7 +267,11 @@ impl Render<'_> {
         let text = match value {
             Expr::Column { input, name, .. } => self.reference(input.as_deref(), name, select),
             Expr::Literal(text, _) => text.clone(),
-            Expr::Call { op, parts } => fill(op.text, &self.list(parts, select)),
+            Expr::Call { op, parts } => {
+                // A field of a column: without parentheses the qualifier could be a table.
+                let bare = op.text == FIELD && matches!(parts[0], Expr::Column { .. });
+                fill(if bare { BARE_FIELD } else { op.text }, &self.list(parts, select))
+            }
             Expr::Aggregate { op, parts, filter } => {
                 let mut text = fill(op.text, &self.list(parts, select));
                 if let Some(filter) = filter.as_ref().filter(|_| !self.is(Fault::Filter)) {
@@ -280,7 +290,7 @@ impl Render<'_> {
                 }
             }
             Expr::Query { form, left, query, .. } => self.subquery(*form, left.as_deref(), query, select),
-            Expr::Row(input) => format!("to_json({})::VARCHAR", self.ident(input)),
+            Expr::Row(input, template) => template.replace("{}", &self.ident(input)),
             Expr::Draw(_, N) if self.is(Fault::Draw) => "7".to_owned(),
             Expr::Draw(_, _) if self.is(Fault::Draw) => "'7'".to_owned(),
             Expr::Draw(text, _) => (*text).to_owned(),

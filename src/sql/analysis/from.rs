@@ -45,11 +45,20 @@ impl<'q> Analyzer<'_> {
                 let (kind, constraint, matching) = join_parts(join_operator)?;
                 let kind = match (*global, kind, self.dialect) {
                     (false, kind, _) => kind,
-                    // See `parse`: the word that stands for POSITIONAL.
+                    // See `parse`: the word that stands for POSITIONAL and ASOF.
                     (true, "cross", Dialect::DuckDb) => {
                         from.row_traits.orderless = true;
                         self.crosses("POSITIONAL JOIN");
                         "positional"
+                    }
+                    (true, "inner" | "left" | "right" | "full", Dialect::DuckDb) => {
+                        self.assume("the match of an ASOF JOIN is the only one");
+                        match kind {
+                            "inner" => "asof",
+                            "left" => "asof left",
+                            "right" => "asof right",
+                            _ => "asof full",
+                        }
                     }
                     _ => return Err(Opaque::construct("GLOBAL JOIN")),
                 };
@@ -211,8 +220,11 @@ impl<'q> Analyzer<'_> {
                 }
             }
             TableFactor::Derived { lateral, subquery, alias, sample } => {
-                if *lateral || sample.is_some() {
-                    return Err(Opaque::construct("LATERAL or a sampled subquery"));
+                if sample.is_some() {
+                    return Err(Opaque::construct("a sampled subquery"));
+                }
+                if *lateral {
+                    return self.lateral(scope, subquery, alias.as_ref(), from);
                 }
                 let around = !scope.inputs.is_empty() || scope.outer.is_some();
                 let site = if around { Site::Sealed } else { scope.site };
@@ -291,7 +303,7 @@ impl<'q> Analyzer<'_> {
         self.add(scope, block, names, alias, Some(shape.name), from)
     }
 
-    fn subquery(
+    pub(super) fn subquery(
         &self,
         scope: &mut Scope<'_, 'q>,
         block: Block,
@@ -307,7 +319,7 @@ impl<'q> Analyzer<'_> {
     }
 
     /// Puts a block into the next slot.
-    fn add(
+    pub(super) fn add(
         &self,
         scope: &mut Scope<'_, 'q>,
         mut block: Block,
@@ -380,46 +392,6 @@ impl<'q> Analyzer<'_> {
         }
         self.rows_of_values(scope, &function, expressions, alias, from)
     }
-
-    /// A table function whose rows and one column follow from its arguments.
-    fn rows_of_values(
-        &self,
-        scope: &mut Scope<'_, 'q>,
-        function: &str,
-        expressions: impl IntoIterator<Item = &'q ast::Expr>,
-        alias: Option<&'q ast::TableAlias>,
-        from: &mut From,
-    ) -> Step<Digest> {
-        let mut values = Vec::new();
-        for expression in expressions {
-            values.push(self.expression(scope, expression, Names::Columns)?);
-        }
-        if values.iter().any(|value| value.calls.own || value.calls.outer || value.traits.volatile) {
-            return Err(Opaque::construct("a table function over columns of its neighbours"));
-        }
-        let value = Value::combine(function, &values);
-        let origin = if self.dialect == Dialect::DuckDb { NameOrigin::Stated } else { NameOrigin::Derived };
-        let name = OutputName { text: function.to_owned(), origin };
-        let column = Column {
-            name,
-            hash: Hasher::new("member").digest(value.hash).finish(),
-            traits: value.traits,
-            reads: Reads::new(),
-        };
-        let block =
-            Block { rows: value.hash, row_traits: value.traits, row_reads: Reads::new(), columns: vec![column] };
-        let names = vec![vec![function.to_owned()]];
-        // DuckDB and PostgreSQL let the table's alias name the one column too.
-        let names_column = alias.is_some_and(|alias| alias.columns.is_empty());
-        let digest = self.add(scope, block, names, alias, None, from)?;
-        if let (true, Some(alias), Some(input)) = (names_column, alias, scope.inputs.last_mut())
-            && self.dialect == Dialect::Postgres
-            && let Columns::Known(columns) = &mut input.columns
-        {
-            columns[0].name = self.shown(&alias.name);
-        }
-        Ok(digest)
-    }
 }
 
 /// An input whose rows were filtered by the interval spoils what the other inputs say about time: a longer batch lets
@@ -436,7 +408,7 @@ fn mark_crossing(scope: &mut Scope<'_, '_>) {
     }
 }
 
-fn refuse_in_join(value: &Value) -> Step<()> {
+pub(super) fn refuse_in_join(value: &Value) -> Step<()> {
     let odd = value.calls.aggregate || value.calls.set_returning || !value.calls.partitions.is_empty();
     if odd { Err(Opaque::construct("an aggregate, window or set in a join condition")) } else { Ok(()) }
 }

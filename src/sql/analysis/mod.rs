@@ -25,6 +25,7 @@ mod block;
 mod expression;
 mod from;
 mod function;
+mod lateral;
 mod operand;
 mod projection;
 mod query;
@@ -59,6 +60,8 @@ pub(super) struct Analyzer<'a> {
     storages: RefCell<BTreeMap<ModelName, Digest>>,
     assumes: RefCell<BTreeSet<String>>,
     crossing: RefCell<Option<String>>,
+    /// What the query says of its CTEs, if they are to be stored.
+    hints: String,
     /// CTEs and subqueries so far that depend on the order of rows.
     draws: Cell<u64>,
 }
@@ -77,6 +80,7 @@ pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
         storages: RefCell::default(),
         assumes: RefCell::default(),
         crossing: RefCell::default(),
+        hints: query.hints(),
         draws: Cell::new(0),
     };
     match analyzer.outermost(tree) {

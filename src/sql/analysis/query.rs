@@ -127,7 +127,8 @@ impl<'q> Analyzer<'_> {
             return;
         }
         self.draws.set(self.draws.get() + 1);
-        let own = |hash: Digest| Hasher::new("draw").number(self.draws.get()).digest(hash).finish();
+        // A CTE that is stored is drawn once; else perhaps once for each reference.
+        let own = |hash: Digest| Hasher::new("draw").number(self.draws.get()).text(&self.hints).digest(hash).finish();
         if block.row_traits.orderless {
             block.rows = own(block.rows);
         }
