@@ -13,7 +13,7 @@ mod shape;
 mod template;
 mod token;
 
-pub use analysis::analyze;
+pub use analysis::{analyze, stated_outputs};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, duckdb_functions, function_class};
 pub use opaque::Opaque;

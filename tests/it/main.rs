@@ -18,6 +18,7 @@ mod environments;
 mod fingerprints;
 mod freshness;
 mod git;
+mod holes;
 mod init;
 mod kill;
 mod lab;

@@ -257,6 +257,10 @@ pub(crate) fn declare_type(desk: &mut Desk<'_>) -> bool {
     let Some(column) = desk.choices.pick(&columns).cloned() else { return false };
     let data = desk.choices.one(&["BIGINT", "DOUBLE", "VARCHAR", "DECIMAL(18,3)"]).to_owned();
     let all = desk.shapes.table(&name);
+    // What has no alias is named by the engine.
+    if all.iter().any(|column| column.name == "unnamed") {
+        return false;
+    }
     let Some(model) = desk.project.models.get_mut(&name) else { return false };
     match model.types.is_empty() {
         // `columns` lists every column, or readers would not see the rest.

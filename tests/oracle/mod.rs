@@ -19,8 +19,11 @@ mod ops;
 mod plant;
 mod random;
 mod reach;
+mod reach_query;
 mod render;
 pub(crate) mod report;
+#[path = "../it/repository.rs"]
+mod repository;
 pub(crate) mod run;
 mod scenes;
 mod sessions;
@@ -29,3 +32,4 @@ mod shape;
 mod values;
 mod walk;
 mod warehouse;
+pub(crate) mod whole;

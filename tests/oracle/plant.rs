@@ -141,7 +141,8 @@ fn config(zone: &str) -> String {
 
 /// The files of a project, as the program reads them.
 pub(crate) fn files(project: &Project, fault: Option<Fault>) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::from([("config.yaml".to_owned(), config(project.zone))]);
+    let zone = if fault == Some(Fault::Setting) { "UTC" } else { project.zone };
+    let mut files = BTreeMap::from([("config.yaml".to_owned(), config(zone))]);
     if project.declared {
         let mut text = String::new();
         for (name, columns) in EXTERNALS {
@@ -193,6 +194,9 @@ fn text(name: &str, model: &Model, shapes: &Shapes, fault: Option<Fault>) -> Str
     if let Kind::Seed(seed) = &model.kind {
         types.clone_from(&seed.columns);
     }
+    if fault == Some(Fault::DeclaredType) && !matches!(model.kind, Kind::Seed(_)) {
+        types.clear();
+    }
     if !types.is_empty() {
         let types: Vec<String> = types.iter().map(|(name, data)| format!("{name} {data}")).collect();
         lines.push(format!("  columns ({})", types.join(", ")));
@@ -203,7 +207,7 @@ fn text(name: &str, model: &Model, shapes: &Shapes, fault: Option<Fault>) -> Str
     lines.extend(model.stamp.iter().map(|stamp| format!("  stamp '{stamp}'")));
     lines.extend(model.metadata.iter().map(|(key, value)| format!("  {key} {value}")));
     let mut text = format!("MODEL (\n{}\n);\n\n", lines.join(",\n"));
-    if let Some(before) = &model.before {
+    if let Some(before) = model.before.as_ref().filter(|_| fault != Some(Fault::Statement)) {
         text.push_str(&format!("{before};\n\n"));
     }
     if !matches!(model.kind, Kind::Seed(_)) {

@@ -3,7 +3,7 @@
 
 use super::faults::Fault;
 use super::ir::*;
-use super::ops::{BARE_FIELD, FIELD};
+use super::ops::{BARE_FIELD, FIELD, SETS_OF_ROWS};
 use super::shape::{Ctes, Shapes};
 
 /// How to write.
@@ -114,7 +114,10 @@ impl Render<'_> {
             }
             _ => {}
         }
-        let items: Vec<String> = select.items.iter().map(|item| self.item(item, select, inner)).collect();
+        let mut items: Vec<String> = select.items.iter().map(|item| self.item(item, select, inner)).collect();
+        if self.is(Fault::ColumnOrder) && !inner {
+            items.sort_unstable();
+        }
         text.push_str(&items.join(", "));
         for (place, input) in select.from.iter().enumerate() {
             text.push_str(&self.input(input, place, select, ctes));
@@ -226,6 +229,9 @@ impl Render<'_> {
         let keys: Vec<String> = select.group.keys.iter().map(|key| self.expression(key, select)).collect();
         let list = keys.join(", ");
         match select.group.form {
+            GroupForm::Rollup | GroupForm::Cube | GroupForm::Sets if self.is(Fault::GroupingSets) => {
+                format!(" GROUP BY {list}")
+            }
             GroupForm::None => String::new(),
             GroupForm::Keys => format!(" GROUP BY {list}"),
             GroupForm::All => " GROUP BY ALL".to_owned(),
@@ -267,6 +273,10 @@ impl Render<'_> {
         let text = match value {
             Expr::Column { input, name, .. } => self.reference(input.as_deref(), name, select),
             Expr::Literal(text, _) => text.clone(),
+            Expr::Call { op, parts } if self.is(Fault::CastType) && is_cast(op) => self.expression(&parts[0], select),
+            Expr::Call { op, parts } if self.is(Fault::SetOfRows) && SETS_OF_ROWS.contains(op) => {
+                format!("abs({})", self.expression(&parts[0], select))
+            }
             Expr::Call { op, parts } => {
                 // A field of a column: without parentheses the qualifier could be a table.
                 let bare = op.text == FIELD && matches!(parts[0], Expr::Column { .. });
@@ -329,6 +339,10 @@ impl Render<'_> {
             QueryForm::NotIn => format!("({left} NOT IN ({text}))"),
         }
     }
+}
+
+fn is_cast(op: &Op) -> bool {
+    ["CAST({0} AS ", "TRY_CAST({0} AS ", "({0})::", "{0}::"].iter().any(|cast| op.text.starts_with(cast))
 }
 
 fn fill(template: &str, parts: &[String]) -> String {

@@ -243,7 +243,7 @@ pub(crate) enum Made {
 }
 
 /// A project that DuckDB takes and whose models show rows: what is no good is grown again or left out.
-fn planted(choices: &mut Choices, warehouse: &mut Warehouse) -> Option<Project> {
+pub(crate) fn planted(choices: &mut Choices, warehouse: &mut Warehouse) -> Option<Project> {
     let count = if choices.chance(6) { 20 + choices.below(19) } else { 4 + choices.below(7) };
     let mut project = plant::seeds(choices);
     for number in 0..count {
@@ -267,7 +267,7 @@ pub(crate) fn follow_types(project: &mut Project) {
     for (name, model) in &mut project.models {
         let columns = shapes.table(name);
         let fits = columns.len() == model.types.len()
-            && columns.iter().zip(&model.types).all(|(column, (name, _))| column.name == *name);
+            && columns.iter().zip(&model.types).all(|(column, (name, _))| column.name == *name && name != "unnamed");
         if !fits {
             model.types.clear();
         }

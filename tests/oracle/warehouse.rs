@@ -44,7 +44,7 @@ pub(crate) struct Warehouse {
 }
 
 /// More rows than this are no good: edits are many, and comparing is most of the work.
-const MANY: usize = 3_000;
+const MANY: usize = 400;
 const DAY: i64 = 86_400_000;
 /// 2024-01-06: everything is loaded up to here.
 const END: Timestamp = Timestamp(19_728 * DAY);
@@ -57,6 +57,11 @@ fn told(error: EngineError) -> String {
 
 impl Warehouse {
     pub(crate) fn new(choices: &mut Choices) -> Outcome<Self> {
+        Self::over(&externals(choices))
+    }
+
+    /// One in which these statements make the tables that nobody owns.
+    pub(crate) fn over(sources: &[String]) -> Outcome<Self> {
         let mut config = DuckDbConfig::new(Location::Memory);
         config.settings.insert("threads".into(), "1".into());
         let mut session = DuckDb::new(config).session().map_err(told)?;
@@ -65,8 +70,8 @@ impl Warehouse {
         }
         // Tables are tiny: planning well would take longer than running badly.
         session.execute("PRAGMA disable_optimizer").map_err(told)?;
-        for statement in externals(choices) {
-            session.execute(&statement).map_err(told)?;
+        for statement in sources {
+            session.execute(statement).map_err(told)?;
         }
         Ok(Self {
             session,
@@ -273,7 +278,7 @@ fn differ(ours: &[(offshoot::sql::OutputName, Digest)], engine: &[ColumnType]) -
 }
 
 /// Few values, NULLs and duplicates, in a random order.
-fn externals(choices: &mut Choices) -> Vec<String> {
+pub(crate) fn externals(choices: &mut Choices) -> Vec<String> {
     let mut statements = Vec::new();
     for (name, columns) in EXTERNALS {
         let listed: Vec<String> = columns.iter().map(|(name, _, data)| format!("{name} {data}")).collect();

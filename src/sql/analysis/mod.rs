@@ -27,6 +27,7 @@ mod from;
 mod function;
 mod lateral;
 mod operand;
+mod outputs;
 mod projection;
 mod query;
 mod recursive;
@@ -38,6 +39,8 @@ mod window;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use outputs::stated_outputs;
 
 use super::shape::{Analysis, OutputName, Resolved, ShapeColumn, Tables, Traits};
 use super::{Dialect, Opaque, Query};

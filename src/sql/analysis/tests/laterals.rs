@@ -74,3 +74,32 @@ fn a_hint_of_a_cte_counts_where_rows_have_no_order() {
     resolve("SELECT id AS materialized FROM t");
     resolve("WITH materialized AS (SELECT id FROM t) SELECT id FROM materialized");
 }
+
+#[test]
+fn what_is_opaque_still_says_its_names() {
+    let names = |sql: &str| {
+        let query = Query::parse(Template::plain(sql), Dialect::DuckDb);
+        stated_outputs(&query).map(|names| names.into_iter().map(|name| name.text).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        names("SELECT nobody AS a, f(x) AS \"B\" FROM t").as_deref(),
+        Some(&["a".to_owned(), "B".to_owned()][..])
+    );
+    assert_eq!(names("(SELECT 1 AS a) UNION SELECT 2 AS b").as_deref(), Some(&["a".to_owned()][..]));
+    for sql in [
+        "SELECT a FROM t",
+        "SELECT *, 1 AS a FROM t",
+        "SELECT 1 AS a, 2 AS A",
+        "SELECT COLUMNS(*) AS c FROM t",
+        "SELECT COLUMNS(*) + 1 AS c FROM t",
+        "SELECT unnest(s) AS c FROM t",
+        "SELECT 1 AS a UNION BY NAME SELECT 2 AS b",
+        "VALUES (1)",
+        "FROM t",
+        "SELECT 1 AS a FROM t USING SAMPLE 1 ROWS",
+    ] {
+        assert_eq!(names(sql), None, "{sql}");
+    }
+    let postgres = Query::parse(Template::plain("SELECT 1 AS A"), Dialect::Postgres);
+    assert_eq!(stated_outputs(&postgres), None);
+}
