@@ -1,6 +1,7 @@
-//! Runs the oracle for as long as one likes: `cargo run --release --example oracle -- --edits N --seed S [--faults]`.
+//! Runs the oracle for as long as one likes: `cargo run --release --example oracle -- --edits N --seed S [--faults | --whole]`.
 //!
-//! Exit 1 on an unsound reuse, a build ratio above 1.05, or, with `--faults`, a planted fault that nothing noticed.
+//! Exit 1 on an unsound reuse, a build ratio above 1.05, or an uneven mix of edits; with `--faults`, where a planted fault
+//! is not noticed; with `--whole`, which drives the product itself over git, a file and a state, on any difference.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -20,6 +21,11 @@ fn main() -> ExitCode {
     };
     let (edits, seed) = (value("--edits", 1000), value("--seed", 1));
     let mut out = std::io::stdout().lock();
+    if arguments.iter().any(|argument| argument == "--whole") {
+        let whole = oracle::whole::run(edits, seed);
+        let _ = write!(out, "{}", whole.text());
+        return if whole.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) };
+    }
     if arguments.iter().any(|argument| argument == "--faults") {
         return faults(&mut out, seed);
     }
@@ -29,9 +35,13 @@ fn main() -> ExitCode {
     if report.passes() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-/// Each planted fault must be caught within 2,000 edits.
+/// Each planted fault must be caught within 2,000 edits, and the same seed without one must find nothing.
 fn faults(out: &mut dyn std::io::Write, seed: u64) -> ExitCode {
     let mut missed = 0;
+    let control = run(&Plan { edits: 2000, seed, fault: None, enough: 1 });
+    let clean = control.unsound.is_empty() && control.misled.is_empty();
+    let _ = writeln!(out, "{} after {:>5} edits: no fault", if clean { "clean " } else { "FOUND " }, control.edits);
+    missed += u32::from(!clean);
     for (fault, what) in Fault::ALL {
         let report = run(&Plan { edits: 2000, seed, fault: Some(*fault), enough: 1 });
         let caught = !report.unsound.is_empty();

@@ -288,7 +288,7 @@ impl Workspace<'_> {
 
 /// What shapes every model of a project: the engine, its settings, its catalogs by name. Not where the files are, so that
 /// two checkouts of one project agree.
-fn context_digest(project: &Project) -> Digest {
+pub fn context_digest(project: &Project) -> Digest {
     let settings = &project.settings;
     let hasher = Hasher::new("context");
     let Ok(connection) = settings.connection(project.gateway.as_deref()) else { return hasher.finish() };

@@ -10,6 +10,7 @@ use crate::ids::ModelName;
 use crate::model::{Kind, KindName, Model, Seed};
 use crate::sql::{
     Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Syntax, Traits, analyze_syntax,
+    stated_outputs,
 };
 
 /// What a model comes to by itself.
@@ -130,13 +131,15 @@ fn of_opaque<'p>(
         hasher = hasher.digest(external_rows(name, context));
     }
     let rows = hasher.finish();
-    let declared = &model.properties.columns;
-    let columns = declared.iter().map(|column| ShapeColumn {
-        name: OutputName::stated(&column.name),
-        hash: Hasher::new("opaque column").digest(rows).text(&column.name).finish(),
+    let declared = model.properties.columns.iter().map(|column| OutputName::stated(&column.name));
+    let declared: Vec<OutputName> = declared.collect();
+    let names = if declared.is_empty() { stated_outputs(query, syntax) } else { Some(declared) };
+    let column = |name: OutputName| ShapeColumn {
+        hash: Hasher::new("opaque column").digest(rows).text(&name.text).finish(),
+        name,
         traits: Traits::default(),
-    });
-    let columns: Option<Vec<ShapeColumn>> = (!declared.is_empty()).then(|| columns.collect());
+    };
+    let columns = names.map(|names| names.into_iter().map(column).collect());
     let reads = node.parents().map(|parent| Read::Whole(parent.clone())).collect();
     Local { opaque: Some(what), reads, ..plain(rows, columns) }
 }

@@ -15,7 +15,7 @@ mod shape;
 mod template;
 mod token;
 
-pub use analysis::{analyze, analyze_syntax, dependencies, origins};
+pub use analysis::{analyze, analyze_syntax, dependencies, origins, stated_outputs};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
 pub use mention::{Mentions, MentionsBuilder, NameKey};

@@ -1,13 +1,12 @@
 //! Parsing one query, and what it visibly reads.
 
-use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserOptions};
-use sqlparser::tokenizer::TokenWithSpan;
+use sqlparser::tokenizer::{Token as Known, TokenWithSpan};
 
-use super::relations::{self, Reads};
+use super::relations::{self, JOIN_WORDS, Reads};
 use super::token::{LineStarts, from_located, located};
 use super::{Dialect, Relation, Template, Token, TokenKind, tokenize};
 
@@ -36,7 +35,6 @@ struct Seen {
 pub struct Syntax {
     tokens: Vec<Token>,
     tree: Result<Box<ast::Query>, ParseFailure>,
-    hints: bool,
 }
 
 impl Syntax {
@@ -45,9 +43,17 @@ impl Syntax {
         &self.tokens
     }
 
-    /// Whether it has words that its tree has not: see `in_known_words`.
-    pub(super) fn has_hints(&self) -> bool {
-        self.hints
+    /// What it says of its CTEs, in the order of the text, if they are to be stored: what is drawn depends on that.
+    pub(super) fn hints(&self) -> String {
+        let mut words: Vec<&str> = Vec::new();
+        let mut before = false;
+        for token in self.tokens.iter().filter(|token| token.is_significant()) {
+            if token.is_word("materialized") {
+                words.push(if before { "not materialized" } else { "materialized" });
+            }
+            before = token.is_word("not");
+        }
+        words.join(", ")
     }
 
     pub(super) fn tree(&self) -> Result<&ast::Query, &ParseFailure> {
@@ -106,8 +112,7 @@ impl Query {
             },
             failure: tree.as_ref().err().cloned(),
         });
-        let hints = self.0.dialect == Dialect::DuckDb && tokens.iter().any(|token| token.is_word("materialized"));
-        Syntax { tokens, tree, hints }
+        Syntax { tokens, tree }
     }
 
     /// Its tokens; empty where the text cannot even be cut into tokens.
@@ -152,11 +157,11 @@ fn parse_tree(
     let options = ParserOptions::new().with_trailing_commas(true).with_unescape(false);
     let parser = dialect.parser();
     let failure = |error: sqlparser::parser::ParserError| failure_of(text, &error.to_string());
-    let parser = Parser::new(parser.as_ref()).with_options(options).with_recursion_limit(RECURSION_LIMIT);
-    let mut parser = match in_known_words(text, dialect, tokens) {
-        Cow::Borrowed(_) => parser.with_tokens_with_locations(found),
-        Cow::Owned(known) => parser.try_with_sql(&known).map_err(failure)?,
-    };
+    let known = in_known_words(found, dialect).map_err(|what| ParseFailure { message: what.into(), offset: 0 })?;
+    let mut parser = Parser::new(parser.as_ref())
+        .with_options(options)
+        .with_recursion_limit(RECURSION_LIMIT)
+        .with_tokens_with_locations(known);
     let query = parser.parse_query().map_err(failure)?;
     let rest = parser.peek_token();
     if rest.token != sqlparser::tokenizer::Token::EOF {
@@ -166,31 +171,67 @@ fn parse_tree(
     Ok(query)
 }
 
-/// DuckDB's `POSITIONAL JOIN` under a word that the parser knows and DuckDB does not, and its `AS MATERIALIZED (` with
-/// spaces for that word, byte for byte as long.
-fn in_known_words<'t>(text: &'t str, dialect: Dialect, tokens: &[Token]) -> Cow<'t, str> {
-    let mut known = Cow::Borrowed(text);
+/// The tokens that the parser is given: for DuckDB, `POSITIONAL JOIN` and `ASOF [LEFT] JOIN` under a word that the parser
+/// knows and DuckDB does not, and CTEs without their hints (see [`Syntax::hints`]).
+fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Vec<TokenWithSpan>, &'static str> {
     if dialect != Dialect::DuckDb {
-        return known;
+        return Ok(tokens);
     }
-    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
-    for pair in significant.windows(2) {
-        if pair[0].is_word("positional") && pair[1].is_word("join") {
-            known.to_mut().replace_range(pair[0].range.clone(), "GLOBAL    ");
+    let mut index = 0;
+    while index < tokens.len() {
+        let next = |from: usize| (from + 1..tokens.len()).find(|place| is_significant(&tokens[*place].token));
+        let (one, two) = (next(index), next(index).and_then(next));
+        let word = |place: usize| word_of(&tokens[place].token);
+        let (second, third) = (one.and_then(word), two.and_then(word));
+        match word(index).as_deref() {
+            Some("global")
+                if second.as_deref().is_some_and(|word| {
+                    word == "join" || BEFORE_JOIN.contains(&word) || JOIN_WORDS.contains(&word)
+                }) =>
+            {
+                return Err("GLOBAL before a join");
+            }
+            Some("positional") if second.as_deref() == Some("join") => {
+                tokens[index].token = Known::make_keyword("GLOBAL")
+            }
+            Some("asof") if second.as_deref().is_some_and(|word| word == "join" || BEFORE_JOIN.contains(&word)) => {
+                tokens[index].token = Known::make_keyword("GLOBAL");
+                if second.as_deref() == Some("join") {
+                    let inner = TokenWithSpan::new(Known::make_keyword("INNER"), tokens[index].span);
+                    tokens.insert(index + 1, inner);
+                }
+            }
+            Some("as") => {
+                let hint = match (second.as_deref(), third.as_deref(), one, two) {
+                    (Some("materialized"), _, Some(one), _) => Some((one, one)),
+                    (Some("not"), Some("materialized"), Some(one), Some(two)) => Some((one, two)),
+                    _ => None,
+                };
+                let opens =
+                    |(_, last): &(usize, usize)| next(*last).is_some_and(|place| tokens[place].token == Known::LParen);
+                if let Some((first, last)) = hint.filter(opens) {
+                    tokens.drain(first..=last);
+                }
+            }
+            _ => {}
         }
+        index += 1;
     }
-    for (index, hint) in significant.iter().enumerate().filter(|(_, token)| token.is_word("materialized")) {
-        let before = |places: usize| index.checked_sub(places).map(|place| significant[place]);
-        let is_not = before(1).is_some_and(|token| token.is_word("not"));
-        let is_hint = before(if is_not { 2 } else { 1 }).is_some_and(|token| token.is_word("as"))
-            && significant.get(index + 1).is_some_and(|token| token.is_symbol("("));
-        if is_hint {
-            let start = if is_not { significant[index - 1].range.start } else { hint.range.start };
-            let spaces = " ".repeat(hint.range.end - start);
-            known.to_mut().replace_range(start..hint.range.end, &spaces);
-        }
+    Ok(tokens)
+}
+
+const BEFORE_JOIN: [&str; 5] = ["left", "right", "full", "inner", "cross"];
+
+fn is_significant(token: &Known) -> bool {
+    !matches!(token, Known::Whitespace(_))
+}
+
+/// An unquoted word in lower case.
+fn word_of(token: &Known) -> Option<String> {
+    match token {
+        Known::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
+        _ => None,
     }
-    known
 }
 
 /// The parser tells a place only inside its message: `… at Line: 3, Column: 7`.

@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn tables_after_a_comma_keep_their_name_in_unparsed_text() {
-        let sql = "SELECT a.x, b.y FROM stg.a ASOF LEFT JOIN (SELECT x, stg.d FROM stg.c) AS c ON (a.x >= c.x), stg.b";
+        let sql = "SELECT a.x, b.y FROM stg.a LEFT JOIN (SELECT x, stg.d FROM stg.c) AS c ON (a.x >= c.x), stg.b USING SAMPLE 1 ROWS";
         let query = Query::parse(Template::plain(sql), Dialect::DuckDb);
         assert!(query.failure().is_some());
         let alias = |name: &str| {

@@ -157,6 +157,22 @@ fn two_engines_of_one_file_share_the_instance() {
 }
 
 #[test]
+fn a_configured_time_zone_is_every_sessions() {
+    for name in ["TimeZone", "timezone"] {
+        let mut config = DuckDbConfig::new(Location::Memory);
+        config.settings.insert(name.into(), "Asia/Tokyo".into());
+        let engine = DuckDb::new(config.clone());
+        for _ in 0..2 {
+            let mut session = engine.session().expect("a session");
+            let midnight = "select cast('2026-01-01' as timestamptz)";
+            assert_eq!(one(&mut *session, midnight).as_deref(), Some("2026-01-01 00:00:00+09"));
+        }
+        config.settings.insert(name.into(), "Nowhere/City".into());
+        assert!(DuckDb::new(config).session().is_err(), "a zone that is none is told");
+    }
+}
+
+#[test]
 fn every_session_is_in_utc() {
     if std::env::var(CHILD).is_ok() {
         let mut session = DuckDb::memory().session().expect("a session");

@@ -172,7 +172,11 @@ fn whatever_moves_a_hash_is_read() {
     for sql in queries() {
         let query = Query::parse(Template::plain(sql), Dialect::DuckDb);
         let Some(plain) = resolved(&query, None) else { continue };
-        let reads = dependencies(&query, &Salted(None)).expect("it was taken apart");
+        // Columns that nobody knows come from everything.
+        let Ok(reads) = dependencies(&query, &Salted(None)) else {
+            assert!(plain.known_columns().is_none(), "{sql}");
+            continue;
+        };
         for (table, columns) in TABLES {
             let parts = [None, Some(STORAGE)].into_iter().chain(columns.iter().map(|(column, _)| Some(*column)));
             for part in parts {

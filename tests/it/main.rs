@@ -20,6 +20,7 @@ mod explain;
 mod fingerprints;
 mod freshness;
 mod git;
+mod holes;
 mod init;
 mod kill;
 mod lab;

@@ -21,6 +21,13 @@ fn no_table_is_reused_that_a_build_from_nothing_would_fill_otherwise() {
 }
 
 #[test]
+fn the_whole_product_shows_what_a_build_from_nothing_shows() {
+    let whole = world::whole::run(12, 5);
+    assert!(whole.differences.is_empty(), "{}", whole.text());
+    assert!(whole.edits == 12 && whole.applies > 3 && whole.compared > 60, "{}", whole.text());
+}
+
+#[test]
 fn planted_faults_are_caught() {
     assert!(caught(Fault::Where), "dropping WHERE from the fingerprint must be noticed");
     assert!(caught(Fault::Filter), "dropping FILTER from the fingerprint must be noticed");

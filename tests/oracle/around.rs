@@ -3,7 +3,7 @@
 use super::edit::{Desk, tables_before};
 use super::grow::{DRAWS, Grow, NAMES};
 use super::ir::*;
-use super::kinds::EDITS;
+use super::kinds::{EDITS, Make};
 use super::plant;
 use super::shape::Ctes;
 use super::walk;
@@ -116,7 +116,7 @@ pub(crate) fn rename_alias(desk: &mut Desk<'_>) -> bool {
             }
         }
         let mut follow = |value: &mut Expr| match value {
-            Expr::Column { input: Some(input), .. } | Expr::Row(input) if *input == old => input.clone_from(&new),
+            Expr::Column { input: Some(input), .. } | Expr::Row(input, _) if *input == old => input.clone_from(&new),
             _ => {}
         };
         walk::own_expressions(select, &mut |value| {
@@ -257,6 +257,10 @@ pub(crate) fn declare_type(desk: &mut Desk<'_>) -> bool {
     let Some(column) = desk.choices.pick(&columns).cloned() else { return false };
     let data = desk.choices.one(&["BIGINT", "DOUBLE", "VARCHAR", "DECIMAL(18,3)"]).to_owned();
     let all = desk.shapes.table(&name);
+    // What has no alias is named by the engine.
+    if all.iter().any(|column| column.name == "unnamed") {
+        return false;
+    }
     let Some(model) = desk.project.models.get_mut(&name) else { return false };
     match model.types.is_empty() {
         // `columns` lists every column, or readers would not see the rest.
@@ -278,6 +282,7 @@ fn default_type(data: Type) -> String {
         D => "DATE",
         B => "BOOLEAN",
         L => "DOUBLE[]",
+        S => "STRUCT(p DOUBLE, q VARCHAR)",
     }
     .to_owned()
 }
@@ -449,7 +454,17 @@ pub(crate) fn flip(desk: &mut Desk<'_>) -> bool {
 }
 
 pub(crate) fn two(desk: &mut Desk<'_>) -> bool {
-    let simple = &EDITS[..40];
-    let (one, other) = (desk.choices.below(simple.len()), desk.choices.below(simple.len()));
-    (simple[one].make)(desk) && (simple[other].make)(desk)
+    let simple: Vec<fn(&mut Desk<'_>) -> bool> = EDITS[..40]
+        .iter()
+        .filter_map(|edit| match edit.make {
+            Make::Desk(make) => Some(make),
+            Make::Scene(_) => None,
+        })
+        .collect();
+    let (one, other) = (desk.choices.one(&simple), desk.choices.one(&simple));
+    if !one(desk) {
+        return false;
+    }
+    desk.shapes = super::shape::Shapes::of(desk.project);
+    other(desk)
 }

@@ -188,7 +188,15 @@ pub(crate) fn qualify(desk: &mut Desk<'_>) -> bool {
     })
 }
 
-pub(crate) fn named_window(desk: &mut Desk<'_>) -> bool {
+/// A window where it stands, or one with a name.
+pub(crate) fn some_window(desk: &mut Desk<'_>) -> bool {
+    match desk.choices.chance(35) {
+        true => named_window(desk) || super::values::window(desk),
+        false => super::values::window(desk) || named_window(desk),
+    }
+}
+
+fn named_window(desk: &mut Desk<'_>) -> bool {
     desk.change_select(&|select| !select.windows.is_empty(), &mut |select, grow, names| {
         let place = grow.choices.below(select.windows.len());
         super::values::change_window(&mut select.windows[place].1, grow, names);
@@ -261,7 +269,7 @@ pub(crate) fn swap_sides(desk: &mut Desk<'_>) -> bool {
 /// First, in the middle or last, under a name that may meet another.
 pub(crate) fn add_item(desk: &mut Desk<'_>) -> bool {
     desk.change_select(&|select| !select.items.is_empty(), &mut |select, grow, names| {
-        let data = grow.choices.one(&[N, T, D, L, N]);
+        let data = grow.choices.one(&[N, T, D, L, N, S]);
         let value = match is_plain(select) {
             true => grow.value(names, data, 2),
             false => grow.aggregate_of(names, data),

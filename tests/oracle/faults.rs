@@ -29,6 +29,13 @@ pub(crate) enum Fault {
     SeedCells,
     KindOfNull,
     ViewText,
+    CastType,
+    ColumnOrder,
+    Statement,
+    Setting,
+    DeclaredType,
+    SetOfRows,
+    GroupingSets,
 }
 
 impl Fault {
@@ -60,5 +67,12 @@ impl Fault {
         (Self::SeedCells, "cells of seeds are ignored"),
         (Self::KindOfNull, "the kind never matters"),
         (Self::ViewText, "a view is not made again when its text moves"),
+        (Self::CastType, "casts are ignored"),
+        (Self::ColumnOrder, "the order of output columns is ignored"),
+        (Self::Statement, "statements before the query are ignored"),
+        (Self::Setting, "settings of the session are in no hash"),
+        (Self::DeclaredType, "declared types are ignored"),
+        (Self::SetOfRows, "`unnest` in a projection gives one row"),
+        (Self::GroupingSets, "ROLLUP, CUBE and GROUPING SETS are taken for their keys"),
     ];
 }

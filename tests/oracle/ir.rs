@@ -10,9 +10,11 @@ pub(crate) enum Type {
     Date,
     Truth,
     List,
+    /// `STRUCT(p, q)` of a number and a text.
+    Struct,
 }
 
-pub(crate) use Type::{Date as D, List as L, Number as N, Text as T, Truth as B};
+pub(crate) use Type::{Date as D, List as L, Number as N, Struct as S, Text as T, Truth as B};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Column {
@@ -31,16 +33,18 @@ impl Column {
 }
 
 /// A project: models by name (`schema.table`), and the tables that it does not own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Project {
     pub(crate) models: BTreeMap<String, Model>,
     /// Whether the tables that nobody owns are declared.
     pub(crate) declared: bool,
     /// Whether its models draw (`uuid()`, `random()`).
     pub(crate) draws: bool,
+    /// The time zone of every session, as `config.yaml` sets it.
+    pub(crate) zone: &'static str,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Model {
     pub(crate) kind: Kind,
     pub(crate) query: Query,
@@ -189,6 +193,10 @@ pub(crate) enum Relation {
     Table(String),
     Cte(String),
     Query(Box<Query>),
+    /// A subquery that may name what stands before it.
+    Lateral(Box<Query>),
+    /// `unnest` of a list of what stands before it.
+    Unnest(Box<Expr>),
     /// A template over numbers, with the columns that it gives.
     Text {
         text: &'static str,
@@ -233,9 +241,9 @@ pub(crate) enum Expr {
         query: Box<Query>,
         data: Type,
     },
-    /// `to_json(input)`: a whole row as a value.
-    Row(String),
-    /// `uuid()`, `random()`.
+    /// A whole row as a value, in a template such as `to_json({})`.
+    Row(String, &'static str),
+    /// `uuid()`, `random()`, `row_number() OVER ()`.
     Draw(&'static str, Type),
 }
 
@@ -278,7 +286,7 @@ impl Expr {
                 *data
             }
             Self::Call { op, .. } | Self::Aggregate { op, .. } | Self::Window { op, .. } => op.gives,
-            Self::Row(_) => T,
+            Self::Row(..) => T,
         }
     }
 

@@ -1,88 +1,101 @@
 //! The kinds of edits, each by name: what people do to models, and what they should not notice.
 
 use super::edit::Desk;
+use super::scenes::Scene;
+use super::{around, clauses, sessions, values};
 
 /// One kind of edit.
 pub(crate) struct Edit {
     pub(crate) name: &'static str,
-    /// Makes the edit; false where there is nothing to edit.
-    pub(crate) make: fn(&mut Desk<'_>) -> bool,
+    pub(crate) make: Make,
+}
+
+/// How it is made.
+#[derive(Clone, Copy)]
+pub(crate) enum Make {
+    /// Of one project; false where there is nothing to edit.
+    Desk(fn(&mut Desk<'_>) -> bool),
+    /// Of branches and environments.
+    Scene(Scene),
 }
 
 macro_rules! edits {
-    ($($name:literal $make:path;)*) => {
+    ($($name:literal $make:expr;)*) => {
         &[$(Edit { name: $name, make: $make },)*]
     };
 }
 
-use super::{around, clauses, values};
-
 pub(crate) static EDITS: &[Edit] = edits! {
-    "literal" values::literal;
-    "operator or function" values::operator;
-    "operands swapped" values::swap_parts;
-    "another column" values::another_column;
-    "qualifier swapped" values::another_input;
-    "qualifier dropped or added" values::qualify;
-    "expression wrapped" values::wrap;
-    "expression replaced" values::replace;
-    "aggregate function" values::aggregate;
-    "FILTER" values::filter_clause;
-    "window: partition or order" values::window;
-    "window: frame" values::frame;
-    "window: function" values::window_function;
-    "subquery: form" values::subquery_form;
-    "WHERE: part added" clauses::add_filter;
-    "WHERE: part dropped" clauses::drop_filter;
-    "AND reordered" clauses::reorder_filter;
-    "join: type" clauses::join_type;
-    "join: condition" clauses::join_condition;
-    "join: sides swapped" clauses::swap_inputs;
-    "join: added" clauses::add_input;
-    "relation replaced" clauses::another_relation;
-    "table function: number" clauses::relation_number;
-    "DISTINCT" clauses::distinct;
-    "DISTINCT ON" clauses::distinct_on;
-    "GROUP BY: key" clauses::group_key;
-    "GROUP BY: form" clauses::group_form;
-    "HAVING" clauses::having;
-    "QUALIFY" clauses::qualify;
-    "WINDOW clause" clauses::named_window;
-    "LIMIT" clauses::limit;
-    "ORDER BY: direction" clauses::order_direction;
-    "ORDER BY: added or dropped" clauses::order;
-    "set operation" clauses::set_operator;
-    "set operation: sides swapped" clauses::swap_sides;
-    "column added" clauses::add_item;
-    "column dropped" clauses::drop_item;
-    "columns reordered" clauses::reorder_items;
-    "collapsed to an aggregate" clauses::collapse;
-    "star options" clauses::star;
-    "column renamed, readers too" around::rename_column;
-    "column renamed by case" around::rename_case;
-    "type of a column" around::cast_column;
-    "CTE renamed" around::rename_cte;
-    "alias renamed" around::rename_alias;
-    "CTE to subquery" around::inline_cte;
-    "subquery to CTE" around::extract_cte;
-    "CTE to model" around::cte_to_model;
-    "unused CTE" around::unused_cte;
-    "comment or white space" around::reformat;
-    "parentheses or quotes" around::requote;
-    "kind" around::kind;
-    "start" around::start;
-    "declared type" around::declare_type;
-    "metadata" around::metadata;
-    "stamp" around::stamp;
-    "depends_on" around::depends_on;
-    "draw" around::draw;
-    "NULL column" around::null_column;
-    "seed: cell" around::seed_cell;
-    "seed: rows" around::seed_rows;
-    "seed: column" around::seed_column;
-    "model added" around::add_model;
-    "model dropped" around::drop_model;
-    "model renamed" around::rename_model;
-    "choice flipped" around::flip;
-    "two models at once" around::two;
+    "literal" Make::Desk(values::literal);
+    "operator or function" Make::Desk(values::operator);
+    "operands swapped" Make::Desk(values::swap_parts);
+    "another column" Make::Desk(values::another_column);
+    "qualifier swapped" Make::Desk(values::another_input);
+    "qualifier dropped or added" Make::Desk(values::qualify);
+    "expression wrapped" Make::Desk(values::wrap);
+    "expression replaced" Make::Desk(values::replace);
+    "aggregate function" Make::Desk(values::aggregate);
+    "FILTER" Make::Desk(values::filter_clause);
+    "window: partition or order" Make::Desk(clauses::some_window);
+    "window: frame" Make::Desk(values::frame);
+    "window: function" Make::Desk(values::window_function);
+    "subquery: form" Make::Desk(values::subquery_form);
+    "WHERE: part added" Make::Desk(clauses::add_filter);
+    "WHERE: part dropped" Make::Desk(clauses::drop_filter);
+    "AND reordered" Make::Desk(clauses::reorder_filter);
+    "join: type" Make::Desk(clauses::join_type);
+    "join: condition" Make::Desk(clauses::join_condition);
+    "join: sides swapped" Make::Desk(clauses::swap_inputs);
+    "join: added" Make::Desk(clauses::add_input);
+    "relation replaced" Make::Desk(clauses::another_relation);
+    "table function: number" Make::Desk(clauses::relation_number);
+    "DISTINCT" Make::Desk(clauses::distinct);
+    "DISTINCT ON" Make::Desk(clauses::distinct_on);
+    "GROUP BY: key" Make::Desk(clauses::group_key);
+    "GROUP BY: form" Make::Desk(clauses::group_form);
+    "HAVING" Make::Desk(clauses::having);
+    "QUALIFY" Make::Desk(clauses::qualify);
+    "LIMIT" Make::Desk(clauses::limit);
+    "ORDER BY: direction" Make::Desk(clauses::order_direction);
+    "ORDER BY: added or dropped" Make::Desk(clauses::order);
+    "set operation" Make::Desk(clauses::set_operator);
+    "set operation: sides swapped" Make::Desk(clauses::swap_sides);
+    "column added" Make::Desk(clauses::add_item);
+    "column dropped" Make::Desk(clauses::drop_item);
+    "columns reordered" Make::Desk(clauses::reorder_items);
+    "collapsed to an aggregate" Make::Desk(clauses::collapse);
+    "star options" Make::Desk(clauses::star);
+    "column renamed, readers too" Make::Desk(around::rename_column);
+    "column renamed by case" Make::Desk(around::rename_case);
+    "type of a column" Make::Desk(around::cast_column);
+    "CTE or alias renamed" Make::Desk(sessions::rename_inside);
+    "CTE to subquery and back" Make::Desk(sessions::cte_or_subquery);
+    "CTE to model" Make::Desk(around::cte_to_model);
+    "model to CTE" Make::Desk(sessions::model_to_cte);
+    "unused CTE, hint of a CTE" Make::Desk(sessions::cte_without_effect);
+    "formatting" Make::Desk(sessions::format);
+    "kind" Make::Desk(around::kind);
+    "incremental: start, time column, key" Make::Desk(sessions::incremental);
+    "session: time zone, statement" Make::Desk(sessions::session);
+    "declared type" Make::Desk(around::declare_type);
+    "metadata" Make::Desk(around::metadata);
+    "stamp" Make::Desk(around::stamp);
+    "depends_on" Make::Desk(around::depends_on);
+    "draw" Make::Desk(around::draw);
+    "NULL column" Make::Desk(around::null_column);
+    "seed: cell" Make::Desk(around::seed_cell);
+    "seed: rows" Make::Desk(around::seed_rows);
+    "seed: column" Make::Desk(around::seed_column);
+    "model added" Make::Desk(around::add_model);
+    "model dropped" Make::Desk(around::drop_model);
+    "model renamed" Make::Desk(around::rename_model);
+    "choice flipped" Make::Desk(around::flip);
+    "two models at once" Make::Desk(around::two);
+    "revert" Make::Scene(Scene::Revert);
+    "edit and revert" Make::Scene(Scene::EditAndRevert);
+    "two branches with the same edit" Make::Scene(Scene::SameEditTwice);
+    "promote in between" Make::Scene(Scene::PromoteBetween);
+    "branch behind main" Make::Scene(Scene::BehindMain);
+    "promote" Make::Scene(Scene::Promote);
+    "main merged into a branch" Make::Scene(Scene::Rebase);
 };

@@ -2,21 +2,34 @@
 //! every environment is compared with a build of its tree from nothing. Shared by the suite and `examples/oracle.rs`.
 #![allow(dead_code, reason = "the suite and the example each use a part")]
 
+mod apply;
 mod around;
 mod clauses;
+mod clean;
+mod content;
 mod edit;
 pub(crate) mod faults;
 mod grow;
+mod grow_from;
+mod grow_values;
 mod ir;
+mod judge;
 mod kinds;
 mod ops;
 mod plant;
 mod random;
 mod reach;
+mod reach_query;
 mod render;
 pub(crate) mod report;
+#[path = "../it/repository.rs"]
+mod repository;
 pub(crate) mod run;
+mod scenes;
+mod sessions;
+mod sets;
 mod shape;
 mod values;
 mod walk;
 mod warehouse;
+pub(crate) mod whole;

@@ -1,6 +1,6 @@
 //! The functions and operators that the generator knows, by what they take and give.
 
-use super::ir::{B, D, L, N, Op, T, Type};
+use super::ir::{B, D, L, N, Op, S, T, Type};
 use super::random::Choices;
 
 macro_rules! ops {
@@ -31,6 +31,15 @@ pub(crate) static SCALARS: &[Op] = ops! {
     "extract(day FROM {0})" [D] N;
     "date_diff('day', {0}, {1})" [D, D] N;
     "{'p': {0}, 'q': {1}}.q" [N, N] N;
+    "({0}).p" [S] N;
+    "({0} / nullif({1}, 0))" [N, N] N;
+    "struct_extract({0}, 'q')" [S] T;
+    "to_json({0})::VARCHAR" [S] T;
+    "CAST(CAST({0} AS TIMESTAMPTZ) AS VARCHAR)" [D] T;
+    "({0} = {1})" [S, S] B;
+    "{'p': {0}, 'q': {1}}" [N, T] S;
+    "coalesce({0}, {1})" [S, S] S;
+    "CASE WHEN {0} THEN {1} ELSE {2} END" [B, S, S] S;
     "upper({0})" [T] T;
     "({0} || {1})" [T, T] T;
     "coalesce({0}, {1})" [T, T] T;
@@ -93,7 +102,31 @@ pub(crate) static AGGREGATES: &[Op] = ops! {
     "first({0} ORDER BY {0})" [N] N;
     "last({0} ORDER BY {0})" [N] N;
     "quantile_disc({0}, 0.5)" [N] N;
+    "max({0})" [S] S;
 };
+
+/// A field of a struct; of a column it is written as one would.
+pub(crate) const FIELD: &str = "({0}).p";
+pub(crate) const BARE_FIELD: &str = "{0}.p";
+
+/// Aggregates that depend on the order of rows: their results are drawn.
+pub(crate) static ORDERLESS: &[Op] = ops! {
+    "first({0})" [N] N;
+    "any_value({0})" [N] N;
+    "list({0})" [N] L;
+    "string_agg({0}, ',')" [T] T;
+    "first({0})" [T] T;
+};
+
+/// Calls in a projection that give several rows.
+pub(crate) static SETS_OF_ROWS: &[Op] = ops! {
+    "unnest({0})" [L] N;
+    "unnest(range(0, (abs({0}) % 4)::INTEGER))" [N] N;
+    "unnest(generate_series(1, {0} % 3))" [N] N;
+};
+
+/// Tells which keys of a ROLLUP, CUBE or GROUPING SETS a row is grouped by.
+pub(crate) static GROUPING: Op = Op { text: "grouping({0})", takes: &[N], gives: N };
 
 /// Windows over which ties decide nothing.
 pub(crate) static RANKS: &[Op] = ops! {
@@ -137,6 +170,7 @@ pub(crate) fn literal(choices: &mut Choices, data: Type) -> String {
         D => &["DATE '2024-01-01'", "DATE '2024-01-02'", "DATE '2024-01-03'", "DATE '2024-02-10'"],
         B => &["true", "false"],
         L => &["[1, 2]", "[2]", "[3, NULL]", "[1]"],
+        S => &["{'p': 1, 'q': 'a'}", "{'p': 2, 'q': 'b'}", "{'p': 2, 'q': 'a'}"],
     };
     choices.one(texts).to_owned()
 }

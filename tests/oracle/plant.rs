@@ -9,15 +9,12 @@ use super::random::Choices;
 use super::render::Render;
 use super::shape::{EXTERNALS, Shapes};
 
-pub(crate) fn project(choices: &mut Choices, count: usize) -> Project {
-    let mut project = Project { models: BTreeMap::new(), declared: choices.chance(90), draws: choices.chance(15) };
+/// A project of seeds alone.
+pub(crate) fn seeds(choices: &mut Choices) -> Project {
+    let mut project =
+        Project { models: BTreeMap::new(), declared: choices.chance(90), draws: choices.chance(15), zone: "UTC" };
     for number in 0..1 + choices.below(2) {
         project.models.insert(format!("s.seed{number}"), seed_model(choices));
-    }
-    for number in 0..count {
-        let name = format!("{}.m{number}", choices.one(&["s", "mart"]));
-        let model = model(choices.number(), Vec::new(), &project, &name);
-        project.models.insert(name, model);
     }
     project
 }
@@ -135,11 +132,17 @@ pub(crate) fn cell(choices: &mut Choices, data: &str) -> Option<String> {
     (!choices.chance(18)).then(|| choices.one(texts).to_owned())
 }
 
-const CONFIG: &str = "gateways:\n  local:\n    connection:\n      type: duckdb\nmodel_defaults:\n  dialect: duckdb\n  start: '2024-01-01'\n";
+fn config(zone: &str) -> String {
+    format!(
+        "gateways:\n  local:\n    connection:\n      type: duckdb\n      connector_config:\n        TimeZone: {zone}\n\
+         model_defaults:\n  dialect: duckdb\n  start: '2024-01-01'\n"
+    )
+}
 
 /// The files of a project, as the program reads them.
 pub(crate) fn files(project: &Project, fault: Option<Fault>) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::from([("config.yaml".to_owned(), CONFIG.to_owned())]);
+    let zone = if fault == Some(Fault::Setting) { "UTC" } else { project.zone };
+    let mut files = BTreeMap::from([("config.yaml".to_owned(), config(zone))]);
     if project.declared {
         let mut text = String::new();
         for (name, columns) in EXTERNALS {
@@ -181,7 +184,7 @@ fn text(name: &str, model: &Model, shapes: &Shapes, fault: Option<Fault>) -> Str
         Kind::Seed(_) => format!("SEED (path '$root/seeds/{}.csv')", name.replace('.', "/")),
         Kind::TimeRange { .. } if fault == Some(Fault::TimeColumn) => "FULL".to_owned(),
         Kind::TimeRange { column, .. } => format!("INCREMENTAL_BY_TIME_RANGE (time_column {column})"),
-        Kind::UniqueKey { key } => format!("INCREMENTAL_BY_UNIQUE_KEY (unique_key {key})"),
+        Kind::UniqueKey { key } => format!("INCREMENTAL_BY_UNIQUE_KEY (unique_key ({key}))"),
     };
     lines.push(format!("  kind {kind}"));
     if let Kind::TimeRange { start: day, .. } = &model.kind {
@@ -190,6 +193,9 @@ fn text(name: &str, model: &Model, shapes: &Shapes, fault: Option<Fault>) -> Str
     let mut types = model.types.clone();
     if let Kind::Seed(seed) = &model.kind {
         types.clone_from(&seed.columns);
+    }
+    if fault == Some(Fault::DeclaredType) && !matches!(model.kind, Kind::Seed(_)) {
+        types.clear();
     }
     if !types.is_empty() {
         let types: Vec<String> = types.iter().map(|(name, data)| format!("{name} {data}")).collect();
@@ -201,7 +207,7 @@ fn text(name: &str, model: &Model, shapes: &Shapes, fault: Option<Fault>) -> Str
     lines.extend(model.stamp.iter().map(|stamp| format!("  stamp '{stamp}'")));
     lines.extend(model.metadata.iter().map(|(key, value)| format!("  {key} {value}")));
     let mut text = format!("MODEL (\n{}\n);\n\n", lines.join(",\n"));
-    if let Some(before) = &model.before {
+    if let Some(before) = model.before.as_ref().filter(|_| fault != Some(Fault::Statement)) {
         text.push_str(&format!("{before};\n\n"));
     }
     if !matches!(model.kind, Kind::Seed(_)) {

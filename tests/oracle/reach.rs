@@ -2,37 +2,30 @@
 //! without reading SQL. Written apart from the program's analysis and checked against the data: equal marks over equal
 //! sources must show equal rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use offshoot::hash::{Digest, Hasher};
 
 use super::ir::*;
+use super::reach_query::Reach;
 use super::shape::{EXTERNALS, order};
-use super::walk::holds;
+use super::walk::{draws_rows, is_draw};
 
 /// Rows and columns of a query or model as marks that move when it is reached.
 #[derive(Clone, Debug)]
 pub(crate) struct Mark {
-    rows: Digest,
-    columns: Vec<(String, Digest)>,
+    pub(crate) rows: Digest,
+    pub(crate) columns: Vec<(String, Digest)>,
     /// Of the stored table: order and draws too.
     pub(crate) table: Digest,
-    drawn: bool,
+    pub(crate) drawn: bool,
+    /// How the tables lie that it reads, for what depends on the order of their rows.
+    pub(crate) storage: Digest,
+    /// Whether it is a view of something that does.
+    pub(crate) loose: bool,
 }
 
 pub(crate) type Marks = BTreeMap<String, Mark>;
-
-#[derive(Clone, Default)]
-struct Scope<'a> {
-    inputs: Vec<(&'a Input, Mark)>,
-    aliases: Vec<(String, Digest)>,
-    windows: &'a [(String, Window)],
-    outer: Option<&'a Self>,
-}
-
-struct Reach<'a> {
-    models: &'a Marks,
-}
 
 /// The marks of every model of a project.
 pub(crate) fn marks(project: &Project) -> Marks {
@@ -41,20 +34,21 @@ pub(crate) fn marks(project: &Project) -> Marks {
         let rows = Digest::of("external", name);
         let column = |column: &&str| ((*column).to_owned(), Hasher::new("external").text(name).text(column).finish());
         let columns = columns.iter().map(|(name, ..)| column(name)).collect();
-        marks.insert((*name).to_owned(), Mark { rows, columns, table: rows, drawn: false });
+        marks
+            .insert((*name).to_owned(), Mark { rows, columns, table: rows, drawn: false, storage: rows, loose: false });
     }
     for name in order(project) {
-        let mark = model(&name, &project.models[&name], &marks);
+        let mark = model((&name, project.zone), &project.models[&name], &marks);
         marks.insert(name, mark);
     }
     marks
 }
 
-fn text(tag: &str, parts: impl IntoIterator<Item = Digest>) -> Digest {
+pub(crate) fn text(tag: &str, parts: impl IntoIterator<Item = Digest>) -> Digest {
     Hasher::new(tag).digests(parts).finish()
 }
 
-fn model(name: &str, model: &Model, models: &Marks) -> Mark {
+fn model((name, zone): (&str, &str), model: &Model, models: &Marks) -> Mark {
     let mut mark = match &model.kind {
         Kind::Seed(seed) => seed_mark(seed),
         _ => Reach { models }.query(&model.query, &Vec::new(), None, true),
@@ -66,16 +60,31 @@ fn model(name: &str, model: &Model, models: &Marks) -> Mark {
     let column = |wanted: &str| {
         mark.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(wanted)).map(|(_, digest)| *digest)
     };
-    let mut rows =
-        Hasher::new("model").digest(mark.rows).option(model.stamp.as_deref()).option(model.before.as_deref());
+    let mut rows = Hasher::new("model")
+        .text(zone)
+        .digest(mark.rows)
+        .option(model.stamp.as_deref())
+        .option(model.before.as_deref());
     match &model.kind {
         Kind::TimeRange { column: day, start } => {
             rows = rows.text(day).option_digest(column(day)).number(u64::from(*start));
         }
-        Kind::UniqueKey { key } => rows = rows.text("key").option_digest(column(key)),
+        Kind::UniqueKey { key } => {
+            rows = rows.text("key");
+            for part in key.split(", ") {
+                rows = rows.option_digest(column(part));
+            }
+        }
         Kind::Seed(_) => rows = rows.text("seed"),
         kind if kind_matters(model, &mark) => rows = rows.text(&format!("{kind:?}")),
         _ => {}
+    }
+    let (draws, mut loose) = deep(&model.query);
+    mark.drawn |= draws;
+    let parents: Vec<&Mark> = super::walk::reads(model).iter().filter_map(|name| models.get(name)).collect();
+    loose |= parents.iter().any(|parent| parent.loose);
+    if loose {
+        rows = rows.text("loose").digests(parents.iter().map(|parent| parent.storage));
     }
     for parent in &model.depends_on {
         if let Some(parent) = models.get(parent) {
@@ -91,6 +100,11 @@ fn model(name: &str, model: &Model, models: &Marks) -> Mark {
         table = table.text(&format!("{:?}", written(&model.query, &mark)));
     }
     mark.table = table.finish();
+    mark.loose = loose && !model.kind.is_stored();
+    mark.storage = match model.kind.is_stored() {
+        true => mark.table,
+        false => Hasher::new("view").digest(mark.table).digests(parents.iter().map(|parent| parent.storage)).finish(),
+    };
     if mark.drawn && model.kind.is_stored() {
         mark.drawn = false;
         mark.rows = text("bound", [mark.table]);
@@ -99,6 +113,17 @@ fn model(name: &str, model: &Model, models: &Marks) -> Mark {
             .for_each(|(name, digest)| *digest = Hasher::new("bound").digest(mark.table).text(name).finish());
     }
     mark
+}
+
+/// Whether anything in a query is drawn, and whether anything depends on the order of rows.
+fn deep(query: &Query) -> (bool, bool) {
+    let (mut draws, mut loose) = (false, false);
+    super::walk::expressions(&mut query.clone(), &mut |value| {
+        draws |= is_draw(value);
+        loose |= is_draw(value) && !matches!(value, Expr::Draw(text, _) if !text.contains("OVER"));
+    });
+    super::walk::queries(&mut query.clone(), &mut |query| loose |= draws_rows(query));
+    (draws || loose, loose)
 }
 
 /// The order in which a table is written, where nothing depends on it.
@@ -118,7 +143,14 @@ fn seed_mark(seed: &Seed) -> Mark {
         let cells = seed.rows.iter().fold(Hasher::new(data), |hasher, row| hasher.option(row[place].as_deref()));
         (name.clone(), cells.finish())
     };
-    Mark { rows, columns: seed.columns.iter().enumerate().map(column).collect(), table: rows, drawn: false }
+    Mark {
+        rows,
+        columns: seed.columns.iter().enumerate().map(column).collect(),
+        table: rows,
+        drawn: false,
+        storage: rows,
+        loose: false,
+    }
 }
 
 /// Whether FULL, VIEW and EMBEDDED hold different things.
@@ -131,330 +163,4 @@ fn kind_matters(model: &Model, mark: &Mark) -> bool {
     });
     let ordered = model.query.order != Order::None && model.query.limit.is_none();
     untyped || mark.drawn || ordered || !model.types.is_empty() || model.before.is_some()
-}
-
-type Ctes = Vec<(String, Mark)>;
-
-impl Reach<'_> {
-    fn query(&self, query: &Query, outer: &Ctes, around: Option<&Scope<'_>>, outermost: bool) -> Mark {
-        let mut ctes = outer.clone();
-        for cte in &query.ctes {
-            let mark = self.query(&cte.query, &ctes, None, false);
-            ctes.push((cte.name.clone(), mark));
-        }
-        let mut mark = match &query.body {
-            Body::Select(select) => self.select(select, &ctes, around),
-            Body::Set { operator, left, right } => {
-                let (left, right) = (self.query(left, &ctes, around, false), self.query(right, &ctes, around, false));
-                set(operator, &left, &right)
-            }
-        };
-        let on = match &query.body {
-            Body::Select(select) => match select.distinct {
-                Distinct::On(keys) => Some(keys),
-                _ => None,
-            },
-            Body::Set { .. } => None,
-        };
-        let ordered = query.order != Order::None;
-        if query.limit.is_some() || on.is_some() || (ordered && !outermost) {
-            let mut rows = Hasher::new("tail").digest(mark.rows);
-            if let Order::Total { by, rotate, descending } = &query.order {
-                let rotate = if *by == OrderBy::All { 0 } else { rotate % mark.columns.len().max(1) };
-                rows = rows.text(&format!("{rotate} {descending} {}", *by == OrderBy::All));
-                rows = rows.digests(mark.columns.iter().map(|(_, digest)| *digest));
-            }
-            if let Some(keys) = on {
-                rows = rows.digests(mark.columns.iter().take(keys).map(|(_, digest)| *digest));
-            }
-            if let Some(Limit { count, offset, fetch: _ }) = &query.limit {
-                rows = rows.number(*count as u64).number(*offset as u64);
-            }
-            mark.rows = rows.finish();
-        }
-        mark
-    }
-
-    fn select(&self, select: &Select, ctes: &Ctes, around: Option<&Scope<'_>>) -> Mark {
-        let mut scope = Scope { windows: &select.windows, outer: around, ..Scope::default() };
-        let mut rows = Hasher::new("select");
-        let mut drawn = false;
-        for (place, input) in select.from.iter().enumerate() {
-            let mut mark = self.relation(&input.relation, ctes);
-            mark.columns.iter_mut().zip(&input.columns).for_each(|((name, _), new)| name.clone_from(new));
-            drawn |= mark.drawn;
-            rows = rows.digest(mark.rows);
-            let left: BTreeSet<String> =
-                scope.inputs.iter().flat_map(|(_, mark)| &mark.columns).map(|(name, _)| name.to_lowercase()).collect();
-            scope.inputs.push((input, mark.clone()));
-            if place == 0 {
-                continue;
-            }
-            rows = rows.text(if input.join == "," { "CROSS JOIN" } else { input.join });
-            let common: Vec<String> = match &input.on {
-                On::Using(names) => names.clone(),
-                _ if input.join.starts_with("NATURAL") => mark
-                    .columns
-                    .iter()
-                    .map(|(name, _)| name.to_lowercase())
-                    .filter(|name| left.contains(name))
-                    .collect(),
-                _ => Vec::new(),
-            };
-            rows = rows.digests(common.iter().map(|name| self.bare(name, &scope)));
-            if let On::Condition(parts) = &input.on {
-                let parts: BTreeSet<Digest> = parts.iter().map(|part| self.value(part, &scope)).collect();
-                rows = rows.text("on").digests(parts);
-            }
-            if input.join == "POSITIONAL JOIN" {
-                drawn = true;
-                rows = rows.digests(scope.inputs.iter().map(|(_, mark)| mark.table));
-            }
-        }
-        let mut columns: Vec<(String, Digest)> = Vec::new();
-        let mut loose: Vec<Digest> = Vec::new();
-        let is_aggregate = |value: &Expr| holds(value, &|part| matches!(part, Expr::Aggregate { .. }));
-        let mut grouped = select.group.form != GroupForm::None || select.having.is_some();
-        for item in &select.items {
-            match item {
-                Item::Star { input, exclude, replace, rename } => {
-                    let star = self.star(select, input.as_deref(), &scope);
-                    for (mut name, mut digest) in star {
-                        if exclude.iter().any(|gone| gone.eq_ignore_ascii_case(&name)) {
-                            continue;
-                        }
-                        if let Some((_, value)) = replace.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-                            digest = self.value(value, &scope);
-                        }
-                        if let Some((_, new)) = rename.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-                            name.clone_from(new);
-                        }
-                        loose.push(digest);
-                        columns.push((name, digest));
-                    }
-                }
-                Item::Value { value, alias } => {
-                    let digest = self.value(value, &scope);
-                    drawn |= holds(value, &|part| matches!(part, Expr::Draw(..)));
-                    grouped |= is_aggregate(value);
-                    if !is_aggregate(value) {
-                        loose.push(digest);
-                    }
-                    let name = match (alias, value) {
-                        (Some(alias), _) => alias.clone(),
-                        (None, Expr::Column { input, name, .. }) => self.spelled(input.as_deref(), name, &scope),
-                        (None, _) => String::new(),
-                    };
-                    scope.aliases.extend(alias.iter().map(|alias| (alias.to_lowercase(), digest)));
-                    columns.push((name, digest));
-                }
-            }
-        }
-        let filter: BTreeSet<Digest> = select.filter.iter().map(|part| self.value(part, &scope)).collect();
-        rows = rows.text("where").digests(filter);
-        if grouped {
-            let keys: Vec<Digest> = match select.group.form {
-                GroupForm::All => loose,
-                _ => select.group.keys.iter().map(|key| self.value(key, &scope)).collect(),
-            };
-            rows = match select.group.form {
-                GroupForm::Rollup | GroupForm::Cube | GroupForm::Sets => {
-                    rows.text(&format!("{:?}", select.group.form)).digests(keys)
-                }
-                _ => rows.text("group").digests(BTreeSet::from_iter(keys)),
-            };
-            rows = rows.option_digest(select.having.as_ref().map(|having| self.value(having, &scope)));
-        }
-        rows = rows.text("qualify").option_digest(select.qualify.as_ref().map(|part| self.value(part, &scope)));
-        if select.distinct == Distinct::Yes {
-            rows = rows.text("distinct").digests(columns.iter().map(|(_, digest)| *digest).collect::<BTreeSet<_>>());
-        }
-        let rows = rows.finish();
-        Mark { rows, columns, table: rows, drawn }
-    }
-
-    fn relation(&self, relation: &Relation, ctes: &Ctes) -> Mark {
-        match relation {
-            Relation::Table(name) => self.models.get(name).cloned(),
-            Relation::Cte(name) => ctes.iter().rev().find(|(known, _)| known == name).map(|(_, mark)| mark.clone()),
-            Relation::Query(query) => Some(self.query(query, ctes, None, false)),
-            Relation::Text { text, numbers, columns } => {
-                let rows = Hasher::new(text).text(&format!("{numbers:?}")).finish();
-                let column = |column: &Column| (column.name.clone(), Hasher::new(&column.name).digest(rows).finish());
-                Some(Mark { rows, columns: columns.iter().map(column).collect(), table: rows, drawn: false })
-            }
-        }
-        .unwrap_or_else(|| Mark {
-            rows: Digest::of("nothing", ""),
-            columns: Vec::new(),
-            table: Digest::of("nothing", ""),
-            drawn: false,
-        })
-    }
-
-    fn star(&self, select: &Select, input: Option<&str>, scope: &Scope<'_>) -> Vec<(String, Digest)> {
-        let mut columns: Vec<(String, Digest)> = Vec::new();
-        for (slot, (from, mark)) in scope.inputs.iter().enumerate() {
-            if from.is_hidden() || input.is_some_and(|input| input != from.name()) {
-                continue;
-            }
-            for (name, digest) in &mark.columns {
-                let merges = |from: &Input| match &from.on {
-                    On::Using(names) => names.iter().any(|known| known.eq_ignore_ascii_case(name)),
-                    _ => from.join.starts_with("NATURAL"),
-                };
-                let merged = input.is_none() && select.from.iter().skip(1).any(merges);
-                let twice = columns.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
-                if merged && merges(from) && twice {
-                    continue;
-                }
-                let digest = if merged { self.bare(name, scope) } else { reference(slot, *digest) };
-                columns.push((name.clone(), digest));
-            }
-        }
-        columns
-    }
-
-    /// A column shown without alias is spelled as its table spells it.
-    fn spelled(&self, input: Option<&str>, name: &str, scope: &Scope<'_>) -> String {
-        let inputs = scope.inputs.iter().filter(|(from, _)| input.is_none_or(|input| from.name() == input));
-        let mut columns = inputs.flat_map(|(_, mark)| &mark.columns);
-        columns
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map_or_else(|| name.to_owned(), |(known, _)| known.clone())
-    }
-
-    /// A bare name: a column of this block, an alias, a column of the block around it, a whole row.
-    fn bare(&self, name: &str, scope: &Scope<'_>) -> Digest {
-        let found = |(slot, (from, mark)): (usize, &(&Input, Mark))| {
-            let column = mark.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-            (!from.is_hidden() || slot + 1 == scope.inputs.len()).then(|| reference(slot, column.1))
-        };
-        let columns: Vec<Digest> = scope.inputs.iter().enumerate().filter_map(found).collect();
-        match columns.as_slice() {
-            [only] => return *only,
-            [] => {}
-            several => {
-                let joins = scope.inputs.iter().map(|(from, _)| from.join).collect::<Vec<_>>().join(" ");
-                return Hasher::new("merged").text(&joins).digests(several.iter().copied()).finish();
-            }
-        }
-        let lower = name.to_lowercase();
-        if let Some((_, digest)) = scope.aliases.iter().rev().find(|(known, _)| *known == lower) {
-            return *digest;
-        }
-        if let Some(slot) = scope.inputs.iter().position(|(from, _)| from.name().eq_ignore_ascii_case(name)) {
-            return self.row(slot, &scope.inputs[slot].1);
-        }
-        scope.outer.map_or_else(|| Digest::of("unknown", name), |outer| text("outer", [self.bare(name, outer)]))
-    }
-
-    fn row(&self, slot: usize, mark: &Mark) -> Digest {
-        let hasher = Hasher::new("row").number(slot as u64);
-        mark.columns.iter().fold(hasher, |hasher, (name, digest)| hasher.text(name).digest(*digest)).finish()
-    }
-
-    fn qualified(&self, input: &str, name: &str, scope: &Scope<'_>) -> Digest {
-        let place = scope.inputs.iter().position(|(from, _)| from.name().eq_ignore_ascii_case(input));
-        let column = place.and_then(|slot| {
-            let columns = &scope.inputs[slot].1.columns;
-            Some(reference(slot, columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?.1))
-        });
-        match (column, scope.outer) {
-            (Some(column), _) => column,
-            (None, Some(outer)) => text("outer", [self.qualified(input, name, outer)]),
-            (None, None) => Hasher::new("unknown").text(input).text(name).finish(),
-        }
-    }
-
-    fn value(&self, value: &Expr, scope: &Scope<'_>) -> Digest {
-        let list = |parts: &[Expr]| parts.iter().map(|part| self.value(part, scope)).collect::<Vec<_>>();
-        match value {
-            Expr::Column { input: Some(input), name, .. } => self.qualified(input, name, scope),
-            Expr::Column { input: None, name, .. } => self.bare(name, scope),
-            Expr::Literal(literal, _) => Digest::of("literal", literal),
-            Expr::Call { op, parts } => text(op.text, list(parts)),
-            Expr::Aggregate { op, parts, filter } => {
-                let filter = filter.as_ref().map(|filter| self.value(filter, scope));
-                Hasher::new("aggregate").text(op.text).digests(list(parts)).option_digest(filter).finish()
-            }
-            Expr::Window { op, parts, window } => {
-                let window = match window {
-                    Over::Here(window) => Some(window),
-                    Over::Named(name) => {
-                        scope.windows.iter().find(|(known, _)| known == name).map(|(_, window)| window)
-                    }
-                };
-                let mut hasher = Hasher::new("window").text(op.text).digests(list(parts));
-                if let Some(Window { base: _, partition, order, frame }) = window {
-                    hasher = hasher.digests(BTreeSet::from_iter(list(partition))).text(frame);
-                    for (key, down) in order {
-                        hasher = hasher.digest(self.value(key, scope)).number(u64::from(*down));
-                    }
-                }
-                hasher.finish()
-            }
-            Expr::Query { form, left, query, data: _ } => {
-                let mark = self.query(query, &Vec::new(), Some(scope), false);
-                let columns = mark.columns.iter().map(|(_, digest)| *digest);
-                let columns: Vec<Digest> = if matches!(form, QueryForm::Exists | QueryForm::NotExists) {
-                    Vec::new()
-                } else {
-                    columns.collect()
-                };
-                let left = left.as_ref().map(|left| self.value(left, scope));
-                Hasher::new("query")
-                    .text(&format!("{form:?}"))
-                    .option_digest(left)
-                    .digest(mark.rows)
-                    .digests(columns)
-                    .finish()
-            }
-            Expr::Row(input) => match scope.inputs.iter().position(|(from, _)| from.name() == input) {
-                // A column of that name comes first.
-                Some(slot)
-                    if !scope.inputs.iter().any(|(_, mark)| mark.columns.iter().any(|(known, _)| known == input)) =>
-                {
-                    text("json", [self.row(slot, &scope.inputs[slot].1)])
-                }
-                _ => text("json", [self.bare(input, scope)]),
-            },
-            Expr::Draw(draw, _) => Digest::of("draw", draw),
-        }
-    }
-}
-
-fn reference(slot: usize, column: Digest) -> Digest {
-    Hasher::new("reference").number(slot as u64).digest(column).finish()
-}
-
-fn set(operator: &str, left: &Mark, right: &Mark) -> Mark {
-    let pair =
-        |one: Option<Digest>, two: Option<Digest>| Hasher::new(operator).option_digest(one).option_digest(two).finish();
-    let mut columns: Vec<(String, Digest)> = Vec::new();
-    if operator.ends_with("BY NAME") {
-        let find = |mark: &Mark, name: &str| {
-            mark.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, digest)| *digest)
-        };
-        columns
-            .extend(left.columns.iter().map(|(name, digest)| (name.clone(), pair(Some(*digest), find(right, name)))));
-        for (name, digest) in &right.columns {
-            if find(left, name).is_none() {
-                columns.push((name.clone(), pair(None, Some(*digest))));
-            }
-        }
-    } else {
-        columns.extend(
-            left.columns
-                .iter()
-                .zip(&right.columns)
-                .map(|((name, one), (_, two))| (name.clone(), pair(Some(*one), Some(*two)))),
-        );
-    }
-    let mut rows = Hasher::new(operator).digest(left.rows).digest(right.rows);
-    if !operator.starts_with("UNION ALL") {
-        rows = rows.digests(columns.iter().map(|(_, digest)| *digest));
-    }
-    let rows = rows.finish();
-    Mark { rows, columns, table: rows, drawn: left.drawn || right.drawn }
 }

@@ -3,6 +3,7 @@
 
 use super::faults::Fault;
 use super::ir::*;
+use super::ops::{BARE_FIELD, FIELD, SETS_OF_ROWS};
 use super::shape::{Ctes, Shapes};
 
 /// How to write.
@@ -95,6 +96,7 @@ impl Render<'_> {
         let keys: Vec<String> = (0..count)
             .map(|place| (place + rotate) % count)
             .map(|place| match by {
+                OrderBy::Ordinals if self.style.parentheses => format!("({}){}", place + 1, down(place)),
                 OrderBy::Ordinals => format!("{}{}", place + 1, down(place)),
                 _ => format!("{}{}", self.ident(&outputs[place].name), down(place)),
             })
@@ -112,7 +114,10 @@ impl Render<'_> {
             }
             _ => {}
         }
-        let items: Vec<String> = select.items.iter().map(|item| self.item(item, select, inner)).collect();
+        let mut items: Vec<String> = select.items.iter().map(|item| self.item(item, select, inner)).collect();
+        if self.is(Fault::ColumnOrder) && !inner {
+            items.sort_unstable();
+        }
         text.push_str(&items.join(", "));
         for (place, input) in select.from.iter().enumerate() {
             text.push_str(&self.input(input, place, select, ctes));
@@ -178,7 +183,9 @@ impl Render<'_> {
         let join = match (place, input.join) {
             (0, _) => " FROM ".to_owned(),
             (_, ",") => ", ".to_owned(),
-            (_, "LEFT JOIN" | "RIGHT JOIN" | "FULL JOIN") if self.is(Fault::JoinType) => " JOIN ".to_owned(),
+            (_, "LEFT JOIN" | "RIGHT JOIN" | "FULL JOIN" | "ASOF LEFT JOIN") if self.is(Fault::JoinType) => {
+                " JOIN ".to_owned()
+            }
             (_, "ANTI JOIN") if self.is(Fault::JoinType) => " SEMI JOIN ".to_owned(),
             (_, join) => format!(" {join} "),
         };
@@ -190,6 +197,8 @@ impl Render<'_> {
             }
             Relation::Cte(name) => self.ident(name),
             Relation::Query(query) => format!("({})", self.query(query, ctes, true)),
+            Relation::Lateral(query) => format!("LATERAL ({})", self.query(query, ctes, true)),
+            Relation::Unnest(value) => format!("unnest({})", self.expression(value, select)),
             Relation::Text { text, numbers, .. } => {
                 numbers.iter().enumerate().fold((*text).to_owned(), |text, (place, number)| {
                     text.replace(&format!("{{{place}}}"), &number.to_string())
@@ -220,6 +229,9 @@ impl Render<'_> {
         let keys: Vec<String> = select.group.keys.iter().map(|key| self.expression(key, select)).collect();
         let list = keys.join(", ");
         match select.group.form {
+            GroupForm::Rollup | GroupForm::Cube | GroupForm::Sets if self.is(Fault::GroupingSets) => {
+                format!(" GROUP BY {list}")
+            }
             GroupForm::None => String::new(),
             GroupForm::Keys => format!(" GROUP BY {list}"),
             GroupForm::All => " GROUP BY ALL".to_owned(),
@@ -261,7 +273,15 @@ impl Render<'_> {
         let text = match value {
             Expr::Column { input, name, .. } => self.reference(input.as_deref(), name, select),
             Expr::Literal(text, _) => text.clone(),
-            Expr::Call { op, parts } => fill(op.text, &self.list(parts, select)),
+            Expr::Call { op, parts } if self.is(Fault::CastType) && is_cast(op) => self.expression(&parts[0], select),
+            Expr::Call { op, parts } if self.is(Fault::SetOfRows) && SETS_OF_ROWS.contains(op) => {
+                format!("abs({})", self.expression(&parts[0], select))
+            }
+            Expr::Call { op, parts } => {
+                // A field of a column: without parentheses the qualifier could be a table.
+                let bare = op.text == FIELD && matches!(parts[0], Expr::Column { .. });
+                fill(if bare { BARE_FIELD } else { op.text }, &self.list(parts, select))
+            }
             Expr::Aggregate { op, parts, filter } => {
                 let mut text = fill(op.text, &self.list(parts, select));
                 if let Some(filter) = filter.as_ref().filter(|_| !self.is(Fault::Filter)) {
@@ -280,7 +300,7 @@ impl Render<'_> {
                 }
             }
             Expr::Query { form, left, query, .. } => self.subquery(*form, left.as_deref(), query, select),
-            Expr::Row(input) => format!("to_json({})::VARCHAR", self.ident(input)),
+            Expr::Row(input, template) => template.replace("{}", &self.ident(input)),
             Expr::Draw(_, N) if self.is(Fault::Draw) => "7".to_owned(),
             Expr::Draw(_, _) if self.is(Fault::Draw) => "'7'".to_owned(),
             Expr::Draw(text, _) => (*text).to_owned(),
@@ -319,6 +339,10 @@ impl Render<'_> {
             QueryForm::NotIn => format!("({left} NOT IN ({text}))"),
         }
     }
+}
+
+fn is_cast(op: &Op) -> bool {
+    ["CAST({0} AS ", "TRY_CAST({0} AS ", "({0})::", "{0}::"].iter().any(|cast| op.text.starts_with(cast))
 }
 
 fn fill(template: &str, parts: &[String]) -> String {

@@ -10,6 +10,10 @@ pub(crate) struct Report {
     pub(crate) discarded: u64,
     pub(crate) compared: u64,
     pub(crate) drawn: u64,
+    /// Views without rows.
+    pub(crate) empty: u64,
+    /// Edits that were not made, because they would leave a view without rows.
+    pub(crate) emptied: u64,
     pub(crate) built: u64,
     pub(crate) reached: u64,
     pub(crate) needless: u64,
@@ -17,6 +21,14 @@ pub(crate) struct Report {
     pub(crate) moved: u64,
     /// Places where the generator's own graph is wrong.
     pub(crate) misled: Vec<String>,
+    /// Edits of which every model was compared on further data sets.
+    pub(crate) checked_edits: u64,
+    /// Comparisons of models that the generator's graph calls out of reach.
+    pub(crate) out_of_reach: u64,
+    /// Models that it calls reached.
+    pub(crate) called_reached: u64,
+    /// Those of them that do differ on some data set.
+    pub(crate) reached_and_differs: u64,
     pub(crate) changed: u64,
     pub(crate) unsound: Vec<String>,
     pub(crate) refused: BTreeMap<String, u64>,
@@ -35,13 +47,47 @@ pub(crate) struct Tally {
     pub(crate) discarded: u64,
 }
 
+impl Tally {
+    /// How often such an edit changes data, told carefully while few were made.
+    pub(crate) fn rate(&self) -> f64 {
+        (self.changed as f64 + 1.0) / (self.made as f64 + 2.0)
+    }
+}
+
 impl Report {
+    /// Models built to those of them that the edits really reach: what the graph calls reached and the program spares
+    /// is left out of both, so that a coarse graph flatters nobody.
     pub(crate) fn ratio(&self) -> f64 {
-        if self.reached == 0 { 1.0 } else { self.built as f64 / self.reached as f64 }
+        let reached = self.built.saturating_sub(self.needless);
+        if reached == 0 { 1.0 } else { self.built as f64 / reached as f64 }
     }
 
     pub(crate) fn passes(&self) -> bool {
-        self.unsound.is_empty() && self.misled.is_empty() && self.ratio() <= 1.05
+        self.unsound.is_empty() && self.misled.is_empty() && self.ratio() <= 1.05 && self.outside().is_empty()
+    }
+
+    /// What is wrong with the mix of edits, once there are enough of them to say.
+    fn outside(&self) -> Vec<String> {
+        const ENOUGH: u64 = 5_000;
+        if self.edits < ENOUGH {
+            return Vec::new();
+        }
+        let mut lines = Vec::new();
+        if super::kinds::EDITS.len() < 40 {
+            lines.push("MIX: fewer than 40 kinds of edits".to_owned());
+        }
+        for edit in super::kinds::EDITS {
+            let made = self.kinds.get(edit.name).map_or(0, |tally| tally.made);
+            let share = 100.0 * made as f64 / self.edits as f64;
+            if !(1.0..=6.0).contains(&share) {
+                lines.push(format!("MIX: \"{}\" makes {share:.2} % of the edits, not 1 to 6 %", edit.name));
+            }
+        }
+        let changed = 100.0 * self.changed as f64 / self.edits as f64;
+        if changed < 50.0 {
+            lines.push(format!("MIX: only {changed:.1} % of the edits change the data of some view, not 50 %"));
+        }
+        lines
     }
 
     /// The whole report; the last line is the summary.
@@ -64,13 +110,33 @@ impl Report {
             let _ = writeln!(text, "\n{title}:");
             for (cause, count) in sorted.into_iter().take(10) {
                 let _ = writeln!(text, "{count:>8}  {cause}");
-                if let Some(example) = self.examples.get(cause).filter(|_| title != "needless builds") {
+                if let Some(example) =
+                    self.examples.get(cause).filter(|_| title != "needless builds" || cause.starts_with("resolved"))
+                {
                     let _ = writeln!(text, "          e.g. {}", example.replace('\n', " "));
                 }
             }
         }
         for finding in self.misled.iter().take(3).chain(&self.unsound) {
             let _ = writeln!(text, "\n{finding}");
+        }
+        let part = |one: u64, all: u64| 100.0 * one as f64 / all.max(1) as f64;
+        let _ = writeln!(
+            text,
+            "\nreach: {} edits over {} data sets each: {} comparisons of what is called out of reach, {} misjudged; \
+             {} models called reached, {:.0} % differ on some; {:.0} % of views without rows, {} edits not made because \
+             they would leave such",
+            self.checked_edits,
+            super::sets::COUNT + 1,
+            self.out_of_reach,
+            self.misled.len(),
+            self.called_reached,
+            part(self.reached_and_differs, self.called_reached),
+            part(self.empty, self.compared),
+            self.emptied,
+        );
+        for line in self.outside() {
+            let _ = writeln!(text, "{line}");
         }
         let _ = writeln!(
             text,

@@ -85,7 +85,8 @@ impl Shapes {
                 .find(|(known, _)| known == name)
                 .map(|(_, columns)| columns.clone())
                 .unwrap_or_default(),
-            Relation::Query(query) => self.outputs(query, ctes),
+            Relation::Query(query) | Relation::Lateral(query) => self.outputs(query, ctes),
+            Relation::Unnest(_) => vec![Column::new("n", N)],
             Relation::Text { columns, .. } => columns.clone(),
         }
     }

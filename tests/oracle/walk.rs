@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ir::*;
+use super::ops::ORDERLESS;
 
 /// Calls `act` on the query and on every query inside it, innermost last.
 pub(crate) fn queries(query: &mut Query, act: &mut dyn FnMut(&mut Query)) {
@@ -17,7 +18,7 @@ pub(crate) fn queries(query: &mut Query, act: &mut dyn FnMut(&mut Query)) {
         }
         Body::Select(select) => {
             for input in &mut select.from {
-                if let Relation::Query(query) = &mut input.relation {
+                if let Relation::Query(query) | Relation::Lateral(query) = &mut input.relation {
                     queries(query, act);
                 }
             }
@@ -47,6 +48,9 @@ pub(crate) fn own_expressions(select: &mut Select, act: &mut dyn FnMut(&mut Expr
         }
     }
     for input in &mut select.from {
+        if let Relation::Unnest(value) = &mut input.relation {
+            expression(value, act);
+        }
         if let On::Condition(conditions) = &mut input.on {
             conditions.iter_mut().for_each(|condition| expression(condition, act));
         }
@@ -65,7 +69,7 @@ fn window(window: &mut Window, act: &mut dyn FnMut(&mut Expr)) {
 pub(crate) fn expression(value: &mut Expr, act: &mut dyn FnMut(&mut Expr)) {
     act(value);
     match value {
-        Expr::Column { .. } | Expr::Literal(..) | Expr::Row(_) | Expr::Draw(..) => {}
+        Expr::Column { .. } | Expr::Literal(..) | Expr::Row(..) | Expr::Draw(..) => {}
         Expr::Call { parts, .. } => parts.iter_mut().for_each(|part| expression(part, act)),
         Expr::Aggregate { parts, filter, .. } => {
             parts.iter_mut().for_each(|part| expression(part, act));
@@ -107,4 +111,57 @@ pub(crate) fn holds(value: &Expr, test: &dyn Fn(&Expr) -> bool) -> bool {
     let mut found = false;
     expression(&mut value.clone(), &mut |part| found |= test(part));
     found
+}
+
+/// Whether a value is drawn when a table is filled: volatile, or dependent on the order of rows.
+pub(crate) fn is_draw(value: &Expr) -> bool {
+    match value {
+        Expr::Draw(..) => true,
+        Expr::Aggregate { op, .. } => ORDERLESS.contains(op),
+        _ => false,
+    }
+}
+
+/// Whether it is drawn which rows a query gives.
+pub(crate) fn draws_rows(query: &Query) -> bool {
+    let Body::Select(select) = &query.body else { return query.limit.is_some() && query.order == Order::None };
+    let kept = query.limit.is_some() || matches!(select.distinct, Distinct::On(_));
+    kept && query.order == Order::None
+        || select.from.iter().any(|input| input.join == "POSITIONAL JOIN" || is_loose(input))
+}
+
+/// An ASOF join whose match could be a tie.
+fn is_loose(input: &Input) -> bool {
+    let is_key = |value: &Expr| matches!(value, Expr::Column { input: Some(name), name: column, .. } if name == input.name() && column == "id");
+    let total = match (&input.relation, &input.on) {
+        (Relation::Table(name), On::Condition(parts)) => {
+            let keyed = |part: &Expr| matches!(part, Expr::Call { op, parts } if op.text == "({0} >= {1})" && is_key(&parts[1]));
+            ["raw.t", "raw.u"].contains(&name.as_str()) && parts.iter().any(keyed)
+        }
+        _ => false,
+    };
+    input.join.starts_with("ASOF") && !total
+}
+
+/// DuckDB 1.5.6 without its optimizer ends the process at an ASOF join with a further condition, in a query used as a
+/// value, or beside other joins. Only plain ones are written.
+pub(crate) fn crashes(query: &Query) -> bool {
+    let mut all = 0;
+    inputs(&mut query.clone(), &mut |input| all += usize::from(input.join.starts_with("ASOF")));
+    all > plain_asof(query)
+}
+
+fn plain_asof(query: &Query) -> usize {
+    let in_ctes: usize = query.ctes.iter().map(|cte| plain_asof(&cte.query)).sum();
+    let select = match &query.body {
+        Body::Set { left, right, .. } => return in_ctes + plain_asof(left) + plain_asof(right),
+        Body::Select(select) => select,
+    };
+    let below = |input: &Input| match &input.relation {
+        Relation::Query(query) => plain_asof(query),
+        _ => 0,
+    };
+    let plain = matches!(select.from.as_slice(), [_, second] if second.join.starts_with("ASOF")
+        && matches!(&second.on, On::Condition(parts) if matches!(parts.as_slice(), [Expr::Call { op, .. }] if op.text == "({0} >= {1})")));
+    in_ctes + select.from.iter().map(below).sum::<usize>() + usize::from(plain)
 }

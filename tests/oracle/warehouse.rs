@@ -1,14 +1,14 @@
 //! One DuckDB in memory that holds two worlds: the tables that environments share, filled once per fingerprint as the
 //! program fills them, and for every tree what a build from nothing gives, from the generator's own text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 
 use offshoot::engine::duckdb::{DuckDb, DuckDbConfig, Location};
 use offshoot::engine::{Engine, EngineError, Session};
 use offshoot::files::{FileTree, TextTree};
 use offshoot::fingerprint::{Batching, Fingerprint, Tree};
-use offshoot::hash::{Digest, Hasher};
+use offshoot::hash::Digest;
 use offshoot::ids::{ModelName, TableName};
 use offshoot::model::{DeclaredColumn, Kind as ModelKind};
 use offshoot::project::seed_rows;
@@ -19,17 +19,10 @@ use offshoot::statement::{
 };
 use offshoot::time::{Interval, IntervalUnit, Timestamp};
 
-use super::ir::{Kind, Project};
+use super::clean::Builds;
+use super::content::Content;
 use super::random::Choices;
-use super::render::Render;
-use super::shape::{EXTERNALS, Shapes, order};
-
-/// What a table or view shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Content {
-    pub(crate) rows: String,
-    pub(crate) columns: Vec<ColumnType>,
-}
+use super::shape::EXTERNALS;
 
 /// A table that environments share.
 pub(crate) struct Stored {
@@ -39,27 +32,24 @@ pub(crate) struct Stored {
     pub(crate) files: BTreeMap<String, String>,
 }
 
-/// What a build from nothing gives for one model.
-#[derive(Clone)]
-pub(crate) struct Clean {
-    pub(crate) name: String,
-    pub(crate) content: Content,
-    pub(crate) key: Digest,
-}
-
 pub(crate) struct Warehouse {
     session: Box<dyn Session>,
     pub(crate) stored: BTreeMap<(ModelName, Digest), Stored>,
-    clean: BTreeMap<Digest, Result<Clean, String>>,
+    pub(crate) builds: Builds,
+    /// What of the builds from nothing is stored.
+    pub(crate) stored_clean: BTreeSet<String>,
     shown: BTreeMap<String, Content>,
     count: usize,
+    zone: &'static str,
 }
 
+/// More rows than this are no good: edits are many, and comparing is most of the work.
+const MANY: usize = 400;
 const DAY: i64 = 86_400_000;
 /// 2024-01-06: everything is loaded up to here.
 const END: Timestamp = Timestamp(19_728 * DAY);
 
-type Outcome<T> = Result<T, String>;
+pub(crate) type Outcome<T> = Result<T, String>;
 
 fn told(error: EngineError) -> String {
     error.to_string()
@@ -67,6 +57,11 @@ fn told(error: EngineError) -> String {
 
 impl Warehouse {
     pub(crate) fn new(choices: &mut Choices) -> Outcome<Self> {
+        Self::over(&externals(choices))
+    }
+
+    /// One in which these statements make the tables that nobody owns.
+    pub(crate) fn over(sources: &[String]) -> Outcome<Self> {
         let mut config = DuckDbConfig::new(Location::Memory);
         config.settings.insert("threads".into(), "1".into());
         let mut session = DuckDb::new(config).session().map_err(told)?;
@@ -75,111 +70,60 @@ impl Warehouse {
         }
         // Tables are tiny: planning well would take longer than running badly.
         session.execute("PRAGMA disable_optimizer").map_err(told)?;
-        for statement in externals(choices) {
-            session.execute(&statement).map_err(told)?;
+        for statement in sources {
+            session.execute(statement).map_err(told)?;
         }
-        Ok(Self { session, stored: BTreeMap::new(), clean: BTreeMap::new(), shown: BTreeMap::new(), count: 0 })
+        Ok(Self {
+            session,
+            stored: BTreeMap::new(),
+            builds: Builds::default(),
+            stored_clean: BTreeSet::new(),
+            shown: BTreeMap::new(),
+            count: 0,
+            zone: "UTC",
+        })
     }
 
     pub(crate) fn run(&mut self, sql: &str) -> Outcome<()> {
         self.session.execute(sql).map(drop).map_err(|error| format!("{}\n{sql}", told(error)))
     }
 
-    fn fresh(&mut self, schema: &str) -> TableName {
+    /// How many rows a query has.
+    pub(crate) fn query(&mut self, sql: &str) -> Outcome<usize> {
+        self.session.query(sql).map(|rows| rows.rows.len()).map_err(told)
+    }
+
+    /// Does something under a model's statement before it, which is undone: each model has a session of its own.
+    pub(crate) fn beside<T>(&mut self, before: Option<&str>, act: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        let Some(before) = before else { return act(self) };
+        self.run(before)?;
+        let done = act(self);
+        self.run(&format!("SET TimeZone = '{}'", self.zone))?;
+        self.run("RESET integer_division")?;
+        done
+    }
+
+    /// The time zone of the session, as the project's connection sets it.
+    pub(crate) fn enter(&mut self, zone: &'static str) -> Outcome<()> {
+        if self.zone != zone {
+            self.run(&format!("SET TimeZone = '{zone}'"))?;
+            self.zone = zone;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fresh(&mut self, schema: &str) -> TableName {
         self.count += 1;
         TableName { catalog: None, schema: schema.to_owned(), name: format!("k{}", self.count) }
     }
 
     pub(crate) fn content(&mut self, name: &str) -> Outcome<Content> {
-        let columns = self.session.describe(&format!("SELECT * FROM {name}")).map_err(told)?;
-        let sql = format!("SELECT count(*), sum(hash(offshoot__row)::HUGEINT) FROM {name} AS offshoot__row");
-        let rows = self.session.query(&sql).map_err(told)?.rows;
-        Ok(Content { rows: format!("{rows:?}"), columns })
-    }
-
-    /// Builds a whole project from nothing, or says why DuckDB does not take it.
-    pub(crate) fn build_clean(&mut self, project: &Project) -> Outcome<BTreeMap<String, Clean>> {
-        let shapes = Shapes::of(project);
-        let mut done: BTreeMap<String, Clean> = BTreeMap::new();
-        for name in order(project) {
-            let model = &project.models[&name];
-            let table = |name: &str| done.get(name).map_or_else(|| name.to_owned(), |clean| clean.name.clone());
-            let style = Default::default();
-            let render = Render { shapes: &shapes, table: &table, style: &style, fault: None };
-            let text = render.model(&model.query);
-            // What the text reads is in the key, because each clean table has a name of its own.
-            let key = Hasher::new("clean")
-                .text(&text)
-                .text(&format!("{:?}{:?}{:?}", model.kind, model.types, model.before))
-                .finish();
-            let known = self.clean.get(&key).cloned();
-            let clean = match known {
-                Some(known) => known?,
-                None => {
-                    let made = self.make_clean(project, &name, &text, key);
-                    self.clean.insert(key, made.clone());
-                    made?
-                }
-            };
-            done.insert(name, clean);
+        let sql = format!("SELECT * FROM {name}");
+        let rows = self.session.query_first(&sql, MANY + 1).map_err(told)?;
+        if rows.rows.len() > MANY {
+            return Err("too many rows to compare".to_owned());
         }
-        if done.len() < project.models.len() {
-            return Err("a circle".to_owned());
-        }
-        Ok(done)
-    }
-
-    fn make_clean(&mut self, project: &Project, name: &str, text: &str, key: Digest) -> Outcome<Clean> {
-        let model = &project.models[name];
-        let made = self.fresh("c");
-        let table = format!("c.{}", made.name);
-        let text = match model.types.is_empty() || !model.kind.is_stored() || matches!(model.kind, Kind::Seed(_)) {
-            true => text.to_owned(),
-            false => {
-                let types: Vec<String> =
-                    model.types.iter().map(|(name, data)| format!("{name}::{data} AS {name}")).collect();
-                format!("SELECT * REPLACE ({}) FROM ({text})", types.join(", "))
-            }
-        };
-        match &model.kind {
-            Kind::View | Kind::Embedded => self.run(&format!("CREATE VIEW {table} AS {text}"))?,
-            Kind::Full | Kind::UniqueKey { .. } => self.run(&format!("CREATE TABLE {table} AS {text}"))?,
-            Kind::Seed(seed) => {
-                let columns: Vec<String> = seed.columns.iter().map(|(name, data)| format!("{name} {data}")).collect();
-                self.run(&format!("CREATE TABLE {table} ({})", columns.join(", ")))?;
-                for row in &seed.rows {
-                    let cell =
-                        |cell: &Option<String>| cell.as_ref().map_or("NULL".to_owned(), |cell| format!("'{cell}'"));
-                    let cells: Vec<String> = row.iter().map(cell).collect();
-                    self.run(&format!("INSERT INTO {table} VALUES ({})", cells.join(", ")))?;
-                }
-            }
-            Kind::TimeRange { column, start } => {
-                let first = self.day_of(&text, 1);
-                self.run(&format!("CREATE TABLE {table} AS SELECT * FROM ({first}) LIMIT 0"))?;
-                for day in start + 1..6 {
-                    let text = self.day_of(&text, day);
-                    self.run(&format!(
-                        "INSERT INTO {table} SELECT * FROM ({text}) AS q WHERE q.{column} = DATE '2024-01-0{day}'"
-                    ))?;
-                }
-            }
-        }
-        if let Kind::UniqueKey { key } = &model.kind {
-            let rows = self
-                .session
-                .query(&format!("SELECT 1 FROM {table} GROUP BY {key} HAVING count(*) > 1"))
-                .map_err(told)?;
-            if !rows.rows.is_empty() {
-                return Err("a key that comes twice".to_owned());
-            }
-        }
-        let content = self.content(&table)?;
-        Ok(Clean { name: table, content, key })
-    }
-
-    fn day_of(&self, text: &str, day: u32) -> String {
-        text.replace("@start_ds", &format!("'2024-01-0{day}'")).replace("@end_ds", &format!("'2024-01-0{day}'"))
+        Ok(Content::new(rows.columns, rows.rows))
     }
 
     /// Fills a model's table as `apply` does.
@@ -189,6 +133,7 @@ impl Warehouse {
         files: &TextTree,
         name: &ModelName,
         tables: &BTreeMap<ModelName, TableName>,
+        before: Option<&str>,
         choices: &mut Choices,
     ) -> Outcome<Stored> {
         let (model, fingerprint) = (&tree.models[name], &tree.fingerprints[name]);
@@ -249,7 +194,10 @@ impl Warehouse {
                 }
                 self.run(&upsert.clean)?;
             }
-            _ => self.run(&over.create(&query))?,
+            _ => {
+                let create = over.create(&query);
+                self.beside(before, |warehouse| warehouse.run(&create))?;
+            }
         }
         let content = self.content(&quote_table(Dialect::DuckDb, &table))?;
         if let Some(ours) = fingerprint.columns.as_ref().filter(|ours| differ(ours, &content.columns)) {
@@ -301,7 +249,7 @@ impl Warehouse {
 
     /// What a view of a text shows.
     pub(crate) fn show(&mut self, text: &str, columns: &[String]) -> Outcome<Content> {
-        let key = format!("{columns:?}{text}");
+        let key = format!("{} {columns:?}{text}", self.zone);
         if let Some(known) = self.shown.get(&key) {
             return Ok(known.clone());
         }
@@ -312,11 +260,6 @@ impl Warehouse {
         let content = self.content("v.shown")?;
         self.shown.insert(key, content.clone());
         Ok(content)
-    }
-
-    pub(crate) fn sample(&mut self, name: &str) -> String {
-        let rows = self.session.query_first(&format!("SELECT * FROM {name} ORDER BY ALL"), 8);
-        rows.map_or_else(|error| error.to_string(), |rows| format!("{:?}", rows.rows))
     }
 }
 
@@ -335,13 +278,13 @@ fn differ(ours: &[(offshoot::sql::OutputName, Digest)], engine: &[ColumnType]) -
 }
 
 /// Few values, NULLs and duplicates, in a random order.
-fn externals(choices: &mut Choices) -> Vec<String> {
+pub(crate) fn externals(choices: &mut Choices) -> Vec<String> {
     let mut statements = Vec::new();
     for (name, columns) in EXTERNALS {
         let listed: Vec<String> = columns.iter().map(|(name, _, data)| format!("{name} {data}")).collect();
         statements.push(format!("CREATE TABLE {name} ({})", listed.join(", ")));
         let mut rows = Vec::new();
-        for number in 0..5 + choices.below(9) {
+        for number in 0..10 + choices.below(8) {
             let cells: Vec<String> = columns
                 .iter()
                 .map(|(column, _, data)| match (*column, *data) {

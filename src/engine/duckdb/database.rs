@@ -176,7 +176,18 @@ fn settings(config: &DuckDbConfig) -> duckdb::Result<Config> {
     if config.mode == OpenMode::ReadOnly {
         settings = settings.access_mode(AccessMode::ReadOnly)?;
     }
-    config.settings.iter().try_fold(settings, |settings, (name, value)| settings.with(name, value))
+    // A database in the making knows no zones yet: every session sets its own (`zone_of`).
+    let others = config.settings.iter().filter(|(name, _)| !is_zone(name));
+    others.fold(Ok(settings), |settings, (name, value)| settings?.with(name, value))
+}
+
+fn is_zone(name: &str) -> bool {
+    name.eq_ignore_ascii_case("TimeZone")
+}
+
+/// The time zone of every session: the configuration's, else UTC.
+pub(super) fn zone_of(config: &DuckDbConfig) -> &str {
+    config.settings.iter().find(|(name, _)| is_zone(name)).map_or("UTC", |(_, zone)| zone.as_str())
 }
 
 fn attach(attachment: &Attachment) -> String {

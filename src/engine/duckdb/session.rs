@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use duckdb::{Connection, InterruptHandle};
 
-use super::database::{Database, message_of};
+use super::database::{Database, message_of, zone_of};
 use super::{CAPABILITIES, load, text};
 use crate::engine::error::first_line;
 use crate::engine::{
@@ -52,14 +52,16 @@ impl DuckDbSession {
         Ok(session)
     }
 
-    /// Every session is in UTC, whatever the machine's zone: `now()::DATE` and casts of texts depend on it.
+    /// Every session is in UTC unless the configuration says otherwise, whatever the machine's zone: `now()::DATE` and
+    /// casts of texts depend on it.
     fn set_up(&self) -> Result<()> {
-        let zone = "SET TimeZone = 'UTC'";
-        match self.connection()?.execute_batch(zone) {
+        let named = zone_of(self.database.config());
+        let zone = format!("SET TimeZone = {}", text_literal(Dialect::DuckDb, named));
+        match self.connection()?.execute_batch(&zone) {
             Ok(()) => {}
             // A build without ICU has no zones, and is in UTC.
-            Err(error) if message_of(&error).contains("unrecognized configuration parameter") => {}
-            Err(error) => return Err(EngineError::statement(&message_of(&error), zone)),
+            Err(error) if named == "UTC" && message_of(&error).contains("unrecognized configuration parameter") => {}
+            Err(error) => return Err(EngineError::statement(&message_of(&error), &zone)),
         }
         match &self.database.config().default_catalog {
             Some(catalog) => self.run_plain(&format!("USE {}", quote_identifier(Dialect::DuckDb, catalog))),

@@ -46,11 +46,20 @@ impl<'q> Analyzer<'_> {
                 let (kind, constraint, matching) = join_parts(join_operator)?;
                 let kind = match (*global, kind, self.dialect) {
                     (false, kind, _) => kind,
-                    // See `parse`: the word that stands for POSITIONAL.
+                    // See `parse`: the word that stands for POSITIONAL and ASOF.
                     (true, "cross", Dialect::DuckDb) => {
                         from.row_traits.orderless = true;
                         self.crosses("POSITIONAL JOIN");
                         "positional"
+                    }
+                    (true, "inner" | "left" | "right" | "full", Dialect::DuckDb) => {
+                        self.assume("the match of an ASOF JOIN is the only one");
+                        match kind {
+                            "inner" => "asof",
+                            "left" => "asof left",
+                            "right" => "asof right",
+                            _ => "asof full",
+                        }
                     }
                     _ => return Err(Opaque::construct("GLOBAL JOIN")),
                 };
@@ -322,7 +331,7 @@ impl<'q> Analyzer<'_> {
         self.add(scope, block, names, alias, Some(shape.name), from)
     }
 
-    fn subquery(
+    pub(super) fn subquery(
         &self,
         scope: &mut Scope<'_, 'q>,
         block: Block,
@@ -429,7 +438,7 @@ fn mark_crossing(scope: &mut Scope<'_, '_>) {
     }
 }
 
-fn refuse_in_join(value: &Value) -> Step<()> {
+pub(super) fn refuse_in_join(value: &Value) -> Step<()> {
     let odd = value.calls.aggregate || value.calls.set_returning || !value.calls.partitions.is_empty();
     if odd { Err(Opaque::construct("an aggregate, window or set in a join condition")) } else { Ok(()) }
 }

@@ -29,6 +29,7 @@ mod function;
 mod operand;
 mod order;
 mod origin;
+mod outputs;
 mod projection;
 mod query;
 mod recursive;
@@ -43,6 +44,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use origin::origins;
+pub use outputs::stated_outputs;
 
 use super::shape::{Analysis, Dependencies, OutputName, Read, Reads, Resolved, ShapeColumn, Tables, Traits};
 use super::{Dialect, Opaque, Query, Syntax};
@@ -69,8 +71,8 @@ pub(super) struct Analyzer<'a> {
     order_reads: RefCell<Reads>,
     /// Where digests came from, where somebody wants to know.
     notes: Option<origin::Notes>,
-    /// Whether the query says MATERIALIZED, which its tree does not.
-    hints: bool,
+    /// What the query says of its CTEs, if they are to be stored.
+    hints: String,
     /// CTEs and subqueries so far that depend on the order of rows.
     draws: Cell<u64>,
 }
@@ -97,8 +99,11 @@ pub fn dependencies(query: &Query, tables: &dyn Tables) -> Result<Dependencies, 
     let syntax = query.syntax();
     let tree = tree_of(&syntax)?;
     let analyzer = Analyzer::new(query, &syntax, tables);
-    let (block, _) = analyzer.query(tree, query::Place::outermost())?;
-    block.refuse_duplicates(analyzer.dialect)?;
+    let (mut block, _) = analyzer.query(tree, query::Place::outermost())?;
+    analyzer.rename_duplicates(&mut block)?;
+    if block.is_open() {
+        return Err(Opaque::construct("columns that are chosen by a pattern or not known"));
+    }
     // What depends on the order of rows depends on how each table lies, and so on all of it.
     let tables: Reads = analyzer.storages.borrow().keys().map(|table| Read::Whole(table.clone())).collect();
     let with_tables = |reads: Reads, traits: Traits| match traits.orderless {
@@ -127,7 +132,7 @@ impl<'a> Analyzer<'a> {
             crossing: RefCell::default(),
             order_reads: RefCell::default(),
             notes: None,
-            hints: syntax.has_hints(),
+            hints: syntax.hints(),
             draws: Cell::new(0),
         }
     }

@@ -113,9 +113,6 @@ impl<'q> Analyzer<'_> {
         if block.all_traits().redrawn {
             return Err(Opaque::construct("a CTE that is drawn anew (random, uuid, …)"));
         }
-        if block.all_traits().orderless && self.hints {
-            return Err(Opaque::construct("MATERIALIZED where the order of rows decides"));
-        }
         if !cte.recursive {
             self.rename_columns(&mut block.columns, alias)?;
         }
@@ -132,7 +129,8 @@ impl<'q> Analyzer<'_> {
             return;
         }
         self.draws.set(self.draws.get() + 1);
-        let own = |hash: Digest| Hasher::new("draw").number(self.draws.get()).digest(hash).finish();
+        // A CTE that is stored is drawn once; else perhaps once for each reference.
+        let own = |hash: Digest| Hasher::new("draw").number(self.draws.get()).text(&self.hints).digest(hash).finish();
         if block.row_traits.orderless {
             block.rows = own(block.rows);
         }

@@ -43,6 +43,9 @@ fn a_new_column_that_captures_a_name_is_noticed() {
         ("SELECT rowid AS v FROM m", "rowid"),
         ("SELECT date_trunc(month, id) AS v FROM m", "month"),
         ("SELECT to_json(m) AS v FROM m", "new"),
+        ("SELECT q.v FROM u, LATERAL (SELECT y AS v FROM m) q", "y"),
+        ("SELECT q.v FROM m, LATERAL (SELECT m AS v FROM u) q", "m"),
+        ("SELECT q.e FROM u, m, unnest([amount, y]) AS q(e)", "y"),
         ("SELECT amount FROM m UNION BY NAME SELECT * FROM m", "new"),
     ] {
         let after: Vec<&str> = m.iter().copied().chain([new]).collect();

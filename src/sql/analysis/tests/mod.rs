@@ -3,6 +3,7 @@
 mod basics;
 mod captures;
 mod holes;
+mod laterals;
 mod needless;
 
 use super::*;

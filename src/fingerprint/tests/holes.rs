@@ -1,0 +1,79 @@
+//! Holes of the research on soundness that are about whole models, by number; those about queries are beside the
+//! analysis, those about stored tables and sessions (22, 29, 37) in the suites of engine, state and freshness.
+
+use super::*;
+use crate::ids::TableName;
+use crate::resolve::{Resolver, Times};
+use crate::sql::Dialect;
+use crate::time::{Interval, Timestamp};
+
+#[test]
+fn h20_a_view_is_made_again_when_its_text_moves_though_its_fingerprint_stays() {
+    let view = "//- models/v.sql\nMODEL (name s.v, kind VIEW);\nSELECT id FROM s.m\n";
+    let before = format!("{SHOP}{view}");
+    let after = before.replace("amount * 2 AS net FROM", "amount * 2 AS net, region FROM");
+    assert_eq!(moved(&before, &after), ["m", "reads_star"]);
+    let text = |fixture: &str| {
+        let tree = tree(fixture);
+        let table = |(name, fingerprint): (&ModelName, &Fingerprint)| {
+            let table = format!("{}__{:?}", name.table(), fingerprint.data);
+            (name.clone(), TableName { catalog: None, schema: "physical".into(), name: table })
+        };
+        let tables: BTreeMap<ModelName, TableName> = tree.fingerprints.iter().map(table).collect();
+        let resolver = Resolver { tree: &tree, dialect: Dialect::DuckDb, tables: &tables };
+        let interval = Interval { start: Timestamp(0), end: Timestamp(0) };
+        let time = Times::At(crate::statement::LoadTime { interval, execution: Timestamp(0) });
+        resolver.model(&tree.models[&ModelName::parse("s.v").expect("a name")], time).expect("a text")
+    };
+    assert_ne!(text(&before), text(&after), "it would go on reading the table that nobody fills any more");
+}
+
+#[test]
+fn h28_physical_properties_that_may_change_rows_are_handed_on() {
+    let with = |properties: &str| one(&format!("kind FULL, physical_properties ({properties})"));
+    pair_moves(&["c", "m"], &one("kind FULL"), &with("engine = 'ReplacingMergeTree'"));
+    pair_moves(&["c", "m"], &with("ttl = '1 day'"), &with("ttl = '2 days'"));
+    pair_moves(&["m"], &one("kind FULL"), &one("kind FULL, partitioned_by (k)"));
+}
+
+/// The codes of the errors of a model.
+fn refused(model: &str) -> Vec<String> {
+    let files = TextTree::parse(&format!("{CONFIG}//- models/m.sql\n{model}\n"));
+    let (environment, cache) = (BTreeMap::new(), ModelCache::new());
+    let loaded = load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache });
+    let errors = loaded.problems.iter().filter(|problem| problem.severity == crate::problem::Severity::Error);
+    errors.map(|problem| problem.code.to_string()).collect()
+}
+
+#[test]
+fn h30_kinds_that_hold_history_are_refused_not_built_from_nothing() {
+    for kind in [
+        "SCD_TYPE_2 (unique_key id)",
+        "SCD_TYPE_2_BY_TIME (unique_key id)",
+        "SCD_TYPE_2_BY_COLUMN (unique_key id, columns (v))",
+        "INCREMENTAL_UNMANAGED",
+        "INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true)",
+        "INCREMENTAL_BY_TIME_RANGE (time_column ds, disable_restatement true)",
+    ] {
+        let codes = refused(&format!("MODEL (name s.m, kind {kind});\nSELECT 1 AS id, 2 AS v, 3 AS ds"));
+        assert!(!codes.is_empty(), "{kind} is loaded, so it needs a rule");
+    }
+}
+
+#[test]
+fn h35_conditions_on_symbolic_values_are_refused_not_decided() {
+    for query in [
+        "SELECT 1 AS id FROM raw.t WHERE @IF(@runtime_stage = 'evaluating', true, false)",
+        "SELECT @IF(@start_ds < '2026-01-01', 1, 2) AS id FROM raw.t",
+        "SELECT @runtime_stage AS id FROM raw.t",
+        "JINJA_QUERY_BEGIN;\nSELECT 1 AS id {% if is_incremental() %} + 1 {% endif %}\nJINJA_END;",
+    ] {
+        assert!(!refused(&format!("MODEL (name s.m, kind FULL);\n{query}")).is_empty(), "{query}");
+    }
+    // A CASE is decided by the engine, at every load anew: both branches are in the text that is hashed.
+    let case = |value: &str| {
+        one("kind FULL")
+            .replace("SELECT id,", &format!("SELECT CASE WHEN @start_ds < '2026-01-01' THEN 1 ELSE {value} END AS id,"))
+    };
+    pair_moves(&["m"], &case("2"), &case("3"));
+}
