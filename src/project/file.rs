@@ -14,7 +14,7 @@ use crate::ids::{FilePath, ModelName};
 use crate::model::{Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{ModelDefaults, ModelNaming};
-use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, tokenize};
+use crate::sql::{Dialect, Mentions, Query, Template, Token, tokenize};
 use crate::yaml::{self, Place};
 
 /// Everything besides text and path that a file's parsing depends on.
@@ -143,11 +143,9 @@ fn finish(
     let query = match cut {
         None => query,
         Some(cut) => {
+            let query = cut.template(source.text);
             mentions.join(cut.mentions);
-            cut.query.map(|range| {
-                let (text, offset) = (source.text[range.clone()].to_owned(), range.start);
-                Template::new(vec![Piece::Source { text, offset }])
-            })
+            query
         }
     };
     let query = query.map(|template| Query::parse(template, dialect));

@@ -71,6 +71,21 @@ pub(super) fn expand(
     expander.run()
 }
 
+/// What is made of the first statement after a byte, for the tests of quicker ways to cut.
+#[cfg(test)]
+pub(super) fn expanded(text: &str, from: usize, dialect: Dialect) -> (Template, Vec<Problem>) {
+    let (path, positions) = (crate::ids::FilePath::new("models/a.sql"), crate::problem::Positions::new(text));
+    let source = Source { path: &path, text, positions: &positions, fixed: None };
+    let tokens = crate::sql::tokenize(text, dialect).unwrap_or_default();
+    let after = tokens.iter().skip_while(|token| token.range.start < from || !token.is_significant());
+    let mut statement: Vec<Token> = after.take_while(|token| !token.is_symbol(";")).cloned().collect();
+    while statement.last().is_some_and(|last| !last.is_significant()) {
+        statement.pop();
+    }
+    let mut problems = Vec::new();
+    (expand(&source, &statement, dialect, &BTreeMap::new(), &mut problems), problems)
+}
+
 struct Expander<'a, 'b> {
     source: &'b Source<'a>,
     tokens: &'b [Token],

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::sql::{Dialect, Mentions};
+use crate::sql::{Dialect, Mentions, Piece, TIME_FUNCTION, Template, TimeVariable};
 
 /// A file that was cut.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,8 +15,29 @@ pub(super) struct Cut {
     pub(super) header: usize,
     /// The query, without what surrounds it; `None` where nothing follows the header.
     pub(super) query: Option<Range<usize>>,
+    /// The time variables in the query: where each begins, and how many bytes it has.
+    pub(super) times: Vec<(usize, usize, TimeVariable)>,
     /// What the query may name.
     pub(super) mentions: Mentions,
+}
+
+impl Cut {
+    /// The query in pieces; `None` where there is none.
+    pub(super) fn template(&self, text: &str) -> Option<Template> {
+        let range = self.query.clone()?;
+        let source = |range: Range<usize>| Piece::Source { offset: range.start, text: text[range].to_owned() };
+        let mut pieces = Vec::new();
+        let mut copied = range.start;
+        for (offset, length, variable) in &self.times {
+            pieces.push(source(copied..*offset));
+            pieces.push(Piece::Time { variable: *variable, offset: *offset });
+            copied = offset + length;
+        }
+        if copied < range.end {
+            pieces.push(source(copied..range.end));
+        }
+        Some(Template::new(pieces))
+    }
 }
 
 /// First words of a query; anything else may be a statement.
@@ -24,13 +45,14 @@ const FIRST_WORDS: [&str; 3] = ["select", "with", "from"];
 
 /// Cuts a file; `None` where the tokeniser must.
 pub(super) fn cut(text: &str, dialect: Dialect) -> Option<Cut> {
-    if matches!(dialect, Dialect::MySql | Dialect::MsSql) {
+    if matches!(dialect, Dialect::MySql | Dialect::MsSql | Dialect::Hive) {
         return None;
     }
     let mut walk = Walk { bytes: text.as_bytes(), text, at: 0, dialect };
     let header = header(&mut walk)?;
     let mut mentions = Mentions::builder();
     let mut query: Option<Range<usize>> = None;
+    let mut times = Vec::new();
     loop {
         let part = walk.next()?;
         let start = walk.start_of(&part);
@@ -40,7 +62,7 @@ pub(super) fn cut(text: &str, dialect: Dialect) -> Option<Cut> {
             Part::Sign(b';') => {
                 query.as_ref()?;
                 let is_last = matches!(walk.next()?, Part::End);
-                return is_last.then(|| Cut { header, query, mentions: mentions.finish() });
+                return is_last.then(|| Cut { header, query, times, mentions: mentions.finish() });
             }
             Part::Word(word) => {
                 let first = query.is_none();
@@ -53,13 +75,21 @@ pub(super) fn cut(text: &str, dialect: Dialect) -> Option<Cut> {
             Part::Quoted(body) => mentions.quoted(body),
             Part::Text(body) => mentions.literal(body),
             Part::Sign(sign) => mentions.sign(*sign),
+            Part::Time(variable, length) => {
+                times.push((start, *length, *variable));
+                // As in the text that is analysed, and as written.
+                mentions.word(TIME_FUNCTION);
+                mentions.literal(&variable.name());
+                mentions.literal(text.get(start + 1..start + length)?);
+                mentions.sign(b')');
+            }
         }
         if query.is_none() && !matches!(part, Part::Word(_)) {
             return None;
         }
         query.get_or_insert(start..start).end = walk.at;
     }
-    Some(Cut { header, query, mentions: mentions.finish() })
+    Some(Cut { header, query, times, mentions: mentions.finish() })
 }
 
 /// Walks over `MODEL (…);` and tells where it ends.
@@ -90,6 +120,8 @@ enum Part<'t> {
     /// Between single quotes.
     Text(&'t str),
     Sign(u8),
+    /// `@start_ds` and its like, with the number of its bytes.
+    Time(TimeVariable, usize),
     End,
 }
 
@@ -113,10 +145,13 @@ impl<'t> Walk<'t> {
                 b'a'..=b'z' | b'A'..=b'Z' | b'_' => return self.word().map(Part::Word),
                 b'0'..=b'9' => return self.word().filter(|digits| is_plain_number(digits)).map(Part::Number),
                 b'\'' => return self.quoted(b'\'').map(Part::Text),
-                b'"' => return self.quoted(b'"').map(Part::Quoted),
-                b'`' if self.has_backticks() => return self.quoted(b'`').map(Part::Quoted),
-                // Macros, parameters, other comments and quotes, and letters that only some dialects take for such.
-                b'`' | b'@' | b'#' | b'$' | b'\\' | 0..=31 | 127.. => return None,
+                b'"' => return self.quoted(b'"').filter(|body| !body.contains('@')).map(Part::Quoted),
+                b'`' if self.has_backticks() => {
+                    return self.quoted(b'`').filter(|body| !body.contains('@')).map(Part::Quoted);
+                }
+                b'@' => return self.time(),
+                // Parameters, other comments and quotes, and letters that only some dialects take for such.
+                b'`' | b'#' | b'$' | b'\\' | 0..=31 | 127.. => return None,
                 sign => {
                     self.at += 1;
                     return Some(Part::Sign(sign));
@@ -132,6 +167,7 @@ impl<'t> Walk<'t> {
                 Part::Word(text) | Part::Number(text) => text.len(),
                 Part::Quoted(text) | Part::Text(text) => text.len() + 2,
                 Part::Sign(_) => 1,
+                Part::Time(_, length) => *length,
                 Part::End => 0,
             }
     }
@@ -172,6 +208,20 @@ impl<'t> Walk<'t> {
         }
     }
 
+    /// A time variable that stands for a value of its own; any other macro is not for here.
+    fn time(&mut self) -> Option<Part<'t>> {
+        let start = self.at;
+        let glued =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'<' | b'@' | 128..);
+        if start.checked_sub(1).and_then(|before| self.bytes.get(before)).is_some_and(glued) {
+            return None;
+        }
+        self.at += 1;
+        let variable = TimeVariable::from_name(self.word()?)?;
+        let goes_on = matches!(self.bytes.get(self.at), Some(b'.' | b'('));
+        (!goes_on).then_some(Part::Time(variable, self.at - start))
+    }
+
     /// What stands between two quotes; doubled ones stay doubled.
     fn quoted(&mut self, quote: u8) -> Option<&'t str> {
         let start = self.at + 1;
@@ -197,7 +247,7 @@ impl<'t> Walk<'t> {
     }
 
     fn has_backticks(&self) -> bool {
-        matches!(self.dialect, Dialect::BigQuery | Dialect::Databricks | Dialect::Spark | Dialect::Hive)
+        matches!(self.dialect, Dialect::BigQuery | Dialect::Databricks | Dialect::Spark)
     }
 }
 
@@ -244,6 +294,12 @@ mod tests {
             "select '' from t",
             "select 1 /* a /* b */ c */ from t",
             "select @x from t",
+            "select \"@start_ds\" from t",
+            "select '@start_ds' from t",
+            "select x from t where ds between @start_ds and @END_dt and x<@execution_epoch",
+            "select @start_ds",
+            "select x@start_ds from t",
+            "select @start_ds.x, @start_ds(1), @start_dsx from t",
             "select a`b;c` from t",
             "select 1 -- x\rfrom t",
             "select 1; select 2",
@@ -256,6 +312,13 @@ mod tests {
                 let Some(cut) = cut(&text, dialect) else { continue };
                 let (range, mentions) = by_tokens(&text, dialect);
                 assert_eq!(cut.query, Some(range), "{dialect}: {query}");
+                let (expanded, problems) = crate::project::macros::expanded(&text, cut.header, dialect);
+                let mentions = match cut.times.is_empty() {
+                    true => mentions,
+                    false => Mentions::of(tokenize(&expanded.text(), dialect).expect("tokens").iter()),
+                };
+                assert_eq!(cut.template(&text), Some(expanded), "{dialect}: {query}");
+                assert!(problems.is_empty(), "{dialect}: {query}: {problems:?}");
                 assert_eq!(cut.mentions.paths(), mentions.paths(), "{dialect}: {query}");
                 let missed = mentions.words().iter().find(|word| !cut.mentions.words().contains(word));
                 assert_eq!(missed, None, "{dialect}: {query}");
