@@ -3,12 +3,16 @@
 //! Exit 1 on an unsound reuse, a build ratio above 1.05, or an uneven mix of edits; with `--faults`, where a planted fault
 //! is not noticed; with `--whole`, which drives the product itself over git, a file and a state, on any difference.
 
+#![allow(clippy::disallowed_methods, reason = "`--whole` runs git, as tests may")]
+
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
 #[path = "../tests/oracle/mod.rs"]
 mod oracle;
+#[path = "../tests/it/repository.rs"]
+mod repository;
 
 use oracle::faults::Fault;
 use oracle::run::{Plan, run};

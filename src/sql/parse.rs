@@ -192,7 +192,7 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
                 return Err("GLOBAL before a join");
             }
             Some("positional") if second.as_deref() == Some("join") => {
-                tokens[index].token = Known::make_keyword("GLOBAL")
+                tokens[index].token = Known::make_keyword("GLOBAL");
             }
             Some("asof") if second.as_deref().is_some_and(|word| word == "join" || BEFORE_JOIN.contains(&word)) => {
                 tokens[index].token = Known::make_keyword("GLOBAL");

@@ -1,6 +1,8 @@
 //! A bounded run of the oracle: generated projects and edits on DuckDB, every view compared with a build from nothing.
 //! `cargo run --release --example oracle -- --edits N --seed S` goes on for as long as one likes.
 
+use crate::repository;
+
 #[path = "../oracle/mod.rs"]
 mod world;
 

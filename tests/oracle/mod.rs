@@ -22,8 +22,6 @@ mod reach;
 mod reach_query;
 mod render;
 pub(crate) mod report;
-#[path = "../it/repository.rs"]
-mod repository;
 pub(crate) mod run;
 mod scenes;
 mod sessions;

@@ -250,11 +250,12 @@ impl Reach<'_> {
             }
         }
         let lower = name.to_lowercase();
-        if let Some((_, digest)) = scope.aliases.iter().rev().find(|(known, _)| *known == lower) {
-            return *digest;
-        }
+        // DuckDB takes the whole row before an alias.
         if let Some(slot) = scope.inputs.iter().position(|(from, _)| from.name().eq_ignore_ascii_case(name)) {
             return self.row(slot, &scope.inputs[slot].1);
+        }
+        if let Some((_, digest)) = scope.aliases.iter().rev().find(|(known, _)| *known == lower) {
+            return *digest;
         }
         scope.outer.map_or_else(|| Digest::of("unknown", name), |outer| text("outer", [self.bare(name, outer)]))
     }
@@ -283,6 +284,9 @@ impl Reach<'_> {
             Expr::Column { input: Some(input), name, .. } => self.qualified(input, name, scope),
             Expr::Column { input: None, name, .. } => self.bare(name, scope),
             Expr::Literal(literal, _) => Digest::of("literal", literal),
+            Expr::Call { op, parts } if op.text.contains("lambda v:") && names_parameter(&parts[1..]) => {
+                text("captured by a parameter", list(parts))
+            }
             Expr::Call { op, parts } => text(op.text, list(parts)),
             Expr::Aggregate { op, parts, filter } => {
                 let filter = filter.as_ref().map(|filter| self.value(filter, scope));
@@ -336,6 +340,13 @@ impl Reach<'_> {
             Expr::Draw(draw, _) => Digest::of("draw", draw),
         }
     }
+}
+
+/// Whether a bare `v` stands in the body of a lambda of that parameter.
+fn names_parameter(parts: &[Expr]) -> bool {
+    let is_bare =
+        |part: &Expr| matches!(part, Expr::Column { input: None, name, .. } if name.eq_ignore_ascii_case("v"));
+    parts.iter().any(|part| holds(part, &is_bare))
 }
 
 fn reference(slot: usize, column: Digest) -> Digest {

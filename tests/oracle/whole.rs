@@ -12,6 +12,7 @@ use offshoot::output::Output;
 use offshoot::surroundings::Surroundings;
 use offshoot::time::Timestamp;
 
+use super::super::repository::Repository;
 use super::content::Content;
 use super::edit::Desk;
 use super::ir::{Kind, Project};
@@ -19,7 +20,6 @@ use super::judge::drawn;
 use super::kinds::{EDITS, Make};
 use super::plant;
 use super::random::Choices;
-use super::repository::Repository;
 use super::run::{follow_types, planted};
 use super::scenes::merge;
 use super::shape::Shapes;
@@ -76,9 +76,9 @@ impl Whole {
 pub(crate) fn run(edits: u64, seed: u64) -> Whole {
     let mut whole = Whole::default();
     let mut seed = seed.wrapping_mul(7_000_003);
-    let mut left_worlds = 10 + edits;
-    while whole.edits < edits && whole.differences.len() < 5 && left_worlds > 0 {
-        left_worlds -= 1;
+    let mut worlds = 10 + edits;
+    while whole.edits < edits && whole.differences.len() < 5 && worlds > 0 {
+        worlds -= 1;
         seed = seed.wrapping_add(1);
         let left = (edits - whole.edits).min(EPISODE);
         if let Some(mut world) = World::new(seed, &mut whole) {
@@ -333,11 +333,7 @@ impl<'a> World<'a> {
         let folder = self.repository.path();
         let cache = folder.join(".git/offshoot-cache").display().to_string();
         let surroundings = Surroundings::fixed(folder, NOW).with_variable("OFFSHOOT_CACHE_DIR", cache);
-        let mut arguments = arguments.to_vec();
-        if std::env::var("ORACLE_LOG").is_ok() {
-            arguments.push("-vv");
-        }
-        let exit = offshoot::run(&surroundings.with_arguments(&arguments), &output);
+        let exit = offshoot::run(&surroundings.with_arguments(arguments), &output);
 
         if exit == Exit::Done {
             return Some(data.text());

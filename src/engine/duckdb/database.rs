@@ -177,8 +177,8 @@ fn settings(config: &DuckDbConfig) -> duckdb::Result<Config> {
         settings = settings.access_mode(AccessMode::ReadOnly)?;
     }
     // A database in the making knows no zones yet: every session sets its own (`zone_of`).
-    let others = config.settings.iter().filter(|(name, _)| !is_zone(name));
-    others.fold(Ok(settings), |settings, (name, value)| settings?.with(name, value))
+    let mut others = config.settings.iter().filter(|(name, _)| !is_zone(name));
+    others.try_fold(settings, |settings, (name, value)| settings.with(name, value))
 }
 
 fn is_zone(name: &str) -> bool {

@@ -152,6 +152,9 @@ impl<'q> Analyzer<'_> {
                 Names::AliasThenColumn => undrawn(alias.value.clone()),
                 Names::Unclear => unclear(),
             },
+            // DuckDB 1.5.6 takes the whole row of an input of that name before it looks at aliases, but for bare names in
+            // ORDER BY and DISTINCT ON.
+            (Found::Nothing, Some(_)) if is_input(scope, &name) => unclear(),
             (Found::Nothing, Some(_)) if names == Names::Column && self.dialect == Dialect::Postgres => {
                 self.further_out(scope, ident, &name)
             }
@@ -458,6 +461,11 @@ fn has_unknown_names(input: &Input) -> bool {
         Columns::Known(columns) => columns.iter().any(|column| column.name.origin == NameOrigin::Derived),
         Columns::Open(_) => true,
     }
+}
+
+/// Whether an input goes by this name, so that it alone could be the input's whole row.
+fn is_input(scope: &Scope<'_, '_>, name: &str) -> bool {
+    scope.inputs.iter().any(|input| input.names.iter().any(|known| known.last().is_some_and(|last| last == name)))
 }
 
 fn has_open(scope: &Scope<'_, '_>) -> bool {

@@ -277,6 +277,16 @@ fn h34_whole_rows_and_dynamic_columns() {
         told_apart(&query("id"), &query("id, x"));
         told_apart(&query("id AS a"), &query("id AS b"));
     }
+    // An alias of the name of an input: DuckDB takes the input's whole row (found by the oracle).
+    for sql in [
+        "SELECT q.id AS q, q AS v FROM t q",
+        "SELECT q.id AS q, lag(q) OVER (ORDER BY q.x) AS v FROM t q",
+        "SELECT id AS t, count(*) AS n FROM t GROUP BY t",
+        "SELECT id AS t FROM t WHERE t IS NULL",
+    ] {
+        opaque(sql);
+    }
+    same("SELECT -id AS t FROM t ORDER BY t LIMIT 1", "SELECT -id AS t FROM t ORDER BY -id LIMIT 1");
     let star = |columns: &str| format!("SELECT count(q.*) AS v FROM (SELECT {columns} FROM t) q");
     told_apart(&star("id"), &star("id, x"));
     for sql in [
