@@ -23,7 +23,8 @@ impl PartialEq for Content {
 }
 
 impl Content {
-    pub(crate) fn new(columns: Vec<ColumnType>, mut rows: Vec<Row>) -> Self {
+    pub(crate) fn new(mut columns: Vec<ColumnType>, mut rows: Vec<Row>) -> Self {
+        columns.iter_mut().for_each(|column| column.name = without_tables(&column.name));
         let order = Digest::of("rows", &format!("{rows:?}"));
         rows.sort_unstable();
         Self { rows: Rc::new(rows), columns: Rc::new(columns), order }
@@ -48,6 +49,20 @@ impl Content {
         let rows: Vec<String> = rows.collect();
         format!("{} rows of ({})\n        {}", self.rows.len(), columns.join(", "), rows.join("\n        "))
     }
+}
+
+/// DuckDB names a value without alias by its text, the names of stored tables in it included; those differ by design.
+fn without_tables(name: &str) -> String {
+    let mut rest = name;
+    let mut plain = String::new();
+    while let Some(place) = ["e.k", "c.k"].iter().filter_map(|lead| rest.find(lead)).min() {
+        let (before, after) = (&rest[..place], &rest[place + 3..]);
+        let digits = after.len() - after.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+        plain.push_str(before);
+        plain.push_str(if digits > 0 { "table" } else { &rest[place..place + 3] });
+        rest = &after[digits..];
+    }
+    plain + rest
 }
 
 fn is_inexact(data_type: &str) -> bool {
