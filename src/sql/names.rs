@@ -2,7 +2,7 @@
 //!
 //! | dialect | letter case | SELECT sees aliases | WHERE | GROUP BY | HAVING | QUALIFY | ORDER BY | in an expression there | `s.a` is a field |
 //! |---|---|---|---|---|---|---|---|---|---|
-//! | DuckDB 1.5.6 (tried) | ignored, quoted or not | to the left, column first | column, alias | column, alias | ? | column, alias | alias | column, alias | yes |
+//! | DuckDB 1.5.6 (tried) | ignored, quoted or not | to the left, column first | column, alias | column, alias | column if grouped, alias | column, alias | alias | column, alias | yes |
 //! | PostgreSQL 15 (tried) | unquoted to lower | no | column | column, alias | column | – | alias | column | no |
 //! | Redshift | unquoted to lower | to the left, column first | column | ? | ? | ? | alias | ? | no |
 //! | Snowflake | unquoted to upper | to the left, column first | column, alias | column, alias | ? | ? | ? | ? | no |

@@ -186,11 +186,15 @@ impl<'q> Analyzer<'_> {
             && filter.is_none()
             && null_treatment.is_none()
             && over.is_none();
-        if !is_plain || !scope.merged.is_empty() || scope.outer.is_some() {
+        if !is_plain || scope.outer.is_some() {
             return Err(Opaque::Function(name.to_string()));
         }
-        let arguments = self.arguments(scope, "columns", args, names)?;
+        let arguments = match chosen(args) {
+            Some(shape) => Arguments { shape, ..Arguments::default() },
+            None => self.arguments(scope, "columns", args, names)?,
+        };
         let mut parts = arguments.values;
+        parts.extend(scope.merged.iter().map(|merged| merged.value.clone()));
         for input in scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
             parts.push(self.whole_row(input)?);
         }
@@ -212,11 +216,7 @@ impl<'q> Analyzer<'_> {
         let is_method = self.dialect == Dialect::DuckDb
             && function_class(self.dialect, &ident.value) == Some(FunctionClass::Scalar)
             && !["age", "struct_pack"].contains(&ident.value.to_lowercase().as_str())
-            && match self.column_named(scope, &self.fold(receiver)) {
-                Found::One(_) => true,
-                Found::Nothing => matches!(self.of_open_inputs(scope, receiver), Some(Ok(_))),
-                Found::Many => false,
-            };
+            && self.is_value(scope, receiver);
         let is_plain = within_group.is_empty()
             && filter.is_none()
             && null_treatment.is_none()
@@ -233,6 +233,20 @@ impl<'q> Analyzer<'_> {
         }
         let parts: Vec<Value> = std::iter::once(receiver).chain(arguments.values).collect();
         Ok(Value::combine(&format!("method {name} {}", arguments.shape), &parts))
+    }
+
+    /// Whether a name is a parameter, a column or an alias of the block, and so no schema.
+    fn is_value(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident) -> bool {
+        let name = self.fold(ident);
+        match self.column_named(scope, &name) {
+            Found::One(_) => true,
+            Found::Many => false,
+            Found::Nothing => {
+                scope.parameters.contains(&name)
+                    || scope.aliases.iter().any(|alias| alias.name == name)
+                    || matches!(self.of_open_inputs(scope, ident), Some(Ok(_)))
+            }
+        }
     }
 
     fn plain_call(
@@ -376,6 +390,16 @@ impl<'q> Analyzer<'_> {
         }
         Ok(())
     }
+}
+
+/// `COLUMNS(* EXCLUDE (a))`: which columns, where the options hold nothing but names.
+fn chosen(arguments: &FunctionArguments) -> Option<String> {
+    let FunctionArguments::List(list) = arguments else { return None };
+    let [FunctionArg::Unnamed(FunctionArgExpr::WildcardWithOptions(options))] = list.args.as_slice() else {
+        return None;
+    };
+    let only_names = options.opt_replace.is_none() && options.opt_ilike.is_none() && options.opt_alias.is_none();
+    only_names.then(|| format!("star {options}"))
 }
 
 fn all_named(arguments: &FunctionArguments) -> bool {

@@ -174,7 +174,10 @@ impl<'q> Analyzer<'_> {
             }
         };
         for name in self.excluded(opt_exclude.as_ref(), opt_except.as_ref())? {
-            let index = place(&columns, &name)?;
+            let index = match name.rsplit_once('\u{0}') {
+                None => place(&columns, &name)?,
+                Some((qualifier, name)) => self.qualified_place(scope, &columns, (qualifier, name))?,
+            };
             columns.remove(index);
         }
         if let Some(ast::ReplaceSelectItem { items }) = opt_replace {
@@ -228,6 +231,28 @@ impl<'q> Analyzer<'_> {
         Ok(vec![projected_column(star_name(), Value::made_of(hasher.finish(), &parts))])
     }
 
+    /// Where a star over several inputs shows the column of one of them.
+    fn qualified_place(
+        &self,
+        scope: &Scope<'_, 'q>,
+        columns: &[Projected],
+        (qualifier, name): (&str, &str),
+    ) -> Step<usize> {
+        let unclear = || Opaque::construct("a qualified name in EXCLUDE");
+        let qualifier: Vec<String> = qualifier.split('\u{0}').map(str::to_owned).collect();
+        let inputs: Vec<&Input> = scope.inputs.iter().filter(|input| input.names.contains(&qualifier)).collect();
+        let ([input], true) = (inputs.as_slice(), scope.merged.is_empty()) else { return Err(unclear()) };
+        let Columns::Known(known) = &input.columns else { return Err(unclear()) };
+        let column = known.iter().find(|column| self.is_named(column, name)).ok_or_else(unclear)?;
+        let wanted = reference(input, column, 0).hash;
+        let is_it = |projected: &Projected| projected.value.hash == wanted && self.is_named(&projected.column, name);
+        let mut found = columns.iter().enumerate().filter(|(_, projected)| is_it(projected));
+        match (found.next(), found.next()) {
+            (Some((index, _)), None) => Ok(index),
+            _ => Err(unclear()),
+        }
+    }
+
     fn excluded(
         &self,
         exclude: Option<&ast::ExcludeSelectItem>,
@@ -242,7 +267,10 @@ impl<'q> Analyzer<'_> {
         for name in names {
             match name.0.as_slice() {
                 [part] => folded.extend(part.as_ident().map(|ident| self.fold(ident))),
-                _ => return Err(Opaque::construct("a qualified name in EXCLUDE")),
+                parts => {
+                    let parts = parts.iter().filter_map(|part| part.as_ident()).map(|part| self.fold(part));
+                    folded.push(parts.collect::<Vec<_>>().join("\u{0}"));
+                }
             }
         }
         if let Some(ast::ExceptSelectItem { first_element, additional_elements }) = except {

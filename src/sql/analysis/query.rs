@@ -165,15 +165,15 @@ impl<'q> Analyzer<'_> {
             SetExpr::Query(query) => {
                 let inner = Place { outer: place.outer, ctes: place.ctes.clone(), site: place.site, role: Role::Inner };
                 let (block, _) = self.query(query, inner)?;
-                self.over_output(block, place, tail)
+                self.over_output(block, body, place, tail)
             }
             SetExpr::SetOperation { .. } => {
                 let block = self.set_operation(body, place)?;
-                self.over_output(block, place, tail)
+                self.over_output(block, body, place, tail)
             }
             SetExpr::Values(values) => {
                 let block = self.values(values, place)?;
-                self.over_output(block, place, tail)
+                self.over_output(block, body, place, tail)
             }
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
                 Err(Opaque::construct("a statement that writes, inside a query"))
@@ -186,6 +186,7 @@ impl<'q> Analyzer<'_> {
     fn over_output(
         &self,
         mut block: Block,
+        body: &SetExpr,
         place: &Place<'_, 'q>,
         tail: Option<&Tail<'q>>,
     ) -> Step<(Block, Option<Digest>)> {
@@ -194,7 +195,11 @@ impl<'q> Analyzer<'_> {
         };
         let keys = match tail.order_by {
             Some(order_by) => {
-                self.sort_keys(order_by, &block.columns, &|expression| self.output_column(&block, expression))?
+                let resolve = |expression| {
+                    let column = self.output_column(&block, expression);
+                    column.or_else(|opaque| self.of_some_side(&block, body, expression).ok_or(opaque)?)
+                };
+                self.sort_keys(order_by, &block.columns, &resolve)?
             }
             None => Vec::new(),
         };
@@ -204,6 +209,18 @@ impl<'q> Analyzer<'_> {
         let order = Value::combine("order", &keys);
         let written = self.apply_tail(&mut block, &scope, tail, tail.order_by.map(|_| order))?;
         Ok((block, written))
+    }
+
+    /// DuckDB also sorts a set operation by what any side calls or computes a column by: one of its columns, and which
+    /// one follows from how all sides are written.
+    fn of_some_side(&self, block: &Block, body: &SetExpr, expression: &ast::Expr) -> Option<Step<Value>> {
+        let is_meant = self.dialect == Dialect::DuckDb && matches!(body, SetExpr::SetOperation { .. });
+        if !is_meant || ordinal(expression).is_some() {
+            return None;
+        }
+        let columns: Vec<Value> = block.columns.iter().map(column_value).collect();
+        let hash = Hasher::new("column of some side").text(&expression.to_string()).text(&body.to_string());
+        Some(undrawn(Value::made_of(hash.digest(block.content()).finish(), &columns)))
     }
 
     fn output_column(&self, block: &Block, expression: &ast::Expr) -> Step<Value> {

@@ -150,6 +150,10 @@ impl<'q> Analyzer<'_> {
             (Found::One(value), Some(alias)) => match names {
                 Names::Column | Names::ColumnThenAlias => Ok(value),
                 Names::AliasThenColumn => undrawn(alias.value.clone()),
+                // DuckDB: the column where it is grouped, else the alias. What is grouped is part of the rows.
+                Names::Unclear if self.dialect == Dialect::DuckDb => {
+                    undrawn(Value::combine("column or alias", &[value, alias.value.clone()]))
+                }
                 Names::Unclear => unclear(),
             },
             // DuckDB 1.5.6 takes the whole row of an input of that name before it looks at aliases, but for bare names in
