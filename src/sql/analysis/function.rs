@@ -110,8 +110,13 @@ impl<'q> Analyzer<'_> {
     pub(super) fn function(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
         let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
             function;
-        let ident = match name.0.as_slice() {
-            [ast::ObjectNamePart::Identifier(ident)] => ident,
+        let (schema, ident) = match name.0.as_slice() {
+            [ast::ObjectNamePart::Identifier(ident)] => ("", ident),
+            [ast::ObjectNamePart::Identifier(schema), ast::ObjectNamePart::Identifier(ident)]
+                if self.is_built_in(scope, schema, ident) =>
+            {
+                ("main.", ident)
+            }
             [ast::ObjectNamePart::Identifier(receiver), ast::ObjectNamePart::Identifier(ident)] => {
                 return self.method_of_column(scope, function, (receiver, ident), names);
             }
@@ -163,7 +168,7 @@ impl<'q> Analyzer<'_> {
         }
         let filtered = filter.as_deref().map(|filter| self.expression(scope, filter, names)).transpose()?;
         let tag = format!(
-            "function {name} {} within {} filter {} {null_treatment:?}",
+            "function {schema}{name} {} within {} filter {} {null_treatment:?}",
             arguments.shape,
             within_group.len(),
             filtered.is_some(),
@@ -233,6 +238,16 @@ impl<'q> Analyzer<'_> {
         }
         let parts: Vec<Value> = std::iter::once(receiver).chain(arguments.values).collect();
         Ok(Value::combine(&format!("method {name} {}", arguments.shape), &parts))
+    }
+
+    /// Whether `schema.f` is one of DuckDB's own functions: `main` has them all, `pg_catalog` some.
+    fn is_built_in(&self, scope: &Scope<'_, 'q>, schema: &ast::Ident, ident: &ast::Ident) -> bool {
+        let class = function_class(self.dialect, &ident.value);
+        self.dialect == Dialect::DuckDb
+            && ["main", "pg_catalog"].contains(&self.fold(schema).as_str())
+            && class.is_some_and(|class| class != FunctionClass::Set)
+            && !self.is_value(scope, schema)
+            && !scope.inputs.iter().any(|input| input.names.iter().any(|name| name.contains(&self.fold(schema))))
     }
 
     /// Whether a name is a parameter, a column or an alias of the block, and so no schema.
