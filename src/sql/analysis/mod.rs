@@ -26,6 +26,7 @@ mod expression;
 mod field;
 mod from;
 mod function;
+mod inputs;
 mod operand;
 mod order;
 mod origin;
