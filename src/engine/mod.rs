@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 pub use error::{EngineError, first_line};
 pub use ownership::{
-    Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, adopt_view, check_owner, claim,
-    foreign_objects, forget_object, last_promotion, owned_object, owned_objects, owner, record_object,
-    record_promotion, take_over,
+    Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, Standing, adopt_view, check_owner,
+    claim, foreign_objects, forget_object, last_promotion, owned_objects, owner, record_new_object, record_object,
+    record_promotion, standing, take_over,
 };
 pub use swap::{Owner, ViewChange, swap_views};
 
