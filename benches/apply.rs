@@ -1,7 +1,8 @@
 //! What `bot apply` and `bot promote` cost beside the statements that they run: `cargo bench --bench apply -- [MODELS]`.
 //!
 //! Both are whole processes, from start to end. The bare statements are the same `CREATE TABLE … AS` and view statements,
-//! run by the driver on a copy of the same file by as many connections, parents first. Rounds alternate between the two.
+//! run by the driver on a copy of the same file by as many connections, parents first: by this program, which calls itself
+//! with `--bare`. Rounds alternate between the two.
 //! Nothing here fails for being slow; `docs/benchmarks.md` says what is wanted.
 #![allow(
     clippy::disallowed_methods,
@@ -20,11 +21,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use duckdb::Connection;
 use generated::{commit, file, git, repository};
-use measured::{Arguments, copy_file, copy_folder, least, median, run};
+use measured::{Arguments, Run, copy_file, copy_folder, least, median, run};
+use serde::{Deserialize, Serialize};
 
 /// Rows of the one table that main has.
 const EVENTS: usize = 100_000;
@@ -32,9 +34,14 @@ const EVENTS: usize = 100_000;
 const STAGING_IN_TEN: usize = 7;
 const NOW: &str = "2026-02-01";
 const WAREHOUSE: &str = "warehouse.duckdb";
+/// Beside a copy of it: what `--bare` runs.
+const STATEMENTS: &str = "statements.json";
 
 fn main() {
     let arguments = Arguments::read(&[]);
+    if let Some(folder) = arguments.option("bare") {
+        return bare(Path::new(folder), arguments.number("jobs", 1));
+    }
     let models = arguments.numbers.first().copied().unwrap_or(1_000);
     let rounds = arguments.number("runs", 5);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -45,12 +52,14 @@ fn main() {
     let template = scratch.path().join("template");
     lab.prepare(&template);
     // Once unmeasured: it tells what the tables and views are called, and files are in the system's memory after it.
-    let (_, bare) = lab.round(&scratch.path().join("rehearsal"), &template, None, Turn::BotFirst);
+    let (_, _, found) = lab.round(&scratch.path().join("rehearsal"), &template, None, Turn::BotFirst);
     let mut times = Times::default();
     for round in 0..rounds {
         let turn = if round % 2 == 0 { Turn::BotFirst } else { Turn::BareFirst };
-        let (taken, _) = lab.round(&scratch.path().join(format!("round-{round}")), &template, Some(&bare), turn);
-        times.add(taken);
+        let folder = scratch.path().join(format!("round-{round}"));
+        let (apply, promote, _) = lab.round(&folder, &template, Some(&found), turn);
+        times.apply.push(apply);
+        times.promote.push(promote);
     }
     times.tell();
 }
@@ -68,17 +77,16 @@ enum Turn {
 }
 
 /// The statements that `bot` runs, as the rehearsal found them.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Bare {
     /// The schemas of the tables.
     schemas: Vec<String>,
     tables: Vec<Table>,
-    /// Schemas and views of the branch's environment, in one transaction.
-    branch: Vec<String>,
-    /// The same of production.
-    production: Vec<String>,
+    /// Schemas and views, in one transaction.
+    views: Vec<String>,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 struct Table {
     /// `CREATE TABLE … AS`.
     sql: String,
@@ -86,35 +94,40 @@ struct Table {
     parents: Vec<usize>,
 }
 
-/// One round: each of the two, in seconds.
-struct Taken {
-    apply: (Duration, Duration),
-    promote: (Duration, Duration),
+/// What the rehearsal found: the statements of `bot apply` and of `bot promote`.
+struct Found {
+    apply: Bare,
+    promote: Bare,
 }
+
+/// `bot` and the bare statements.
+type Pair = (Run, Run);
 
 #[derive(Default)]
 struct Times {
-    apply: (Vec<Duration>, Vec<Duration>),
-    promote: (Vec<Duration>, Vec<Duration>),
+    apply: Vec<Pair>,
+    promote: Vec<Pair>,
 }
 
 impl Times {
-    fn add(&mut self, taken: Taken) {
-        self.apply.0.push(taken.apply.0);
-        self.apply.1.push(taken.apply.1);
-        self.promote.0.push(taken.promote.0);
-        self.promote.1.push(taken.promote.1);
-    }
-
     fn tell(&self) {
         println!(
-            "{:>12} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6}",
-            "", "bot s", "least", "bare s", "least", "ratio", "want"
+            "{:>12} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>9} {:>9} {:>6}",
+            "", "bot s", "least", "bare s", "least", "ratio", "want", "bot CPU", "bare CPU", "ratio"
         );
-        for (name, (bot, bare), wanted) in [("apply", &self.apply, 1.15), ("promote", &self.promote, 1.5)] {
-            let ratio = median(bot) / median(bare);
-            let (bot, bot_least, bare, bare_least) = (median(bot), least(bot), median(bare), least(bare));
-            println!("{name:>12} {bot:>8.3} {bot_least:>8.3} {bare:>8.3} {bare_least:>8.3} {ratio:>6.2} {wanted:>6.2}");
+        for (name, pairs, wanted) in [("apply", &self.apply, 1.15), ("promote", &self.promote, 1.5)] {
+            let times = |part: &dyn Fn(&Pair) -> Duration| pairs.iter().map(part).collect::<Vec<_>>();
+            let (bot, bare) = (times(&|pair| pair.0.wall), times(&|pair| pair.1.wall));
+            let (bot_cpu, bare_cpu) = (median(&times(&|pair| pair.0.cpu)), median(&times(&|pair| pair.1.cpu)));
+            println!(
+                "{name:>12} {:>8.3} {:>8.3} {:>8.3} {:>8.3} {:>6.2} {wanted:>6.2} {bot_cpu:>9.3} {bare_cpu:>9.3} {:>6.2}",
+                median(&bot),
+                least(&bot),
+                median(&bare),
+                least(&bare),
+                median(&bot) / median(&bare),
+                bot_cpu / bare_cpu
+            );
         }
     }
 }
@@ -199,35 +212,48 @@ impl Lab {
         text
     }
 
-    /// `bot apply` and `bot promote` on a copy of the template, and the bare statements on copies of the same files.
-    fn round(&self, folder: &Path, template: &Path, bare: Option<&Bare>, turn: Turn) -> (Taken, Bare) {
+    /// `bot apply` and `bot promote` on a copy of the template, and the bare statements on copies of the same files. In the
+    /// rehearsal nothing is known yet, and nothing runs in the bare statements' place.
+    fn round(&self, folder: &Path, template: &Path, found: Option<&Found>, turn: Turn) -> (Pair, Pair, Found) {
         let root = folder.join("project");
         copy_folder(template, &root).expect("a copy");
-        let (warehouse, alone) = (root.join(WAREHOUSE), folder.join("alone.duckdb"));
-        copy_file(&warehouse, &alone).expect("a copy");
-        let apply = both(
-            turn,
-            || run(&mut self.command(&root, "apply")).wall,
-            || bare.map_or(Duration::ZERO, |bare| bare.apply(&alone, self.jobs)),
-        );
-        if bare.is_some() {
+        let warehouse = root.join(WAREHOUSE);
+        let pair = |what: &str, statements: Option<&Bare>| {
+            let alone = folder.join(what);
+            fs::create_dir(&alone).expect("the folder is ours");
+            copy_file(&warehouse, &alone.join(WAREHOUSE)).expect("a copy");
+            let statements = statements.cloned().unwrap_or_default();
+            fs::write(alone.join(STATEMENTS), serde_json::to_vec(&statements).expect("JSON")).expect("written");
+            let bot = || run(&mut self.command(&root, what));
+            let bare = || run(&mut self.bare_command(&alone));
+            if turn == Turn::BotFirst {
+                let bot = bot();
+                return (bot, bare());
+            }
+            let bare = bare();
+            (bot(), bare)
+        };
+        let apply = pair("apply", found.map(|found| &found.apply));
+        if found.is_some() {
+            let alone = folder.join("apply").join(WAREHOUSE);
             assert_eq!(contents(&warehouse), contents(&alone), "both made the same tables and views");
         }
-        git(&root, &["checkout", "--quiet", "main"]);
-        git(&root, &["merge", "--quiet", "--ff-only", "feature/many"]);
-        copy_file(&warehouse, &alone).expect("a copy");
-        let promote = both(
-            turn,
-            || run(&mut self.command(&root, "promote")).wall,
-            || bare.map_or(Duration::ZERO, |bare| bare.promote(&alone)),
-        );
-        let found = self.found(&warehouse);
+        // Main becomes what the branch is, and no file changes.
+        git(&root, &["checkout", "--quiet", "-B", "main"]);
+        let promote = pair("promote", found.map(|found| &found.promote));
+        let told = self.found(&warehouse);
         fs::remove_dir_all(folder).expect("the folder is ours");
-        (Taken { apply, promote }, found)
+        (apply, promote, told)
+    }
+
+    fn bare_command(&self, folder: &Path) -> Command {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.arg("--bare").arg(folder).args(["--jobs", &self.jobs.to_string()]);
+        command
     }
 
     /// The statements, from what the program left in the file.
-    fn found(&self, warehouse: &Path) -> Bare {
+    fn found(&self, warehouse: &Path) -> Found {
         let connection = Connection::open(warehouse).expect("a warehouse");
         let physical = texts(
             &connection,
@@ -264,44 +290,32 @@ impl Lab {
             &connection,
             "SELECT DISTINCT schema_name, '' FROM offshoot__meta.objects WHERE kind = 'table' ORDER BY ALL",
         );
-        Bare {
-            schemas: schemas
-                .into_iter()
-                .map(|(schema, _)| format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""))
-                .collect(),
-            tables: (0..self.models).map(table).collect(),
-            branch: of(true),
-            production: of(false),
+        let schemas =
+            schemas.into_iter().map(|(schema, _)| format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"")).collect();
+        let tables = (0..self.models).map(table).collect();
+        Found {
+            apply: Bare { schemas, tables, views: of(true) },
+            promote: Bare { views: of(false), ..Bare::default() },
         }
     }
 }
 
-impl Bare {
-    /// Opens the file, makes the tables by several connections, then the views in one transaction, and closes it.
-    fn apply(&self, warehouse: &Path, jobs: usize) -> Duration {
-        let begun = Instant::now();
-        let connection = Connection::open(warehouse).expect("a warehouse");
-        execute_all(&connection, &self.schemas);
-        let queue = &Queue::default();
-        std::thread::scope(|scope| {
-            for _ in 0..jobs {
-                let connection = connection.try_clone().expect("a connection");
-                scope.spawn(move || queue.work(&connection, &self.tables));
-            }
-        });
-        in_transaction(&connection, &self.branch);
-        connection.close().expect("the last connection");
-        begun.elapsed()
-    }
-
-    /// Opens the file, makes the views in one transaction, and closes it.
-    fn promote(&self, warehouse: &Path) -> Duration {
-        let begun = Instant::now();
-        let connection = Connection::open(warehouse).expect("a warehouse");
-        in_transaction(&connection, &self.production);
-        connection.close().expect("the last connection");
-        begun.elapsed()
-    }
+/// The bare statements of a folder on its file: opened, the tables made by several connections, then the views in one
+/// transaction, closed.
+fn bare(folder: &Path, jobs: usize) {
+    let statements = fs::read(folder.join(STATEMENTS)).expect("statements");
+    let statements: Bare = serde_json::from_slice(&statements).expect("our own JSON");
+    let connection = Connection::open(folder.join(WAREHOUSE)).expect("a warehouse");
+    execute_all(&connection, &statements.schemas);
+    let (queue, tables) = (&Queue::default(), &statements.tables);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(tables.len()) {
+            let connection = connection.try_clone().expect("a connection");
+            scope.spawn(move || queue.work(&connection, tables));
+        }
+    });
+    in_transaction(&connection, &statements.views);
+    connection.close().expect("the last connection");
 }
 
 fn in_transaction(connection: &Connection, statements: &[String]) {
@@ -344,15 +358,6 @@ impl Queue {
             self.changed.notify_all();
         }
     }
-}
-
-fn both(turn: Turn, bot: impl FnOnce() -> Duration, bare: impl FnOnce() -> Duration) -> (Duration, Duration) {
-    if turn == Turn::BotFirst {
-        let bot = bot();
-        return (bot, bare());
-    }
-    let bare = bare();
-    (bot(), bare)
 }
 
 fn model(name: &str, query: &str) -> String {

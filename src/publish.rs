@@ -92,7 +92,8 @@ pub fn promote(
 ) -> Result<Published, CommandError> {
     // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
     let mut held = session(work.engine)?;
-    if policy == ForeignPolicy::Refuse {
+    let builds = plan.targets.iter().any(|target| target.action == Action::Build);
+    if policy == ForeignPolicy::Refuse && builds {
         // Asked again where it counts, in the swap; here, so that nobody waits for builds to hear a no.
         refuse_foreign(work, &views(work, plan, current)?, held.as_mut())?;
     }

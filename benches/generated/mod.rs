@@ -112,7 +112,8 @@ fn header(name: &str, kind: &str, index: usize) -> String {
 
 fn staging(index: usize, edit: usize) -> String {
     let mut dice = Dice::of(index);
-    let mut text = header(&format!("staging.stg_{index}"), if index % 9 == 0 { "FULL" } else { "VIEW" }, index);
+    let mut text =
+        header(&format!("staging.stg_{index}"), if index.is_multiple_of(9) { "FULL" } else { "VIEW" }, index);
     text.push_str(
         "WITH source AS (\n  SELECT\n    id,\n    parent_id,\n    name,\n    amount,\n    quantity,\n    happened_at",
     );

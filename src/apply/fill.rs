@@ -60,7 +60,7 @@ fn fill_inner(
     let table = target.table.as_ref().ok_or_else(missing)?;
     let stopwatch = Stopwatch::start();
     let recorded = match physical.standing.get(table) {
-        Some(Standing::Ours(record)) => Some(record),
+        Some(Standing::Ours(record)) => Some(&**record),
         Some(Standing::Foreign) => return Err(FillError::Foreign(table.to_string())),
         None => None,
     };
@@ -265,7 +265,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Engines do not agree on what CREATE TABLE AS affects, so the rows are counted.
+/// The rows of a table, for engines that do not say what CREATE TABLE AS wrote.
 pub(super) fn count(session: &mut dyn Session, table: &TableName) -> Result<u64, EngineError> {
     let sql = format!("SELECT count(*) FROM {}", quote_table(session.dialect(), table));
     let rows = session.query(&sql)?.rows;

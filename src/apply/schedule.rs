@@ -31,7 +31,8 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
         return Ok(Vec::new());
     }
     // Kept to the end: opening and closing a DuckDB file between two models writes all of it out each time.
-    let (_open, standing) = claim_warehouse(work, &targets)?;
+    let mut open = claim_warehouse(work, &targets)?;
+    let standing = look(work, &targets, open.as_mut())?;
     let waiting: BTreeMap<ModelName, BTreeSet<ModelName>> = targets
         .keys()
         .map(|name| ((*name).clone(), stored_parents(work.tree, name, &|parent| targets.contains_key(parent))))
@@ -56,12 +57,8 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
     board.outcome()
 }
 
-/// Makes sure that the warehouse is ours, makes all schemas at once (two sessions that make the same one collide), and
-/// looks once at what stands under the tables' names, because a look for each table would cost as much as many models.
-fn claim_warehouse(
-    work: &Work<'_>,
-    targets: &BTreeMap<&ModelName, &Target>,
-) -> Result<(Box<dyn Session>, BTreeMap<TableName, Standing>), CommandError> {
+/// Makes sure that the warehouse is ours, and makes all schemas at once: two sessions that make the same one collide.
+fn claim_warehouse(work: &Work<'_>, targets: &BTreeMap<&ModelName, &Target>) -> Result<Box<dyn Session>, CommandError> {
     let open = |error| engine_error("cannot use the warehouse", error);
     let tables = targets.values().filter_map(|target| target.table.as_ref());
     let schemas: BTreeSet<_> = tables.map(|table| (table.catalog.as_deref(), table.schema.as_str())).collect();
@@ -72,9 +69,17 @@ fn claim_warehouse(
         .iter()
         .try_for_each(|(catalog, schema)| session.create_schema_if_missing(*catalog, schema))
         .map_err(open)?;
+    Ok(session)
+}
+
+/// What stands under the tables' names: asked once, because a question for each table costs as much as many models.
+fn look(
+    work: &Work<'_>,
+    targets: &BTreeMap<&ModelName, &Target>,
+    session: &mut dyn Session,
+) -> Result<BTreeMap<TableName, Standing>, CommandError> {
     let tables: Vec<TableName> = targets.values().filter_map(|target| target.table.clone()).collect();
-    let standing = standing(session.as_mut(), work.state_id, &tables).map_err(open)?;
-    Ok((session, standing))
+    standing(session, work.state_id, &tables).map_err(|error| engine_error("cannot use the warehouse", error))
 }
 
 fn report(progress: &Progress<'_>, name: &ModelName, result: Result<&Build, &CommandError>) {

@@ -73,7 +73,7 @@ pub enum OwnedObject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// What we recorded as ours; it may be gone from the warehouse.
-    Ours(ObjectRecord),
+    Ours(Box<ObjectRecord>),
     /// Something that we did not make.
     Foreign,
 }
@@ -233,7 +233,7 @@ pub fn standing(
         owned_objects(session, state)?.into_iter().map(|record| (record.name.clone(), record)).collect();
     let there = present(session, wanted)?;
     let standing = |name: &TableName| {
-        let ours = owned.remove(name).map(Standing::Ours);
+        let ours = owned.remove(name).map(|record| Standing::Ours(Box::new(record)));
         let found = ours.or_else(|| there.contains_key(name).then_some(Standing::Foreign));
         Some((name.clone(), found?))
     };
@@ -267,26 +267,40 @@ fn read_record(row: &[Option<String>]) -> Result<ObjectRecord> {
     })
 }
 
-/// The record of a view that we have just made, with the engine's own text of it.
+/// A view that we have just made, and the comment that we left on it.
+pub(super) struct MadeView {
+    pub(super) name: TableName,
+    pub(super) model: ModelName,
+    pub(super) comment: String,
+}
+
+/// The records of views that we have just made, with the engine's own text of them where that stays as it is.
 ///
 /// # Errors
 /// What the engine says.
-pub fn adopt_view(
+pub(super) fn adopt_views(
     session: &mut dyn Session,
     project: &ProjectName,
     environment: &EnvironmentName,
-    views: &[(TableName, ModelName)],
+    views: &[MadeView],
 ) -> Result<Vec<ObjectRecord>> {
     let (engine_version, capabilities) = (session.version(), session.capabilities());
-    let names: Vec<TableName> = views.iter().map(|(name, _)| name.clone()).collect();
-    let present = present(session, &names)?;
-    let record = |(name, model): &(TableName, ModelName)| ObjectRecord {
+    let present = match capabilities.stable_view_text.is_yes() {
+        true => present(session, &views.iter().map(|view| view.name.clone()).collect::<Vec<_>>())?,
+        // The comment alone counts, and that is known.
+        false => BTreeMap::new(),
+    };
+    let definition = |view: &MadeView| match present.get(&view.name) {
+        Some(object) => definition_digest(capabilities, object.definition.as_deref(), object.comment.as_deref()),
+        None => definition_digest(capabilities, None, Some(&view.comment)),
+    };
+    let record = |view: &MadeView| ObjectRecord {
         project: project.clone(),
-        name: name.clone(),
-        model: model.clone(),
+        name: view.name.clone(),
+        model: view.model.clone(),
         object: OwnedObject::View {
             environment: environment.clone(),
-            definition: present.get(name).map(|object| definition_digest(capabilities, object)),
+            definition: Some(definition(view)),
             engine_version: engine_version.clone(),
         },
     };

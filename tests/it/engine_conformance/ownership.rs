@@ -65,8 +65,8 @@ pub(super) fn what_stands_under_a_name_is_told(warehouse: &Warehouse) {
     let (ours, gone) = (record_of(&table("ours")), record_of(&table("gone")));
     record_new_object(&mut *session, &state("mine"), &[ours.clone(), gone.clone()]).expect("records");
     let expected = [
-        (table("gone"), Standing::Ours(gone)),
-        (table("ours"), Standing::Ours(ours)),
+        (table("gone"), Standing::Ours(Box::new(gone))),
+        (table("ours"), Standing::Ours(Box::new(ours))),
         (table("theirs"), Standing::Foreign),
     ];
     assert_eq!(ask(&mut *session), BTreeMap::from(expected));
