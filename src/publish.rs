@@ -54,7 +54,9 @@ pub fn apply(
             return Ok(Published { builds: Vec::new(), swapped: 0 });
         }
     }
-    vouched_for(work, plan, session(work.engine)?.as_mut())?;
+    // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
+    let mut held = session(work.engine)?;
+    vouched_for(work, plan, held.as_mut())?;
     let expected = current.map(|current| current.about.version());
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     let builds = build_tables(work, plan)?;
@@ -88,11 +90,14 @@ pub fn promote(
     current: Option<&Environment>,
     policy: ForeignPolicy,
 ) -> Result<Published, CommandError> {
-    if policy == ForeignPolicy::Refuse {
+    // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
+    let mut held = session(work.engine)?;
+    let builds = plan.targets.iter().any(|target| target.action == Action::Build);
+    if policy == ForeignPolicy::Refuse && builds {
         // Asked again where it counts, in the swap; here, so that nobody waits for builds to hear a no.
-        refuse_foreign(work, &views(work, plan, current)?)?;
+        refuse_foreign(work, &views(work, plan, current)?, held.as_mut())?;
     }
-    vouched_for(work, plan, session(work.engine)?.as_mut())?;
+    vouched_for(work, plan, held.as_mut())?;
     let builds = build_tables(work, plan)?;
     let views = views(work, plan, current)?;
     let about = About { status: Status::Ready, ..about.clone() };
@@ -175,14 +180,13 @@ fn vouched_for(work: &Work<'_>, plan: &Plan, session: &mut dyn Session) -> Resul
 }
 
 /// Says no where anything foreign stands under a view's name; writes nothing.
-fn refuse_foreign(work: &Work<'_>, views: &ViewPlan) -> Result<(), CommandError> {
-    let mut session = session(work.engine)?;
+fn refuse_foreign(work: &Work<'_>, views: &ViewPlan, session: &mut dyn Session) -> Result<(), CommandError> {
     let look = |session: &mut dyn Session| -> Result<(), PublishError> {
         check_owner(session, work.state_id)?;
         let foreign = foreign_objects(session, work.state_id, &names(views.all()))?;
         if foreign.is_empty() { Ok(()) } else { Err(PublishError::InTheWayOfPromote(foreign)) }
     };
-    look(session.as_mut()).map_err(CommandError::from)
+    look(session).map_err(CommandError::from)
 }
 
 fn swap(

@@ -12,7 +12,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -28,8 +28,6 @@ pub(crate) struct Size {
 const CHAIN: usize = 15;
 /// Readers of one hub.
 const HUB_READERS: usize = 500;
-/// Columns that every model has.
-const COLUMNS: usize = 6;
 
 /// Numbers that are the same every time.
 struct Dice(u64);
@@ -126,7 +124,7 @@ fn staging(index: usize, edit: usize) -> String {
     let _ = write!(
         text,
         "\n  FROM raw.table_{}\n), cleaned AS (\n  SELECT\n    id,\n    parent_id,\n    TRIM(name) AS name,\n    amount,\n    quantity,\n    happened_at",
-        index % 200
+        index % RAW_TABLES
     );
     for column in 0..extra {
         let line = match column % 5 {
@@ -224,19 +222,39 @@ fn mart(index: usize, size: Size, edit: usize) -> String {
 const CONFIG: &str = "gateways:\n  local:\n    connection: {type: duckdb, database: warehouse.duckdb}\n\
                       model_defaults: {dialect: duckdb, start: 2026-01-01}\n";
 
-/// The columns of the tables that staging reads.
+/// Tables that staging reads.
+const RAW_TABLES: usize = 200;
+
+/// The columns of each of them with their types, `between` the two what the notation wants.
+fn raw_columns(between: &str) -> String {
+    let mut columns: Vec<String> = [("id", "INT"), ("parent_id", "INT"), ("name", "TEXT"), ("amount", "INT")]
+        .into_iter()
+        .chain([("quantity", "INT"), ("happened_at", "TIMESTAMP")])
+        .map(|(name, kind)| format!("{name}{between}{kind}"))
+        .collect();
+    for field in 0..64 {
+        let kind = if field % 5 == 3 { "TEXT" } else { "INT" };
+        columns.push(format!("field_{field}{between}{kind}"));
+    }
+    columns.join(", ")
+}
+
+/// The tables that staging reads, as the project declares them.
 fn external() -> String {
+    let columns = raw_columns(": ");
     let mut text = String::new();
-    for table in 0..200 {
-        let _ = write!(
-            text,
-            "- name: raw.table_{table}\n  columns: {{id: INT, parent_id: INT, name: TEXT, amount: INT, quantity: INT, happened_at: TIMESTAMP"
-        );
-        for column in 0..64 {
-            let kind = if column % 5 == 3 { "TEXT" } else { "INT" };
-            let _ = write!(text, ", field_{column}: {kind}");
-        }
-        text.push_str("}\n");
+    for table in 0..RAW_TABLES {
+        let _ = writeln!(text, "- name: raw.table_{table}\n  columns: {{{columns}}}");
+    }
+    text
+}
+
+/// SQL that makes them, without rows.
+pub(crate) fn raw_tables() -> String {
+    let columns = raw_columns(" ");
+    let mut text = "CREATE SCHEMA raw;\n".to_owned();
+    for table in 0..RAW_TABLES {
+        let _ = writeln!(text, "CREATE TABLE raw.table_{table} ({columns});");
     }
     text
 }
@@ -255,6 +273,12 @@ pub(crate) fn git(root: &Path, arguments: &[&str]) {
 
 /// Writes the project into an empty folder: main with its history, and `feature/one`, checked out, with one model edited.
 pub(crate) fn project(root: &Path, size: Size) {
+    repository(root, &mut |stream| stream_history(stream, size));
+    git(root, &["checkout", "--quiet", "feature/one"]);
+}
+
+/// A repository of the commits that are written to the stream, in one pack; nothing is checked out.
+pub(crate) fn repository(root: &Path, commits: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) {
     fs::create_dir_all(root).expect("a folder");
     git(root, &["init", "--quiet", "--initial-branch=main"]);
     let mut import = Command::new("git")
@@ -265,15 +289,14 @@ pub(crate) fn project(root: &Path, size: Size) {
         .expect("git is installed");
     {
         let mut stream = BufWriter::new(import.stdin.take().expect("a pipe"));
-        stream_history(&mut stream, size).expect("git takes the stream");
+        commits(&mut stream).and_then(|()| writeln!(stream, "done")).expect("git takes the stream");
     }
     assert!(import.wait().expect("git ends").success());
     // As a server sends it: one pack, deltas found.
     git(root, &["-c", "pack.threads=2", "repack", "-adfq", "--depth=20", "--window=5"]);
-    git(root, &["checkout", "--quiet", "feature/one"]);
 }
 
-fn stream_history(stream: &mut impl std::io::Write, size: Size) -> std::io::Result<()> {
+fn stream_history(stream: &mut dyn Write, size: Size) -> io::Result<()> {
     commit(stream, "refs/heads/main", 0, None, "first")?;
     file(stream, "config.yaml", CONFIG)?;
     file(stream, ".gitignore", ".offshoot/\nwarehouse.duckdb*\n")?;
@@ -291,17 +314,16 @@ fn stream_history(stream: &mut impl std::io::Write, size: Size) -> std::io::Resu
     }
     commit(stream, "refs/heads/feature/one", size.history + 1, Some("refs/heads/main"), "one model")?;
     let layer = Layer::Staging(size.staging() / 2);
-    file(stream, &size.path(layer), &size.text(layer, 1000))?;
-    writeln!(stream, "done")
+    file(stream, &size.path(layer), &size.text(layer, 1000))
 }
 
-fn commit(
-    stream: &mut impl std::io::Write,
+pub(crate) fn commit(
+    stream: &mut dyn Write,
     name: &str,
     number: usize,
     from: Option<&str>,
     message: &str,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     writeln!(
         stream,
         "commit {name}\ncommitter Ada <ada@example.org> {} +0000\ndata {}\n{message}",
@@ -311,6 +333,6 @@ fn commit(
     from.map_or(Ok(()), |from| writeln!(stream, "from {from}"))
 }
 
-fn file(stream: &mut impl std::io::Write, path: &str, text: &str) -> std::io::Result<()> {
+pub(crate) fn file(stream: &mut dyn Write, path: &str, text: &str) -> io::Result<()> {
     writeln!(stream, "M 100644 inline {path}\ndata {}\n{text}", text.len())
 }

@@ -11,7 +11,8 @@ use super::columns::{check_columns, output_columns};
 use super::fault::FillError;
 use super::{Work, everything};
 use crate::engine::{
-    EngineError, Interrupter, ObjectRecord, OwnedObject, Session, owned_object, record_object, transaction,
+    EngineError, Interrupter, ObjectRecord, OwnedObject, Session, Standing, record_new_object, record_object,
+    transaction,
 };
 use crate::error::CommandError;
 use crate::fingerprint::Fingerprint;
@@ -26,20 +27,30 @@ use crate::statement::{ColumnType, LoadTime, Target as Statements, quote_table};
 use crate::surroundings::Stopwatch;
 use crate::time::{Interval, Timestamp};
 
+/// The physical layer, as a run finds it when it begins. The warehouse is held from then on, so nobody else changes it.
+pub(super) struct Physical {
+    /// The table of every model that has one.
+    pub(super) tables: BTreeMap<ModelName, TableName>,
+    /// Its identity.
+    pub(super) keys: BTreeMap<ModelName, TableKey>,
+    /// What stands under the names of the tables that are to be filled.
+    pub(super) standing: BTreeMap<TableName, Standing>,
+}
+
 /// Fills one table and records it. Each of its sessions is told to `running` as it begins.
 pub(super) fn fill(
     work: &Work<'_>,
     target: &Target,
-    (tables, keys): (&BTreeMap<ModelName, TableName>, &BTreeMap<ModelName, TableKey>),
+    physical: &Physical,
     running: &dyn Fn(Arc<dyn Interrupter>),
 ) -> Result<Build, CommandError> {
-    fill_inner(work, target, (tables, keys), running).map_err(|error| error.told(work, &target.name))
+    fill_inner(work, target, physical, running).map_err(|error| error.told(work, &target.name))
 }
 
 fn fill_inner(
     work: &Work<'_>,
     target: &Target,
-    (tables, keys): (&BTreeMap<ModelName, TableName>, &BTreeMap<ModelName, TableKey>),
+    physical: &Physical,
     running: &dyn Fn(Arc<dyn Interrupter>),
 ) -> Result<Build, FillError> {
     let missing =
@@ -48,11 +59,16 @@ fn fill_inner(
     let fingerprint = work.tree.fingerprints.get(&target.name).ok_or_else(missing)?;
     let table = target.table.as_ref().ok_or_else(missing)?;
     let stopwatch = Stopwatch::start();
-    let inputs = inputs(work, target, keys)?;
+    let recorded = match physical.standing.get(table) {
+        Some(Standing::Ours(record)) => Some(&**record),
+        Some(Standing::Foreign) => return Err(FillError::Foreign(table.to_string())),
+        None => None,
+    };
+    let inputs = inputs(work, target, &physical.keys)?;
     let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
-    let task = Task { work, target, model, fingerprint, table, tables };
+    let task = Task { work, target, model, fingerprint, table, tables: &physical.tables, recorded };
     let session = open(work, running)?;
-    let mut filler = Filler { task, running, stopwatch, inputs, known, session, rows: 0 };
+    let mut filler = Filler { task, running, stopwatch, inputs, known, session, rows: 0, recorded: recorded.cloned() };
     let filled = match &model.kind {
         Kind::Seed(seed) => filler.seed(seed),
         Kind::TimeRange(range) => filler.time_range(range),
@@ -98,6 +114,8 @@ pub(super) struct Task<'a> {
     pub(super) fingerprint: &'a Fingerprint,
     pub(super) table: &'a TableName,
     tables: &'a BTreeMap<ModelName, TableName>,
+    /// What the warehouse said of the table when the run began; `None` where no such table was there.
+    recorded: Option<&'a ObjectRecord>,
 }
 
 /// A table on its way.
@@ -110,6 +128,8 @@ pub(super) struct Filler<'a> {
     pub(super) known: Option<state::Table>,
     session: Box<dyn Session>,
     rows: u64,
+    /// What the warehouse says of it now.
+    recorded: Option<ObjectRecord>,
 }
 
 impl Filler<'_> {
@@ -122,19 +142,19 @@ impl Filler<'_> {
         let task = self.task;
         let record = task.record();
         let state = task.work.state_id;
-        let (rows, columns) = transaction(self.session.as_mut(), |session| {
-            let owned = owned_object(session, state, task.table)?;
-            if owned.is_none() && session.columns(task.table)?.is_some() {
-                return Err(FillError::Foreign(task.table.to_string()));
-            }
+        let recorded = self.recorded.as_ref();
+        let (rows, columns) = transaction(self.session.as_mut(), |session| -> Result<_, FillError> {
             let rows = work(session)?;
             let columns = session.columns(task.table)?.unwrap_or_default();
             check_columns(task.fingerprint, &columns)?;
-            if owned.as_ref() != Some(&record) {
-                record_object(session, state, std::slice::from_ref(&record))?;
+            match recorded {
+                None => record_new_object(session, state, std::slice::from_ref(&record))?,
+                Some(recorded) if *recorded == record => {}
+                Some(_) => record_object(session, state, std::slice::from_ref(&record))?,
             }
             Ok((rows, columns))
         })?;
+        self.recorded = Some(record);
         self.rows += rows;
         Ok(columns)
     }
@@ -233,13 +253,19 @@ impl<'a> Task<'a> {
         Statements { dialect: self.work.engine.dialect(), table: self.table, columns }
     }
 
+    /// Drops the table where one of ours was there. Where none was, nothing is dropped, so that making a table fails
+    /// that somebody else has made meanwhile.
+    pub(super) fn make_room(self) -> Option<String> {
+        self.recorded.map(|_| self.over(&[]).drop_table())
+    }
+
     /// The output columns of the query, with their declared types.
     pub(super) fn columns(self, session: &mut dyn Session, query: &str) -> Result<Vec<DeclaredColumn>, EngineError> {
         output_columns(session, self.model, self.fingerprint, query)
     }
 }
 
-/// Engines do not agree on what CREATE TABLE AS affects, so the rows are counted.
+/// The rows of a table, for engines that do not say what CREATE TABLE AS wrote.
 pub(super) fn count(session: &mut dyn Session, table: &TableName) -> Result<u64, EngineError> {
     let sql = format!("SELECT count(*) FROM {}", quote_table(session.dialect(), table));
     let rows = session.query(&sql)?.rows;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::fill::fill;
+use super::fill::{Physical, fill};
 use super::{Work, engine_error, keys_of, stored_parents, tables_of};
-use crate::engine::{Interrupter, Session, claim, transaction};
+use crate::engine::{Interrupter, Session, Standing, claim, standing, transaction};
 use crate::error::CommandError;
-use crate::ids::ModelName;
+use crate::ids::{ModelName, TableName};
 use crate::output::Progress;
 use crate::plan::{Action, Build, Plan, Target};
 
@@ -31,26 +31,22 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
         return Ok(Vec::new());
     }
     // Kept to the end: opening and closing a DuckDB file between two models writes all of it out each time.
-    let _open = claim_warehouse(work, &targets)?;
-    let waiting = targets
+    let mut open = claim_warehouse(work, &targets)?;
+    let standing = look(work, &targets, open.as_mut())?;
+    let waiting: BTreeMap<ModelName, BTreeSet<ModelName>> = targets
         .keys()
         .map(|name| ((*name).clone(), stored_parents(work.tree, name, &|parent| targets.contains_key(parent))))
         .collect();
-    let order =
-        plan.targets.iter().filter(|target| targets.contains_key(&target.name)).map(|target| target.name.clone());
-    let board = Board {
-        queue: Mutex::new(Queue { order: order.collect(), waiting, ..Queue::default() }),
-        changed: Condvar::new(),
-    };
-    let tables = tables_of(plan);
-    let keys = keys_of(plan);
+    let order = plan.targets.iter().map(|target| &target.name).filter(|name| targets.contains_key(name));
+    let board = Board { queue: Mutex::new(Queue::new(order, waiting)), changed: Condvar::new() };
+    let physical = Physical { tables: tables_of(plan), keys: keys_of(plan), standing };
     let progress = work.output.progress(targets.len());
     std::thread::scope(|scope| {
         for _ in 0..work.jobs.get().min(targets.len()) {
             scope.spawn(|| {
                 while let Some(name) = board.next() {
                     let result =
-                        fill(work, targets[&name], (&tables, &keys), &|interrupter| board.running(&name, interrupter));
+                        fill(work, targets[&name], &physical, &|interrupter| board.running(&name, interrupter));
                     report(&progress, &name, result.as_ref());
                     board.finished(&name, result);
                 }
@@ -76,6 +72,16 @@ fn claim_warehouse(work: &Work<'_>, targets: &BTreeMap<&ModelName, &Target>) -> 
     Ok(session)
 }
 
+/// What stands under the tables' names: asked once, because a question for each table costs as much as many models.
+fn look(
+    work: &Work<'_>,
+    targets: &BTreeMap<&ModelName, &Target>,
+    session: &mut dyn Session,
+) -> Result<BTreeMap<TableName, Standing>, CommandError> {
+    let tables: Vec<TableName> = targets.values().filter_map(|target| target.table.clone()).collect();
+    standing(session, work.state_id, &tables).map_err(|error| engine_error("cannot use the warehouse", error))
+}
+
 fn report(progress: &Progress<'_>, name: &ModelName, result: Result<&Build, &CommandError>) {
     let line = match result {
         Ok(build) => {
@@ -94,8 +100,14 @@ struct Board {
 
 #[derive(Default)]
 struct Queue {
-    order: Vec<ModelName>,
+    /// Where a model stands in the plan.
+    places: BTreeMap<ModelName, usize>,
+    /// Models that have not begun, with the parents that are not full.
     waiting: BTreeMap<ModelName, BTreeSet<ModelName>>,
+    /// Those of them without such parents, in the plan's order.
+    ready: BTreeSet<(usize, ModelName)>,
+    /// Who waits for a model.
+    readers: BTreeMap<ModelName, Vec<ModelName>>,
     running: BTreeMap<ModelName, Option<Arc<dyn Interrupter>>>,
     builds: Vec<Build>,
     failed: Vec<(ModelName, CommandError)>,
@@ -122,9 +134,7 @@ impl Board {
             if queue.stopped == Stopped::Yes || queue.waiting.is_empty() {
                 return None;
             }
-            let ready =
-                queue.order.iter().find(|name| queue.waiting.get(*name).is_some_and(BTreeSet::is_empty)).cloned();
-            if let Some(name) = ready {
+            if let Some((_, name)) = queue.ready.pop_first() {
                 queue.waiting.remove(&name);
                 queue.running.insert(name.clone(), None);
                 return Some(name);
@@ -147,9 +157,7 @@ impl Board {
         match result {
             Ok(build) => {
                 queue.builds.push(build);
-                queue.waiting.values_mut().for_each(|needs| {
-                    needs.remove(name);
-                });
+                queue.is_full(name);
             }
             Err(error) => {
                 queue.failed.push((name.clone(), error));
@@ -195,19 +203,43 @@ impl Board {
 }
 
 impl Queue {
+    fn new<'a>(order: impl Iterator<Item = &'a ModelName>, waiting: BTreeMap<ModelName, BTreeSet<ModelName>>) -> Self {
+        let mut queue = Self { places: order.cloned().zip(0..).collect(), ..Self::default() };
+        for (name, parents) in &waiting {
+            for parent in parents {
+                queue.readers.entry(parent.clone()).or_default().push(name.clone());
+            }
+            if parents.is_empty() {
+                queue.make_ready(name.clone());
+            }
+        }
+        queue.waiting = waiting;
+        queue
+    }
+
+    fn make_ready(&mut self, name: ModelName) {
+        let place = self.places.get(&name).copied().unwrap_or(usize::MAX);
+        self.ready.insert((place, name));
+    }
+
+    fn is_full(&mut self, parent: &ModelName) {
+        for reader in self.readers.remove(parent).unwrap_or_default() {
+            let Some(needs) = self.waiting.get_mut(&reader) else { continue };
+            needs.remove(parent);
+            if needs.is_empty() {
+                self.make_ready(reader);
+            }
+        }
+    }
+
     fn leave_out_readers(&mut self, failed: ModelName) {
         let mut rest = vec![failed];
         while let Some(parent) = rest.pop() {
-            let readers: Vec<ModelName> = self
-                .waiting
-                .iter()
-                .filter(|(_, needs)| needs.contains(&parent))
-                .map(|(name, _)| name.clone())
-                .collect();
-            for reader in readers {
-                self.waiting.remove(&reader);
-                self.left_out.push(reader.clone());
-                rest.push(reader);
+            for reader in self.readers.remove(&parent).unwrap_or_default() {
+                if self.waiting.remove(&reader).is_some() {
+                    self.left_out.push(reader.clone());
+                    rest.push(reader);
+                }
             }
         }
     }

@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 pub use error::{EngineError, first_line};
 pub use ownership::{
-    Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, adopt_view, check_owner, claim,
-    foreign_objects, forget_object, last_promotion, owned_object, owned_objects, owner, record_object,
-    record_promotion, take_over,
+    Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, Standing, check_owner, claim,
+    foreign_objects, forget_object, last_promotion, owned_objects, owner, record_new_object, record_object,
+    record_promotion, standing, take_over,
 };
 pub use swap::{Owner, ViewChange, swap_views};
 
@@ -73,6 +73,8 @@ pub struct Capabilities {
     pub cancel: Ability,
     /// A view forbids dropping the table that it reads.
     pub view_depends_on_table: Ability,
+    /// `execute` gives the number of rows that `CREATE TABLE … AS` wrote.
+    pub create_counts_rows: Ability,
     /// The text of a view's definition stays as it was right after the view was made.
     pub stable_view_text: Ability,
     /// The longest name, in bytes; `None` where there is no limit worth knowing.

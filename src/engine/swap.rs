@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Result, Session, adopt_view, forget_object, record_object};
+use super::ownership::{MadeView, adopt_views};
+use super::{Result, Session, forget_object, record_object};
 use crate::hash::Hasher;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
 use crate::statement::{ViewReplacement, comment_on_view, create_view, drop_view};
@@ -68,8 +69,9 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
                 for statement in create_view(dialect, view, columns, query, replacement) {
                     session.execute(&statement)?;
                 }
-                session.execute(&comment_on_view(dialect, view, &mark(model, columns, query)))?;
-                made.push((view.clone(), model.clone()));
+                let comment = mark(model, columns, query);
+                session.execute(&comment_on_view(dialect, view, &comment))?;
+                made.push(MadeView { name: view.clone(), model: model.clone(), comment });
             }
             ViewChange::Drop { view } => {
                 session.execute(&drop_view(dialect, view))?;
@@ -77,7 +79,7 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
             }
         }
     }
-    let records = adopt_view(session, &owner.project, &owner.environment, &made)?;
+    let records = adopt_views(session, &owner.project, &owner.environment, &made)?;
     record_object(session, &owner.state, &records)?;
     forget_object(session, &dropped)?;
     Ok(changes.len())

@@ -55,11 +55,6 @@ impl Target<'_> {
         Ok(format!("CREATE TABLE {} ({})", self.name(), columns.join(", ")))
     }
 
-    /// The table made anew in place of one that may be there.
-    pub fn rebuild(&self, query: &str) -> Vec<String> {
-        vec![self.drop_table(), self.create(query)]
-    }
-
     /// All rows replaced and the table kept, for engines where views bind to their table and forbid dropping it.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use offshoot::time::{Interval, Timestamp};
 use self::ownership::{
     a_warehouse_has_one_owner, changed_views_are_foreign, foreign_objects_are_found_and_set_aside,
     promotions_are_remembered, record_of, schemas_with_content_stay, views_swap_together,
+    what_stands_under_a_name_is_told,
 };
 
 /// An engine on a warehouse of its own.
@@ -48,10 +49,12 @@ macro_rules! conforms {
             $engine,
             $open,
             a_full_table_is_made_and_replaced_whole,
+            a_made_table_tells_its_rows,
             output_names_are_ours_not_the_engines,
             declared_types_are_picked_by_name,
             ddl_is_invisible_until_commit,
             a_failed_transaction_leaves_nothing,
+            asking_for_a_missing_table_ends_no_transaction,
             an_uncommitted_session_leaves_nothing,
             eight_sessions_build_at_once,
             an_interval_is_replaced_and_leaks_nothing,
@@ -66,6 +69,7 @@ macro_rules! conforms {
             rows_come_one_at_a_time,
             sessions_share_no_temporary_objects,
             a_warehouse_has_one_owner,
+            what_stands_under_a_name_is_told,
             foreign_objects_are_found_and_set_aside,
             changed_views_are_foreign,
             views_swap_together,
@@ -117,12 +121,25 @@ fn a_full_table_is_made_and_replaced_whole(warehouse: &Warehouse) {
     let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
     run(&mut *session, &[target.create("select 1, 'x' union all select 2, 'y' -- the end")]);
     assert_eq!(rows(&mut *session, "select a, b from s.t order by a"), ["1|x", "2|y"]);
-    run(&mut *session, &target.rebuild("select 3, 'z'"));
+    run(&mut *session, &[target.drop_table(), target.create("select 3, 'z'")]);
     assert_eq!(rows(&mut *session, "select a, b from s.t"), ["3|z"]);
     run(&mut *session, &target.refill("select 4, 'w'").expect("statements"));
     assert_eq!(rows(&mut *session, "select a, b from s.t"), ["4|w"]);
     run(&mut *session, &[target.drop_table()]);
     assert_eq!(session.columns(&name).expect("an answer"), None);
+}
+
+fn a_made_table_tells_its_rows(warehouse: &Warehouse) {
+    if !warehouse.engine.capabilities().create_counts_rows.is_yes() {
+        return;
+    }
+    let mut session = with_schema(warehouse);
+    for expected in [0_u64, 1, 5_000] {
+        let query = format!("select i, 'x' as b from range({expected}) as t(i) order by i desc");
+        let (name, columns) = (table(&format!("t_{expected}")), names(&["a", "b"]));
+        let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
+        assert_eq!(session.execute(&target.create(&query)).expect("a table"), expected);
+    }
 }
 
 fn output_names_are_ours_not_the_engines(warehouse: &Warehouse) {
@@ -171,6 +188,21 @@ fn a_failed_transaction_leaves_nothing(warehouse: &Warehouse) {
     assert_eq!(session.objects(None, "s").expect("an answer"), []);
     run(&mut *session, &["create table s.t as select 2 as a".to_owned()]);
     assert_eq!(rows(&mut *session, "select a from s.t"), ["2"]);
+}
+
+fn asking_for_a_missing_table_ends_no_transaction(warehouse: &Warehouse) {
+    let mut session = with_schema(warehouse);
+    let asked = transaction(&mut *session, |session| {
+        session.execute("create table s.t as select cast(1 as decimal(9, 2)) as a, [1] as b, 'x' as \"C d\"")?;
+        assert_eq!(session.columns(&table("absent"))?, None);
+        let nowhere = TableName { schema: "no_such_schema".into(), ..table("t") };
+        assert_eq!(session.columns(&nowhere)?, None);
+        session.columns(&TableName { name: "T".into(), ..table("t") })
+    });
+    let columns = asked.expect("a commit").expect("columns");
+    let told: Vec<_> = columns.iter().map(|column| (column.name.as_str(), column.data_type.as_str())).collect();
+    assert_eq!(told, [("a", "DECIMAL(9,2)"), ("b", "INTEGER[]"), ("C d", "VARCHAR")]);
+    assert_eq!(rows(&mut *session, "select a from s.t"), ["1.00"]);
 }
 
 fn an_uncommitted_session_leaves_nothing(warehouse: &Warehouse) {

@@ -13,7 +13,7 @@ use crate::engine::{
 };
 use crate::ids::TableName;
 use crate::sql::{Dialect, tokenize};
-use crate::statement::{quote_identifier, text_literal};
+use crate::statement::{quote_identifier, quote_table, text_literal};
 
 /// A session on a [`Database`].
 pub(super) struct DuckDbSession {
@@ -91,6 +91,19 @@ impl DuckDbSession {
             return Err(EngineError::Interrupted { statement: first_line(sql) });
         }
         Ok(())
+    }
+
+    fn listed_columns(&mut self, table: &TableName) -> Result<Option<Vec<ColumnType>>> {
+        let sql = format!(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = {} \
+             AND lower(schema_name) = lower({}) AND lower(table_name) = lower({}) ORDER BY column_index",
+            catalog_literal(table.catalog.as_deref()),
+            text_literal(Dialect::DuckDb, &table.schema),
+            text_literal(Dialect::DuckDb, &table.name)
+        );
+        let session: &mut dyn Session = self;
+        let columns: Vec<ColumnType> = session.query(&sql)?.rows.into_iter().filter_map(column_of).collect();
+        Ok((!columns.is_empty()).then_some(columns))
     }
 
     /// Undoes a setting that would act on other sessions, and says so.
@@ -190,17 +203,13 @@ impl Session for DuckDbSession {
         }
     }
 
+    /// The catalogue's own list would give the columns of every table there is, so the table itself is asked; the list
+    /// decides only where that is refused.
     fn columns(&mut self, table: &TableName) -> Result<Option<Vec<ColumnType>>> {
-        let sql = format!(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = {} \
-             AND lower(schema_name) = lower({}) AND lower(table_name) = lower({}) ORDER BY column_index",
-            catalog_literal(table.catalog.as_deref()),
-            text_literal(Dialect::DuckDb, &table.schema),
-            text_literal(Dialect::DuckDb, &table.name)
-        );
-        let session: &mut dyn Session = self;
-        let columns: Vec<ColumnType> = session.query(&sql)?.rows.into_iter().filter_map(column_of).collect();
-        Ok((!columns.is_empty()).then_some(columns))
+        match self.describe(&format!("SELECT * FROM {}", quote_table(Dialect::DuckDb, table))) {
+            Err(EngineError::Statement { .. }) => self.listed_columns(table),
+            described => described.map(Some),
+        }
     }
 
     fn objects(&mut self, catalog: Option<&str>, schema: &str) -> Result<Vec<SchemaObject>> {

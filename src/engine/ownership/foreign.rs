@@ -44,7 +44,8 @@ pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[Tab
         let why = match (owned.get(&folded(&name)), object.kind) {
             (Some(OwnedObject::Table { .. }), ObjectKind::Table) => None,
             (Some(OwnedObject::View { definition, engine_version, .. }), ObjectKind::View) => {
-                let same = *engine_version != version || *definition == Some(definition_digest(capabilities, &object));
+                let now = definition_digest(capabilities, object.definition.as_deref(), object.comment.as_deref());
+                let same = *engine_version != version || *definition == Some(now);
                 (!same).then_some(Foreign::Changed)
             }
             _ => Some(Foreign::NotOurs),
@@ -87,9 +88,9 @@ fn set_aside(name: &str, number: u32, limit: Option<usize>) -> String {
 
 /// The digest of what tells a view from one that somebody made in its place: our comment on it, and the engine's text of
 /// it where that stays what it was.
-pub(super) fn definition_digest(capabilities: Capabilities, object: &SchemaObject) -> Digest {
-    let text = object.definition.as_deref().filter(|_| capabilities.stable_view_text.is_yes());
-    Hasher::new("offshoot view").option(text).option(object.comment.as_deref()).finish()
+pub(super) fn definition_digest(capabilities: Capabilities, text: Option<&str>, comment: Option<&str>) -> Digest {
+    let text = text.filter(|_| capabilities.stable_view_text.is_yes());
+    Hasher::new("offshoot view").option(text).option(comment).finish()
 }
 
 /// Which of the wanted names stand in the warehouse, whatever case they are written in there.

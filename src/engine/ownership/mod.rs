@@ -7,6 +7,8 @@
 mod foreign;
 mod promotion;
 
+use std::collections::BTreeMap;
+
 pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over};
 pub use promotion::{Promotion, last_promotion, record_promotion};
 
@@ -67,6 +69,15 @@ pub enum OwnedObject {
     },
 }
 
+/// What stands under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// What we recorded as ours; it may be gone from the warehouse.
+    Ours(Box<ObjectRecord>),
+    /// Something that we did not make.
+    Foreign,
+}
+
 fn meta(name: &str) -> TableName {
     TableName { catalog: None, schema: META_SCHEMA.to_owned(), name: name.to_owned() }
 }
@@ -115,15 +126,14 @@ pub fn check_owner(session: &mut dyn Session, state: &StateId) -> Result<()> {
     }
 }
 
-/// Records tables or views as ours, in place of what was recorded under their names.
+/// Records tables or views as ours that were not recorded before.
 ///
 /// # Errors
 /// What the engine says.
-pub fn record_object(session: &mut dyn Session, state: &StateId, records: &[ObjectRecord]) -> Result<()> {
+pub fn record_new_object(session: &mut dyn Session, state: &StateId, records: &[ObjectRecord]) -> Result<()> {
     if records.is_empty() {
         return Ok(());
     }
-    forget_object(session, &records.iter().map(|record| record.name.clone()).collect::<Vec<_>>())?;
     let rows: Vec<String> = records.iter().map(|record| record_row(session, state, record)).collect();
     let table = meta_name(session, "objects");
     session.execute(&format!(
@@ -132,6 +142,15 @@ pub fn record_object(session: &mut dyn Session, state: &StateId, records: &[Obje
         rows.join(", ")
     ))?;
     Ok(())
+}
+
+/// Records tables or views as ours, in place of what was recorded under their names.
+///
+/// # Errors
+/// What the engine says.
+pub fn record_object(session: &mut dyn Session, state: &StateId, records: &[ObjectRecord]) -> Result<()> {
+    forget_object(session, &records.iter().map(|record| record.name.clone()).collect::<Vec<_>>())?;
+    record_new_object(session, state, records)
 }
 
 fn record_row(session: &dyn Session, state: &StateId, record: &ObjectRecord) -> String {
@@ -188,35 +207,37 @@ pub fn forget_object(session: &mut dyn Session, names: &[TableName]) -> Result<(
 /// # Errors
 /// What the engine says, or a row that no version of this program wrote.
 pub fn owned_objects(session: &mut dyn Session, state: &StateId) -> Result<Vec<ObjectRecord>> {
-    read_objects(session, state, "true")
-}
-
-/// What a state made here under one name, if anything: one row is read, however many there are.
-///
-/// # Errors
-/// As [`owned_objects`].
-pub fn owned_object(session: &mut dyn Session, state: &StateId, name: &TableName) -> Result<Option<ObjectRecord>> {
-    let text = |text: &str| text_literal(session.dialect(), text);
-    let condition = format!(
-        "object_name = {} AND schema_name = {} AND coalesce(catalog_name, '') = {}",
-        text(&name.name),
-        text(&name.schema),
-        text(name.catalog.as_deref().unwrap_or(""))
-    );
-    Ok(read_objects(session, state, &condition)?.into_iter().next())
-}
-
-fn read_objects(session: &mut dyn Session, state: &StateId, condition: &str) -> Result<Vec<ObjectRecord>> {
     if session.columns(&meta("objects"))?.is_none() {
         return Ok(Vec::new());
     }
     let sql = format!(
         "SELECT project, catalog_name, schema_name, object_name, kind, model, data_fingerprint, environment, definition, \
-         engine_version FROM {} WHERE state_id = {} AND {condition} ORDER BY catalog_name, schema_name, object_name",
+         engine_version FROM {} WHERE state_id = {} ORDER BY catalog_name, schema_name, object_name",
         meta_name(session, "objects"),
         text_literal(session.dialect(), state.as_str())
     );
     session.query(&sql)?.rows.into_iter().map(|row| read_record(&row)).collect()
+}
+
+/// What stands under each of the wanted names; a name under which nothing stands is left out, unless it is recorded as
+/// ours. Two questions, however many names there are.
+///
+/// # Errors
+/// As [`owned_objects`].
+pub fn standing(
+    session: &mut dyn Session,
+    state: &StateId,
+    wanted: &[TableName],
+) -> Result<BTreeMap<TableName, Standing>> {
+    let mut owned: BTreeMap<TableName, ObjectRecord> =
+        owned_objects(session, state)?.into_iter().map(|record| (record.name.clone(), record)).collect();
+    let there = present(session, wanted)?;
+    let standing = |name: &TableName| {
+        let ours = owned.remove(name).map(|record| Standing::Ours(Box::new(record)));
+        let found = ours.or_else(|| there.contains_key(name).then_some(Standing::Foreign));
+        Some((name.clone(), found?))
+    };
+    Ok(wanted.iter().filter_map(standing).collect())
 }
 
 fn read_record(row: &[Option<String>]) -> Result<ObjectRecord> {
@@ -246,26 +267,40 @@ fn read_record(row: &[Option<String>]) -> Result<ObjectRecord> {
     })
 }
 
-/// The record of a view that we have just made, with the engine's own text of it.
+/// A view that we have just made, and the comment that we left on it.
+pub(super) struct MadeView {
+    pub(super) name: TableName,
+    pub(super) model: ModelName,
+    pub(super) comment: String,
+}
+
+/// The records of views that we have just made, with the engine's own text of them where that stays as it is.
 ///
 /// # Errors
 /// What the engine says.
-pub fn adopt_view(
+pub(super) fn adopt_views(
     session: &mut dyn Session,
     project: &ProjectName,
     environment: &EnvironmentName,
-    views: &[(TableName, ModelName)],
+    views: &[MadeView],
 ) -> Result<Vec<ObjectRecord>> {
     let (engine_version, capabilities) = (session.version(), session.capabilities());
-    let names: Vec<TableName> = views.iter().map(|(name, _)| name.clone()).collect();
-    let present = present(session, &names)?;
-    let record = |(name, model): &(TableName, ModelName)| ObjectRecord {
+    let present = match capabilities.stable_view_text.is_yes() {
+        true => present(session, &views.iter().map(|view| view.name.clone()).collect::<Vec<_>>())?,
+        // The comment alone counts, and that is known.
+        false => BTreeMap::new(),
+    };
+    let definition = |view: &MadeView| match present.get(&view.name) {
+        Some(object) => definition_digest(capabilities, object.definition.as_deref(), object.comment.as_deref()),
+        None => definition_digest(capabilities, None, Some(&view.comment)),
+    };
+    let record = |view: &MadeView| ObjectRecord {
         project: project.clone(),
-        name: name.clone(),
-        model: model.clone(),
+        name: view.name.clone(),
+        model: view.model.clone(),
         object: OwnedObject::View {
             environment: environment.clone(),
-            definition: present.get(name).map(|object| definition_digest(capabilities, object)),
+            definition: Some(definition(view)),
             engine_version: engine_version.clone(),
         },
     };

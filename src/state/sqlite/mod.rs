@@ -55,6 +55,27 @@ enum Access {
     Write(StateId),
 }
 
+/// When a write is safe from a loss of power. From the end of the process it is safe as soon as it is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durability {
+    /// When the call returns.
+    AtOnce,
+    /// Together with the next write that is safe at once, or earlier. Until then a loss of power may take it back, with
+    /// all that came after it: for what was built that is as if the run had ended between the engine's commit and the
+    /// record, and what is not recorded is built again. It saves waiting for the disk once for every table.
+    WithTheNext,
+}
+
+impl Durability {
+    /// SQLite's `synchronous`.
+    fn level(self) -> &'static str {
+        match self {
+            Self::AtOnce => "FULL",
+            Self::WithTheNext => "NORMAL",
+        }
+    }
+}
+
 impl SqliteState {
     /// Opens a state.
     ///
@@ -84,10 +105,11 @@ impl SqliteState {
 
     fn transact<T>(
         &self,
-        behavior: TransactionBehavior,
+        (behavior, durability): (TransactionBehavior, Durability),
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let mut connection = self.connection();
+        connection.pragma_update(None, "synchronous", durability.level())?;
         let transaction = connection.transaction_with_behavior(behavior)?;
         let value = work(&transaction)?;
         transaction.commit()?;
@@ -95,7 +117,7 @@ impl SqliteState {
     }
 
     fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>) -> Result<T, StateError> {
-        let read = self.transact(TransactionBehavior::Deferred, work);
+        let read = self.transact((TransactionBehavior::Deferred, Durability::AtOnce), work);
         read.map_err(|failure| open::explain(failure, "read", &self.location()))
     }
 
@@ -104,11 +126,20 @@ impl SqliteState {
         lease: &WriteLease,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
+        self.write_with(lease, Durability::AtOnce, work)
+    }
+
+    fn write_with<T>(
+        &self,
+        lease: &WriteLease,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StateError> {
         let state = self.writable()?;
         if lease.state() != state {
             return Err(StateError::OtherState { expected: state.clone(), found: lease.state().clone() });
         }
-        let written = self.transact(TransactionBehavior::Immediate, work);
+        let written = self.transact((TransactionBehavior::Immediate, durability), work);
         written.map_err(|failure| open::explain(failure, "write", &self.location()))
     }
 
@@ -181,7 +212,7 @@ impl State for SqliteState {
     }
 
     fn record(&self, lease: &WriteLease, facts: &[Fact]) -> Result<(), StateError> {
-        self.write(lease, |transaction| tables::record(transaction, &self.project, facts))
+        self.write_with(lease, Durability::WithTheNext, |transaction| tables::record(transaction, &self.project, facts))
     }
 
     fn withdraw(&self, lease: &WriteLease, key: &TableKey, interval: Interval) -> Result<(), StateError> {

@@ -1,8 +1,11 @@
 //! What the warehouse knows about itself: owner, objects, promotions; and views that swap together.
 
+use std::collections::BTreeMap;
+
 use offshoot::engine::{
-    EngineError, Foreign, ObjectKind, ObjectRecord, OwnedObject, Owner, Promotion, ViewChange, claim, foreign_objects,
-    last_promotion, owned_objects, owner, record_object, record_promotion, swap_views, take_over, transaction,
+    EngineError, Foreign, ObjectKind, ObjectRecord, OwnedObject, Owner, Promotion, Session, Standing, ViewChange,
+    claim, foreign_objects, last_promotion, owned_objects, owner, record_new_object, record_object, record_promotion,
+    standing, swap_views, take_over, transaction,
 };
 use offshoot::hash::Digest;
 use offshoot::ids::{CommitId, EnvironmentName, ModelName, PlanId, ProjectName, StateId, TableName};
@@ -49,6 +52,26 @@ pub(super) fn a_warehouse_has_one_owner(warehouse: &Warehouse) {
     record_object(&mut *session, &state("mine"), &records).expect("the same record");
     assert_eq!(owned_objects(&mut *session, &state("mine")).expect("records").len(), 2);
     assert!(owned_objects(&mut *session, &state("mine")).expect("records").contains(&records[1]));
+}
+
+pub(super) fn what_stands_under_a_name_is_told(warehouse: &Warehouse) {
+    let mut session = with_schema(warehouse);
+    let wanted = [table("ours"), table("gone"), table("theirs"), table("absent")];
+    let ask = |session: &mut dyn Session| standing(session, &state("mine"), &wanted).expect("an answer");
+    session.execute("create table s.theirs as select 1 as a").expect("a table of somebody");
+    assert_eq!(ask(&mut *session), BTreeMap::from([(table("theirs"), Standing::Foreign)]), "nobody's warehouse yet");
+    claim(&mut *session, &state("mine")).expect("ours");
+    session.execute("create table s.ours as select 1 as a").expect("a table");
+    let (ours, gone) = (record_of(&table("ours")), record_of(&table("gone")));
+    record_new_object(&mut *session, &state("mine"), &[ours.clone(), gone.clone()]).expect("records");
+    let expected = [
+        (table("gone"), Standing::Ours(Box::new(gone))),
+        (table("ours"), Standing::Ours(Box::new(ours))),
+        (table("theirs"), Standing::Foreign),
+    ];
+    assert_eq!(ask(&mut *session), BTreeMap::from(expected));
+    let to_another = standing(&mut *session, &state("theirs"), &wanted).expect("an answer");
+    assert_eq!(to_another.get(&table("ours")), Some(&Standing::Foreign));
 }
 
 pub(super) fn foreign_objects_are_found_and_set_aside(warehouse: &Warehouse) {
