@@ -65,6 +65,7 @@ pub mod publish;
 pub mod render;
 pub mod resolve;
 pub mod settings;
+pub mod shelf;
 pub mod sql;
 pub mod state;
 pub mod statement;

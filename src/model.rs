@@ -37,7 +37,7 @@ pub struct Model {
 }
 
 /// The properties of a `MODEL` block other than name, kind and dialect, after `model_defaults` were applied.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Properties {
     /// When the model is due; also the source of the interval unit.
     pub cron: Cron,
@@ -76,7 +76,7 @@ pub struct Properties {
 }
 
 /// A time as an author wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclaredTime {
     /// The author's text, such as `2026-01-01` or `1 week ago`.
     pub text: String,
@@ -85,7 +85,7 @@ pub struct DeclaredTime {
 }
 
 /// A column with the type that the author declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclaredColumn {
     /// The name as written.
     pub name: String,
@@ -94,7 +94,7 @@ pub struct DeclaredColumn {
 }
 
 /// An audit that a model asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditCall {
     /// The audit's name, lower case.
     pub name: String,

@@ -18,6 +18,7 @@ use crate::project::{
     Loaded, ModelCache, Owned, Project, Surroundings as LoadSurroundings, query_problems, scan, sorted,
 };
 use crate::settings::{DuckDbConnection, OptionValue, Settings};
+use crate::shelf::Shelf;
 use crate::state::{OpenMode, SqliteState, State, StateError, WriteLease};
 use crate::surroundings::Stopwatch;
 
@@ -36,6 +37,7 @@ pub struct Workspace<'a> {
     /// The same, relative to the repository's root; empty where it is the root.
     pub folder: String,
     cache: ModelCache,
+    shelf: Shelf,
 }
 
 /// One tree of the project, loaded and fingerprinted.
@@ -69,7 +71,8 @@ impl<'a> Workspace<'a> {
         let root = context.project_folder();
         let git = Git::discover(&root).map_err(git_error)?;
         let folder = git.project_folder(&root).map_err(git_error)?;
-        Ok(Self { context, git, root, folder, cache: ModelCache::default() })
+        let shelf = Shelf::open(context.surroundings.cache_folder().as_deref(), &root);
+        Ok(Self { context, git, root, folder, cache: ModelCache::default(), shelf })
     }
 
     /// Loads and fingerprints a tree.
@@ -86,12 +89,7 @@ impl<'a> Workspace<'a> {
     /// As [`Workspace::side`].
     pub fn side_like(&self, source: &TreeSource, like: Option<&Tree>) -> Result<Side, CommandError> {
         let files = self.files(source)?;
-        let surroundings = LoadSurroundings {
-            environment: self.context.surroundings.variables(),
-            gateway: self.context.cli.global.gateway.as_deref(),
-            cache: &self.cache,
-        };
-        let Loaded { mut project, mut problems } = scan(&files, &surroundings);
+        let Loaded { mut project, mut problems } = scan(&files, &self.surroundings());
         let models = std::mem::take(&mut project.models);
         let engine = context_digest(&project);
         let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
@@ -103,22 +101,44 @@ impl<'a> Workspace<'a> {
         Ok(Side { tree, project, problems, source: source.clone() })
     }
 
-    /// Loads a tree without parsing its queries.
+    /// Loads a tree without parsing its queries; of files that an earlier run has read, the queries are unread.
     ///
     /// # Errors
     /// Git cannot read the tree; anything wrong inside it is a problem of the draft.
     pub fn draft(&self, source: &TreeSource) -> Result<Draft, CommandError> {
+        self.draft_with(source, &LoadSurroundings { shelf: Some(&self.shelf), ..self.surroundings() })
+    }
+
+    /// The same with every query.
+    ///
+    /// # Errors
+    /// As [`Workspace::draft`].
+    pub fn whole_draft(&self, source: &TreeSource) -> Result<Draft, CommandError> {
+        self.draft_with(source, &self.surroundings())
+    }
+
+    fn draft_with(&self, source: &TreeSource, surroundings: &LoadSurroundings<'_>) -> Result<Draft, CommandError> {
         let files = self.files(source)?;
-        let surroundings = LoadSurroundings {
-            environment: self.context.surroundings.variables(),
-            gateway: self.context.cli.global.gateway.as_deref(),
-            cache: &self.cache,
-        };
-        let Loaded { mut project, problems } = scan(&files, &surroundings);
+        let Loaded { mut project, problems } = scan(&files, surroundings);
         let models = std::mem::take(&mut project.models);
         let engine = context_digest(&project);
         let sketch = Sketch::of(models, std::mem::take(&mut project.files), engine);
         Ok(Draft { sketch, project, problems })
+    }
+
+    /// What loading needs besides the files.
+    pub fn surroundings(&self) -> LoadSurroundings<'_> {
+        LoadSurroundings {
+            environment: self.context.surroundings.variables(),
+            gateway: self.context.cli.global.gateway.as_deref(),
+            cache: &self.cache,
+            shelf: None,
+        }
+    }
+
+    /// Keeps for the next run what this one read.
+    pub fn keep(&self) {
+        self.shelf.save();
     }
 
     /// A draft without models, for what was never promoted.

@@ -144,7 +144,7 @@ impl Tree {
     ) -> (Self, Vec<crate::problem::Problem>) {
         let sketch = Sketch::of(models, files, engine);
         let known = like.map(Self::by_source).unwrap_or_default();
-        sketch.finish(&|_| true, &|source| known.get(&source).map(|known| (*known).into()))
+        sketch.finish(&|_| true, &|source| known.get(&source).map(|known| (*known).into()), &|_| None)
     }
 
     /// The same with models that could not be loaded.

@@ -110,16 +110,19 @@ impl Sketch {
     }
 
     /// Fingerprints the wanted models and whatever must be fingerprinted for that. `known` tells what was computed from
-    /// the same sources before. The graph holds what was looked at; cycles are problems.
+    /// the same sources before, `again` reads a model whose query is unread. The graph holds what was looked at; cycles
+    /// are problems.
     pub fn finish(
         self,
         wanted: &dyn Fn(&ModelName) -> bool,
         known: &(dyn Fn(Digest) -> Option<Known> + Sync),
+        again: &(dyn Fn(&Model) -> Option<Model> + Sync),
     ) -> (Tree, Vec<Problem>) {
-        let Self { models, context, outline, sources } = self;
+        let Self { mut models, context, outline, sources } = self;
         let mut work = Work::new(&models, &context, &outline);
         work.need(wanted, &|place| known(sources[place]));
-        work.run();
+        let (read, mut unreadable) = work.read(again);
+        work.run(&read);
         let (mut nodes, mut fingerprints) = (BTreeMap::new(), BTreeMap::new());
         let found = std::mem::take(&mut work.found);
         for (name, found) in models.keys().zip(found) {
@@ -127,7 +130,9 @@ impl Sketch {
             nodes.insert(name.clone(), node);
             fingerprints.extend(fingerprint.map(|fingerprint| (name.clone(), fingerprint)));
         }
-        let (graph, problems) = Graph::of(nodes, &models);
+        models.extend(read);
+        let (graph, mut problems) = Graph::of(nodes, &models);
+        problems.append(&mut unreadable);
         let sources = models.keys().cloned().zip(sources).collect();
         let tree = Tree { models, graph, context, fingerprints, broken: BTreeSet::new(), sources };
         (tree, problems)
@@ -215,8 +220,35 @@ impl<'w> Work<'w> {
         }
     }
 
+    /// The models that must be computed and whose queries are unread, and problems of those that cannot be read.
+    fn read(&self, again: &(dyn Fn(&Model) -> Option<Model> + Sync)) -> (BTreeMap<ModelName, Model>, Vec<Problem>) {
+        let members = self.levels.iter().flatten().flat_map(|group| &group.members);
+        let unread: Vec<&Model> = members
+            .map(|member| self.all[*member as usize])
+            .filter(|model| model.query.as_ref().is_some_and(Query::is_unread))
+            .collect();
+        let read: Vec<Result<Model, Problem>> = unread
+            .par_iter()
+            .map(|model| {
+                let problem = || Problem::error("unreadable-file", format!("`{}` cannot be read again", model.path));
+                again(model).ok_or_else(|| problem().at(&model.path))
+            })
+            .collect();
+        let (mut models, mut problems) = (BTreeMap::new(), Vec::new());
+        for result in read {
+            match result {
+                Ok(model) => drop(models.insert(model.name.clone(), model)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        (models, problems)
+    }
+
     /// Groups of one depth do not read one another, so they are computed at the same time.
-    fn run(&mut self) {
+    fn run(&mut self, read: &'w BTreeMap<ModelName, Model>) {
+        for model in &mut self.all {
+            *model = read.get(&model.name).unwrap_or(model);
+        }
         for level in std::mem::take(&mut self.levels) {
             let results: Vec<Vec<(u32, Found)>> = level.par_iter().map(|group| self.group(group)).collect();
             for (member, found) in results.into_iter().flatten() {
@@ -226,6 +258,10 @@ impl<'w> Work<'w> {
     }
 
     fn group(&self, group: &Group) -> Vec<(u32, Found)> {
+        // What could not be read has no fingerprint, and a problem says so.
+        if group.members.iter().any(|member| self.all[*member as usize].query.as_ref().is_some_and(Query::is_unread)) {
+            return Vec::new();
+        }
         match group.members.as_slice() {
             [member] => vec![(*member, self.one(self.all[*member as usize]))],
             members => self.circle(members),
@@ -256,7 +292,8 @@ impl<'w> Work<'w> {
         let (graph, _) = Graph::of(nodes.clone(), self.models);
         let mut inside: BTreeMap<ModelName, Fingerprint> = BTreeMap::new();
         for name in graph.order() {
-            let Some(model) = self.models.get(name) else { continue };
+            let Ok(place) = self.all.binary_search_by(|model| model.name.cmp(name)) else { continue };
+            let model = self.all[place];
             let fingerprint = {
                 let syntax = model.query.as_ref().map(Query::syntax);
                 let parents = |parent: &ModelName| inside.get(parent).or_else(|| self.outside(parent));

@@ -170,7 +170,8 @@ fn deep_chains_and_circles_end() {
          //- models/b.sql\nMODEL (name s.b, kind VIEW);\nSELECT c FROM s.a",
     );
     let (environment, cache) = (std::collections::BTreeMap::new(), crate::project::ModelCache::new());
-    let surroundings = crate::project::Surroundings { environment: &environment, gateway: None, cache: &cache };
+    let surroundings =
+        crate::project::Surroundings { environment: &environment, gateway: None, cache: &cache, shelf: None };
     let project = crate::project::load(&circle, &surroundings).project;
     let (tree, problems) = Tree::new(project.models, project.files, crate::hash::Digest::of("engine", "x"), None);
     assert_eq!(problems.len(), 1);

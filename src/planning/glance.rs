@@ -19,7 +19,7 @@ use crate::model::{Kind, Model};
 use crate::naming::TableKey;
 use crate::plan::{Commits, Inputs, Plan, Purpose, Remembered, Unseen, build};
 use crate::problem::Problem;
-use crate::project::{Owned, query_problems, sorted};
+use crate::project::{Owned, SecondLook, query_problems, sorted};
 use crate::state::{Environment, State};
 use crate::workspace::{Draft, Workspace, git_error, state_error};
 
@@ -44,12 +44,16 @@ pub fn glance(
         Place::Branch => (workspace.draft(&chosen.trees.base_tree)?, promoted),
         Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
     };
-    let files = workspace.files(&chosen.trees.result)?;
+    let (result_source, base_source) = (&chosen.trees.result, &chosen.trees.base_tree);
+    let files = [workspace.files(result_source)?, workspace.files(base_source)?];
+    let surroundings = workspace.surroundings();
+    let looks = [SecondLook::at(&files[0], &surroundings), SecondLook::at(&files[1], &surroundings)];
     let pointers = [prod.as_ref(), current.as_ref()];
-    let looked = Looked::at([result, base], promoted, &state, pointers)?;
+    let looked = Looked::at([result, base], promoted, &state, pointers, &looks)?;
+    workspace.keep();
     let reached = looked.reached.iter().filter_map(|name| looked.result.models.get(name));
     let owned = Owned { models: &looked.result.models, broken: &looked.result.broken };
-    problems.extend(query_problems(&files, reached, owned));
+    problems.extend(query_problems(&files[0], reached, owned));
     problems = sorted(problems);
     problems.extend(looked.cycles.iter().cloned());
     problems.extend(prod.is_none().then(never_promoted));
@@ -101,6 +105,7 @@ impl Looked {
         promoted: Option<Draft>,
         state: &dyn State,
         environments: [Option<&Environment>; 2],
+        looks: &[SecondLook<'_>; 2],
     ) -> Result<Self, CommandError> {
         let reached = result.sketch.differing(&base.sketch);
         let mut in_base = base.sketch.differing(&result.sketch);
@@ -114,16 +119,18 @@ impl Looked {
         in_result.extend(starting_with_parents(&result.sketch));
         in_result.extend(result.sketch.circles());
         in_base.extend(starting_with_parents(&base.sketch));
-        let (result_tree, cycles) = result.sketch.finish(&|name| in_result.contains(name), &|_| None);
+        let (result_tree, cycles) =
+            result.sketch.finish(&|name| in_result.contains(name), &|_| None, &|model| looks[0].model(model));
         unseen.leave_out(&result_tree);
         let known = result_tree.by_source();
         let remember = |source: Digest| known.get(&source).map(|known| (*known).into());
-        let (base_tree, _) = base.sketch.finish(&|name| in_base.contains(name), &remember);
+        let (base_tree, _) =
+            base.sketch.finish(&|name| in_base.contains(name), &remember, &|model| looks[1].model(model));
         let promoted_tree = promoted.map(|promoted| {
             let base = base_tree.by_source();
             let remember =
                 |source: Digest| known.get(&source).or_else(|| base.get(&source)).map(|known| (*known).into());
-            let tree = promoted.sketch.finish(&|name| in_promoted.contains(name), &remember).0;
+            let tree = promoted.sketch.finish(&|name| in_promoted.contains(name), &remember, &|_| None).0;
             tree.with_broken(promoted.project.broken)
         });
         drop(known);
@@ -203,7 +210,7 @@ fn promoted_draft(
     let draft = workspace.git.tree_of(commit).map_err(git_error).and_then(|source| {
         // Nothing can have drifted between a tree and itself.
         let is_base = chosen.place == Place::Branch && source.id() == chosen.trees.base_tree.id();
-        if is_base { Ok(None) } else { workspace.draft(&source).map(Some) }
+        if is_base { Ok(None) } else { workspace.whole_draft(&source).map(Some) }
     });
     draft.unwrap_or_else(|error| {
         problems.push(drift_unknown(commit, &error));

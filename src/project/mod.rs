@@ -17,6 +17,7 @@ mod queries;
 mod quick;
 mod seed;
 mod split;
+mod stored;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ use rayon::prelude::*;
 pub use cache::ModelCache;
 pub use queries::{Owned, query_problems};
 pub use seed::{SeedContents, SeedError, SeedRow, read_seed, seed_rows};
+pub use stored::{Shelf, StoredFile};
 
 use crate::files::{Entry, FileTree};
 use crate::hash::{Digest, Hasher};
@@ -72,6 +74,8 @@ pub struct Surroundings<'a> {
     pub gateway: Option<&'a str>,
     /// What was parsed before.
     pub cache: &'a ModelCache,
+    /// What is kept between runs; with it the queries of models may be unread.
+    pub shelf: Option<&'a dyn Shelf>,
 }
 
 /// The largest model file that is read.
@@ -100,7 +104,8 @@ pub fn scan(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
     let gateway = settings.gateway_name(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
     let rules = rules_of(&settings, gateway, &mut problems);
-    let mut loader = Loader { tree, rules: &rules, cache: surroundings.cache, found: BTreeMap::new(), problems };
+    let (cache, shelf) = (surroundings.cache, surroundings.shelf);
+    let mut loader = Loader { tree, rules: &rules, cache, shelf, found: BTreeMap::new(), problems };
     let paths = project_files(tree, &settings);
     loader.external_models(&paths);
     loader.model_files(&paths);
@@ -118,6 +123,31 @@ pub fn scan(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
         }
     }
     Loaded { project, problems: sorted(problems) }
+}
+
+/// Reads models again whose queries are unread.
+pub struct SecondLook<'a> {
+    tree: &'a dyn FileTree,
+    rules: Rules,
+    cache: &'a ModelCache,
+}
+
+impl<'a> SecondLook<'a> {
+    /// For the models of a tree.
+    pub fn at(tree: &'a dyn FileTree, surroundings: &Surroundings<'a>) -> Self {
+        let (settings, _) = settings::load(tree, surroundings.environment);
+        let gateway = settings.gateway_name(surroundings.gateway).map(str::to_owned);
+        Self { tree, rules: rules_of(&settings, gateway, &mut Vec::new()), cache: surroundings.cache }
+    }
+
+    /// The model with its query; `None` where its file cannot be read, or is not what it was.
+    pub fn model(&self, model: &Model) -> Option<Model> {
+        let (rules, cache, problems) = (&self.rules, self.cache, Vec::new());
+        let loader = Loader { tree: self.tree, rules, cache, shelf: None, found: BTreeMap::new(), problems };
+        let digest = rules.digest();
+        let file = loader.parsed(&model.path, digest).ok()?;
+        loader.model_of(&model.path, &file, digest)?.ok().filter(|read| read.source == model.source)
+    }
 }
 
 fn unknown_gateway(settings: &Settings, wanted: Option<&str>) -> Option<Problem> {
@@ -180,6 +210,7 @@ struct Loader<'a> {
     tree: &'a dyn FileTree,
     rules: &'a Rules,
     cache: &'a ModelCache,
+    shelf: Option<&'a dyn Shelf>,
     found: BTreeMap<ModelName, Found>,
     problems: Vec<Problem>,
 }
@@ -262,8 +293,19 @@ impl Loader<'_> {
     fn parsed(&self, path: &FilePath, rules: Digest) -> Result<Arc<ParsedFile>, Problem> {
         match self.tree.entries().get(path) {
             Some(Entry::File { blob }) => {
-                let key = (blob.clone(), path.clone(), rules);
-                self.cache.file(key, || Ok(file::parse(path, &self.text(path)?, self.rules)))
+                let Some(shelf) = self.shelf else {
+                    let key = (blob.clone(), path.clone(), rules);
+                    return self.cache.file(key, || Ok(file::parse(path, &self.text(path)?, self.rules)));
+                };
+                let key = Hasher::new("model file").text(blob.as_str()).text(path.as_str()).digest(rules).finish();
+                self.cache.stored((blob.clone(), path.clone(), rules), || {
+                    if let Some(stored) = shelf.get(key) {
+                        return Ok(stored.file(path));
+                    }
+                    let file = file::parse(path, &self.text(path)?, self.rules);
+                    StoredFile::of(&file).iter().for_each(|stored| shelf.put(key, stored));
+                    Ok(file)
+                })
             }
             Some(Entry::Unreadable(problem)) => Err(problem.clone()),
             None => Err(Problem::error("unreadable-file", format!("`{path}` is not there")).at(path)),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sqlparser::dialect as parser;
 
 /// sqlparser's dialect and what it lacks of DuckDB 1.5: `* RENAME (a AS b)`.
@@ -19,7 +20,7 @@ mod extended {
 }
 
 /// A SQL dialect by the name that SQLMesh gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is the dialect of its name")]
 pub enum Dialect {
     DuckDb,

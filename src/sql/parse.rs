@@ -22,6 +22,8 @@ struct Source {
     /// The text of a template of more than one piece; that of a plain one is in the template.
     text: Option<String>,
     seen: OnceLock<Seen>,
+    /// Whether the text is elsewhere: nothing may be asked of the query then.
+    unread: bool,
 }
 
 /// What was seen when the query was parsed.
@@ -76,7 +78,18 @@ impl Query {
     /// The query of a template; it is parsed when somebody asks what it reads.
     pub fn parse(template: Template, dialect: Dialect) -> Self {
         let text = template.plain_text().is_none().then(|| template.text());
-        Self(Arc::new(Source { template, dialect, text, seen: OnceLock::new() }))
+        Self(Arc::new(Source { template, dialect, text, seen: OnceLock::new(), unread: false }))
+    }
+
+    /// A query that is known to be there and was not read; see [`Query::is_unread`].
+    pub fn unread(dialect: Dialect) -> Self {
+        let (template, text) = (Template::default(), None);
+        Self(Arc::new(Source { template, dialect, text, seen: OnceLock::new(), unread: true }))
+    }
+
+    /// Whether its text is elsewhere, so that the model must be read again before anything is asked of its query.
+    pub fn is_unread(&self) -> bool {
+        self.0.unread
     }
 
     /// The template it came from.

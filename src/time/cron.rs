@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use croner::parser::{CronParser, Seconds, Year};
 
+use serde::{Deserialize, Serialize};
+
 use super::{IntervalUnit, Timestamp};
 
 /// A schedule: `@daily` and its like, or five fields.
@@ -50,6 +52,18 @@ impl PartialEq for Cron {
 }
 
 impl Eq for Cron {}
+
+impl Serialize for Cron {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cron {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
 
 impl Default for Cron {
     fn default() -> Self {

@@ -27,7 +27,7 @@ const LEVELS: &[(Level, &[&str])] = &[
         ],
     ),
     (Level::InOrder, &["render"]),
-    (Level::Apart, &["surroundings", "git", "state", "engine"]),
+    (Level::Apart, &["surroundings", "git", "state", "engine", "shelf"]),
     (
         Level::InOrder,
         &["error", "cli", "output", "context", "workspace", "apply", "planning", "publish", "commands", "entry", "lib"],
@@ -61,6 +61,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["state"]),
     ("serde_yaml", &["yaml"]),
     ("sha2", &["hash"]),
+    ("postcard", &["shelf"]),
     ("signal_hook", &["surroundings"]),
     ("sqlparser", &["sql"]),
     ("strsim", &["problem"]),

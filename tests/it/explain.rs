@@ -322,7 +322,8 @@ fn project(sql: &str) -> Tree {
     files.push_str(&format!("//- models/m.sql\nMODEL (name s.m, kind FULL);\n{sql}\n//- models/r.sql\nMODEL (name s.r, kind VIEW);\nSELECT count(*) AS n FROM s.m\n"));
     let (environment, cache) = (BTreeMap::new(), ModelCache::new());
     let files = TextTree::parse(&files);
-    let project = load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache }).project;
+    let project =
+        load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache, shelf: None }).project;
     Tree::new(project.models, project.files, Digest::of("engine", "duckdb"), None).0
 }
 

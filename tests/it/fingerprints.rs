@@ -50,7 +50,8 @@ fn of_the_shop(lines: &mut String) {
     };
     let tree: TextTree = files.iter().filter_map(text).collect();
     let (environment, cache) = (BTreeMap::new(), ModelCache::new());
-    let project = load(&tree, &Surroundings { environment: &environment, gateway: None, cache: &cache }).project;
+    let project =
+        load(&tree, &Surroundings { environment: &environment, gateway: None, cache: &cache, shelf: None }).project;
     let (tree, problems) = Tree::new(project.models, project.files, Digest::of("engine", "duckdb"), None);
     assert_eq!(problems, []);
     assert!(tree.fingerprints.len() >= 12, "the shop is there");

@@ -56,8 +56,10 @@ fn tree(dialect: &str, model: &str) -> Tree {
         text.push_str(&format!("//- models/{reader}.sql\nMODEL (name s.{reader}, kind FULL);\n{query}\n"));
     }
     let (environment, cache) = (BTreeMap::new(), ModelCache::new());
-    let loaded =
-        load(&TextTree::parse(&text), &Surroundings { environment: &environment, gateway: None, cache: &cache });
+    let loaded = load(
+        &TextTree::parse(&text),
+        &Surroundings { environment: &environment, gateway: None, cache: &cache, shelf: None },
+    );
     let (tree, _) = Tree::new(loaded.project.models, loaded.project.files, Digest::of("engine", "duckdb"), None);
     assert_eq!(
         tree.fingerprints.keys().filter(|name| name.schema() == Some("s")).count(),

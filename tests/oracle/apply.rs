@@ -136,7 +136,8 @@ impl Episode<'_> {
 
     fn tree(&mut self, texts: &TextTree) -> Option<Tree> {
         let environment = BTreeMap::new();
-        let loaded = load(texts, &Surroundings { environment: &environment, gateway: None, cache: self.cache });
+        let loaded =
+            load(texts, &Surroundings { environment: &environment, gateway: None, cache: self.cache, shelf: None });
         if let Some(problem) = loaded.problems.iter().find(|problem| problem.severity == Severity::Error) {
             *self.report.refused.entry(headline(&problem.message)).or_default() += 1;
             return None;

@@ -40,7 +40,7 @@ fn h28_physical_properties_that_may_change_rows_are_handed_on() {
 fn refused(model: &str) -> Vec<String> {
     let files = TextTree::parse(&format!("{CONFIG}//- models/m.sql\n{model}\n"));
     let (environment, cache) = (BTreeMap::new(), ModelCache::new());
-    let loaded = load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache });
+    let loaded = load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache, shelf: None });
     let errors = loaded.problems.iter().filter(|problem| problem.severity == crate::problem::Severity::Error);
     errors.map(|problem| problem.code.to_string()).collect()
 }

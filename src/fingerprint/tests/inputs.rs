@@ -226,7 +226,8 @@ fn time_stays_symbolic_and_variables_enter_by_value() {
             format!("{}//- models/m.sql\nMODEL (name s.m, kind FULL);\n{sql}", CONFIG.replace("limit: 3", config));
         let files = TextTree::parse(&files);
         let (environment, cache) = (BTreeMap::new(), ModelCache::new());
-        let loaded = load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache });
+        let loaded =
+            load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache, shelf: None });
         assert!(
             loaded.problems.iter().all(|problem| problem.severity != crate::problem::Severity::Error),
             "{:?}",

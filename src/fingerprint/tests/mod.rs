@@ -48,7 +48,7 @@ fn tree_in(fixture: &str, engine: &str, like: Option<&Tree>) -> Tree {
     let files = TextTree::parse(&format!("{CONFIG}{fixture}"));
     let environment = BTreeMap::new();
     let cache = ModelCache::new();
-    let loaded = load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache });
+    let loaded = load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache, shelf: None });
     let errors = loaded.problems.iter().filter(|problem| problem.severity == crate::problem::Severity::Error);
     assert_eq!(errors.collect::<Vec<_>>(), Vec::<&crate::problem::Problem>::new());
     let project = loaded.project;

@@ -17,7 +17,7 @@ fn loaded(fixture: &str) -> Loaded {
 }
 
 fn load_tree(tree: &dyn FileTree, cache: &ModelCache) -> Loaded {
-    load(tree, &Surroundings { environment: &BTreeMap::new(), gateway: None, cache })
+    load(tree, &Surroundings { environment: &BTreeMap::new(), gateway: None, cache, shelf: None })
 }
 
 /// One model in `models/a.sql`.

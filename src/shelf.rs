@@ -1,0 +1,198 @@
+//! What is kept on disk between two runs, so that a plan reads only what changed: one file for a project and a release.
+//!
+//! A record is found by the digest of everything that it was made from (blob, path, the settings that reach it), in a file
+//! named after the release, so it can be missing but never wrong. The file is read whole, checked whole, and replaced
+//! whole by renaming: two writers leave one of the two files, and a damaged one is as good as none. It may be deleted at
+//! any time. This module alone knows `postcard`; it never holds anything that cannot be made again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::fingerprint::ALGORITHM;
+use crate::hash::{Digest, Hasher};
+use crate::project::{self, StoredFile};
+
+/// Records that no run needed are dropped when the file was written this often since.
+const GENERATIONS: u8 = 8;
+/// A file that would be larger keeps only what this run needed.
+const MOST_BYTES: usize = 1 << 30;
+/// Before each record: its key, its age in writes, its length.
+const HEAD: usize = 32 + 1 + 4;
+/// Before all records: their digest.
+const SEAL: usize = 32;
+
+/// The records of one project.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    path: Option<PathBuf>,
+    bytes: Vec<u8>,
+    records: BTreeMap<[u8; 32], (Range<usize>, u8)>,
+    session: Mutex<Session>,
+}
+
+/// What this run needed and made.
+#[derive(Debug, Default)]
+struct Session {
+    used: Vec<[u8; 32]>,
+    added: BTreeMap<[u8; 32], Vec<u8>>,
+}
+
+impl Shelf {
+    /// Opens the shelf of a project; without a folder, and where its file cannot be read, it is empty.
+    pub fn open(folder: Option<&Path>, project: &Path) -> Self {
+        let Some(folder) = folder else { return Self::default() };
+        let project = Digest::of("shelf", &project.to_string_lossy()).short(16);
+        let name = format!("models-{}-{ALGORITHM}-{project}.bin", env!("CARGO_PKG_VERSION"));
+        let path = folder.join(name);
+        let bytes = fs::read(&path).unwrap_or_default();
+        let records = records(&bytes).unwrap_or_default();
+        Self { path: Some(path), bytes, records, session: Mutex::default() }
+    }
+
+    /// Writes what was added. Where that cannot be, the next run is slower, and nothing else.
+    pub fn save(&self) {
+        let session = self.session();
+        let Some(path) = self.path.as_ref().filter(|_| !session.added.is_empty()) else { return };
+        let written = self.body(&session, GENERATIONS);
+        let written = if written.len() > MOST_BYTES { self.body(&session, 0) } else { written };
+        if written.len() <= MOST_BYTES {
+            let _ = replace(path, &written);
+        }
+    }
+
+    /// All records that are kept: those that were needed are young again, others one write older.
+    fn body(&self, session: &Session, oldest: u8) -> Vec<u8> {
+        let mut records: BTreeMap<&[u8; 32], (u8, &[u8])> = BTreeMap::new();
+        for (key, (range, age)) in &self.records {
+            if *age < oldest {
+                records.insert(key, (age + 1, &self.bytes[range.clone()]));
+            }
+        }
+        for key in &session.used {
+            if let Some((range, _)) = self.records.get(key) {
+                records.insert(key, (0, &self.bytes[range.clone()]));
+            }
+        }
+        records.extend(session.added.iter().map(|(key, bytes)| (key, (0, bytes.as_slice()))));
+        let mut body = vec![0; SEAL];
+        for (key, (age, bytes)) in records {
+            body.extend_from_slice(key);
+            body.push(age);
+            body.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes());
+            body.extend_from_slice(bytes);
+        }
+        let seal = seal(&body[SEAL..]);
+        body[..SEAL].copy_from_slice(&seal.bytes());
+        body
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl project::Shelf for Shelf {
+    fn get(&self, key: Digest) -> Option<StoredFile> {
+        let (range, _) = self.records.get(&key.bytes())?;
+        let file = postcard::from_bytes(&self.bytes[range.clone()]).ok()?;
+        self.session().used.push(key.bytes());
+        Some(file)
+    }
+
+    fn put(&self, key: Digest, file: &StoredFile) {
+        if self.path.is_some()
+            && let Ok(bytes) = postcard::to_allocvec(file)
+        {
+            self.session().added.insert(key.bytes(), bytes);
+        }
+    }
+}
+
+fn seal(records: &[u8]) -> Digest {
+    Hasher::new("shelf records").bytes(records).finish()
+}
+
+/// Where each record lies; `None` where a single byte is not as it was written.
+fn records(bytes: &[u8]) -> Option<BTreeMap<[u8; 32], (Range<usize>, u8)>> {
+    let (expected, body) = bytes.split_at_checked(SEAL)?;
+    if seal(body).bytes() != expected {
+        return None;
+    }
+    let mut records = Vec::new();
+    let mut at = SEAL;
+    while at < bytes.len() {
+        let head = bytes.get(at..at + HEAD)?;
+        let key: [u8; 32] = head[..32].try_into().ok()?;
+        let length = u32::from_le_bytes(head[33..].try_into().ok()?) as usize;
+        let range = at + HEAD..at + HEAD + length;
+        bytes.get(range.clone())?;
+        records.push((key, (range, head[32])));
+        at += HEAD + length;
+    }
+    Some(records.into_iter().collect())
+}
+
+/// Beside the file first, then in its place at once.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(records: &[(u8, &[u8])]) -> Shelf {
+        let shelf = Shelf { path: Some("x".into()), ..Shelf::default() };
+        let added = records.iter().map(|(key, bytes)| ([*key; 32], bytes.to_vec()));
+        shelf.session().added.extend(added);
+        shelf
+    }
+
+    #[test]
+    fn what_was_written_is_found_again() {
+        let body = with(&[(1, b"one"), (2, b""), (3, b"three")]).body(&Session::default(), GENERATIONS);
+        assert_eq!(records(&body).map(|found| found.len()), Some(0), "nothing of another session");
+        let shelf = with(&[(1, b"one"), (2, b""), (3, b"three")]);
+        let body = shelf.body(&shelf.session(), GENERATIONS);
+        let found = records(&body).expect("a whole file");
+        assert_eq!(found.len(), 3);
+        assert_eq!(&body[found[&[3; 32]].0.clone()], b"three");
+    }
+
+    #[test]
+    fn a_damaged_file_is_as_good_as_none() {
+        let shelf = with(&[(1, b"one"), (2, b"two")]);
+        let body = shelf.body(&shelf.session(), GENERATIONS);
+        for place in 0..body.len() {
+            let mut damaged = body.clone();
+            damaged[place] ^= 1;
+            assert_eq!(records(&damaged), None, "byte {place}");
+            assert_eq!(records(&body[..place]), None, "cut at {place}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_needs_grows_old_and_goes() {
+        let shelf = with(&[(1, b"one"), (2, b"two")]);
+        let mut bytes = shelf.body(&shelf.session(), GENERATIONS);
+        for round in 0..=GENERATIONS {
+            let found = records(&bytes).expect("a whole file");
+            assert_eq!(found.len(), 2, "round {round}");
+            let again = Shelf { records: found, bytes, ..Shelf::default() };
+            again.session().used.push([1; 32]);
+            bytes = again.body(&again.session(), GENERATIONS);
+        }
+        let found = records(&bytes).expect("a whole file");
+        assert_eq!(found.keys().collect::<Vec<_>>(), [&[1; 32]]);
+    }
+}
