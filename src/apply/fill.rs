@@ -265,7 +265,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// The rows of a table, for engines that do not say what CREATE TABLE AS wrote.
+/// Engines do not agree on what CREATE TABLE AS affects (DuckDB's driver says 0), so the rows are counted.
 pub(super) fn count(session: &mut dyn Session, table: &TableName) -> Result<u64, EngineError> {
     let sql = format!("SELECT count(*) FROM {}", quote_table(session.dialect(), table));
     let rows = session.query(&sql)?.rows;

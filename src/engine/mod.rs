@@ -73,8 +73,6 @@ pub struct Capabilities {
     pub cancel: Ability,
     /// A view forbids dropping the table that it reads.
     pub view_depends_on_table: Ability,
-    /// `execute` gives the number of rows that `CREATE TABLE … AS` wrote.
-    pub create_counts_rows: Ability,
     /// The text of a view's definition stays as it was right after the view was made.
     pub stable_view_text: Ability,
     /// The longest name, in bytes; `None` where there is no limit worth knowing.

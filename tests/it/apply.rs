@@ -233,3 +233,38 @@ fn sixty_models_at_once_end_as_one_by_one() {
     });
     assert_same(&shows[1], &shows[0], "with 8 jobs");
 }
+
+#[test]
+fn a_table_of_somebody_else_under_a_physical_name_stays() {
+    let changed = OTHER.replace("COUNT(*)", "COUNT(*) + 1");
+    let tables = |world: &World| {
+        world.sql("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'offshoot__marts' ORDER BY 1")
+    };
+    let (first, second) = (shop(), shop());
+    let before = tables(&first);
+    for world in [&first, &second] {
+        edit(world, &[("models/other.sql", &changed)]);
+    }
+    apply(&first);
+    let new = tables(&first).into_iter().find(|row| !before.contains(row)).expect("a table is new");
+    let new = new[0].clone().expect("a name");
+    second.sql(&format!("CREATE TABLE offshoot__marts.\"{new}\" AS SELECT 'mine' AS mine"));
+    let refused = second.bot(&["apply", "--env", "dev"]);
+    assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
+    assert!(refused.stderr.contains(&new) && refused.stderr.contains("did not make it"), "{}", refused.stderr);
+    assert_eq!(second.value(&format!("SELECT mine FROM offshoot__marts.\"{new}\"")), "mine");
+    // Once it is out of the way, the same command goes through, and through again.
+    second.sql(&format!("DROP TABLE offshoot__marts.\"{new}\""));
+    apply(&second);
+    assert_eq!(tables(&second), tables(&first));
+}
+
+#[test]
+fn a_build_tells_the_rows_of_its_table() {
+    let world = shop();
+    edit(&world, &[("models/other.sql", &OTHER.replace("COUNT(*) AS n", "id AS n"))]);
+    let ran = apply(&world).json();
+    let builds = ran["builds"].as_array().expect("a list");
+    let rows: Vec<_> = builds.iter().map(|build| (&build["model"], &build["rows"])).collect();
+    assert_eq!(rows, [(&"marts.other".into(), &3.into())]);
+}

@@ -49,7 +49,6 @@ macro_rules! conforms {
             $engine,
             $open,
             a_full_table_is_made_and_replaced_whole,
-            a_made_table_tells_its_rows,
             output_names_are_ours_not_the_engines,
             declared_types_are_picked_by_name,
             ddl_is_invisible_until_commit,
@@ -127,19 +126,6 @@ fn a_full_table_is_made_and_replaced_whole(warehouse: &Warehouse) {
     assert_eq!(rows(&mut *session, "select a, b from s.t"), ["4|w"]);
     run(&mut *session, &[target.drop_table()]);
     assert_eq!(session.columns(&name).expect("an answer"), None);
-}
-
-fn a_made_table_tells_its_rows(warehouse: &Warehouse) {
-    if !warehouse.engine.capabilities().create_counts_rows.is_yes() {
-        return;
-    }
-    let mut session = with_schema(warehouse);
-    for expected in [0_u64, 1, 5_000] {
-        let query = format!("select i, 'x' as b from range({expected}) as t(i) order by i desc");
-        let (name, columns) = (table(&format!("t_{expected}")), names(&["a", "b"]));
-        let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
-        assert_eq!(session.execute(&target.create(&query)).expect("a table"), expected);
-    }
 }
 
 fn output_names_are_ours_not_the_engines(warehouse: &Warehouse) {

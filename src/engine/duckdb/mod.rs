@@ -120,7 +120,6 @@ const CAPABILITIES: Capabilities = Capabilities {
     atomic_table_swap: Ability::Yes,
     cancel: Ability::Yes,
     view_depends_on_table: Ability::No,
-    create_counts_rows: Ability::Yes,
     // Type names are shown as written (`CAST(a AS "int")`) until the file is opened again, then as resolved.
     stable_view_text: Ability::No,
     max_identifier_bytes: None,
