@@ -52,9 +52,63 @@ fn write(repository: &Repository, folder: &Path) {
 
 /// What a run prints on stdout, and its exit code.
 fn bot(folder: &Path, arguments: &[&str]) -> (String, u8) {
+    run(&Surroundings::fixed(folder, NOW), arguments)
+}
+
+fn run(surroundings: &Surroundings, arguments: &[&str]) -> (String, u8) {
     let (output, data, _) = Output::in_memory();
-    let exit = offshoot::run(&Surroundings::fixed(folder, NOW).with_arguments(arguments), &output);
+    let exit = offshoot::run(&surroundings.clone().with_arguments(arguments), &output);
     (data.text(), exit.code())
+}
+
+/// What is kept between runs changes no plan: not when it is made, not when it is used, not when it is damaged.
+fn check_kept(repository: &Repository, case: &Path) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keeps = folder.path().to_str().expect("a plain path");
+    let plain = Surroundings::fixed(repository.path(), NOW);
+    let keeping = plain.clone().with_variable("OFFSHOOT_CACHE_DIR", keeps);
+    for arguments in [&["plan", "--format", "json"][..], &["plan"]] {
+        let expected = run(&plain, arguments);
+        for round in ["made", "used", "used again"] {
+            assert_eq!(run(&keeping, arguments), expected, "{}: {round}", case.display());
+        }
+        for file in fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").path()) {
+            let mut bytes = fs::read(&file).expect("what was kept");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(&file, bytes).expect("the file is ours");
+        }
+        assert_eq!(run(&keeping, arguments), expected, "{}: damaged", case.display());
+        assert_eq!(run(&keeping, arguments), expected, "{}: mended", case.display());
+    }
+}
+
+#[test]
+fn what_is_kept_between_runs_is_used_and_changes_no_plan() {
+    let repository = Repository::new();
+    write(&repository, Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/projects/shop").as_path());
+    repository.commit("main");
+    repository.branch("feature/kept");
+    write(&repository, Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/projects/shop-branch").as_path());
+    repository.commit("branch");
+    check_kept(&repository, Path::new("shop"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let keeps = folder.path().to_str().expect("a plain path");
+    let keeping = Surroundings::fixed(repository.path(), NOW).with_variable("OFFSHOOT_CACHE_DIR", keeps);
+    run(&keeping, &["plan"]);
+    let files = || -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").path());
+        entries.map(|path| (path.clone(), fs::read(path).expect("a file"))).collect()
+    };
+    let kept = files();
+    assert_eq!(kept.len(), 1, "one file for a project");
+    assert!(kept[0].1.len() > 1_000, "with records in it");
+    run(&keeping, &["plan"]);
+    assert_eq!(files(), kept, "all that was needed was there, so nothing was written");
+    repository.write("models/new.sql", "MODEL (name marts.new, kind FULL);\nSELECT 1 AS x");
+    repository.commit("one more");
+    run(&keeping, &["plan"]);
+    assert!(files()[0].1.len() > kept[0].1.len(), "the new model was added");
 }
 
 #[test]
@@ -74,6 +128,7 @@ fn every_case_plans_as_written() {
         plan["commits"].take();
         let plan = serde_json::to_string_pretty(&plan).expect("JSON");
         let (people, _) = bot(repository.path(), &["plan"]);
+        check_kept(&repository, &case);
         let explained = explained(&repository, &plan);
         let people: String =
             people.lines().filter(|line| !line.starts_with("Plan for")).map(|line| format!("{line}\n")).collect();
