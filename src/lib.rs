@@ -14,7 +14,7 @@
 //! # The way of one push
 //!
 //! 1. `main.rs`, [`run`]: the command line becomes a [`cli::Command`]; `commands/` has a file for each.
-//! 2. `planning.rs`: chooses three trees in `git` (base, head, and the result merged in memory) and the environment.
+//! 2. `planning/`: chooses three trees in `git` (base, head, and the result merged in memory) and the environment.
 //! 3. `project/`: files become [`model::Model`]s and [`problem::Problem`]s; nothing is thrown.
 //! 4. `sql/`: a query becomes references, rows and columns; what is not certain is [`sql::Opaque`].
 //! 5. `fingerprint/`: one hash for a model's rows, one for each column. Its table of inputs is the heart.

@@ -122,7 +122,7 @@ pub enum Kind {
 }
 
 /// What INCREMENTAL_BY_TIME_RANGE needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeRange {
     /// The time column's name, as written.
     pub time_column: String,

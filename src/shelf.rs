@@ -29,9 +29,12 @@ const SEAL: usize = 32;
 pub struct Shelf {
     path: Option<PathBuf>,
     bytes: Vec<u8>,
-    records: BTreeMap<[u8; 32], (Range<usize>, u8)>,
+    records: Records,
     session: Mutex<Session>,
 }
+
+/// By key: where a record's bytes lie, and how many writes ago it was needed.
+type Records = BTreeMap<[u8; 32], (Range<usize>, u8)>;
 
 /// What this run needed and made.
 #[derive(Debug, Default)]
@@ -116,7 +119,7 @@ fn seal(records: &[u8]) -> Digest {
 }
 
 /// Where each record lies; `None` where a single byte is not as it was written.
-fn records(bytes: &[u8]) -> Option<BTreeMap<[u8; 32], (Range<usize>, u8)>> {
+fn records(bytes: &[u8]) -> Option<Records> {
     let (expected, body) = bytes.split_at_checked(SEAL)?;
     if seal(body).bytes() != expected {
         return None;

@@ -303,8 +303,14 @@ impl Loader<'_> {
                         return Ok(stored.file(path));
                     }
                     let file = file::parse(path, &self.text(path)?, self.rules);
-                    StoredFile::of(&file).iter().for_each(|stored| shelf.put(key, stored));
-                    Ok(file)
+                    // The same as in every later run: texts that nobody asks for take no room either.
+                    match StoredFile::of(&file) {
+                        Some(stored) => {
+                            shelf.put(key, &stored);
+                            Ok(stored.file(path))
+                        }
+                        None => Ok(file),
+                    }
                 })
             }
             Some(Entry::Unreadable(problem)) => Err(problem.clone()),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::file::ParsedFile;
 use crate::hash::Digest;
 use crate::ids::{FilePath, ModelName};
-use crate::model::{Kind, Model, Properties};
+use crate::model::{Kind, Model, Properties, TimeRange};
 use crate::sql::{Dialect, Mentions, Query};
 use crate::yaml::Place;
 
@@ -34,11 +34,12 @@ pub struct StoredFile {
     references: Vec<(ModelName, Place)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum StoredKind {
     View,
     Full,
     Embedded,
+    TimeRange(TimeRange),
 }
 
 impl StoredFile {
@@ -50,11 +51,13 @@ impl StoredFile {
         if !plain || seed.is_some() || !problems.is_empty() {
             return None;
         }
-        let kind = match model.kind {
+        let kind = match &model.kind {
             Kind::View => StoredKind::View,
             Kind::Full => StoredKind::Full,
             Kind::Embedded => StoredKind::Embedded,
-            Kind::TimeRange(_) | Kind::UniqueKey(_) | Kind::Seed(_) | Kind::External => return None,
+            Kind::TimeRange(range) => StoredKind::TimeRange(range.clone()),
+            // How a keyed model is loaded depends on whether its query mentions the interval.
+            Kind::UniqueKey(_) | Kind::Seed(_) | Kind::External => return None,
         };
         Some(Self {
             name,
@@ -73,6 +76,7 @@ impl StoredFile {
             StoredKind::View => Kind::View,
             StoredKind::Full => Kind::Full,
             StoredKind::Embedded => Kind::Embedded,
+            StoredKind::TimeRange(range) => Kind::TimeRange(range),
         };
         let model = Model {
             name: self.name.clone(),
