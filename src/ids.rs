@@ -2,20 +2,22 @@
 //!
 //! This module never reads anything: it only holds, compares and prints names.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+// Shared texts: a plan of a large project holds each path, content and name in several maps for each of its trees.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Wraps a text that is already in its canonical form.
-            pub fn new(text: impl Into<String>) -> Self {
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
 
@@ -25,9 +27,27 @@ macro_rules! text_id {
             }
         }
 
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map(Self::new)
             }
         }
     };
@@ -93,13 +113,13 @@ impl EnvironmentName {
 
 /// A model's name in canonical form: one to three parts (`[catalog.][schema.]name`), each folded as its dialect folds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ModelName(Vec<String>);
+pub struct ModelName(Arc<[String]>);
 
 impl ModelName {
     /// Builds a name from one to three parts that are already folded; anything else is `None`.
     pub fn from_parts(parts: Vec<String>) -> Option<Self> {
         let fits = (1..=3).contains(&parts.len()) && parts.iter().all(|part| !part.is_empty());
-        fits.then_some(Self(parts))
+        fits.then(|| Self(parts.into()))
     }
 
     /// Reads `a.b.c` with optional double quotes, as `Display` prints it; no folding.

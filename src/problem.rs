@@ -2,6 +2,8 @@
 //!
 //! This module never prints; renderers do.
 
+use std::sync::OnceLock;
+
 use serde::Serialize;
 
 use crate::ids::FilePath;
@@ -90,16 +92,18 @@ pub fn position_of(text: &str, offset: usize) -> (u32, u32) {
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
-/// Places in one text, found fast however many are asked for and however long its lines are.
+/// Places in one text, found fast however many are asked for and however long its lines are. Most files are asked for
+/// one place near their beginning, so the text is walked when it is first needed.
 #[derive(Clone, Debug, Default)]
-pub struct Positions(Vec<(usize, u32, u32)>);
+pub struct Positions(OnceLock<Vec<(usize, u32, u32)>>);
 
 impl Positions {
     /// Bytes between two known places of a long line.
     const STEP: usize = 256;
+    /// Up to here counting is cheaper than a walk.
+    const NEAR: usize = 2 * Self::STEP;
 
-    /// Walks a text once.
-    pub fn new(text: &str) -> Self {
+    fn walked(text: &str) -> Vec<(usize, u32, u32)> {
         let (mut line, mut column) = (1_u32, 1_u32);
         let mut known = vec![(0, 1, 1)];
         for (offset, character) in text.char_indices() {
@@ -111,13 +115,17 @@ impl Positions {
                 (line, column) = (line.saturating_add(1), 1);
             }
         }
-        Self(known)
+        known
     }
 
-    /// What [`position_of`] says of the same text.
+    /// What [`position_of`] says of the text, which is the same in every call.
     pub fn at(&self, text: &str, offset: usize) -> (u32, u32) {
-        let index = self.0.partition_point(|(known, ..)| *known <= offset);
-        let (start, line, column) = index.checked_sub(1).map_or((0, 1, 1), |index| self.0[index]);
+        if offset < Self::NEAR {
+            return position_of(text, offset);
+        }
+        let known = self.0.get_or_init(|| Self::walked(text));
+        let index = known.partition_point(|(known, ..)| *known <= offset);
+        let (start, line, column) = index.checked_sub(1).map_or((0, 1, 1), |index| known[index]);
         let (lines, columns) = position_of(text.get(start..).unwrap_or_default(), offset - start);
         if lines == 1 { (line, column + columns - 1) } else { (line + lines - 1, columns) }
     }
@@ -153,7 +161,7 @@ mod tests {
     #[test]
     fn places_are_found_fast_and_right() {
         let text = format!("a\nö{}\n\nz{}", "ü".repeat(1_000), "x\n".repeat(300));
-        let positions = Positions::new(&text);
+        let positions = Positions::default();
         for (offset, _) in text.char_indices() {
             assert_eq!(positions.at(&text, offset), position_of(&text, offset), "{offset}");
         }

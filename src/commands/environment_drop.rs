@@ -32,7 +32,7 @@ type Schema = (Option<String>, String);
 /// It is production or not there, or state or warehouse cannot be written.
 pub(super) fn run(context: &Context<'_>, arguments: &DropArguments) -> CommandResult {
     let named = &arguments.environment;
-    if EnvironmentName::new(&named.name).is_prod() {
+    if EnvironmentName::new(named.name.as_str()).is_prod() {
         return Err(CommandError::no("`prod` is production, which `bot env drop` never drops")
             .hint("`bot env list` shows the environments that can be dropped"));
     }

@@ -25,7 +25,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 pub use base::{Base, Revision};
 pub use error::{Depth, GitError};
 pub use merge::{Mode, Request, ThreeTrees};
-use tree::Listings;
+use tree::{Folders, Listings};
 pub use tree::{GitTree, TreeSource};
 pub use write::NewRepository;
 
@@ -41,6 +41,7 @@ pub struct Git {
     shallow: bool,
     /// What was listed before: commands look at a tree more than once.
     listings: Listings,
+    folders: Folders,
 }
 
 /// What is checked out.
@@ -95,6 +96,9 @@ impl Git {
     pub fn discover(start: &Path) -> Result<Self, GitError> {
         // A tree in memory may name a large file of the working tree that we hash but never copy into an object store.
         git2::opts::strict_object_creation(false);
+        // As git itself does it: a stored object is held against the checksum of its own compressed bytes, not hashed anew
+        // each time that it is read.
+        git2::opts::strict_hash_verification(false);
         let repository = Repository::discover(start).map_err(|error| {
             let none: [&Path; 0] = [];
             let found = Repository::discover_path(start, none).ok();
@@ -105,7 +109,7 @@ impl Git {
             .map_err(|error| GitError::library("prepare an in-memory object store", &error))?;
         drop(odb);
         let shallow = is_shallow(&repository);
-        Ok(Self { repository, shallow, listings: Listings::default() })
+        Ok(Self { repository, shallow, listings: Listings::default(), folders: Folders::default() })
     }
 
     /// The root of the checked-out files; `None` in a bare repository.

@@ -12,7 +12,7 @@ use super::links::{Astray, follow};
 use super::problems::{
     broken_link, gone_astray, missing_blob, missing_lfs_object, nested_link, not_utf8, submodule, too_many_links,
 };
-use super::tree::{Content, Local, Raw, inside};
+use super::tree::{Content, Listing, Local, inside, is_source};
 use crate::files::Entry;
 use crate::ids::{BlobId, FilePath};
 use crate::problem::Problem;
@@ -22,7 +22,7 @@ const LINKED_LIMIT: usize = 100_000;
 /// The kernel's limit for a path.
 const LINK_TEXT_LIMIT: usize = 4096;
 
-/// An entry and where its content lies.
+/// An entry, and where its content lies unless that is the very blob of the entry's path.
 pub(super) type Found = (Entry, Option<Content>);
 
 /// Reads the entries of one project folder.
@@ -34,54 +34,59 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The entries, and the contents of those that have one.
-    pub(super) fn read(&self, raw: BTreeMap<String, Raw>) -> (BTreeMap<FilePath, Entry>, BTreeMap<FilePath, Content>) {
-        let (mut found, mut links) = (BTreeMap::new(), BTreeMap::new());
-        for (path, raw) in raw {
-            let here = match raw {
-                Raw::File(id) => self.file(&path, id),
-                Raw::Submodule => unreadable(submodule(&path)),
-                Raw::NotUtf8 => unreadable(not_utf8(&path)),
-                Raw::Link(id) => match self.link_text(id) {
-                    Ok(text) => {
-                        links.insert(path, text);
-                        continue;
-                    }
-                    Err(problem) => unreadable(problem.at(&FilePath::new(path.clone()))),
-                },
-            };
-            found.insert(path, here);
-        }
-        self.add_local_problems(&mut found);
-        add_links(&mut found, &links);
-        let mut entries = BTreeMap::new();
-        let mut contents = BTreeMap::new();
-        for (path, (entry, content)) in found {
-            let path = FilePath::new(path);
-            if let Some(content) = content {
-                contents.insert(path.clone(), content);
+    /// The entries of all paths, and where their contents lie.
+    pub(super) fn listing(&self, files: Vec<(FilePath, Found)>, links: Vec<(String, Oid)>) -> Listing {
+        let mut listing = Listing::default();
+        let others = files.iter().filter_map(|(path, (_, content))| Some((path.clone(), content.clone()?)));
+        listing.contents = others.collect();
+        listing.entries = files.into_iter().map(|(path, (entry, _))| (path, entry)).collect();
+        let mut texts = BTreeMap::new();
+        for (path, id) in links {
+            match self.link_text(id) {
+                Ok(text) => drop(texts.insert(path, text)),
+                Err(problem) => {
+                    let path = FilePath::new(path);
+                    listing.put(path.clone(), unreadable(problem.at(&path)));
+                }
             }
-            entries.insert(path, entry);
         }
-        (entries, contents)
+        self.add_local_problems(&mut listing);
+        add_links(&mut listing, &texts);
+        listing
     }
 
-    fn file(&self, path: &str, id: Oid) -> Found {
+    /// A path that is no UTF-8, as it can be shown.
+    pub(super) fn not_utf8(&self, path: String) -> (FilePath, Found) {
+        let problem = not_utf8(&path);
+        (FilePath::new(path), unreadable(problem))
+    }
+
+    /// A repository within the repository.
+    pub(super) fn submodule(&self, path: String) -> (FilePath, Found) {
+        let problem = submodule(&path);
+        (FilePath::new(path), unreadable(problem))
+    }
+
+    /// A file, with where its content lies unless that is the very blob.
+    pub(super) fn file(&self, path: String, id: Oid) -> (FilePath, Found) {
+        let found = self.content(&path, id);
+        (FilePath::new(path), found)
+    }
+
+    fn content(&self, path: &str, id: Oid) -> Found {
         let entry = |blob: String| Entry::File { blob: BlobId::new(blob) };
         if let Some(file) = self.local.and_then(|local| local.heavy.get(&id)) {
             return (entry(id.to_string()), Some(Content::File(file.clone())));
         }
-        // A model that is kept in LFS is found out when it is read: asking for the size of every blob would take as long as
-        // all the rest of a plan.
-        if path.ends_with(".sql") {
+        if is_source(path) {
             return match self.odb.exists(id) {
-                true => (entry(id.to_string()), Some(Content::Source(id))),
+                true => (entry(id.to_string()), None),
                 false => unreadable(missing_blob(path)),
             };
         }
         match self.pointer(id) {
             Err(_) => unreadable(missing_blob(path)),
-            Ok(None) => (entry(id.to_string()), Some(Content::Blob(id))),
+            Ok(None) => (entry(id.to_string()), None),
             Ok(Some(pointer)) => match self.store.find(&pointer).or_else(|| self.smudged(path, &pointer)) {
                 Some(file) => (entry(pointer.oid.to_string()), Some(Content::File(file))),
                 None => unreadable(missing_lfs_object(path)),
@@ -113,16 +118,26 @@ impl Reader<'_> {
         std::str::from_utf8(text).map(str::to_owned).map_err(|_| unreadable())
     }
 
-    fn add_local_problems(&self, found: &mut BTreeMap<String, Found>) {
+    fn add_local_problems(&self, listing: &mut Listing) {
         for (path, problem) in self.local.iter().flat_map(|local| &local.problems) {
             let Some(inside) = inside(self.folder, path) else { continue };
-            let problem = problem.clone().at(&FilePath::new(inside));
-            found.insert(inside.to_owned(), unreadable(problem));
+            let path = FilePath::new(inside);
+            listing.put(path.clone(), unreadable(problem.clone().at(&path)));
         }
     }
 }
 
-fn add_links(found: &mut BTreeMap<String, Found>, links: &BTreeMap<String, String>) {
+impl Listing {
+    fn put(&mut self, path: FilePath, (entry, content): Found) {
+        match content {
+            Some(content) => drop(self.contents.insert(path.clone(), content)),
+            None => drop(self.contents.remove(&path)),
+        }
+        self.entries.insert(path, entry);
+    }
+}
+
+fn add_links(listing: &mut Listing, links: &BTreeMap<String, String>) {
     let mut linked: BTreeMap<String, Found> = BTreeMap::new();
     for link in links.keys() {
         let target = match follow(links, link) {
@@ -132,17 +147,17 @@ fn add_links(found: &mut BTreeMap<String, Found>, links: &BTreeMap<String, Strin
                 continue;
             }
         };
-        match found.get(&target) {
+        match listing.found(&target) {
             Some(file) => drop(linked.insert(link.clone(), pointed_at(file, link))),
-            None => add_linked_folder(found, links, link, &target, &mut linked),
+            None => add_linked_folder(listing, links, link, &target, &mut linked),
         }
     }
-    found.extend(linked);
+    linked.into_iter().for_each(|(path, found)| listing.put(FilePath::new(path), found));
 }
 
 /// All files below a link to a folder; of the links in there those that lead to a file.
 fn add_linked_folder(
-    found: &BTreeMap<String, Found>,
+    listing: &Listing,
     links: &BTreeMap<String, String>,
     link: &str,
     target: &str,
@@ -154,11 +169,13 @@ fn add_linked_folder(
         return;
     }
     let mut files = Vec::new();
-    for (path, file) in found.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below)) {
-        files.push((format!("{link}/{}", &path[below.len()..]), Some(file)));
+    let within = listing.entries.range(FilePath::new(below.as_str())..);
+    for (path, _) in within.take_while(|(path, _)| path.as_str().starts_with(&below)) {
+        let path = path.as_str();
+        files.push((format!("{link}/{}", &path[below.len()..]), listing.found(path)));
     }
     for (inner, _) in links.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below)) {
-        let file = follow(links, inner).ok().and_then(|target| found.get(&target));
+        let file = follow(links, inner).ok().and_then(|target| listing.found(&target));
         files.push((format!("{link}/{}", &inner[below.len()..]), file));
     }
     if files.is_empty() {
@@ -174,10 +191,10 @@ fn add_linked_folder(
 }
 
 /// The same content under a link's name.
-fn pointed_at(file: &Found, path: &str) -> Found {
+fn pointed_at(file: Found, path: &str) -> Found {
     match file {
-        (Entry::Unreadable(problem), _) => unreadable(problem.clone().at(&FilePath::new(path))),
-        readable => readable.clone(),
+        (Entry::Unreadable(problem), _) => unreadable(problem.at(&FilePath::new(path))),
+        readable => readable,
     }
 }
 

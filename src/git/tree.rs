@@ -14,7 +14,7 @@ use git2::{Odb, Oid};
 use super::error::shown;
 use super::lfs::{POINTER_LIMIT, Pointer, Store};
 use super::problems::missing_lfs_object;
-use super::read::Reader;
+use super::read::{Found, Reader};
 use super::{Git, GitError};
 use crate::files::{Entry, FileTree};
 use crate::ids::{FilePath, TreeId};
@@ -57,11 +57,20 @@ pub struct GitTree<'git> {
 /// What stands under each path of a project's folder.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    entries: BTreeMap<FilePath, Entry>,
-    contents: BTreeMap<FilePath, Content>,
+    pub(super) entries: BTreeMap<FilePath, Entry>,
+    /// Of the files whose content is not the very blob that their entry names, or that have another path than it: where
+    /// it lies.
+    pub(super) contents: BTreeMap<FilePath, Content>,
 }
 
 impl Listing {
+    /// A path with where its content lies; `None` where nothing stands there.
+    pub(super) fn found(&self, path: &str) -> Option<Found> {
+        let entry = self.entries.get(path)?.clone();
+        let content = self.contents.get(path).cloned().or_else(|| Content::of(path, &entry));
+        Some((entry, content))
+    }
+
     /// Whether it is the same the next time: what is not in git, such as an LFS object, may come and go.
     fn is_settled(&self) -> bool {
         self.entries.values().all(|entry| matches!(entry, Entry::File { .. }))
@@ -81,13 +90,32 @@ pub(super) enum Content {
     File(PathBuf),
 }
 
-/// A path as the tree has it, before links are followed.
-pub(super) enum Raw {
-    File(Oid),
-    Link(Oid),
-    Submodule,
-    NotUtf8,
+impl Content {
+    /// Where the content of a file lies that is a blob of its own.
+    fn of(path: &str, entry: &Entry) -> Option<Self> {
+        let Entry::File { blob } = entry else { return None };
+        let id = Oid::from_str(blob.as_str()).ok()?;
+        Some(if is_source(path) { Self::Source(id) } else { Self::Blob(id) })
+    }
 }
+
+/// A model that is kept in LFS is found out when it is read: asking for the size of every blob would take as long as all
+/// the rest of a plan.
+pub(super) fn is_source(path: &str) -> bool {
+    path.ends_with(".sql")
+}
+
+/// One tree object at its place: what stands in it, before links are followed.
+#[derive(Debug, Default)]
+pub(super) struct Folder {
+    files: Vec<(FilePath, Found)>,
+    links: Vec<(String, Oid)>,
+    /// Its subfolders, each with what its paths begin with.
+    folders: Vec<(String, Oid)>,
+}
+
+/// The folders that were read before: two trees share nearly all of theirs.
+pub(super) type Folders = Mutex<BTreeMap<(Oid, String), Arc<Folder>>>;
 
 impl TreeSource {
     pub(super) fn stored(id: TreeId) -> Self {
@@ -120,13 +148,11 @@ impl Git {
             return Ok(GitTree { odb, store, listing: listing.clone() });
         }
         let root = self.oid(source.id.as_str())?;
-        let raw = match self.subtree(root, folder)? {
-            Some(tree) => self.walk(tree, folder)?,
-            None => BTreeMap::new(),
-        };
         let reader = Reader { odb: &odb, store: store.clone(), local: source.local.as_deref(), folder };
-        let (entries, contents) = reader.read(raw);
-        let listing = Arc::new(Listing { entries, contents });
+        let listing = Arc::new(match self.subtree(root, folder)? {
+            Some(tree) => self.list(tree, &reader)?,
+            None => reader.listing(Vec::new(), Vec::new()),
+        });
         if is_stored && listing.is_settled() {
             known().insert(key, listing.clone());
         }
@@ -149,30 +175,64 @@ impl Git {
         Ok(Some(tree.id()))
     }
 
-    fn walk(&self, tree: Oid, folder: &str) -> Result<BTreeMap<String, Raw>, GitError> {
-        let mut found = BTreeMap::new();
+    fn list(&self, tree: Oid, reader: &Reader<'_>) -> Result<Listing, GitError> {
+        let (mut files, mut links) = (Vec::new(), Vec::new());
         let mut pending = vec![(String::new(), tree)];
-        let mut visited = 0_usize;
-        while let Some((prefix, id)) = pending.pop() {
-            for entry in &self.tree_object(id)? {
-                visited += 1;
-                if visited > FILE_LIMIT {
-                    return Err(GitError::TooManyFiles { folder: folder.to_owned(), limit: FILE_LIMIT });
-                }
-                let Ok(name) = entry.name() else {
-                    found.insert(format!("{prefix}{}", shown(entry.name_bytes())), Raw::NotUtf8);
-                    continue;
-                };
-                let path = format!("{prefix}{name}");
-                match entry.filemode_raw() {
-                    FOLDER => pending.push((format!("{path}/"), entry.id())),
-                    LINK => drop(found.insert(path, Raw::Link(entry.id()))),
-                    SUBMODULE => drop(found.insert(path, Raw::Submodule)),
-                    _ => drop(found.insert(path, Raw::File(entry.id()))),
-                }
+        let mut left = FILE_LIMIT;
+        while let Some(place) = pending.pop() {
+            let folder = self.folder(place, reader, left)?;
+            left = left.saturating_sub(folder.files.len() + folder.links.len() + folder.folders.len());
+            files.extend(folder.files.iter().cloned());
+            links.extend(folder.links.iter().cloned());
+            pending.extend(folder.folders.iter().cloned());
+        }
+        Ok(reader.listing(files, links))
+    }
+
+    /// One tree object, from memory where it was read for another tree. A working tree has content of its own.
+    fn folder(
+        &self,
+        (prefix, id): (String, Oid),
+        reader: &Reader<'_>,
+        left: usize,
+    ) -> Result<Arc<Folder>, GitError> {
+        if reader.local.is_some() {
+            return self.read_folder(&prefix, id, reader, left).map(Arc::new);
+        }
+        let known = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (id, prefix);
+        if let Some(folder) = known().get(&key) {
+            return Ok(folder.clone());
+        }
+        let folder = Arc::new(self.read_folder(&key.1, id, reader, left)?);
+        // What is not in git may come and go.
+        if folder.files.iter().all(|(_, found)| matches!(found, (Entry::File { .. }, None))) {
+            known().insert(key, folder.clone());
+        }
+        Ok(folder)
+    }
+
+    fn read_folder(&self, prefix: &str, id: Oid, reader: &Reader<'_>, left: usize) -> Result<Folder, GitError> {
+        let tree = self.tree_object(id)?;
+        if tree.len() > left {
+            return Err(GitError::TooManyFiles { folder: reader.folder.to_owned(), limit: FILE_LIMIT });
+        }
+        let mut read = Folder::default();
+        for entry in &tree {
+            let Ok(name) = entry.name() else {
+                let path = format!("{prefix}{}", shown(entry.name_bytes()));
+                read.files.push(reader.not_utf8(path));
+                continue;
+            };
+            let path = format!("{prefix}{name}");
+            match entry.filemode_raw() {
+                FOLDER => read.folders.push((format!("{path}/"), entry.id())),
+                LINK => read.links.push((path, entry.id())),
+                SUBMODULE => read.files.push(reader.submodule(path)),
+                _ => read.files.push(reader.file(path, entry.id())),
             }
         }
-        Ok(found)
+        Ok(read)
     }
 }
 
@@ -182,11 +242,11 @@ impl FileTree for GitTree<'_> {
     }
 
     fn open(&self, path: &FilePath) -> io::Result<Box<dyn Read + '_>> {
-        match self.listing.contents.get(path) {
+        match self.listing.found(path.as_str()).and_then(|(_, content)| content) {
             None => Err(io::Error::new(io::ErrorKind::NotFound, format!("`{path}` has no content in this tree"))),
             Some(Content::File(file)) => Ok(Box::new(File::open(file)?)),
-            Some(Content::Blob(id)) => open_blob(&self.odb, *id),
-            Some(Content::Source(id)) => self.open_source(path, *id),
+            Some(Content::Blob(id)) => open_blob(&self.odb, id),
+            Some(Content::Source(id)) => self.open_source(path, id),
         }
     }
 }

@@ -64,7 +64,7 @@ impl Rules {
 /// Parses one file below `models/`.
 pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
     let mut file = ParsedFile::default();
-    let positions = Positions::new(text);
+    let positions = Positions::default();
     let source = Source { path, text, positions: &positions, fixed: None };
     if let Some(offset) = text.find('\0') {
         file.problems.push(source.error("nul-character", offset, "the file holds a NUL character"));

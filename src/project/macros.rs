@@ -74,7 +74,7 @@ pub(super) fn expand(
 /// What is made of the first statement after a byte, for the tests of quicker ways to cut.
 #[cfg(test)]
 pub(super) fn expanded(text: &str, from: usize, dialect: Dialect) -> (Template, Vec<Problem>) {
-    let (path, positions) = (crate::ids::FilePath::new("models/a.sql"), crate::problem::Positions::new(text));
+    let (path, positions) = (crate::ids::FilePath::new("models/a.sql"), crate::problem::Positions::default());
     let source = Source { path: &path, text, positions: &positions, fixed: None };
     let tokens = crate::sql::tokenize(text, dialect).unwrap_or_default();
     let after = tokens.iter().skip_while(|token| token.range.start < from || !token.is_significant());
@@ -401,7 +401,7 @@ mod tests {
             ("many".to_owned(), yaml::Value::List(Vec::new())),
         ]);
         let path = FilePath::new("models/a.sql");
-        let positions = Positions::new(text);
+        let positions = Positions::default();
         let source = Source { path: &path, text, positions: &positions, fixed: None };
         let tokens = tokenize(text, dialect).expect("tokens");
         let mut problems = Vec::new();
@@ -481,7 +481,7 @@ mod tests {
     fn source_offsets_lead_back_to_the_file() {
         let text = "select @start_ds, @region, x";
         let path = FilePath::new("a.sql");
-        let positions = Positions::new(text);
+        let positions = Positions::default();
         let source = Source { path: &path, text, positions: &positions, fixed: None };
         let tokens = tokenize(text, Dialect::DuckDb).expect("tokens");
         let variables = BTreeMap::from([("region".to_owned(), yaml::Value::Text("europe and more".into()))]);

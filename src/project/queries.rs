@@ -56,7 +56,7 @@ pub fn query_problems<'m>(
             continue;
         }
         let text = tree.text(&model.path).unwrap_or_default();
-        let positions = Positions::new(&text);
+        let positions = Positions::default();
         let source = Source { path: &model.path, text: &text, positions: &positions, fixed: None };
         problems.extend(unparsed(&source, query));
         for relation in strange {
