@@ -187,12 +187,19 @@ impl fmt::Display for ModelName {
 
 impl Serialize for ModelName {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => self.0.serialize(serializer),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for ModelName {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            let parts = Vec::deserialize(deserializer)?;
+            return Self::from_parts(parts).ok_or_else(|| serde::de::Error::custom("expected one to three parts"));
+        }
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no model name")))
     }

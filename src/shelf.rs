@@ -1,7 +1,7 @@
-//! What is kept on disk between two runs, so that a plan reads only what changed: one file for a project and a release.
+//! What is kept on disk between two runs, so that a plan reads only what changed: one file for a project and a build.
 //!
 //! A record is found by the digest of everything that it was made from (blob, path, the settings that reach it), in a file
-//! named after the release, so it can be missing but never wrong. The file is read whole, checked whole, and replaced
+//! named after the release and the source that it was built from, so it can be missing but never wrong. The file is read whole, checked whole, and replaced
 //! whole by renaming: two writers leave one of the two files, and a damaged one is as good as none. It may be deleted at
 //! any time. This module alone knows `postcard`; it never holds anything that cannot be made again.
 
@@ -48,7 +48,8 @@ impl Shelf {
     pub fn open(folder: Option<&Path>, project: &Path) -> Self {
         let Some(folder) = folder else { return Self::default() };
         let project = Digest::of("shelf", &project.to_string_lossy()).short(16);
-        let name = format!("models-{}-{ALGORITHM}-{project}.bin", env!("CARGO_PKG_VERSION"));
+        let build = concat!(env!("CARGO_PKG_VERSION"), "-", env!("OFFSHOOT_SOURCE"));
+        let name = format!("models-{build}-{ALGORITHM}-{project}.bin");
         let path = folder.join(name);
         let bytes = fs::read(&path).unwrap_or_default();
         let records = records(&bytes).unwrap_or_default();

@@ -15,7 +15,8 @@ use crate::hash::{Digest, Hasher};
 use crate::ids::StateId;
 use crate::problem::Problem;
 use crate::project::{
-    Loaded, ModelCache, Owned, Project, Surroundings as LoadSurroundings, query_problems, scan, sorted,
+    Loaded, ModelCache, Owned, Project, ReadFiles, Surroundings as LoadSurroundings, query_problems, scan, scan_like,
+    sorted,
 };
 use crate::settings::{DuckDbConnection, OptionValue, Settings};
 use crate::shelf::Shelf;
@@ -60,6 +61,7 @@ pub struct Draft {
     pub project: Project,
     /// What is wrong with it, queries left out.
     pub problems: Vec<Problem>,
+    read: ReadFiles,
 }
 
 impl<'a> Workspace<'a> {
@@ -101,12 +103,13 @@ impl<'a> Workspace<'a> {
         Ok(Side { tree, project, problems, source: source.clone() })
     }
 
-    /// Loads a tree without parsing its queries; of files that an earlier run has read, the queries are unread.
+    /// Loads a tree without parsing its queries; of files that an earlier run has read, the queries are unread. Of a tree
+    /// that is much like another one only the differences are loaded.
     ///
     /// # Errors
     /// Git cannot read the tree; anything wrong inside it is a problem of the draft.
-    pub fn draft(&self, source: &TreeSource) -> Result<Draft, CommandError> {
-        self.draft_with(source, &LoadSurroundings { shelf: Some(&self.shelf), ..self.surroundings() })
+    pub fn draft(&self, source: &TreeSource, like: Option<&Draft>) -> Result<Draft, CommandError> {
+        self.draft_with(source, &LoadSurroundings { shelf: Some(&self.shelf), ..self.surroundings() }, like)
     }
 
     /// The same with every query.
@@ -114,16 +117,22 @@ impl<'a> Workspace<'a> {
     /// # Errors
     /// As [`Workspace::draft`].
     pub fn whole_draft(&self, source: &TreeSource) -> Result<Draft, CommandError> {
-        self.draft_with(source, &self.surroundings())
+        self.draft_with(source, &self.surroundings(), None)
     }
 
-    fn draft_with(&self, source: &TreeSource, surroundings: &LoadSurroundings<'_>) -> Result<Draft, CommandError> {
+    fn draft_with(
+        &self,
+        source: &TreeSource,
+        surroundings: &LoadSurroundings<'_>,
+        like: Option<&Draft>,
+    ) -> Result<Draft, CommandError> {
         let files = self.files(source)?;
-        let Loaded { mut project, problems } = scan(&files, surroundings);
+        let (Loaded { mut project, problems }, read) = scan_like(&files, surroundings, like.map(|like| &like.read));
         let models = std::mem::take(&mut project.models);
         let engine = context_digest(&project);
-        let sketch = Sketch::of(models, std::mem::take(&mut project.files), engine);
-        Ok(Draft { sketch, project, problems })
+        let files = std::mem::take(&mut project.files);
+        let sketch = Sketch::of(models, files, engine, like.map(|like| &like.sketch));
+        Ok(Draft { sketch, project, problems, read })
     }
 
     /// What loading needs besides the files.
@@ -143,8 +152,8 @@ impl<'a> Workspace<'a> {
 
     /// A draft without models, for what was never promoted.
     pub fn empty_draft(&self, like: &Draft) -> Draft {
-        let sketch = Sketch::of(Default::default(), Default::default(), like.sketch.engine());
-        Draft { sketch, project: Project::default(), problems: Vec::new() }
+        let sketch = Sketch::of(Default::default(), Default::default(), like.sketch.engine(), None);
+        Draft { sketch, project: Project::default(), problems: Vec::new(), read: ReadFiles::default() }
     }
 
     /// A tree without models, for what was never promoted.

@@ -142,7 +142,7 @@ impl Tree {
         engine: Digest,
         like: Option<&Self>,
     ) -> (Self, Vec<crate::problem::Problem>) {
-        let sketch = Sketch::of(models, files, engine);
+        let sketch = Sketch::of(models, files, engine, None);
         let known = like.map(Self::by_source).unwrap_or_default();
         sketch.finish(&|_| true, &|source| known.get(&source).map(|known| (*known).into()), &|_| None)
     }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::statements::named_files;
 use super::{ALGORITHM, Context, Fingerprint, OutsideStatements, Tree, created_functions, fingerprint_syntax};
-use crate::graph::{Graph, Group, Node, Outline};
+use crate::graph::{Graph, Node, Outline};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::Model;
@@ -23,7 +23,10 @@ pub struct Sketch {
     pub models: BTreeMap<ModelName, Model>,
     context: Context,
     outline: Outline,
-    /// In the order of the models' names.
+    /// What shapes every model: rules, engine, statements.
+    everywhere: Digest,
+    /// In the order of the models' names: what each is made from by itself, and together with its possible parents.
+    own: Vec<Digest>,
     sources: Vec<Digest>,
 }
 
@@ -46,14 +49,23 @@ impl From<(&Fingerprint, &Node)> for Known {
 type Found = (Node, Option<Fingerprint>);
 
 impl Sketch {
-    /// Sketches a tree. `files` are all files of it, `engine` is everything that shapes every model.
-    pub fn of(models: BTreeMap<ModelName, Model>, files: BTreeMap<FilePath, BlobId>, engine: Digest) -> Self {
-        let outline = Outline::of(&models);
+    /// Sketches a tree. `files` are all files of it, `engine` is everything that shapes every model. Of a tree that is much
+    /// like another one, what is the same is taken from there.
+    pub fn of(
+        models: BTreeMap<ModelName, Model>,
+        files: BTreeMap<FilePath, BlobId>,
+        engine: Digest,
+        like: Option<&Self>,
+    ) -> Self {
+        let outline = Outline::of(&models, like.map(|like| (&like.models, &like.outline)));
         let statements = OutsideStatements::of(&models);
         let functions = created_functions(&models);
         let context = Context { engine, shown: BTreeMap::new(), files, statements, functions };
-        let sources = sources(&models, &outline, &context);
-        Self { models, context, outline, sources }
+        let everywhere = everywhere(&context);
+        let like = like.filter(|like| like.everywhere == everywhere && like.outline.is_same(&outline));
+        let own = own_sources(&models, &context, everywhere, like);
+        let sources = sources(&models, &outline, &own, like);
+        Self { models, context, outline, everywhere, own, sources }
     }
 
     /// The digest of everything that each model and its possible parents are made from, by name.
@@ -80,8 +92,9 @@ impl Sketch {
         let all: Vec<&Model> = self.models.values().collect();
         let mut inside: Vec<bool> = all.iter().map(|model| some(model)).collect();
         for group in self.outline.groups().iter().rev() {
-            if group.members.iter().any(|member| inside[*member as usize]) {
-                for member in &group.members {
+            let members = self.outline.members(*group);
+            if members.iter().any(|member| inside[*member as usize]) {
+                for member in members {
                     inside[*member as usize] = true;
                     self.outline.parents(*member as usize).iter().for_each(|parent| inside[*parent as usize] = true);
                 }
@@ -93,14 +106,14 @@ impl Sketch {
     /// Models that may read one another in a circle.
     pub fn circles(&self) -> BTreeSet<ModelName> {
         let names: Vec<&ModelName> = self.models.keys().collect();
-        let circles = self.outline.groups().iter().filter(|group| group.members.len() > 1);
-        circles.flat_map(|group| &group.members).map(|member| names[*member as usize].clone()).collect()
+        let groups = self.outline.groups().iter().map(|group| self.outline.members(*group));
+        groups.filter(|members| members.len() > 1).flatten().map(|member| names[*member as usize].clone()).collect()
     }
 
     /// All models with their sources, possible parents first.
     pub fn in_order(&self) -> Vec<(&Model, Digest)> {
         let all: Vec<&Model> = self.models.values().collect();
-        let members = self.outline.groups().iter().flat_map(|group| &group.members);
+        let members = self.outline.groups().iter().flat_map(|group| self.outline.members(*group));
         members.map(|member| (all[*member as usize], self.sources[*member as usize])).collect()
     }
 
@@ -118,7 +131,7 @@ impl Sketch {
         known: &(dyn Fn(Digest) -> Option<Known> + Sync),
         again: &(dyn Fn(&Model) -> Option<Model> + Sync),
     ) -> (Tree, Vec<Problem>) {
-        let Self { mut models, context, outline, sources } = self;
+        let Self { mut models, context, outline, sources, .. } = self;
         let mut work = Work::new(&models, &context, &outline);
         work.need(wanted, &|place| known(sources[place]));
         let (read, mut unreadable) = work.read(again);
@@ -126,7 +139,7 @@ impl Sketch {
         let (mut nodes, mut fingerprints) = (BTreeMap::new(), BTreeMap::new());
         let found = std::mem::take(&mut work.found);
         for (name, found) in models.keys().zip(found) {
-            let Some((node, fingerprint)) = found else { continue };
+            let Some((node, fingerprint)) = found.map(|found| *found) else { continue };
             nodes.insert(name.clone(), node);
             fingerprints.extend(fingerprint.map(|fingerprint| (name.clone(), fingerprint)));
         }
@@ -139,40 +152,78 @@ impl Sketch {
     }
 }
 
-/// The digest of everything that each model is made from, its possible parents included.
-fn sources(models: &BTreeMap<ModelName, Model>, outline: &Outline, context: &Context) -> Vec<Digest> {
-    let mut everywhere =
-        Hasher::new("everywhere").number(ALGORITHM).text(env!("CARGO_PKG_VERSION")).digest(context.engine);
-    everywhere = everywhere.digest(context.statements.digest()).number(context.functions.len() as u64);
+/// What shapes every model.
+fn everywhere(context: &Context) -> Digest {
+    let mut hasher = Hasher::new("everywhere").number(ALGORITHM).text(env!("CARGO_PKG_VERSION")).digest(context.engine);
+    hasher = hasher.digest(context.statements.digest()).number(context.functions.len() as u64);
     for (name, digest) in &context.functions {
-        everywhere = everywhere.text(name).digest(*digest);
+        hasher = hasher.text(name).digest(*digest);
     }
-    let everywhere = everywhere.finish();
+    hasher.finish()
+}
+
+/// What each model is made from by itself, in the order of names. `like` has the same models.
+fn own_sources(
+    models: &BTreeMap<ModelName, Model>,
+    context: &Context,
+    everywhere: Digest,
+    like: Option<&Sketch>,
+) -> Vec<Digest> {
     let own = |model: &Model| {
         let mut hasher = Hasher::new("source").digest(everywhere).digest(model.source);
         for (path, blob) in named_files(model, &context.files) {
             hasher = hasher.text(path.as_str()).text(blob.as_str());
         }
-        hasher
+        hasher.finish()
     };
     let all: Vec<&Model> = models.values().collect();
-    let mut sources: Vec<Option<Digest>> = vec![None; all.len()];
+    let others: Vec<&Model> = like.iter().flat_map(|like| like.models.values()).collect();
+    let known = |place: usize, model: &Model| {
+        let same = model.mentions.paths().is_empty() && others[place].source == model.source;
+        same.then(|| like.map(|like| like.own[place])).flatten()
+    };
+    let known = |place, model| like.and_then(|_| known(place, model));
+    all.par_iter().enumerate().map(|(place, model)| known(place, model).unwrap_or_else(|| own(model))).collect()
+}
+
+/// The digest of everything that each model is made from, its possible parents included. `like` has the same outline.
+fn sources(
+    models: &BTreeMap<ModelName, Model>,
+    outline: &Outline,
+    own: &[Digest],
+    like: Option<&Sketch>,
+) -> Vec<Digest> {
+    let names: Vec<&ModelName> = models.keys().collect();
+    // Every place is filled before anybody reads it, as groups come after their parents.
+    let mut sources: Vec<Digest> = own.to_vec();
     for group in outline.groups() {
-        let mut hasher = Hasher::new("sources").number(group.members.len() as u64);
-        for member in &group.members {
-            let parents = outline.parents(*member as usize).iter().filter_map(|parent| sources[*parent as usize]);
-            hasher = hasher.digest(own(all[*member as usize]).finish()).digests(parents);
+        let members = outline.members(*group);
+        let of_parents =
+            |member: &u32| outline.parents(*member as usize).iter().filter(|parent| !members.contains(parent));
+        let is_known = |like: &&Sketch| {
+            members.iter().all(|member| {
+                own[*member as usize] == like.own[*member as usize]
+                    && of_parents(member).all(|parent| sources[*parent as usize] == like.sources[*parent as usize])
+            })
+        };
+        if let Some(like) = like.filter(is_known) {
+            members.iter().for_each(|member| sources[*member as usize] = like.sources[*member as usize]);
+            continue;
+        }
+        let mut hasher = Hasher::new("sources").number(members.len() as u64);
+        for member in members {
+            let parents = of_parents(member).map(|parent| sources[*parent as usize]);
+            hasher = hasher.digest(own[*member as usize]).digests(parents);
         }
         let together = hasher.finish();
-        for member in &group.members {
-            let digest = match group.members.len() {
+        for member in members {
+            sources[*member as usize] = match members.len() {
                 1 => together,
-                _ => Hasher::new("member").digest(together).text(&all[*member as usize].name.to_string()).finish(),
+                _ => Hasher::new("member").digest(together).text(&names[*member as usize].to_string()).finish(),
             };
-            sources[*member as usize] = Some(digest);
         }
     }
-    sources.into_iter().map(|source| source.unwrap_or(everywhere)).collect()
+    sources
 }
 
 /// Computing what is needed and not known.
@@ -181,10 +232,10 @@ struct Work<'w> {
     all: Vec<&'w Model>,
     context: &'w Context,
     outline: &'w Outline,
-    /// What is known or was computed, by place.
-    found: Vec<Option<Found>>,
-    /// What must be computed: groups by depth.
-    levels: Vec<Vec<&'w Group>>,
+    /// What is known or was computed, by place: of most models nothing.
+    found: Vec<Option<Box<Found>>>,
+    /// What must be computed: groups by depth, each with its members.
+    levels: Vec<Vec<&'w [u32]>>,
 }
 
 impl<'w> Work<'w> {
@@ -198,14 +249,15 @@ impl<'w> Work<'w> {
     fn need(&mut self, wanted: &dyn Fn(&ModelName) -> bool, known: &dyn Fn(usize) -> Option<Known>) {
         let mut needed: Vec<bool> = self.all.iter().map(|model| wanted(&model.name)).collect();
         for group in self.outline.groups().iter().rev() {
-            let members = || group.members.iter().map(|member| *member as usize);
+            let all = self.outline.members(*group);
+            let members = || all.iter().map(|member| *member as usize);
             if !members().any(|member| needed[member]) {
                 continue;
             }
             let found: Option<Vec<Known>> = members().map(known).collect();
             if let Some(found) = found {
                 for (member, Known { fingerprint, node }) in members().zip(found) {
-                    self.found[member] = Some((node, Some(fingerprint)));
+                    self.found[member] = Some(Box::new((node, Some(fingerprint))));
                 }
                 continue;
             }
@@ -216,13 +268,13 @@ impl<'w> Work<'w> {
             if self.levels.len() <= depth {
                 self.levels.resize(depth + 1, Vec::new());
             }
-            self.levels[depth].push(group);
+            self.levels[depth].push(all);
         }
     }
 
     /// The models that must be computed and whose queries are unread, and problems of those that cannot be read.
     fn read(&self, again: &(dyn Fn(&Model) -> Option<Model> + Sync)) -> (BTreeMap<ModelName, Model>, Vec<Problem>) {
-        let members = self.levels.iter().flatten().flat_map(|group| &group.members);
+        let members = self.levels.iter().flatten().copied().flatten();
         let unread: Vec<&Model> = members
             .map(|member| self.all[*member as usize])
             .filter(|model| model.query.as_ref().is_some_and(Query::is_unread))
@@ -252,17 +304,17 @@ impl<'w> Work<'w> {
         for level in std::mem::take(&mut self.levels) {
             let results: Vec<Vec<(u32, Found)>> = level.par_iter().map(|group| self.group(group)).collect();
             for (member, found) in results.into_iter().flatten() {
-                self.found[member as usize] = Some(found);
+                self.found[member as usize] = Some(Box::new(found));
             }
         }
     }
 
-    fn group(&self, group: &Group) -> Vec<(u32, Found)> {
+    fn group(&self, members: &[u32]) -> Vec<(u32, Found)> {
         // What could not be read has no fingerprint, and a problem says so.
-        if group.members.iter().any(|member| self.all[*member as usize].query.as_ref().is_some_and(Query::is_unread)) {
+        if members.iter().any(|member| self.all[*member as usize].query.as_ref().is_some_and(Query::is_unread)) {
             return Vec::new();
         }
-        match group.members.as_slice() {
+        match members {
             [member] => vec![(*member, self.one(self.all[*member as usize]))],
             members => self.circle(members),
         }

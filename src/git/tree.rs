@@ -190,12 +190,7 @@ impl Git {
     }
 
     /// One tree object, from memory where it was read for another tree. A working tree has content of its own.
-    fn folder(
-        &self,
-        (prefix, id): (String, Oid),
-        reader: &Reader<'_>,
-        left: usize,
-    ) -> Result<Arc<Folder>, GitError> {
+    fn folder(&self, (prefix, id): (String, Oid), reader: &Reader<'_>, left: usize) -> Result<Arc<Folder>, GitError> {
         if reader.local.is_some() {
             return self.read_folder(&prefix, id, reader, left).map(Arc::new);
         }

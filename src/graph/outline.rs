@@ -3,6 +3,7 @@
 //! With it a plan knows what a change cannot reach without parsing any query. It never says that a model reads another.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -16,40 +17,116 @@ use crate::sql::{Mentions, NameKey};
 #[derive(Clone, Debug, Default)]
 pub struct Outline {
     /// By model, ascending in the order of names: the models that it may read, itself left out, ascending.
-    parents: Vec<Vec<u32>>,
+    parents: Lists,
     /// Models that may read one another in a circle stand together; groups come after those that they may read.
-    groups: Vec<Group>,
+    groups: Arc<Groups>,
 }
 
-/// Models that must be looked at together; nearly always one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Models that must be looked at together; nearly always one. Whose they are, [`Outline::members`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Places among the models in the order of names, ascending.
-    pub members: Vec<u32>,
+    first: u32,
+    last: u32,
     /// The longest way to a group without parents: groups of one depth do not read one another.
     pub depth: u32,
 }
 
+#[derive(Debug, Default)]
+struct Groups {
+    list: Vec<Group>,
+    members: Vec<u32>,
+}
+
+/// Many short lists in one long one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Lists {
+    /// Where each list ends.
+    ends: Vec<u32>,
+    items: Vec<u32>,
+}
+
+/// Models whose parents are looked for by one thread.
+const CHUNK: usize = 256;
+
 impl Outline {
-    /// Finds the possible parents of all models.
-    pub fn of(models: &BTreeMap<ModelName, Model>) -> Self {
-        let index = NameIndex::of(models.keys());
+    /// Finds the possible parents of all models. Those of a project that is much like another one are taken from there
+    /// where names and mentions are the very same.
+    pub fn of(models: &BTreeMap<ModelName, Model>, like: Option<(&BTreeMap<ModelName, Model>, &Self)>) -> Self {
+        let like = like.filter(|(others, _)| models.len() == others.len() && models.keys().eq(others.keys()));
         let all: Vec<&Model> = models.values().collect();
-        let parents: Vec<Vec<u32>> =
-            all.par_iter().enumerate().map(|(place, model)| index.among(&model.mentions, place)).collect();
-        let groups = groups(&parents);
+        let others: Vec<&Model> = like.iter().flat_map(|(others, _)| others.values()).collect();
+        let index = NameIndex::of(models.keys());
+        let chunk = |(number, chunk): (usize, &[&Model])| {
+            let (mut lists, mut found) = (Lists::default(), Vec::new());
+            for (offset, model) in chunk.iter().enumerate() {
+                let place = number * CHUNK + offset;
+                match like.filter(|_| Arc::ptr_eq(&model.mentions, &others[place].mentions)) {
+                    Some((_, known)) => lists.push(known.parents(place)),
+                    None => {
+                        index.among(&model.mentions, place, &mut found);
+                        lists.push(&found);
+                    }
+                }
+            }
+            lists
+        };
+        let parents = Lists::joined(all.par_chunks(CHUNK).enumerate().map(chunk).collect());
+        let groups = match like {
+            Some((_, known)) if known.parents == parents => known.groups.clone(),
+            _ => Arc::new(groups(&parents)),
+        };
         Self { parents, groups }
+    }
+
+    /// Whether another outline has the same models in the same order with the same possible parents.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.groups, &other.groups)
     }
 
     /// The possible parents of the model at a place.
     pub fn parents(&self, place: usize) -> &[u32] {
-        self.parents.get(place).map_or(&[], Vec::as_slice)
+        self.parents.get(place)
     }
 
     /// All groups, possible parents first.
     pub fn groups(&self) -> &[Group] {
-        &self.groups
+        &self.groups.list
     }
+
+    /// The places of a group's models in the order of names, ascending.
+    pub fn members(&self, group: Group) -> &[u32] {
+        &self.groups.members[group.first as usize..group.last as usize]
+    }
+}
+
+impl Lists {
+    fn push(&mut self, list: &[u32]) {
+        self.items.extend_from_slice(list);
+        self.ends.push(place(self.items.len()));
+    }
+
+    fn joined(parts: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        all.ends.reserve(parts.iter().map(|part| part.ends.len()).sum());
+        all.items.reserve(parts.iter().map(|part| part.items.len()).sum());
+        for part in parts {
+            let before = place(all.items.len());
+            all.ends.extend(part.ends.iter().map(|end| before + end));
+            all.items.extend_from_slice(&part.items);
+        }
+        all
+    }
+
+    fn get(&self, index: usize) -> &[u32] {
+        let Some(end) = self.ends.get(index) else { return &[] };
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.items[start as usize..*end as usize]
+    }
+}
+
+/// There are at most a million files, and fewer places than that.
+fn place(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Models by the hash of their names, behind a bitmap that turns most words away at once.
@@ -70,19 +147,18 @@ impl NameIndex {
         for (place, name) in names.enumerate() {
             let key = NameKey::of(name);
             let list = if key.alone { &mut words } else { &mut pairs };
-            list.push((key.hash, u32::try_from(place).unwrap_or(u32::MAX)));
+            list.push((key.hash, self::place(place)));
         }
         Self { pairs: Keys::of(pairs), words: Keys::of(words) }
     }
 
-    fn among(&self, mentions: &Mentions, itself: usize) -> Vec<u32> {
-        let mut found = Vec::new();
-        self.pairs.collect(mentions.pairs(), &mut found);
-        self.words.collect(mentions.words(), &mut found);
+    fn among(&self, mentions: &Mentions, itself: usize, found: &mut Vec<u32>) {
+        found.clear();
+        self.pairs.collect(mentions.pairs(), found);
+        self.words.collect(mentions.words(), found);
         found.retain(|place| *place as usize != itself);
         found.sort_unstable();
         found.dedup();
-        found
     }
 }
 
@@ -115,30 +191,31 @@ impl Keys {
     }
 }
 
-fn groups(parents: &[Vec<u32>]) -> Vec<Group> {
-    let edges = parents.iter().map(Vec::len).sum();
-    let mut graph = DiGraph::<(), (), u32>::with_capacity(parents.len(), edges);
-    for _ in parents {
+fn groups(parents: &Lists) -> Groups {
+    let count = parents.ends.len();
+    let mut graph = DiGraph::<(), (), u32>::with_capacity(count, parents.items.len());
+    for _ in 0..count {
         graph.add_node(());
     }
-    for (child, parents) in parents.iter().enumerate() {
-        for parent in parents {
+    for child in 0..count {
+        for parent in parents.get(child) {
             graph.add_edge(NodeIndex::new(child), NodeIndex::new(*parent as usize), ());
         }
     }
     // Edges lead from reader to parent, so that the components come parents first.
-    let mut depths = vec![0_u32; parents.len()];
-    let mut groups = Vec::new();
+    let mut depths = vec![0_u32; count];
+    let mut groups = Groups { list: Vec::with_capacity(count), members: Vec::with_capacity(count) };
     for component in kosaraju_scc(&graph) {
-        let mut members: Vec<u32> =
-            component.iter().map(|node| u32::try_from(node.index()).unwrap_or(u32::MAX)).collect();
+        let first = groups.members.len();
+        groups.members.extend(component.iter().map(|node| place(node.index())));
+        let members = &mut groups.members[first..];
         members.sort_unstable();
-        let outside = members.iter().flat_map(|member| &parents[*member as usize]);
+        let outside = members.iter().flat_map(|member| parents.get(*member as usize));
         let depth =
             outside.filter(|parent| members.binary_search(parent).is_err()).map(|parent| depths[*parent as usize] + 1);
         let depth = depth.max().unwrap_or(0);
         members.iter().for_each(|member| depths[*member as usize] = depth);
-        groups.push(Group { members, depth });
+        groups.list.push(Group { first: place(first), last: place(groups.members.len()), depth });
     }
     groups
 }

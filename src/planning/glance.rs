@@ -33,7 +33,7 @@ pub fn glance(
     chosen: &Chosen,
     wanted: Option<&str>,
 ) -> Result<Plan, CommandError> {
-    let result = workspace.draft(&chosen.trees.result)?;
+    let result = workspace.draft(&chosen.trees.result, None)?;
     let state = workspace.state_to_read(&result.project)?;
     let (environment, _) = environment_of(&state, chosen, wanted)?;
     let prod = state.environment(&crate::ids::EnvironmentName::prod()).map_err(state_error)?;
@@ -41,7 +41,7 @@ pub fn glance(
     let mut problems = result.problems.clone();
     let promoted = promoted_draft(workspace, prod.as_ref(), chosen, &mut problems);
     let (base, promoted) = match chosen.place {
-        Place::Branch => (workspace.draft(&chosen.trees.base_tree)?, promoted),
+        Place::Branch => (workspace.draft(&chosen.trees.base_tree, Some(&result))?, promoted),
         Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
     };
     let (result_source, base_source) = (&chosen.trees.result, &chosen.trees.base_tree);

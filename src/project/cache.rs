@@ -14,8 +14,6 @@ use crate::problem::Problem;
 pub struct ModelCache {
     files: Mutex<BTreeMap<FileKey, Arc<ParsedFile>>>,
     seeds: Mutex<BTreeMap<SeedKey, Arc<SeedContents>>>,
-    /// The same files as they are kept between runs, some without their queries.
-    stored: Mutex<BTreeMap<FileKey, Arc<ParsedFile>>>,
 }
 
 /// A file's content and path (problems name it), and the digest of the rules that it was parsed by.
@@ -40,14 +38,6 @@ impl ModelCache {
         parse: impl FnOnce() -> Result<ParsedFile, Problem>,
     ) -> Result<Arc<ParsedFile>, Problem> {
         cached(&self.files, key, parse)
-    }
-
-    pub(super) fn stored(
-        &self,
-        key: FileKey,
-        parse: impl FnOnce() -> Result<ParsedFile, Problem>,
-    ) -> Result<Arc<ParsedFile>, Problem> {
-        cached(&self.stored, key, parse)
     }
 
     pub(super) fn seed(

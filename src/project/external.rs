@@ -15,9 +15,23 @@ use crate::yaml::{self, Node, Place, Value};
 
 const KEYS: [&str; 8] = ["name", "description", "columns", "dialect", "gateway", "start", "audits", "kind"];
 
+/// What one file declares.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tables {
+    /// Its tables, each as if it had a file of its own.
+    pub(super) files: Vec<ParsedFile>,
+    /// What is wrong with it.
+    pub(super) problems: Vec<Problem>,
+}
+
 /// Reads one file: a list of tables. Tables of another gateway than the active one are left out.
-pub(super) fn read(path: &FilePath, text: &str, rules: &Rules, problems: &mut Vec<Problem>) -> Vec<ParsedFile> {
-    let mut reader = Reader { path, rules, problems };
+pub(super) fn read(path: &FilePath, text: &str, rules: &Rules) -> Tables {
+    let mut problems = Vec::new();
+    let files = tables(&mut Reader { path, rules, problems: &mut problems }, text);
+    Tables { files, problems }
+}
+
+fn tables(reader: &mut Reader<'_>, text: &str) -> Vec<ParsedFile> {
     let document = match yaml::parse(text) {
         Ok(document) => document,
         Err(error) => {
@@ -85,22 +99,7 @@ impl Reader<'_> {
             Ok(model) => {
                 let properties = self.properties(item);
                 let source = source_of(&model, dialect, &properties);
-                let file = ParsedFile {
-                    name: Some((model.clone(), name.place)),
-                    model: Some(Model {
-                        name: model,
-                        path: self.path.clone(),
-                        kind: Kind::External,
-                        dialect,
-                        query: None,
-                        pre_statements: Vec::new(),
-                        post_statements: Vec::new(),
-                        properties: Arc::new(properties),
-                        mentions: Arc::default(),
-                        source,
-                    }),
-                    ..ParsedFile::default()
-                };
+                let file = table(self.path, (model, name.place), dialect, Arc::new(properties), source);
                 Some((gateway.is_some(), file))
             }
             Err(message) => {
@@ -137,6 +136,29 @@ impl Reader<'_> {
         }
         properties
     }
+}
+
+/// A table that is declared.
+pub(super) fn table(
+    path: &FilePath,
+    (name, place): (ModelName, Place),
+    dialect: Dialect,
+    properties: Arc<Properties>,
+    source: Digest,
+) -> ParsedFile {
+    let model = Model {
+        name: name.clone(),
+        path: path.clone(),
+        kind: Kind::External,
+        dialect,
+        query: None,
+        pre_statements: Vec::new(),
+        post_statements: Vec::new(),
+        properties,
+        mentions: Arc::default(),
+        source,
+    };
+    ParsedFile { name: Some((name, place)), model: Some(model), ..ParsedFile::default() }
 }
 
 /// Everything that is known of an external table; another table of the same file may change without moving this one.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::external::{self, Tables};
 use super::file::ParsedFile;
 use crate::hash::Digest;
 use crate::ids::{FilePath, ModelName};
@@ -22,16 +23,35 @@ pub trait Shelf: Sync + std::fmt::Debug {
     fn put(&self, key: Digest, file: &StoredFile);
 }
 
+/// What a file came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StoredFile {
+    /// A model file without its query.
+    Model(Box<StoredModel>),
+    /// A file of declared tables.
+    Tables(Vec<StoredTable>),
+}
+
 /// A model file without its query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredFile {
+pub struct StoredModel {
     name: ModelName,
     place: Place,
     kind: StoredKind,
     dialect: Dialect,
-    properties: Properties,
-    mentions: Mentions,
+    properties: Arc<Properties>,
+    mentions: Arc<Mentions>,
     references: Vec<(ModelName, Place)>,
+}
+
+/// A table that is declared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredTable {
+    name: ModelName,
+    place: Place,
+    dialect: Dialect,
+    properties: Arc<Properties>,
+    source: Digest,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +63,8 @@ enum StoredKind {
 }
 
 impl StoredFile {
-    /// What is kept of a file; `None` where it must be read each time.
-    pub(super) fn of(file: &ParsedFile) -> Option<Self> {
+    /// What is kept of a model file; `None` where it must be read each time.
+    pub(super) fn of_model(file: &ParsedFile) -> Option<Self> {
         let ParsedFile { name, model, seed, references, problems } = file;
         let ((name, place), model) = (name.clone()?, model.as_ref()?);
         let plain = model.pre_statements.is_empty() && model.post_statements.is_empty() && model.query.is_some();
@@ -59,43 +79,59 @@ impl StoredFile {
             // How a keyed model is loaded depends on whether its query mentions the interval.
             Kind::UniqueKey(_) | Kind::Seed(_) | Kind::External => return None,
         };
-        Some(Self {
-            name,
-            place,
-            kind,
-            dialect: model.dialect,
-            properties: Properties::clone(&model.properties),
-            mentions: Mentions::clone(&model.mentions),
-            references: references.clone(),
-        })
+        let (properties, mentions) = (model.properties.clone(), model.mentions.clone());
+        let references = references.clone();
+        let dialect = model.dialect;
+        Some(Self::Model(Box::new(StoredModel { name, place, kind, dialect, properties, mentions, references })))
     }
 
-    /// The file as it was, its query unread.
-    pub(super) fn file(self, path: &FilePath) -> ParsedFile {
-        let kind = match self.kind {
+    /// The model file as it was, its query unread; `None` where this is none.
+    pub(super) fn model(self, path: &FilePath) -> Option<ParsedFile> {
+        let Self::Model(stored) = self else { return None };
+        let kind = match stored.kind {
             StoredKind::View => Kind::View,
             StoredKind::Full => Kind::Full,
             StoredKind::Embedded => Kind::Embedded,
             StoredKind::TimeRange(range) => Kind::TimeRange(range),
         };
         let model = Model {
-            name: self.name.clone(),
+            name: stored.name.clone(),
             path: path.clone(),
             kind,
-            dialect: self.dialect,
-            query: Some(Query::unread(self.dialect)),
+            dialect: stored.dialect,
+            query: Some(Query::unread(stored.dialect)),
             pre_statements: Vec::new(),
             post_statements: Vec::new(),
-            properties: Arc::new(self.properties),
-            mentions: Arc::new(self.mentions),
+            properties: stored.properties,
+            mentions: stored.mentions,
             source: Digest::of("model source", ""),
         };
-        ParsedFile {
-            name: Some((self.name, self.place)),
+        Some(ParsedFile {
+            name: Some((stored.name, stored.place)),
             model: Some(model),
             seed: None,
-            references: self.references,
+            references: stored.references,
             problems: Vec::new(),
-        }
+        })
+    }
+
+    /// What is kept of a file of tables; `None` where something is wrong with it.
+    pub(super) fn of_tables(tables: &Tables) -> Option<Self> {
+        let stored = |file: &ParsedFile| {
+            let ((name, place), model) = (file.name.clone()?, file.model.as_ref()?);
+            let Model { dialect, source, .. } = *model;
+            Some(StoredTable { name, place, dialect, properties: model.properties.clone(), source })
+        };
+        let stored: Option<Vec<StoredTable>> = tables.files.iter().map(stored).collect();
+        stored.filter(|_| tables.problems.is_empty()).map(Self::Tables)
+    }
+
+    /// The file of tables as it was; `None` where this is none.
+    pub(super) fn tables(self, path: &FilePath) -> Option<Tables> {
+        let Self::Tables(stored) = self else { return None };
+        let file = |StoredTable { name, place, dialect, properties, source }| {
+            external::table(path, (name, place), dialect, properties, source)
+        };
+        Some(Tables { files: stored.into_iter().map(file).collect(), problems: Vec::new() })
     }
 }

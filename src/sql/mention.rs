@@ -12,8 +12,10 @@ use crate::ids::ModelName;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mentions {
     /// Two words with a dot between them, ascending: `schema.table`, `table.column`, also inside text literals.
+    #[serde(with = "hashes")]
     pairs: Vec<u32>,
     /// Every word, ascending, also inside text literals.
+    #[serde(with = "hashes")]
     words: Vec<u32>,
     /// Texts and quoted names that may be the path of a file.
     paths: Vec<String>,
@@ -70,6 +72,39 @@ impl Mentions {
         self.words.dedup();
         self.paths.sort_unstable();
         self.paths.dedup();
+    }
+}
+
+/// Hashes as they lie in memory, four little-endian bytes each: there are a hundred of them in a file that is kept.
+mod hashes {
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(hashes: &[u32], serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+        serializer.serialize_bytes(&bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+        deserializer.deserialize_bytes(Bytes)
+    }
+
+    struct Bytes;
+
+    impl Visitor<'_> for Bytes {
+        type Value = Vec<u32>;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("four bytes a hash")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u32>, E> {
+            let (hashes, rest) = bytes.as_chunks::<4>();
+            if !rest.is_empty() {
+                return Err(E::invalid_length(bytes.len(), &self));
+            }
+            Ok(hashes.iter().map(|hash| u32::from_le_bytes(*hash)).collect())
+        }
     }
 }
 

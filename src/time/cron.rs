@@ -1,7 +1,7 @@
 //! When a model is due. The only user of `croner`; everything is in UTC.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use croner::parser::{CronParser, Seconds, Year};
@@ -13,14 +13,14 @@ use super::{IntervalUnit, Timestamp};
 /// A schedule: `@daily` and its like, or five fields.
 #[derive(Clone, Debug)]
 pub struct Cron {
-    text: String,
+    text: Arc<str>,
     unit: IntervalUnit,
     schedule: Arc<croner::Cron>,
 }
 
 /// Schedules that were read before: a project has thousands of models and a handful of schedules, and reading one costs
 /// more than reading the file that it stands in.
-static READ: Mutex<BTreeMap<String, Cron>> = Mutex::new(BTreeMap::new());
+static READ: RwLock<BTreeMap<Arc<str>, Cron>> = RwLock::new(BTreeMap::new());
 /// More different schedules than any project has.
 const READ_LIMIT: usize = 1_000;
 
@@ -78,14 +78,13 @@ impl Cron {
     /// It is neither a known `@name` nor five fields, or it fires more often than every five minutes, or never.
     pub fn parse(text: &str) -> Result<Self, CronError> {
         let text = text.trim();
-        let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = read().get(text) {
+        if let Some(known) = READ.read().unwrap_or_else(PoisonError::into_inner).get(text) {
             return Ok(known.clone());
         }
         let cron = Self::parse_anew(text)?;
-        let mut read = read();
+        let mut read = READ.write().unwrap_or_else(PoisonError::into_inner);
         if read.len() < READ_LIMIT {
-            read.insert(text.to_owned(), cron.clone());
+            read.insert(cron.text.clone(), cron.clone());
         }
         Ok(cron)
     }

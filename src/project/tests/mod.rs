@@ -3,8 +3,10 @@
 mod header;
 mod tree;
 
+use super::loader::MAX_FILE_PROBLEMS;
 use super::*;
 use crate::files::TextTree;
+use crate::model::Kind;
 
 const CONFIG: &str = "//- config.yaml
 gateways: {local: {connection: {type: duckdb, database: db}}}

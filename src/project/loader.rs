@@ -1,0 +1,429 @@
+//! The files of one tree, read: each by itself and at once, then put together by name.
+//!
+//! What another tree came to is taken over where path, content and rules are the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::cache::ModelCache;
+use super::external::{self, Tables};
+use super::file::{self, ParsedFile, Rules};
+use super::seed::{SeedError, read_seed};
+use super::stored::{Shelf, StoredFile};
+use super::{Surroundings, glob, queries};
+use crate::files::{Entry, FileTree};
+use crate::hash::{Digest, Hasher};
+use crate::ids::{BlobId, FilePath, ModelName};
+use crate::model::{DeclaredColumn, Kind, Model, Seed};
+use crate::problem::{Problem, nearest};
+use crate::settings::Settings;
+use crate::yaml::Place;
+
+/// The largest model file that is read.
+const MAX_MODEL_BYTES: u64 = 2 << 20;
+/// Problems of one file that are told one by one.
+pub(super) const MAX_FILE_PROBLEMS: usize = 100;
+
+/// What the files of one tree came to.
+#[derive(Debug, Default)]
+pub struct ReadFiles {
+    /// By what they were read; files of other rules are of no use.
+    key: Option<Digest>,
+    /// Ascending by path.
+    models: Vec<ReadFile<ParsedFile>>,
+    /// Ascending by path.
+    tables: Vec<ReadFile<Tables>>,
+}
+
+/// One file. Its model is only there where nothing but this file decides it.
+#[derive(Clone, Debug)]
+struct ReadFile<T> {
+    path: FilePath,
+    blob: BlobId,
+    content: Arc<T>,
+    model: Option<Model>,
+}
+
+/// One name of the project: its model where it could be loaded, and where it is declared.
+struct Found {
+    path: FilePath,
+    place: Place,
+    model: Option<Model>,
+    references: Vec<(ModelName, Place)>,
+}
+
+/// A file of the tree, and what stands under its path.
+type Listed<'a> = (&'a FilePath, &'a Entry);
+/// A file that was read, with its model; or what is wrong with either.
+type Parsed = Result<(ReadFile<ParsedFile>, Option<Result<Model, Vec<Problem>>>), Problem>;
+
+pub(super) struct Loader<'a> {
+    tree: &'a dyn FileTree,
+    rules: &'a Rules,
+    digest: Digest,
+    cache: &'a ModelCache,
+    shelf: Option<&'a dyn Shelf>,
+    found: Vec<(ModelName, Found)>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(tree: &'a dyn FileTree, rules: &'a Rules, surroundings: &Surroundings<'a>) -> Self {
+        let Surroundings { cache, shelf, .. } = *surroundings;
+        Self { tree, rules, digest: rules.digest(), cache, shelf, found: Vec::new(), problems: Vec::new() }
+    }
+
+    /// Reads all model files and all tables that are declared.
+    pub(super) fn read(&mut self, settings: &Settings, like: Option<&ReadFiles>) -> ReadFiles {
+        let files = project_files(self.tree, settings);
+        let key = Hasher::new("read files").digest(self.digest).number(u64::from(self.shelf.is_some())).finish();
+        let nothing = ReadFiles::default();
+        let like = like.filter(|like| like.key == Some(key)).unwrap_or(&nothing);
+        let (tables, parsed) =
+            rayon::join(|| self.tables(&files, &like.tables), || self.model_files(&files, &like.models));
+        let tables = self.take_tables(tables);
+        self.python(&files);
+        let models = self.take_models(parsed);
+        ReadFiles { key: Some(key), models, tables }
+    }
+
+    /// The models that were found, and the names whose models cannot be loaded. The first file that claims a name has it.
+    pub(super) fn models(&mut self) -> (BTreeMap<ModelName, Model>, BTreeSet<ModelName>) {
+        let mut found = std::mem::take(&mut self.found);
+        found.par_sort_by(|(one, _), (other, _)| one.cmp(other));
+        found.dedup_by(|(name, next), (first_name, first)| {
+            let is_twice = name == first_name;
+            if is_twice {
+                self.problems.push(defined_twice(name, first, next));
+            }
+            is_twice
+        });
+        self.references(&found);
+        let (mut models, mut broken) = (Vec::with_capacity(found.len()), BTreeSet::new());
+        for (name, found) in found {
+            match found.model {
+                Some(model) => models.push((name, model)),
+                None => drop(broken.insert(name)),
+            }
+        }
+        (models.into_iter().collect(), broken)
+    }
+
+    /// The model of one file.
+    pub(super) fn model_at(&self, path: &FilePath) -> Option<Model> {
+        let (read, model) = self.parsed((path, self.tree.entries().get(path)?)).ok()?;
+        read.model.or_else(|| model?.ok())
+    }
+
+    fn tables(
+        &self,
+        files: &[Listed<'_>],
+        like: &[ReadFile<Tables>],
+    ) -> Vec<(FilePath, Result<ReadFile<Tables>, Problem>)> {
+        let listed: Vec<Listed<'_>> = files.iter().filter(|(path, _)| is_external(path.as_str())).copied().collect();
+        let read = |(listed, same): (Listed<'_>, Option<&ReadFile<Tables>>)| {
+            let read = same.map_or_else(|| self.tables_of(listed), |same| Ok(same.clone()));
+            (listed.0.clone(), read)
+        };
+        beside(&listed, like).into_par_iter().map(read).collect()
+    }
+
+    fn tables_of(&self, (path, entry): Listed<'_>) -> Result<ReadFile<Tables>, Problem> {
+        let blob = blob_of(entry)?;
+        let read = || Ok::<_, Problem>(external::read(path, &self.text(path)?, self.rules));
+        let content = match self.shelf {
+            None => read()?,
+            Some(shelf) => {
+                let key = Hasher::new("tables file").text(blob.as_str()).text(path.as_str()).digest(self.digest);
+                let key = key.finish();
+                match shelf.get(key).and_then(|stored| stored.tables(path)) {
+                    Some(known) => known,
+                    None => {
+                        let tables = read()?;
+                        StoredFile::of_tables(&tables).iter().for_each(|stored| shelf.put(key, stored));
+                        tables
+                    }
+                }
+            }
+        };
+        Ok(ReadFile { path: path.clone(), blob: blob.clone(), content: Arc::new(content), model: None })
+    }
+
+    fn take_tables(&mut self, read: Vec<(FilePath, Result<ReadFile<Tables>, Problem>)>) -> Vec<ReadFile<Tables>> {
+        let mut kept = Vec::new();
+        for (path, file) in read {
+            match file {
+                Ok(file) => {
+                    self.problems.extend(file.content.problems.iter().cloned());
+                    for table in &file.content.files {
+                        self.add(&path, table, table.model.clone());
+                    }
+                    kept.push(file);
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        kept
+    }
+
+    fn python(&mut self, files: &[Listed<'_>]) {
+        let is_model =
+            |path: &str| path.starts_with("models/") && path.ends_with(".py") && !path.ends_with("__init__.py");
+        for (path, _) in files.iter().filter(|(path, _)| is_model(path.as_str())) {
+            let problem =
+                Problem::warning("python-model", format!("`{path}` is a Python model, which cannot run here"));
+            self.problems
+                .push(problem.at(path).help("rewrite it in SQL, or declare its table in `external_models.yaml`"));
+        }
+    }
+
+    fn model_files(&self, files: &[Listed<'_>], like: &[ReadFile<ParsedFile>]) -> Vec<(FilePath, Parsed)> {
+        let is_model = |path: &str| path.starts_with("models/") && path.ends_with(".sql");
+        let listed: Vec<Listed<'_>> = files.iter().filter(|(path, _)| is_model(path.as_str())).copied().collect();
+        let read = |(listed, same): (Listed<'_>, Option<&ReadFile<ParsedFile>>)| {
+            let parsed = match same {
+                Some(same) if same.model.is_some() => Ok((same.clone(), None)),
+                _ => self.parsed(listed),
+            };
+            (listed.0.clone(), parsed)
+        };
+        beside(&listed, like).into_par_iter().map(read).collect()
+    }
+
+    fn take_models(&mut self, parsed: Vec<(FilePath, Parsed)>) -> Vec<ReadFile<ParsedFile>> {
+        let mut kept = Vec::with_capacity(parsed.len());
+        self.found.reserve(parsed.len());
+        for (path, parsed) in parsed {
+            match parsed {
+                Ok((file, model)) => {
+                    let model = file.model.clone().map(Ok).or(model);
+                    self.take(&path, &file.content, model);
+                    kept.push(file);
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        kept
+    }
+
+    fn take(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Result<Model, Vec<Problem>>>) {
+        self.problems.extend(file.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
+        if let Some(more) = file.problems.len().checked_sub(MAX_FILE_PROBLEMS + 1) {
+            self.problems
+                .push(Problem::error("more-problems", format!("the file has {} more problems", more + 1)).at(path));
+        }
+        let model = match model {
+            Some(Err(problems)) => {
+                self.problems.extend(problems);
+                None
+            }
+            model => model.and_then(Result::ok),
+        };
+        self.add(path, file, model);
+    }
+
+    fn add(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Model>) {
+        let Some((name, place)) = file.name.clone() else { return };
+        let found = Found { path: path.clone(), place, model, references: file.references.clone() };
+        self.found.push((name, found));
+    }
+
+    /// One model file with its model.
+    fn parsed(&self, (path, entry): Listed<'_>) -> Parsed {
+        let blob = blob_of(entry)?.clone();
+        let content = self.content(path, &blob)?;
+        let model = self.model_of(&blob, path, &content);
+        // Seeds may be large, and are read as streams; two models rarely share one.
+        let (model, told) = match model {
+            Some(Ok(model)) if content.seed.is_none() => (Some(model), None),
+            other => (None, other),
+        };
+        Ok((ReadFile { path: path.clone(), blob, content, model }, told))
+    }
+
+    fn content(&self, path: &FilePath, blob: &BlobId) -> Result<Arc<ParsedFile>, Problem> {
+        let parse = || Ok(file::parse(path, &self.text(path)?, self.rules));
+        let Some(shelf) = self.shelf else {
+            return self.cache.file((blob.clone(), path.clone(), self.digest), parse);
+        };
+        let key = Hasher::new("model file").text(blob.as_str()).text(path.as_str()).digest(self.digest).finish();
+        if let Some(known) = shelf.get(key).and_then(|stored| stored.model(path)) {
+            return Ok(Arc::new(known));
+        }
+        let file = parse()?;
+        // The same as in every later run: texts that nobody asks for take no room either.
+        let Some(stored) = StoredFile::of_model(&file) else { return Ok(Arc::new(file)) };
+        shelf.put(key, &stored);
+        Ok(Arc::new(stored.model(path).unwrap_or(file)))
+    }
+
+    fn text(&self, path: &FilePath) -> Result<String, Problem> {
+        if let Some(Entry::Unreadable(problem)) = self.tree.entries().get(path) {
+            return Err(problem.clone());
+        }
+        let unreadable = |what: String| Problem::error("unreadable-file", format!("`{path}` {what}")).at(path);
+        let mut bytes = Vec::new();
+        let stream = self.tree.open(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+        let read = stream.take(MAX_MODEL_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+        if bytes.len() as u64 > MAX_MODEL_BYTES {
+            return Err(unreadable(format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20)));
+        }
+        let text =
+            String::from_utf8(bytes).map_err(|_| unreadable("is not UTF-8".to_owned()).help("save it as UTF-8"))?;
+        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    }
+
+    /// The file's model, a seed with what its CSV file holds.
+    fn model_of(&self, blob: &BlobId, path: &FilePath, file: &ParsedFile) -> Option<Result<Model, Vec<Problem>>> {
+        let mut model = file.model.clone()?;
+        let name = model.name.to_string();
+        let mut source = Hasher::new("model source").text(&name).text(blob.as_str()).digest(self.digest);
+        if let (Kind::Seed(seed), Some((written, place))) = (&mut model.kind, &file.seed) {
+            let filled = self.seed(path, written, *place, seed, &model.properties.columns);
+            if let Err(problem) = filled {
+                return Some(Err(vec![problem]));
+            }
+            source = source.text(seed.path.as_str()).text(seed.blob.as_str());
+        }
+        model.source = source.finish();
+        Some(Ok(model))
+    }
+
+    fn seed(
+        &self,
+        model: &FilePath,
+        written: &str,
+        place: Place,
+        seed: &mut Seed,
+        declared: &[DeclaredColumn],
+    ) -> Result<(), Problem> {
+        let tell = |problem: Problem| problem.at(model).position(place.line, place.column);
+        let Some(path) = resolve(model, written) else {
+            let problem = Problem::error("outside-seed", format!("seed `{written}` is outside the project"));
+            return Err(tell(problem).help("keep the file in `seeds/` and write `$root/seeds/name.csv`"));
+        };
+        let blob = match self.tree.entries().get(&path) {
+            Some(Entry::File { blob }) => blob.clone(),
+            Some(Entry::Unreadable(problem)) => return Err(problem.clone()),
+            None => return Err(tell(self.missing_seed(&path))),
+        };
+        let key = (blob.clone(), seed_digest(seed, declared));
+        let read = || {
+            let stream = self.tree.open(&path)?;
+            read_seed(std::io::BufReader::new(stream), &seed.csv, declared)
+        };
+        let contents = self.cache.seed(key, read).map_err(|error| invalid_seed(&error).at(&path))?;
+        seed.columns.clone_from(&contents.columns);
+        seed.rows = contents.rows;
+        seed.path = path;
+        seed.blob = blob;
+        Ok(())
+    }
+
+    fn missing_seed(&self, path: &FilePath) -> Problem {
+        let problem = Problem::error("missing-seed", format!("seed file `{path}` is not there"));
+        let known = self.tree.entries().keys().map(FilePath::as_str).filter(|path| path.ends_with(".csv"));
+        match nearest(path.as_str(), known) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help("add the file, or write its path relative to the model's file or as `$root/…`"),
+        }
+    }
+
+    /// Warns of names in `depends_on` that no model owns.
+    fn references(&mut self, found: &[(ModelName, Found)]) {
+        let is_known = |name: &ModelName| found.binary_search_by(|(known, _)| known.cmp(name)).is_ok();
+        let all = found.iter().flat_map(|(_, found)| found.references.iter().map(|reference| (&found.path, reference)));
+        let mut strange = all.filter(|(_, (name, _))| !is_known(name)).peekable();
+        if strange.peek().is_none() {
+            return;
+        }
+        let mut unknown = queries::Unknown::of(found.iter().map(|(name, _)| name));
+        self.problems.extend(strange.filter_map(|(path, (name, place))| unknown.reference(name, path, *place)));
+    }
+}
+
+/// Each file with what the other tree has of it, where that is the same content.
+fn beside<'f, 'o, T>(files: &[Listed<'f>], others: &'o [ReadFile<T>]) -> Vec<(Listed<'f>, Option<&'o ReadFile<T>>)> {
+    let mut others = others.iter().peekable();
+    let same = |listed: &Listed<'f>| {
+        while others.next_if(|other| other.path < *listed.0).is_some() {}
+        let other = others.next_if(|other| other.path == *listed.0);
+        (*listed, other.filter(|other| matches!(listed.1, Entry::File { blob } if *blob == other.blob)))
+    };
+    files.iter().map(same).collect()
+}
+
+fn blob_of(entry: &Entry) -> Result<&BlobId, Problem> {
+    match entry {
+        Entry::File { blob } => Ok(blob),
+        Entry::Unreadable(problem) => Err(problem.clone()),
+    }
+}
+
+/// The files that are the project's: not hidden, not ignored.
+fn project_files<'t>(tree: &'t dyn FileTree, settings: &Settings) -> Vec<Listed<'t>> {
+    let ignored = |path: &str| settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path));
+    tree.entries().iter().filter(|(path, _)| !path.as_str().contains("/.") && !ignored(path.as_str())).collect()
+}
+
+fn is_external(path: &str) -> bool {
+    let is_yaml = path.ends_with(".yaml") || path.ends_with(".yml");
+    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    is_yaml && (matches!(stem, "external_models" | "schema") || path.starts_with("external_models/"))
+}
+
+fn defined_twice(name: &ModelName, first: &Found, next: &Found) -> Problem {
+    let message = format!(
+        "model `{name}` is defined twice: in `{}` line {} and in `{}` line {}",
+        first.path, first.place.line, next.path, next.place.line
+    );
+    let problem = Problem::error("duplicate-model", message).at(&next.path);
+    problem.position(next.place.line, next.place.column).help("rename one of the two, or delete it")
+}
+
+fn invalid_seed(error: &SeedError) -> Problem {
+    let problem = Problem::error("invalid-seed", error.to_string());
+    match error.line().and_then(|line| u32::try_from(line).ok()) {
+        Some(line) => problem.position(line, 1),
+        None => problem,
+    }
+}
+
+fn seed_digest(seed: &Seed, declared: &[DeclaredColumn]) -> Digest {
+    let csv = &seed.csv;
+    let mut hasher = Hasher::new("seed settings").bytes(&[csv.delimiter, csv.quote]);
+    hasher = hasher.number(csv.escape.map_or(0, |escape| u64::from(escape) + 1));
+    hasher = hasher.number(u64::from(csv.double_quote)).number(u64::from(csv.skip_initial_space));
+    hasher = hasher.number(csv.null_texts.len() as u64);
+    for text in &csv.null_texts {
+        hasher = hasher.text(text);
+    }
+    for column in declared {
+        hasher = hasher.text(&column.name).option(column.data_type.as_deref());
+    }
+    hasher.finish()
+}
+
+/// A seed's path inside the tree: below `$root`, or relative to the model's file; `None` where it leaves the project.
+fn resolve(model: &FilePath, written: &str) -> Option<FilePath> {
+    let written = written.replace('\\', "/");
+    let from_root = written.strip_prefix("$root/");
+    let folder = model.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = if from_root.is_some() { Vec::new() } else { folder.split('/').collect() };
+    let rest = from_root.unwrap_or(&written);
+    if rest.starts_with('/') || rest.contains(':') {
+        return None;
+    }
+    for part in rest.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            name => parts.push(name),
+        }
+    }
+    Some(FilePath::new(parts.join("/")))
+}
