@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::fingerprint::ALGORITHM;
 use crate::hash::{Digest, Hasher};
@@ -28,9 +29,17 @@ const SEAL: usize = 32;
 #[derive(Debug, Default)]
 pub struct Shelf {
     path: Option<PathBuf>,
+    contents: OnceLock<Contents>,
+    /// Whoever reads the file meanwhile.
+    reader: Mutex<Option<JoinHandle<Contents>>>,
+    session: Mutex<Session>,
+}
+
+/// What the file held.
+#[derive(Debug, Default)]
+struct Contents {
     bytes: Vec<u8>,
     records: Records,
-    session: Mutex<Session>,
 }
 
 /// By key: where a record's bytes lie, and how many writes ago it was needed.
@@ -43,17 +52,40 @@ struct Session {
     added: BTreeMap<[u8; 32], Vec<u8>>,
 }
 
+impl Contents {
+    fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap_or_default();
+        let records = records(&bytes).unwrap_or_default();
+        Self { bytes, records }
+    }
+}
+
 impl Shelf {
-    /// Opens the shelf of a project; without a folder, and where its file cannot be read, it is empty.
-    pub fn open(folder: Option<&Path>, project: &Path) -> Self {
+    /// The shelf of a project; without a folder, and where its file cannot be read, it is empty.
+    pub fn of(folder: Option<&Path>, project: &Path) -> Self {
         let Some(folder) = folder else { return Self::default() };
         let project = Digest::of("shelf", &project.to_string_lossy()).short(16);
         let build = concat!(env!("CARGO_PKG_VERSION"), "-", env!("OFFSHOOT_SOURCE"));
         let name = format!("models-{build}-{ALGORITHM}-{project}.bin");
-        let path = folder.join(name);
-        let bytes = fs::read(&path).unwrap_or_default();
-        let records = records(&bytes).unwrap_or_default();
-        Self { path: Some(path), bytes, records, session: Mutex::default() }
+        Self { path: Some(folder.join(name)), ..Self::default() }
+    }
+
+    /// Begins to read the file, while the caller does something else.
+    pub fn prepare(&self) {
+        let Some(path) = self.path.clone() else { return };
+        let reader = std::thread::Builder::new().spawn(move || Contents::read(&path));
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = reader.ok();
+    }
+
+    fn contents(&self) -> &Contents {
+        self.contents.get_or_init(|| {
+            let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match (reader, &self.path) {
+                (Some(reader), _) => reader.join().unwrap_or_default(),
+                (None, Some(path)) => Contents::read(path),
+                (None, None) => Contents::default(),
+            }
+        })
     }
 
     /// Writes what was added. Where that cannot be, the next run is slower, and nothing else.
@@ -70,14 +102,15 @@ impl Shelf {
     /// All records that are kept: those that were needed are young again, others one write older.
     fn body(&self, session: &Session, oldest: u8) -> Vec<u8> {
         let mut records: BTreeMap<&[u8; 32], (u8, &[u8])> = BTreeMap::new();
-        for (key, (range, age)) in &self.records {
+        let Contents { bytes, records: known } = self.contents();
+        for (key, (range, age)) in known {
             if *age < oldest {
-                records.insert(key, (age + 1, &self.bytes[range.clone()]));
+                records.insert(key, (age + 1, &bytes[range.clone()]));
             }
         }
         for key in &session.used {
-            if let Some((range, _)) = self.records.get(key) {
-                records.insert(key, (0, &self.bytes[range.clone()]));
+            if let Some((range, _)) = known.get(key) {
+                records.insert(key, (0, &bytes[range.clone()]));
             }
         }
         records.extend(session.added.iter().map(|(key, bytes)| (key, (0, bytes.as_slice()))));
@@ -100,8 +133,9 @@ impl Shelf {
 
 impl project::Shelf for Shelf {
     fn get(&self, key: Digest) -> Option<StoredFile> {
-        let (range, _) = self.records.get(&key.bytes())?;
-        let file = postcard::from_bytes(&self.bytes[range.clone()]).ok()?;
+        let contents = self.contents();
+        let (range, _) = contents.records.get(&key.bytes())?;
+        let file = postcard::from_bytes(&contents.bytes[range.clone()]).ok()?;
         self.session().used.push(key.bytes());
         Some(file)
     }
@@ -192,7 +226,8 @@ mod tests {
         for round in 0..=GENERATIONS {
             let found = records(&bytes).expect("a whole file");
             assert_eq!(found.len(), 2, "round {round}");
-            let again = Shelf { records: found, bytes, ..Shelf::default() };
+            let contents = OnceLock::from(Contents { records: found, bytes });
+            let again = Shelf { contents, ..Shelf::default() };
             again.session().used.push([1; 32]);
             bytes = again.body(&again.session(), GENERATIONS);
         }

@@ -4,6 +4,7 @@
 //! unless asked to.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::context::Context;
@@ -61,7 +62,8 @@ pub struct Draft {
     pub project: Project,
     /// What is wrong with it, queries left out.
     pub problems: Vec<Problem>,
-    read: ReadFiles,
+    /// What its files came to.
+    pub read: ReadFiles,
 }
 
 impl<'a> Workspace<'a> {
@@ -73,7 +75,7 @@ impl<'a> Workspace<'a> {
         let root = context.project_folder();
         let git = Git::discover(&root).map_err(git_error)?;
         let folder = git.project_folder(&root).map_err(git_error)?;
-        let shelf = Shelf::open(context.surroundings.cache_folder().as_deref(), &root);
+        let shelf = Shelf::of(context.surroundings.cache_folder().as_deref(), &root);
         Ok(Self { context, git, root, folder, cache: ModelCache::default(), shelf })
     }
 
@@ -97,7 +99,7 @@ impl<'a> Workspace<'a> {
         let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
         let tree = tree.with_broken(project.broken.clone()).with_context(context_shown(&project));
         let owned = Owned { models: &tree.models, broken: &tree.broken };
-        problems.extend(query_problems(&files, tree.models.values(), owned));
+        problems.extend(query_problems(&files, tree.models.values().map(Arc::as_ref), owned));
         problems = sorted(problems);
         problems.extend(cycles);
         Ok(Side { tree, project, problems, source: source.clone() })
@@ -143,6 +145,11 @@ impl<'a> Workspace<'a> {
             cache: &self.cache,
             shelf: None,
         }
+    }
+
+    /// Begins to read what earlier runs kept, for a command that will draft trees.
+    pub fn prepare(&self) {
+        self.shelf.prepare();
     }
 
     /// Keeps for the next run what this one read.
@@ -313,6 +320,18 @@ impl Workspace<'_> {
         let path = connection.database.clone().or_else(first)?;
         (path != ":memory:").then(|| self.root.join(path))
     }
+}
+
+impl Drop for Workspace<'_> {
+    fn drop(&mut self) {
+        let (cache, shelf) = (std::mem::take(&mut self.cache), std::mem::take(&mut self.shelf));
+        leave((cache, shelf, self.git.forget()));
+    }
+}
+
+/// Gives back what a large project takes up while the caller goes on; at the end of the process nobody waits for it.
+pub fn leave<T: Send + 'static>(done_with: T) {
+    rayon::spawn(move || drop(done_with));
 }
 
 /// What shapes every model of a project: the engine, its settings, its catalogs by name. Not where the files are, so that

@@ -20,6 +20,9 @@ use crate::workspace::Workspace;
 /// Git or the state cannot be read.
 pub(super) fn run(context: &Context<'_>, arguments: &PlanArguments) -> Result<Exit, CommandError> {
     let workspace = Workspace::open(context)?;
+    if arguments.explain.is_none() {
+        workspace.prepare();
+    }
     let chosen = planning::choose(&workspace, &arguments.trees)?;
     if let Some(wanted) = &arguments.explain {
         return explain_one(context, &workspace, arguments, chosen, wanted);

@@ -169,7 +169,7 @@ fn plan(
     now: Timestamp,
 ) -> Result<Plan, CommandError> {
     let mut problems = result.problems.clone();
-    problems.extend(planning::clashes(&result.tree, environment));
+    problems.extend(planning::clashes(&result.tree.models, environment));
     let before = planning::promoted_side(workspace, current, &result.tree, &mut problems);
     let before: Tree = before.map_or_else(|| workspace.nothing(result), |side| side.tree);
     let trees = [Some(&before), Some(&result.tree)];

@@ -1,6 +1,7 @@
 //! Edits that moved nothing, and variables whose values differ: what a person sees in the diff of a file.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::align::aligned;
 use super::rows::both;
@@ -101,8 +102,8 @@ pub(super) fn variables(trees: &Compared<'_>, name: &ModelName) -> Vec<Variable>
         });
         values.collect()
     };
-    let old = used(trees.before.models.get(name), trees.old_text);
-    let new = used(trees.after.models.get(name), trees.new_text);
+    let old = used(trees.before.models.get(name).map(Arc::as_ref), trees.old_text);
+    let new = used(trees.after.models.get(name).map(Arc::as_ref), trees.new_text);
     let differing = both(old, new).filter(|(_, value)| value.old.is_some() && value.new.is_some());
     differing.map(|(name, value)| Variable { name, value }).collect()
 }

@@ -41,6 +41,7 @@ mod statements;
 pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::graph::{Graph, Node};
 use crate::hash::{Digest, Hasher};
@@ -120,7 +121,7 @@ pub type Fingerprints = BTreeMap<ModelName, Fingerprint>;
 #[derive(Clone, Debug)]
 pub struct Tree {
     /// The models by name.
-    pub models: BTreeMap<ModelName, Model>,
+    pub models: BTreeMap<ModelName, Arc<Model>>,
     /// Who reads whom.
     pub graph: Graph,
     /// What they were fingerprinted against.
@@ -137,7 +138,7 @@ impl Tree {
     /// Finds the graph of the models and fingerprints them; cycles are problems. What is the same as in `like`, all of
     /// its parents included, is taken from there.
     pub fn new(
-        models: BTreeMap<ModelName, Model>,
+        models: BTreeMap<ModelName, Arc<Model>>,
         files: BTreeMap<FilePath, BlobId>,
         engine: Digest,
         like: Option<&Self>,

@@ -3,6 +3,7 @@
 //! Only that a statement mentions a table is known; that costs a build where it only reads it, never a wrong reuse.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::statements::hash_tokens;
 use crate::graph::{is_harmless, statement_tokens};
@@ -23,7 +24,7 @@ pub struct OutsideStatements {
 
 impl OutsideStatements {
     /// The statements of all models.
-    pub fn of(models: &BTreeMap<ModelName, Model>) -> Self {
+    pub fn of(models: &BTreeMap<ModelName, Arc<Model>>) -> Self {
         let mut all = Self::default();
         for model in models.values() {
             for statement in model.pre_statements.iter().chain(&model.post_statements) {

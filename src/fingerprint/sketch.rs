@@ -4,6 +4,7 @@
 //! nobody needs to compute either. The reverse is not so: sources may differ where fingerprints agree.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -20,7 +21,7 @@ use crate::sql::Query;
 #[derive(Clone, Debug)]
 pub struct Sketch {
     /// The models by name.
-    pub models: BTreeMap<ModelName, Model>,
+    pub models: BTreeMap<ModelName, Arc<Model>>,
     context: Context,
     outline: Outline,
     /// What shapes every model: rules, engine, statements.
@@ -52,7 +53,7 @@ impl Sketch {
     /// Sketches a tree. `files` are all files of it, `engine` is everything that shapes every model. Of a tree that is much
     /// like another one, what is the same is taken from there.
     pub fn of(
-        models: BTreeMap<ModelName, Model>,
+        models: BTreeMap<ModelName, Arc<Model>>,
         files: BTreeMap<FilePath, BlobId>,
         engine: Digest,
         like: Option<&Self>,
@@ -89,7 +90,7 @@ impl Sketch {
 
     /// These models and everything that they may read, directly or through others.
     pub fn with_ancestors(&self, some: &dyn Fn(&Model) -> bool) -> BTreeSet<ModelName> {
-        let all: Vec<&Model> = self.models.values().collect();
+        let all: Vec<&Model> = self.models.values().map(Arc::as_ref).collect();
         let mut inside: Vec<bool> = all.iter().map(|model| some(model)).collect();
         for group in self.outline.groups().iter().rev() {
             let members = self.outline.members(*group);
@@ -112,7 +113,7 @@ impl Sketch {
 
     /// All models with their sources, possible parents first.
     pub fn in_order(&self) -> Vec<(&Model, Digest)> {
-        let all: Vec<&Model> = self.models.values().collect();
+        let all: Vec<&Model> = self.models.values().map(Arc::as_ref).collect();
         let members = self.outline.groups().iter().flat_map(|group| self.outline.members(*group));
         members.map(|member| (all[*member as usize], self.sources[*member as usize])).collect()
     }
@@ -129,7 +130,7 @@ impl Sketch {
         self,
         wanted: &dyn Fn(&ModelName) -> bool,
         known: &(dyn Fn(Digest) -> Option<Known> + Sync),
-        again: &(dyn Fn(&Model) -> Option<Model> + Sync),
+        again: &(dyn Fn(&Model) -> Option<Arc<Model>> + Sync),
     ) -> (Tree, Vec<Problem>) {
         let Self { mut models, context, outline, sources, .. } = self;
         let mut work = Work::new(&models, &context, &outline);
@@ -164,7 +165,7 @@ fn everywhere(context: &Context) -> Digest {
 
 /// What each model is made from by itself, in the order of names. `like` has the same models.
 fn own_sources(
-    models: &BTreeMap<ModelName, Model>,
+    models: &BTreeMap<ModelName, Arc<Model>>,
     context: &Context,
     everywhere: Digest,
     like: Option<&Sketch>,
@@ -176,8 +177,8 @@ fn own_sources(
         }
         hasher.finish()
     };
-    let all: Vec<&Model> = models.values().collect();
-    let others: Vec<&Model> = like.iter().flat_map(|like| like.models.values()).collect();
+    let all: Vec<&Model> = models.values().map(Arc::as_ref).collect();
+    let others: Vec<&Model> = like.iter().flat_map(|like| like.models.values()).map(Arc::as_ref).collect();
     let known = |place: usize, model: &Model| {
         let same = model.mentions.paths().is_empty() && others[place].source == model.source;
         same.then(|| like.map(|like| like.own[place])).flatten()
@@ -188,7 +189,7 @@ fn own_sources(
 
 /// The digest of everything that each model is made from, its possible parents included. `like` has the same outline.
 fn sources(
-    models: &BTreeMap<ModelName, Model>,
+    models: &BTreeMap<ModelName, Arc<Model>>,
     outline: &Outline,
     own: &[Digest],
     like: Option<&Sketch>,
@@ -228,7 +229,7 @@ fn sources(
 
 /// Computing what is needed and not known.
 struct Work<'w> {
-    models: &'w BTreeMap<ModelName, Model>,
+    models: &'w BTreeMap<ModelName, Arc<Model>>,
     all: Vec<&'w Model>,
     context: &'w Context,
     outline: &'w Outline,
@@ -239,8 +240,8 @@ struct Work<'w> {
 }
 
 impl<'w> Work<'w> {
-    fn new(models: &'w BTreeMap<ModelName, Model>, context: &'w Context, outline: &'w Outline) -> Self {
-        let all: Vec<&Model> = models.values().collect();
+    fn new(models: &'w BTreeMap<ModelName, Arc<Model>>, context: &'w Context, outline: &'w Outline) -> Self {
+        let all: Vec<&Model> = models.values().map(Arc::as_ref).collect();
         let found = vec![None; all.len()];
         Self { models, all, context, outline, found, levels: Vec::new() }
     }
@@ -273,13 +274,16 @@ impl<'w> Work<'w> {
     }
 
     /// The models that must be computed and whose queries are unread, and problems of those that cannot be read.
-    fn read(&self, again: &(dyn Fn(&Model) -> Option<Model> + Sync)) -> (BTreeMap<ModelName, Model>, Vec<Problem>) {
+    fn read(
+        &self,
+        again: &(dyn Fn(&Model) -> Option<Arc<Model>> + Sync),
+    ) -> (BTreeMap<ModelName, Arc<Model>>, Vec<Problem>) {
         let members = self.levels.iter().flatten().copied().flatten();
         let unread: Vec<&Model> = members
             .map(|member| self.all[*member as usize])
             .filter(|model| model.query.as_ref().is_some_and(Query::is_unread))
             .collect();
-        let read: Vec<Result<Model, Problem>> = unread
+        let read: Vec<Result<Arc<Model>, Problem>> = unread
             .par_iter()
             .map(|model| {
                 let problem = || Problem::error("unreadable-file", format!("`{}` cannot be read again", model.path));
@@ -297,9 +301,9 @@ impl<'w> Work<'w> {
     }
 
     /// Groups of one depth do not read one another, so they are computed at the same time.
-    fn run(&mut self, read: &'w BTreeMap<ModelName, Model>) {
+    fn run(&mut self, read: &'w BTreeMap<ModelName, Arc<Model>>) {
         for model in &mut self.all {
-            *model = read.get(&model.name).unwrap_or(model);
+            *model = read.get(&model.name).map_or(*model, Arc::as_ref);
         }
         for level in std::mem::take(&mut self.levels) {
             let results: Vec<Vec<(u32, Found)>> = level.par_iter().map(|group| self.group(group)).collect();

@@ -1,6 +1,7 @@
 //! Statements beside queries, and texts by their tokens: what cannot be taken apart is hashed as it stands.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Context;
 use crate::graph::{is_harmless, statement_tokens};
@@ -167,7 +168,7 @@ impl<'t> PathPattern<'t> {
 }
 
 /// The functions and types that statements of the project create for good: each name with the digest of those statements.
-pub fn created_functions(models: &BTreeMap<ModelName, Model>) -> BTreeMap<String, Digest> {
+pub fn created_functions(models: &BTreeMap<ModelName, Arc<Model>>) -> BTreeMap<String, Digest> {
     let mut created: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
     for model in models.values() {
         for statement in model.pre_statements.iter().chain(&model.post_statements) {

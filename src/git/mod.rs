@@ -112,6 +112,11 @@ impl Git {
         Ok(Self { repository, shallow, listings: Listings::default(), folders: Folders::default() })
     }
 
+    /// Takes out what is remembered of trees, for a caller that is done with them.
+    pub fn forget(&mut self) -> impl Send + 'static {
+        (std::mem::take(&mut self.listings), std::mem::take(&mut self.folders))
+    }
+
     /// The root of the checked-out files; `None` in a bare repository.
     pub fn root(&self) -> Option<&Path> {
         self.repository.workdir()

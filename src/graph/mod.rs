@@ -5,6 +5,7 @@
 mod outline;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graphmap::DiGraphMap;
@@ -48,13 +49,13 @@ pub enum SelfReading {
 
 impl Graph {
     /// Finds the dependencies of all models. Members of a cycle are left out of the order and named in a problem.
-    pub fn build(models: &BTreeMap<ModelName, Model>) -> (Self, Vec<Problem>) {
+    pub fn build(models: &BTreeMap<ModelName, Arc<Model>>) -> (Self, Vec<Problem>) {
         let node = |model: &Model| Node::of(model, model.query.as_ref().map(Query::syntax).as_ref(), models);
         Self::of(models.iter().map(|(name, model)| (name.clone(), node(model))).collect(), models)
     }
 
     /// The same, of nodes that were found before; models without a node are not in the graph.
-    pub fn of(mut nodes: BTreeMap<ModelName, Node>, models: &BTreeMap<ModelName, Model>) -> (Self, Vec<Problem>) {
+    pub fn of(mut nodes: BTreeMap<ModelName, Node>, models: &BTreeMap<ModelName, Arc<Model>>) -> (Self, Vec<Problem>) {
         let edges: Vec<(ModelName, ModelName)> = nodes
             .iter()
             .flat_map(|(child, node)| node.parents().map(move |parent| (parent.clone(), child.clone())))
@@ -108,7 +109,7 @@ impl Graph {
 
 impl Node {
     /// What a model mentions, of the models that there are. A query must come with its syntax.
-    pub fn of(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName, Model>) -> Self {
+    pub fn of(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName, Arc<Model>>) -> Self {
         mentions(model, syntax, models)
     }
 
@@ -118,7 +119,7 @@ impl Node {
     }
 }
 
-fn cycle_problem(cycle: &[usize], names: &[&ModelName], models: &BTreeMap<ModelName, Model>) -> Problem {
+fn cycle_problem(cycle: &[usize], names: &[&ModelName], models: &BTreeMap<ModelName, Arc<Model>>) -> Problem {
     let mut members: Vec<&ModelName> = cycle.iter().map(|index| names[*index]).collect();
     members.sort();
     let list = members.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -130,7 +131,7 @@ fn cycle_problem(cycle: &[usize], names: &[&ModelName], models: &BTreeMap<ModelN
     }
 }
 
-fn mentions(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName, Model>) -> Node {
+fn mentions(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName, Arc<Model>>) -> Node {
     let mut node = Node::default();
     let known = |name: &ModelName| models.contains_key(name);
     node.hidden.extend(model.properties.depends_on.iter().filter(|name| known(name)).cloned());

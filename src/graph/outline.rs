@@ -51,10 +51,13 @@ const CHUNK: usize = 256;
 impl Outline {
     /// Finds the possible parents of all models. Those of a project that is much like another one are taken from there
     /// where names and mentions are the very same.
-    pub fn of(models: &BTreeMap<ModelName, Model>, like: Option<(&BTreeMap<ModelName, Model>, &Self)>) -> Self {
+    pub fn of(
+        models: &BTreeMap<ModelName, Arc<Model>>,
+        like: Option<(&BTreeMap<ModelName, Arc<Model>>, &Self)>,
+    ) -> Self {
         let like = like.filter(|(others, _)| models.len() == others.len() && models.keys().eq(others.keys()));
-        let all: Vec<&Model> = models.values().collect();
-        let others: Vec<&Model> = like.iter().flat_map(|(others, _)| others.values()).collect();
+        let all: Vec<&Model> = models.values().map(Arc::as_ref).collect();
+        let others: Vec<&Model> = like.iter().flat_map(|(others, _)| others.values()).map(Arc::as_ref).collect();
         let index = NameIndex::of(models.keys());
         let chunk = |(number, chunk): (usize, &[&Model])| {
             let (mut lists, mut found) = (Lists::default(), Vec::new());

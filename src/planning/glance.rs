@@ -6,6 +6,7 @@
 //! models that the branch cannot reach are not told.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{
     Chosen, LIMIT, Place, Writer, clashes, drift_unknown, environment_of, known, never_promoted, unknown_columns,
@@ -21,7 +22,7 @@ use crate::plan::{Commits, Inputs, Plan, Purpose, Remembered, Unseen, build};
 use crate::problem::Problem;
 use crate::project::{Owned, SecondLook, query_problems, sorted};
 use crate::state::{Environment, State};
-use crate::workspace::{Draft, Workspace, git_error, state_error};
+use crate::workspace::{Draft, Workspace, git_error, leave, state_error};
 
 /// Plans what a command is about, for people to read. It cannot be applied: models that nobody looked at have no targets.
 ///
@@ -40,10 +41,15 @@ pub fn glance(
     let current = state.environment(&environment).map_err(state_error)?;
     let mut problems = result.problems.clone();
     let promoted = promoted_draft(workspace, prod.as_ref(), chosen, &mut problems);
-    let (base, promoted) = match chosen.place {
-        Place::Branch => (workspace.draft(&chosen.trees.base_tree, Some(&result))?, promoted),
-        Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
-    };
+    let mut clashing = Vec::new();
+    // Names are compared while the base is read.
+    let (base, promoted) = rayon::in_place_scope(|scope| {
+        scope.spawn(|_| clashing = clashes(&result.sketch.models, &environment));
+        Ok::<_, CommandError>(match chosen.place {
+            Place::Branch => (workspace.draft(&chosen.trees.base_tree, Some(&result))?, promoted),
+            Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
+        })
+    })?;
     let (result_source, base_source) = (&chosen.trees.result, &chosen.trees.base_tree);
     let files = [workspace.files(result_source)?, workspace.files(base_source)?];
     let surroundings = workspace.surroundings();
@@ -51,14 +57,14 @@ pub fn glance(
     let pointers = [prod.as_ref(), current.as_ref()];
     let looked = Looked::at([result, base], promoted, &state, pointers, &looks)?;
     workspace.keep();
-    let reached = looked.reached.iter().filter_map(|name| looked.result.models.get(name));
+    let reached = looked.reached.iter().filter_map(|name| looked.result.models.get(name).map(Arc::as_ref));
     let owned = Owned { models: &looked.result.models, broken: &looked.result.broken };
     problems.extend(query_problems(&files[0], reached, owned));
     problems = sorted(problems);
     problems.extend(looked.cycles.iter().cloned());
     problems.extend(prod.is_none().then(never_promoted));
     problems.extend(chosen.trees.problems.iter().cloned());
-    problems.extend(clashes(&looked.result, &environment));
+    problems.extend(clashing);
     problems.extend(unknown_columns(&looked.result, &|name| looked.reached.contains(name)));
     let trees = [Some(&looked.base), Some(&looked.result), looked.promoted.as_ref()];
     let (writer, purpose) = match chosen.place {
@@ -68,7 +74,7 @@ pub fn glance(
     let remembered = looked.unseen.remembered.iter();
     let keys = remembered.map(|known| TableKey { model: known.name.clone(), data_fingerprint: known.data }).collect();
     let known = known(&state, &writer, &trees, keys, prod.as_ref()).map_err(state_error)?;
-    Ok(build(Inputs {
+    let plan = build(Inputs {
         environment: environment.clone(),
         commits: Commits {
             base: chosen.trees.base.clone(),
@@ -85,7 +91,9 @@ pub fn glance(
         limit: LIMIT,
         problems,
         unseen: looked.unseen,
-    }))
+    });
+    leave((looked.result, looked.base, looked.promoted));
+    Ok(plan)
 }
 
 /// The trees with the fingerprints of what had to be looked at.
@@ -134,6 +142,7 @@ impl Looked {
             tree.with_broken(promoted.project.broken)
         });
         drop(known);
+        leave((result.read, base.read));
         Ok(Self {
             result: result_tree.with_broken(result.project.broken),
             base: base_tree.with_broken(base.project.broken),

@@ -3,6 +3,7 @@
 mod glance;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::cli::TreeArguments;
 use crate::context::Context;
@@ -10,6 +11,7 @@ use crate::error::CommandError;
 use crate::fingerprint::Tree;
 use crate::git::{GitError, Head, Mode, Request, ThreeTrees};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
+use crate::model::Model;
 use crate::naming::{
     Clash, Disambiguator, IdentifierLimit, TableKey, detached_environment_name, environment_name,
     parse_environment_name, view_clashes,
@@ -171,7 +173,7 @@ pub fn plan_of(
         result.problems.push(never_promoted());
     }
     result.problems.extend(chosen.trees.problems.iter().cloned());
-    result.problems.extend(clashes(&result.tree, &environment));
+    result.problems.extend(clashes(&result.tree.models, &environment));
     result.problems.extend(unknown_columns(&result.tree, &|_| true));
     let trees = [Some(base), Some(&result.tree), promoted];
     let (writer, purpose) = match chosen.place {
@@ -249,8 +251,8 @@ fn unknown_columns(tree: &Tree, told: &dyn Fn(&ModelName) -> bool) -> Vec<Proble
 }
 
 /// Views that would meet, as problems.
-pub fn clashes(tree: &Tree, environment: &EnvironmentName) -> Vec<Problem> {
-    let viewed = tree.models.iter().filter(|(_, model)| model.kind.name().has_view()).map(|(name, _)| name);
+pub fn clashes(models: &BTreeMap<ModelName, Arc<Model>>, environment: &EnvironmentName) -> Vec<Problem> {
+    let viewed = models.iter().filter(|(_, model)| model.kind.name().has_view()).map(|(name, _)| name);
     let told = |clash: Clash| match clash {
         Clash::OneView { view, models: [one, two] } => {
             Problem::error("view-clash", format!("models `{one}` and `{two}` would be one view, `{view}`"))

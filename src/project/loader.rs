@@ -44,21 +44,21 @@ struct ReadFile<T> {
     path: FilePath,
     blob: BlobId,
     content: Arc<T>,
-    model: Option<Model>,
+    model: Option<Arc<Model>>,
 }
 
 /// One name of the project: its model where it could be loaded, and where it is declared.
 struct Found {
     path: FilePath,
     place: Place,
-    model: Option<Model>,
+    model: Option<Arc<Model>>,
     references: Vec<(ModelName, Place)>,
 }
 
 /// A file of the tree, and what stands under its path.
 type Listed<'a> = (&'a FilePath, &'a Entry);
 /// A file that was read, with its model; or what is wrong with either.
-type Parsed = Result<(ReadFile<ParsedFile>, Option<Result<Model, Vec<Problem>>>), Problem>;
+type Parsed = Result<(ReadFile<ParsedFile>, Option<Result<Arc<Model>, Vec<Problem>>>), Problem>;
 
 pub(super) struct Loader<'a> {
     tree: &'a dyn FileTree,
@@ -91,7 +91,7 @@ impl<'a> Loader<'a> {
     }
 
     /// The models that were found, and the names whose models cannot be loaded. The first file that claims a name has it.
-    pub(super) fn models(&mut self) -> (BTreeMap<ModelName, Model>, BTreeSet<ModelName>) {
+    pub(super) fn models(&mut self) -> (BTreeMap<ModelName, Arc<Model>>, BTreeSet<ModelName>) {
         let mut found = std::mem::take(&mut self.found);
         found.par_sort_by(|(one, _), (other, _)| one.cmp(other));
         found.dedup_by(|(name, next), (first_name, first)| {
@@ -113,7 +113,7 @@ impl<'a> Loader<'a> {
     }
 
     /// The model of one file.
-    pub(super) fn model_at(&self, path: &FilePath) -> Option<Model> {
+    pub(super) fn model_at(&self, path: &FilePath) -> Option<Arc<Model>> {
         let (read, model) = self.parsed((path, self.tree.entries().get(path)?)).ok()?;
         read.model.or_else(|| model?.ok())
     }
@@ -159,7 +159,7 @@ impl<'a> Loader<'a> {
                 Ok(file) => {
                     self.problems.extend(file.content.problems.iter().cloned());
                     for table in &file.content.files {
-                        self.add(&path, table, table.model.clone());
+                        self.add(&path, table, table.model.clone().map(Arc::new));
                     }
                     kept.push(file);
                 }
@@ -209,7 +209,7 @@ impl<'a> Loader<'a> {
         kept
     }
 
-    fn take(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Result<Model, Vec<Problem>>>) {
+    fn take(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Result<Arc<Model>, Vec<Problem>>>) {
         self.problems.extend(file.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
         if let Some(more) = file.problems.len().checked_sub(MAX_FILE_PROBLEMS + 1) {
             self.problems
@@ -225,7 +225,7 @@ impl<'a> Loader<'a> {
         self.add(path, file, model);
     }
 
-    fn add(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Model>) {
+    fn add(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Arc<Model>>) {
         let Some((name, place)) = file.name.clone() else { return };
         let found = Found { path: path.clone(), place, model, references: file.references.clone() };
         self.found.push((name, found));
@@ -234,8 +234,8 @@ impl<'a> Loader<'a> {
     /// One model file with its model.
     fn parsed(&self, (path, entry): Listed<'_>) -> Parsed {
         let blob = blob_of(entry)?.clone();
-        let content = self.content(path, &blob)?;
-        let model = self.model_of(&blob, path, &content);
+        let (content, model) = self.content(path, &blob)?;
+        let model = model.map(|model| self.model_of(&blob, path, content.seed.as_ref(), model));
         // Seeds may be large, and are read as streams; two models rarely share one.
         let (model, told) = match model {
             Some(Ok(model)) if content.seed.is_none() => (Some(model), None),
@@ -244,20 +244,21 @@ impl<'a> Loader<'a> {
         Ok((ReadFile { path: path.clone(), blob, content, model }, told))
     }
 
-    fn content(&self, path: &FilePath, blob: &BlobId) -> Result<Arc<ParsedFile>, Problem> {
+    /// What a file holds, and the model in it: taken out of it where nobody else has the file.
+    fn content(&self, path: &FilePath, blob: &BlobId) -> Result<(Arc<ParsedFile>, Option<Model>), Problem> {
         let parse = || Ok(file::parse(path, &self.text(path)?, self.rules));
         let Some(shelf) = self.shelf else {
-            return self.cache.file((blob.clone(), path.clone(), self.digest), parse);
+            let file = self.cache.file((blob.clone(), path.clone(), self.digest), parse)?;
+            let model = file.model.clone();
+            return Ok((file, model));
         };
         let key = Hasher::new("model file").text(blob.as_str()).text(path.as_str()).digest(self.digest).finish();
-        if let Some(known) = shelf.get(key).and_then(|stored| stored.model(path)) {
-            return Ok(Arc::new(known));
-        }
-        let file = parse()?;
-        // The same as in every later run: texts that nobody asks for take no room either.
-        let Some(stored) = StoredFile::of_model(&file) else { return Ok(Arc::new(file)) };
-        shelf.put(key, &stored);
-        Ok(Arc::new(stored.model(path).unwrap_or(file)))
+        let mut file = match shelf.get(key).and_then(|stored| stored.model(path)) {
+            Some(known) => known,
+            None => kept(shelf, key, path, parse()?),
+        };
+        let model = file.model.take();
+        Ok((Arc::new(file), model))
     }
 
     fn text(&self, path: &FilePath) -> Result<String, Problem> {
@@ -278,19 +279,24 @@ impl<'a> Loader<'a> {
     }
 
     /// The file's model, a seed with what its CSV file holds.
-    fn model_of(&self, blob: &BlobId, path: &FilePath, file: &ParsedFile) -> Option<Result<Model, Vec<Problem>>> {
-        let mut model = file.model.clone()?;
+    fn model_of(
+        &self,
+        blob: &BlobId,
+        path: &FilePath,
+        seed: Option<&(String, Place)>,
+        mut model: Model,
+    ) -> Result<Arc<Model>, Vec<Problem>> {
         let name = model.name.to_string();
         let mut source = Hasher::new("model source").text(&name).text(blob.as_str()).digest(self.digest);
-        if let (Kind::Seed(seed), Some((written, place))) = (&mut model.kind, &file.seed) {
+        if let (Kind::Seed(seed), Some((written, place))) = (&mut model.kind, seed) {
             let filled = self.seed(path, written, *place, seed, &model.properties.columns);
             if let Err(problem) = filled {
-                return Some(Err(vec![problem]));
+                return Err(vec![problem]);
             }
             source = source.text(seed.path.as_str()).text(seed.blob.as_str());
         }
         model.source = source.finish();
-        Some(Ok(model))
+        Ok(Arc::new(model))
     }
 
     fn seed(
@@ -344,6 +350,13 @@ impl<'a> Loader<'a> {
         let mut unknown = queries::Unknown::of(found.iter().map(|(name, _)| name));
         self.problems.extend(strange.filter_map(|(path, (name, place))| unknown.reference(name, path, *place)));
     }
+}
+
+/// Keeps what a file came to, and leaves of it what every later run has too: texts that nobody asks for take no room.
+fn kept(shelf: &dyn Shelf, key: Digest, path: &FilePath, file: ParsedFile) -> ParsedFile {
+    let Some(stored) = StoredFile::of_model(&file) else { return file };
+    shelf.put(key, &stored);
+    stored.model(path).unwrap_or(file)
 }
 
 /// Each file with what the other tree has of it, where that is the same content.

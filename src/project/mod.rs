@@ -22,6 +22,7 @@ mod stored;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use cache::ModelCache;
 pub use loader::ReadFiles;
@@ -46,7 +47,7 @@ pub struct Project {
     /// The gateway in use.
     pub gateway: Option<String>,
     /// Its models, external ones included.
-    pub models: BTreeMap<ModelName, Model>,
+    pub models: BTreeMap<ModelName, Arc<Model>>,
     /// Names that a file claims but whose model cannot be loaded; the problems say why.
     pub broken: BTreeSet<ModelName>,
     /// Every file of the tree with its content's id: what a string in SQL may name.
@@ -79,7 +80,7 @@ pub struct Surroundings<'a> {
 pub fn load(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
     let Loaded { project, mut problems } = scan(tree, surroundings);
     let owned = Owned { models: &project.models, broken: &project.broken };
-    problems.extend(query_problems(tree, project.models.values(), owned));
+    problems.extend(query_problems(tree, project.models.values().map(Arc::as_ref), owned));
     Loaded { project, problems: sorted(problems) }
 }
 
@@ -135,7 +136,7 @@ impl<'a> SecondLook<'a> {
     }
 
     /// The model with its query; `None` where its file cannot be read, or is not what it was.
-    pub fn model(&self, model: &Model) -> Option<Model> {
+    pub fn model(&self, model: &Model) -> Option<Arc<Model>> {
         let loader = Loader::new(self.tree, &self.rules, &self.surroundings);
         loader.model_at(&model.path).filter(|read| read.source == model.source)
     }

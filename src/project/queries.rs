@@ -3,6 +3,7 @@
 //! It reads the texts of the models again that it has something to say about, and of no others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -18,7 +19,7 @@ use crate::yaml::Place;
 #[derive(Clone, Copy, Debug)]
 pub struct Owned<'p> {
     /// Its models.
-    pub models: &'p BTreeMap<ModelName, Model>,
+    pub models: &'p BTreeMap<ModelName, Arc<Model>>,
     /// Names that a file claims but whose model cannot be loaded.
     pub broken: &'p BTreeSet<ModelName>,
 }

@@ -36,7 +36,8 @@ pub(super) fn resolve(
     refuse_elsewhere(environment, prod, query)?;
     let pointers = &environment.models;
     let mut tree = Tree::new(BTreeMap::new(), BTreeMap::new(), Digest::of("context", "a person's query"), None).0;
-    tree.models = pointers.iter().map(|(name, pointer)| (name.clone(), stand_in(name, pointer, dialect))).collect();
+    tree.models =
+        pointers.iter().map(|(name, pointer)| (name.clone(), Arc::new(stand_in(name, pointer, dialect)))).collect();
     let is_embedded = |name: &ModelName| pointers.get(name).is_some_and(|pointer| pointer.kind == KindName::Embedded);
     if query.relations().iter().any(|relation| is_embedded(&relation.name)) {
         for (model, fingerprint) in embedded(workspace, environment) {
@@ -119,7 +120,7 @@ fn refuse_elsewhere(environment: &Environment, prod: Option<&Environment>, query
 }
 
 /// The EMBEDDED models that are still what the environment points at, from the trees that it may have been made of.
-fn embedded(workspace: &Workspace<'_>, environment: &Environment) -> Vec<(Model, Fingerprint)> {
+fn embedded(workspace: &Workspace<'_>, environment: &Environment) -> Vec<(Arc<Model>, Fingerprint)> {
     let pointers = environment.models.iter().filter(|(_, pointer)| pointer.kind == KindName::Embedded);
     let mut wanted: BTreeMap<&ModelName, Digest> =
         pointers.map(|(name, pointer)| (name, pointer.data_fingerprint)).collect();

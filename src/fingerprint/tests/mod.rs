@@ -4,6 +4,7 @@ mod changes;
 mod holes;
 mod inputs;
 mod kinds;
+mod like;
 
 use super::*;
 use crate::diff::diff;

@@ -127,7 +127,7 @@ MODEL (name s.b, kind VIEW); SELECT 1 AS id
 ";
     let loaded = load_tree(&TextTree::parse(fixture), &ModelCache::new());
     assert_eq!(loaded.problems, []);
-    let models: Vec<&Model> = loaded.project.models.values().collect();
+    let models: Vec<&Model> = loaded.project.models.values().map(AsRef::as_ref).collect();
     let Kind::UniqueKey(kind) = &models[0].kind else { panic!("a unique key") };
     assert_eq!(kind.unique_key, ["id", "day"]);
     assert_eq!(models[0].properties.owner.as_deref(), Some("tim"));
