@@ -20,6 +20,8 @@ use crate::project::{self, StoredFile};
 const GENERATIONS: u8 = 8;
 /// A file that would be larger keeps only what this run needed.
 const MOST_BYTES: usize = 1 << 30;
+/// Files of one project that other builds wrote: two that take turns both keep theirs, a hundred do not.
+const OTHER_BUILDS: usize = 3;
 /// Before each record: its key, its age in writes, its length.
 const HEAD: usize = 32 + 1 + 4;
 /// Before all records: their digest.
@@ -96,6 +98,7 @@ impl Shelf {
         let written = if written.len() > MOST_BYTES { self.body(&session, 0) } else { written };
         if written.len() <= MOST_BYTES {
             let _ = replace(path, &written);
+            tidy(path);
         }
     }
 
@@ -185,6 +188,24 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     written
 }
 
+/// Drops what other builds wrote for the same project, the newest few left out.
+fn tidy(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else { return };
+    let Some((_, project)) = name.rsplit_once('-') else { return };
+    let others = fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| {
+        entry.file_name().to_str().is_some_and(|other| {
+            other != name && other.starts_with("models-") && other.rsplit_once('-').is_some_and(|(_, of)| of == project)
+        })
+    });
+    let mut others: Vec<_> =
+        others.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+    others.sort();
+    let old = others.len().saturating_sub(OTHER_BUILDS);
+    for (_, path) in &others[..old] {
+        let _ = fs::remove_file(path);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,5 +254,32 @@ mod tests {
         }
         let found = records(&bytes).expect("a whole file");
         assert_eq!(found.keys().collect::<Vec<_>>(), [&[1; 32]]);
+    }
+
+    #[test]
+    fn files_of_many_other_builds_go_and_those_of_other_projects_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shelf = Shelf::of(Some(folder.path()), Path::new("/shop"));
+        let own = shelf.path.clone().expect("a path");
+        let name = own.file_name().expect("a name").to_string_lossy().into_owned();
+        let (_, project) = name.rsplit_once('-').expect("the project's part");
+        let begin = std::time::SystemTime::UNIX_EPOCH;
+        for build in 0..6 {
+            let file = fs::File::create(folder.path().join(format!("models-0.0.{build}-{project}"))).expect("a file");
+            file.set_modified(begin + std::time::Duration::from_secs(build)).expect("a time");
+        }
+        fs::write(folder.path().join("models-0.0.0-0123456789abcdef.bin"), "").expect("another project's");
+        shelf.session().added.insert([1; 32], b"one".to_vec());
+        shelf.save();
+        let mut left: Vec<String> = fs::read_dir(folder.path())
+            .expect("the folder")
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        left.sort();
+        let mut expected: Vec<String> = (3..6).map(|build| format!("models-0.0.{build}-{project}")).collect();
+        expected.extend(["models-0.0.0-0123456789abcdef.bin".to_owned(), name.clone()]);
+        expected.sort();
+        assert_eq!(left, expected);
+        assert_eq!(Contents::read(&own).records.len(), 1);
     }
 }

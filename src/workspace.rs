@@ -64,6 +64,8 @@ pub struct Draft {
     pub problems: Vec<Problem>,
     /// What its files came to.
     pub read: ReadFiles,
+    /// Where its files are; `None` where there are none.
+    pub source: Option<TreeSource>,
 }
 
 impl<'a> Workspace<'a> {
@@ -111,30 +113,14 @@ impl<'a> Workspace<'a> {
     /// # Errors
     /// Git cannot read the tree; anything wrong inside it is a problem of the draft.
     pub fn draft(&self, source: &TreeSource, like: Option<&Draft>) -> Result<Draft, CommandError> {
-        self.draft_with(source, &LoadSurroundings { shelf: Some(&self.shelf), ..self.surroundings() }, like)
-    }
-
-    /// The same with every query.
-    ///
-    /// # Errors
-    /// As [`Workspace::draft`].
-    pub fn whole_draft(&self, source: &TreeSource) -> Result<Draft, CommandError> {
-        self.draft_with(source, &self.surroundings(), None)
-    }
-
-    fn draft_with(
-        &self,
-        source: &TreeSource,
-        surroundings: &LoadSurroundings<'_>,
-        like: Option<&Draft>,
-    ) -> Result<Draft, CommandError> {
+        let surroundings = LoadSurroundings { shelf: Some(&self.shelf), ..self.surroundings() };
         let files = self.files(source)?;
-        let (Loaded { mut project, problems }, read) = scan_like(&files, surroundings, like.map(|like| &like.read));
+        let (Loaded { mut project, problems }, read) = scan_like(&files, &surroundings, like.map(|like| &like.read));
         let models = std::mem::take(&mut project.models);
         let engine = context_digest(&project);
         let files = std::mem::take(&mut project.files);
         let sketch = Sketch::of(models, files, engine, like.map(|like| &like.sketch));
-        Ok(Draft { sketch, project, problems, read })
+        Ok(Draft { sketch, project, problems, read, source: Some(source.clone()) })
     }
 
     /// What loading needs besides the files.
@@ -160,7 +146,7 @@ impl<'a> Workspace<'a> {
     /// A draft without models, for what was never promoted.
     pub fn empty_draft(&self, like: &Draft) -> Draft {
         let sketch = Sketch::of(Default::default(), Default::default(), like.sketch.engine(), None);
-        Draft { sketch, project: Project::default(), problems: Vec::new(), read: ReadFiles::default() }
+        Draft { sketch, project: Project::default(), problems: Vec::new(), read: ReadFiles::default(), source: None }
     }
 
     /// A tree without models, for what was never promoted.

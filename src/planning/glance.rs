@@ -40,7 +40,7 @@ pub fn glance(
     let prod = state.environment(&crate::ids::EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
     let mut problems = result.problems.clone();
-    let promoted = promoted_draft(workspace, prod.as_ref(), chosen, &mut problems);
+    let promoted = promoted_draft(workspace, prod.as_ref(), (chosen, &result), &mut problems);
     let mut clashing = Vec::new();
     // Names are compared while the base is read.
     let (base, promoted) = rayon::in_place_scope(|scope| {
@@ -50,16 +50,18 @@ pub fn glance(
             Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
         })
     })?;
-    let (result_source, base_source) = (&chosen.trees.result, &chosen.trees.base_tree);
-    let files = [workspace.files(result_source)?, workspace.files(base_source)?];
+    let files = |draft: &Draft| draft.source.as_ref().map(|source| workspace.files(source)).transpose();
+    let files = [files(&result)?, files(&base)?, promoted.as_ref().map(files).transpose()?.flatten()];
     let surroundings = workspace.surroundings();
-    let looks = [SecondLook::at(&files[0], &surroundings), SecondLook::at(&files[1], &surroundings)];
+    let looks = files.each_ref().map(|files| files.as_ref().map(|files| SecondLook::at(files, &surroundings)));
     let pointers = [prod.as_ref(), current.as_ref()];
     let looked = Looked::at([result, base], promoted, &state, pointers, &looks)?;
     workspace.keep();
     let reached = looked.reached.iter().filter_map(|name| looked.result.models.get(name).map(Arc::as_ref));
     let owned = Owned { models: &looked.result.models, broken: &looked.result.broken };
-    problems.extend(query_problems(&files[0], reached, owned));
+    if let [Some(files), ..] = &files {
+        problems.extend(query_problems(files, reached, owned));
+    }
     problems = sorted(problems);
     problems.extend(looked.cycles.iter().cloned());
     problems.extend(prod.is_none().then(never_promoted));
@@ -113,7 +115,7 @@ impl Looked {
         promoted: Option<Draft>,
         state: &dyn State,
         environments: [Option<&Environment>; 2],
-        looks: &[SecondLook<'_>; 2],
+        looks: &[Option<SecondLook<'_>>; 3],
     ) -> Result<Self, CommandError> {
         let reached = result.sketch.differing(&base.sketch);
         let mut in_base = base.sketch.differing(&result.sketch);
@@ -127,18 +129,18 @@ impl Looked {
         in_result.extend(starting_with_parents(&result.sketch));
         in_result.extend(result.sketch.circles());
         in_base.extend(starting_with_parents(&base.sketch));
-        let (result_tree, cycles) =
-            result.sketch.finish(&|name| in_result.contains(name), &|_| None, &|model| looks[0].model(model));
+        let [of_result, of_base, of_promoted] =
+            looks.each_ref().map(|look| move |model: &Model| look.as_ref()?.model(model));
+        let (result_tree, cycles) = result.sketch.finish(&|name| in_result.contains(name), &|_| None, &of_result);
         unseen.leave_out(&result_tree);
         let known = result_tree.by_source();
         let remember = |source: Digest| known.get(&source).map(|known| (*known).into());
-        let (base_tree, _) =
-            base.sketch.finish(&|name| in_base.contains(name), &remember, &|model| looks[1].model(model));
+        let (base_tree, _) = base.sketch.finish(&|name| in_base.contains(name), &remember, &of_base);
         let promoted_tree = promoted.map(|promoted| {
             let base = base_tree.by_source();
             let remember =
                 |source: Digest| known.get(&source).or_else(|| base.get(&source)).map(|known| (*known).into());
-            let tree = promoted.sketch.finish(&|name| in_promoted.contains(name), &remember, &|_| None).0;
+            let tree = promoted.sketch.finish(&|name| in_promoted.contains(name), &remember, &of_promoted).0;
             tree.with_broken(promoted.project.broken)
         });
         drop(known);
@@ -212,14 +214,14 @@ fn starting_with_parents(sketch: &Sketch) -> BTreeSet<ModelName> {
 fn promoted_draft(
     workspace: &Workspace<'_>,
     prod: Option<&Environment>,
-    chosen: &Chosen,
+    (chosen, like): (&Chosen, &Draft),
     problems: &mut Vec<Problem>,
 ) -> Option<Draft> {
     let commit = prod?.about.promoted.as_ref()?;
     let draft = workspace.git.tree_of(commit).map_err(git_error).and_then(|source| {
         // Nothing can have drifted between a tree and itself.
         let is_base = chosen.place == Place::Branch && source.id() == chosen.trees.base_tree.id();
-        if is_base { Ok(None) } else { workspace.whole_draft(&source).map(Some) }
+        if is_base { Ok(None) } else { workspace.draft(&source, Some(like)).map(Some) }
     });
     draft.unwrap_or_else(|error| {
         problems.push(drift_unknown(commit, &error));

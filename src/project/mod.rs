@@ -17,6 +17,7 @@ mod properties;
 mod queries;
 mod quick;
 mod seed;
+mod seed_file;
 mod split;
 mod stored;
 mod value;

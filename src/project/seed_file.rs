@@ -1,0 +1,96 @@
+//! The file of a seed: found from its model, read once for all trees that have the same one.
+
+use super::loader::Loader;
+use super::seed::{SeedError, read_seed};
+use crate::files::Entry;
+use crate::hash::{Digest, Hasher};
+use crate::ids::FilePath;
+use crate::model::{DeclaredColumn, Seed};
+use crate::problem::{Problem, nearest};
+use crate::yaml::Place;
+
+impl Loader<'_> {
+    /// Fills in what the file of a seed holds.
+    pub(super) fn seed(
+        &self,
+        model: &FilePath,
+        written: &str,
+        place: Place,
+        seed: &mut Seed,
+        declared: &[DeclaredColumn],
+    ) -> Result<(), Problem> {
+        let tell = |problem: Problem| problem.at(model).position(place.line, place.column);
+        let Some(path) = resolve(model, written) else {
+            let problem = Problem::error("outside-seed", format!("seed `{written}` is outside the project"));
+            return Err(tell(problem).help("keep the file in `seeds/` and write `$root/seeds/name.csv`"));
+        };
+        let blob = match self.tree.entries().get(&path) {
+            Some(Entry::File { blob }) => blob.clone(),
+            Some(Entry::Unreadable(problem)) => return Err(problem.clone()),
+            None => return Err(tell(self.missing_seed(&path))),
+        };
+        let key = (blob.clone(), seed_digest(seed, declared));
+        let read = || {
+            let stream = self.tree.open(&path)?;
+            read_seed(std::io::BufReader::new(stream), &seed.csv, declared)
+        };
+        let contents = self.cache.seed(key, read).map_err(|error| invalid_seed(&error).at(&path))?;
+        seed.columns.clone_from(&contents.columns);
+        seed.rows = contents.rows;
+        seed.path = path;
+        seed.blob = blob;
+        Ok(())
+    }
+
+    fn missing_seed(&self, path: &FilePath) -> Problem {
+        let problem = Problem::error("missing-seed", format!("seed file `{path}` is not there"));
+        let known = self.tree.entries().keys().map(FilePath::as_str).filter(|path| path.ends_with(".csv"));
+        match nearest(path.as_str(), known) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help("add the file, or write its path relative to the model's file or as `$root/…`"),
+        }
+    }
+}
+
+fn invalid_seed(error: &SeedError) -> Problem {
+    let problem = Problem::error("invalid-seed", error.to_string());
+    match error.line().and_then(|line| u32::try_from(line).ok()) {
+        Some(line) => problem.position(line, 1),
+        None => problem,
+    }
+}
+
+fn seed_digest(seed: &Seed, declared: &[DeclaredColumn]) -> Digest {
+    let csv = &seed.csv;
+    let mut hasher = Hasher::new("seed settings").bytes(&[csv.delimiter, csv.quote]);
+    hasher = hasher.number(csv.escape.map_or(0, |escape| u64::from(escape) + 1));
+    hasher = hasher.number(u64::from(csv.double_quote)).number(u64::from(csv.skip_initial_space));
+    hasher = hasher.number(csv.null_texts.len() as u64);
+    for text in &csv.null_texts {
+        hasher = hasher.text(text);
+    }
+    for column in declared {
+        hasher = hasher.text(&column.name).option(column.data_type.as_deref());
+    }
+    hasher.finish()
+}
+
+/// A seed's path inside the tree: below `$root`, or relative to the model's file; `None` where it leaves the project.
+fn resolve(model: &FilePath, written: &str) -> Option<FilePath> {
+    let written = written.replace('\\', "/");
+    let from_root = written.strip_prefix("$root/");
+    let folder = model.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = if from_root.is_some() { Vec::new() } else { folder.split('/').collect() };
+    let rest = from_root.unwrap_or(&written);
+    if rest.starts_with('/') || rest.contains(':') {
+        return None;
+    }
+    for part in rest.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            name => parts.push(name),
+        }
+    }
+    Some(FilePath::new(parts.join("/")))
+}
