@@ -3,27 +3,23 @@
 //! A table that the state does not vouch for is made again, even where one of its name is there: a run that was killed
 //! between the engine's commit and the state's leaves such a table. `kinds` knows what filling means for each kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::columns::{check_columns, output_columns};
+use super::Work;
+use super::columns::check_columns;
 use super::fault::FillError;
-use super::{Work, everything};
+use super::task::Task;
 use crate::engine::{
-    EngineError, Interrupter, ObjectRecord, OwnedObject, Session, Standing, record_new_object, record_object,
-    transaction,
+    EngineError, Interrupter, ObjectRecord, Session, Standing, record_new_object, record_object, transaction,
 };
 use crate::error::CommandError;
-use crate::fingerprint::Fingerprint;
 use crate::ids::{ModelName, TableName};
-use crate::model::{DeclaredColumn, Kind, Model};
+use crate::model::Kind;
 use crate::naming::TableKey;
 use crate::plan::{Build, Target};
-use crate::resolve::{ResolveError, Resolver, Times};
-use crate::sql::Template;
 use crate::state::{self, Fact, InputRead};
-use crate::statement::{ColumnType, LoadTime, Target as Statements, quote_table};
+use crate::statement::{ColumnType, quote_table};
 use crate::surroundings::Stopwatch;
 use crate::time::{Interval, Timestamp};
 
@@ -53,23 +49,14 @@ fn fill_inner(
     physical: &Physical,
     running: &dyn Fn(Arc<dyn Interrupter>),
 ) -> Result<Build, FillError> {
-    let missing =
-        || FillError::Internal(format!("the plan builds `{}`, which has no table or fingerprint", target.name));
-    let model = work.tree.models.get(&target.name).ok_or_else(missing)?;
-    let fingerprint = work.tree.fingerprints.get(&target.name).ok_or_else(missing)?;
-    let table = target.table.as_ref().ok_or_else(missing)?;
     let stopwatch = Stopwatch::start();
-    let recorded = match physical.standing.get(table) {
-        Some(Standing::Ours(record)) => Some(&**record),
-        Some(Standing::Foreign) => return Err(FillError::Foreign(table.to_string())),
-        None => None,
-    };
-    let inputs = inputs(work, target, &physical.keys)?;
+    let task = Task::of(work, target, physical)?;
+    let inputs = inputs(work, &[target], &physical.keys)?.pop().unwrap_or_default();
     let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
-    let task = Task { work, target, model, fingerprint, table, tables: &physical.tables, recorded };
     let session = open(work, running)?;
-    let mut filler = Filler { task, running, stopwatch, inputs, known, session, rows: 0, recorded: recorded.cloned() };
-    let filled = match &model.kind {
+    let mut filler =
+        Filler { task, running, stopwatch, inputs, known, session, rows: 0, recorded: task.recorded.cloned() };
+    let filled = match &task.model.kind {
         Kind::Seed(seed) => filler.seed(seed),
         Kind::TimeRange(range) => filler.time_range(range),
         Kind::UniqueKey(key) => filler.unique_key(key),
@@ -80,42 +67,33 @@ fn fill_inner(
         work.state.forget_tables(work.lease, std::slice::from_ref(&target.key))?;
     }
     filled?;
-    Ok(Build {
-        model: target.name.clone(),
-        table: table.clone(),
-        rows: Some(filler.rows),
-        seconds: stopwatch.seconds(),
-        unit: target.unit,
-        intervals: target.intervals_missing.clone(),
-    })
+    Ok(task.build(filler.rows, stopwatch.seconds()))
 }
 
-fn open(work: &Work<'_>, running: &dyn Fn(Arc<dyn Interrupter>)) -> Result<Box<dyn Session>, EngineError> {
+/// A session, told to `running` as it begins.
+pub(super) fn open(work: &Work<'_>, running: &dyn Fn(Arc<dyn Interrupter>)) -> Result<Box<dyn Session>, EngineError> {
     let session = work.engine.session()?;
     running(session.interrupter());
     Ok(session)
 }
 
-/// The tables that a model reads, through views too, with the newest load of each: what tells later whether it is stale.
-fn inputs(work: &Work<'_>, target: &Target, keys: &BTreeMap<ModelName, TableKey>) -> Result<Vec<InputRead>, FillError> {
-    let ancestors = super::stored_parents(work.tree, &target.name, &|name| keys.contains_key(name));
-    let read: Vec<TableKey> = ancestors.iter().filter_map(|name| keys.get(name).cloned()).collect();
-    let newest = |table: &state::Table| table.ledger.newest().max(table.snapshot.as_of);
-    let tables = work.state.tables(&read)?;
-    Ok(tables.into_iter().filter_map(|(key, table)| Some(InputRead { newest: newest(&table)?, key })).collect())
-}
-
-/// What is to be filled, from what.
-#[derive(Clone, Copy)]
-pub(super) struct Task<'a> {
-    pub(super) work: &'a Work<'a>,
-    pub(super) target: &'a Target,
-    pub(super) model: &'a Model,
-    pub(super) fingerprint: &'a Fingerprint,
-    pub(super) table: &'a TableName,
-    tables: &'a BTreeMap<ModelName, TableName>,
-    /// What the warehouse said of the table when the run began; `None` where no such table was there.
-    recorded: Option<&'a ObjectRecord>,
+/// The tables that each of several models reads, through views too, with the newest load of each: what tells later whether
+/// it is stale. Nobody else loads them meanwhile, so it is the same before the models are filled and after.
+pub(super) fn inputs(
+    work: &Work<'_>,
+    targets: &[&Target],
+    keys: &BTreeMap<ModelName, TableKey>,
+) -> Result<Vec<Vec<InputRead>>, FillError> {
+    let read_by = |target: &&Target| -> Vec<TableKey> {
+        let ancestors = super::stored_parents(work.tree, &target.name, &|name| keys.contains_key(name));
+        ancestors.iter().filter_map(|name| keys.get(name).cloned()).collect()
+    };
+    let read: Vec<Vec<TableKey>> = targets.iter().map(read_by).collect();
+    let all: BTreeSet<&TableKey> = read.iter().flatten().collect();
+    let tables = work.state.tables(&all.into_iter().cloned().collect::<Vec<_>>())?;
+    let newest = |key: &TableKey| tables.get(key).and_then(|table| table.ledger.newest().max(table.snapshot.as_of));
+    let input = |key: TableKey| Some(InputRead { newest: newest(&key)?, key });
+    Ok(read.into_iter().map(|keys| keys.into_iter().filter_map(input).collect()).collect())
 }
 
 /// A table on its way.
@@ -173,17 +151,7 @@ impl Filler<'_> {
 
     /// That the table was made, or filled as a whole.
     pub(super) fn snapshot(&self, columns: &[ColumnType], as_of: Option<Timestamp>) -> Fact {
-        let column =
-            |column: &ColumnType| state::Column { name: column.name.clone(), data_type: column.data_type.clone() };
-        Fact::Snapshot(state::Snapshot {
-            key: self.task.target.key.clone(),
-            table: self.task.table.clone(),
-            kind: self.task.target.kind,
-            columns: columns.iter().map(column).collect(),
-            unit: self.task.target.unit,
-            created_at: self.task.work.now,
-            as_of,
-        })
+        self.task.snapshot(columns, as_of)
     }
 
     /// That a range was loaded.
@@ -193,79 +161,13 @@ impl Filler<'_> {
         Fact::Load(state::Load { key, interval, loaded_at: work.now, run })
     }
 
-    /// That the build is through: what it cost and what it read. A table filled as a whole is recorded together with it,
-    /// because what it read decides later whether it is stale.
+    /// That the build is through: what it cost and what it read.
     pub(super) fn built(&self) -> Fact {
-        let work = self.task.work;
-        Fact::Build(state::Build {
-            key: self.task.target.key.clone(),
-            rows: Some(self.rows),
-            bytes: None,
-            duration: Duration::from_secs_f64(self.stopwatch.seconds().max(0.0)),
-            started_at: work.now,
-            intervals: self.task.target.intervals_missing.clone(),
-            inputs: self.inputs.clone(),
-            run: work.run.to_owned(),
-        })
+        self.task.built(self.rows, self.stopwatch.seconds(), self.inputs.clone())
     }
 }
 
-impl<'a> Task<'a> {
-    fn record(self) -> ObjectRecord {
-        ObjectRecord {
-            project: self.work.project.clone(),
-            name: self.table.clone(),
-            model: self.target.name.clone(),
-            object: OwnedObject::Table { data_fingerprint: self.target.key.data_fingerprint },
-        }
-    }
-
-    /// The time that models see which are filled as a whole.
-    pub(super) fn whole_time(self) -> LoadTime {
-        self.time(everything(self.work.now))
-    }
-
-    pub(super) fn time(self, interval: Interval) -> LoadTime {
-        LoadTime { interval, execution: self.work.now }
-    }
-
-    fn resolver(self) -> Resolver<'a> {
-        Resolver { tree: self.work.tree, dialect: self.work.engine.dialect(), tables: self.tables }
-    }
-
-    pub(super) fn query(self, time: LoadTime) -> Result<String, ResolveError> {
-        self.resolver().model(self.model, Times::At(time))
-    }
-
-    /// Pre- and post-statements.
-    pub(super) fn statements(self, time: LoadTime) -> Result<(Vec<String>, Vec<String>), ResolveError> {
-        let resolver = self.resolver();
-        let resolve = |statements: &[Template]| -> Result<Vec<String>, ResolveError> {
-            statements.iter().map(|statement| resolver.statement(self.model, statement, Times::At(time))).collect()
-        };
-        Ok((resolve(&self.model.pre_statements)?, resolve(&self.model.post_statements)?))
-    }
-
-    pub(super) fn over<'s>(self, columns: &'s [DeclaredColumn]) -> Statements<'s>
-    where
-        'a: 's,
-    {
-        Statements { dialect: self.work.engine.dialect(), table: self.table, columns }
-    }
-
-    /// Drops the table where one of ours was there. Where none was, nothing is dropped, so that making a table fails
-    /// that somebody else has made meanwhile.
-    pub(super) fn make_room(self) -> Option<String> {
-        self.recorded.map(|_| self.over(&[]).drop_table())
-    }
-
-    /// The output columns of the query, with their declared types.
-    pub(super) fn columns(self, session: &mut dyn Session, query: &str) -> Result<Vec<DeclaredColumn>, EngineError> {
-        output_columns(session, self.model, self.fingerprint, query)
-    }
-}
-
-/// Engines do not agree on what CREATE TABLE AS affects (DuckDB's driver says 0), so the rows are counted.
+/// The rows of a table that more than one statement has written.
 pub(super) fn count(session: &mut dyn Session, table: &TableName) -> Result<u64, EngineError> {
     let sql = format!("SELECT count(*) FROM {}", quote_table(session.dialect(), table));
     let rows = session.query(&sql)?.rows;

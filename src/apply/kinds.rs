@@ -3,7 +3,8 @@
 
 use super::everything;
 use super::fault::FillError;
-use super::fill::{Filler, Task, count, run_all};
+use super::fill::{Filler, count, run_all};
+use super::task::Task;
 use crate::engine::Session;
 use crate::fingerprint::Batching;
 use crate::model::{DeclaredColumn, Seed, TimeRange, UniqueKey};
@@ -20,9 +21,10 @@ impl Filler<'_> {
         let (pre, post) = task.statements(time)?;
         let columns = self.transact(|session| {
             run_all(session, &pre)?;
-            let columns = task.columns(session, &query)?;
-            run_all(session, task.make_room().as_slice())?;
-            session.execute(&task.over(&columns).create(&query))?;
+            let made = task.make_filled(session, &query)?;
+            if post.is_empty() {
+                return Ok(made);
+            }
             run_all(session, &post)?;
             Ok(count(session, task.table)?)
         })?;
@@ -184,6 +186,13 @@ impl Task<'_> {
         session.execute(&self.over(&columns).create_empty(query))?;
         let made = session.columns(self.table)?;
         made.ok_or_else(|| StatementError::NoColumns { table: self.table.to_string() }.into())
+    }
+
+    /// Makes the table with its rows, in place of one of ours that may be there, and gives their number.
+    pub(super) fn make_filled(self, session: &mut dyn Session, query: &str) -> Result<u64, FillError> {
+        let columns = self.columns(session, query)?;
+        run_all(session, self.make_room().as_slice())?;
+        Ok(session.execute(&self.over(&columns).create(query))?)
     }
 
     /// Ranges to load, cut where loading several intervals at once would give another result.

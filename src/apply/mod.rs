@@ -1,14 +1,17 @@
 //! Carries out the tables of a plan: fills what is missing, in graph order, several at once, and records each piece
 //! after its commit, so that whoever runs next goes on from there.
 //!
-//! `fill` and `kinds` know one table, `schedule` the order, `views` the virtual layer. This module never decides what is
-//! built; the plan did.
+//! `task`, `fill` and `kinds` know one table, `group` several at once, `board` and `schedule` the order, `views` the virtual
+//! layer. This module never decides what is built; the plan did.
 
+mod board;
 mod columns;
 mod fault;
 mod fill;
+mod group;
 mod kinds;
 mod schedule;
+mod task;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,20 +1,18 @@
 //! Which table is filled when: parents first, as many at once as asked for; what failed stops only its readers.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use super::board::{Board, Next};
 use super::fill::{Physical, fill};
+use super::group::{fill_together, may_share};
 use super::{Work, engine_error, keys_of, stored_parents, tables_of};
 use crate::engine::{Interrupter, Session, Standing, claim, standing, transaction};
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::output::Progress;
 use crate::plan::{Action, Build, Plan, Target};
-
-/// How often a request to stop is looked for while statements run.
-const STOP_POLL: Duration = Duration::from_millis(50);
 
 /// Fills the tables that a plan builds, in graph order, and gives what was done in the order in which it was done.
 ///
@@ -38,23 +36,84 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
         .map(|name| ((*name).clone(), stored_parents(work.tree, name, &|parent| targets.contains_key(parent))))
         .collect();
     let order = plan.targets.iter().map(|target| &target.name).filter(|name| targets.contains_key(name));
-    let board = Board { queue: Mutex::new(Queue::new(order, waiting)), changed: Condvar::new() };
+    let sharing = targets.values().filter(|target| may_share(work.tree, target)).map(|target| target.name.clone());
+    let board = Board::new(order, waiting, sharing.collect());
     let physical = Physical { tables: tables_of(plan), keys: keys_of(plan), standing };
     let progress = work.output.progress(targets.len());
+    let workers = Workers { work, targets: &targets, physical: &physical, board: &board, progress: &progress };
     std::thread::scope(|scope| {
         for _ in 0..work.jobs.get().min(targets.len()) {
-            scope.spawn(|| {
-                while let Some(name) = board.next() {
-                    let result =
-                        fill(work, targets[&name], &physical, &|interrupter| board.running(&name, interrupter));
-                    report(&progress, &name, result.as_ref());
-                    board.finished(&name, result);
-                }
-            });
+            scope.spawn(|| workers.run());
         }
         board.watch(work);
     });
     board.outcome()
+}
+
+/// What everybody who fills tables has at hand.
+struct Workers<'a> {
+    work: &'a Work<'a>,
+    targets: &'a BTreeMap<&'a ModelName, &'a Target>,
+    physical: &'a Physical,
+    board: &'a Board,
+    progress: &'a Progress<'a>,
+}
+
+impl Workers<'_> {
+    /// Fills tables until none is left to begin.
+    fn run(&self) {
+        while let Some(next) = self.board.next() {
+            match next {
+                Next::Alone(name) => self.alone(name),
+                Next::Shared(name) => self.together(name),
+            }
+        }
+    }
+
+    fn alone(&self, name: ModelName) {
+        let running = |interrupter| self.board.running(&name, interrupter);
+        let result = fill(self.work, self.targets[&name], self.physical, &running);
+        self.finished(vec![(name, result)]);
+    }
+
+    /// A first table and others that are ready, in one transaction. Where that fails with several of them, each is made
+    /// alone: then what is wrong with one stops only its readers.
+    fn together(&self, first: ModelName) {
+        let taken = RefCell::new(vec![first.clone()]);
+        let handle: RefCell<Option<Arc<dyn Interrupter>>> = RefCell::default();
+        let running = |interrupter: Arc<dyn Interrupter>| {
+            self.board.running(&first, Arc::clone(&interrupter));
+            *handle.borrow_mut() = Some(interrupter);
+        };
+        let mut next = || {
+            let interrupter = handle.borrow().clone()?;
+            let name = self.board.next_shared(taken.borrow().last()?)?;
+            self.board.running(&name, interrupter);
+            taken.borrow_mut().push(name.clone());
+            self.targets.get(&name).copied()
+        };
+        let built = fill_together(self.work, self.physical, self.targets[&first], &mut next, &running);
+        let taken = taken.into_inner();
+        match built {
+            Ok(builds) => self.finished(taken.into_iter().zip(builds.into_iter().map(Ok)).collect()),
+            Err(error) if taken.len() == 1 || self.board.is_stopped() => {
+                let error = error.told(self.work, &first);
+                self.board.put_back(&taken);
+                self.finished(vec![(first, Err(error))]);
+            }
+            Err(_) => {
+                self.board.part(&taken);
+                taken.into_iter().for_each(|name| self.alone(name));
+            }
+        }
+    }
+
+    fn finished(&self, results: Vec<(ModelName, Result<Build, CommandError>)>) {
+        for (name, result) in &results {
+            report(self.progress, name, result.as_ref());
+        }
+        self.board.finished(results);
+    }
 }
 
 /// Makes sure that the warehouse is ours, and makes all schemas at once: two sessions that make the same one collide.
@@ -91,156 +150,4 @@ fn report(progress: &Progress<'_>, name: &ModelName, result: Result<&Build, &Com
         Err(_) => format!("{name} failed"),
     };
     progress.done(&line);
-}
-
-struct Board {
-    queue: Mutex<Queue>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Queue {
-    /// Where a model stands in the plan.
-    places: BTreeMap<ModelName, usize>,
-    /// Models that have not begun, with the parents that are not full.
-    waiting: BTreeMap<ModelName, BTreeSet<ModelName>>,
-    /// Those of them without such parents, in the plan's order.
-    ready: BTreeSet<(usize, ModelName)>,
-    /// Who waits for a model.
-    readers: BTreeMap<ModelName, Vec<ModelName>>,
-    running: BTreeMap<ModelName, Option<Arc<dyn Interrupter>>>,
-    builds: Vec<Build>,
-    failed: Vec<(ModelName, CommandError)>,
-    left_out: Vec<ModelName>,
-    stopped: Stopped,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Stopped {
-    #[default]
-    No,
-    Yes,
-}
-
-impl Board {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The next model whose parents are full; `None` when nothing is left to begin.
-    fn next(&self) -> Option<ModelName> {
-        let mut queue = self.lock();
-        loop {
-            if queue.stopped == Stopped::Yes || queue.waiting.is_empty() {
-                return None;
-            }
-            if let Some((_, name)) = queue.ready.pop_first() {
-                queue.waiting.remove(&name);
-                queue.running.insert(name.clone(), None);
-                return Some(name);
-            }
-            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn running(&self, name: &ModelName, interrupter: Arc<dyn Interrupter>) {
-        let mut queue = self.lock();
-        if queue.stopped == Stopped::Yes {
-            interrupter.interrupt();
-        }
-        queue.running.insert(name.clone(), Some(interrupter));
-    }
-
-    fn finished(&self, name: &ModelName, result: Result<Build, CommandError>) {
-        let mut queue = self.lock();
-        queue.running.remove(name);
-        match result {
-            Ok(build) => {
-                queue.builds.push(build);
-                queue.is_full(name);
-            }
-            Err(error) => {
-                queue.failed.push((name.clone(), error));
-                queue.leave_out_readers(name.clone());
-            }
-        }
-        self.changed.notify_all();
-    }
-
-    /// Waits for the end, and stops running statements when asked to.
-    fn watch(&self, work: &Work<'_>) {
-        let mut queue = self.lock();
-        while !(queue.waiting.is_empty() || queue.stopped == Stopped::Yes) || !queue.running.is_empty() {
-            if work.interruption.is_requested() {
-                queue.stopped = Stopped::Yes;
-                queue.running.values().flatten().for_each(|interrupter| interrupter.interrupt());
-                self.changed.notify_all();
-            }
-            queue = self.changed.wait_timeout(queue, STOP_POLL).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn outcome(self) -> Result<Vec<Build>, CommandError> {
-        let queue = self.queue.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut failed = queue.failed.into_iter();
-        let Some((_, mut error)) = failed.next() else {
-            return match queue.stopped {
-                Stopped::No => Ok(queue.builds),
-                Stopped::Yes => Err(CommandError::failed("stopped as asked; what was built stays")
-                    .hint("run the same command again: it goes on from where it was")),
-            };
-        };
-        let others: Vec<String> = failed.map(|(name, _)| format!("`{name}`")).collect();
-        if !others.is_empty() {
-            error = error.hint(format!("also failed: {}", others.join(", ")));
-        }
-        if !queue.left_out.is_empty() {
-            let names: Vec<String> = queue.left_out.iter().map(|name| format!("`{name}`")).collect();
-            error = error.hint(format!("not built because of it: {}", names.join(", ")));
-        }
-        Err(error)
-    }
-}
-
-impl Queue {
-    fn new<'a>(order: impl Iterator<Item = &'a ModelName>, waiting: BTreeMap<ModelName, BTreeSet<ModelName>>) -> Self {
-        let mut queue = Self { places: order.cloned().zip(0..).collect(), ..Self::default() };
-        for (name, parents) in &waiting {
-            for parent in parents {
-                queue.readers.entry(parent.clone()).or_default().push(name.clone());
-            }
-            if parents.is_empty() {
-                queue.make_ready(name.clone());
-            }
-        }
-        queue.waiting = waiting;
-        queue
-    }
-
-    fn make_ready(&mut self, name: ModelName) {
-        let place = self.places.get(&name).copied().unwrap_or(usize::MAX);
-        self.ready.insert((place, name));
-    }
-
-    fn is_full(&mut self, parent: &ModelName) {
-        for reader in self.readers.remove(parent).unwrap_or_default() {
-            let Some(needs) = self.waiting.get_mut(&reader) else { continue };
-            needs.remove(parent);
-            if needs.is_empty() {
-                self.make_ready(reader);
-            }
-        }
-    }
-
-    fn leave_out_readers(&mut self, failed: ModelName) {
-        let mut rest = vec![failed];
-        while let Some(parent) = rest.pop() {
-            for reader in self.readers.remove(&parent).unwrap_or_default() {
-                if self.waiting.remove(&reader).is_some() {
-                    self.left_out.push(reader.clone());
-                    rest.push(reader);
-                }
-            }
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::ViewChange;
+use crate::engine::{Shows, ViewChange};
 use crate::fingerprint::Tree;
 use crate::hash::Hasher;
 use crate::ids::{EnvironmentName, ModelName, TableName};
@@ -101,6 +101,7 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
                 model: target.name.clone(),
                 columns: definition.columns,
                 query: definition.query,
+                shows: if target.table.is_some() { Shows::Table } else { Shows::Query },
             };
             let list =
                 if is_moved(layer.previous, &target.name, &view) { &mut result.changes } else { &mut result.unchanged };

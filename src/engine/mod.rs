@@ -20,7 +20,7 @@ pub use ownership::{
     foreign_objects, forget_object, last_promotion, owned_objects, owner, record_new_object, record_object,
     record_promotion, standing, take_over,
 };
-pub use swap::{Owner, ViewChange, swap_views};
+pub use swap::{Owner, Shows, ViewChange, swap_views};
 
 use crate::ids::TableName;
 use crate::sql::Dialect;
@@ -73,10 +73,19 @@ pub struct Capabilities {
     pub cancel: Ability,
     /// A view forbids dropping the table that it reads.
     pub view_depends_on_table: Ability,
-    /// The text of a view's definition stays as it was right after the view was made.
-    pub stable_view_text: Ability,
+    /// Which views' texts stay as they were right after they were made.
+    pub stable_view_text: StableText,
     /// The longest name, in bytes; `None` where there is no limit worth knowing.
     pub max_identifier_bytes: Option<usize>,
+}
+
+/// Which views' texts stay as an engine told them right after they were made, whenever it is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StableText {
+    /// Every view's.
+    Every,
+    /// Those of views that pick columns of a table and compute nothing.
+    Pointers,
 }
 
 /// Whether an engine can do something.
@@ -106,7 +115,8 @@ pub trait Session: Send {
     /// The engine's version; view definitions of two versions are not compared.
     fn version(&self) -> String;
 
-    /// Runs one or more statements and gives the rows that the last one affected.
+    /// Runs one or more statements and gives the rows that the last one affected: inserted, changed or deleted, or written
+    /// into the table that it made.
     ///
     /// # Errors
     /// What the engine says.
@@ -147,6 +157,21 @@ pub trait Session: Send {
     /// # Errors
     /// What the engine says.
     fn columns(&mut self, table: &TableName) -> Result<Option<Vec<ColumnType>>>;
+
+    /// [`Session::columns`] of several tables, in their order; an engine that can answers with one question.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn columns_of(&mut self, tables: &[TableName]) -> Result<Vec<Option<Vec<ColumnType>>>> {
+        tables.iter().map(|table| self.columns(table)).collect()
+    }
+
+    /// Adds rows to a table that is there, cheaply: for a few columns of text and whole numbers, which are written as text.
+    /// Unlike [`Session::load`] it blames no cell.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn append(&mut self, table: &TableName, columns: &[&str], rows: &[Cells]) -> Result<()>;
 
     /// The tables and views of a schema, by name; none where there is no such schema. Temporary ones are left out.
     ///

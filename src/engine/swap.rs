@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ownership::{MadeView, adopt_views};
+use super::ownership::{KnownBy, MadeView, adopt_views};
 use super::{Result, Session, forget_object, record_object};
 use crate::hash::Hasher;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
@@ -34,12 +34,23 @@ pub enum ViewChange {
         columns: Vec<String>,
         /// What it reads.
         query: String,
+        /// What that is.
+        shows: Shows,
     },
     /// Drop it, if it is there.
     Drop {
         /// The view.
         view: TableName,
     },
+}
+
+/// What a view shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Columns of one table as they are.
+    Table,
+    /// A query of its own.
+    Query,
 }
 
 impl ViewChange {
@@ -65,13 +76,17 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
     let (mut made, mut dropped) = (Vec::new(), Vec::new());
     for change in changes {
         match change {
-            ViewChange::Point { view, model, columns, query } => {
+            ViewChange::Point { view, model, columns, query, shows } => {
                 for statement in create_view(dialect, view, columns, query, replacement) {
                     session.execute(&statement)?;
                 }
-                let comment = mark(model, columns, query);
-                session.execute(&comment_on_view(dialect, view, &comment))?;
-                made.push(MadeView { name: view.clone(), model: model.clone(), comment });
+                let mut known_by = KnownBy::Text;
+                if KnownBy::needs_comment(session.capabilities().stable_view_text, *shows) {
+                    let comment = mark(model, columns, query);
+                    session.execute(&comment_on_view(dialect, view, &comment))?;
+                    known_by = KnownBy::Comment(comment);
+                }
+                made.push(MadeView { name: view.clone(), model: model.clone(), known_by });
             }
             ViewChange::Drop { view } => {
                 session.execute(&drop_view(dialect, view))?;
@@ -85,7 +100,7 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
     Ok(changes.len())
 }
 
-/// What we leave on a view, so that we know it again: one made anew by hand has it no more.
+/// What we leave on a view whose text may change by itself, so that we know it again: one made anew by hand has it no more.
 fn mark(model: &ModelName, columns: &[String], query: &str) -> String {
     let digest = columns.iter().fold(Hasher::new("view mark").text(query), |hasher, column| hasher.text(column));
     format!("model {model}, shown by offshoot ({})", digest.finish().short(16))

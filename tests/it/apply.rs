@@ -201,6 +201,33 @@ fn a_failed_model_stops_only_its_readers() {
 }
 
 #[test]
+fn a_failed_model_takes_none_of_those_down_that_it_shares_a_transaction_with() {
+    let world = shop();
+    world.repository.branch("feature");
+    let full = |name: &str, query: &str| {
+        (format!("models/{name}.sql"), format!("MODEL (name marts.{name}, kind FULL);\n{query}"))
+    };
+    let mut models: Vec<_> =
+        (0..8).map(|n| full(&format!("s{n}"), &format!("SELECT id + {n} AS n FROM staging.orders"))).collect();
+    models.push(full("s3_bad", "SELECT CAST('x' AS INT) + id AS n FROM raw.orders"));
+    models.push(full("s4_other", "SELECT n, 1 AS n FROM marts.s3_bad"));
+    models.push(full("sum", "SELECT SUM(a.n) AS n FROM marts.s0 AS a JOIN marts.s7 AS b ON a.n < b.n"));
+    edit(&world, &models.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>());
+    for jobs in ["1", "2"] {
+        let ran = world.bot(&["apply", "--env", "dev", "--jobs", jobs]);
+        assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+        assert!(ran.stderr.contains("model `marts.s3_bad` (`models/s3_bad.sql`) was not built"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("not built because of it: `marts.s4_other`"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("also failed"), "{}", ran.stderr);
+    }
+    let mended = full("s3_bad", "SELECT id AS n FROM raw.orders");
+    let reader = full("s4_other", "SELECT n FROM marts.s3_bad");
+    edit(&world, &[(mended.0.as_str(), mended.1.as_str()), (reader.0.as_str(), reader.1.as_str())]);
+    assert_eq!(builds(&apply(&world)), ["marts.s3_bad", "marts.s4_other"], "all others were built the first time");
+    assert_same(&shown(world.repository.path(), "__dev"), &clean_build(&world, "2026-04-01"), "like a clean build");
+}
+
+#[test]
 fn sixty_models_at_once_end_as_one_by_one() {
     let models: Vec<(String, String)> = (0..60)
         .map(|number| {
@@ -267,4 +294,9 @@ fn a_build_tells_the_rows_of_its_table() {
     let builds = ran["builds"].as_array().expect("a list");
     let rows: Vec<_> = builds.iter().map(|build| (&build["model"], &build["rows"])).collect();
     assert_eq!(rows, [(&"marts.other".into(), &3.into())]);
+    // A statement after the query does not pass for what was written.
+    let with_another = "MODEL (name marts.other, kind FULL);\nSELECT id + 1 AS n FROM staging.orders;\n\
+                        DROP TABLE IF EXISTS not_there";
+    edit(&world, &[("models/other.sql", with_another)]);
+    assert_eq!(apply(&world).json()["builds"][0]["rows"], 3);
 }

@@ -1,6 +1,7 @@
 //! What every engine must do. A case takes any [`Engine`] on an empty warehouse; `conformance!` runs all of them on one.
 
 mod ownership;
+mod tables;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use self::ownership::{
     a_warehouse_has_one_owner, changed_views_are_foreign, foreign_objects_are_found_and_set_aside,
     promotions_are_remembered, record_of, schemas_with_content_stay, views_swap_together,
     what_stands_under_a_name_is_told,
+};
+use self::tables::{
+    a_made_table_tells_its_rows, rows_are_appended_as_they_are, the_columns_of_many_tables_are_told_as_of_each,
 };
 
 /// An engine on a warehouse of its own.
@@ -49,6 +53,9 @@ macro_rules! conforms {
             $engine,
             $open,
             a_full_table_is_made_and_replaced_whole,
+            a_made_table_tells_its_rows,
+            the_columns_of_many_tables_are_told_as_of_each,
+            rows_are_appended_as_they_are,
             output_names_are_ours_not_the_engines,
             declared_types_are_picked_by_name,
             ddl_is_invisible_until_commit,

@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use offshoot::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode};
 use offshoot::engine::{
-    Engine, EngineError, Owner, Session, ViewChange, claim, foreign_objects, swap_views, transaction,
+    Engine, EngineError, Foreign, ObjectRecord, OwnedObject, Owner, Session, Shows, ViewChange, claim, foreign_objects,
+    record_object, swap_views, transaction,
 };
+use offshoot::hash::Hasher;
 use offshoot::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
+use offshoot::sql::Dialect;
+use offshoot::statement::pointer_query;
 
 use crate::engine_conformance::Warehouse;
 
@@ -334,7 +338,8 @@ fn views_of_ours_are_known_again_after_the_file_was_closed() {
     let view = TableName { catalog: None, schema: "s".into(), name: "v".into() };
     let query = "SELECT CAST('1' AS INT) AS a, [1]::INT[] AS b, 1::NUMERIC(9, 2) AS c, 'x'::TEXT AS \"Day\"";
     let model = ModelName::parse("s.v").expect("a name");
-    let change = ViewChange::Point { view: view.clone(), model, columns: Vec::new(), query: query.into() };
+    let shows = Shows::Query;
+    let change = ViewChange::Point { view: view.clone(), model, columns: Vec::new(), query: query.into(), shows };
     let mut session = engine.session().expect("a session");
     transaction(session.as_mut(), |session| {
         claim(session, &owner.state)?;
@@ -351,4 +356,72 @@ fn views_of_ours_are_known_again_after_the_file_was_closed() {
     session.execute(&format!("CREATE OR REPLACE VIEW s.v AS {query}")).expect("somebody's change");
     let found = foreign_objects(session.as_mut(), &owner.state, &[view]).expect("an answer");
     assert_eq!(found.len(), 1, "the same text, and yet not ours");
+}
+
+#[test]
+fn views_of_tables_are_known_by_their_text_however_the_file_is_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = DuckDb::file(folder.path().join("warehouse.db"), Duration::ZERO);
+    let owner =
+        Owner { state: StateId::new("mine"), project: ProjectName::new(""), environment: EnvironmentName::prod() };
+    let named = |name: &str| TableName { catalog: None, schema: "it's \"s\"".into(), name: name.into() };
+    let (model, columns) = (ModelName::parse("s.v").expect("a name"), ["select", "A b", "ö", "day", "x.y", "q\"uote"]);
+    let columns = columns.map(str::to_owned);
+    let table = named("t\"x");
+    let point = |view: &str, columns: &[String]| ViewChange::Point {
+        view: named(view),
+        model: model.clone(),
+        columns: columns.to_vec(),
+        query: pointer_query(Dialect::DuckDb, &table, columns),
+        shows: Shows::Table,
+    };
+    let changes = [point("named", &columns), point("Starred", &[]), point("other", &columns[..1])];
+    let views: Vec<TableName> = changes.iter().map(|change| change.view().clone()).collect();
+    let mut session = engine.session().expect("a session");
+    transaction(session.as_mut(), |session| {
+        claim(session, &owner.state)?;
+        session.create_schema_if_missing(None, &table.schema)?;
+        session.execute("CREATE TYPE mood AS ENUM ('a', 'b')")?;
+        let typed: Vec<String> = columns.iter().map(|name| format!("\"{}\" mood", name.replace('"', "\"\""))).collect();
+        session.execute(&format!("CREATE TABLE \"it's \"\"s\"\"\".\"t\"\"x\" ({})", typed.join(", ")))?;
+        swap_views(session, &owner, &changes).map(drop)
+    })
+    .expect("views");
+    assert!(session.objects(None, &table.schema).expect("views").iter().all(|object| object.comment.is_none()));
+    drop(session);
+    for _ in 0..2 {
+        let mut session = engine.session().expect("the file is opened again");
+        assert_eq!(foreign_objects(session.as_mut(), &owner.state, &views).expect("an answer"), []);
+    }
+    let mut session = engine.session().expect("a session");
+    session.execute("CREATE OR REPLACE VIEW \"it's \"\"s\"\"\".other AS SELECT 1 AS x").expect("somebody's change");
+    let found = foreign_objects(session.as_mut(), &owner.state, &views).expect("an answer");
+    assert_eq!(
+        found.iter().map(|object| (&object.name, object.why)).collect::<Vec<_>>(),
+        [(&views[2], Foreign::Changed)]
+    );
+}
+
+#[test]
+fn a_view_that_an_earlier_release_left_a_comment_on_is_still_ours() {
+    let engine = DuckDb::memory();
+    let mut session = engine.session().expect("a session");
+    let state = StateId::new("mine");
+    claim(session.as_mut(), &state).expect("ours");
+    session
+        .execute("CREATE SCHEMA s; CREATE VIEW s.v AS SELECT 1 AS a; COMMENT ON VIEW s.v IS 'ours'")
+        .expect("a view");
+    let view = TableName { catalog: None, schema: "s".into(), name: "v".into() };
+    let none: Option<&str> = None;
+    let object = OwnedObject::View {
+        environment: EnvironmentName::prod(),
+        definition: Some(Hasher::new("offshoot view").option(none).option(Some("ours")).finish()),
+        engine_version: session.version(),
+    };
+    let (project, model) = (ProjectName::new(""), ModelName::parse("s.v").expect("a name"));
+    record_object(session.as_mut(), &state, &[ObjectRecord { project, name: view.clone(), model, object }])
+        .expect("a record");
+    assert_eq!(foreign_objects(session.as_mut(), &state, std::slice::from_ref(&view)).expect("an answer"), []);
+    session.execute("CREATE OR REPLACE VIEW s.v AS SELECT 1 AS a").expect("somebody's change");
+    assert_eq!(foreign_objects(session.as_mut(), &state, &[view]).expect("an answer").len(), 1);
 }

@@ -219,3 +219,67 @@ fn promote_goes_on_after_kill_9() {
 fn is_same(one: &BTreeMap<String, Shown>, other: &BTreeMap<String, Shown>) -> bool {
     one == other
 }
+
+/// Twelve tables that need nothing but one query each: `apply` makes several of them in one transaction.
+fn small_tables() -> World {
+    let events = "MODEL (name raw.events, kind SEED (path '../seeds/events.csv'), columns (id INT, user_id INT, \
+                  amount DECIMAL(10,2), happened TIMESTAMP))";
+    let world = lab(&[("seeds/events.csv", &seed(300, 0)), ("models/events.sql", events)]);
+    world.done(&["promote"]);
+    world.repository.branch("feature");
+    let model = |number: usize| {
+        let parent = if number < 9 { "raw.events".to_owned() } else { format!("marts.small_{}", number - 9) };
+        let text =
+            format!("MODEL (name marts.small_{number}, kind FULL);\nSELECT user_id, id + {number} AS id FROM {parent}");
+        (format!("models/small_{number}.sql"), text)
+    };
+    let models: Vec<(String, String)> = (0..12).map(model).collect();
+    edit(&world, &models.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>());
+    world
+}
+
+/// The small tables that are there, and those that the warehouse says are ours.
+fn there_and_ours(root: &Path) -> [Vec<Vec<Option<String>>>; 2] {
+    let engine = offshoot::engine::duckdb::DuckDb::file(root.join("warehouse.duckdb"), std::time::Duration::ZERO);
+    let mut session = offshoot::engine::Engine::session(&engine).expect("a session");
+    let mut ask = |sql: &str| session.query(sql).expect("rows").rows;
+    [
+        ask("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'small_%' ORDER BY 1"),
+        ask(
+            "SELECT object_name FROM offshoot__meta.objects WHERE object_name LIKE 'small_%' AND kind = 'table' ORDER BY 1",
+        ),
+    ]
+}
+
+#[test]
+fn tables_that_share_a_transaction_are_all_there_or_none_after_kill_9() {
+    let world = small_tables();
+    let expected = lab::clean_build(&world, NOW);
+    let lines = lines_of(&world, APPLY);
+    let (mut partly, mut kills) = (0, 0);
+    for at in (1..lines).step_by((lines / 16).max(1)) {
+        let (_folder, root) = copied(&world);
+        kills += usize::from(run_and_kill(&root, APPLY, at).by_signal);
+        let [there, ours] = there_and_ours(&root);
+        assert_eq!(there, ours, "after a death at {at}: each table is as old as what vouches for it");
+        partly += usize::from(!there.is_empty() && there.len() < 12);
+        assert!(!run_and_kill(&root, APPLY, 0).by_signal);
+        assert_same(&shown(&root, "__dev"), &expected, &format!("after a death at {at}"));
+    }
+    assert!(kills >= 12 && partly > 0, "{kills} died, {partly} of them with a part of the tables");
+}
+
+#[test]
+fn small_tables_share_transactions_and_sessions() {
+    let world = small_tables();
+    let (_folder, root) = copied(&world);
+    let mut command = bot(&root, &["apply", "--env", "dev", "--execution-time", NOW, "--jobs", "1", "-vv"]);
+    let ran = command.output().expect("the binary");
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{told}");
+    let count = |statement: &str| told.matches(&format!("statement ends: \"{statement}")).count();
+    assert_eq!(count("CREATE TABLE \\\"offshoot__marts"), 12, "{told}");
+    // The claim, the tables, the views.
+    assert!(count("COMMIT") < 10, "{told}");
+    assert_eq!(count("SELECT count"), 0, "nobody counts what the engine has told");
+}

@@ -53,6 +53,30 @@ fn stage(session: &DuckDbSession, table: &TableName, columns: &[ColumnType], row
     appender.flush().map_err(failed)
 }
 
+/// Adds rows of text as they are: nothing is parsed or planned for them.
+pub(super) fn append_texts(
+    session: &mut DuckDbSession,
+    table: &TableName,
+    columns: &[&str],
+    rows: &[Cells],
+) -> Result<()> {
+    session.not_stopped("append")?;
+    let connection = session.connection()?;
+    let failed = |error: duckdb::Error| session.failed(&error, "append");
+    let mut appender = match &table.catalog {
+        Some(catalog) => {
+            connection.appender_with_columns_to_catalog_and_db(&table.name, catalog, &table.schema, columns)
+        }
+        None => connection.appender_with_columns_to_db(&table.name, &table.schema, columns),
+    }
+    .map_err(failed)?;
+    for row in rows {
+        let cells = row.iter().cloned().map(Cell::Text);
+        appender.append_row(appender_params_from_iter(cells)).map_err(failed)?;
+    }
+    appender.flush().map_err(failed)
+}
+
 /// What an appended cell is.
 enum Cell {
     Line(i64),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use self::database::Database;
 use self::session::DuckDbSession;
-use super::{Ability, Capabilities, Engine, Result, Session};
+use super::{Ability, Capabilities, Engine, Result, Session, StableText};
 use crate::sql::Dialect;
 
 /// How long to wait for another process by default (`--lock-timeout`).
@@ -121,7 +121,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     cancel: Ability::Yes,
     view_depends_on_table: Ability::No,
     // Type names are shown as written (`CAST(a AS "int")`) until the file is opened again, then as resolved.
-    stable_view_text: Ability::No,
+    stable_view_text: StableText::Pointers,
     max_identifier_bytes: None,
 };
 

@@ -9,7 +9,8 @@ use super::database::{Database, message_of, zone_of};
 use super::{CAPABILITIES, load, text};
 use crate::engine::error::first_line;
 use crate::engine::{
-    Capabilities, CellRows, ColumnType, EngineError, Interrupter, ObjectKind, Result, RowSink, SchemaObject, Session,
+    Capabilities, CellRows, Cells, ColumnType, EngineError, Interrupter, ObjectKind, Result, RowSink, SchemaObject,
+    Session,
 };
 use crate::ids::TableName;
 use crate::sql::{Dialect, tokenize};
@@ -78,6 +79,18 @@ impl DuckDbSession {
         logged(sql, || self.connection()?.execute_batch(sql).map_err(|error| self.failed(&error, sql)))
     }
 
+    /// Runs a text and gives the rows that its last statement affected.
+    fn run(&self, sql: &str, last: Last) -> duckdb::Result<u64> {
+        let mut statement = self.connection.as_ref().ok_or(duckdb::Error::InvalidQuery)?.prepare(sql)?;
+        if last == Last::Other {
+            return Ok(statement.execute([])?.try_into().unwrap_or(u64::MAX));
+        }
+        let mut counted = statement.query([])?;
+        // `CREATE TABLE … AS` tells its rows as one; what makes anything else, or an empty table, tells nothing.
+        let rows = counted.next()?.and_then(|row| row.get::<_, i64>(0).ok());
+        Ok(rows.unwrap_or(0).unsigned_abs())
+    }
+
     pub(super) fn failed(&self, error: &duckdb::Error, sql: &str) -> EngineError {
         let message = message_of(error);
         if message.contains("INTERRUPT Error") {
@@ -107,8 +120,8 @@ impl DuckDbSession {
     }
 
     /// Undoes a setting that would act on other sessions, and says so.
-    fn keep_settings(&self, sql: &str) -> Result<()> {
-        if !touches_settings(sql) {
+    fn keep_settings(&self, sql: &str, settings: Settings) -> Result<()> {
+        if settings == Settings::Untouched {
             return Ok(());
         }
         match self.database.restore_shared_setting() {
@@ -127,20 +140,55 @@ fn logged<T>(sql: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     done
 }
 
-/// Whether any statement of a text begins with a word that changes settings.
-fn touches_settings(sql: &str) -> bool {
-    let Ok(tokens) = tokenize(sql, Dialect::DuckDb) else { return true };
-    let mut begins = true;
-    tokens.iter().filter(|token| token.is_significant()).any(|token| {
-        let first = std::mem::replace(&mut begins, token.is_symbol(";"));
-        first && ["set", "reset", "pragma", "load", "install", "call"].iter().any(|word| token.is_word(word))
-    })
+/// What must be known of a text before it runs.
+struct Nature {
+    says: Says,
+    /// What its last statement does.
+    last: Last,
+    settings: Settings,
 }
 
 /// Whether a text holds any statement at all.
-fn is_blank(sql: &str) -> bool {
-    tokenize(sql, Dialect::DuckDb)
-        .is_ok_and(|tokens| tokens.iter().all(|token| !token.is_significant() || token.is_symbol(";")))
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Nothing,
+    Something,
+}
+
+/// Whether a statement makes something; the driver then does not tell its rows, the result does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Makes,
+    Other,
+}
+
+/// Whether any statement of a text begins with a word that changes settings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Settings {
+    Touched,
+    Untouched,
+}
+
+impl Nature {
+    fn of(sql: &str) -> Self {
+        let mut nature = Self { says: Says::Nothing, last: Last::Other, settings: Settings::Untouched };
+        let Ok(tokens) = tokenize(sql, Dialect::DuckDb) else {
+            return Self { says: Says::Something, settings: Settings::Touched, ..nature };
+        };
+        let mut begins = true;
+        for token in tokens.iter().filter(|token| token.is_significant()) {
+            let first = std::mem::replace(&mut begins, token.is_symbol(";"));
+            if !first || token.is_symbol(";") {
+                continue;
+            }
+            nature.says = Says::Something;
+            nature.last = if token.is_word("create") { Last::Makes } else { Last::Other };
+            if ["set", "reset", "pragma", "load", "install", "call"].iter().any(|word| token.is_word(word)) {
+                nature.settings = Settings::Touched;
+            }
+        }
+        nature
+    }
 }
 
 impl Session for DuckDbSession {
@@ -157,19 +205,20 @@ impl Session for DuckDbSession {
     }
 
     fn execute(&mut self, sql: &str) -> Result<u64> {
-        if is_blank(sql) {
+        let nature = Nature::of(sql);
+        if nature.says == Says::Nothing {
             return Ok(0);
         }
         self.not_stopped(sql)?;
-        let done = logged(sql, || self.connection()?.execute(sql, []).map_err(|error| self.failed(&error, sql)));
-        self.keep_settings(sql)?;
-        Ok(u64::try_from(done?).unwrap_or(u64::MAX))
+        let done = logged(sql, || self.run(sql, nature.last).map_err(|error| self.failed(&error, sql)));
+        self.keep_settings(sql, nature.settings)?;
+        done
     }
 
     fn stream(&mut self, sql: &str, sink: &mut dyn RowSink) -> Result<()> {
         self.not_stopped(sql)?;
         let done = logged(sql, || text::stream(self, sql, sink));
-        self.keep_settings(sql)?;
+        self.keep_settings(sql, Nature::of(sql).settings)?;
         done
     }
 
@@ -210,6 +259,18 @@ impl Session for DuckDbSession {
             Err(EngineError::Statement { .. }) => self.listed_columns(table),
             described => described.map(Some),
         }
+    }
+
+    fn columns_of(&mut self, tables: &[TableName]) -> Result<Vec<Option<Vec<ColumnType>>>> {
+        match text::describe_all(self, tables) {
+            // One of them is not there, or cannot be read.
+            Err(EngineError::Statement { .. }) => tables.iter().map(|table| self.columns(table)).collect(),
+            described => Ok(described?.into_iter().map(Some).collect()),
+        }
+    }
+
+    fn append(&mut self, table: &TableName, columns: &[&str], rows: &[Cells]) -> Result<()> {
+        logged(&format!("append {} rows to {table}", rows.len()), || load::append_texts(self, table, columns, rows))
     }
 
     fn objects(&mut self, catalog: Option<&str>, schema: &str) -> Result<Vec<SchemaObject>> {
@@ -268,10 +329,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_first_word_of_a_statement_counts() {
-        assert!(touches_settings("select 1; /* x */ SET threads = 1"));
-        assert!(!touches_settings("update t set a = 1"));
-        assert!(is_blank(" -- x\n;"));
-        assert!(!is_blank("select"));
+    fn the_first_words_of_statements_count() {
+        assert!(Nature::of("select 1; /* x */ SET threads = 1").settings == Settings::Touched);
+        assert!(Nature::of("update t set a = 1").settings == Settings::Untouched);
+        assert!(Nature::of(" -- x\n;").says == Says::Nothing);
+        assert!(Nature::of("select").says == Says::Something);
+        assert!(Nature::of("drop table t; create table t as select 1").last == Last::Makes);
+        assert!(Nature::of("create table t as select 1; ; select 1").last == Last::Other);
     }
 }

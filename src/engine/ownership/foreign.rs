@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{OwnedObject, forget_object, meta, owned_objects};
-use crate::engine::{Capabilities, ObjectKind, Result, SchemaObject, Session};
+use crate::engine::{ObjectKind, Result, SchemaObject, Session};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{StateId, TableName};
 
@@ -32,7 +32,7 @@ pub enum Foreign {
 /// # Errors
 /// What the engine says.
 pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[TableName]) -> Result<Vec<ForeignObject>> {
-    let (dialect, version, capabilities) = (session.dialect(), session.version(), session.capabilities());
+    let (dialect, version) = (session.dialect(), session.version());
     let folded = |name: &TableName| {
         let fold = |part: &str| dialect.fold(part, true);
         (name.catalog.as_deref().map(fold), fold(&name.schema), fold(&name.name))
@@ -44,8 +44,7 @@ pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[Tab
         let why = match (owned.get(&folded(&name)), object.kind) {
             (Some(OwnedObject::Table { .. }), ObjectKind::Table) => None,
             (Some(OwnedObject::View { definition, engine_version, .. }), ObjectKind::View) => {
-                let now = definition_digest(capabilities, object.definition.as_deref(), object.comment.as_deref());
-                let same = *engine_version != version || *definition == Some(now);
+                let same = *engine_version != version || definition.is_some_and(|ours| is_as_we_left_it(&object, ours));
                 (!same).then_some(Foreign::Changed)
             }
             _ => Some(Foreign::NotOurs),
@@ -86,11 +85,30 @@ fn set_aside(name: &str, number: u32, limit: Option<usize>) -> String {
     format!("{}{suffix}", kept.map(|(_, letter)| letter).collect::<String>())
 }
 
-/// The digest of what tells a view from one that somebody made in its place: our comment on it, and the engine's text of
-/// it where that stays what it was.
-pub(super) fn definition_digest(capabilities: Capabilities, text: Option<&str>, comment: Option<&str>) -> Digest {
-    let text = text.filter(|_| capabilities.stable_view_text.is_yes());
-    Hasher::new("offshoot view").option(text).option(comment).finish()
+/// What tells a view of ours from one that somebody made in its place.
+pub(super) enum Mark<'a> {
+    /// The engine's text of it.
+    Text(&'a str),
+    /// Our comment on it.
+    Comment(&'a str),
+}
+
+impl Mark<'_> {
+    /// What is recorded of it. No text has the digest of a comment.
+    pub(super) fn digest(&self) -> Digest {
+        let (text, comment) = match *self {
+            Self::Text(text) => (Some(text), None),
+            Self::Comment(comment) => (None, Some(comment)),
+        };
+        Hasher::new("offshoot view").option(text).option(comment).finish()
+    }
+}
+
+/// Whether a view still has the mark that was recorded, whichever it was.
+fn is_as_we_left_it(object: &SchemaObject, recorded: Digest) -> bool {
+    let text = object.definition.as_deref().map(|text| Mark::Text(text).digest());
+    let comment = object.comment.as_deref().map(|comment| Mark::Comment(comment).digest());
+    [text, comment].contains(&Some(recorded))
 }
 
 /// Which of the wanted names stand in the warehouse, whatever case they are written in there.

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over};
 pub use promotion::{Promotion, last_promotion, record_promotion};
 
-use self::foreign::{definition_digest, present};
-use super::{EngineError, ObjectKind, Result, Session};
+use self::foreign::{Mark, present};
+use super::swap::Shows;
+use super::{Cells, EngineError, ObjectKind, Result, Session, StableText};
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
 use crate::statement::{quote_table, text_literal};
@@ -35,6 +36,21 @@ const TABLES: [(&str, &str); 3] = [
         "project TEXT NOT NULL, environment TEXT NOT NULL, plan_id TEXT NOT NULL, commit_id TEXT NOT NULL, \
          sequence BIGINT NOT NULL, payload TEXT NOT NULL, promoted_at BIGINT NOT NULL",
     ),
+];
+
+/// The columns of a row of `objects`, as it is written.
+const OBJECT_COLUMNS: [&str; 11] = [
+    "state_id",
+    "project",
+    "catalog_name",
+    "schema_name",
+    "object_name",
+    "kind",
+    "model",
+    "data_fingerprint",
+    "environment",
+    "definition",
+    "engine_version",
 ];
 
 /// A table or view that we made.
@@ -134,14 +150,9 @@ pub fn record_new_object(session: &mut dyn Session, state: &StateId, records: &[
     if records.is_empty() {
         return Ok(());
     }
-    let rows: Vec<String> = records.iter().map(|record| record_row(session, state, record)).collect();
-    let table = meta_name(session, "objects");
-    session.execute(&format!(
-        "INSERT INTO {table} (state_id, project, catalog_name, schema_name, object_name, kind, model, \
-         data_fingerprint, environment, definition, engine_version) VALUES {}",
-        rows.join(", ")
-    ))?;
-    Ok(())
+    let version = session.version();
+    let rows: Vec<Cells> = records.iter().map(|record| record_row(state, record, &version)).collect();
+    session.append(&meta("objects"), &OBJECT_COLUMNS, &rows)
 }
 
 /// Records tables or views as ours, in place of what was recorded under their names.
@@ -153,32 +164,30 @@ pub fn record_object(session: &mut dyn Session, state: &StateId, records: &[Obje
     record_new_object(session, state, records)
 }
 
-fn record_row(session: &dyn Session, state: &StateId, record: &ObjectRecord) -> String {
-    let text = |text: &str| text_literal(session.dialect(), text);
-    let option = |value: Option<String>| value.map_or_else(|| "NULL".to_owned(), |value| text(&value));
+fn record_row(state: &StateId, record: &ObjectRecord, version: &str) -> Cells {
+    let text = |text: &str| Some(text.to_owned());
     let (kind, fingerprint, environment, definition, version) = match &record.object {
         OwnedObject::Table { data_fingerprint } => {
-            (ObjectKind::Table, Some(data_fingerprint.to_string()), None, None, session.version())
+            (ObjectKind::Table, Some(data_fingerprint.to_string()), None, None, version)
         }
         OwnedObject::View { environment, definition, engine_version } => {
             let definition = definition.map(|digest| digest.to_string());
-            (ObjectKind::View, None, Some(environment.to_string()), definition, engine_version.clone())
+            (ObjectKind::View, None, Some(environment.to_string()), definition, engine_version.as_str())
         }
     };
-    let cells = [
+    vec![
         text(state.as_str()),
         text(record.project.as_str()),
-        option(record.name.catalog.clone()),
+        record.name.catalog.clone(),
         text(&record.name.schema),
         text(&record.name.name),
         text(kind.text()),
         text(&record.model.to_string()),
-        option(fingerprint),
-        option(environment),
-        option(definition),
-        text(&version),
-    ];
-    format!("({})", cells.join(", "))
+        fingerprint,
+        environment,
+        definition,
+        text(version),
+    ]
 }
 
 /// Forgets objects by name.
@@ -267,14 +276,31 @@ fn read_record(row: &[Option<String>]) -> Result<ObjectRecord> {
     })
 }
 
-/// A view that we have just made, and the comment that we left on it.
+/// A view that we have just made, and how it is known again.
 pub(super) struct MadeView {
     pub(super) name: TableName,
     pub(super) model: ModelName,
-    pub(super) comment: String,
+    pub(super) known_by: KnownBy,
 }
 
-/// The records of views that we have just made, with the engine's own text of them where that stays as it is.
+/// How one of our views is told from one that somebody makes in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum KnownBy {
+    /// The engine's text of it, which stays what it is. Who makes the same view again changes nothing.
+    Text,
+    /// The comment that we left on it.
+    Comment(String),
+}
+
+impl KnownBy {
+    /// Whether a view of which we know what it shows needs a comment at all.
+    pub(super) fn needs_comment(stable: StableText, shows: Shows) -> bool {
+        (stable, shows) == (StableText::Pointers, Shows::Query)
+    }
+}
+
+/// The records of views that we have just made: with the engine's own text of those that are known by it, all of which are
+/// read back with a question for each schema.
 ///
 /// # Errors
 /// What the engine says.
@@ -284,15 +310,12 @@ pub(super) fn adopt_views(
     environment: &EnvironmentName,
     views: &[MadeView],
 ) -> Result<Vec<ObjectRecord>> {
-    let (engine_version, capabilities) = (session.version(), session.capabilities());
-    let present = match capabilities.stable_view_text.is_yes() {
-        true => present(session, &views.iter().map(|view| view.name.clone()).collect::<Vec<_>>())?,
-        // The comment alone counts, and that is known.
-        false => BTreeMap::new(),
-    };
-    let definition = |view: &MadeView| match present.get(&view.name) {
-        Some(object) => definition_digest(capabilities, object.definition.as_deref(), object.comment.as_deref()),
-        None => definition_digest(capabilities, None, Some(&view.comment)),
+    let engine_version = session.version();
+    let by_text = views.iter().filter(|view| view.known_by == KnownBy::Text);
+    let present = present(session, &by_text.map(|view| view.name.clone()).collect::<Vec<_>>())?;
+    let definition = |view: &MadeView| match &view.known_by {
+        KnownBy::Comment(comment) => Some(Mark::Comment(comment).digest()),
+        KnownBy::Text => present.get(&view.name)?.definition.as_deref().map(|text| Mark::Text(text).digest()),
     };
     let record = |view: &MadeView| ObjectRecord {
         project: project.clone(),
@@ -300,7 +323,7 @@ pub(super) fn adopt_views(
         model: view.model.clone(),
         object: OwnedObject::View {
             environment: environment.clone(),
-            definition: Some(definition(view)),
+            definition: definition(view),
             engine_version: engine_version.clone(),
         },
     };

@@ -31,20 +31,17 @@ pub struct Promotion {
 /// # Errors
 /// What the engine says.
 pub fn record_promotion(session: &mut dyn Session, promotion: &Promotion) -> Result<()> {
-    let text = |text: &str| text_literal(session.dialect(), text);
-    let sql = format!(
-        "INSERT INTO {} (project, environment, plan_id, commit_id, sequence, payload, promoted_at) \
-         VALUES ({}, {}, {}, {}, {}, {}, {})",
-        meta_name(session, "promotions"),
-        text(promotion.project.as_str()),
-        text(promotion.environment.as_str()),
-        text(promotion.plan.as_str()),
-        text(promotion.commit.as_str()),
-        promotion.sequence,
-        text(&promotion.payload),
-        promotion.at.0
-    );
-    session.execute(&sql).map(drop)
+    let columns = ["project", "environment", "plan_id", "commit_id", "sequence", "payload", "promoted_at"];
+    let row = [
+        promotion.project.to_string(),
+        promotion.environment.to_string(),
+        promotion.plan.to_string(),
+        promotion.commit.to_string(),
+        promotion.sequence.to_string(),
+        promotion.payload.clone(),
+        promotion.at.0.to_string(),
+    ];
+    session.append(&meta("promotions"), &columns, &[row.map(Some).to_vec()])
 }
 
 /// The promote of an environment that was recorded last.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use offshoot::engine::{
-    EngineError, Foreign, ObjectKind, ObjectRecord, OwnedObject, Owner, Promotion, Session, Standing, ViewChange,
-    claim, foreign_objects, last_promotion, owned_objects, owner, record_new_object, record_object, record_promotion,
-    standing, swap_views, take_over, transaction,
+    EngineError, Foreign, ObjectKind, ObjectRecord, OwnedObject, Owner, Promotion, Session, Shows, Standing,
+    ViewChange, claim, foreign_objects, last_promotion, owned_objects, owner, record_new_object, record_object,
+    record_promotion, standing, swap_views, take_over, transaction,
 };
 use offshoot::hash::Digest;
 use offshoot::ids::{CommitId, EnvironmentName, ModelName, PlanId, ProjectName, StateId, TableName};
@@ -36,7 +36,8 @@ fn prod(state: &str) -> Owner {
 }
 
 fn point(view: &str, query: &str) -> ViewChange {
-    ViewChange::Point { view: table(view), model: model("s.m"), columns: vec!["a".into()], query: query.into() }
+    let (view, columns) = (table(view), vec!["a".into()]);
+    ViewChange::Point { view, model: model("s.m"), columns, query: query.into(), shows: Shows::Query }
 }
 
 pub(super) fn a_warehouse_has_one_owner(warehouse: &Warehouse) {
@@ -126,6 +127,7 @@ pub(super) fn views_swap_together(warehouse: &Warehouse) {
             model: model("s.m"),
             columns: vec!["c".into(), "B".into()],
             query: pointer_query(dialect, &table("p2"), &["c".into(), "b".into()]),
+            shows: Shows::Table,
         },
         ViewChange::Drop { view: table("gone") },
     ];

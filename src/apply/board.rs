@@ -1,0 +1,339 @@
+//! Who fills which table next: one board that all workers look at.
+//!
+//! It knows names, their order and their parents, and never a table or a statement.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Work;
+use crate::engine::Interrupter;
+use crate::error::CommandError;
+use crate::ids::ModelName;
+use crate::plan::Build;
+use crate::surroundings::Stopwatch;
+
+/// How often a request to stop is looked for while statements run.
+const STOP_POLL: Duration = Duration::from_millis(50);
+/// How long a worker with nothing to do waits for tables that are made, and wait themselves for a later one of their group.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) struct Board {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+/// What a worker is to do next.
+pub(super) enum Next {
+    /// A table that nothing may be done beside.
+    Alone(ModelName),
+    /// One that may share session and transaction with others.
+    Shared(ModelName),
+}
+
+/// A model that has begun.
+struct Running {
+    since: Stopwatch,
+    interrupter: Option<Arc<dyn Interrupter>>,
+    /// The one before it in the transaction that it shares; that one is made, and waits for this one.
+    before: Option<ModelName>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Where a model stands in the plan.
+    places: BTreeMap<ModelName, usize>,
+    /// Models that have not begun, with the parents that are not full.
+    waiting: BTreeMap<ModelName, BTreeSet<ModelName>>,
+    /// Those of them without such parents, in the plan's order.
+    ready: BTreeSet<(usize, ModelName)>,
+    /// Who waits for a model.
+    readers: BTreeMap<ModelName, Vec<ModelName>>,
+    /// Models that may share a transaction.
+    sharing: BTreeSet<ModelName>,
+    running: BTreeMap<ModelName, Running>,
+    /// Workers that have nothing to do until some model is full.
+    idle: usize,
+    builds: Vec<Build>,
+    failed: Vec<(ModelName, CommandError)>,
+    left_out: Vec<ModelName>,
+    stopped: Stopped,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stopped {
+    #[default]
+    No,
+    Yes,
+}
+
+impl Board {
+    /// A board of models in the plan's order, each with the parents that are to be filled before it, and those that may
+    /// share a transaction.
+    pub(super) fn new<'a>(
+        order: impl Iterator<Item = &'a ModelName>,
+        waiting: BTreeMap<ModelName, BTreeSet<ModelName>>,
+        sharing: BTreeSet<ModelName>,
+    ) -> Self {
+        let queue = Queue { sharing, ..Queue::new(order, waiting) };
+        Self { queue: Mutex::new(queue), changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next model whose parents are full; `None` when nothing is left to begin.
+    pub(super) fn next(&self) -> Option<Next> {
+        let mut queue = self.lock();
+        loop {
+            if queue.stopped == Stopped::Yes || queue.waiting.is_empty() {
+                return None;
+            }
+            if let Some(name) = queue.begin(None) {
+                let shares = queue.sharing.contains(&name);
+                return Some(if shares { Next::Shared(name) } else { Next::Alone(name) });
+            }
+            queue.idle += 1;
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.idle -= 1;
+        }
+    }
+
+    /// The model that is next, if it may go into the transaction of another; never waits.
+    pub(super) fn next_shared(&self, before: &ModelName) -> Option<ModelName> {
+        let mut queue = self.lock();
+        let shares = queue.ready.first().is_some_and(|(_, name)| queue.sharing.contains(name));
+        if queue.stopped == Stopped::Yes || !shares {
+            return None;
+        }
+        queue.begin(Some(before.clone()))
+    }
+
+    pub(super) fn running(&self, name: &ModelName, interrupter: Arc<dyn Interrupter>) {
+        let mut queue = self.lock();
+        if queue.stopped == Stopped::Yes {
+            interrupter.interrupt();
+        }
+        if let Some(running) = queue.running.get_mut(name) {
+            running.interrupter = Some(interrupter);
+        }
+    }
+
+    /// Tells the outcome of models that have begun.
+    pub(super) fn finished(&self, results: Vec<(ModelName, Result<Build, CommandError>)>) {
+        let mut queue = self.lock();
+        for (name, result) in results {
+            queue.running.remove(&name);
+            match result {
+                Ok(build) => {
+                    queue.builds.push(build);
+                    queue.is_full(&name);
+                }
+                Err(error) => {
+                    queue.failed.push((name.clone(), error));
+                    queue.leave_out_readers(name);
+                }
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    /// Models whose group was undone, and that are now filled one by one.
+    pub(super) fn part(&self, names: &[ModelName]) {
+        let mut queue = self.lock();
+        for name in names {
+            if let Some(running) = queue.running.get_mut(name) {
+                running.before = None;
+            }
+        }
+    }
+
+    /// Models of a group that ended without any of them being made, and that nobody begins again.
+    pub(super) fn put_back(&self, names: &[ModelName]) {
+        let mut queue = self.lock();
+        names.iter().for_each(|name| drop(queue.running.remove(name)));
+    }
+
+    /// Whether nothing further is to begin.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped == Stopped::Yes
+    }
+
+    /// Waits for the end, and stops running statements when asked to.
+    pub(super) fn watch(&self, work: &Work<'_>) {
+        let mut queue = self.lock();
+        while !(queue.waiting.is_empty() || queue.stopped == Stopped::Yes) || !queue.running.is_empty() {
+            if work.interruption.is_requested() {
+                queue.stopped = Stopped::Yes;
+                queue.interrupt_all();
+                self.changed.notify_all();
+            }
+            queue.free_hostages(PATIENCE);
+            queue = self.changed.wait_timeout(queue, STOP_POLL).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    pub(super) fn outcome(self) -> Result<Vec<Build>, CommandError> {
+        let queue = self.queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = queue.failed.into_iter();
+        let Some((_, mut error)) = failed.next() else {
+            return match queue.stopped {
+                Stopped::No => Ok(queue.builds),
+                Stopped::Yes => Err(CommandError::failed("stopped as asked; what was built stays")
+                    .hint("run the same command again: it goes on from where it was")),
+            };
+        };
+        let others: Vec<String> = failed.map(|(name, _)| format!("`{name}`")).collect();
+        if !others.is_empty() {
+            error = error.hint(format!("also failed: {}", others.join(", ")));
+        }
+        if !queue.left_out.is_empty() {
+            let names: Vec<String> = queue.left_out.iter().map(|name| format!("`{name}`")).collect();
+            error = error.hint(format!("not built because of it: {}", names.join(", ")));
+        }
+        Err(error)
+    }
+}
+
+impl Queue {
+    fn new<'a>(order: impl Iterator<Item = &'a ModelName>, waiting: BTreeMap<ModelName, BTreeSet<ModelName>>) -> Self {
+        let mut queue = Self { places: order.cloned().zip(0..).collect(), ..Self::default() };
+        for (name, parents) in &waiting {
+            for parent in parents {
+                queue.readers.entry(parent.clone()).or_default().push(name.clone());
+            }
+            if parents.is_empty() {
+                queue.make_ready(name.clone());
+            }
+        }
+        queue.waiting = waiting;
+        queue
+    }
+
+    /// Takes the first model that is ready; `before` is the one whose transaction it shares.
+    fn begin(&mut self, before: Option<ModelName>) -> Option<ModelName> {
+        let (_, name) = self.ready.pop_first()?;
+        self.waiting.remove(&name);
+        self.running.insert(name.clone(), Running { since: Stopwatch::start(), interrupter: None, before });
+        Some(name)
+    }
+
+    fn interrupt_all(&self) {
+        let handles = self.running.values().filter_map(|running| running.interrupter.as_ref());
+        handles.for_each(|interrupter| interrupter.interrupt());
+    }
+
+    /// Stops a statement that has made others of its group wait for longer than that while somebody had nothing to do: the
+    /// group is then undone and each of it made alone, those first that are quick.
+    fn free_hostages(&self, patience: Duration) {
+        if self.idle == 0 || self.waiting.is_empty() {
+            return;
+        }
+        let befores: BTreeSet<&ModelName> =
+            self.running.values().filter_map(|running| running.before.as_ref()).collect();
+        for (name, running) in &self.running {
+            let is_last_of_several = running.before.is_some() && !befores.contains(name);
+            if is_last_of_several && running.since.seconds() > patience.as_secs_f64() {
+                running.interrupter.iter().for_each(|interrupter| interrupter.interrupt());
+            }
+        }
+    }
+
+    fn make_ready(&mut self, name: ModelName) {
+        let place = self.places.get(&name).copied().unwrap_or(usize::MAX);
+        self.ready.insert((place, name));
+    }
+
+    fn is_full(&mut self, parent: &ModelName) {
+        for reader in self.readers.remove(parent).unwrap_or_default() {
+            let Some(needs) = self.waiting.get_mut(&reader) else { continue };
+            needs.remove(parent);
+            if needs.is_empty() {
+                self.make_ready(reader);
+            }
+        }
+    }
+
+    fn leave_out_readers(&mut self, failed: ModelName) {
+        let mut rest = vec![failed];
+        while let Some(parent) = rest.pop() {
+            for reader in self.readers.remove(&parent).unwrap_or_default() {
+                if self.waiting.remove(&reader).is_some() {
+                    self.left_out.push(reader.clone());
+                    rest.push(reader);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Interrupter for Counted {
+        fn interrupt(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn name(text: &str) -> ModelName {
+        ModelName::parse(text).expect("a name")
+    }
+
+    /// `s.a` and `s.b` share a transaction; `s.reader` waits for `s.a`.
+    fn group() -> (Board, Arc<Counted>) {
+        let order = [name("s.a"), name("s.b"), name("s.reader")];
+        let waiting = [
+            (name("s.a"), BTreeSet::new()),
+            (name("s.b"), BTreeSet::new()),
+            (name("s.reader"), BTreeSet::from([name("s.a")])),
+        ];
+        let board = Board::new(order.iter(), waiting.into(), BTreeSet::from([name("s.a"), name("s.b")]));
+        assert!(matches!(board.next(), Some(Next::Shared(first)) if first == name("s.a")));
+        assert_eq!(board.next_shared(&name("s.a")), Some(name("s.b")));
+        assert_eq!(board.next_shared(&name("s.b")), None, "its reader waits");
+        let session = Arc::new(Counted::default());
+        for member in ["s.a", "s.b"] {
+            board.running(&name(member), Arc::clone(&session) as Arc<dyn Interrupter>);
+        }
+        (board, session)
+    }
+
+    #[test]
+    fn a_slow_table_does_not_hold_up_those_that_it_shares_a_transaction_with() {
+        let (board, session) = group();
+        let asked = |idle: usize, patience: Duration| {
+            board.lock().idle = idle;
+            board.lock().free_hostages(patience);
+            session.0.swap(0, Ordering::SeqCst)
+        };
+        assert_eq!(asked(0, Duration::ZERO), 0, "everybody has something to do");
+        assert_eq!(asked(1, Duration::from_secs(3600)), 0, "it is quick");
+        assert_eq!(asked(1, Duration::ZERO), 1);
+        board.part(&[name("s.a"), name("s.b")]);
+        assert_eq!(asked(1, Duration::ZERO), 0, "alone it may take as long as it takes");
+    }
+
+    #[test]
+    fn a_reader_is_not_ready_before_the_group_of_its_parent_is_committed() {
+        let (board, _) = group();
+        let build = |model: &str| Build {
+            model: name(model),
+            table: crate::ids::TableName { catalog: None, schema: "s".into(), name: "t".into() },
+            rows: None,
+            seconds: 0.0,
+            unit: crate::time::IntervalUnit::Day,
+            intervals: Vec::new(),
+        };
+        let done = ["s.a", "s.b"].map(|model| (name(model), Ok(build(model))));
+        board.finished(done.into());
+        assert!(matches!(board.next(), Some(Next::Alone(reader)) if reader == name("s.reader")));
+    }
+}

@@ -1,0 +1,147 @@
+//! One table of a plan with all that filling it needs to know; nothing here runs anything but `DESCRIBE`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::columns::output_columns;
+use super::fault::FillError;
+use super::fill::Physical;
+use super::{Work, everything};
+use crate::engine::{EngineError, ObjectRecord, OwnedObject, Session, Standing};
+use crate::fingerprint::Fingerprint;
+use crate::ids::{ModelName, TableName};
+use crate::model::{DeclaredColumn, Model};
+use crate::plan::{Build, Target};
+use crate::resolve::{ResolveError, Resolver, Times};
+use crate::sql::Template;
+use crate::state::{self, Fact, InputRead};
+use crate::statement::{ColumnType, LoadTime, Target as Statements};
+use crate::time::{Interval, Timestamp};
+
+/// What is to be filled, from what.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    pub(super) work: &'a Work<'a>,
+    pub(super) target: &'a Target,
+    pub(super) model: &'a Model,
+    pub(super) fingerprint: &'a Fingerprint,
+    pub(super) table: &'a TableName,
+    tables: &'a BTreeMap<ModelName, TableName>,
+    /// What the warehouse said of the table when the run began; `None` where no such table was there.
+    pub(super) recorded: Option<&'a ObjectRecord>,
+}
+
+impl<'a> Task<'a> {
+    /// The task that a target of the plan is.
+    ///
+    /// # Errors
+    /// Something that we did not make stands under the table's name.
+    pub(super) fn of(work: &'a Work<'a>, target: &'a Target, physical: &'a Physical) -> Result<Self, FillError> {
+        let missing =
+            || FillError::Internal(format!("the plan builds `{}`, which has no table or fingerprint", target.name));
+        let model = work.tree.models.get(&target.name).ok_or_else(missing)?;
+        let fingerprint = work.tree.fingerprints.get(&target.name).ok_or_else(missing)?;
+        let table = target.table.as_ref().ok_or_else(missing)?;
+        let recorded = match physical.standing.get(table) {
+            Some(Standing::Ours(record)) => Some(&**record),
+            Some(Standing::Foreign) => return Err(FillError::Foreign(table.to_string())),
+            None => None,
+        };
+        Ok(Self { work, target, model, fingerprint, table, tables: &physical.tables, recorded })
+    }
+
+    pub(super) fn record(self) -> ObjectRecord {
+        ObjectRecord {
+            project: self.work.project.clone(),
+            name: self.table.clone(),
+            model: self.target.name.clone(),
+            object: OwnedObject::Table { data_fingerprint: self.target.key.data_fingerprint },
+        }
+    }
+
+    /// The time that models see which are filled as a whole.
+    pub(super) fn whole_time(self) -> LoadTime {
+        self.time(everything(self.work.now))
+    }
+
+    pub(super) fn time(self, interval: Interval) -> LoadTime {
+        LoadTime { interval, execution: self.work.now }
+    }
+
+    fn resolver(self) -> Resolver<'a> {
+        Resolver { tree: self.work.tree, dialect: self.work.engine.dialect(), tables: self.tables }
+    }
+
+    pub(super) fn query(self, time: LoadTime) -> Result<String, ResolveError> {
+        self.resolver().model(self.model, Times::At(time))
+    }
+
+    /// Pre- and post-statements.
+    pub(super) fn statements(self, time: LoadTime) -> Result<(Vec<String>, Vec<String>), ResolveError> {
+        let resolver = self.resolver();
+        let resolve = |statements: &[Template]| -> Result<Vec<String>, ResolveError> {
+            statements.iter().map(|statement| resolver.statement(self.model, statement, Times::At(time))).collect()
+        };
+        Ok((resolve(&self.model.pre_statements)?, resolve(&self.model.post_statements)?))
+    }
+
+    pub(super) fn over<'s>(self, columns: &'s [DeclaredColumn]) -> Statements<'s>
+    where
+        'a: 's,
+    {
+        Statements { dialect: self.work.engine.dialect(), table: self.table, columns }
+    }
+
+    /// Drops the table where one of ours was there. Where none was, nothing is dropped, so that making a table fails
+    /// that somebody else has made meanwhile.
+    pub(super) fn make_room(self) -> Option<String> {
+        self.recorded.map(|_| self.over(&[]).drop_table())
+    }
+
+    /// The output columns of the query, with their declared types.
+    pub(super) fn columns(self, session: &mut dyn Session, query: &str) -> Result<Vec<DeclaredColumn>, EngineError> {
+        output_columns(session, self.model, self.fingerprint, query)
+    }
+
+    /// That the table was made, or filled as a whole.
+    pub(super) fn snapshot(self, columns: &[ColumnType], as_of: Option<Timestamp>) -> Fact {
+        let column =
+            |column: &ColumnType| state::Column { name: column.name.clone(), data_type: column.data_type.clone() };
+        Fact::Snapshot(state::Snapshot {
+            key: self.target.key.clone(),
+            table: self.table.clone(),
+            kind: self.target.kind,
+            columns: columns.iter().map(column).collect(),
+            unit: self.target.unit,
+            created_at: self.work.now,
+            as_of,
+        })
+    }
+
+    /// That the build is through: what it cost and what it read. A table filled as a whole is recorded together with it,
+    /// because what it read decides later whether it is stale.
+    pub(super) fn built(self, rows: u64, seconds: f64, inputs: Vec<InputRead>) -> Fact {
+        Fact::Build(state::Build {
+            key: self.target.key.clone(),
+            rows: Some(rows),
+            bytes: None,
+            duration: Duration::from_secs_f64(seconds.max(0.0)),
+            started_at: self.work.now,
+            intervals: self.target.intervals_missing.clone(),
+            inputs,
+            run: self.work.run.to_owned(),
+        })
+    }
+
+    /// The same for the person who waits.
+    pub(super) fn build(self, rows: u64, seconds: f64) -> Build {
+        Build {
+            model: self.target.name.clone(),
+            table: self.table.clone(),
+            rows: Some(rows),
+            seconds,
+            unit: self.target.unit,
+            intervals: self.target.intervals_missing.clone(),
+        }
+    }
+}
