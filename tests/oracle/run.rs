@@ -10,6 +10,7 @@ use super::content::Content;
 use super::edit::Desk;
 use super::faults::Fault;
 use super::ir::Project;
+use super::journal;
 use super::kinds::{EDITS, Edit, Make};
 use super::plant;
 use super::random::Choices;
@@ -42,18 +43,32 @@ pub(crate) struct Branch {
     pub(crate) texts: BTreeMap<ModelName, String>,
 }
 
-/// Runs a plan.
+/// Some episodes of a plan: the number of the first one, and the edits that they make together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    pub(crate) first: u64,
+    pub(crate) edits: u64,
+}
+
+/// Runs a plan in this process.
 pub(crate) fn run(plan: &Plan) -> Report {
+    run_block(plan, Block { first: 0, edits: plan.edits }, &mut |_| {})
+}
+
+/// Runs a block, and shows the report after each episode.
+pub(crate) fn run_block(plan: &Plan, block: Block, tell: &mut dyn FnMut(&Report)) -> Report {
     let mut report = Report::default();
-    let mut seed = plan.seed.wrapping_mul(1_000_003);
-    while report.edits < plan.edits && report.unsound.len() < plan.enough {
-        seed = seed.wrapping_add(1);
-        let left = (plan.edits - report.edits).min(EPISODE);
+    let mut number = block.first;
+    while report.edits < block.edits && report.unsound.len() < plan.enough {
+        journal::begin(number);
+        let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(number);
+        number += 1;
+        let left = (block.edits - report.edits).min(EPISODE);
         let cache = ModelCache::new();
-        let episode = Episode::new(plan, seed, &cache, &mut report);
-        if let Some(mut episode) = episode {
+        if let Some(mut episode) = Episode::new(plan, seed, &cache, &mut report) {
             episode.run(left);
         }
+        tell(&report);
     }
     report
 }
@@ -135,7 +150,7 @@ impl<'a> Episode<'a> {
                     Make::Desk(make) => self.edit_some_branch(make),
                     Make::Scene(scene) => self.play(scene),
                 };
-                let tally = self.report.kinds.entry(edit.name).or_default();
+                let tally = self.report.kinds.entry(edit.name.to_owned()).or_default();
                 match made {
                     Made::Done { changed } => {
                         tally.made += 1;
