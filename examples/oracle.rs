@@ -62,7 +62,8 @@ fn worker(arguments: &[String]) -> ExitCode {
 
 /// Each planted fault must be caught within 2,000 edits, and the same seed without one must find nothing.
 fn faults(out: &mut dyn std::io::Write, seed: u64, jobs: usize) -> ExitCode {
-    let plans: Vec<Option<Fault>> = std::iter::once(None).chain(Fault::ALL.iter().map(|(fault, _)| Some(*fault))).collect();
+    let plans: Vec<Option<Fault>> =
+        std::iter::once(None).chain(Fault::ALL.iter().map(|(fault, _)| Some(*fault))).collect();
     let (next, reports) = (AtomicUsize::new(0), std::sync::Mutex::new(vec![Report::default(); plans.len()]));
     let work = || {
         while let Some(fault) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -199,6 +199,7 @@ impl Render<'_> {
             Relation::Query(query) => format!("({})", self.query(query, ctes, true)),
             Relation::Lateral(query) => format!("LATERAL ({})", self.query(query, ctes, true)),
             Relation::Unnest(value) => format!("unnest({})", self.expression(value, select)),
+            Relation::Over { form, table } => form.text.replace("{t}", &(self.table)(table)),
             Relation::Text { text, numbers, .. } => {
                 numbers.iter().enumerate().fold((*text).to_owned(), |text, (place, number)| {
                     text.replace(&format!("{{{place}}}"), &number.to_string())

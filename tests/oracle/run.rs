@@ -1,6 +1,7 @@
 //! Runs edits over branches and environments, and compares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use offshoot::hash::Digest;
 use offshoot::ids::ModelName;
@@ -85,8 +86,8 @@ pub(crate) struct Episode<'a> {
     pub(crate) before: usize,
     /// What each mark of the generator's graph showed.
     pub(crate) marked: BTreeMap<(String, Digest), Content>,
-    /// The text of the model that first had a mark, for people.
-    pub(crate) texts: BTreeMap<(String, Digest), String>,
+    /// The files of the tree in which a model first had a mark, for people.
+    pub(crate) texts: BTreeMap<(String, Digest), Rc<BTreeMap<String, String>>>,
     pub(crate) built: Vec<(ModelName, Digest)>,
     /// The same projects over other rows.
     pub(crate) sets: DataSets,

@@ -295,7 +295,7 @@ impl<'q> Analyzer<'_> {
                 return Err(Opaque::Function(format!("{name} without OVER")));
             }
             FunctionClass::Aggregate | FunctionClass::Orderless => {
-                let may_be_outer = value.calls.outer && !value.calls.own;
+                let may_be_outer = value.calls.unsure || (value.calls.outer && !value.calls.own);
                 if may_be_outer || (value.calls.subquery && scope.outer.is_some()) {
                     return Err(Opaque::construct("an aggregate over an outer query's columns only"));
                 }
