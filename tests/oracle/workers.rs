@@ -40,6 +40,9 @@ pub(crate) fn run(plan: &Plan, jobs: usize) -> Report {
             }
             let edits = BLOCK.min(plan.edits - number * BLOCK);
             let report = block(plan, Block { first: number * EPISODES, edits });
+            if plan.fault.is_none() {
+                tell_findings(&report);
+            }
             let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
             reports.insert(number, report);
             tell_progress(&reports);
@@ -50,6 +53,13 @@ pub(crate) fn run(plan: &Plan, jobs: usize) -> Report {
     std::thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     reports.into_values().fold(Report::default(), Report::and)
+}
+
+/// What is found is told at once: a long run may be stopped.
+fn tell_findings(report: &Report) {
+    for finding in report.unsound.iter().chain(&report.misled).chain(&report.failures) {
+        let _ = std::io::stderr().write_all(format!("{finding}\n").as_bytes());
+    }
 }
 
 /// Long runs are watched.

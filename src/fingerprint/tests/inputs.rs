@@ -164,6 +164,22 @@ fn h23_what_the_project_writes_outside_is_an_input() {
         )
     };
     assert_eq!(moved(&helper("1"), &helper("2")), ["a", "b"]);
+    // A part of a word is no name, and a setting of one session writes nothing.
+    let statement = |statement: &str| {
+        format!(
+            "//- models/a.sql\nMODEL (name s.a, kind FULL);\n{statement};\nSELECT 1 AS x\n\
+             //- models/b.sql\nMODEL (name s.b, kind FULL);\nSELECT x FROM t"
+        )
+    };
+    for (one, other, builds) in [
+        ("SET TimeZone = 'Asia/Tokyo'", "SET TimeZone = 't'", &["a"][..]),
+        ("CALL run('INSERT INTO tt')", "CALL run('INSERT INTO ttt')", &["a"]),
+        ("CALL run('INSERT INTO t')", "CALL run('INSERT INTO \"t\"')", &["a", "b"]),
+        ("SET VARIABLE v = (SELECT write('t', 1))", "SET VARIABLE v = (SELECT write('t', 2))", &["a", "b"]),
+        ("SET GLOBAL s = 't'", "SET GLOBAL s = 'main.t'", &["a", "b"]),
+    ] {
+        assert_eq!(moved(&statement(one), &statement(other)), builds, "{one} → {other}");
+    }
     let function = |value: &str, name: &str| {
         format!(
             "//- models/a.sql\nMODEL (name s.a, kind FULL);\nSELECT 1 AS x;\nCREATE OR REPLACE MACRO {name}(v) AS v * {value}\n\

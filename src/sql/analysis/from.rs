@@ -207,8 +207,14 @@ impl<'q> Analyzer<'_> {
             columns: Vec::new(),
         };
         let Some(columns) = shape.columns else {
-            if let Some(alias) = alias.filter(|alias| !alias.columns.is_empty()) {
-                return self.renamed_open(scope, block, alias, shape.name, from);
+            if alias.is_some_and(|alias| !alias.columns.is_empty()) {
+                block.columns.push(Column {
+                    name: OutputName { text: "*".into(), origin: NameOrigin::Star },
+                    hash: block.rows,
+                    traits: block.row_traits,
+                    reads: Reads::from([Read::Whole(shape.name)]),
+                });
+                return self.add(scope, block, names, alias, None, from);
             }
             return self.add(scope, block, names, alias, Some(shape.name), from);
         };
@@ -222,31 +228,6 @@ impl<'q> Analyzer<'_> {
             })
             .collect();
         self.add(scope, block, names, alias, Some(shape.name), from)
-    }
-
-    /// `AS t(a, b)` over a table whose columns nobody knows: any column of it is a function of the table and those names.
-    fn renamed_open(
-        &self,
-        scope: &mut Scope<'_, 'q>,
-        mut block: Block,
-        alias: &'q ast::TableAlias,
-        table: ModelName,
-        from: &mut From,
-    ) -> Step<Digest> {
-        let ast::TableAlias { explicit: _, name, columns: names, at } = alias;
-        if at.is_some() || names.iter().any(|name| name.data_type.is_some()) || self.dialect != Dialect::DuckDb {
-            return Err(Opaque::construct("column aliases of a table whose columns are not known"));
-        }
-        refuse_join_word(alias)?;
-        let hasher = Hasher::new("renamed columns").digest(block.rows).number(names.len() as u64);
-        let hasher = names.iter().fold(hasher, |hasher, name| hasher.text(&self.shown(&name.name).text));
-        block.columns = vec![Column {
-            name: OutputName { text: "*".into(), origin: NameOrigin::Star },
-            hash: hasher.finish(),
-            traits: block.row_traits,
-            reads: Reads::from([Read::Whole(table)]),
-        }];
-        self.add_named(scope, block, vec![vec![self.fold(name)]], None, from)
     }
 
     pub(super) fn subquery(

@@ -4,11 +4,13 @@
 
 use sqlparser::ast;
 
-use super::block::Value;
+use super::block::{Column, Value};
 use super::field::fields;
 use super::inputs::{has_open, has_unknown_names, is_unsure};
 use super::scope::{Found, Input, Scope, Site, Visibility, outward};
 use super::{Analyzer, Step};
+use crate::hash::Hasher;
+use crate::sql::shape::{NameOrigin, OutputName, Traits};
 use crate::sql::{Dialect, Opaque};
 
 impl<'q> Analyzer<'_> {
@@ -58,5 +60,39 @@ impl<'q> Analyzer<'_> {
         }
         let value = self.qualified(outer, parts)?;
         self.here_or_outward(scope, parts, value)
+    }
+
+    /// `AS t(a, b)`: renames the first columns by position.
+    pub(super) fn rename_columns(&self, columns: &mut Vec<Column>, alias: &ast::TableAlias) -> Step<()> {
+        let ast::TableAlias { explicit: _, name: _, columns: names, at } = alias;
+        let is_open = columns.iter().any(Column::is_star);
+        if !names.is_empty() && is_open && self.dialect != Dialect::DuckDb {
+            return Err(Opaque::construct("column aliases of a table whose columns are not known"));
+        }
+        let too_many = names.len() > columns.len() && !is_open;
+        if at.is_some() || too_many || names.iter().any(|name| name.data_type.is_some()) {
+            return Err(Opaque::construct("a table alias with types, AT or too many columns"));
+        }
+        if is_open && !names.is_empty() {
+            *columns = vec![self.renamed_open(columns, names)];
+            return Ok(());
+        }
+        for (column, name) in columns.iter_mut().zip(names) {
+            column.name = self.shown(&name.name);
+        }
+        Ok(())
+    }
+
+    /// Names for the first of some columns that nobody knows: any of them is a function of all and of those names.
+    fn renamed_open(&self, columns: &[Column], names: &[ast::TableAliasColumnDef]) -> Column {
+        let mut hasher = Hasher::new("renamed columns").number(columns.len() as u64);
+        hasher = columns.iter().fold(hasher, |hasher, column| hasher.text(&column.name.text).digest(column.hash));
+        hasher = names.iter().fold(hasher, |hasher, name| hasher.text(&self.shown(&name.name).text));
+        Column {
+            name: OutputName { text: "*".into(), origin: NameOrigin::Star },
+            hash: hasher.finish(),
+            traits: columns.iter().fold(Traits::default(), |traits, column| traits.and(column.traits)),
+            reads: columns.iter().flat_map(|column| column.reads.iter().cloned()).collect(),
+        }
     }
 }

@@ -78,3 +78,42 @@ fn column_aliases_of_an_undeclared_table() {
     same(&renamed("x"), "SELECT q.x FROM nobody AS q(x)");
     opaque("SELECT rowid AS v FROM nobody AS r(x)");
 }
+
+#[test]
+fn pivots_and_summaries_are_functions_of_all_that_their_table_shows() {
+    let around = |inner: &str| format!("SELECT t.x, p.a FROM t JOIN ({inner}) AS p ON t.id = p.id");
+    let pivot = around("PIVOT u ON y IN ('a', 'b') USING sum(x)");
+    moves(&["rows", "a"], &pivot, &pivot.replace("sum(x)", "max(x)"));
+    moves(&["rows", "a"], &pivot, &pivot.replace("'b'", "'c'"));
+    seen_apart(&pivot, &pivot.replace("PIVOT u", "PIVOT (SELECT id, y, x + 1 AS x FROM u)"));
+    moves(&["x"], &pivot, &pivot.replace("t.x", "t.pid AS x"));
+    same(&pivot, &pivot.replace("t.x", "t.X /* a */"));
+    let after = noticed(&pivot, "u", &["id", "x", "y", "ds"], &["id", "x", "y", "ds", "more"]);
+    assert_eq!(after, ["rows", "a"], "a column more is a group more");
+    assert_eq!(noticed(&pivot, "t", &["id", "x"], &["id", "x", "more"]), Vec::<String>::new());
+    for inner in [
+        "UNPIVOT u ON x, y INTO NAME nm VALUE v",
+        "SUMMARIZE u",
+        "SUMMARIZE SELECT * FROM u",
+        "DESCRIBE SELECT * FROM u",
+        "PIVOT (SELECT * FROM (PIVOT u ON y IN (1) USING max(x))) ON ds IN ('a')",
+    ] {
+        let sql = format!("SELECT count(*) AS n FROM ({inner}) AS p(c, d)");
+        assert!(
+            noticed(&sql, "u", &["id", "x", "y", "ds"], &["id", "x", "y", "ds", "more"]).contains(&"rows".to_owned()),
+            "{inner}"
+        );
+        seen_apart(&sql, &sql.replace(" u", " v"));
+    }
+    assert!(resolve("SELECT n FROM (SUMMARIZE u) AS q").row_traits.orderless, "it estimates");
+    for inner in [
+        "PIVOT u ON y IN (SELECT y FROM j2) USING sum(x)",
+        "PIVOT u ON y USING first(x)",
+        "PIVOT u ON y USING sum(random())",
+        "PIVOT u JOIN t USING (id) ON y USING sum(x)",
+        "UNPIVOT INCLUDE NULLS u ON x INTO NAME n VALUE v",
+        "SELECT offshoot__whole('x') FROM u",
+    ] {
+        opaque(&format!("SELECT 1 AS one FROM ({inner}) AS p"));
+    }
+}
