@@ -35,7 +35,7 @@ impl OutsideStatements {
     }
 
     fn add(&mut self, model: &Model, text: &str, tokens: &[crate::sql::Token]) {
-        if is_harmless(tokens) {
+        if is_harmless(tokens) || sets_its_session(tokens) {
             return;
         }
         let place = self.digests.len();
@@ -61,7 +61,7 @@ impl OutsideStatements {
             return None;
         }
         let lower = name.table().to_lowercase();
-        let in_texts = self.texts.iter().filter(|(text, _)| text.contains(&lower)).map(|(_, place)| *place);
+        let in_texts = self.texts.iter().filter(|(text, _)| holds_name(text, &lower)).map(|(_, place)| *place);
         let places: BTreeSet<usize> =
             self.words.get(name.table()).into_iter().flatten().copied().chain(in_texts).collect();
         let digests = places.iter().filter_map(|place| self.digests.get(*place).copied());
@@ -77,4 +77,20 @@ impl OutsideStatements {
         }
         hasher.finish()
     }
+}
+
+/// `SET name = 'text'` acts on the model's own session, and is one of its own statements: no table is written by it.
+fn sets_its_session(tokens: &[crate::sql::Token]) -> bool {
+    let mut significant = tokens.iter().filter(|token| token.is_significant());
+    let is_set = significant.next().is_some_and(|token| token.is_word("set") || token.is_word("reset"));
+    is_set && significant.all(|token| !token.is_symbol("(") && !token.is_word("global"))
+}
+
+/// Whether a text holds a name as a word of its own: what writes a table has it so.
+fn holds_name(text: &str, name: &str) -> bool {
+    let goes_on = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    text.match_indices(name).any(|(place, _)| {
+        let (before, after) = (text[..place].chars().next_back(), text[place + name.len()..].chars().next());
+        !goes_on(before) && !goes_on(after)
+    })
 }

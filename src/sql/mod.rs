@@ -14,6 +14,7 @@ mod relations;
 mod shape;
 mod template;
 mod token;
+mod whole;
 
 pub use analysis::{analyze, analyze_syntax, dependencies, origins, stated_outputs};
 pub use dialect::Dialect;

@@ -8,6 +8,7 @@ use sqlparser::tokenizer::{Token as Known, TokenWithSpan};
 
 use super::relations::{self, JOIN_WORDS, Reads};
 use super::token::{LineStarts, from_located, located};
+use super::whole::{self, WHOLE_FUNCTION};
 use super::{Dialect, Relation, Template, Token, TokenKind, tokenize};
 
 /// A model's query: its template, and what it reads where somebody asked. Its syntax tree is a hundred times as large as
@@ -185,7 +186,7 @@ fn parse_tree(
 }
 
 /// The tokens that the parser is given: for DuckDB, `POSITIONAL JOIN` and `ASOF [LEFT] JOIN` under a word that the parser
-/// knows and DuckDB does not, and CTEs without their hints (see [`Syntax::hints`]).
+/// knows and DuckDB does not, CTEs without their hints (see [`Syntax::hints`]), and what [`whole`] rewrites.
 fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Vec<TokenWithSpan>, &'static str> {
     if dialect != Dialect::DuckDb {
         return Ok(tokens);
@@ -197,6 +198,13 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
         let word = |place: usize| word_of(&tokens[place].token);
         let (second, third) = (one.and_then(word), two.and_then(word));
         match word(index).as_deref() {
+            Some(WHOLE_FUNCTION) => return Err("a word of our own"),
+            Some("pivot" | "unpivot" | "summarize" | "describe") => {
+                if whole::rewrite(&mut tokens, index).is_some() {
+                    // What was put in is not looked at, the table behind it is.
+                    index += 6;
+                }
+            }
             Some("global")
                 if second.as_deref().is_some_and(|word| {
                     word == "join" || BEFORE_JOIN.contains(&word) || JOIN_WORDS.contains(&word)
@@ -235,12 +243,12 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
 
 const BEFORE_JOIN: [&str; 5] = ["left", "right", "full", "inner", "cross"];
 
-fn is_significant(token: &Known) -> bool {
+pub(super) fn is_significant(token: &Known) -> bool {
     !matches!(token, Known::Whitespace(_))
 }
 
 /// An unquoted word in lower case.
-fn word_of(token: &Known) -> Option<String> {
+pub(super) fn word_of(token: &Known) -> Option<String> {
     match token {
         Known::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
         _ => None,

@@ -81,7 +81,7 @@ fn load_in_prod(world: &World, model: &str, (start, end): (&str, &str), at: &str
 }
 
 #[test]
-fn a_full_table_older_than_prods_is_filled_again() {
+fn h29_a_full_table_older_than_prods_is_filled_again() {
     let world = world();
     let applied = merge(&world, &[("models/total.sql", &TOTAL.replace("SUM(amount)", "SUM(amount) * 2"))]);
     assert_eq!(builds(&applied).len(), 1);

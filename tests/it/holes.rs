@@ -3,7 +3,46 @@
 use offshoot::engine::Engine as _;
 use offshoot::error::Exit;
 
+use crate::cases::files_below;
 use crate::lab::lab;
+
+/// A hole that nobody can find by its number is as good as none.
+#[test]
+fn every_hole_has_a_case_by_its_number() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    ["src", "tests"].iter().for_each(|folder| files_below(&root.join(folder), &mut files));
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let texts = files.iter().map(|path| std::fs::read_to_string(path).expect("a file"));
+    let names: Vec<String> = texts
+        .flat_map(|text| text.lines().filter(|line| line.starts_with("fn h")).map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let is_missing = |number: &u32| !names.iter().any(|name| name.contains(&format!("h{number:02}_")));
+    assert_eq!((1..=38).filter(is_missing).collect::<Vec<u32>>(), Vec::<u32>::new());
+}
+
+#[test]
+fn h22_what_one_model_sets_does_not_act_on_another() {
+    let reader = "SELECT 7 / 2 AS v, (SELECT count(*) FROM helper) AS n";
+    for (first, second) in [("a", "b"), ("b", "a")] {
+        let world = lab(&[
+            (
+                &format!("models/{first}.sql"),
+                &format!(
+                    "MODEL (name s.{first}, kind FULL);\nSET integer_division = true;\n\
+                     CREATE TEMP TABLE helper AS SELECT 1 AS x UNION ALL SELECT 2;\n{reader}"
+                ),
+            ),
+            (&format!("models/{second}.sql"), &format!("MODEL (name s.{second}, kind FULL);\n{reader}")),
+        ]);
+        let mut session = world.engine().session().expect("a session");
+        session.execute("CREATE TABLE helper AS SELECT 1 AS x").expect("a table that nobody owns");
+        drop(session);
+        world.done(&["promote"]);
+        assert_eq!(world.value(&format!("SELECT v || ' ' || n FROM s.{first}")), "3 2", "{first} before {second}");
+        assert_eq!(world.value(&format!("SELECT v || ' ' || n FROM s.{second}")), "3.5 1", "{first} before {second}");
+    }
+}
 
 #[test]
 fn h27_an_embedded_text_is_not_captured_by_a_cte_of_its_reader() {

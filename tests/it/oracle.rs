@@ -26,7 +26,11 @@ fn no_table_is_reused_that_a_build_from_nothing_would_fill_otherwise() {
 fn the_whole_product_shows_what_a_build_from_nothing_shows() {
     let whole = world::whole::run(12, 5);
     assert!(whole.differences.is_empty(), "{}", whole.text());
-    assert!(whole.edits == 12 && whole.applies > 3 && whole.compared > 60, "{}", whole.text());
+    assert!(
+        whole.edits == 12 && whole.applies > 3 && whole.compared > 60 && whole.built > 10 && whole.plans > 3,
+        "{}",
+        whole.text()
+    );
 }
 
 #[test]

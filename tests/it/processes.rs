@@ -141,7 +141,7 @@ fn a_lost_state_is_told_from_the_one_that_owns_the_warehouse() {
 }
 
 #[test]
-fn a_lost_warehouse_is_not_taken_for_the_one_that_the_state_knows() {
+fn h37_a_lost_warehouse_is_not_taken_for_the_one_that_the_state_knows() {
     let world = shop();
     std::fs::remove_file(world.warehouse()).expect("the warehouse");
     edit(&world, &[("models/a.sql", &full("a", "SELECT id FROM raw.orders"))]);

@@ -131,6 +131,11 @@ impl Episode<'_> {
                 keys.extend(weaker.fingerprints.iter().map(|(name, fingerprint)| (name.clone(), fingerprint.data)));
             }
         }
+        if self.plan.fault == Some(Fault::Opaque) {
+            let is_opaque = |name: &&ModelName| tree.fingerprints[*name].opaque.is_some();
+            let alone = |name: &ModelName| (name.clone(), Digest::of("text alone", &files[&path_of(name)]));
+            keys.extend(tree.fingerprints.keys().filter(is_opaque).map(alone));
+        }
         Some(Side { files, texts, tree, keys })
     }
 

@@ -431,10 +431,9 @@ pub(crate) fn rename_model(desk: &mut Desk<'_>) -> bool {
     desk.project.models.insert(new.clone(), model);
     for model in desk.project.models.values_mut() {
         model.depends_on.iter_mut().filter(|name| **name == old).for_each(|name| name.clone_from(&new));
-        walk::inputs(&mut model.query, &mut |input| {
-            if input.relation == Relation::Table(old.clone()) {
-                input.relation = Relation::Table(new.clone());
-            }
+        walk::inputs(&mut model.query, &mut |input| match &mut input.relation {
+            Relation::Table(name) | Relation::Over { table: name, .. } if *name == old => name.clone_from(&new),
+            _ => {}
         });
     }
     true

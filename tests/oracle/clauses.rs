@@ -3,6 +3,7 @@
 use super::edit::Desk;
 use super::grow::{NAMES, SETS};
 use super::ir::*;
+use super::ops::FORMS;
 use super::shape::Ctes;
 use super::walk::holds;
 
@@ -98,12 +99,18 @@ pub(crate) fn another_relation(desk: &mut Desk<'_>) -> bool {
 }
 
 pub(crate) fn relation_number(desk: &mut Desk<'_>) -> bool {
-    let fits = |input: &Input| matches!(input.relation, Relation::Text { .. });
+    let fits = |input: &Input| matches!(input.relation, Relation::Text { .. } | Relation::Over { .. });
     desk.change_select(&|select| select.from.iter().any(fits), &mut |select, grow, _| {
         for input in &mut select.from {
             if let Relation::Text { numbers, .. } = &mut input.relation {
                 let place = grow.choices.below(numbers.len());
                 numbers[place] = 1 + grow.choices.below(4) as i64;
+            }
+            if let Relation::Over { form, .. } = &mut input.relation {
+                let alike =
+                    |other: &&'static Form| other.columns.len() == form.columns.len() && other.shows == form.shows;
+                let others: Vec<&'static Form> = FORMS.iter().filter(alike).collect();
+                *form = grow.choices.one(&others);
             }
         }
     })

@@ -36,6 +36,13 @@ pub(crate) enum Fault {
     DeclaredType,
     SetOfRows,
     GroupingSets,
+    Recursion,
+    Ordinals,
+    Opaque,
+    ByName,
+    Offset,
+    WholeRow,
+    Natural,
 }
 
 impl Fault {
@@ -74,5 +81,12 @@ impl Fault {
         (Self::DeclaredType, "declared types are ignored"),
         (Self::SetOfRows, "`unnest` in a projection gives one row"),
         (Self::GroupingSets, "ROLLUP, CUBE and GROUPING SETS are taken for their keys"),
+        (Self::Recursion, "a recursive CTE is known by its name"),
+        (Self::Ordinals, "ordinals are not resolved"),
+        (Self::Opaque, "an opaque model takes its text alone"),
+        (Self::ByName, "BY NAME of a set operation is ignored"),
+        (Self::Offset, "OFFSET is ignored"),
+        (Self::WholeRow, "whole rows as values are ignored"),
+        (Self::Natural, "the columns that NATURAL compares are ignored"),
     ];
 }

@@ -2,6 +2,7 @@
 
 use super::grow::*;
 use super::ir::*;
+use super::ops::FORMS;
 use super::shape::Ctes;
 
 const ALIASES: &[&str] = &["a", "b", "c", "t", "m", "p", "g", "cur", "prev"];
@@ -154,7 +155,11 @@ impl Grow<'_> {
         match self.choices.below(100) {
             0..=29 if !ctes.is_empty() => Relation::Cte(self.choices.one(ctes).0),
             30..=42 if depth > 0 => Relation::Query(Box::new(self.query(depth - 1, ctes))),
-            43..=48 => self.text(),
+            43..=44 => {
+                let form = &FORMS[self.choices.below(FORMS.len())];
+                Relation::Over { form, table: self.choices.one(self.tables) }
+            }
+            45..=48 => self.text(),
             _ => {
                 // The newest tables more often: chains, not only stars.
                 let half = self.tables.len() / 2;
@@ -182,6 +187,12 @@ impl Grow<'_> {
                 "(WITH RECURSIVE r(n, m) AS (SELECT {0}, 1 UNION ALL SELECT n + {1}, m + n FROM r WHERE n < 9) SELECT n, m FROM r)",
                 2,
                 &[("n", N), ("m", N)],
+            ),
+            ("(SELECT ARRAY(SELECT x FROM raw.t WHERE id > {0} ORDER BY x, id) AS l)", 1, &[("l", L)]),
+            (
+                "(SELECT list(x) AS l, first(g) AS g FROM (SELECT * FROM raw.t WHERE id > {0} ORDER BY x, id))",
+                1,
+                &[("l", L), ("g", T)],
             ),
         ];
         /// What the program cannot take apart.

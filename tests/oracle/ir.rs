@@ -197,6 +197,11 @@ pub(crate) enum Relation {
     Lateral(Box<Query>),
     /// `unnest` of a list of what stands before it.
     Unnest(Box<Expr>),
+    /// A query over a whole table, whatever columns that has.
+    Over {
+        form: &'static Form,
+        table: String,
+    },
     /// A template over numbers, with the columns that it gives.
     Text {
         text: &'static str,
@@ -269,6 +274,35 @@ pub(crate) enum QueryForm {
     In,
     NotIn,
     Array,
+}
+
+/// A query over a whole table as a template, in which `{t}` stands for the table.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) text: &'static str,
+    /// Whether it shows the columns of the table, before its own.
+    pub(crate) shows: Shows,
+    pub(crate) columns: &'static [(&'static str, Type)],
+    pub(crate) rows: Rows,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shows {
+    /// The columns of the table as they are, and its own, which depend on all of it.
+    Columns,
+    /// Its own alone.
+    Own,
+}
+
+/// What decides the rows of such a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Those of the table.
+    Same,
+    /// Every column, by name.
+    ByColumns,
+    /// There is one.
+    One,
 }
 
 /// An operator or function as a template.

@@ -1,6 +1,7 @@
 //! What an apply is judged by: the build from nothing, the draws of the tables beside it, and what the edit reached.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use offshoot::fingerprint::Tree;
 use offshoot::ids::{ModelName, TableName};
@@ -53,9 +54,8 @@ impl Episode<'_> {
                 self.report.needless += 1;
                 let cause = cause(&side.tree, &model);
                 if cause.starts_with("resolved") {
-                    let (known, now) =
-                        (&self.texts[&(name.clone(), marks[&name].table)], &side.files[&path_of(&model)]);
-                    let example = format!("{known}\n=> {now}");
+                    let known = &self.texts[&(name.clone(), marks[&name].table)];
+                    let example = told_apart(side, &model, known);
                     let shorter = self.report.examples.get(&cause).is_none_or(|other| example.len() < other.len());
                     if shorter {
                         self.report.examples.insert(cause.clone(), example);
@@ -64,10 +64,10 @@ impl Episode<'_> {
                 *self.report.causes.entry(cause).or_default() += 1;
             }
         }
+        let files = Rc::new(side.files.clone());
         for (name, clean) in clean {
             let key = (name.clone(), marks[name].table);
-            let text = &side.files[&path_of(&ModelName::parse(name).expect("a name"))];
-            self.texts.entry(key.clone()).or_insert_with(|| text.clone());
+            self.texts.entry(key.clone()).or_insert_with(|| files.clone());
             self.marked.insert(key, clean.content.clone());
         }
     }
@@ -125,6 +125,26 @@ impl Episode<'_> {
         self.report.unsound.push(text);
         // What reads it differs too.
     }
+}
+
+/// A model, and what of it and its parents was otherwise in other files.
+fn told_apart(side: &Side, model: &ModelName, then: &BTreeMap<String, String>) -> String {
+    let mut text = side.files[&path_of(model)].clone();
+    let mut seen = BTreeSet::new();
+    let mut rest = vec![model.clone()];
+    while let Some(next) = rest.pop() {
+        if !seen.insert(next.clone()) {
+            continue;
+        }
+        let path = path_of(&next);
+        let (now, then) = (side.files.get(&path), then.get(&path));
+        if now != then {
+            let (now, then) = (now.map_or("", String::as_str), then.map_or("", String::as_str));
+            text.push_str(&format!(" [{path}: {then} => {now}]"));
+        }
+        rest.extend(side.tree.graph.parents(&next).cloned());
+    }
+    text
 }
 
 /// Why a model may have been built for nothing: itself or the nearest parent that could not be taken apart.

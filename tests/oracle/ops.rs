@@ -1,6 +1,6 @@
 //! The functions and operators that the generator knows, by what they take and give.
 
-use super::ir::{B, D, L, N, Op, S, T, Type};
+use super::ir::{B, D, Form, L, N, Op, Rows, S, Shows, T, Type};
 use super::random::Choices;
 
 macro_rules! ops {
@@ -105,6 +105,27 @@ pub(crate) static AGGREGATES: &[Op] = ops! {
     "max({0})" [S] S;
 };
 
+macro_rules! forms {
+    ($($text:literal $shows:ident [$($name:literal $data:ident),*] $rows:ident;)*) => {
+        &[$(Form { text: $text, shows: Shows::$shows, columns: &[$(($name, $data)),*], rows: Rows::$rows },)*]
+    };
+}
+
+/// Queries over every column of a table: `COLUMNS`, whole rows, PIVOT, UNPIVOT, SUMMARIZE.
+pub(crate) static FORMS: &[Form] = forms! {
+    "(SELECT COLUMNS(*) FROM {t})" Columns [] Same;
+    "(FROM {t})" Columns [] Same;
+    "(SELECT * FROM {t} WHERE COLUMNS(*) IS NOT NULL)" Columns [] ByColumns;
+    "(SELECT * FROM {t} AS q WHERE q IS NOT NULL AND hash(q) IS NOT NULL)" Columns [] ByColumns;
+    "(SELECT DISTINCT * FROM {t})" Columns [] ByColumns;
+    "(SELECT count(DISTINCT q) AS x FROM {t} AS q)" Own ["x" N] One;
+    "(SELECT to_json(q)::VARCHAR AS g FROM {t} AS q)" Own ["g" T] Same;
+    "(SELECT list(q ORDER BY q)::VARCHAR AS g FROM {t} AS q)" Own ["g" T] One;
+    "(PIVOT (SELECT 'a' AS pv, 1 AS px, * FROM {t}) ON pv IN ('a', 'b') USING count(px))" Columns ["a" N, "b" N] ByColumns;
+    "(SELECT nm, v FROM (UNPIVOT (SELECT COLUMNS(*)::VARCHAR FROM {t}) ON COLUMNS(*) INTO NAME nm VALUE v))" Own ["nm" T, "v" T] ByColumns;
+    "(SELECT column_name AS g, column_type AS h FROM (SUMMARIZE {t}))" Own ["g" T, "h" T] ByColumns;
+};
+
 /// A field of a struct; of a column it is written as one would.
 pub(crate) const FIELD: &str = "({0}).p";
 pub(crate) const BARE_FIELD: &str = "{0}.p";
@@ -166,7 +187,7 @@ pub(crate) fn sibling(choices: &mut Choices, list: &'static [Op], op: &'static O
 pub(crate) fn literal(choices: &mut Choices, data: Type) -> String {
     let texts: &[&str] = match data {
         N => &["0", "1", "2", "3", "5", "10", "2", "3", "5", "1", "4", "-1", "NULL"],
-        T => &["'a'", "'b'", "'c'", "'ab'", "'a'", "'b'", "'c'", "''", "NULL"],
+        T => &["'a'", "'b'", "'c'", "'ab'", "'a'", "'b'", "'c'", "'a'", "'b'", "'c'", "$$b$$", "''", "NULL"],
         D => &["DATE '2024-01-01'", "DATE '2024-01-02'", "DATE '2024-01-03'", "DATE '2024-02-10'"],
         B => &["true", "false"],
         L => &["[1, 2]", "[2]", "[3, NULL]", "[1]"],

@@ -179,6 +179,7 @@ impl Reach<'_> {
                 let columns = vec![("n".to_owned(), text("member", [rows]))];
                 Some(Mark { rows, columns, table: rows, drawn: false, storage: rows, loose: false })
             }
+            Relation::Over { form, table } => self.models.get(table).map(|mark| over(form, mark)),
             Relation::Text { text, numbers, columns } => {
                 let rows = Hasher::new(text).text(&format!("{numbers:?}")).finish();
                 let column = |column: &Column| (column.name.clone(), Hasher::new(&column.name).digest(rows).finish());
@@ -340,6 +341,21 @@ impl Reach<'_> {
             Expr::Draw(draw, _) => Digest::of("draw", draw),
         }
     }
+}
+
+/// A query over every column of a table.
+fn over(form: &Form, mark: &Mark) -> Mark {
+    let all = Hasher::new(form.text).digest(mark.rows);
+    let all = mark.columns.iter().fold(all, |all, (name, digest)| all.text(name).digest(*digest)).finish();
+    let mut columns = if form.shows == Shows::Columns { mark.columns.clone() } else { Vec::new() };
+    let own = form.columns.iter().map(|(name, _)| ((*name).to_owned(), Hasher::new(name).digest(all).finish()));
+    columns.extend(own);
+    let rows = match form.rows {
+        Rows::Same => mark.rows,
+        Rows::ByColumns => all,
+        Rows::One => Digest::of("one row", ""),
+    };
+    Mark { rows, columns, ..mark.clone() }
 }
 
 /// Whether a bare `v` stands in the body of a lambda of that parameter.

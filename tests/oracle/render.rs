@@ -62,6 +62,7 @@ impl Render<'_> {
             Body::Set { operator, left, right } => {
                 let operator = match operator {
                     operator if self.is(Fault::SetAll) => operator.trim_end_matches(" ALL"),
+                    operator if self.is(Fault::ByName) => operator.trim_end_matches(" BY NAME"),
                     _ if self.is(Fault::SetOperator) => "UNION ALL",
                     operator => operator,
                 };
@@ -75,12 +76,13 @@ impl Render<'_> {
         }
         if let Some(limit) = &query.limit {
             let count = if self.is(Fault::LimitNumber) { 1 } else { limit.count };
+            let offset = if self.is(Fault::Offset) { 1 } else { limit.offset };
             match limit.fetch {
-                true => text.push_str(&format!(" OFFSET {} ROWS FETCH FIRST {count} ROWS ONLY", limit.offset)),
+                true => text.push_str(&format!(" OFFSET {offset} ROWS FETCH FIRST {count} ROWS ONLY")),
                 false => text.push_str(&format!(" LIMIT {count}")),
             }
-            if limit.offset > 0 && !limit.fetch {
-                text.push_str(&format!(" OFFSET {}", limit.offset));
+            if offset > 0 && !limit.fetch {
+                text.push_str(&format!(" OFFSET {offset}"));
             }
         }
         text
@@ -96,6 +98,7 @@ impl Render<'_> {
         let keys: Vec<String> = (0..count)
             .map(|place| (place + rotate) % count)
             .map(|place| match by {
+                OrderBy::Ordinals if self.is(Fault::Ordinals) => format!("'{}'{}", place + 1, down(place)),
                 OrderBy::Ordinals if self.style.parentheses => format!("({}){}", place + 1, down(place)),
                 OrderBy::Ordinals => format!("{}{}", place + 1, down(place)),
                 _ => format!("{}{}", self.ident(&outputs[place].name), down(place)),
@@ -187,6 +190,8 @@ impl Render<'_> {
                 " JOIN ".to_owned()
             }
             (_, "ANTI JOIN") if self.is(Fault::JoinType) => " SEMI JOIN ".to_owned(),
+            (_, "NATURAL JOIN") if self.is(Fault::Natural) => " CROSS JOIN ".to_owned(),
+            (_, "NATURAL LEFT JOIN") if self.is(Fault::Natural) => " LEFT JOIN ".to_owned(),
             (_, join) => format!(" {join} "),
         };
         let mut relation = match &input.relation {
@@ -199,8 +204,11 @@ impl Render<'_> {
             Relation::Query(query) => format!("({})", self.query(query, ctes, true)),
             Relation::Lateral(query) => format!("LATERAL ({})", self.query(query, ctes, true)),
             Relation::Unnest(value) => format!("unnest({})", self.expression(value, select)),
+            Relation::Over { form, table } => form.text.replace("{t}", &(self.table)(table)),
             Relation::Text { text, numbers, .. } => {
+                let is_marker = self.is(Fault::Recursion) && text.contains("RECURSIVE");
                 numbers.iter().enumerate().fold((*text).to_owned(), |text, (place, number)| {
+                    let number = if is_marker { &1 } else { number };
                     text.replace(&format!("{{{place}}}"), &number.to_string())
                 })
             }
@@ -214,6 +222,7 @@ impl Render<'_> {
         }
         let on = match &input.on {
             _ if place == 0 => String::new(),
+            On::None if input.join == "NATURAL LEFT JOIN" && self.is(Fault::Natural) => " ON true".to_owned(),
             On::None => String::new(),
             On::Condition(_) if self.is(Fault::JoinCondition) => " ON true".to_owned(),
             On::Condition(parts) => {
@@ -300,6 +309,7 @@ impl Render<'_> {
                 }
             }
             Expr::Query { form, left, query, .. } => self.subquery(*form, left.as_deref(), query, select),
+            Expr::Row(..) if self.is(Fault::WholeRow) => "'row'".to_owned(),
             Expr::Row(input, template) => template.replace("{}", &self.ident(input)),
             Expr::Draw(_, N) if self.is(Fault::Draw) => "7".to_owned(),
             Expr::Draw(_, _) if self.is(Fault::Draw) => "'7'".to_owned(),

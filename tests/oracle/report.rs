@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
+
 /// Counts of one run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) edits: u64,
     pub(crate) discarded: u64,
@@ -36,11 +38,15 @@ pub(crate) struct Report {
     pub(crate) causes: BTreeMap<String, u64>,
     pub(crate) opaque: BTreeMap<String, u64>,
     pub(crate) examples: BTreeMap<String, String>,
-    pub(crate) kinds: BTreeMap<&'static str, Tally>,
+    pub(crate) kinds: BTreeMap<String, Tally>,
+    /// Statements at which the engine ended the process; their episodes are left out.
+    pub(crate) crashes: Vec<String>,
+    /// Blocks that are missing for other reasons, which is never right.
+    pub(crate) failures: Vec<String>,
 }
 
 /// What became of one kind of edit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) made: u64,
     pub(crate) changed: u64,
@@ -55,6 +61,56 @@ impl Tally {
 }
 
 impl Report {
+    /// This report and another one.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        let counts = [
+            (&mut self.edits, other.edits),
+            (&mut self.discarded, other.discarded),
+            (&mut self.compared, other.compared),
+            (&mut self.drawn, other.drawn),
+            (&mut self.empty, other.empty),
+            (&mut self.emptied, other.emptied),
+            (&mut self.built, other.built),
+            (&mut self.reached, other.reached),
+            (&mut self.needless, other.needless),
+            (&mut self.moved, other.moved),
+            (&mut self.checked_edits, other.checked_edits),
+            (&mut self.out_of_reach, other.out_of_reach),
+            (&mut self.called_reached, other.called_reached),
+            (&mut self.reached_and_differs, other.reached_and_differs),
+            (&mut self.changed, other.changed),
+        ];
+        counts.into_iter().for_each(|(count, more)| *count += more);
+        let lists = [
+            (&mut self.misled, other.misled),
+            (&mut self.unsound, other.unsound),
+            (&mut self.crashes, other.crashes),
+            (&mut self.failures, other.failures),
+        ];
+        lists.into_iter().for_each(|(list, more)| list.extend(more));
+        let tables = [
+            (&mut self.refused, other.refused),
+            (&mut self.invalid, other.invalid),
+            (&mut self.causes, other.causes),
+            (&mut self.opaque, other.opaque),
+        ];
+        for (table, more) in tables {
+            more.into_iter().for_each(|(name, count)| *table.entry(name).or_default() += count);
+        }
+        for (name, example) in other.examples {
+            let known = self.examples.entry(name).or_insert_with(|| example.clone());
+            if example.len() < known.len() {
+                *known = example;
+            }
+        }
+        for (name, Tally { made, changed, discarded }) in other.kinds {
+            let tally = self.kinds.entry(name).or_default();
+            (tally.made, tally.changed) = (tally.made + made, tally.changed + changed);
+            tally.discarded += discarded;
+        }
+        self
+    }
+
     /// Models built to those of them that the edits really reach: what the graph calls reached and the program spares
     /// is left out of both, so that a coarse graph flatters nobody.
     pub(crate) fn ratio(&self) -> f64 {
@@ -63,7 +119,8 @@ impl Report {
     }
 
     pub(crate) fn passes(&self) -> bool {
-        self.unsound.is_empty() && self.misled.is_empty() && self.ratio() <= 1.05 && self.outside().is_empty()
+        let found = [&self.unsound, &self.misled, &self.failures];
+        found.iter().all(|list| list.is_empty()) && self.ratio() <= 1.05 && self.outside().is_empty()
     }
 
     /// What is wrong with the mix of edits, once there are enough of them to say.
@@ -117,7 +174,8 @@ impl Report {
                 }
             }
         }
-        for finding in self.misled.iter().take(3).chain(&self.unsound) {
+        let findings = self.crashes.iter().chain(&self.failures).chain(self.misled.iter().take(3)).chain(&self.unsound);
+        for finding in findings {
             let _ = writeln!(text, "\n{finding}");
         }
         let part = |one: u64, all: u64| 100.0 * one as f64 / all.max(1) as f64;
@@ -141,7 +199,7 @@ impl Report {
         let _ = writeln!(
             text,
             "\n{} edits ({:.0} % change the data of some view), {} discarded, {:.0} edits/s, {} views compared ({} draws apart); \
-             built {}, reached {} ({:.0} % with other rows, {} misjudged), needless {}, build ratio {:.3}, unsound {}",
+             built {}, reached {} ({:.0} % with other rows, {} misjudged), needless {}, build ratio {:.3}, {} engine crashes (their episodes left out), {} blocks failed, unsound {}",
             self.edits,
             100.0 * self.changed as f64 / self.edits.max(1) as f64,
             self.discarded,
@@ -154,6 +212,8 @@ impl Report {
             self.misled.len(),
             self.needless,
             self.ratio(),
+            self.crashes.len(),
+            self.failures.len(),
             self.unsound.len()
         );
         text

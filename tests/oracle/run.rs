@@ -1,6 +1,7 @@
 //! Runs edits over branches and environments, and compares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use offshoot::hash::Digest;
 use offshoot::ids::ModelName;
@@ -10,6 +11,7 @@ use super::content::Content;
 use super::edit::Desk;
 use super::faults::Fault;
 use super::ir::Project;
+use super::journal;
 use super::kinds::{EDITS, Edit, Make};
 use super::plant;
 use super::random::Choices;
@@ -42,18 +44,32 @@ pub(crate) struct Branch {
     pub(crate) texts: BTreeMap<ModelName, String>,
 }
 
-/// Runs a plan.
+/// Some episodes of a plan: the number of the first one, and the edits that they make together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    pub(crate) first: u64,
+    pub(crate) edits: u64,
+}
+
+/// Runs a plan in this process.
 pub(crate) fn run(plan: &Plan) -> Report {
+    run_block(plan, Block { first: 0, edits: plan.edits }, &mut |_| {})
+}
+
+/// Runs a block, and shows the report after each episode.
+pub(crate) fn run_block(plan: &Plan, block: Block, tell: &mut dyn FnMut(&Report)) -> Report {
     let mut report = Report::default();
-    let mut seed = plan.seed.wrapping_mul(1_000_003);
-    while report.edits < plan.edits && report.unsound.len() < plan.enough {
-        seed = seed.wrapping_add(1);
-        let left = (plan.edits - report.edits).min(EPISODE);
+    let mut number = block.first;
+    while report.edits < block.edits && report.unsound.len() < plan.enough {
+        journal::begin(number);
+        let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(number);
+        number += 1;
+        let left = (block.edits - report.edits).min(EPISODE);
         let cache = ModelCache::new();
-        let episode = Episode::new(plan, seed, &cache, &mut report);
-        if let Some(mut episode) = episode {
+        if let Some(mut episode) = Episode::new(plan, seed, &cache, &mut report) {
             episode.run(left);
         }
+        tell(&report);
     }
     report
 }
@@ -70,8 +86,8 @@ pub(crate) struct Episode<'a> {
     pub(crate) before: usize,
     /// What each mark of the generator's graph showed.
     pub(crate) marked: BTreeMap<(String, Digest), Content>,
-    /// The text of the model that first had a mark, for people.
-    pub(crate) texts: BTreeMap<(String, Digest), String>,
+    /// The files of the tree in which a model first had a mark, for people.
+    pub(crate) texts: BTreeMap<(String, Digest), Rc<BTreeMap<String, String>>>,
     pub(crate) built: Vec<(ModelName, Digest)>,
     /// The same projects over other rows.
     pub(crate) sets: DataSets,
@@ -135,7 +151,7 @@ impl<'a> Episode<'a> {
                     Make::Desk(make) => self.edit_some_branch(make),
                     Make::Scene(scene) => self.play(scene),
                 };
-                let tally = self.report.kinds.entry(edit.name).or_default();
+                let tally = self.report.kinds.entry(edit.name.to_owned()).or_default();
                 match made {
                     Made::Done { changed } => {
                         tally.made += 1;

@@ -87,6 +87,11 @@ impl Shapes {
                 .unwrap_or_default(),
             Relation::Query(query) | Relation::Lateral(query) => self.outputs(query, ctes),
             Relation::Unnest(_) => vec![Column::new("n", N)],
+            Relation::Over { form, table } => {
+                let shown = if form.shows == Shows::Columns { self.table(table) } else { Vec::new() };
+                let own = form.columns.iter().map(|(name, data)| Column::new(*name, *data));
+                shown.into_iter().chain(own).collect()
+            }
             Relation::Text { columns, .. } => columns.clone(),
         }
     }

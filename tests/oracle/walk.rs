@@ -99,7 +99,7 @@ pub(crate) fn inputs(query: &mut Query, act: &mut dyn FnMut(&mut Input)) {
 pub(crate) fn reads(model: &Model) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = model.depends_on.iter().cloned().collect();
     inputs(&mut model.query.clone(), &mut |input| {
-        if let Relation::Table(name) = &input.relation {
+        if let Relation::Table(name) | Relation::Over { table: name, .. } = &input.relation {
             names.insert(name.clone());
         }
     });
@@ -141,27 +141,4 @@ fn is_loose(input: &Input) -> bool {
         _ => false,
     };
     input.join.starts_with("ASOF") && !total
-}
-
-/// DuckDB 1.5.6 without its optimizer ends the process at an ASOF join with a further condition, in a query used as a
-/// value, or beside other joins. Only plain ones are written.
-pub(crate) fn crashes(query: &Query) -> bool {
-    let mut all = 0;
-    inputs(&mut query.clone(), &mut |input| all += usize::from(input.join.starts_with("ASOF")));
-    all > plain_asof(query)
-}
-
-fn plain_asof(query: &Query) -> usize {
-    let in_ctes: usize = query.ctes.iter().map(|cte| plain_asof(&cte.query)).sum();
-    let select = match &query.body {
-        Body::Set { left, right, .. } => return in_ctes + plain_asof(left) + plain_asof(right),
-        Body::Select(select) => select,
-    };
-    let below = |input: &Input| match &input.relation {
-        Relation::Query(query) => plain_asof(query),
-        _ => 0,
-    };
-    let plain = matches!(select.from.as_slice(), [_, second] if second.join.starts_with("ASOF")
-        && matches!(&second.on, On::Condition(parts) if matches!(parts.as_slice(), [Expr::Call { op, .. }] if op.text == "({0} >= {1})")));
-    in_ctes + select.from.iter().map(below).sum::<usize>() + usize::from(plain)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use offshoot::engine::duckdb::{DuckDb, DuckDbConfig, Location};
 use offshoot::engine::{Engine, EngineError, Session};
@@ -21,6 +22,7 @@ use offshoot::time::{Interval, IntervalUnit, Timestamp};
 
 use super::clean::Builds;
 use super::content::Content;
+use super::journal;
 use super::random::Choices;
 use super::shape::EXTERNALS;
 
@@ -41,6 +43,10 @@ pub(crate) struct Warehouse {
     shown: BTreeMap<String, Content>,
     count: usize,
     zone: &'static str,
+    /// Which it is in the journal.
+    number: usize,
+    /// Whether statements are optimized.
+    optimizes: bool,
 }
 
 /// More rows than this are no good: edits are many, and comparing is most of the work.
@@ -62,6 +68,8 @@ impl Warehouse {
 
     /// One in which these statements make the tables that nobody owns.
     pub(crate) fn over(sources: &[String]) -> Outcome<Self> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let mut config = DuckDbConfig::new(Location::Memory);
         config.settings.insert("threads".into(), "1".into());
         let mut session = DuckDb::new(config).session().map_err(told)?;
@@ -71,6 +79,7 @@ impl Warehouse {
         // Tables are tiny: planning well would take longer than running badly.
         session.execute("PRAGMA disable_optimizer").map_err(told)?;
         for statement in sources {
+            journal::note(number, statement);
             session.execute(statement).map_err(told)?;
         }
         Ok(Self {
@@ -81,15 +90,30 @@ impl Warehouse {
             shown: BTreeMap::new(),
             count: 0,
             zone: "UTC",
+            number,
+            optimizes: false,
         })
     }
 
+    /// Says what runs next. DuckDB 1.5.6 without its optimizer ends the process at many an ASOF join (a segmentation
+    /// fault, also where the result of the join is a constant), so from the first one on everything is optimized.
+    fn note(&mut self, sql: &str) -> Outcome<()> {
+        journal::note(self.number, sql);
+        if !self.optimizes && sql.contains("ASOF") {
+            self.optimizes = true;
+            self.session.execute("PRAGMA enable_optimizer").map_err(told)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn run(&mut self, sql: &str) -> Outcome<()> {
+        self.note(sql)?;
         self.session.execute(sql).map(drop).map_err(|error| format!("{}\n{sql}", told(error)))
     }
 
     /// How many rows a query has.
     pub(crate) fn query(&mut self, sql: &str) -> Outcome<usize> {
+        self.note(sql)?;
         self.session.query(sql).map(|rows| rows.rows.len()).map_err(told)
     }
 
@@ -119,6 +143,7 @@ impl Warehouse {
 
     pub(crate) fn content(&mut self, name: &str) -> Outcome<Content> {
         let sql = format!("SELECT * FROM {name}");
+        self.note(&sql)?;
         let rows = self.session.query_first(&sql, MANY + 1).map_err(told)?;
         if rows.rows.len() > MANY {
             return Err("too many rows to compare".to_owned());
@@ -164,6 +189,7 @@ impl Warehouse {
                 let rows =
                     seed_rows(BufReader::new(stream), &seed.csv, &seed.columns).map_err(|error| error.to_string())?;
                 let mut rows = rows.map(|row| row.map_err(|error| error.to_string()));
+                journal::note(self.number, &format!("-- rows into {table:?}"));
                 self.session.load(&table, &typed, &mut rows).map_err(told)?;
             }
             ModelKind::TimeRange(range) => {
@@ -177,7 +203,9 @@ impl Warehouse {
                 let first = text(time(batches.first().copied().unwrap_or(Interval { start, end: END })))?;
                 self.run(&over.create_empty(&first))?;
                 let data_type = self.type_of(&table, &range.time_column)?;
-                for batch in batches {
+                // A run that was killed begins with what it had loaded, and late rows are looked for again.
+                let again = if choices.chance(30) { choices.pick(&batches).copied() } else { None };
+                for batch in batches.into_iter().chain(again) {
                     let column = TimeColumn { name: &range.time_column, data_type: &data_type, format: &range.format };
                     for statement in
                         over.load_interval(&text(time(batch))?, column, batch).map_err(|error| error.to_string())?
@@ -189,10 +217,11 @@ impl Warehouse {
             ModelKind::UniqueKey(key) => {
                 self.run(&over.create_empty(&query))?;
                 let upsert = over.upsert(&query, &UpsertRule::from(key)).map_err(|error| error.to_string())?;
-                for statement in upsert.stage.iter().chain(&upsert.apply) {
-                    self.run(statement)?;
+                for _ in 0..=usize::from(choices.chance(30)) {
+                    for statement in upsert.stage.iter().chain(&upsert.apply).chain([&upsert.clean]) {
+                        self.run(statement)?;
+                    }
                 }
-                self.run(&upsert.clean)?;
             }
             _ => {
                 let create = over.create(&query);
@@ -223,6 +252,7 @@ impl Warehouse {
         let names = match stated(fingerprint) {
             Some(names) => names,
             None => {
+                self.note(&format!("DESCRIBE {query}"))?;
                 let columns = self.session.describe(query).map_err(|error| format!("{}\n{query}", told(error)))?;
                 columns.into_iter().map(|column| column.name).collect()
             }

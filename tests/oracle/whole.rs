@@ -40,6 +40,8 @@ pub(crate) struct Whole {
     pub(crate) merges: u64,
     pub(crate) compared: u64,
     pub(crate) built: u64,
+    /// Plans that were made with a warm cache, a cold one and none, and said the same.
+    pub(crate) plans: u64,
     pub(crate) differences: Vec<String>,
     /// What `bot` said no to, by its first line.
     pub(crate) refused: BTreeMap<String, u64>,
@@ -58,7 +60,7 @@ impl Whole {
         let _ = writeln!(
             text,
             "\nwhole product: {} edits ({} change the data of some view), {} applies, {} promotes, {} merges, {} views \
-             compared, {} models built, {} differences",
+             compared, {} models built, {} plans alike with a warm, a cold and no cache, {} differences",
             self.edits,
             self.changed,
             self.applies,
@@ -66,6 +68,7 @@ impl Whole {
             self.merges,
             self.compared,
             self.built,
+            self.plans,
             self.differences.len()
         );
         text
@@ -137,7 +140,7 @@ impl<'a> World<'a> {
         let mut world = Self { repository, choices, clean, branches: vec![main], whole, seed };
         world.write(None, &project);
         world.repository.commit("all of it");
-        if !world.bot(&["promote"]) {
+        if !world.bot("promote") {
             return None;
         }
         world.branches[0].shown = Some(project);
@@ -238,8 +241,8 @@ impl<'a> World<'a> {
     /// Applies or promotes what is checked out.
     fn show(&mut self, branch: usize, result: Project) -> bool {
         let done = match branch {
-            0 => self.bot(&["promote"]),
-            _ => self.apply(branch),
+            0 => self.bot("promote"),
+            _ => self.plans_alike() && self.apply(branch),
         };
         if done {
             self.branches[branch].shown = Some(result);
@@ -248,11 +251,40 @@ impl<'a> World<'a> {
     }
 
     fn apply(&mut self, branch: usize) -> bool {
-        let Some(said) = self.said(&["apply", "--format", "json"]) else { return false };
-        let json: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+        let Some(json) = self.outcome("apply") else { return false };
         self.branches[branch].environment = json["environment"].as_str().map(str::to_owned);
         self.whole.applies += 1;
         true
+    }
+
+    /// What is kept on disk between runs is never seen in what a plan says.
+    fn plans_alike(&mut self) -> bool {
+        let plan = ["plan", "--format", "json"];
+        let cold = tempfile::tempdir().expect("a folder");
+        let Some(expected) = self.said(&plan, None) else { return false };
+        for (kind, cache) in [("warm", self.cache()), ("cold", cold.path().display().to_string())] {
+            let said = self.said(&plan, Some(&cache));
+            if said.as_ref() != Some(&expected) {
+                let said = said.unwrap_or_default();
+                let text = format!("DIFFERENCE: a plan with a {kind} cache (seed {})\n{said}\n{expected}", self.seed);
+                self.whole.differences.push(text);
+            }
+        }
+        self.whole.plans += 1;
+        true
+    }
+
+    /// What an `apply` or `promote` came to, now and then without a cache.
+    fn outcome(&mut self, command: &str) -> Option<serde_json::Value> {
+        let cache = Some(self.cache()).filter(|_| self.choices.chance(75));
+        let said = self.said(&[command, "--format", "json"], cache.as_deref())?;
+        let json: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+        self.whole.built += json["builds"].as_array().map_or(0, Vec::len) as u64;
+        Some(json)
+    }
+
+    fn cache(&self) -> String {
+        self.repository.path().join(".git/offshoot-cache").display().to_string()
     }
 
     /// Merges a branch into main and promotes.
@@ -321,18 +353,20 @@ impl<'a> World<'a> {
         }
     }
 
-    fn bot(&mut self, arguments: &[&str]) -> bool {
-        let done = self.said(arguments).is_some();
+    fn bot(&mut self, command: &str) -> bool {
+        let done = self.outcome(command).is_some();
         self.whole.promotes += u64::from(done);
         done
     }
 
     /// What `bot` says on stdout where all went well.
-    fn said(&mut self, arguments: &[&str]) -> Option<String> {
+    fn said(&mut self, arguments: &[&str], cache: Option<&str>) -> Option<String> {
         let (output, data, talk) = Output::in_memory();
-        let folder = self.repository.path();
-        let cache = folder.join(".git/offshoot-cache").display().to_string();
-        let surroundings = Surroundings::fixed(folder, NOW).with_variable("OFFSHOOT_CACHE_DIR", cache);
+        let plain = Surroundings::fixed(self.repository.path(), NOW);
+        let surroundings = match cache {
+            Some(cache) => plain.with_variable("OFFSHOOT_CACHE_DIR", cache),
+            None => plain,
+        };
         let exit = offshoot::run(&surroundings.with_arguments(arguments), &output);
 
         if exit == Exit::Done {

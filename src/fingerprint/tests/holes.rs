@@ -1,5 +1,5 @@
-//! Holes of the research on soundness that are about whole models, by number; those about queries are beside the
-//! analysis, those about stored tables and sessions (22, 29, 37) in the suites of engine, state and freshness.
+//! Holes of the research on soundness that are about whole models, by number, beside those in the tables of inputs and
+//! kinds; those about queries are beside the analysis, those that only show on an engine in `tests/it`.
 
 use super::*;
 use crate::ids::TableName;
@@ -76,4 +76,22 @@ fn h35_conditions_on_symbolic_values_are_refused_not_decided() {
             .replace("SELECT id,", &format!("SELECT CASE WHEN @start_ds < '2026-01-01' THEN 1 ELSE {value} END AS id,"))
     };
     pair_moves(&["m"], &case("2"), &case("3"));
+}
+
+#[test]
+fn h37_what_is_remembered_of_a_file_is_not_taken_under_other_defaults() {
+    let model = "//- models/m.sql\nMODEL (name s.m, kind FULL);\nSELECT Id, \"Id\" AS \"K\", 7 / 2 AS v FROM raw.t\n";
+    let with = |dialect: &str, cache: &ModelCache| {
+        let text = format!("{}{model}", CONFIG.replace("dialect: duckdb", &format!("dialect: {dialect}")));
+        let environment = BTreeMap::new();
+        let surroundings = Surroundings { environment: &environment, gateway: None, cache, shelf: None };
+        let project = load(&TextTree::parse(&text), &surroundings).project;
+        let (tree, _) = Tree::new(project.models, project.files, Digest::of("engine", "one"), None);
+        tree.fingerprints[&ModelName::parse("s.m").expect("a name")].data
+    };
+    let shared = ModelCache::new();
+    for dialect in ["duckdb", "postgres", "snowflake", "duckdb"] {
+        assert_eq!(with(dialect, &shared), with(dialect, &ModelCache::new()), "{dialect}");
+    }
+    assert_ne!(with("duckdb", &shared), with("snowflake", &shared), "the same file under another dialect");
 }

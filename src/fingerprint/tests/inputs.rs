@@ -91,7 +91,7 @@ fn statements_move_the_rows_but_for_a_few() {
 }
 
 #[test]
-fn hidden_reads_take_the_whole_parent() {
+fn h24_hidden_reads_take_the_whole_parent() {
     let parent = |more: &str| {
         format!(
             "//- models/p.sql\nMODEL (name s.p, kind FULL);\nSELECT id{more} FROM raw.p\n//- models/q.sql\nMODEL (name s.q, kind FULL);\nSELECT id FROM raw.q\n//- models/m.sql\n"
@@ -125,7 +125,7 @@ fn hidden_reads_take_the_whole_parent() {
 }
 
 #[test]
-fn files_that_a_text_names_are_inputs() {
+fn h25_files_that_a_text_names_are_inputs() {
     let reading = |path: &str, content: &str| {
         format!(
             "//- data/x.csv\nid\n{content}\n//- models/m.sql\nMODEL (name s.m, kind FULL);\nSELECT id FROM {path}\n\
@@ -155,7 +155,7 @@ fn files_that_a_text_names_are_inputs() {
 }
 
 #[test]
-fn what_the_project_writes_outside_is_an_input() {
+fn h23_what_the_project_writes_outside_is_an_input() {
     let helper = |value: &str| {
         format!(
             "//- models/a.sql\nMODEL (name s.a, kind FULL);\nSELECT 1 AS x;\nCREATE OR REPLACE TABLE helper AS SELECT {value} AS x\n\
@@ -164,6 +164,22 @@ fn what_the_project_writes_outside_is_an_input() {
         )
     };
     assert_eq!(moved(&helper("1"), &helper("2")), ["a", "b"]);
+    // A part of a word is no name, and a setting of one session writes nothing.
+    let statement = |statement: &str| {
+        format!(
+            "//- models/a.sql\nMODEL (name s.a, kind FULL);\n{statement};\nSELECT 1 AS x\n\
+             //- models/b.sql\nMODEL (name s.b, kind FULL);\nSELECT x FROM t"
+        )
+    };
+    for (one, other, builds) in [
+        ("SET TimeZone = 'Asia/Tokyo'", "SET TimeZone = 't'", &["a"][..]),
+        ("CALL run('INSERT INTO tt')", "CALL run('INSERT INTO ttt')", &["a"]),
+        ("CALL run('INSERT INTO t')", "CALL run('INSERT INTO \"t\"')", &["a", "b"]),
+        ("SET VARIABLE v = (SELECT write('t', 1))", "SET VARIABLE v = (SELECT write('t', 2))", &["a", "b"]),
+        ("SET GLOBAL s = 't'", "SET GLOBAL s = 'main.t'", &["a", "b"]),
+    ] {
+        assert_eq!(moved(&statement(one), &statement(other)), builds, "{one} → {other}");
+    }
     let function = |value: &str, name: &str| {
         format!(
             "//- models/a.sql\nMODEL (name s.a, kind FULL);\nSELECT 1 AS x;\nCREATE OR REPLACE MACRO {name}(v) AS v * {value}\n\
@@ -249,7 +265,7 @@ fn time_stays_symbolic_and_variables_enter_by_value() {
 }
 
 #[test]
-fn the_context_moves_every_model_with_a_query() {
+fn h21_the_context_moves_every_model_with_a_query() {
     let (one, other) = (tree(SHOP), tree_in(SHOP, "other settings", None));
     assert!(one.fingerprints.iter().all(|(name, old)| other.fingerprints[name].data != old.data));
     let changes = diff(&one, &other);

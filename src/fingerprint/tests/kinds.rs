@@ -32,7 +32,7 @@ fn seeds_are_cells_by_column_and_a_number_of_rows() {
 }
 
 #[test]
-fn a_time_range_is_its_columns_hash_format_unit_start_and_end() {
+fn h13_a_time_range_is_its_columns_hash_format_unit_start_and_end() {
     let range = |kind: &str, more: &str, select: &str| {
         format!(
             "MODEL (name s.m, kind INCREMENTAL_BY_TIME_RANGE ({kind}){more});\n\
@@ -62,12 +62,17 @@ fn a_time_range_is_its_columns_hash_format_unit_start_and_end() {
 }
 
 #[test]
-fn a_start_matters_only_to_kinds_with_intervals() {
+fn h16_a_start_matters_to_kinds_with_intervals_alone() {
+    let range = |start: &str| {
+        one(&format!("kind INCREMENTAL_BY_TIME_RANGE (time_column ds), start '{start}'"))
+            .replace("FROM s.p", "FROM s.p WHERE ds BETWEEN @start_ds AND @end_ds")
+    };
+    pair_moves(&["c", "m"], &range("2026-02-01"), &range("2026-01-15"));
     pair_moves(&[], &one("kind FULL"), &one("kind FULL, start '2026-02-01'"));
 }
 
 #[test]
-fn a_unique_key_is_the_hash_of_its_columns() {
+fn h14_a_unique_key_is_the_hash_of_its_columns() {
     let keyed = |kind: &str, select: &str| {
         format!("MODEL (name s.m, kind INCREMENTAL_BY_UNIQUE_KEY ({kind}));\nSELECT {select} FROM s.p")
     };
@@ -147,7 +152,7 @@ fn rows_that_are_drawn_are_bound_too() {
 }
 
 #[test]
-fn what_depends_on_order_moves_with_how_its_tables_are_stored() {
+fn h05_what_depends_on_order_moves_with_how_its_tables_are_stored() {
     let parent = |kind: &str, order: &str| {
         format!(
             "//- models/m.sql\nMODEL (name s.m, kind {kind});\nSELECT id, v FROM raw.p ORDER BY id {order}\n\
@@ -163,7 +168,7 @@ fn what_depends_on_order_moves_with_how_its_tables_are_stored() {
 }
 
 #[test]
-fn a_model_that_reads_itself_is_hashed_whole() {
+fn h11_a_model_that_reads_itself_is_hashed_whole() {
     let itself = |b: &str| {
         format!(
             "//- models/m.sql\nMODEL (name s.m, kind INCREMENTAL_BY_TIME_RANGE (time_column ds), columns (ds DATE, a INT, b INT));\n\
@@ -179,7 +184,7 @@ fn a_model_that_reads_itself_is_hashed_whole() {
 }
 
 #[test]
-fn intervals_are_loaded_together_only_where_that_changes_nothing() {
+fn h15_intervals_are_loaded_together_only_where_that_changes_nothing() {
     let batching = |kind: &str, sql: &str| {
         let fixture = format!(
             "//- models/m.sql\nMODEL (name s.m, kind {kind});\n{sql}\n//- external_models.yaml\n- name: raw.p\n  columns: {{id: int, v: int, ds: date, d2: date}}"

@@ -49,6 +49,8 @@ pub(super) struct Calls {
     pub(super) own: bool,
     /// A reference to a column of an outer block.
     pub(super) outer: bool,
+    /// A reference that may be to a column of this block or of an outer one.
+    pub(super) unsure: bool,
     /// It stands for several columns.
     pub(super) several: bool,
     /// A query as a value, whose own references are not told apart here.
@@ -68,6 +70,7 @@ impl Calls {
         self.partitions.extend(other.partitions.iter().cloned());
         self.own |= other.own;
         self.outer |= other.outer;
+        self.unsure |= other.unsure;
         self.several |= other.several;
         self.subquery |= other.subquery;
     }

@@ -3,7 +3,7 @@
 use sqlparser::ast;
 
 use super::block::Value;
-use super::scope::{Columns, Found, Input, Scope, Visibility, reference, undrawn};
+use super::scope::{Columns, Found, Input, Scope, Site, Visibility, outward, reference, undrawn};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
 use crate::sql::shape::Reads;
@@ -19,16 +19,6 @@ impl<'q> Analyzer<'_> {
             Opaque::Ambiguous(text.join("."))
         };
         let mut readings: Vec<(Value, usize)> = Vec::new();
-        // The only input has columns that nobody knows: whatever the name means is a function of it and of the name.
-        if let [input] = scope.inputs.as_slice()
-            && matches!(input.columns, Columns::Open(_))
-            && scope.outer.is_none()
-            && !input.names.iter().any(|known| known.last() == Some(&folded[0]))
-            && !scope.aliases.iter().any(|alias| alias.name == folded[0])
-        {
-            let column = self.open_column(input, &parts[0], 0)?;
-            return Ok(Some(fields(column, folded[1..].iter().cloned())));
-        }
         match self.column_named(scope, &folded[0]) {
             Found::Nothing => {}
             Found::One(value) => readings.push((value, 1)),
@@ -42,19 +32,50 @@ impl<'q> Analyzer<'_> {
                 }
             }
         }
-        let is_shadowed = scope.parameters.contains(&folded[0]) || scope.aliases.iter().any(|a| a.name == folded[0]);
-        let Some((column, used)) = readings.pop() else { return Ok(None) };
+        let is_alias = scope.aliases.iter().any(|alias| alias.name == folded[0]);
+        let is_shadowed = scope.parameters.contains(&folded[0]) || is_alias;
+        let mut values: Vec<Value> =
+            readings.into_iter().map(|(column, used)| fields(column, folded[used..].iter().cloned())).collect();
+        if values.is_empty() && scope.outer.is_none() && scope.site == Site::Open && !is_shadowed {
+            // Whatever the name means is a function of the columns that nobody knows, and of the name.
+            values = self.unknown_readings(scope, parts)?;
+        }
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let reaches_out = self.is_input_around(scope, &folded[0]);
+        if is_shadowed || (self.dialect != Dialect::DuckDb && (reaches_out || values.len() > 1)) {
+            return Err(unclear());
+        }
+        if reaches_out {
+            let outer = scope.outer.filter(|_| scope.site == Site::Open).ok_or_else(unclear)?;
+            values.push(outward(self.qualified(outer, parts).map_err(|_| unclear())?));
+        }
+        // DuckDB takes the first reading that there is: which one follows from the columns, so from all of them.
+        Ok(match values.as_slice() {
+            [only] => Some(only.clone()),
+            _ => {
+                let mut value = Value::combine("one of", &values);
+                value.calls.unsure = reaches_out;
+                Some(value)
+            }
+        })
+    }
+
+    /// Whether an input of a block around this one goes by a name.
+    fn is_input_around(&self, scope: &Scope<'_, 'q>, name: &str) -> bool {
         let mut outer = scope.outer;
         while let Some(around) = outer {
-            if around.inputs.iter().any(|input| input.names.iter().any(|name| name.last() == Some(&folded[0]))) {
-                return Err(unclear());
+            if around
+                .inputs
+                .iter()
+                .any(|input| input.names.iter().any(|known| known.last().is_some_and(|last| last == name)))
+            {
+                return true;
             }
             outer = around.outer;
         }
-        if !readings.is_empty() || is_shadowed {
-            return Err(unclear());
-        }
-        Ok(Some(fields(column, folded[used..].iter().cloned())))
+        false
     }
 
     /// DuckDB's `alias.x`: the alias `x` of the same SELECT, where no table and no column is called `alias`.
@@ -126,7 +147,7 @@ impl<'q> Analyzer<'_> {
     }
 }
 
-fn fields(value: Value, names: impl Iterator<Item = String>) -> Value {
+pub(super) fn fields(value: Value, names: impl Iterator<Item = String>) -> Value {
     names.fold(value, |value, field| {
         Value::made_of(Hasher::new("field").digest(value.hash).text(&field).finish(), [&value])
     })

@@ -8,6 +8,7 @@ use super::query::sort_key;
 use super::scope::{Found, Names, Scope, Visibility};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
+use crate::sql::whole::WHOLE_FUNCTION;
 use crate::sql::{
     Dialect, FunctionClass, Moment, Opaque, TIME_FUNCTION, TimeVariable, function_class, functions::date_part_of,
 };
@@ -126,6 +127,9 @@ impl<'q> Analyzer<'_> {
         if name == TIME_FUNCTION {
             return time_variable(args);
         }
+        if name == WHOLE_FUNCTION {
+            return self.whole(scope, args);
+        }
         if !matches!(parameters, FunctionArguments::None) {
             return Err(Opaque::Function(format!("{name}(…)(…)")));
         }
@@ -182,6 +186,19 @@ impl<'q> Analyzer<'_> {
         }
     }
 
+    /// A PIVOT and its like: rows and columns are a function of everything that its table shows. SUMMARIZE estimates, and
+    /// so depends on the order of rows.
+    fn whole(&self, scope: &Scope<'_, 'q>, args: &FunctionArguments) -> Step<Value> {
+        let mut parts = Vec::new();
+        for input in &scope.inputs {
+            parts.push(self.whole_row(input)?);
+        }
+        let mut value = Value::combine(&format!("whole {args}"), &parts);
+        value.traits.orderless |= args.to_string().to_lowercase().contains("summarize");
+        (value.calls.several, value.calls.set_returning) = (true, true);
+        Ok(value)
+    }
+
     /// DuckDB's `COLUMNS(…)`: some columns of all inputs, chosen by their names; a function of them all with their names.
     fn columns_call(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
         let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
@@ -191,7 +208,7 @@ impl<'q> Analyzer<'_> {
             && filter.is_none()
             && null_treatment.is_none()
             && over.is_none();
-        if !is_plain || scope.outer.is_some() {
+        if !is_plain {
             return Err(Opaque::Function(name.to_string()));
         }
         let arguments = match chosen(args) {
@@ -295,7 +312,7 @@ impl<'q> Analyzer<'_> {
                 return Err(Opaque::Function(format!("{name} without OVER")));
             }
             FunctionClass::Aggregate | FunctionClass::Orderless => {
-                let may_be_outer = value.calls.outer && !value.calls.own;
+                let may_be_outer = value.calls.unsure || (value.calls.outer && !value.calls.own);
                 if may_be_outer || (value.calls.subquery && scope.outer.is_some()) {
                     return Err(Opaque::construct("an aggregate over an outer query's columns only"));
                 }

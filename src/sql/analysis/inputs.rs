@@ -1,6 +1,6 @@
 //! What the inputs of a scope may own, and scopes made of others.
 
-use super::scope::{Columns, Input, Scope, Site};
+use super::scope::{Columns, Input, Scope, Site, Visibility};
 use crate::sql::shape::NameOrigin;
 
 /// Whether an input may have columns of names that are not known: undeclared ones, or ones that the engine makes up.
@@ -22,6 +22,12 @@ pub(super) fn is_input(scope: &Scope<'_, '_>, name: &str) -> bool {
 
 pub(super) fn has_open(scope: &Scope<'_, '_>) -> bool {
     scope.inputs.iter().any(|input| matches!(input.columns, Columns::Open(_)))
+}
+
+/// The same among what is seen after its join.
+pub(super) fn has_open_here(scope: &Scope<'_, '_>) -> bool {
+    let is_seen = |input: &Input| input.visibility == Visibility::Everywhere;
+    scope.inputs.iter().any(|input| is_seen(input) && matches!(input.columns, Columns::Open(_)))
 }
 
 impl<'s, 'q> Scope<'s, 'q> {

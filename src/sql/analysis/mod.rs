@@ -39,6 +39,8 @@ mod select;
 mod table_function;
 #[cfg(test)]
 mod tests;
+mod unsure;
+mod using;
 mod window;
 
 use std::cell::{Cell, RefCell};

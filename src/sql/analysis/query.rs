@@ -139,21 +139,6 @@ impl<'q> Analyzer<'_> {
         }
     }
 
-    /// `AS t(a, b)`: renames the first columns by position.
-    pub(super) fn rename_columns(&self, columns: &mut [Column], alias: &ast::TableAlias) -> Step<()> {
-        let ast::TableAlias { explicit: _, name: _, columns: names, at } = alias;
-        if !names.is_empty() && columns.iter().any(Column::is_star) {
-            return Err(Opaque::construct("column aliases of a table whose columns are not known"));
-        }
-        if at.is_some() || names.len() > columns.len() || names.iter().any(|name| name.data_type.is_some()) {
-            return Err(Opaque::construct("a table alias with types, AT or too many columns"));
-        }
-        for (column, name) in columns.iter_mut().zip(names) {
-            column.name = self.shown(&name.name);
-        }
-        Ok(())
-    }
-
     pub(super) fn body(
         &self,
         body: &'q SetExpr,

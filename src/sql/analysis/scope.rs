@@ -5,7 +5,7 @@ use std::rc::Rc;
 use sqlparser::ast;
 
 use super::block::{Block, Column, Value};
-use super::inputs::{has_open, has_unknown_names, is_input, is_unsure};
+use super::inputs::{has_open, has_open_here, has_unknown_names, is_input, is_unsure};
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -258,27 +258,24 @@ impl<'q> Analyzer<'_> {
         if let Some(value) = self.of_open_inputs(scope, ident) {
             return value;
         }
-        let is_open =
-            |input: &Input| input.visibility == Visibility::Everywhere && matches!(input.columns, Columns::Open(_));
-        let open = scope.inputs.iter().any(is_open);
-        if open || scope.site == Site::Sealed {
-            return self.shadowed_row(scope, name).filter(|_| !open).ok_or_else(unclear);
+        let row = self.shadowed_row(scope, name);
+        let further = scope.outer.filter(|_| self.may_be_further_out(scope));
+        if scope.site == Site::Sealed || (has_open_here(scope) && further.is_none()) {
+            return row.filter(|_| !has_open_here(scope)).ok_or_else(unclear);
         }
-        if let Some(row) = self.shadowed_row(scope, name) {
+        if let Some(row) = row {
             let reaches_out =
                 scope.outer.is_some_and(|outer| !matches!(self.column_named(outer, name), Found::Nothing));
-            return if reaches_out { Err(unclear()) } else { Ok(row) };
+            return if reaches_out || has_open_here(scope) { Err(unclear()) } else { Ok(row) };
         }
-        let Some(outer) = scope.outer else { return Err(unclear()) };
-        if is_unsure(scope) || has_open(outer) || !outer.parameters.is_empty() {
-            return Err(unclear());
-        }
-        match self.column_named(outer, name) {
-            Found::One(value) => Ok(outward(value)),
-            Found::Many => Err(Opaque::Ambiguous(ident.value.clone())),
-            Found::Nothing if outer.aliases.iter().any(|alias| alias.name == name) => Err(unclear()),
-            Found::Nothing => self.further_out(outer, ident, name).map(outward),
-        }
+        let Some(outer) = further.filter(|outer| outer.parameters.is_empty()) else { return Err(unclear()) };
+        let value = match self.column_named(outer, name) {
+            Found::One(value) => value,
+            Found::Many => return Err(Opaque::Ambiguous(ident.value.clone())),
+            Found::Nothing if outer.aliases.iter().any(|alias| alias.name == name) => return Err(unclear()),
+            Found::Nothing => self.further_out(outer, ident, name)?,
+        };
+        self.here_or_outward(scope, std::slice::from_ref(ident), value)
     }
 
     /// A bare name that no known column has, where inputs have columns that nobody knows and nothing stands around the
@@ -303,7 +300,7 @@ impl<'q> Analyzer<'_> {
 
     /// A column of a name that none of the input's known columns has: one that nobody knows, or one whose name the engine
     /// makes up, which is a function of all columns and of how they are written.
-    fn unknown_column(&self, input: &Input, ident: &ast::Ident) -> Step<Value> {
+    pub(super) fn unknown_column(&self, input: &Input, ident: &ast::Ident) -> Step<Value> {
         match &input.columns {
             Columns::Open(_) => self.open_column(input, ident, 0),
             Columns::Known(_) => {
@@ -354,16 +351,7 @@ impl<'q> Analyzer<'_> {
             {
                 return Ok(value);
             }
-            // A column of that name would make this a struct field.
-            let own_column = matches!(self.column_named(scope, &qualifier[0]), Found::One(_) | Found::Many);
-            let parameter = scope.parameters.contains(&qualifier[0]);
-            return match scope
-                .outer
-                .filter(|_| !own_column && !parameter && !is_unsure(scope) && scope.site == Site::Open)
-            {
-                Some(outer) => self.qualified(outer, parts).map(outward),
-                None => Err(Opaque::Name(text())),
-            };
+            return self.qualified_further_out(scope, parts);
         };
         if inputs.next().is_some() || scope.parameters.contains(&qualifier[0]) {
             return Err(Opaque::Ambiguous(text()));
@@ -386,6 +374,9 @@ impl<'q> Analyzer<'_> {
                     (Some(_), Some(_)) => Err(Opaque::Ambiguous(text())),
                     _ if self.dialect == Dialect::DuckDb && name == "rowid" => {
                         self.row_place(scope, Some(input.slot), last)
+                    }
+                    _ if self.dialect == Dialect::DuckDb && qualifier.len() == 1 => {
+                        self.qualified_further_out(scope, parts)
                     }
                     _ => Err(Opaque::Name(text())),
                 }
@@ -444,7 +435,7 @@ pub(super) fn open_row(input: &Input) -> Step<Value> {
 }
 
 /// The same reference seen from one block further in.
-fn outward(mut value: Value) -> Value {
+pub(super) fn outward(mut value: Value) -> Value {
     value.hash = Hasher::new("outer").digest(value.hash).finish();
     value.calls.own = false;
     value.calls.outer = true;

@@ -5,6 +5,7 @@ mod captures;
 mod holes;
 mod laterals;
 mod needless;
+mod unsure;
 
 use super::*;
 use crate::sql::{TableShape, Template};
