@@ -189,7 +189,7 @@ impl<'q> Analyzer<'_> {
     ) -> Step<Value> {
         let place = Place { outer: Some(scope), ctes: scope.ctes.clone(), site: Site::Open, role: Role::Inner };
         let (mut block, _) = self.query(query, place)?;
-        self.draw(&mut block);
+        self.draw(&mut block, tag);
         let traits = block.all_traits();
         if traits.interval {
             self.crosses("a subquery that mentions the interval");

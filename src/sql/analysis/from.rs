@@ -314,10 +314,10 @@ impl<'q> Analyzer<'_> {
             columns: Vec::new(),
         };
         let Some(columns) = shape.columns else {
-            if alias.is_some_and(|alias| !alias.columns.is_empty()) {
-                return Err(Opaque::construct("column aliases of a table whose columns are not known"));
-            }
-            return self.add(scope, block, names, alias, Some(shape.name), from);
+            return match alias.filter(|alias| !alias.columns.is_empty()) {
+                Some(alias) => self.renamed_unknown(scope, block, (&shape.name, alias), from),
+                None => self.add(scope, block, names, alias, Some(shape.name), from),
+            };
         };
         block.columns = columns
             .into_iter()
@@ -331,6 +331,29 @@ impl<'q> Analyzer<'_> {
         self.add(scope, block, names, alias, Some(shape.name), from)
     }
 
+    /// `AS t(a, b)` over columns that nobody knows: any column by its name is a function of the table and of that list.
+    fn renamed_unknown(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        mut block: Block,
+        (table, alias): (&ModelName, &'q ast::TableAlias),
+        from: &mut From,
+    ) -> Step<Digest> {
+        let ast::TableAlias { explicit: _, name, columns, at } = alias;
+        if at.is_some() || columns.iter().any(|column| column.data_type.is_some()) {
+            return Err(Opaque::construct("a table alias with types or AT"));
+        }
+        refuse_join_word(alias)?;
+        let list: String = columns.iter().map(|column| format!(" {}", self.fold(&column.name))).collect();
+        block.columns = vec![Column {
+            name: OutputName { text: format!("*{list}"), origin: NameOrigin::Star },
+            hash: Hasher::new("renamed").digest(block.rows).finish(),
+            traits: block.row_traits,
+            reads: Reads::from([Read::Whole(table.clone())]),
+        }];
+        self.add_named(scope, block, vec![vec![self.fold(name)]], None, from)
+    }
+
     pub(super) fn subquery(
         &self,
         scope: &mut Scope<'_, 'q>,
@@ -338,11 +361,8 @@ impl<'q> Analyzer<'_> {
         alias: Option<&'q ast::TableAlias>,
         from: &mut From,
     ) -> Step<Digest> {
-        if block.all_traits().redrawn {
-            return Err(Opaque::construct("a subquery that is drawn anew (random, uuid, …)"));
-        }
         let mut block = block;
-        self.draw(&mut block);
+        self.draw(&mut block, "subquery");
         if let Some(alias) = alias {
             self.note_query(&alias.name, &block);
         }

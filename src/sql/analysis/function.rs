@@ -27,7 +27,7 @@ const EMPTY: [&str; 4] = ["array_value", "list_pack", "list_value", "map"];
 /// Functions that tell the present time where they have no argument.
 const CLOCKS: [&str; 2] = ["unix_timestamp", "to_unix_timestamp"];
 /// The functions of DuckDB that take a lambda; anywhere else `name -> x` reads a field of the column `name`.
-const TAKE_LAMBDAS: [&str; 12] = [
+const TAKE_LAMBDAS: [&str; 13] = [
     "apply",
     "array_apply",
     "array_filter",
@@ -35,6 +35,7 @@ const TAKE_LAMBDAS: [&str; 12] = [
     "array_transform",
     "columns",
     "filter",
+    "invoke",
     "list_apply",
     "list_filter",
     "list_reduce",

@@ -148,8 +148,13 @@ impl<'a> Analyzer<'a> {
             block.row_traits = block.all_traits();
         }
         let bind = |hash: Digest, traits: Traits| if traits.orderless { self.with_storages(hash) } else { hash };
+        // Two columns that draw are two draws, though their texts be one.
+        let drawn = |column: &block::Column| match column.traits.redrawn {
+            true => Hasher::new("drawn column").text(&column.name.text).digest(column.hash).finish(),
+            false => column.hash,
+        };
         let columns = block.columns.into_iter().map(|column| ShapeColumn {
-            hash: bind(column.hash, column.traits),
+            hash: bind(drawn(&column), column.traits),
             name: column.name,
             traits: column.traits,
         });
