@@ -318,6 +318,15 @@ fn may_begin_query(before: &[Token]) -> bool {
     }
 }
 
+/// Whether `ONLY` between these tokens says which rows of a table are read.
+fn is_table_prefix(before: Option<&Token>, after: &[Token]) -> bool {
+    let next = after.iter().find(|token| token.is_significant());
+    before.is_some_and(|token| token.is_word("from") || token.is_word("join"))
+        && next.is_some_and(|next| {
+            next.is_symbol("(") || matches!(next.kind, TokenKind::Word { .. }) && !next.is_word("as")
+        })
+}
+
 /// Words that may stand right before a text: `DATE'2026-01-01'` is a date in every dialect.
 const BEFORE_TEXT: [&str; 6] = ["date", "interval", "time", "timestamp", "timestamptz", "timetz"];
 
@@ -354,6 +363,10 @@ fn refuse_misread(tokens: &[Token], dialect: Dialect) -> Result<(), ParseFailure
                     && !(HAVE_TABLE_STATEMENTS.contains(&dialect) && may_begin_query(&tokens[..index])) =>
             {
                 return failure(token, "the statement `TABLE`");
+            }
+            // Inherited tables left out or not: the parser reads a table of that name.
+            TokenKind::Word { .. } if token.is_word("only") && is_table_prefix(last, &tokens[index + 1..]) => {
+                return failure(token, "ONLY before a table");
             }
             TokenKind::Symbol(text) if !["(", ")", ",", ".", ";"].contains(&text.as_str()) => operators += 1,
             TokenKind::Word { quote: None, value }

@@ -35,9 +35,9 @@ pub enum Certainty {
     Perhaps,
 }
 
-/// Words that are join keywords in some dialect; a parser that does not know them reads them as table aliases.
-pub(super) const JOIN_WORDS: [&str; 9] =
-    ["positional", "asof", "semi", "anti", "any", "global", "lateral", "natural", "directed"];
+/// Words that mean something after a table in some dialect; a parser that does not know them reads them as its alias.
+pub(super) const JOIN_WORDS: [&str; 11] =
+    ["positional", "asof", "semi", "anti", "any", "global", "lateral", "natural", "directed", "paste", "final"];
 
 #[derive(Debug, Default)]
 pub(super) struct Reads {

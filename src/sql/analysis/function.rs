@@ -127,9 +127,7 @@ impl<'q> Analyzer<'_> {
         if name == TIME_FUNCTION {
             return time_variable(args);
         }
-        if !matches!(parameters, FunctionArguments::None) {
-            return Err(Opaque::Function(format!("{name}(…)(…)")));
-        }
+        let parameters = self.parameters(&name, parameters)?;
         if name == "array"
             && let FunctionArguments::Subquery(query) = args
         {
@@ -169,7 +167,7 @@ impl<'q> Analyzer<'_> {
         }
         let filtered = filter.as_deref().map(|filter| self.expression(scope, filter, names)).transpose()?;
         let tag = format!(
-            "function {schema}{name} {} within {} filter {} {null_treatment:?}",
+            "function {schema}{name}{parameters} {} within {} filter {} {null_treatment:?}",
             arguments.shape,
             within_group.len(),
             filtered.is_some(),
@@ -180,6 +178,30 @@ impl<'q> Analyzer<'_> {
                 self.windowed(scope, (&name, class), &tag, arguments.values, (window, arguments.sorted), names)
             }
             None => self.plain_call(scope, (&name, class), &tag, &arguments),
+        }
+    }
+
+    /// The first parentheses of ClickHouse's `quantile(0.9)(x)`: literals, as text.
+    fn parameters(&self, function: &str, parameters: &FunctionArguments) -> Step<String> {
+        let is_literal = |argument: &FunctionArg| {
+            matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Value(_))))
+        };
+        let is_aggregate = || {
+            let class = function_class(self.dialect, function);
+            matches!(class, Some(FunctionClass::Aggregate | FunctionClass::Orderless))
+        };
+        match parameters {
+            FunctionArguments::None => Ok(String::new()),
+            FunctionArguments::List(list)
+                if self.dialect == Dialect::ClickHouse
+                    && list.duplicate_treatment.is_none()
+                    && list.clauses.is_empty()
+                    && list.args.iter().all(is_literal)
+                    && is_aggregate() =>
+            {
+                Ok(format!(" with {list}"))
+            }
+            _ => Err(Opaque::Function(format!("{function}(…)(…)"))),
         }
     }
 
@@ -345,6 +367,12 @@ impl<'q> Analyzer<'_> {
                 taken.shape.push_str(&format!(" part {place} {}", ident.value.to_lowercase()));
                 continue;
             }
+            if date_part == Some(place)
+                && let Some(day) = week_of(argument)
+            {
+                taken.shape.push_str(&format!(" part {place} week {day}"));
+                continue;
+            }
             match argument {
                 FunctionArg::Unnamed(argument) => self.argument(scope, argument, names, &mut taken)?,
                 FunctionArg::Named { name, arg, operator } => {
@@ -416,6 +444,14 @@ fn chosen(arguments: &FunctionArguments) -> Option<String> {
     };
     let only_names = options.opt_replace.is_none() && options.opt_ilike.is_none() && options.opt_alias.is_none();
     only_names.then(|| format!("star {options}"))
+}
+
+/// BigQuery's `WEEK(MONDAY)` where a part of a date stands: the day.
+fn week_of(argument: &FunctionArg) -> Option<String> {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Function(function))) = argument else { return None };
+    let text = function.to_string().to_lowercase();
+    let day = text.strip_prefix("week(")?.strip_suffix(")")?;
+    day.strip_suffix("day").is_some_and(|stem| stem.chars().all(char::is_alphabetic)).then(|| day.to_owned())
 }
 
 fn all_named(arguments: &FunctionArguments) -> bool {

@@ -24,7 +24,7 @@ pub(super) struct Notes {
 /// Which piece of a query each digest of its analysis came from; as far as the analysis gets where it is opaque.
 pub fn origins(query: &Query, tables: &dyn Tables) -> Origins {
     let syntax = query.syntax();
-    let Ok(tree) = tree_of(&syntax) else { return Origins::default() };
+    let Ok(tree) = tree_of(&syntax, query.dialect()) else { return Origins::default() };
     let mut analyzer = Analyzer::new(query, &syntax, tables);
     analyzer.notes =
         Some(Notes { text: query.text().to_owned(), lines: LineStarts::new(query.text()), found: RefCell::default() });

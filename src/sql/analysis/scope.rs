@@ -198,7 +198,7 @@ impl<'q> Analyzer<'_> {
 
     /// A word that some engine reads as a physical column, though a column may have that name.
     fn is_pseudo_column(&self, name: &str) -> bool {
-        const PHYSICAL: [&str; 5] = ["ctid", "rownum", "_rowid_", "tableoid", "xmin"];
+        const PHYSICAL: [&str; 8] = ["cmax", "cmin", "ctid", "rownum", "_rowid_", "tableoid", "xmax", "xmin"];
         PHYSICAL.contains(&name) || (self.dialect != Dialect::DuckDb && name == "rowid")
     }
 

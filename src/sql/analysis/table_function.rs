@@ -47,6 +47,8 @@ impl<'q> Analyzer<'_> {
                 let mut value = self.call(scope, &format!("{function}{shape}"), &expressions)?;
                 // Told once for the whole statement, unlike what is drawn for each row.
                 value.traits.orderless |= class == TableClass::Volatile;
+                // Snowflake's GENERATOR may run for some seconds instead of for a number of rows.
+                value.traits.orderless |= expressions.iter().any(|(name, _)| name == "timelimit");
                 self.open_rows(scope, (&function, value), alias, from)
             }
         }
