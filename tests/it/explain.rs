@@ -382,3 +382,16 @@ fn a_hash_moves_if_and_only_if_a_cause_is_told() {
     }
     assert!(checked > 700, "{checked}");
 }
+
+#[test]
+fn metadata_beside_data_and_a_draw_are_told_too() {
+    let world = lab(&[("models/m.sql", "MODEL (name s.m, kind FULL, owner jen);\nSELECT id, x FROM raw.t")]);
+    world.repository.branch("feature");
+    let text = "MODEL (name s.m, kind FULL, owner sue);\nSELECT id, x + 1 AS x, uuid() AS u FROM raw.t";
+    edit(&world, &[("models/m.sql", text)]);
+    let text = told(&world, "s.m");
+    assert!(text.contains("    new  uuid()\n"), "{text}");
+    assert!(text.contains("\nmetadata  ") && text.ends_with("\n  owner: jen → sue\n"), "{text}");
+    let plan = world.done(&["plan"]).stdout;
+    assert!(plan.contains("owner: jen → sue"), "{plan}");
+}

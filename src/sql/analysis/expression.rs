@@ -37,6 +37,7 @@ impl<'q> Analyzer<'_> {
             | Expr::AllOp { .. } => self.with_subquery(scope, expression, names),
             Expr::Lambda(lambda) => self.arrow(scope, lambda, names),
             Expr::CompoundFieldAccess { root, access_chain } => self.access(scope, root, access_chain, names),
+            Expr::Struct { values, fields } => self.typeless_struct(scope, (values, fields), names),
             Expr::JsonAccess { value, path } => self.json_path(scope, (value, path), names),
             Expr::Wildcard(_) | Expr::QualifiedWildcard(_, _) => Err(Opaque::construct("a star inside an expression")),
             _ => self.tagged(scope, expression, names),

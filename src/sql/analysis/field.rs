@@ -10,6 +10,29 @@ use crate::sql::shape::Reads;
 use crate::sql::{Dialect, Opaque};
 
 impl<'q> Analyzer<'_> {
+    /// BigQuery's `STRUCT(x, y + 1 AS z)`: a field goes by its alias or by the plain column that it is.
+    pub(super) fn typeless_struct(
+        &self,
+        scope: &Scope<'_, 'q>,
+        (values, fields): (&'q [ast::Expr], &[ast::StructField]),
+        names: Names,
+    ) -> Step<Value> {
+        let list: Vec<String> = fields.iter().map(ToString::to_string).collect();
+        let mut tag = format!("struct {}", list.join(", "));
+        let mut parts = Vec::new();
+        for value in values {
+            let (field, value) = match value {
+                ast::Expr::Named { expr, name } => (Some(name), expr.as_ref()),
+                ast::Expr::Identifier(name) => (Some(name), value),
+                ast::Expr::CompoundIdentifier(path) => (path.last(), value),
+                _ => (None, value),
+            };
+            tag.push_str(&format!(" {:?}", field.map(|name| &name.value)));
+            parts.push(self.expression(scope, value, names)?);
+        }
+        Ok(Value::combine(&tag, &parts))
+    }
+
     /// `payload:a.b[0]` of Snowflake and Databricks: a path into one value. Its keys mind case.
     pub(super) fn json_path(
         &self,

@@ -395,6 +395,14 @@ impl<'q> Analyzer<'_> {
                 FunctionArgumentClause::IgnoreOrRespectNulls(treatment) => {
                     taken.shape.push_str(&format!(" {treatment:?}"));
                 }
+                FunctionArgumentClause::Limit(count) => {
+                    taken.shape.push_str(" limit");
+                    taken.values.push(self.expression(scope, count, names)?);
+                }
+                FunctionArgumentClause::Having(ast::HavingBound(kind, bound)) => {
+                    taken.shape.push_str(&format!(" having {kind}"));
+                    taken.values.push(self.expression(scope, bound, names)?);
+                }
                 FunctionArgumentClause::Separator(value) => taken.shape.push_str(&format!(" separator {value}")),
                 _ => return Err(Opaque::construct("an uncommon clause inside a call")),
             }

@@ -159,7 +159,11 @@ impl<'a> Analyzer<'a> {
         let bind = |hash: Digest, traits: Traits| if traits.orderless { self.with_storages(hash) } else { hash };
         // Two columns that draw are two draws, though their texts be one.
         let drawn = |column: &block::Column| match column.traits.redrawn {
-            true => Hasher::new("drawn column").text(&column.name.text).digest(column.hash).finish(),
+            true => {
+                let hash = Hasher::new("drawn column").text(&column.name.text).digest(column.hash).finish();
+                self.note_same(column.hash, hash);
+                hash
+            }
             false => column.hash,
         };
         let columns = block.columns.into_iter().map(|column| ShapeColumn {

@@ -49,6 +49,15 @@ impl Analyzer<'_> {
         });
     }
 
+    /// What stands for one digest stands for another that was made of it alone.
+    pub(super) fn note_same(&self, digest: Digest, made: Digest) {
+        let Some(notes) = &self.notes else { return };
+        let mut found = notes.found.borrow_mut();
+        if let Some(written) = found.expressions.get(&digest).cloned() {
+            found.expressions.entry(made).or_insert(written);
+        }
+    }
+
     pub(super) fn note_table(&self, shape: &TableShape) {
         let Some(notes) = &self.notes else { return };
         let table = &shape.name;
