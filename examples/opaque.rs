@@ -59,14 +59,16 @@ impl Measure {
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
             let scripts = match path.extension().and_then(|extension| extension.to_str()) {
                 Some("sql") if path.file_name().is_none_or(|name| name != "schema.sql") => statements(&text),
-                Some("test") => records(&text),
+                Some("test" | "test_slow") => records(&text),
                 _ => continue,
             };
             self.files += 1;
             let warehouse = Warehouse::new(&statements(&schema));
             for sql in scripts.iter().flat_map(|script| statements(script)) {
                 match first_word(&sql).as_str() {
-                    "select" | "with" | "from" | "values" | "(" => self.query(&warehouse, &path, &sql),
+                    "select" | "with" | "from" | "values" | "table" | "pivot" | "unpivot" | "(" => {
+                        self.query(&warehouse, &path, &sql);
+                    }
                     _ => warehouse.take(&sql),
                 }
             }
@@ -176,7 +178,7 @@ fn records(text: &str) -> Vec<String> {
             ["mode", "skip", ..] => is_skipped = true,
             ["mode", "unskip", ..] => is_skipped = false,
             ["loop" | "foreach" | "concurrentloop" | "concurrentforeach", name, first, ..] => {
-                loops.push(((*name).to_owned(), (*first).to_owned()));
+                loops.push(((*name).to_owned(), first_of_list(first).to_owned()));
             }
             ["endloop", ..] => drop(loops.pop()),
             ["statement", "ok", ..] | ["query", ..] => {
@@ -199,6 +201,17 @@ fn records(text: &str) -> Vec<String> {
     records
 }
 
+/// The first member of a list that sqllogictest has a name for.
+fn first_of_list(name: &str) -> &str {
+    match name {
+        "<all_types_columns>" => "bool",
+        "<compression>" => "uncompressed",
+        "<alltypes>" | "<integral>" | "<numeric>" | "<signed>" => "tinyint",
+        "<unsigned>" => "utinyint",
+        other => other,
+    }
+}
+
 /// Tables by database, schema and name, with their columns.
 type Known = BTreeMap<Vec<String>, Vec<String>>;
 
@@ -216,10 +229,12 @@ impl Warehouse {
         warehouse
     }
 
-    /// Runs what makes or changes tables, without their rows; anything else is left alone.
+    /// Runs what makes or changes tables, without their rows, and what undoes that; anything else is left alone.
     fn take(&self, sql: &str) {
+        const TAKEN: [&str; 7] = ["alter", "begin", "commit", "create", "drop", "rollback", "use"];
         let first = first_word(sql);
-        if !["create", "alter", "drop", "use"].contains(&first.as_str()) {
+        let is_in_memory = first == "attach" && sql.contains(":memory:");
+        if !is_in_memory && !TAKEN.contains(&first.as_str()) {
             return;
         }
         let mut session = self.session.borrow_mut();

@@ -82,6 +82,7 @@ fn compare(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {
             if own.data != new.data {
                 reasons.extend(inherited_reasons(new, before, after, name));
             }
+            reasons.extend(metadata_reasons(old_model, model));
             (change, category(&old.shape, &new.shape), reasons)
         }
     };

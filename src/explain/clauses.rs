@@ -306,7 +306,7 @@ fn around(entry: &Entry) -> Option<(ClausePlace, Digest)> {
         "distinct on" => ClausePlace::DistinctOn,
         "tail" => ClausePlace::Limit,
         "by all columns" => ClausePlace::SetOperation,
-        "draw" | "orderless" => ClausePlace::Draw,
+        "draw" | "drawn column" | "orderless" => ClausePlace::Draw,
         _ => return None,
     };
     let inner = entry.items.iter().find_map(|item| match item {

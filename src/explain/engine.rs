@@ -260,9 +260,8 @@ impl Side<'_> {
         }
         let texts = || below.iter().map(|digest| self.text_within(*digest, depth + 1)).collect::<Vec<_>>().join(", ");
         match entry.domain.as_str() {
-            "reference" | "outer" | "declared" | "parentheses" | "input" | "draw" | "order" | "merged" | "member" => {
-                texts()
-            }
+            "reference" | "outer" | "declared" | "parentheses" | "input" | "draw" | "drawn column" | "order"
+            | "merged" | "member" => texts(),
             "sort key" => {
                 let words = entry.items.iter().filter_map(|item| match item {
                     Item::Text(word) if word == "asc" || word == "desc" => Some(word.to_uppercase()),
@@ -302,7 +301,9 @@ impl Side<'_> {
             if let Some(node) = columns.filter_map(node_of).next() {
                 return Some(node);
             }
-            let entry = self.entry(rest).filter(|entry| ["reference", "draw"].contains(&entry.domain.as_str()))?;
+            let entry = self
+                .entry(rest)
+                .filter(|entry| ["reference", "draw", "drawn column"].contains(&entry.domain.as_str()))?;
             rest = entry.items.iter().flat_map(digests).next()?;
         }
         None

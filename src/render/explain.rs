@@ -53,7 +53,15 @@ pub fn terminal(explanation: &Explanation, colour: Colour) -> String {
         let value = |value: &Option<String>| value.as_deref().map_or("(none)".to_owned(), short);
         let _ = writeln!(output, "  old  {}\n  new  {}", value(&variable.value.old), value(&variable.value.new));
     }
+    let is_metadata = |reason: &&Reason| matches!(reason, Reason::MetadataChanged { .. });
     for reason in explanation.reasons.iter().filter(|reason| is_worth_saying(reason)) {
+        let _ = writeln!(output, "  {}", visible(&reason.text()));
+    }
+    let metadata: Vec<&Reason> = explanation.reasons.iter().filter(is_metadata).collect();
+    if !metadata.is_empty() && explanation.change != Some(Change::Metadata) {
+        let _ = writeln!(output, "\n{}  {}", paint.with("metadata", bold), hashes(&explanation.metadata));
+    }
+    for reason in metadata {
         let _ = writeln!(output, "  {}", visible(&reason.text()));
     }
     if !explanation.ignored.is_empty() {
@@ -76,8 +84,7 @@ pub fn markdown(explanation: &Explanation) -> String {
 fn is_worth_saying(reason: &Reason) -> bool {
     matches!(
         reason,
-        Reason::MetadataChanged { .. }
-            | Reason::ReadsNothingChanged { .. }
+        Reason::ReadsNothingChanged { .. }
             | Reason::Opaque { .. }
             | Reason::OneIntervalAtATime { .. }
             | Reason::Assumes { .. }

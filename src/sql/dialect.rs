@@ -5,11 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sqlparser::dialect as parser;
 
-/// sqlparser's dialect and what it lacks of DuckDB 1.5: `* RENAME (a AS b)`.
+/// sqlparser's dialects and what they lack: of DuckDB 1.5 `* RENAME (a AS b)`, of Trino lambdas.
 #[allow(dead_code, unreachable_pub, reason = "the macro writes more than is used")]
 mod extended {
     use sqlparser::derive_dialect;
-    use sqlparser::dialect::DuckDbDialect;
+    use sqlparser::dialect::{DuckDbDialect, GenericDialect};
 
     derive_dialect!(
         Extended,
@@ -17,6 +17,7 @@ mod extended {
         preserve_type_id = true,
         overrides = { supports_select_wildcard_rename = true, supports_window_function_null_treatment_arg = true }
     );
+    derive_dialect!(Lambdas, GenericDialect, preserve_type_id = true, overrides = { supports_lambda_functions = true });
 }
 
 /// A SQL dialect by the name that SQLMesh gives it.
@@ -73,14 +74,15 @@ impl Dialect {
         match self {
             Self::Postgres | Self::Redshift if quoted => name.to_owned(),
             Self::Snowflake if quoted && name.chars().any(char::is_lowercase) => format!("\u{1}{name}"),
-            Self::BigQuery | Self::ClickHouse => name.to_owned(),
+            Self::BigQuery | Self::ClickHouse | Self::MySql => name.to_owned(),
             _ => name.to_lowercase(),
         }
     }
 
-    /// The name of a column, alias or CTE as the dialect compares it: BigQuery minds case in the names of tables alone.
+    /// The name of a column, alias or CTE as the dialect compares it: BigQuery and most MySQL servers mind case in the
+    /// names of tables alone.
     pub fn fold_name(self, name: &str, quoted: bool) -> String {
-        if self == Self::BigQuery { name.to_lowercase() } else { self.fold(name, quoted) }
+        if matches!(self, Self::BigQuery | Self::MySql) { name.to_lowercase() } else { self.fold(name, quoted) }
     }
 
     /// A name as the engine shows it: as written, unless the dialect folds what is not quoted.
@@ -105,7 +107,8 @@ impl Dialect {
             Self::ClickHouse => Box::new(parser::ClickHouseDialect {}),
             Self::MySql => Box::new(parser::MySqlDialect {}),
             Self::MsSql => Box::new(parser::MsSqlDialect {}),
-            Self::Trino | Self::Generic => Box::new(parser::GenericDialect {}),
+            Self::Trino => Box::new(extended::Lambdas::default()),
+            Self::Generic => Box::new(parser::GenericDialect {}),
         }
     }
 }

@@ -117,12 +117,19 @@ pub(super) fn date_part_of(dialect: Dialect, name: &str) -> Option<usize> {
     function_table(dialect).get(name).and_then(|entry| entry.date_part)
 }
 
-/// ClickHouse's combinators: `sumIf`, `anyOrNull`. They choose rows or wrap the result; the class stays.
+/// ClickHouse's combinators: `sumIf`, `anyOrNull`, `sumMerge` choose rows, wrap the result or go on from states: the class
+/// stays. How a state holds its values (`sumState`), and which of equal rows `…ArgMin` takes, may follow their order.
 fn combined(table: &FunctionTable, name: &str) -> Option<FunctionClass> {
-    const ENDINGS: [&str; 5] = ["ornull", "ordefault", "distinct", "array", "if"];
-    let stem = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))?;
+    const KEEP: [&str; 7] = ["ornull", "ordefault", "distinct", "foreach", "array", "merge", "if"];
+    const BY_ORDER: [&str; 5] = ["mergestate", "simplestate", "state", "argmin", "argmax"];
+    let by_order = BY_ORDER.iter().find_map(|ending| name.strip_suffix(ending));
+    let stem = by_order.or_else(|| KEEP.iter().find_map(|ending| name.strip_suffix(ending)))?;
     let class = table.get(stem).and_then(|entry| entry.class).or_else(|| combined(table, stem))?;
-    matches!(class, FunctionClass::Aggregate | FunctionClass::Orderless).then_some(class)
+    match class {
+        FunctionClass::Aggregate if by_order.is_none() => Some(FunctionClass::Aggregate),
+        FunctionClass::Aggregate | FunctionClass::Orderless => Some(FunctionClass::Orderless),
+        _ => None,
+    }
 }
 
 fn read(text: &'static str) -> FunctionTable {
@@ -331,6 +338,10 @@ mod tests {
         let class = |name| function_class(Dialect::ClickHouse, name);
         assert_eq!(class("sumIf"), Some(FunctionClass::Aggregate));
         assert_eq!(class("anyOrNullIf"), Some(FunctionClass::Orderless));
+        assert_eq!(class("sumMerge"), Some(FunctionClass::Aggregate));
+        assert_eq!(class("sumStateIf"), Some(FunctionClass::Orderless));
+        assert_eq!(class("uniqMergeState"), Some(FunctionClass::Orderless));
+        assert_eq!(class("sumArgMin"), Some(FunctionClass::Orderless));
         assert_eq!(class("lengthIf"), None);
         assert_eq!(function_class(Dialect::DuckDb, "sumif"), None);
     }

@@ -4,17 +4,20 @@
 //! |---|---|---|---|---|---|---|---|---|---|
 //! | DuckDB 1.5.6 (tried) | ignored, quoted or not | to the left, column first | column, alias | column, alias | column if grouped, alias | column, alias | alias | column, alias | yes |
 //! | PostgreSQL 15 (tried) | unquoted to lower | no | column | column, alias | column | – | alias | column | no |
-//! | Redshift | unquoted to lower | to the left, column first | column | ? | ? | ? | alias | ? | no |
+//! | Redshift | to lower; capital letters in quotes are opaque | to the left, column first | column | ? | ? | ? | alias | ? | no |
 //! | Snowflake | unquoted to upper | to the left, column first | column, alias | column, alias | ? | ? | ? | ? | no |
 //! | BigQuery | ignored, but of tables | no | column | ? | ? | ? | alias | ? | yes |
 //! | Databricks, Spark | ignored | to the left, column first | column | column, alias | ? | ? | alias | ? | yes |
 //! | Trino | ignored | no | column | column | column | – | alias | ? | yes |
 //! | ClickHouse 26.9 (tried) | kept | everywhere, alias first | ? | ? | ? | ? | alias | ? | no |
-//! | MySQL, SQL Server, Hive, generic | ignored | ? | ? | ? | ? | ? | ? | ? | no |
+//! | MySQL, SQL Server, Hive, generic | ignored, but of MySQL's tables | ? | ? | ? | ? | ? | ? | ? | no |
 //!
 //! "?" is [`Reading::Unclear`]: a bare name that is both an input's column and an alias makes the query opaque. The same
 //! holds wherever an input may have columns that nobody knows. Inside the expressions of GROUP BY and ORDER BY names are
 //! read as the second last column says.
+//!
+//! A qualifier is a table before it is a struct, in every dialect; in FROM, `t.a` after an input `t` is an array of its in
+//! BigQuery and Redshift, which is opaque. Redshift keeps the case of quoted names only by a setting of the cluster.
 //!
 //! ClickHouse lets an alias be named before it is made, so there any two readings at all are opaque.
 

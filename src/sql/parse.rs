@@ -121,7 +121,7 @@ impl Query {
         };
         self.0.seen.get_or_init(|| Seen {
             reads: match &tree {
-                Ok(query) => relations::of_tree(query, text, self.0.dialect),
+                Ok(query) => relations::of_tree(query, text, &tokens, self.0.dialect),
                 Err(_) => relations::of_tokens(&tokens, self.0.dialect),
             },
             failure: tree.as_ref().err().cloned(),
@@ -167,7 +167,7 @@ fn parse_tree(
     tokens: &[Token],
     found: Vec<TokenWithSpan>,
 ) -> Result<Box<ast::Query>, ParseFailure> {
-    refuse_misread(tokens)?;
+    refuse_misread(tokens, dialect)?;
     let options = ParserOptions::new().with_trailing_commas(true).with_unescape(false);
     let parser = dialect.parser();
     let failure = |error: sqlparser::parser::ParserError| failure_of(text, &error.to_string());
@@ -188,6 +188,9 @@ fn parse_tree(
 /// The tokens that the parser is given: for DuckDB, `POSITIONAL JOIN` and `ASOF [LEFT] JOIN` under a word that the parser
 /// knows and DuckDB does not, CTEs without their hints (see [`Syntax::hints`]), and what [`whole`] rewrites.
 fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Vec<TokenWithSpan>, &'static str> {
+    if HAVE_TABLE_STATEMENTS.contains(&dialect) {
+        tokens = without_table_statements(tokens);
+    }
     if dialect != Dialect::DuckDb {
         return Ok(tokens);
     }
@@ -199,11 +202,9 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
         let (second, third) = (one.and_then(word), two.and_then(word));
         match word(index).as_deref() {
             Some(WHOLE_FUNCTION) => return Err("a word of our own"),
-            Some("pivot" | "unpivot" | "summarize" | "describe") => {
-                if whole::rewrite(&mut tokens, index).is_some() {
-                    // What was put in is not looked at, the table behind it is.
-                    index += 6;
-                }
+            // What was put in is not looked at, the table behind it is.
+            Some("pivot" | "unpivot" | "summarize" | "describe") if whole::rewrite(&mut tokens, index).is_some() => {
+                index += 6;
             }
             Some("global")
                 if second.as_deref().is_some_and(|word| {
@@ -239,6 +240,34 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
         index += 1;
     }
     Ok(tokens)
+}
+
+/// Dialects whose `TABLE t` is `SELECT * FROM t`.
+const HAVE_TABLE_STATEMENTS: [Dialect; 2] = [Dialect::DuckDb, Dialect::Postgres];
+
+/// `SELECT * FROM` where a statement `TABLE` begins: the parser's own node for that one keeps the table without its place.
+fn without_table_statements(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut known: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 2);
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let begins = word_of(&token.token).as_deref() == Some("table");
+        let mut spaces = Vec::new();
+        while let Some(space) = rest.next_if(|next| begins && !is_significant(&next.token)) {
+            spaces.push(space);
+        }
+        let last = known.iter().rfind(|token| is_significant(&token.token)).map(|token| &token.token);
+        let is_name = last.is_some_and(|last| *last == Known::Period || word_of(last).as_deref() == Some("as"));
+        let next = rest.peek().map(|next| &next.token);
+        let names = next.is_some_and(|next| matches!(next, Known::Word(_)) && word_of(next).as_deref() != Some("as"));
+        if begins && !is_name && names {
+            let words = [Known::make_keyword("SELECT"), Known::Mul, Known::make_keyword("FROM")];
+            known.extend(words.map(|word| TokenWithSpan::new(word, token.span)));
+        } else {
+            known.push(token);
+        }
+        known.extend(spaces);
+    }
+    known
 }
 
 const BEFORE_JOIN: [&str; 5] = ["left", "right", "full", "inner", "cross"];
@@ -277,8 +306,38 @@ fn is_table_statement(before: Option<&Token>, after: &[Token]) -> bool {
     !is_name && next.is_some_and(|next| matches!(next.kind, TokenKind::Word { .. }) && !next.is_word("as"))
 }
 
+/// Whether a query may begin after these tokens, so that `TABLE` there is one.
+fn may_begin_query(before: &[Token]) -> bool {
+    const OPENS: [&str; 10] = ["all", "any", "as", "exists", "from", "in", "join", "lateral", "materialized", "some"];
+    const JOINS: [&str; 6] = ["union", "except", "intersect", "all", "distinct", "name"];
+    let is_one_of = |token: &Token, words: &[&str]| words.iter().any(|word| token.is_word(word));
+    let mut before = before.iter().rev().filter(|token| token.is_significant());
+    match before.next() {
+        None => true,
+        // An argument of a function may begin with the word too.
+        Some(last) if last.is_symbol("(") => before.next().is_none_or(|token| {
+            [")", "("].iter().any(|symbol| token.is_symbol(symbol))
+                || is_one_of(token, &OPENS)
+                || is_one_of(token, &JOINS)
+        }),
+        Some(last) => last.is_symbol(")") || is_one_of(last, &JOINS),
+    }
+}
+
+/// Whether `ONLY` between these tokens says which rows of a table are read.
+fn is_table_prefix(before: Option<&Token>, after: &[Token]) -> bool {
+    let next = after.iter().find(|token| token.is_significant());
+    before.is_some_and(|token| token.is_word("from") || token.is_word("join"))
+        && next.is_some_and(|next| {
+            next.is_symbol("(") || matches!(next.kind, TokenKind::Word { .. }) && !next.is_word("as")
+        })
+}
+
+/// Words that may stand right before a text: `DATE'2026-01-01'` is a date in every dialect.
+const BEFORE_TEXT: [&str; 6] = ["date", "interval", "time", "timestamp", "timestamptz", "timetz"];
+
 /// Texts that the parser takes without an error but reads otherwise than the engine does (research: engines, 1.4).
-fn refuse_misread(tokens: &[Token]) -> Result<(), ParseFailure> {
+fn refuse_misread(tokens: &[Token], dialect: Dialect) -> Result<(), ParseFailure> {
     let failure =
         |token: &Token, message: &str| Err(ParseFailure { message: message.into(), offset: token.range.start });
     let mut operators = 0;
@@ -295,15 +354,25 @@ fn refuse_misread(tokens: &[Token]) -> Result<(), ParseFailure> {
             TokenKind::Number(_) if next.is_some_and(|next| matches!(next.kind, TokenKind::Word { .. })) => {
                 return failure(token, "a number with a suffix");
             }
-            TokenKind::Word { .. } if next.is_some_and(|next| matches!(next.kind, TokenKind::String(_))) => {
+            TokenKind::Word { .. }
+                if next.is_some_and(|next| matches!(next.kind, TokenKind::String(_)))
+                    && !BEFORE_TEXT.iter().any(|word| token.is_word(word)) =>
+            {
                 return failure(token, "a string with a prefix");
             }
             TokenKind::String(_) if last.is_some_and(|last| matches!(last.kind, TokenKind::String(_))) => {
                 return failure(token, "two strings in a row");
             }
-            // The syntax tree keeps the table of `TABLE t` without its place.
-            TokenKind::Word { .. } if token.is_word("table") && is_table_statement(last, &tokens[index + 1..]) => {
+            TokenKind::Word { .. }
+                if token.is_word("table")
+                    && is_table_statement(last, &tokens[index + 1..])
+                    && !(HAVE_TABLE_STATEMENTS.contains(&dialect) && may_begin_query(&tokens[..index])) =>
+            {
                 return failure(token, "the statement `TABLE`");
+            }
+            // Inherited tables left out or not: the parser reads a table of that name.
+            TokenKind::Word { .. } if token.is_word("only") && is_table_prefix(last, &tokens[index + 1..]) => {
+                return failure(token, "ONLY before a table");
             }
             TokenKind::Symbol(text) if !["(", ")", ",", ".", ";"].contains(&text.as_str()) => operators += 1,
             TokenKind::Word { quote: None, value }

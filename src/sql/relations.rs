@@ -35,9 +35,9 @@ pub enum Certainty {
     Perhaps,
 }
 
-/// Words that are join keywords in some dialect; a parser that does not know them reads them as table aliases.
-pub(super) const JOIN_WORDS: [&str; 9] =
-    ["positional", "asof", "semi", "anti", "any", "global", "lateral", "natural", "directed"];
+/// Words that mean something after a table in some dialect; a parser that does not know them reads them as its alias.
+pub(super) const JOIN_WORDS: [&str; 11] =
+    ["positional", "asof", "semi", "anti", "any", "global", "lateral", "natural", "directed", "paste", "final"];
 
 #[derive(Debug, Default)]
 pub(super) struct Reads {
@@ -45,7 +45,7 @@ pub(super) struct Reads {
     pub(super) qualifiers: Vec<Relation>,
 }
 
-pub(super) fn of_tree(query: &Query, text: &str, dialect: Dialect) -> Reads {
+pub(super) fn of_tree(query: &Query, text: &str, tokens: &[Token], dialect: Dialect) -> Reads {
     let mut collector = Collector {
         text,
         lines: LineStarts::new(text),
@@ -56,6 +56,13 @@ pub(super) fn of_tree(query: &Query, text: &str, dialect: Dialect) -> Reads {
     };
     let _ = query.visit(&mut collector);
     let mut reads = collector.reads;
+    // Nothing may stand after the name of `TABLE t`, and nothing qualifies by it.
+    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+    let after_table = significant.windows(2).filter(|pair| pair[0].is_word("table")).map(|pair| pair[1].range.start);
+    let after_table: BTreeSet<usize> = after_table.collect();
+    for relation in reads.relations.iter_mut().filter(|relation| after_table.contains(&relation.range.start)) {
+        relation.implied_alias = None;
+    }
     reads.relations.sort_by_key(|relation| relation.range.start);
     reads.qualifiers.sort_by_key(|relation| relation.range.start);
     reads

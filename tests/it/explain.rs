@@ -10,10 +10,12 @@ use offshoot::fingerprint::Tree;
 use offshoot::hash::Digest;
 use offshoot::ids::{FilePath, ModelName};
 use offshoot::project::{ModelCache, Surroundings, load};
+use offshoot::sql::Dialect;
 use serde_json::Value;
 
-use crate::corpus::{TABLES, mutations, pairs, queries};
+use crate::corpus::{TABLES, pairs, queries};
 use crate::lab::{CONFIG, edit, lab};
+use crate::mutation::mutations;
 use crate::world::World;
 
 fn told(world: &World, model: &str) -> String {
@@ -373,10 +375,23 @@ fn a_hash_moves_if_and_only_if_a_cause_is_told() {
     for (place, sql) in queries().enumerate() {
         let before = project(sql);
         // Every mutation is tried on some query, not each on each: that is what the analysis's own test does.
-        for mutation in mutations(sql).into_iter().skip(place % 9).step_by(STEP) {
+        for mutation in mutations(sql, Dialect::DuckDb).into_iter().skip(place % 9).step_by(STEP) {
             check(&before, &project(&mutation.sql), &format!("{sql}\n{}", mutation.sql));
             checked += 1;
         }
     }
     assert!(checked > 700, "{checked}");
+}
+
+#[test]
+fn metadata_beside_data_and_a_draw_are_told_too() {
+    let world = lab(&[("models/m.sql", "MODEL (name s.m, kind FULL, owner jen);\nSELECT id, x FROM raw.t")]);
+    world.repository.branch("feature");
+    let text = "MODEL (name s.m, kind FULL, owner sue);\nSELECT id, x + 1 AS x, uuid() AS u FROM raw.t";
+    edit(&world, &[("models/m.sql", text)]);
+    let text = told(&world, "s.m");
+    assert!(text.contains("    new  uuid()\n"), "{text}");
+    assert!(text.contains("\nmetadata  ") && text.ends_with("\n  owner: jen → sue\n"), "{text}");
+    let plan = world.done(&["plan"]).stdout;
+    assert!(plan.contains("owner: jen → sue"), "{plan}");
 }

@@ -205,3 +205,23 @@ fn check(sql: &str, (plain, moved): (&Resolved, &Resolved), reads: &Dependencies
         assert!(before.hash == after.hash || read(reads), "column {} of {sql}", name.text);
     }
 }
+
+#[test]
+fn draws_say_so_and_odd_names_stay_in_their_place() {
+    let world = World::shop();
+    let odd = "\"two\nlines, `x`\"";
+    world.repository.write(
+        "models/marts/drawn.sql",
+        format!("MODEL (name marts.drawn, kind FULL);\nSELECT order_id, random() AS r, 1 AS {odd} FROM staging.orders"),
+    );
+    world.repository.write(
+        "models/marts/reader.sql",
+        format!("MODEL (name marts.reader, kind VIEW);\nSELECT {odd} AS x, r FROM marts.drawn"),
+    );
+    world.repository.commit("a draw");
+    let text = world.done(&["lineage", "marts.reader"]).stdout;
+    assert!(text.contains("marts.drawn  FULL  r, \"two\\nlines, `x`\"\n"), "{text}");
+    let text = world.done(&["lineage", "marts.reader.r", "--upstream"]).stdout;
+    assert!(text.contains("all of marts.drawn  FULL  drawn anew whenever the table is built\n"), "{text}");
+    assert!(text.lines().all(|line| line.is_empty() || line.contains("marts.") || !line.contains('`')), "{text}");
+}

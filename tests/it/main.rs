@@ -9,6 +9,8 @@ mod contract;
 #[cfg(feature = "duckdb")]
 mod corpus;
 mod demo;
+#[cfg(feature = "duckdb")]
+mod dialects;
 mod doctor;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]
@@ -26,6 +28,8 @@ mod kill;
 mod lab;
 #[cfg(feature = "duckdb")]
 mod lineage;
+#[cfg(feature = "duckdb")]
+mod mutation;
 #[cfg(feature = "duckdb")]
 mod oracle;
 mod processes;

@@ -26,8 +26,8 @@ pub fn mermaid(lineage: &Lineage) -> String {
         let _ = writeln!(output, "    n{node}[\"{}\"]", label(&name(&lineage.nodes[*node].node)));
     }
     let is_shown = |node: &usize| order.binary_search(node).is_ok();
-    let arrows = lineage.edges.iter().filter(|edge| is_shown(&edge.read) && is_shown(&edge.by));
-    for edge in arrows.take(ARROWS) {
+    let arrows: Vec<_> = lineage.edges.iter().filter(|edge| is_shown(&edge.read) && is_shown(&edge.by)).collect();
+    for edge in arrows.iter().take(ARROWS) {
         let arrow = match edge.how {
             How::Value | How::Reads(_) => "-->",
             How::Rows | How::Order | How::All => "-.->",
@@ -37,6 +37,10 @@ pub fn mermaid(lineage: &Lineage) -> String {
     let left_out = lineage.nodes.len() - order.len();
     if left_out > 0 {
         let _ = writeln!(output, "    more[\"… {left_out} more, not shown\"]");
+    }
+    let arrows_left_out = arrows.len().saturating_sub(ARROWS);
+    if arrows_left_out > 0 {
+        let _ = writeln!(output, "    arrows[\"… {arrows_left_out} arrows not shown\"]");
     }
     output.push_str("    style n0 stroke-width:3px\n");
     output

@@ -88,9 +88,11 @@ pub(super) fn name(node: &Node) -> String {
         Part::Rows => format!("rows of {model}"),
         Part::Order => format!("order of {model}"),
         Part::All => format!("all of {model}"),
-        Part::Column(column) => {
-            let column = ModelName::from_parts(vec![column.clone()]).map_or_else(|| column.clone(), |c| c.to_string());
-            format!("{model}.{column}")
-        }
+        Part::Column(column) => format!("{model}.{}", quoted(column)),
     }
+}
+
+/// A column's name, in quotes where it is no plain word.
+pub(super) fn quoted(column: &str) -> String {
+    ModelName::from_parts(vec![column.to_owned()]).map_or_else(|| column.to_owned(), |name| name.to_string())
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use owo_colors::Style;
 
-use super::name;
+use super::{name, quoted};
 use crate::lineage::{How, Lineage, Part, Side};
 use crate::render::terminal::Paint;
 use crate::render::text::counted;
@@ -108,8 +108,8 @@ impl<'l> Tree<'l> {
     }
 
     /// The lines below a node, the last one first.
-    fn lines_below(&self, node: usize, depth: usize, stems: &str) -> Vec<Line> {
-        let below = &self.next[node];
+    fn lines_below(&self, parent: usize, depth: usize, stems: &str) -> Vec<Line> {
+        let below = &self.next[parent];
         // One line too many is better than a line that says so.
         let listed = if below.len() <= FOLD + 1 { below.len() } else { FOLD };
         let mut lines = Vec::new();
@@ -118,7 +118,13 @@ impl<'l> Tree<'l> {
         }
         for (place, (node, how)) in below[..listed].iter().enumerate().rev() {
             let last = place + 1 == below.len();
-            lines.push(Line::Node { node: *node, read: read(how), depth, stems: stems.to_owned(), last });
+            let mut read = read(how);
+            let (from, to) = (&self.lineage.nodes[parent].node, &self.lineage.nodes[*node].node);
+            let is_whole = from.part == Part::All || to.part == Part::All;
+            if from.model == to.model && is_whole {
+                read.push_str("  drawn anew whenever the table is built");
+            }
+            lines.push(Line::Node { node: *node, read, depth, stems: stems.to_owned(), last });
         }
         lines
     }
@@ -127,7 +133,7 @@ impl<'l> Tree<'l> {
 /// What a model reads of a model, after its name.
 fn read(how: &How) -> String {
     let How::Reads(parts) = how else { return String::new() };
-    let columns: Vec<String> = parts.iter().filter_map(Part::column).map(visible).collect();
+    let columns: Vec<String> = parts.iter().filter_map(Part::column).map(|name| visible(&quoted(name))).collect();
     if parts.contains(&Part::All) {
         return "  all of it".to_owned();
     }

@@ -37,6 +37,8 @@ impl<'q> Analyzer<'_> {
             | Expr::AllOp { .. } => self.with_subquery(scope, expression, names),
             Expr::Lambda(lambda) => self.arrow(scope, lambda, names),
             Expr::CompoundFieldAccess { root, access_chain } => self.access(scope, root, access_chain, names),
+            Expr::Struct { values, fields } => self.typeless_struct(scope, (values, fields), names),
+            Expr::JsonAccess { value, path } => self.json_path(scope, (value, path), names),
             Expr::Wildcard(_) | Expr::QualifiedWildcard(_, _) => Err(Opaque::construct("a star inside an expression")),
             _ => self.tagged(scope, expression, names),
         })?;
@@ -50,9 +52,14 @@ impl<'q> Analyzer<'_> {
         let mut literal = literal(value)?;
         let reads_clock = matches!(
             self.dialect,
-            Dialect::Postgres | Dialect::Redshift | Dialect::Spark | Dialect::Databricks | Dialect::Hive
+            Dialect::Postgres
+                | Dialect::Redshift
+                | Dialect::Spark
+                | Dialect::Databricks
+                | Dialect::Hive
+                | Dialect::Generic
         );
-        if let (true, ast::Value::SingleQuotedString(text)) = (reads_clock, value) {
+        if let (true, Some(text)) = (reads_clock, text_of(value)) {
             let text = text.trim().to_lowercase();
             let word = text.split(|character: char| !character.is_alphabetic()).next().unwrap_or_default();
             literal.traits.volatile |= CLOCKS.contains(&word);
@@ -189,7 +196,7 @@ impl<'q> Analyzer<'_> {
     ) -> Step<Value> {
         let place = Place { outer: Some(scope), ctes: scope.ctes.clone(), site: Site::Open, role: Role::Inner };
         let (mut block, _) = self.query(query, place)?;
-        self.draw(&mut block);
+        self.draw(&mut block, tag);
         let traits = block.all_traits();
         if traits.interval {
             self.crosses("a subquery that mentions the interval");
@@ -279,6 +286,21 @@ impl<'q> Analyzer<'_> {
 pub(super) enum Part {
     Rows,
     Content,
+}
+
+/// The text of a literal of any form that could be cast to a date.
+fn text_of(value: &ast::Value) -> Option<&str> {
+    use ast::Value as V;
+    match value {
+        V::SingleQuotedString(text)
+        | V::DoubleQuotedString(text)
+        | V::EscapedStringLiteral(text)
+        | V::UnicodeStringLiteral(text)
+        | V::NationalStringLiteral(text)
+        | V::SingleQuotedRawStringLiteral(text) => Some(text),
+        V::DollarQuotedString(text) => Some(&text.value),
+        _ => None,
+    }
 }
 
 fn literal(value: &ast::Value) -> Step<Value> {

@@ -3,13 +3,61 @@
 use sqlparser::ast;
 
 use super::block::Value;
-use super::scope::{Columns, Found, Input, Scope, Site, Visibility, outward, reference, undrawn};
+use super::scope::{Columns, Found, Input, Names, Scope, Site, Visibility, outward, reference, undrawn};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
 use crate::sql::shape::Reads;
 use crate::sql::{Dialect, Opaque};
 
 impl<'q> Analyzer<'_> {
+    /// BigQuery's `STRUCT(x, y + 1 AS z)`: a field goes by its alias or by the plain column that it is.
+    pub(super) fn typeless_struct(
+        &self,
+        scope: &Scope<'_, 'q>,
+        (values, fields): (&'q [ast::Expr], &[ast::StructField]),
+        names: Names,
+    ) -> Step<Value> {
+        let list: Vec<String> = fields.iter().map(ToString::to_string).collect();
+        let mut tag = format!("struct {}", list.join(", "));
+        let mut parts = Vec::new();
+        for value in values {
+            let (field, value) = match value {
+                ast::Expr::Named { expr, name } => (Some(name), expr.as_ref()),
+                ast::Expr::Identifier(name) => (Some(name), value),
+                ast::Expr::CompoundIdentifier(path) => (path.last(), value),
+                _ => (None, value),
+            };
+            tag.push_str(&format!(" {:?}", field.map(|name| &name.value)));
+            parts.push(self.expression(scope, value, names)?);
+        }
+        Ok(Value::combine(&tag, &parts))
+    }
+
+    /// `payload:a.b[0]` of Snowflake and Databricks: a path into one value. Its keys mind case.
+    pub(super) fn json_path(
+        &self,
+        scope: &Scope<'_, 'q>,
+        (value, path): (&'q ast::Expr, &'q ast::JsonPath),
+        names: Names,
+    ) -> Step<Value> {
+        let mut value = self.operand(scope, None, value, names)?;
+        for element in &path.path {
+            value = match element {
+                ast::JsonPathElem::Dot { key, quoted } => {
+                    let hash = Hasher::new("json key").digest(value.hash).text(key).number(u64::from(*quoted));
+                    Value::made_of(hash.finish(), [&value])
+                }
+                ast::JsonPathElem::Bracket { key } => {
+                    Value::combine("json index", &[value, self.expression(scope, key, names)?])
+                }
+                ast::JsonPathElem::ColonBracket { key } => {
+                    Value::combine("json colon index", &[value, self.expression(scope, key, names)?])
+                }
+            };
+        }
+        Ok(value)
+    }
+
     /// `s.a`, `t.s.a`: the field of a column, where exactly one reading of the name finds a column in this block;
     /// nothing where none does. The caller knows that no table is qualified so.
     pub(super) fn field(&self, scope: &Scope<'_, 'q>, parts: &[ast::Ident]) -> Step<Option<Value>> {

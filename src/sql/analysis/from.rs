@@ -1,19 +1,15 @@
 //! FROM: tables, subqueries, table functions and joins, each in its slot.
 
-use std::collections::BTreeMap;
-
 use sqlparser::ast::{self, JoinConstraint, JoinOperator, TableFactor};
 
-use super::block::{Block, Column, Value};
+use super::block::Value;
 use super::query::{Place, Role};
-use super::scope::{Columns, Input, Names, Scope, Site, Visibility};
+use super::scope::{Columns, Names, Scope, Site, Visibility};
 use super::select::From;
 use super::table_function::Argument;
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
-use crate::ids::ModelName;
-use crate::sql::relations::JOIN_WORDS;
-use crate::sql::shape::{NameOrigin, OutputName, Read, Reads, Traits};
+use crate::sql::shape::{Reads, Traits};
 use crate::sql::{Dialect, Opaque};
 
 impl<'q> Analyzer<'_> {
@@ -161,166 +157,6 @@ impl<'q> Analyzer<'_> {
             TableFactor::MatchRecognize { .. } => Err(Opaque::construct("MATCH_RECOGNIZE")),
         }
     }
-
-    fn table(
-        &self,
-        scope: &mut Scope<'_, 'q>,
-        name: &'q ast::ObjectName,
-        alias: Option<&'q ast::TableAlias>,
-        from: &mut From,
-    ) -> Step<Digest> {
-        let parts: Vec<&ast::Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
-        let is_text = parts.iter().any(|part| part.quote_style == Some('\''));
-        if parts.len() != name.0.len() || (is_text && (parts.len() > 1 || self.dialect != Dialect::DuckDb)) {
-            return Err(Opaque::construct("a table named by an expression or a text"));
-        }
-        let folded: Vec<String> = parts.iter().map(|part| self.fold(part)).collect();
-        let table = parts.iter().map(|part| self.dialect.fold(&part.value, part.quote_style.is_some()));
-        if let [only] = folded.as_slice() {
-            let mut link = scope.ctes.clone();
-            while let Some(candidate) = link {
-                if candidate.cte.name == *only {
-                    let block = self.cte(&candidate.cte)?;
-                    return self.add(scope, block, vec![folded.clone()], alias, None, from);
-                }
-                link = candidate.next.clone();
-            }
-        }
-        let name = ModelName::from_parts(table.collect())
-            .ok_or_else(|| Opaque::construct("a name of more than three parts"))?;
-        let shape = self.tables.table(&name)?;
-        self.note_table(&shape);
-        self.storages.borrow_mut().insert(shape.name.clone(), shape.storage);
-        // How DuckDB calls a file that has no alias is not modelled, and files mind case.
-        let names = match is_text {
-            true => Vec::new(),
-            false => (0..folded.len()).map(|start| folded[start..].to_vec()).collect(),
-        };
-        let mut block = Block {
-            rows: if is_text {
-                Hasher::new("text").digest(shape.rows).text(&parts[0].value).finish()
-            } else {
-                shape.rows
-            },
-            row_traits: shape.row_traits,
-            row_reads: Reads::from([Read::Rows(shape.name.clone())]),
-            columns: Vec::new(),
-        };
-        let Some(columns) = shape.columns else {
-            if alias.is_some_and(|alias| !alias.columns.is_empty()) {
-                block.columns.push(Column {
-                    name: OutputName { text: "*".into(), origin: NameOrigin::Star },
-                    hash: block.rows,
-                    traits: block.row_traits,
-                    reads: Reads::from([Read::Whole(shape.name)]),
-                });
-                return self.add(scope, block, names, alias, None, from);
-            }
-            return self.add(scope, block, names, alias, Some(shape.name), from);
-        };
-        block.columns = columns
-            .into_iter()
-            .map(|column| Column {
-                reads: Reads::from([Read::Column(shape.name.clone(), self.dialect.fold_name(&column.name.text, true))]),
-                name: column.name,
-                hash: column.hash,
-                traits: column.traits,
-            })
-            .collect();
-        self.add(scope, block, names, alias, Some(shape.name), from)
-    }
-
-    pub(super) fn subquery(
-        &self,
-        scope: &mut Scope<'_, 'q>,
-        block: Block,
-        alias: Option<&'q ast::TableAlias>,
-        from: &mut From,
-    ) -> Step<Digest> {
-        if block.all_traits().redrawn {
-            return Err(Opaque::construct("a subquery that is drawn anew (random, uuid, …)"));
-        }
-        let mut block = block;
-        self.draw(&mut block);
-        if let Some(alias) = alias {
-            self.note_query(&alias.name, &block);
-        }
-        self.add(scope, block, Vec::new(), alias, None, from)
-    }
-
-    /// Puts a block into the next slot.
-    pub(super) fn add(
-        &self,
-        scope: &mut Scope<'_, 'q>,
-        mut block: Block,
-        names: Vec<Vec<String>>,
-        alias: Option<&'q ast::TableAlias>,
-        table: Option<ModelName>,
-        from: &mut From,
-    ) -> Step<Digest> {
-        let names = match alias {
-            None => names,
-            Some(alias) => {
-                refuse_join_word(alias)?;
-                self.rename_columns(&mut block.columns, alias)?;
-                vec![vec![self.fold(&alias.name)]]
-            }
-        };
-        self.add_named(scope, block, names, table, from)
-    }
-
-    pub(super) fn add_named(
-        &self,
-        scope: &mut Scope<'_, 'q>,
-        mut block: Block,
-        names: Vec<Vec<String>>,
-        table: Option<ModelName>,
-        from: &mut From,
-    ) -> Step<Digest> {
-        let open = match (&table, block.is_open()) {
-            (_, true) => Some(block.whole()),
-            (Some(_), false) if block.columns.is_empty() => Some(block.rows),
-            _ => None,
-        };
-        if open.is_none() {
-            self.rename_duplicates(&mut block)?;
-        }
-        let whole = match &table {
-            Some(table) => Reads::from([Read::Whole(table.clone())]),
-            None if open.is_some() => block.all_reads(),
-            None => Reads::new(),
-        };
-        let slot = scope.inputs.len() as u64;
-        from.row_traits = from.row_traits.and(block.row_traits);
-        from.row_reads.extend(block.row_reads.iter().cloned());
-        scope.inputs.push(Input {
-            names,
-            row_traits: if open.is_some() { block.all_traits() } else { block.row_traits },
-            columns: open.map_or(Columns::Known(block.columns), Columns::Open),
-            slot,
-            table,
-            whole,
-            merged_away: Vec::new(),
-            visibility: Visibility::Everywhere,
-        });
-        Ok(Hasher::new("input").number(slot).digest(block.rows).finish())
-    }
-
-    /// DuckDB shows a second column `a` of a subquery or table as `a_1`, to which nothing here may refer.
-    pub(super) fn rename_duplicates(&self, block: &mut Block) -> Step<()> {
-        if self.dialect == Dialect::DuckDb {
-            let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-            for column in block.columns.iter_mut().filter(|column| !column.is_star()) {
-                let count = seen.entry(self.dialect.fold_name(&column.name.text, true)).or_default();
-                if *count > 0 {
-                    column.name =
-                        OutputName { text: format!("{}_{count}", column.name.text), origin: NameOrigin::Derived };
-                }
-                *count += 1;
-            }
-        }
-        block.refuse_duplicates(self.dialect)
-    }
 }
 
 /// An input whose rows were filtered by the interval spoils what the other inputs say about time: a longer batch lets
@@ -340,12 +176,6 @@ fn mark_crossing(scope: &mut Scope<'_, '_>) {
 pub(super) fn refuse_in_join(value: &Value) -> Step<()> {
     let odd = value.calls.aggregate || value.calls.set_returning || !value.calls.partitions.is_empty();
     if odd { Err(Opaque::construct("an aggregate, window or set in a join condition")) } else { Ok(()) }
-}
-
-fn refuse_join_word(alias: &ast::TableAlias) -> Step<()> {
-    let word = alias.name.value.to_lowercase();
-    let odd = !alias.explicit && alias.name.quote_style.is_none() && JOIN_WORDS.contains(&word.as_str());
-    if odd { Err(Opaque::Construct(format!("{} JOIN", word.to_uppercase()))) } else { Ok(()) }
 }
 
 /// The kind of a join, its constraint, and the match condition of an ASOF join.

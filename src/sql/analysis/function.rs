@@ -28,7 +28,7 @@ const EMPTY: [&str; 4] = ["array_value", "list_pack", "list_value", "map"];
 /// Functions that tell the present time where they have no argument.
 const CLOCKS: [&str; 2] = ["unix_timestamp", "to_unix_timestamp"];
 /// The functions of DuckDB that take a lambda; anywhere else `name -> x` reads a field of the column `name`.
-const TAKE_LAMBDAS: [&str; 12] = [
+const TAKE_LAMBDAS: [&str; 13] = [
     "apply",
     "array_apply",
     "array_filter",
@@ -36,6 +36,7 @@ const TAKE_LAMBDAS: [&str; 12] = [
     "array_transform",
     "columns",
     "filter",
+    "invoke",
     "list_apply",
     "list_filter",
     "list_reduce",
@@ -130,9 +131,7 @@ impl<'q> Analyzer<'_> {
         if name == WHOLE_FUNCTION {
             return self.whole(scope, args);
         }
-        if !matches!(parameters, FunctionArguments::None) {
-            return Err(Opaque::Function(format!("{name}(…)(…)")));
-        }
+        let parameters = self.parameters(&name, parameters)?;
         if name == "array"
             && let FunctionArguments::Subquery(query) = args
         {
@@ -172,7 +171,7 @@ impl<'q> Analyzer<'_> {
         }
         let filtered = filter.as_deref().map(|filter| self.expression(scope, filter, names)).transpose()?;
         let tag = format!(
-            "function {schema}{name} {} within {} filter {} {null_treatment:?}",
+            "function {schema}{name}{parameters} {} within {} filter {} {null_treatment:?}",
             arguments.shape,
             within_group.len(),
             filtered.is_some(),
@@ -186,17 +185,28 @@ impl<'q> Analyzer<'_> {
         }
     }
 
-    /// A PIVOT and its like: rows and columns are a function of everything that its table shows. SUMMARIZE estimates, and
-    /// so depends on the order of rows.
-    fn whole(&self, scope: &Scope<'_, 'q>, args: &FunctionArguments) -> Step<Value> {
-        let mut parts = Vec::new();
-        for input in &scope.inputs {
-            parts.push(self.whole_row(input)?);
+    /// The first parentheses of ClickHouse's `quantile(0.9)(x)`: literals, as text.
+    fn parameters(&self, function: &str, parameters: &FunctionArguments) -> Step<String> {
+        let is_literal = |argument: &FunctionArg| {
+            matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Value(_))))
+        };
+        let is_aggregate = || {
+            let class = function_class(self.dialect, function);
+            matches!(class, Some(FunctionClass::Aggregate | FunctionClass::Orderless))
+        };
+        match parameters {
+            FunctionArguments::None => Ok(String::new()),
+            FunctionArguments::List(list)
+                if self.dialect == Dialect::ClickHouse
+                    && list.duplicate_treatment.is_none()
+                    && list.clauses.is_empty()
+                    && list.args.iter().all(is_literal)
+                    && is_aggregate() =>
+            {
+                Ok(format!(" with {list}"))
+            }
+            _ => Err(Opaque::Function(format!("{function}(…)(…)"))),
         }
-        let mut value = Value::combine(&format!("whole {args}"), &parts);
-        value.traits.orderless |= args.to_string().to_lowercase().contains("summarize");
-        (value.calls.several, value.calls.set_returning) = (true, true);
-        Ok(value)
     }
 
     /// DuckDB's `COLUMNS(…)`: some columns of all inputs, chosen by their names; a function of them all with their names.
@@ -361,6 +371,12 @@ impl<'q> Analyzer<'_> {
                 taken.shape.push_str(&format!(" part {place} {}", ident.value.to_lowercase()));
                 continue;
             }
+            if date_part == Some(place)
+                && let Some(day) = week_of(argument)
+            {
+                taken.shape.push_str(&format!(" part {place} week {day}"));
+                continue;
+            }
             match argument {
                 FunctionArg::Unnamed(argument) => self.argument(scope, argument, names, &mut taken)?,
                 FunctionArg::Named { name, arg, operator } => {
@@ -382,6 +398,14 @@ impl<'q> Analyzer<'_> {
                 }
                 FunctionArgumentClause::IgnoreOrRespectNulls(treatment) => {
                     taken.shape.push_str(&format!(" {treatment:?}"));
+                }
+                FunctionArgumentClause::Limit(count) => {
+                    taken.shape.push_str(" limit");
+                    taken.values.push(self.expression(scope, count, names)?);
+                }
+                FunctionArgumentClause::Having(ast::HavingBound(kind, bound)) => {
+                    taken.shape.push_str(&format!(" having {kind}"));
+                    taken.values.push(self.expression(scope, bound, names)?);
                 }
                 FunctionArgumentClause::Separator(value) => taken.shape.push_str(&format!(" separator {value}")),
                 _ => return Err(Opaque::construct("an uncommon clause inside a call")),
@@ -432,6 +456,14 @@ fn chosen(arguments: &FunctionArguments) -> Option<String> {
     };
     let only_names = options.opt_replace.is_none() && options.opt_ilike.is_none() && options.opt_alias.is_none();
     only_names.then(|| format!("star {options}"))
+}
+
+/// BigQuery's `WEEK(MONDAY)` where a part of a date stands: the day.
+fn week_of(argument: &FunctionArg) -> Option<String> {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Function(function))) = argument else { return None };
+    let text = function.to_string().to_lowercase();
+    let day = text.strip_prefix("week(")?.strip_suffix(")")?;
+    day.strip_suffix("day").is_some_and(|stem| stem.chars().all(char::is_alphabetic)).then(|| day.to_owned())
 }
 
 fn all_named(arguments: &FunctionArguments) -> bool {

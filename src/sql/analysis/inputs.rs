@@ -1,6 +1,7 @@
 //! What the inputs of a scope may own, and scopes made of others.
 
-use super::scope::{Columns, Input, Scope, Site, Visibility};
+use super::Analyzer;
+use super::scope::{Columns, Found, Input, Scope, Site, Visibility};
 use crate::sql::shape::NameOrigin;
 
 /// Whether an input may have columns of names that are not known: undeclared ones, or ones that the engine makes up.
@@ -28,6 +29,28 @@ pub(super) fn has_open(scope: &Scope<'_, '_>) -> bool {
 pub(super) fn has_open_here(scope: &Scope<'_, '_>) -> bool {
     let is_seen = |input: &Input| input.visibility == Visibility::Everywhere;
     scope.inputs.iter().any(|input| is_seen(input) && matches!(input.columns, Columns::Open(_)))
+}
+
+impl Analyzer<'_> {
+    /// Whether a bare name of a nested block could belong to this one or to what stands around it, though it belongs to
+    /// none of the nested block's known columns. A table that both read has the same columns in both, so there the nested
+    /// block's own comes first.
+    pub(super) fn may_own(&self, scope: &Scope<'_, '_>, name: &str, nested: &[&Input]) -> bool {
+        let Scope { inputs, merged: _, aliases, later, windows: _, outer, ctes: _, parameters, site } = scope;
+        let is_unknown = |input: &Input| match &input.columns {
+            Columns::Known(_) => has_unknown_names(input),
+            Columns::Open(table) => {
+                !nested.iter().any(|own| matches!(&own.columns, Columns::Open(other) if other == table))
+            }
+        };
+        *site == Site::Sealed
+            || inputs.iter().any(is_unknown)
+            || is_input(scope, name)
+            || aliases.iter().any(|alias| alias.name == name)
+            || [later, parameters].iter().any(|names| names.iter().any(|known| known == name))
+            || !matches!(self.column_named(scope, name), Found::Nothing)
+            || outer.is_some_and(|outer| self.may_own(outer, name, nested))
+    }
 }
 
 impl<'s, 'q> Scope<'s, 'q> {

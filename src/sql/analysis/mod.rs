@@ -36,11 +36,13 @@ mod query;
 mod recursive;
 mod scope;
 mod select;
+mod table;
 mod table_function;
 #[cfg(test)]
 mod tests;
 mod unsure;
 mod using;
+mod whole;
 mod window;
 
 use std::cell::{Cell, RefCell};
@@ -50,7 +52,7 @@ pub use origin::origins;
 pub use outputs::stated_outputs;
 
 use super::shape::{Analysis, Dependencies, OutputName, Read, Reads, Resolved, ShapeColumn, Tables, Traits};
-use super::{Dialect, Opaque, Query, Syntax};
+use super::{Dialect, Opaque, Query, Syntax, Token, TokenKind};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
 
@@ -87,7 +89,8 @@ pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
 
 /// The same for a query that was taken apart already.
 pub fn analyze_syntax(query: &Query, syntax: &Syntax, tables: &dyn Tables) -> Analysis {
-    let resolved = tree_of(syntax).and_then(|tree| Analyzer::new(query, syntax, tables).outermost(tree));
+    let resolved =
+        tree_of(syntax, query.dialect()).and_then(|tree| Analyzer::new(query, syntax, tables).outermost(tree));
     match resolved {
         Ok(resolved) => Analysis::Resolved(resolved),
         Err(opaque) => Analysis::Opaque(opaque),
@@ -100,7 +103,7 @@ pub fn analyze_syntax(query: &Query, syntax: &Syntax, tables: &dyn Tables) -> An
 /// Something is not certain: then every part may read everything.
 pub fn dependencies(query: &Query, tables: &dyn Tables) -> Result<Dependencies, Opaque> {
     let syntax = query.syntax();
-    let tree = tree_of(&syntax)?;
+    let tree = tree_of(&syntax, query.dialect())?;
     let analyzer = Analyzer::new(query, &syntax, tables);
     let (mut block, _) = analyzer.query(tree, query::Place::outermost())?;
     analyzer.rename_duplicates(&mut block)?;
@@ -119,7 +122,14 @@ pub fn dependencies(query: &Query, tables: &dyn Tables) -> Result<Dependencies, 
     Ok(Dependencies { rows, order: analyzer.order_reads.take(), columns })
 }
 
-fn tree_of(syntax: &Syntax) -> Step<&sqlparser::ast::Query> {
+fn tree_of(syntax: &Syntax, dialect: Dialect) -> Step<&sqlparser::ast::Query> {
+    // A setting of the cluster decides whether quotes keep their case, and so which of two names is meant.
+    let has_upper = |value: &str| value.chars().any(char::is_uppercase);
+    let is_unclear =
+        |token: &Token| matches!(&token.kind, TokenKind::Word { value, quote: Some(_) } if has_upper(value));
+    if dialect == Dialect::Redshift && syntax.tokens().iter().any(is_unclear) {
+        return Err(Opaque::construct("capital letters in a quoted name"));
+    }
     syntax.tree().map_err(|failure| Opaque::Unparsed(failure.message.clone()))
 }
 
@@ -150,8 +160,17 @@ impl<'a> Analyzer<'a> {
             block.row_traits = block.all_traits();
         }
         let bind = |hash: Digest, traits: Traits| if traits.orderless { self.with_storages(hash) } else { hash };
+        // Two columns that draw are two draws, though their texts be one.
+        let drawn = |column: &block::Column| match column.traits.redrawn {
+            true => {
+                let hash = Hasher::new("drawn column").text(&column.name.text).digest(column.hash).finish();
+                self.note_same(column.hash, hash);
+                hash
+            }
+            false => column.hash,
+        };
         let columns = block.columns.into_iter().map(|column| ShapeColumn {
-            hash: bind(column.hash, column.traits),
+            hash: bind(drawn(&column), column.traits),
             name: column.name,
             traits: column.traits,
         });

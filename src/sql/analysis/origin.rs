@@ -24,7 +24,7 @@ pub(super) struct Notes {
 /// Which piece of a query each digest of its analysis came from; as far as the analysis gets where it is opaque.
 pub fn origins(query: &Query, tables: &dyn Tables) -> Origins {
     let syntax = query.syntax();
-    let Ok(tree) = tree_of(&syntax) else { return Origins::default() };
+    let Ok(tree) = tree_of(&syntax, query.dialect()) else { return Origins::default() };
     let mut analyzer = Analyzer::new(query, &syntax, tables);
     analyzer.notes =
         Some(Notes { text: query.text().to_owned(), lines: LineStarts::new(query.text()), found: RefCell::default() });
@@ -47,6 +47,15 @@ impl Analyzer<'_> {
             let offset = (start.line > 0).then(|| notes.lines.offset(&notes.text, start));
             Written { text: printed(expression), offset }
         });
+    }
+
+    /// What stands for one digest stands for another that was made of it alone.
+    pub(super) fn note_same(&self, digest: Digest, made: Digest) {
+        let Some(notes) = &self.notes else { return };
+        let mut found = notes.found.borrow_mut();
+        if let Some(written) = found.expressions.get(&digest).cloned() {
+            found.expressions.entry(made).or_insert(written);
+        }
     }
 
     pub(super) fn note_table(&self, shape: &TableShape) {

@@ -72,7 +72,8 @@ impl<'q> Analyzer<'_> {
         Ok(projected)
     }
 
-    /// A plain column is shown under its own name, anything else under a name that the engine makes up.
+    /// A plain column is shown under its own name (BigQuery and Spark spell it as the query does), anything else under a
+    /// name that the engine makes up.
     fn derived_name(&self, scope: &Scope<'_, 'q>, expression: &ast::Expr) -> OutputName {
         let (qualifier, ident) = match inside(expression) {
             ast::Expr::Identifier(ident) => (Vec::new(), Some(ident)),
@@ -94,7 +95,10 @@ impl<'q> Analyzer<'_> {
             Columns::Known(columns) => columns.iter().find(|column| self.is_named(column, &name)),
             Columns::Open(_) => None,
         });
+        let as_written =
+            matches!(self.dialect, Dialect::BigQuery | Dialect::Databricks | Dialect::Spark | Dialect::Hive);
         match known {
+            Some(column) if as_written && column.name.origin == NameOrigin::Stated => self.shown(ident),
             Some(column) => column.name.clone(),
             // DuckDB shows a column as its table spells it, which an undeclared table does not tell.
             None if scope.inputs.iter().filter(meant).any(|input| matches!(input.columns, Columns::Open(_))) => {

@@ -110,32 +110,33 @@ impl<'q> Analyzer<'_> {
                 self.query(query, place)?.0
             }
         };
-        if block.all_traits().redrawn {
-            return Err(Opaque::construct("a CTE that is drawn anew (random, uuid, …)"));
-        }
         if !cte.recursive {
             self.rename_columns(&mut block.columns, alias)?;
         }
-        self.draw(&mut block);
+        self.draw(&mut block, "cte");
         self.note_query(&alias.name, &block);
         let _ = cte.resolved.set(block.clone());
         Ok(block)
     }
 
-    /// What depends on the order of rows is drawn once for each CTE and subquery: two of one text may draw differently,
-    /// two references to one CTE may not.
-    pub(super) fn draw(&self, block: &mut Block) {
-        if !block.all_traits().orderless {
+    /// What is drawn anew or depends on the order of rows is drawn once for each CTE and subquery: two of one text may
+    /// draw differently, two references to one CTE may not. So may two columns of one text, where each call draws.
+    pub(super) fn draw(&self, block: &mut Block, what: &str) {
+        let traits = block.all_traits();
+        if !traits.orderless && !traits.redrawn {
             return;
         }
         self.draws.set(self.draws.get() + 1);
         // A CTE that is stored is drawn once; else perhaps once for each reference.
-        let own = |hash: Digest| Hasher::new("draw").number(self.draws.get()).text(&self.hints).digest(hash).finish();
-        if block.row_traits.orderless {
-            block.rows = own(block.rows);
-        }
-        for column in block.columns.iter_mut().filter(|column| column.traits.orderless) {
-            column.hash = own(column.hash);
+        let own = Hasher::new("draw").number(self.draws.get()).text(&self.hints);
+        let own = |hash: Digest, traits: Traits, place: usize| match traits {
+            Traits { redrawn: true, .. } => own.clone().text(what).number(place as u64).digest(hash).finish(),
+            Traits { orderless: true, .. } => own.clone().digest(hash).finish(),
+            _ => hash,
+        };
+        block.rows = own(block.rows, block.row_traits, 0);
+        for (place, column) in block.columns.iter_mut().enumerate() {
+            column.hash = own(column.hash, column.traits, place + 1);
         }
     }
 

@@ -198,7 +198,7 @@ impl<'q> Analyzer<'_> {
 
     /// A word that some engine reads as a physical column, though a column may have that name.
     fn is_pseudo_column(&self, name: &str) -> bool {
-        const PHYSICAL: [&str; 5] = ["ctid", "rownum", "_rowid_", "tableoid", "xmin"];
+        const PHYSICAL: [&str; 8] = ["cmax", "cmin", "ctid", "rownum", "_rowid_", "tableoid", "xmax", "xmin"];
         PHYSICAL.contains(&name) || (self.dialect != Dialect::DuckDb && name == "rowid")
     }
 
@@ -287,8 +287,8 @@ impl<'q> Analyzer<'_> {
         let open: Vec<&Input> = visible().filter(|input| has_unknown_names(input)).collect();
         let is_row = |input: &Input| input.names.iter().any(|known| known.last().is_some_and(|last| *last == name));
         let is_known_row = visible().any(|input| matches!(input.columns, Columns::Known(_)) && is_row(input));
-        let alone = scope.outer.is_none() && scope.site == Site::Open;
-        if open.is_empty() || !alone || is_known_row {
+        let reaches_out = scope.outer.is_some_and(|outer| self.may_own(outer, &name, &open));
+        if open.is_empty() || scope.site != Site::Open || reaches_out || is_known_row {
             return None;
         }
         let columns: Step<Vec<Value>> = open.iter().map(|input| self.unknown_column(input, ident)).collect();

@@ -239,7 +239,7 @@ impl<'q> Analyzer<'_> {
         match distinct {
             None | Some(ast::Distinct::All) => Ok(false),
             Some(ast::Distinct::Distinct) => {
-                let hashes: BTreeSet<Digest> = block.columns.iter().map(|column| column.hash).collect();
+                let hashes = unordered(block.columns.iter().map(|column| (column.hash, column.traits)));
                 block.rows = Hasher::new("distinct").digest(block.rows).digests(hashes).finish();
                 for column in &block.columns {
                     block.row_traits = block.row_traits.and(column.traits);
@@ -308,7 +308,8 @@ impl<'q> Analyzer<'_> {
             return Err(Opaque::construct("a set in GROUP BY"));
         }
         let keys: BTreeSet<Digest> = parts.iter().map(|part| part.hash).collect();
-        let hash = Hasher::new("group keys").digests(keys.iter().copied()).finish();
+        let listed = unordered(parts.iter().map(|part| (part.hash, part.traits)));
+        let hash = Hasher::new("group keys").digests(listed).finish();
         Ok(Grouping::By { hash, keys, parts })
     }
 
@@ -336,6 +337,17 @@ impl<'q> Analyzer<'_> {
             },
         }
     }
+}
+
+/// Digests whose order and number do not matter, unless one is of a draw: two of one text are two draws.
+pub(super) fn unordered(parts: impl Iterator<Item = (Digest, Traits)> + Clone) -> Vec<Digest> {
+    let is_drawn = parts.clone().any(|(_, traits)| traits.redrawn);
+    let mut digests: Vec<Digest> = parts.map(|(digest, _)| digest).collect();
+    if !is_drawn {
+        digests.sort_unstable();
+        digests.dedup();
+    }
+    digests
 }
 
 /// Whether an expression is nothing but the interval's first or last moment, in a form that loses no part of a day.

@@ -5,11 +5,11 @@ use sqlparser::ast;
 use super::block::{Block, Column, Value};
 use super::scope::{Names, Scope};
 use super::select::From;
-use super::{Analyzer, Step};
+use super::{Analyzer, Step, analyze};
 use crate::hash::{Digest, Hasher};
 use crate::sql::functions::{TableClass, table_class};
-use crate::sql::shape::{NameOrigin, OutputName, Reads};
-use crate::sql::{Dialect, Opaque};
+use crate::sql::shape::{Analysis, NameOrigin, OutputName, Reads, Resolved, ShapeColumn};
+use crate::sql::{Dialect, Opaque, Query, Template};
 
 /// An argument and the name that it is given by, empty where it has none.
 pub(super) type Argument<'q> = (String, &'q ast::Expr);
@@ -24,6 +24,9 @@ impl<'q> Analyzer<'_> {
         from: &mut From,
     ) -> Step<Digest> {
         let function = name.to_string().to_lowercase();
+        if self.dialect == Dialect::DuckDb && function == "query" {
+            return self.query_of_text(scope, arguments, alias, from);
+        }
         let class = table_class(self.dialect, &function);
         let class = class.ok_or_else(|| Opaque::Construct(format!("the table function {function}")))?;
         let mut expressions: Vec<Argument<'q>> = Vec::new();
@@ -44,9 +47,44 @@ impl<'q> Analyzer<'_> {
                 let mut value = self.call(scope, &format!("{function}{shape}"), &expressions)?;
                 // Told once for the whole statement, unlike what is drawn for each row.
                 value.traits.orderless |= class == TableClass::Volatile;
+                // Snowflake's GENERATOR may run for some seconds instead of for a number of rows.
+                value.traits.orderless |= expressions.iter().any(|(name, _)| name == "timelimit");
                 self.open_rows(scope, (&function, value), alias, from)
             }
         }
+    }
+
+    /// DuckDB's `query('SELECT …')`: a subquery whose text is a literal. That the text names models, and what project
+    /// functions it calls, is told by its tokens.
+    fn query_of_text(
+        &self,
+        scope: &mut Scope<'_, 'q>,
+        arguments: &'q [ast::FunctionArg],
+        alias: Option<&'q ast::TableAlias>,
+        from: &mut From,
+    ) -> Step<Digest> {
+        let odd = || Opaque::construct("the table function query");
+        let [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Value(value)))] = arguments else {
+            return Err(odd());
+        };
+        let ast::Value::SingleQuotedString(text) = &value.value else { return Err(odd()) };
+        // The text sees CTEs and the inputs before it, which another walk would not know.
+        if scope.ctes.is_some() || !scope.inputs.is_empty() || scope.outer.is_some() {
+            return Err(odd());
+        }
+        let query = Query::parse(Template::plain(text.replace("''", "'")), self.dialect);
+        let Analysis::Resolved(resolved) = self.nested(|| Ok(analyze(&query, self.tables)))? else { return Err(odd()) };
+        let Resolved { rows, row_traits, columns, written_order, reads, assumes, crossing } = resolved;
+        assumes.into_iter().for_each(|what| self.assume(what));
+        crossing.iter().for_each(|what| self.crosses(what));
+        let column = |ShapeColumn { name, hash, traits }| Column { name, hash, traits, reads: reads.clone() };
+        let block = Block {
+            rows: Hasher::new("query of a text").digest(rows).option_digest(written_order).finish(),
+            row_traits,
+            columns: columns.into_iter().map(column).collect(),
+            row_reads: reads.clone(),
+        };
+        self.subquery(scope, block, alias, from)
     }
 
     /// `TABLE(FLATTEN(…))`.

@@ -7,6 +7,7 @@ use sqlparser::ast::{self, NamedWindowExpr, WindowFrameBound, WindowFrameUnits, 
 use super::block::Value;
 use super::query::sort_key;
 use super::scope::{Names, Scope};
+use super::select::unordered;
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
 use crate::sql::{FunctionClass, Opaque};
@@ -42,7 +43,8 @@ impl<'q> Analyzer<'_> {
         }
         let window = self.window(scope, window, names, 0)?;
         let keys: BTreeSet<_> = window.partition.iter().map(|value| value.hash).collect();
-        let partition = keys.iter().fold(Hasher::new("partition"), |hasher, key| hasher.digest(*key)).finish();
+        let listed = unordered(window.partition.iter().map(|value| (value.hash, value.traits)));
+        let partition = listed.iter().fold(Hasher::new("partition"), |hasher, key| hasher.digest(*key)).finish();
         let (frame, bounds) = window.frame.unwrap_or_default();
         let tag = format!("{tag} over {} {} {frame}", window.order.len(), bounds.len());
         let ordered = !window.order.is_empty();

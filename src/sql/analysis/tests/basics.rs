@@ -121,7 +121,7 @@ fn draws_and_orderless_values_are_marked() {
     assert!(resolve("SELECT id FROM t LIMIT 3").row_traits.orderless);
     assert!(resolve("SELECT id FROM t WHERE random() < 0.5").row_traits.volatile);
     assert!(column("SELECT first(q.x) AS f FROM (SELECT x FROM t ORDER BY id) q").orderless);
-    opaque("WITH r AS (SELECT random() AS x) SELECT a.x = b.x AS e FROM r a, r b");
+    assert!(column("WITH r AS (SELECT random() AS x) SELECT a.x = b.x AS e FROM r a, r b").volatile);
 }
 
 #[test]
@@ -173,6 +173,7 @@ fn shadowing_follows_the_dialects_table() {
 fn what_is_not_certain_is_opaque() {
     for sql in [
         "SELECT * FROM nobody JOIN t USING (id)",
+        "SELECT a FROM nobody AS q(a INT)",
         "SELECT nope FROM t",
         "SELECT x FROM t, u",
         "SELECT COLUMNS(*) FROM t GROUP BY ALL HAVING x > 1",
@@ -184,12 +185,46 @@ fn what_is_not_certain_is_opaque() {
         "SELECT rowid FROM (SELECT id FROM t) q",
         "SELECT 1 /* a /* b */ -- */ + 1\n AS x",
         "SELECT 2D",
-        "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM nobody WHERE w = 5)",
+        "SELECT id AS w FROM t ORDER BY (SELECT max(w) FROM nobody) LIMIT 1",
+        "SELECT id FROM t WHERE EXISTS (WITH c AS (SELECT w FROM nobody) SELECT 1 FROM c)",
+        "SELECT list_transform([1], lambda w: (SELECT max(w) FROM nobody)) AS l FROM t",
+        "WITH c AS (SELECT 1 AS a) SELECT * FROM query('FROM c')",
+        "SELECT q.a FROM t, query('SELECT x AS a') q",
+        "SELECT * FROM query('SELECT ' || 'id FROM t')",
+        "SELECT * FROM query('SELECT my_udf(id) FROM t')",
+        "SELECT x FROM f(TABLE t)",
     ] {
         opaque(sql);
     }
+    // Nobody's or the outer table's: a function of both.
+    seen_apart(
+        "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM nobody WHERE x = 5)",
+        "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM nobody WHERE g = 5)",
+    );
+    resolve("SELECT a FROM somebody WHERE EXISTS (SELECT 1 FROM nobody WHERE w = 5)");
+    resolve("SELECT id FROM (SELECT id, x + 1 FROM t) WHERE EXISTS (SELECT 1 FROM nobody WHERE w = 5)");
+    // Around it there is nothing of that name, so it is the undeclared table's, whatever that table's columns are.
+    resolve("SELECT id FROM t WHERE EXISTS (SELECT 1 FROM nobody WHERE w = 5)");
+    resolve("SELECT a FROM nobody WHERE b = (SELECT max(b) FROM nobody)");
+    seen_apart("SELECT (SELECT max(w) FROM nobody) AS m FROM t", "SELECT (SELECT max(z) FROM nobody) AS m FROM t");
     resolve("SELECT a, n.b FROM nobody n WHERE c > 1");
     resolve("SELECT rowid FROM t");
+}
+
+#[test]
+fn other_ways_to_write_a_query_are_that_query() {
+    same("TABLE t", "SELECT * FROM t");
+    same(
+        "WITH c AS (TABLE t) (TABLE c) UNION ALL TABLE t ORDER BY id",
+        "WITH c AS (SELECT * FROM t) (SELECT * FROM c) UNION ALL SELECT * FROM t ORDER BY id",
+    );
+    same("SELECT id FROM t WHERE ds > DATE'2026-01-01'", "SELECT id FROM t WHERE ds > DATE '2026-01-01'");
+    let of_text = |text: &str| format!("SELECT q.a FROM query('{text}') q");
+    moves(&["a"], &of_text("SELECT id, x AS a FROM t"), &of_text("SELECT id, x + 1 AS a FROM t"));
+    same(&of_text("SELECT id AS a FROM t"), &of_text("SELECT id AS a, x FROM t"));
+    seen_apart(&of_text("SELECT id AS a FROM t WHERE g = ''a''"), &of_text("SELECT id AS a FROM t WHERE g = ''b''"));
+    seen_apart("SELECT a FROM nobody AS q(a, b)", "SELECT a FROM nobody AS q(b, a)");
+    seen_apart("SELECT a FROM nobody AS q(a, b)", "SELECT a FROM somebody AS q(a, b)");
 }
 
 #[test]
