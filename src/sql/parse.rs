@@ -202,9 +202,11 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
         let (second, third) = (one.and_then(word), two.and_then(word));
         match word(index).as_deref() {
             Some(WHOLE_FUNCTION) => return Err("a word of our own"),
-            // What was put in is not looked at, the table behind it is.
-            Some("pivot" | "unpivot" | "summarize" | "describe") if whole::rewrite(&mut tokens, index).is_some() => {
-                index += 6;
+            Some("pivot" | "unpivot" | "summarize" | "describe") => {
+                if whole::rewrite(&mut tokens, index).is_some() {
+                    // What was put in is not looked at, the table behind it is.
+                    index += 6;
+                }
             }
             Some("global")
                 if second.as_deref().is_some_and(|word| {
