@@ -196,18 +196,17 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
     }
     let mut index = 0;
     while index < tokens.len() {
+        if let Some(put) = whole::rewrite(&mut tokens, index) {
+            // What was put in is not looked at, the table behind it is.
+            index += put;
+            continue;
+        }
         let next = |from: usize| (from + 1..tokens.len()).find(|place| is_significant(&tokens[*place].token));
         let (one, two) = (next(index), next(index).and_then(next));
         let word = |place: usize| word_of(&tokens[place].token);
         let (second, third) = (one.and_then(word), two.and_then(word));
         match word(index).as_deref() {
             Some(WHOLE_FUNCTION) => return Err("a word of our own"),
-            Some("pivot" | "unpivot" | "summarize" | "describe") => {
-                if whole::rewrite(&mut tokens, index).is_some() {
-                    // What was put in is not looked at, the table behind it is.
-                    index += 6;
-                }
-            }
             Some("global")
                 if second.as_deref().is_some_and(|word| {
                     word == "join" || BEFORE_JOIN.contains(&word) || JOIN_WORDS.contains(&word)

@@ -21,15 +21,23 @@ const QUERIES: [&str; 4] = ["select", "with", "from", "values"];
 /// In the words behind the table these would hide a table, or a part of FROM.
 const HIDING: [&str; 8] = ["select", "from", "pivot", "unpivot", "summarize", "describe", "table", "join"];
 
-/// Rewrites such a query whose first word is at this place; nothing where it is not one, or not surely.
-pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, place: usize) -> Option<()> {
+/// The words that begin such a query.
+const WORDS: [&str; 4] = ["pivot", "unpivot", "summarize", "describe"];
+
+/// Rewrites such a query whose first word is at this place; nothing where it is not one, or not surely. Tells how many
+/// tokens stand before its table then.
+pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, place: usize) -> Option<usize> {
+    // Asked of every token, so nothing is made before it is one of the words.
+    let Known::Word(known) = &tokens[place].token else { return None };
+    if !WORDS.iter().any(|word| known.value.eq_ignore_ascii_case(word)) {
+        return None;
+    }
     let word = word_of(&tokens[place].token)?;
     let opens = tokens[..place].iter().rfind(|token| is_significant(&token.token))?.token == Known::LParen;
     let end = closing(tokens, place)?;
     let source = place + 1..match word.as_str() {
         "pivot" | "unpivot" => at_top(tokens, place + 1..end, "on")?,
-        "summarize" | "describe" => end,
-        _ => return None,
+        _ => end,
     };
     let behind = source.end..end;
     if !opens || !is_source(tokens, source.clone()) || !is_plain(tokens, behind.clone()) {
@@ -48,6 +56,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, place: usize) -> Option<(
     ];
     let first = first_of(tokens, source.clone()).and_then(|at| word_of(&tokens[at].token));
     let is_query = first.is_some_and(|word| QUERIES.contains(&word.as_str()));
+    let put_before = call.len();
     let mut new: Vec<TokenWithSpan> = call.into_iter().map(put).collect();
     new.extend(is_query.then(|| put(Known::LParen)));
     new.extend(tokens[source].iter().cloned());
@@ -57,7 +66,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, place: usize) -> Option<(
         new.extend([Known::make_keyword("AS"), Known::make_word("offshoot__it", None)].map(put));
     }
     tokens.splice(place..end, new);
-    Some(())
+    Some(put_before)
 }
 
 /// The place of the parenthesis that closes the one before.
