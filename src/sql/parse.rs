@@ -325,13 +325,13 @@ fn may_begin_query(before: &[Token]) -> bool {
     }
 }
 
-/// Whether `ONLY` between these tokens says which rows of a table are read.
-fn is_table_prefix(before: Option<&Token>, after: &[Token]) -> bool {
+/// Whether `ONLY` between these tokens says which rows of a table are read. DuckDB and PostgreSQL reserve the word, so it
+/// is no name there.
+fn is_table_prefix(before: Option<&Token>, after: &[Token], dialect: Dialect) -> bool {
     let next = after.iter().find(|token| token.is_significant());
-    before.is_some_and(|token| token.is_word("from") || token.is_word("join"))
-        && next.is_some_and(|next| {
-            next.is_symbol("(") || matches!(next.kind, TokenKind::Word { .. }) && !next.is_word("as")
-        })
+    matches!(dialect, Dialect::DuckDb | Dialect::Postgres)
+        && before.is_some_and(|token| token.is_word("from") || token.is_word("join") || token.is_symbol(","))
+        && next.is_some_and(|next| next.is_symbol("(") || matches!(next.kind, TokenKind::Word { .. }))
 }
 
 /// Words that may stand right before a text: `DATE'2026-01-01'` is a date in every dialect.
@@ -372,7 +372,7 @@ fn refuse_misread(tokens: &[Token], dialect: Dialect) -> Result<(), ParseFailure
                 return failure(token, "the statement `TABLE`");
             }
             // Inherited tables left out or not: the parser reads a table of that name.
-            TokenKind::Word { .. } if token.is_word("only") && is_table_prefix(last, &tokens[index + 1..]) => {
+            TokenKind::Word { .. } if token.is_word("only") && is_table_prefix(last, &tokens[index + 1..], dialect) => {
                 return failure(token, "ONLY before a table");
             }
             TokenKind::Symbol(text) if !["(", ")", ",", ".", ";"].contains(&text.as_str()) => operators += 1,
