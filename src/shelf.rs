@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
 
 use crate::fingerprint::ALGORITHM;
 use crate::hash::{Digest, Hasher};
@@ -22,6 +24,8 @@ const GENERATIONS: u8 = 8;
 const MOST_BYTES: usize = 1 << 30;
 /// Files of one project that other builds wrote: two that take turns both keep theirs, a hundred do not.
 const OTHER_BUILDS: usize = 3;
+/// No writer takes this long.
+const LEFT_AFTER: Duration = Duration::from_secs(3600);
 /// Before each record: its key, its age in writes, its length.
 const HEAD: usize = 32 + 1 + 4;
 /// Before all records: their digest.
@@ -180,7 +184,9 @@ fn records(bytes: &[u8]) -> Option<Records> {
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    let beside = path.with_extension(format!("{}-{number}.new", std::process::id()));
     let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
@@ -188,20 +194,30 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     written
 }
 
-/// Drops what other builds wrote for the same project, the newest few left out.
+/// Drops what other builds wrote for the same project, the newest few left out, and what writers left that were killed.
 fn tidy(path: &Path) {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else { return };
     let Some((_, project)) = name.rsplit_once('-') else { return };
-    let others = fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| {
-        entry.file_name().to_str().is_some_and(|other| {
-            other != name && other.starts_with("models-") && other.rsplit_once('-').is_some_and(|(_, of)| of == project)
-        })
-    });
-    let mut others: Vec<_> =
-        others.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+    let project = project.trim_end_matches(".bin");
+    let (mut others, mut halves) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let other = entry.file_name();
+        let Some(other) = other.to_str().filter(|other| *other != name && other.starts_with("models-")) else {
+            continue;
+        };
+        let Ok(written) = entry.metadata().and_then(|about| about.modified()) else { continue };
+        if other.ends_with(&format!("-{project}.bin")) {
+            others.push((written, entry.path()));
+        } else if other.contains(&format!("-{project}.")) && other.ends_with(".new") {
+            halves.push((written, entry.path()));
+        }
+    }
+    let now = fs::metadata(path).and_then(|about| about.modified()).ok();
+    let is_left = |written: SystemTime| now.and_then(|now| now.duration_since(written).ok()) > Some(LEFT_AFTER);
     others.sort();
     let old = others.len().saturating_sub(OTHER_BUILDS);
-    for (_, path) in &others[..old] {
+    let left = halves.into_iter().filter(|(written, _)| is_left(*written));
+    for (_, path) in others.drain(..old).chain(left) {
         let _ = fs::remove_file(path);
     }
 }
@@ -263,11 +279,14 @@ mod tests {
         let own = shelf.path.clone().expect("a path");
         let name = own.file_name().expect("a name").to_string_lossy().into_owned();
         let (_, project) = name.rsplit_once('-').expect("the project's part");
-        let begin = std::time::SystemTime::UNIX_EPOCH;
-        for build in 0..6 {
-            let file = fs::File::create(folder.path().join(format!("models-0.0.{build}-{project}"))).expect("a file");
-            file.set_modified(begin + std::time::Duration::from_secs(build)).expect("a time");
+        let begin = SystemTime::UNIX_EPOCH;
+        let left = format!("models-0.0.9-{}.7-0.new", project.trim_end_matches(".bin"));
+        let others = (0..6).map(|build| format!("models-0.0.{build}-{project}"));
+        for (second, name) in others.chain([left]).enumerate() {
+            let file = fs::File::create(folder.path().join(name)).expect("a file");
+            file.set_modified(begin + Duration::from_secs(second as u64)).expect("a time");
         }
+        fs::write(own.with_extension("8-0.new"), "").expect("what somebody writes at this moment");
         fs::write(folder.path().join("models-0.0.0-0123456789abcdef.bin"), "").expect("another project's");
         shelf.session().added.insert([1; 32], b"one".to_vec());
         shelf.save();
@@ -277,9 +296,31 @@ mod tests {
             .collect();
         left.sort();
         let mut expected: Vec<String> = (3..6).map(|build| format!("models-0.0.{build}-{project}")).collect();
-        expected.extend(["models-0.0.0-0123456789abcdef.bin".to_owned(), name.clone()]);
+        let writing = name.replace(".bin", ".8-0.new");
+        expected.extend(["models-0.0.0-0123456789abcdef.bin".to_owned(), name.clone(), writing]);
         expected.sort();
         assert_eq!(left, expected);
         assert_eq!(Contents::read(&own).records.len(), 1);
+    }
+
+    #[test]
+    fn writers_at_once_leave_the_whole_file_of_one_of_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let writer = |number: u8| {
+            for round in 0..20 {
+                let shelf = Shelf::of(Some(folder.path()), Path::new("/shop"));
+                for (key, (range, _)) in &shelf.contents().records {
+                    assert_eq!(shelf.contents().bytes[range.clone()], [key[0]; 100], "what one of them wrote");
+                }
+                shelf.session().added.insert([number; 32], vec![number; 100]);
+                shelf.save();
+                let path = shelf.path.expect("a path");
+                let found = Contents::read(&path).records;
+                assert!(!found.is_empty(), "no half of a file in round {round}");
+            }
+        };
+        std::thread::scope(|scope| {
+            (1..=6).for_each(|number| drop(scope.spawn(move || writer(number))));
+        });
     }
 }
