@@ -17,7 +17,7 @@ use crate::ids::{CommitId, ProjectName, TableName};
 use crate::naming::TableKey;
 use crate::plan::{Action, Build, Plan};
 use crate::planning::{DEFAULT_SCHEMA, LIMIT};
-use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, WriteLease};
+use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, Table, WriteLease};
 use crate::workspace::state_error;
 
 /// What was done.
@@ -49,7 +49,7 @@ pub fn apply(
 ) -> Result<Published, CommandError> {
     let unchanged = plan.targets.iter().all(|target| target.action != Action::Build);
     if unchanged && let Some(current) = current.filter(|current| current.about.status == Status::Ready) {
-        let views = views(work, plan, Some(current))?;
+        let views = views(work, plan, &tables(work, plan)?, Some(current))?;
         if views.changes.is_empty() && views.pointers == current.models && current.about.commits == plan.commits {
             return Ok(Published { builds: Vec::new(), swapped: 0 });
         }
@@ -60,7 +60,7 @@ pub fn apply(
     let expected = current.map(|current| current.about.version());
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     let builds = build_tables(work, plan)?;
-    let views = views(work, plan, current)?;
+    let views = views(work, plan, &tables(work, plan)?, current)?;
     if !views.changes.is_empty() {
         let mut session = session(work.engine)?;
         transaction(session.as_mut(), |session| {
@@ -95,11 +95,12 @@ pub fn promote(
     let builds = plan.targets.iter().any(|target| target.action == Action::Build);
     if policy == ForeignPolicy::Refuse && builds {
         // Asked again where it counts, in the swap; here, so that nobody waits for builds to hear a no.
-        refuse_foreign(work, &views(work, plan, current)?, held.as_mut())?;
+        refuse_foreign(work, &views(work, plan, &tables(work, plan)?, current)?, held.as_mut())?;
     }
     vouched_for(work, plan, held.as_mut())?;
     let builds = build_tables(work, plan)?;
-    let views = views(work, plan, current)?;
+    let tables = tables(work, plan)?;
+    let views = views(work, plan, &tables, current)?;
     let about = About { status: Status::Ready, ..about.clone() };
     let environment = Environment { about: about.clone(), models: views.pointers.clone() };
     let pending = PendingPromote {
@@ -108,7 +109,7 @@ pub fn promote(
         intended: environment,
     };
     work.state.begin_promote(work.lease, &pending).map_err(state_error)?;
-    let swapped = match swap(work, plan, &pending, &views, policy) {
+    let swapped = match swap(work, tables, &pending, &views, policy) {
         Ok(swapped) => {
             work.state.finish_promote(work.lease, &about.name, &about.plan_id).map_err(state_error)?;
             swapped
@@ -191,13 +192,13 @@ fn refuse_foreign(work: &Work<'_>, views: &ViewPlan, session: &mut dyn Session) 
 
 fn swap(
     work: &Work<'_>,
-    plan: &Plan,
+    tables: BTreeMap<TableKey, Table>,
     pending: &PendingPromote,
     views: &ViewPlan,
     policy: ForeignPolicy,
 ) -> Result<usize, CommandError> {
     let about = &pending.intended.about;
-    let payload = payload(work, plan, &pending.intended)?;
+    let payload = payload(tables, &pending.intended)?;
     let mut session = session(work.engine)?;
     transaction(session.as_mut(), |session| {
         claim(session, work.state_id)?;
@@ -223,9 +224,7 @@ fn swap(
 }
 
 /// Pointers and ledger of the environment, enough to read it back where the state is lost.
-fn payload(work: &Work<'_>, plan: &Plan, environment: &Environment) -> Result<String, CommandError> {
-    let keys: Vec<TableKey> = keys_of(plan).into_values().collect();
-    let tables = work.state.tables(&keys).map_err(state_error)?;
+fn payload(tables: BTreeMap<TableKey, Table>, environment: &Environment) -> Result<String, CommandError> {
     let ledger: Vec<serde_json::Value> = tables
         .into_values()
         .map(|table| {
@@ -269,13 +268,21 @@ fn names<'a>(changes: impl Iterator<Item = &'a ViewChange>) -> Vec<TableName> {
     changes.map(|change| change.view().clone()).collect()
 }
 
-fn views(work: &Work<'_>, plan: &Plan, previous: Option<&Environment>) -> Result<ViewPlan, CommandError> {
+/// What the state knows of the tables that a plan points at.
+fn tables(work: &Work<'_>, plan: &Plan) -> Result<BTreeMap<TableKey, Table>, CommandError> {
     let keys: Vec<TableKey> = keys_of(plan).into_values().collect();
-    let tables = work.state.tables(&keys).map_err(state_error)?;
-    let columns: BTreeMap<TableKey, Vec<String>> = tables
-        .into_iter()
-        .map(|(key, table)| (key, table.snapshot.columns.into_iter().map(|column| column.name).collect()))
-        .collect();
+    work.state.tables(&keys).map_err(state_error)
+}
+
+fn views(
+    work: &Work<'_>,
+    plan: &Plan,
+    tables: &BTreeMap<TableKey, Table>,
+    previous: Option<&Environment>,
+) -> Result<ViewPlan, CommandError> {
+    let names = |table: &Table| table.snapshot.columns.iter().map(|column| column.name.clone()).collect();
+    let columns: BTreeMap<TableKey, Vec<String>> =
+        tables.iter().map(|(key, table)| (key.clone(), names(table))).collect();
     let layer = Layer {
         tree: work.tree,
         plan,

@@ -27,9 +27,14 @@ pub(super) struct Board {
 pub(super) enum Next {
     /// A table that nothing may be done beside.
     Alone(ModelName),
-    /// One that may share session and transaction with others.
-    Shared(ModelName),
+    /// One that may share session and transaction with others that were ready by then.
+    Shared(ModelName, Moment),
 }
+
+/// Counts how often models were told to be full. A transaction sees what was committed when it began, so what became ready
+/// later must not go into it: its parents would not be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(u64);
 
 /// A model that has begun.
 struct Running {
@@ -45,8 +50,9 @@ struct Queue {
     places: BTreeMap<ModelName, usize>,
     /// Models that have not begun, with the parents that are not full.
     waiting: BTreeMap<ModelName, BTreeSet<ModelName>>,
-    /// Those of them without such parents, in the plan's order.
-    ready: BTreeSet<(usize, ModelName)>,
+    /// Those of them without such parents, in the plan's order, with the moment from which on they were.
+    ready: BTreeMap<(usize, ModelName), Moment>,
+    now: Moment,
     /// Who waits for a model.
     readers: BTreeMap<ModelName, Vec<ModelName>>,
     /// Models that may share a transaction.
@@ -90,9 +96,11 @@ impl Board {
             if queue.stopped == Stopped::Yes || queue.waiting.is_empty() {
                 return None;
             }
-            if let Some(name) = queue.begin(None) {
+            if let Some((place, _)) = queue.ready.first_key_value() {
+                let place = place.clone();
+                let name = queue.begin(place, None);
                 let shares = queue.sharing.contains(&name);
-                return Some(if shares { Next::Shared(name) } else { Next::Alone(name) });
+                return Some(if shares { Next::Shared(name, queue.now) } else { Next::Alone(name) });
             }
             queue.idle += 1;
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -100,14 +108,16 @@ impl Board {
         }
     }
 
-    /// The model that is next, if it may go into the transaction of another; never waits.
-    pub(super) fn next_shared(&self, before: &ModelName) -> Option<ModelName> {
+    /// The next model that may go into the transaction of another, which began at that moment; never waits.
+    pub(super) fn next_shared(&self, before: &ModelName, began: Moment) -> Option<ModelName> {
         let mut queue = self.lock();
-        let shares = queue.ready.first().is_some_and(|(_, name)| queue.sharing.contains(name));
-        if queue.stopped == Stopped::Yes || !shares {
+        if queue.stopped == Stopped::Yes {
             return None;
         }
-        queue.begin(Some(before.clone()))
+        let fits =
+            |((_, name), ready): &(&(usize, ModelName), &Moment)| **ready <= began && queue.sharing.contains(name);
+        let place = queue.ready.iter().find(fits)?.0.clone();
+        Some(queue.begin(place, Some(before.clone())))
     }
 
     pub(super) fn running(&self, name: &ModelName, interrupter: Arc<dyn Interrupter>) {
@@ -123,6 +133,7 @@ impl Board {
     /// Tells the outcome of models that have begun.
     pub(super) fn finished(&self, results: Vec<(ModelName, Result<Build, CommandError>)>) {
         let mut queue = self.lock();
+        queue.now.0 += 1;
         for (name, result) in results {
             queue.running.remove(&name);
             match result {
@@ -211,12 +222,13 @@ impl Queue {
         queue
     }
 
-    /// Takes the first model that is ready; `before` is the one whose transaction it shares.
-    fn begin(&mut self, before: Option<ModelName>) -> Option<ModelName> {
-        let (_, name) = self.ready.pop_first()?;
+    /// Takes a model that is ready; `before` is the one whose transaction it shares.
+    fn begin(&mut self, place: (usize, ModelName), before: Option<ModelName>) -> ModelName {
+        self.ready.remove(&place);
+        let (_, name) = place;
         self.waiting.remove(&name);
         self.running.insert(name.clone(), Running { since: Stopwatch::start(), interrupter: None, before });
-        Some(name)
+        name
     }
 
     fn interrupt_all(&self) {
@@ -242,7 +254,7 @@ impl Queue {
 
     fn make_ready(&mut self, name: ModelName) {
         let place = self.places.get(&name).copied().unwrap_or(usize::MAX);
-        self.ready.insert((place, name));
+        self.ready.insert((place, name), self.now);
     }
 
     fn is_full(&mut self, parent: &ModelName) {
@@ -296,9 +308,9 @@ mod tests {
             (name("s.reader"), BTreeSet::from([name("s.a")])),
         ];
         let board = Board::new(order.iter(), waiting.into(), BTreeSet::from([name("s.a"), name("s.b")]));
-        assert!(matches!(board.next(), Some(Next::Shared(first)) if first == name("s.a")));
-        assert_eq!(board.next_shared(&name("s.a")), Some(name("s.b")));
-        assert_eq!(board.next_shared(&name("s.b")), None, "its reader waits");
+        let Some(Next::Shared(first, began)) = board.next() else { panic!("nothing to share") };
+        assert_eq!((&first, board.next_shared(&first, began)), (&name("s.a"), Some(name("s.b"))));
+        assert_eq!(board.next_shared(&name("s.b"), began), None, "its reader waits");
         let session = Arc::new(Counted::default());
         for member in ["s.a", "s.b"] {
             board.running(&name(member), Arc::clone(&session) as Arc<dyn Interrupter>);
@@ -321,19 +333,32 @@ mod tests {
         assert_eq!(asked(1, Duration::ZERO), 0, "alone it may take as long as it takes");
     }
 
+    fn build(model: &str) -> (ModelName, Result<Build, CommandError>) {
+        let table = crate::ids::TableName { catalog: None, schema: "s".into(), name: "t".into() };
+        let (unit, intervals) = (crate::time::IntervalUnit::Day, Vec::new());
+        (name(model), Ok(Build { model: name(model), table, rows: None, seconds: 0.0, unit, intervals }))
+    }
+
     #[test]
     fn a_reader_is_not_ready_before_the_group_of_its_parent_is_committed() {
         let (board, _) = group();
-        let build = |model: &str| Build {
-            model: name(model),
-            table: crate::ids::TableName { catalog: None, schema: "s".into(), name: "t".into() },
-            rows: None,
-            seconds: 0.0,
-            unit: crate::time::IntervalUnit::Day,
-            intervals: Vec::new(),
-        };
-        let done = ["s.a", "s.b"].map(|model| (name(model), Ok(build(model))));
-        board.finished(done.into());
+        board.finished(vec![build("s.a"), build("s.b")]);
         assert!(matches!(board.next(), Some(Next::Alone(reader)) if reader == name("s.reader")));
+    }
+
+    #[test]
+    fn what_became_ready_after_a_transaction_began_does_not_go_into_it() {
+        let order = ["s.a", "s.b", "s.c", "s.reader"].map(name);
+        let waiting = order.clone().map(|model| {
+            let parents = if model == name("s.reader") { BTreeSet::from([name("s.a")]) } else { BTreeSet::new() };
+            (model, parents)
+        });
+        let board = Board::new(order.iter(), waiting.into(), order.clone().into());
+        assert!(matches!(board.next(), Some(Next::Shared(..))));
+        let Some(Next::Shared(second, began)) = board.next() else { panic!("nothing to share") };
+        board.finished(vec![build("s.a")]);
+        assert_eq!(board.next_shared(&second, began), Some(name("s.c")));
+        assert_eq!(board.next_shared(&second, began), None, "its parent is not in that transaction's view");
+        assert!(matches!(board.next(), Some(Next::Shared(reader, _)) if reader == name("s.reader")));
     }
 }

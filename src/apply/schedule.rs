@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::board::{Board, Next};
+use super::board::{Board, Moment, Next};
 use super::fill::{Physical, fill};
 use super::group::{fill_together, may_share};
 use super::{Work, engine_error, keys_of, stored_parents, tables_of};
@@ -65,7 +65,7 @@ impl Workers<'_> {
         while let Some(next) = self.board.next() {
             match next {
                 Next::Alone(name) => self.alone(name),
-                Next::Shared(name) => self.together(name),
+                Next::Shared(name, moment) => self.together(name, moment),
             }
         }
     }
@@ -78,7 +78,7 @@ impl Workers<'_> {
 
     /// A first table and others that are ready, in one transaction. Where that fails with several of them, each is made
     /// alone: then what is wrong with one stops only its readers.
-    fn together(&self, first: ModelName) {
+    fn together(&self, first: ModelName, began: Moment) {
         let taken = RefCell::new(vec![first.clone()]);
         let handle: RefCell<Option<Arc<dyn Interrupter>>> = RefCell::default();
         let running = |interrupter: Arc<dyn Interrupter>| {
@@ -87,7 +87,7 @@ impl Workers<'_> {
         };
         let mut next = || {
             let interrupter = handle.borrow().clone()?;
-            let name = self.board.next_shared(taken.borrow().last()?)?;
+            let name = self.board.next_shared(taken.borrow().last()?, began)?;
             self.board.running(&name, interrupter);
             taken.borrow_mut().push(name.clone());
             self.targets.get(&name).copied()

@@ -122,6 +122,15 @@ pub trait Session: Send {
     /// What the engine says.
     fn execute(&mut self, sql: &str) -> Result<u64>;
 
+    /// Runs statements that define views, schemas and the like, in order: an engine may leave out of them whatever only
+    /// statements with rows profit from.
+    ///
+    /// # Errors
+    /// What the engine says about the first that fails; those after it did not run.
+    fn define(&mut self, statements: &[String]) -> Result<()> {
+        statements.iter().try_for_each(|sql| self.execute(sql).map(drop))
+    }
+
     /// Runs a query and hands its rows on one at a time, so that memory is bounded whatever its size.
     ///
     /// # Errors
@@ -178,6 +187,19 @@ pub trait Session: Send {
     /// # Errors
     /// What the engine says.
     fn objects(&mut self, catalog: Option<&str>, schema: &str) -> Result<Vec<SchemaObject>>;
+
+    /// [`Session::objects`] of several schemas; an engine that can answers with one question, because most catalogues are
+    /// read as a whole for each.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn objects_of(&mut self, catalog: Option<&str>, schemas: &[&str]) -> Result<Vec<SchemaObject>> {
+        let mut found = Vec::new();
+        for schema in schemas {
+            found.extend(self.objects(catalog, schema)?);
+        }
+        Ok(found)
+    }
 
     /// Streams rows into a table. Cells are cast to the columns' types by the engine; empty text is not NULL.
     ///

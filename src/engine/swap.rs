@@ -73,27 +73,26 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
         false => ViewReplacement::DropFirst,
     };
     create_schemas(session, changes)?;
-    let (mut made, mut dropped) = (Vec::new(), Vec::new());
+    let (mut made, mut dropped, mut statements) = (Vec::new(), Vec::new(), Vec::new());
     for change in changes {
         match change {
             ViewChange::Point { view, model, columns, query, shows } => {
-                for statement in create_view(dialect, view, columns, query, replacement) {
-                    session.execute(&statement)?;
-                }
+                statements.extend(create_view(dialect, view, columns, query, replacement));
                 let mut known_by = KnownBy::Text;
                 if KnownBy::needs_comment(session.capabilities().stable_view_text, *shows) {
                     let comment = mark(model, columns, query);
-                    session.execute(&comment_on_view(dialect, view, &comment))?;
+                    statements.push(comment_on_view(dialect, view, &comment));
                     known_by = KnownBy::Comment(comment);
                 }
                 made.push(MadeView { name: view.clone(), model: model.clone(), known_by });
             }
             ViewChange::Drop { view } => {
-                session.execute(&drop_view(dialect, view))?;
+                statements.push(drop_view(dialect, view));
                 dropped.push(view.clone());
             }
         }
     }
+    session.define(&statements)?;
     let records = adopt_views(session, &owner.project, &owner.environment, &made)?;
     record_object(session, &owner.state, &records)?;
     forget_object(session, &dropped)?;

@@ -33,6 +33,14 @@ pub(super) const SHARED_SETTINGS: [&str; 9] = [
     "preserve_insertion_order",
 ];
 
+/// The two names of when the log is written into the file: by default after each 16 MB. The file is closed at the end of
+/// every run, which does it too; until then a commit only writes the log, and does not wait until the whole file is
+/// brought up to date while its thread asks over and over whether that is done. What is committed is safe in either.
+const CHECKPOINT_SETTINGS: [&str; 2] = ["checkpoint_threshold", "wal_autocheckpoint"];
+
+/// A log of small tables that fits in memory twice over; large ones are written beside it.
+const CHECKPOINT_AFTER: &str = "256MB";
+
 /// A database and how to open it.
 pub(super) struct Database {
     config: DuckDbConfig,
@@ -176,9 +184,16 @@ fn settings(config: &DuckDbConfig) -> duckdb::Result<Config> {
     if config.mode == OpenMode::ReadOnly {
         settings = settings.access_mode(AccessMode::ReadOnly)?;
     }
+    if config.mode == OpenMode::ReadWrite && !CHECKPOINT_SETTINGS.iter().any(|name| has_setting(config, name)) {
+        settings = settings.with(CHECKPOINT_SETTINGS[0], CHECKPOINT_AFTER)?;
+    }
     // A database in the making knows no zones yet: every session sets its own (`zone_of`).
     let mut others = config.settings.iter().filter(|(name, _)| !is_zone(name));
     others.try_fold(settings, |settings, (name, value)| settings.with(name, value))
+}
+
+fn has_setting(config: &DuckDbConfig, name: &str) -> bool {
+    config.settings.keys().any(|setting| setting.eq_ignore_ascii_case(name))
 }
 
 fn is_zone(name: &str) -> bool {

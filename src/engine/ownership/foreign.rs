@@ -113,17 +113,18 @@ fn is_as_we_left_it(object: &SchemaObject, recorded: Digest) -> bool {
 
 /// Which of the wanted names stand in the warehouse, whatever case they are written in there.
 pub(super) fn present(session: &mut dyn Session, wanted: &[TableName]) -> Result<BTreeMap<TableName, SchemaObject>> {
-    let schemas: BTreeSet<(Option<String>, String)> =
-        wanted.iter().map(|name| (name.catalog.clone(), name.schema.clone())).collect();
+    let mut by_catalog: BTreeMap<Option<&str>, Vec<&TableName>> = BTreeMap::new();
+    for name in wanted {
+        by_catalog.entry(name.catalog.as_deref()).or_default().push(name);
+    }
+    let dialect = session.dialect();
+    let folded = |name: &TableName| (dialect.fold(&name.schema, true), dialect.fold(&name.name, true));
     let mut found = BTreeMap::new();
-    for (catalog, schema) in schemas {
-        let objects = session.objects_by_name(catalog.as_deref(), &schema)?;
-        let here = wanted.iter().filter(|name| name.catalog == catalog && name.schema == schema);
-        for name in here {
-            if let Some(object) = objects.get(&session.dialect().fold(&name.name, true)) {
-                found.insert(name.clone(), object.clone());
-            }
-        }
+    for (catalog, names) in by_catalog {
+        let schemas: BTreeSet<&str> = names.iter().map(|name| name.schema.as_str()).collect();
+        let objects = session.objects_of(catalog, &schemas.into_iter().collect::<Vec<_>>())?;
+        let objects: BTreeMap<_, _> = objects.into_iter().map(|object| (folded(&object.name), object)).collect();
+        found.extend(names.iter().filter_map(|name| Some(((*name).clone(), objects.get(&folded(name))?.clone()))));
     }
     Ok(found)
 }

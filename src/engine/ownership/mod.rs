@@ -7,7 +7,7 @@
 mod foreign;
 mod promotion;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over};
 pub use promotion::{Promotion, last_promotion, record_promotion};
@@ -160,8 +160,27 @@ pub fn record_new_object(session: &mut dyn Session, state: &StateId, records: &[
 /// # Errors
 /// What the engine says.
 pub fn record_object(session: &mut dyn Session, state: &StateId, records: &[ObjectRecord]) -> Result<()> {
-    forget_object(session, &records.iter().map(|record| record.name.clone()).collect::<Vec<_>>())?;
+    let names: Vec<TableName> = records.iter().map(|record| record.name.clone()).collect();
+    let names = if names.len() > FEW { recorded_of(session, &names)? } else { names };
+    forget_object(session, &names)?;
     record_new_object(session, state, records)
+}
+
+/// So many names are forgotten whether they are recorded or not. Of more it is asked first: a long list in a statement
+/// costs more than reading all that is recorded, and most are new where there are many.
+const FEW: usize = 50;
+
+/// Which of the names are recorded.
+fn recorded_of(session: &mut dyn Session, names: &[TableName]) -> Result<Vec<TableName>> {
+    let sql = format!("SELECT catalog_name, schema_name, object_name FROM {}", meta_name(session, "objects"));
+    let rows = session.query(&sql)?.rows.into_iter();
+    let recorded: BTreeSet<TableName> = rows
+        .filter_map(|row| {
+            let [catalog, schema, name]: [Option<String>; 3] = row.try_into().ok()?;
+            Some(TableName { catalog, schema: schema?, name: name? })
+        })
+        .collect();
+    Ok(names.iter().filter(|name| recorded.contains(name)).cloned().collect())
 }
 
 fn record_row(state: &StateId, record: &ObjectRecord, version: &str) -> Cells {
