@@ -188,7 +188,10 @@ fn parse_tree(
 /// The tokens that the parser is given: for DuckDB, `POSITIONAL JOIN` and `ASOF [LEFT] JOIN` under a word that the parser
 /// knows and DuckDB does not, CTEs without their hints (see [`Syntax::hints`]), and what [`whole`] rewrites.
 fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Vec<TokenWithSpan>, &'static str> {
-    if HAVE_TABLE_STATEMENTS.contains(&dialect) {
+    // Hardly a query has the word, and every query comes by here.
+    let is_table = |word: &sqlparser::tokenizer::Word| word.value.eq_ignore_ascii_case("table");
+    let has_table = |token: &TokenWithSpan| matches!(&token.token, Known::Word(word) if is_table(word));
+    if HAVE_TABLE_STATEMENTS.contains(&dialect) && tokens.iter().any(has_table) {
         tokens = without_table_statements(tokens);
     }
     if dialect != Dialect::DuckDb {

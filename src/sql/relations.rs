@@ -57,11 +57,13 @@ pub(super) fn of_tree(query: &Query, text: &str, tokens: &[Token], dialect: Dial
     let _ = query.visit(&mut collector);
     let mut reads = collector.reads;
     // Nothing may stand after the name of `TABLE t`, and nothing qualifies by it.
-    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
-    let after_table = significant.windows(2).filter(|pair| pair[0].is_word("table")).map(|pair| pair[1].range.start);
-    let after_table: BTreeSet<usize> = after_table.collect();
-    for relation in reads.relations.iter_mut().filter(|relation| after_table.contains(&relation.range.start)) {
-        relation.implied_alias = None;
+    if tokens.iter().any(|token| token.is_word("table")) {
+        let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+        let named = significant.windows(2).filter(|pair| pair[0].is_word("table")).map(|pair| pair[1].range.start);
+        let named: BTreeSet<usize> = named.collect();
+        for relation in reads.relations.iter_mut().filter(|relation| named.contains(&relation.range.start)) {
+            relation.implied_alias = None;
+        }
     }
     reads.relations.sort_by_key(|relation| relation.range.start);
     reads.qualifiers.sort_by_key(|relation| relation.range.start);
