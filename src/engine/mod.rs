@@ -1,8 +1,9 @@
 //! The edge to a warehouse: text in, rows out. No type of a driver passes through here, so engines of any make can stand
 //! behind [`Engine`]; `tests/it/engine_conformance.rs` is what each of them must do.
 //!
-//! Every model runs in a [`Session`] of its own: fresh settings, UTC, no temporary object of another. What a session
-//! leaves uncommitted is rolled back when it goes. This module never decides what runs, and never writes SQL of models.
+//! A [`Session`] has fresh settings, is in UTC and has no temporary object of another: every model runs in one of its own,
+//! or in one that only models were in before that can leave nothing behind (`apply::group`). What a session leaves
+//! uncommitted is rolled back when it goes. This module never decides what runs, and never writes SQL of models.
 
 #[cfg(feature = "duckdb")]
 pub mod duckdb;

@@ -425,3 +425,18 @@ fn a_view_that_an_earlier_release_left_a_comment_on_is_still_ours() {
     session.execute("CREATE OR REPLACE VIEW s.v AS SELECT 1 AS a").expect("somebody's change");
     assert_eq!(foreign_objects(session.as_mut(), &state, &[view]).expect("an answer").len(), 1);
 }
+
+#[test]
+fn when_the_log_goes_into_the_file_is_the_configurations_to_say() {
+    let threshold = |settings: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let config = DuckDbConfig { settings, ..DuckDbConfig::new(Location::File(folder.path().join("warehouse.db"))) };
+        let mut session = DuckDb::new(config).session().expect("a session");
+        one(&mut *session, "SELECT current_setting('checkpoint_threshold')")
+    };
+    let ours = threshold(&[]);
+    let named = threshold(&[("checkpoint_threshold", "64MB")]);
+    assert_ne!(ours, named);
+    assert_eq!(threshold(&[("WAL_autocheckpoint", "64MB")]), named);
+}
