@@ -25,8 +25,8 @@
 //! | an opaque query | tokens, and all of every parent | the same | through rows | – |
 //! | cron, lookback, batch sizes, owner, description, tags, audits, grains, the rest | – | – | – | yes |
 //!
-//! What a stored model exports of draws and orderless constructs is bound to its data fingerprint: whoever reads them
-//! moves when they are drawn again. Why each line is as it is: research on soundness, W1 to W19.
+//! What a stored model exports of draws and orderless constructs is bound to its name and data fingerprint, which are its
+//! table: whoever reads them moves when they are drawn again. Why each line is as it is: research on soundness, W1 to W19.
 //!
 //! This module never reads files, state or warehouse; the same tree gives the same fingerprints anywhere.
 
@@ -193,7 +193,7 @@ fn fingerprint_syntax<'a>(
     let data = data_fingerprint(model, &local);
     let storages = node.parents().filter_map(parents).map(|parent| parent.shape.storage);
     let storage = match model.kind.name() {
-        kind if kind.has_table() => data,
+        kind if kind.has_table() => table_of(model, data),
         _ => Hasher::new("storage of a view").digest(data).digests(storages).finish(),
     };
     let shape = exported(model, &local, data, storage);
@@ -240,6 +240,11 @@ fn data_fingerprint(model: &Model, local: &local::Local) -> Digest {
     hasher.finish()
 }
 
+/// The table that holds a model: two models of one definition have one each, filled and drawn apart.
+fn table_of(model: &Model, data: Digest) -> Digest {
+    Hasher::new("table").text(&model.name.to_string()).digest(data).finish()
+}
+
 /// What readers take: draws of a stored model are bound to the table that they were drawn into, a view hands them on.
 fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) -> TableShape {
     let stored = model.kind.name().has_table();
@@ -255,15 +260,16 @@ fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) 
         },
     };
     let drawn = |traits: Traits| stored && (is_opaque || traits.is_drawn());
+    let table = table_of(model, data);
     let rows = match drawn(local.row_traits) {
-        true => Hasher::new("bound rows").digest(data).finish(),
+        true => Hasher::new("bound rows").digest(table).finish(),
         false => local.rows,
     };
     let columns = local.columns.as_ref().map(|columns| {
         let column = |column: &ShapeColumn| ShapeColumn {
             name: column.name.clone(),
             hash: match drawn(column.traits) {
-                true => Hasher::new("bound").digest(data).text(&column.name.text).finish(),
+                true => Hasher::new("bound").digest(table).text(&column.name.text).finish(),
                 false => column.hash,
             },
             traits: handed_on(column.traits),

@@ -116,6 +116,20 @@ pub(crate) fn relation_number(desk: &mut Desk<'_>) -> bool {
     })
 }
 
+/// The first rows or the step of a recursion, and nothing else.
+pub(crate) fn recursion(desk: &mut Desk<'_>) -> bool {
+    let fits = |input: &Input| matches!(input.relation, Relation::Text { text, .. } if text.contains("RECURSIVE"));
+    desk.change_select(&|select| select.from.iter().any(fits), &mut |select, grow, _| {
+        for input in select.from.iter_mut().filter(|input| fits(input)) {
+            if let Relation::Text { numbers, .. } = &mut input.relation {
+                let place = grow.choices.below(numbers.len());
+                numbers[place] += if numbers[place] > 1 && grow.choices.chance(40) { -1 } else { 1 };
+                return;
+            }
+        }
+    })
+}
+
 pub(crate) fn distinct(desk: &mut Desk<'_>) -> bool {
     desk.change_select(&|select| !matches!(select.distinct, Distinct::On(_)), &mut |select, _, _| {
         select.distinct = if select.distinct == Distinct::No { Distinct::Yes } else { Distinct::No };

@@ -204,8 +204,13 @@ impl Grow<'_> {
                 &[("id", N), ("nm", T), ("v", N)],
             ),
         ];
-        let texts = if self.choices.chance(6) { ODD } else { TEXTS };
-        let (text, count, columns) = self.choices.one(texts);
+        /// Where the recursive ones are: they come more often.
+        const RECURSIVE: std::ops::Range<usize> = 4..6;
+        let (text, count, columns) = match self.choices.below(100) {
+            0..=5 => self.choices.one(ODD),
+            6..=25 => self.choices.one(&TEXTS[RECURSIVE]),
+            _ => self.choices.one(TEXTS),
+        };
         let numbers = (0..count).map(|place| (1 + self.choices.below(3) + 2 * place) as i64).collect();
         Relation::Text {
             text,

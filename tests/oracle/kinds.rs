@@ -49,6 +49,7 @@ pub(crate) static EDITS: &[Edit] = edits! {
     "join: added" Make::Desk(clauses::add_input);
     "relation replaced" Make::Desk(clauses::another_relation);
     "table function: number" Make::Desk(clauses::relation_number);
+    "recursion: start or step" Make::Desk(clauses::recursion);
     "DISTINCT" Make::Desk(clauses::distinct);
     "DISTINCT ON" Make::Desk(clauses::distinct_on);
     "GROUP BY: key" Make::Desk(clauses::group_key);

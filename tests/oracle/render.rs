@@ -98,7 +98,6 @@ impl Render<'_> {
         let keys: Vec<String> = (0..count)
             .map(|place| (place + rotate) % count)
             .map(|place| match by {
-                OrderBy::Ordinals if self.is(Fault::Ordinals) => format!("'{}'{}", place + 1, down(place)),
                 OrderBy::Ordinals if self.style.parentheses => format!("({}){}", place + 1, down(place)),
                 OrderBy::Ordinals => format!("{}{}", place + 1, down(place)),
                 _ => format!("{}{}", self.ident(&outputs[place].name), down(place)),

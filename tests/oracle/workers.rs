@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::faults::Fault;
 use super::journal;
@@ -16,7 +16,7 @@ use super::report::Report;
 use super::run::{Block, Plan, run_block};
 
 /// Edits of one block, which is the same whoever runs it and however many run beside it.
-const BLOCK: u64 = 3_000;
+const BLOCK: u64 = 2_000;
 /// Episodes are numbered from here on in each block.
 const EPISODES: u64 = 10_000;
 /// An episode that takes longer hangs.
@@ -30,6 +30,7 @@ pub(crate) const WORKER: &str = "--worker";
 /// Runs a plan in so many processes.
 pub(crate) fn run(plan: &Plan, jobs: usize) -> Report {
     let blocks = plan.edits.div_ceil(BLOCK);
+    let begin = Instant::now();
     let (next, enough) = (AtomicU64::new(0), AtomicBool::new(false));
     let reports: Mutex<BTreeMap<u64, Report>> = Mutex::new(BTreeMap::new());
     let work = || {
@@ -45,7 +46,9 @@ pub(crate) fn run(plan: &Plan, jobs: usize) -> Report {
             }
             let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
             reports.insert(number, report);
-            tell_progress(&reports);
+            if plan.fault.is_none() {
+                tell_progress(&reports, begin);
+            }
             let found: usize = reports.values().map(|report| report.unsound.len()).sum();
             enough.fetch_or(found >= plan.enough, Ordering::Relaxed);
         }
@@ -62,14 +65,12 @@ fn tell_findings(report: &Report) {
     }
 }
 
-/// Long runs are watched.
-fn tell_progress(reports: &BTreeMap<u64, Report>) {
-    let sum = |count: fn(&Report) -> u64| reports.values().map(count).sum::<u64>();
-    let (unsound, misled) = (sum(|report| report.unsound.len() as u64), sum(|report| report.misled.len() as u64));
-    let crashes = sum(|report| report.crashes.len() as u64);
-    let edits = sum(|report| report.edits);
-    let line = format!("{edits} edits: {unsound} unsound, {misled} misjudged, {crashes} engine crashes\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
+/// Long runs are watched, and may be stopped: after each block the summary of all so far.
+fn tell_progress(reports: &BTreeMap<u64, Report>, begin: Instant) {
+    let sum = reports.values().cloned().fold(Report::default(), Report::and);
+    let text = sum.text(begin.elapsed().as_secs_f64());
+    let line = text.lines().last().unwrap_or_default();
+    let _ = std::io::stderr().write_all(format!("so far: {line}\n").as_bytes());
 }
 
 /// One block: a worker, and another one behind each episode that ended one.

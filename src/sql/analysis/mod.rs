@@ -17,6 +17,8 @@
 //! | UNION ALL | `rows` of both sides; columns pairwise |
 //! | other set operations | also every column pair in `rows` |
 //! | recursive CTE | `rows` and every column, whole: both terms |
+//! | PIVOT, UNPIVOT, SUMMARIZE and DESCRIBE as a query in FROM | `rows` and every column, whole: all that the table shows |
+//! | a name that could be one of several things, because columns are not known (DuckDB) | all of them |
 //! | draws and orderless constructs | [`Traits`], which `fingerprint` binds to the stored table |
 //!
 //! This module never decides what a model's kind or properties add; `fingerprint` does.

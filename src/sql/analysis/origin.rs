@@ -13,6 +13,7 @@ use crate::sql::parse::Query;
 use crate::sql::shape::{Origin, Origins, TableShape, Tables, Written};
 use crate::sql::template::TIME_FUNCTION;
 use crate::sql::token::LineStarts;
+use crate::sql::whole::WHOLE_FUNCTION;
 
 /// What an analysis notes down.
 pub(super) struct Notes {
@@ -87,6 +88,9 @@ impl Analyzer<'_> {
 /// An expression on one line, time variables as an author writes them.
 fn printed(expression: &ast::Expr) -> String {
     let text = expression.to_string();
+    // What the parser was given for a PIVOT and its like holds the author's words.
+    let whole = text.strip_prefix(WHOLE_FUNCTION).and_then(|rest| rest.strip_prefix("('")?.strip_suffix("')"));
+    let text = whole.map_or(text.clone(), str::to_owned);
     let mut output = String::with_capacity(text.len());
     let opening = format!("{TIME_FUNCTION}('");
     let mut rest = text.as_str();
