@@ -24,6 +24,8 @@ const GENERATIONS: u8 = 8;
 const MOST_BYTES: usize = 1 << 30;
 /// Files of one project that other builds wrote: two that take turns both keep theirs, a hundred do not.
 const OTHER_BUILDS: usize = 3;
+/// Threads that read records beside everything else.
+const MOST_READERS: usize = 4;
 /// No writer takes this long.
 const LEFT_AFTER: Duration = Duration::from_secs(3600);
 /// Before each record: its key, its age in writes, its length.
@@ -48,8 +50,18 @@ struct Contents {
     records: Records,
 }
 
-/// By key: where a record's bytes lie, and how many writes ago it was needed.
-type Records = BTreeMap<[u8; 32], (Range<usize>, u8)>;
+type Records = BTreeMap<[u8; 32], Record>;
+
+/// A record of the file.
+#[derive(Debug)]
+struct Record {
+    /// Where its bytes lie.
+    range: Range<usize>,
+    /// How many writes ago it was needed.
+    age: u8,
+    /// What it says, once somebody asked; nothing where it says nothing.
+    file: OnceLock<Option<StoredFile>>,
+}
 
 /// What this run needed and made.
 #[derive(Debug, Default)]
@@ -63,6 +75,29 @@ impl Contents {
         let bytes = fs::read(path).unwrap_or_default();
         let records = records(&bytes).unwrap_or_default();
         Self { bytes, records }
+    }
+
+    /// Reads what the last run needed, because this one will need most of it: while git is being read there is nothing
+    /// else for the other cores to do. Threads of its own, as those of the pool may be waiting for just this.
+    fn expect(self) -> Self {
+        let young: Vec<&Record> = self.records.values().filter(|record| record.age == 0).collect();
+        let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).clamp(1, MOST_READERS));
+        let part = young.len().div_ceil(threads).max(1);
+        std::thread::scope(|scope| {
+            for part in young.chunks(part) {
+                scope.spawn(|| {
+                    part.iter().for_each(|record| {
+                        self.file(record);
+                    })
+                });
+            }
+        });
+        self
+    }
+
+    fn file<'c>(&self, record: &'c Record) -> Option<&'c StoredFile> {
+        let read = || postcard::from_bytes(&self.bytes[record.range.clone()]).ok();
+        record.file.get_or_init(read).as_ref()
     }
 }
 
@@ -79,7 +114,7 @@ impl Shelf {
     /// Begins to read the file, while the caller does something else.
     pub fn prepare(&self) {
         let Some(path) = self.path.clone() else { return };
-        let reader = std::thread::Builder::new().spawn(move || Contents::read(&path));
+        let reader = std::thread::Builder::new().spawn(move || Contents::read(&path).expect());
         *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = reader.ok();
     }
 
@@ -110,14 +145,14 @@ impl Shelf {
     fn body(&self, session: &Session, oldest: u8) -> Vec<u8> {
         let mut records: BTreeMap<&[u8; 32], (u8, &[u8])> = BTreeMap::new();
         let Contents { bytes, records: known } = self.contents();
-        for (key, (range, age)) in known {
-            if *age < oldest {
-                records.insert(key, (age + 1, &bytes[range.clone()]));
+        for (key, record) in known {
+            if record.age < oldest {
+                records.insert(key, (record.age + 1, &bytes[record.range.clone()]));
             }
         }
         for key in &session.used {
-            if let Some((range, _)) = known.get(key) {
-                records.insert(key, (0, &bytes[range.clone()]));
+            if let Some(record) = known.get(key) {
+                records.insert(key, (0, &bytes[record.range.clone()]));
             }
         }
         records.extend(session.added.iter().map(|(key, bytes)| (key, (0, bytes.as_slice()))));
@@ -141,8 +176,7 @@ impl Shelf {
 impl project::Shelf for Shelf {
     fn get(&self, key: Digest) -> Option<StoredFile> {
         let contents = self.contents();
-        let (range, _) = contents.records.get(&key.bytes())?;
-        let file = postcard::from_bytes(&contents.bytes[range.clone()]).ok()?;
+        let file = contents.file(contents.records.get(&key.bytes())?)?.clone();
         self.session().used.push(key.bytes());
         Some(file)
     }
@@ -174,7 +208,7 @@ fn records(bytes: &[u8]) -> Option<Records> {
         let length = u32::from_le_bytes(head[33..].try_into().ok()?) as usize;
         let range = at + HEAD..at + HEAD + length;
         bytes.get(range.clone())?;
-        records.push((key, (range, head[32])));
+        records.push((key, Record { range, age: head[32], file: OnceLock::new() }));
         at += HEAD + length;
     }
     Some(records.into_iter().collect())
@@ -241,7 +275,7 @@ mod tests {
         let body = shelf.body(&shelf.session(), GENERATIONS);
         let found = records(&body).expect("a whole file");
         assert_eq!(found.len(), 3);
-        assert_eq!(&body[found[&[3; 32]].0.clone()], b"three");
+        assert_eq!(&body[found[&[3; 32]].range.clone()], b"three");
     }
 
     #[test]
@@ -251,8 +285,8 @@ mod tests {
         for place in 0..body.len() {
             let mut damaged = body.clone();
             damaged[place] ^= 1;
-            assert_eq!(records(&damaged), None, "byte {place}");
-            assert_eq!(records(&body[..place]), None, "cut at {place}");
+            assert!(records(&damaged).is_none(), "byte {place}");
+            assert!(records(&body[..place]).is_none(), "cut at {place}");
         }
     }
 
@@ -309,8 +343,9 @@ mod tests {
         let writer = |number: u8| {
             for round in 0..20 {
                 let shelf = Shelf::of(Some(folder.path()), Path::new("/shop"));
-                for (key, (range, _)) in &shelf.contents().records {
-                    assert_eq!(shelf.contents().bytes[range.clone()], [key[0]; 100], "what one of them wrote");
+                for (key, record) in &shelf.contents().records {
+                    let bytes = &shelf.contents().bytes[record.range.clone()];
+                    assert_eq!(bytes, [key[0]; 100], "what one of them wrote");
                 }
                 shelf.session().added.insert([number; 32], vec![number; 100]);
                 shelf.save();

@@ -39,6 +39,7 @@ const MEMORY_PRIORITY: i32 = 1000;
 pub struct Git {
     repository: Repository,
     shallow: bool,
+    blobs: Blobs,
     /// What was listed before: commands look at a tree more than once.
     listings: Listings,
     folders: Folders,
@@ -64,6 +65,15 @@ pub enum Head {
         /// Its full name.
         name: RefName,
     },
+}
+
+/// Whether a clone has the content of every file in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blobs {
+    /// As git makes it.
+    All,
+    /// A partial clone: some are fetched when they are needed, which we never do.
+    Some,
 }
 
 /// Whether the clone has all of its history.
@@ -109,7 +119,8 @@ impl Git {
             .map_err(|error| GitError::library("prepare an in-memory object store", &error))?;
         drop(odb);
         let shallow = is_shallow(&repository);
-        Ok(Self { repository, shallow, listings: Listings::default(), folders: Folders::default() })
+        let blobs = if is_partial(&repository) { Blobs::Some } else { Blobs::All };
+        Ok(Self { repository, shallow, blobs, listings: Listings::default(), folders: Folders::default() })
     }
 
     /// Takes out what is remembered of trees, for a caller that is done with them.
@@ -246,6 +257,16 @@ impl Git {
 fn is_shallow(repository: &Repository) -> bool {
     let marked = repository.commondir().join("shallow").metadata().is_ok_and(|file| file.len() > 0);
     marked || repository.is_shallow()
+}
+
+/// A clone that was made or fetched into with a filter names a promisor (git: `partial-clone`, "promisor remote").
+fn is_partial(repository: &Repository) -> bool {
+    let Ok(config) = repository.config() else { return true };
+    let names = |pattern: &str| {
+        let Ok(mut entries) = config.entries(Some(pattern)) else { return true };
+        entries.next().is_some()
+    };
+    names("extensions\\.partialclone") || names("remote\\..*\\.promisor")
 }
 
 fn without_git_folder(path: PathBuf) -> PathBuf {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use git2::{Odb, Oid};
 
+use super::Blobs;
 use super::lfs::{POINTER_LIMIT, Pointer, Store};
 use super::links::{Astray, follow};
 use super::problems::{
@@ -31,6 +32,7 @@ pub(super) struct Reader<'a> {
     pub(super) store: Store,
     pub(super) local: Option<&'a Local>,
     pub(super) folder: &'a str,
+    pub(super) blobs: Blobs,
 }
 
 impl Reader<'_> {
@@ -56,21 +58,18 @@ impl Reader<'_> {
     }
 
     /// A path that is no UTF-8, as it can be shown.
-    pub(super) fn not_utf8(&self, path: String) -> (FilePath, Found) {
-        let problem = not_utf8(&path);
-        (FilePath::new(path), unreadable(problem))
+    pub(super) fn not_utf8(&self, path: &str) -> (FilePath, Found) {
+        (FilePath::new(path), unreadable(not_utf8(path)))
     }
 
     /// A repository within the repository.
-    pub(super) fn submodule(&self, path: String) -> (FilePath, Found) {
-        let problem = submodule(&path);
-        (FilePath::new(path), unreadable(problem))
+    pub(super) fn submodule(&self, path: &str) -> (FilePath, Found) {
+        (FilePath::new(path), unreadable(submodule(path)))
     }
 
     /// A file, with where its content lies unless that is the very blob.
-    pub(super) fn file(&self, path: String, id: Oid) -> (FilePath, Found) {
-        let found = self.content(&path, id);
-        (FilePath::new(path), found)
+    pub(super) fn file(&self, path: &str, id: Oid) -> (FilePath, Found) {
+        (FilePath::new(path), self.content(path, id))
     }
 
     fn content(&self, path: &str, id: Oid) -> Found {
@@ -79,7 +78,7 @@ impl Reader<'_> {
             return (entry(id.to_string()), Some(Content::File(file.clone())));
         }
         if is_source(path) {
-            return match self.odb.exists(id) {
+            return match self.blobs == Blobs::All || self.odb.exists(id) {
                 true => (entry(id.to_string()), None),
                 false => unreadable(missing_blob(path)),
             };

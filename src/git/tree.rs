@@ -148,7 +148,8 @@ impl Git {
             return Ok(GitTree { odb, store, listing: listing.clone() });
         }
         let root = self.oid(source.id.as_str())?;
-        let reader = Reader { odb: &odb, store: store.clone(), local: source.local.as_deref(), folder };
+        let reader =
+            Reader { odb: &odb, store: store.clone(), local: source.local.as_deref(), folder, blobs: self.blobs };
         let listing = Arc::new(match self.subtree(root, folder)? {
             Some(tree) => self.list(tree, &reader)?,
             None => reader.listing(Vec::new(), Vec::new()),
@@ -213,18 +214,20 @@ impl Git {
             return Err(GitError::TooManyFiles { folder: reader.folder.to_owned(), limit: FILE_LIMIT });
         }
         let mut read = Folder::default();
+        let mut path = prefix.to_owned();
         for entry in &tree {
+            path.truncate(prefix.len());
             let Ok(name) = entry.name() else {
-                let path = format!("{prefix}{}", shown(entry.name_bytes()));
-                read.files.push(reader.not_utf8(path));
+                path.push_str(&shown(entry.name_bytes()));
+                read.files.push(reader.not_utf8(&path));
                 continue;
             };
-            let path = format!("{prefix}{name}");
+            path.push_str(name);
             match entry.filemode_raw() {
                 FOLDER => read.folders.push((format!("{path}/"), entry.id())),
-                LINK => read.links.push((path, entry.id())),
-                SUBMODULE => read.files.push(reader.submodule(path)),
-                _ => read.files.push(reader.file(path, entry.id())),
+                LINK => read.links.push((path.clone(), entry.id())),
+                SUBMODULE => read.files.push(reader.submodule(&path)),
+                _ => read.files.push(reader.file(&path, entry.id())),
             }
         }
         Ok(read)

@@ -1,6 +1,6 @@
 //! The generator's own graph inside one query: rows and columns of a block from those of what it reads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use offshoot::hash::{Digest, Hasher};
 
@@ -169,7 +169,7 @@ impl Reach<'_> {
     }
 
     fn relation(&self, relation: &Relation, ctes: &Ctes, left: &Scope<'_>) -> Mark {
-        match relation {
+        let mark = match relation {
             Relation::Table(name) => self.models.get(name).cloned(),
             Relation::Cte(name) => ctes.iter().rev().find(|(known, _)| known == name).map(|(_, mark)| mark.clone()),
             Relation::Query(query) => Some(self.query(query, ctes, None, false)),
@@ -200,7 +200,8 @@ impl Reach<'_> {
             drawn: false,
             storage: Digest::of("nothing", ""),
             loose: false,
-        })
+        });
+        told_apart(mark)
     }
 
     fn star(&self, select: &Select, input: Option<&str>, scope: &Scope<'_>) -> Vec<(String, Digest)> {
@@ -344,6 +345,19 @@ impl Reach<'_> {
 }
 
 /// A query over every column of a table.
+/// DuckDB calls the second column `v` of what is read `v_1`, so that `EXCLUDE (v)` leaves it there.
+fn told_apart(mut mark: Mark) -> Mark {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for (name, _) in &mut mark.columns {
+        let count = seen.entry(name.to_lowercase()).or_default();
+        if *count > 0 {
+            *name = format!("{name}_{count}");
+        }
+        *count += 1;
+    }
+    mark
+}
+
 fn over(form: &Form, mark: &Mark) -> Mark {
     let all = Hasher::new(form.text).digest(mark.rows);
     let all = mark.columns.iter().fold(all, |all, (name, digest)| all.text(name).digest(*digest)).finish();
