@@ -24,8 +24,6 @@ const GENERATIONS: u8 = 8;
 const MOST_BYTES: usize = 1 << 30;
 /// Files of one project that other builds wrote: two that take turns both keep theirs, a hundred do not.
 const OTHER_BUILDS: usize = 3;
-/// Threads that read records beside everything else.
-const MOST_READERS: usize = 4;
 /// No writer takes this long.
 const LEFT_AFTER: Duration = Duration::from_secs(3600);
 /// Before each record: its key, its age in writes, its length.
@@ -59,8 +57,6 @@ struct Record {
     range: Range<usize>,
     /// How many writes ago it was needed.
     age: u8,
-    /// What it says, once somebody asked; nothing where it says nothing.
-    file: OnceLock<Option<StoredFile>>,
 }
 
 /// What this run needed and made.
@@ -75,29 +71,6 @@ impl Contents {
         let bytes = fs::read(path).unwrap_or_default();
         let records = records(&bytes).unwrap_or_default();
         Self { bytes, records }
-    }
-
-    /// Reads what the last run needed, because this one will need most of it: while git is being read there is nothing
-    /// else for the other cores to do. Threads of its own, as those of the pool may be waiting for just this.
-    fn expect(self) -> Self {
-        let young: Vec<&Record> = self.records.values().filter(|record| record.age == 0).collect();
-        let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).clamp(1, MOST_READERS));
-        let part = young.len().div_ceil(threads).max(1);
-        std::thread::scope(|scope| {
-            for part in young.chunks(part) {
-                scope.spawn(|| {
-                    part.iter().for_each(|record| {
-                        self.file(record);
-                    })
-                });
-            }
-        });
-        self
-    }
-
-    fn file<'c>(&self, record: &'c Record) -> Option<&'c StoredFile> {
-        let read = || postcard::from_bytes(&self.bytes[record.range.clone()]).ok();
-        record.file.get_or_init(read).as_ref()
     }
 }
 
@@ -114,7 +87,7 @@ impl Shelf {
     /// Begins to read the file, while the caller does something else.
     pub fn prepare(&self) {
         let Some(path) = self.path.clone() else { return };
-        let reader = std::thread::Builder::new().spawn(move || Contents::read(&path).expect());
+        let reader = std::thread::Builder::new().spawn(move || Contents::read(&path));
         *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = reader.ok();
     }
 
@@ -176,7 +149,8 @@ impl Shelf {
 impl project::Shelf for Shelf {
     fn get(&self, key: Digest) -> Option<StoredFile> {
         let contents = self.contents();
-        let file = contents.file(contents.records.get(&key.bytes())?)?.clone();
+        let record = contents.records.get(&key.bytes())?;
+        let file = postcard::from_bytes(&contents.bytes[record.range.clone()]).ok()?;
         self.session().used.push(key.bytes());
         Some(file)
     }
@@ -208,7 +182,7 @@ fn records(bytes: &[u8]) -> Option<Records> {
         let length = u32::from_le_bytes(head[33..].try_into().ok()?) as usize;
         let range = at + HEAD..at + HEAD + length;
         bytes.get(range.clone())?;
-        records.push((key, Record { range, age: head[32], file: OnceLock::new() }));
+        records.push((key, Record { range, age: head[32] }));
         at += HEAD + length;
     }
     Some(records.into_iter().collect())

@@ -1,6 +1,6 @@
 //! One SELECT block.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::{self, GroupByExpr, SelectItem};
 
@@ -297,7 +297,14 @@ impl<'q> Analyzer<'_> {
             Some(expressions) if expressions.is_empty() && !implicit => return Ok(Grouping::No),
             Some(expressions) => {
                 let columns: Vec<Column> = projected.iter().map(|projected| projected.column.clone()).collect();
-                expressions.iter().map(|expression| self.group_key(scope, expression, &columns)).collect::<Step<_>>()?
+                let mut spelled = Spelled::new();
+                let mut key = |expression| self.group_key(scope, expression, &columns, &mut spelled);
+                let parts: Vec<Value> = expressions.iter().map(&mut key).collect::<Step<_>>()?;
+                // DuckDB tells the keys of ROLLUP and its like apart by how they are written: `g, b.g` is two of them.
+                if expressions.iter().any(is_sets) && spelled.values().any(|texts| texts.len() > 1) {
+                    return Err(Opaque::construct("one key of grouping sets in two spellings"));
+                }
+                parts
             }
         };
         // DuckDB: `SELECT 1 FROM t GROUP BY ALL` keeps every row, `GROUP BY 1` makes one of them.
@@ -313,20 +320,26 @@ impl<'q> Analyzer<'_> {
         Ok(Grouping::By { hash, keys, parts })
     }
 
-    fn group_key(&self, scope: &Scope<'_, 'q>, expression: &'q ast::Expr, columns: &[Column]) -> Step<Value> {
-        let sets = |tag: &str, sets: &'q [Vec<ast::Expr>]| -> Step<Value> {
+    fn group_key(
+        &self,
+        scope: &Scope<'_, 'q>,
+        expression: &'q ast::Expr,
+        columns: &[Column],
+        spelled: &mut Spelled,
+    ) -> Step<Value> {
+        let mut sets = |tag: &str, sets: &'q [Vec<ast::Expr>]| -> Step<Value> {
             let mut parts = Vec::new();
             for set in sets {
-                let keys: Vec<Value> =
-                    set.iter().map(|key| self.group_key(scope, key, columns)).collect::<Step<_>>()?;
+                let mut key = |key| self.group_key(scope, key, columns, spelled);
+                let keys: Vec<Value> = set.iter().map(&mut key).collect::<Step<_>>()?;
                 parts.push(Value::combine("grouping set", &keys));
             }
             Ok(Value::combine(tag, &parts))
         };
-        match expression {
-            ast::Expr::GroupingSets(list) => sets("grouping sets", list),
-            ast::Expr::Cube(list) => sets("cube", list),
-            ast::Expr::Rollup(list) => sets("rollup", list),
+        let value = match expression {
+            ast::Expr::GroupingSets(list) => return sets("grouping sets", list),
+            ast::Expr::Cube(list) => return sets("cube", list),
+            ast::Expr::Rollup(list) => return sets("rollup", list),
             _ => match ordinal(expression) {
                 Some(place) => at_ordinal(columns, place),
                 None => {
@@ -335,8 +348,17 @@ impl<'q> Analyzer<'_> {
                     self.expression(scope, expression, if bare { rules.group } else { rules.within })
                 }
             },
-        }
+        }?;
+        spelled.entry(value.hash).or_default().insert(expression.to_string());
+        Ok(value)
     }
+}
+
+/// How each key of a GROUP BY is written, wherever it stands there.
+type Spelled = BTreeMap<Digest, BTreeSet<String>>;
+
+fn is_sets(expression: &ast::Expr) -> bool {
+    matches!(expression, ast::Expr::GroupingSets(_) | ast::Expr::Cube(_) | ast::Expr::Rollup(_))
 }
 
 /// Digests whose order and number do not matter, unless one is of a draw: two of one text are two draws.
