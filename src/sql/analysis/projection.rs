@@ -188,7 +188,11 @@ impl<'q> Analyzer<'_> {
             for item in items {
                 let ast::ReplaceSelectElement { expr, column_name, as_keyword: _ } = item.as_ref();
                 let index = place(&columns, &self.fold(column_name))?;
-                let name = columns[index].column.name.clone();
+                let name = match self.dialect {
+                    // It is shown as REPLACE spells it (DuckDB 1.5.6).
+                    Dialect::DuckDb => self.shown(column_name),
+                    _ => columns[index].column.name.clone(),
+                };
                 columns[index] = projected_column(name, self.expression(scope, expr, Names::Column)?);
             }
         }
@@ -229,7 +233,7 @@ impl<'q> Analyzer<'_> {
             if value.calls.set_returning {
                 return Err(Opaque::construct("a set in REPLACE"));
             }
-            hasher = hasher.text(&self.fold(column_name)).digest(value.hash);
+            hasher = hasher.text(&self.shown(column_name).text).digest(value.hash);
             parts.push(value);
         }
         Ok(vec![projected_column(star_name(), Value::made_of(hasher.finish(), &parts))])

@@ -71,6 +71,13 @@ fn h06_named_windows() {
 }
 
 #[test]
+fn a_replaced_column_is_shown_as_it_is_spelled() {
+    // DuckDB 1.5.6 (found by the oracle).
+    seen_apart("SELECT * REPLACE (x + 1 AS x) FROM t", "SELECT * REPLACE (x + 1 AS X) FROM t");
+    seen_apart("SELECT * REPLACE (x + 1 AS x) FROM nobody", "SELECT * REPLACE (x + 1 AS X) FROM nobody");
+}
+
+#[test]
 fn keys_of_grouping_sets_go_by_how_they_are_written() {
     // DuckDB 1.5.6: `ROLLUP (g, b.g)` gives a total for each `g` twice, `ROLLUP (g, g)` once (found by the oracle).
     let by = |keys: &str| format!("SELECT b.g AS v, count(*) AS n FROM t AS b GROUP BY {keys}");
