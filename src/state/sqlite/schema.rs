@@ -27,17 +27,19 @@ pub(super) enum Contents {
     Foreign(String),
 }
 
-/// Looks what stands in a database without changing it.
+/// Looks what stands in a database without changing it. One statement tells whose it is: between two of them another
+/// process may make the state, and its tables would be taken for somebody else's.
 pub(super) fn contents(connection: &Connection) -> Result<Contents, Failure> {
-    let table = |wanted: &str| {
-        let sql = format!("SELECT name FROM sqlite_schema WHERE type = 'table' AND {wanted} ORDER BY name LIMIT 1");
-        connection.query_row(&sql, [], |row| row.get::<_, String>(0)).optional()
-    };
-    if table("name = 'state_identity'")?.is_some() {
-        let version = connection.query_row("SELECT schema_version FROM state_identity", [], |row| row.get(0));
-        return Ok(version.optional()?.map_or(Contents::Foreign("state_identity".into()), Contents::State));
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name <> 'state_identity', name LIMIT 1";
+    let first: Option<String> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+    match first {
+        None => Ok(Contents::Nothing),
+        Some(table) if table != "state_identity" => Ok(Contents::Foreign(table)),
+        Some(table) => {
+            let version = connection.query_row("SELECT schema_version FROM state_identity", [], |row| row.get(0));
+            Ok(version.optional()?.map_or(Contents::Foreign(table), Contents::State))
+        }
     }
-    Ok(table("true")?.map_or(Contents::Nothing, Contents::Foreign))
 }
 
 /// Brings the tables from one version to the newest; the caller's transaction commits it.
