@@ -23,7 +23,8 @@ use self::ownership::{
     what_stands_under_a_name_is_told,
 };
 use self::tables::{
-    a_made_table_tells_its_rows, rows_are_appended_as_they_are, the_columns_of_many_tables_are_told_as_of_each,
+    a_full_table_is_made_and_replaced_whole, a_made_table_tells_its_rows, output_names_are_ours_not_the_engines,
+    rows_are_appended_as_they_are, the_columns_of_many_tables_are_told_as_of_each,
 };
 
 /// An engine on a warehouse of its own.
@@ -119,31 +120,6 @@ fn rows(session: &mut dyn Session, sql: &str) -> Vec<String> {
 fn interval(start: &str, end: &str) -> Interval {
     let moment = |text| Timestamp::parse(text).expect("a moment");
     Interval { start: moment(start), end: moment(end) }
-}
-
-fn a_full_table_is_made_and_replaced_whole(warehouse: &Warehouse) {
-    let mut session = with_schema(warehouse);
-    let (name, columns) = (table("t"), names(&["a", "b"]));
-    let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
-    run(&mut *session, &[target.create("select 1, 'x' union all select 2, 'y' -- the end")]);
-    assert_eq!(rows(&mut *session, "select a, b from s.t order by a"), ["1|x", "2|y"]);
-    run(&mut *session, &[target.drop_table(), target.create("select 3, 'z'")]);
-    assert_eq!(rows(&mut *session, "select a, b from s.t"), ["3|z"]);
-    run(&mut *session, &target.refill("select 4, 'w'").expect("statements"));
-    assert_eq!(rows(&mut *session, "select a, b from s.t"), ["4|w"]);
-    run(&mut *session, &[target.drop_table()]);
-    assert_eq!(session.columns(&name).expect("an answer"), None);
-}
-
-fn output_names_are_ours_not_the_engines(warehouse: &Warehouse) {
-    let mut session = with_schema(warehouse);
-    session.execute("create table s.phys__abc as select 5 as a").expect("a table");
-    let (name, columns) = (table("t"), names(&["(SELECT max(a) FROM m)", "Id"]));
-    let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
-    run(&mut *session, &[target.create("select (select max(a) from s.phys__abc), 2 as id")]);
-    let found = session.columns(&name).expect("an answer").expect("columns");
-    let found: Vec<&str> = found.iter().map(|column| column.name.as_str()).collect();
-    assert_eq!(found, ["(SELECT max(a) FROM m)", "Id"]);
 }
 
 fn declared_types_are_picked_by_name(warehouse: &Warehouse) {

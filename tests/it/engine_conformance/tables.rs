@@ -1,10 +1,35 @@
-//! What is asked and told about many tables at once, because apply asks it of a thousand.
+//! How tables are made, and what is told about them, also of many at once, because apply asks it of a thousand.
 
 use offshoot::engine::Cells;
 use offshoot::ids::TableName;
 use offshoot::statement::{Target, quote_table};
 
-use super::{Warehouse, names, rows, table, with_schema};
+use super::{Warehouse, names, rows, run, table, with_schema};
+
+pub(super) fn a_full_table_is_made_and_replaced_whole(warehouse: &Warehouse) {
+    let mut session = with_schema(warehouse);
+    let (name, columns) = (table("t"), names(&["a", "b"]));
+    let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
+    run(&mut *session, &[target.create("select 1, 'x' union all select 2, 'y' -- the end")]);
+    assert_eq!(rows(&mut *session, "select a, b from s.t order by a"), ["1|x", "2|y"]);
+    run(&mut *session, &[target.drop_table(), target.create("select 3, 'z'")]);
+    assert_eq!(rows(&mut *session, "select a, b from s.t"), ["3|z"]);
+    run(&mut *session, &target.refill("select 4, 'w'").expect("statements"));
+    assert_eq!(rows(&mut *session, "select a, b from s.t"), ["4|w"]);
+    run(&mut *session, &[target.drop_table()]);
+    assert_eq!(session.columns(&name).expect("an answer"), None);
+}
+
+pub(super) fn output_names_are_ours_not_the_engines(warehouse: &Warehouse) {
+    let mut session = with_schema(warehouse);
+    session.execute("create table s.phys__abc as select 5 as a").expect("a table");
+    let (name, columns) = (table("t"), names(&["(SELECT max(a) FROM m)", "Id"]));
+    let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
+    run(&mut *session, &[target.create("select (select max(a) from s.phys__abc), 2 as id")]);
+    let found = session.columns(&name).expect("an answer").expect("columns");
+    let found: Vec<&str> = found.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(found, ["(SELECT max(a) FROM m)", "Id"]);
+}
 
 pub(super) fn a_made_table_tells_its_rows(warehouse: &Warehouse) {
     let mut session = with_schema(warehouse);
