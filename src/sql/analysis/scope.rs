@@ -1,4 +1,5 @@
-//! Which input a name belongs to: innermost block first, and opaque wherever two readings are possible.
+//! Which input a name belongs to: innermost block first. Where two readings are possible the query is opaque, but for
+//! those of DuckDB that `unsure` takes together.
 
 use std::rc::Rc;
 
