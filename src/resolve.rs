@@ -1,8 +1,9 @@
 //! A model's SQL as it will run: the author's text with every parent's name replaced by what holds its data.
 //!
 //! A parent with a table is named by it. A VIEW or EMBEDDED parent has none while tables are built, and becomes a CTE,
-//! once per statement; so a view of the virtual layer never depends on another and never goes stale. Time variables are
-//! written as literals, or kept symbolic to compare texts. Pure: nothing here talks to an engine.
+//! once per statement; so a view of the virtual layer never depends on another and never goes stale. Only where DuckDB
+//! names the columns of a CTE otherwise than those of a view does its text stand in place. Time variables are written as
+//! literals, or kept symbolic to compare texts. Pure: nothing here talks to an engine.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
-use crate::sql::{Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable};
+use crate::sql::{ColumnNames, Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable};
 use crate::statement::{LoadTime, Parent, quote_identifier, quote_table, time_literal, with_parents};
 
 /// Where the data of each model is.
@@ -86,7 +87,7 @@ impl Resolver<'_> {
     /// # Errors
     /// As [`Resolver::model`].
     pub fn query(&self, reader: &ModelName, query: &Query, times: Times) -> Result<String, ResolveError> {
-        let mut inlined = Inlined { parents: Vec::new(), names: BTreeMap::new() };
+        let mut inlined = Inlined { parents: Vec::new(), names: BTreeMap::new(), in_place: 0 };
         let text = self.text(reader, query, times, &mut inlined, 0)?;
         Ok(with_parents(self.dialect, &text, &inlined.parents))
     }
@@ -128,7 +129,7 @@ impl Resolver<'_> {
             if !self.tree.models.contains_key(&relation.name) {
                 continue;
             }
-            if let Some(name) = self.stand_in(reader, &relation.name, times, inlined, depth)? {
+            if let Some(name) = self.stand_in(reader, relation, times, inlined, depth)? {
                 splices.push(self.splice(relation, &name));
             }
         }
@@ -143,15 +144,16 @@ impl Resolver<'_> {
         Ok(query.template().render(&splices, &|variable| self.literal(variable, times)))
     }
 
-    /// What a parent is called in the text: its table, its CTE, or nothing where its own name stays.
+    /// What a parent is called in the text: its table, its CTE, its own text, or nothing where its own name stays.
     fn stand_in(
         &self,
         reader: &ModelName,
-        parent: &ModelName,
+        relation: &Relation,
         times: Times,
         inlined: &mut Inlined,
         depth: usize,
     ) -> Result<Option<String>, ResolveError> {
+        let parent = &relation.name;
         if let Some(table) = self.tables.get(parent) {
             return Ok(Some(quote_table(self.dialect, table)));
         }
@@ -161,6 +163,13 @@ impl Resolver<'_> {
             (Kind::View | Kind::Embedded, Some(query)) => query,
             _ => return Err(ResolveError::NoTable { model: reader.clone(), parent: parent.clone() }),
         };
+        if relation.columns == ColumnNames::Listed && self.names_differ_in_cte(parent, query) {
+            inlined.in_place += 1;
+            if inlined.in_place > DEPTH_LIMIT {
+                return Err(ResolveError::TooDeep { model: reader.clone(), limit: DEPTH_LIMIT });
+            }
+            return Ok(Some(format!("(\n{}\n)", self.text(parent, query, times, inlined, depth + 1)?)));
+        }
         if let Some(name) = inlined.names.get(parent) {
             return Ok(Some(quote_identifier(self.dialect, name)));
         }
@@ -172,13 +181,25 @@ impl Resolver<'_> {
         Ok(Some(quote_identifier(self.dialect, &name)))
     }
 
+    /// Where an alias lists fewer names than a view has columns and two of those have one name, DuckDB 1.5 makes the rest
+    /// unique behind the list for a view or subquery (`id`), and before it for a CTE (`id_1`). Columns that are all stated
+    /// have different names. A text that reads a table by
+    /// a bare name stays a CTE: among the reader's own CTEs it could mean one of them.
+    fn names_differ_in_cte(&self, parent: &ModelName, query: &Query) -> bool {
+        let is_safe = |relation: &Relation| {
+            let model = self.tree.models.get(&relation.name);
+            relation.name.parts().len() > 1 || model.is_some_and(|model| !matches!(model.kind, Kind::External))
+        };
+        self.dialect == Dialect::DuckDb && self.columns(parent).is_empty() && query.relations().iter().all(is_safe)
+    }
+
     /// Readable, and told from every name that an author may write by eight hex of the parent's name.
     fn cte_name(parent: &ModelName) -> String {
         let digest = Digest::of("cte", &parent.to_string()).short(8);
         format!("offshoot__{}__{digest}", parent.parts().join("__"))
     }
 
-    /// The output columns, where every one is stated.
+    /// The output columns, where every one is stated; no two of them have one name then.
     fn columns(&self, model: &ModelName) -> Vec<String> {
         let columns = self.tree.fingerprints.get(model).and_then(|fingerprint| fingerprint.columns.as_ref());
         let stated = columns.filter(|columns| columns.iter().all(|(name, _)| name.origin == NameOrigin::Stated));
@@ -204,4 +225,6 @@ impl Resolver<'_> {
 struct Inlined {
     parents: Vec<Parent>,
     names: BTreeMap<ModelName, String>,
+    /// How often a text stands in place; each may hold further ones, so that they must be counted.
+    in_place: usize,
 }

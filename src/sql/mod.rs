@@ -22,7 +22,7 @@ pub use functions::{FunctionClass, FunctionTable, function_class, function_table
 pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};
-pub use relations::{Certainty, Relation};
+pub use relations::{Certainty, ColumnNames, Relation};
 pub use shape::{
     Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, Read, Reads, Resolved, ShapeColumn, TableShape,
     Tables, Traits,

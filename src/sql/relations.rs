@@ -22,8 +22,19 @@ pub struct Relation {
     /// The name that columns may be qualified by because there is no alias: it must be added as one when the name is
     /// replaced. As written, quotes included.
     pub implied_alias: Option<String>,
+    /// What its columns are called here.
+    pub columns: ColumnNames,
     /// How sure it is that this is a table at all.
     pub certainty: Certainty,
+}
+
+/// What the columns of a table are called where it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnNames {
+    /// What the table calls them.
+    Own,
+    /// The alias lists names for some or all of them.
+    Listed,
 }
 
 /// How sure it is that a name is a table.
@@ -122,7 +133,7 @@ impl Visitor for Collector<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, alias, args: None, .. } = factor {
-            self.relation(name, alias.as_ref().is_some_and(is_true_alias));
+            self.relation(name, alias.as_ref().filter(|alias| is_true_alias(alias)));
         }
         ControlFlow::Continue(())
     }
@@ -146,7 +157,7 @@ impl Collector<'_> {
         self.dialect.fold_name(&ident.value, ident.quote_style.is_some())
     }
 
-    fn relation(&mut self, name: &ObjectName, aliased: bool) {
+    fn relation(&mut self, name: &ObjectName, alias: Option<&TableAlias>) {
         let parts: Vec<&Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).collect();
         if parts.len() != name.0.len() {
             return;
@@ -159,8 +170,12 @@ impl Collector<'_> {
         }
         let Some((name, range)) = ModelName::from_parts(folded).zip(self.range(&parts)) else { return };
         let last = self.range(&parts[parts.len() - 1..]);
-        let implied_alias = last.filter(|_| !aliased).map(|range| self.text[range].to_owned());
-        self.reads.relations.push(Relation { name, range, implied_alias, certainty: Certainty::Table });
+        let implied_alias = last.filter(|_| alias.is_none()).map(|range| self.text[range].to_owned());
+        let columns = match alias {
+            Some(alias) if !alias.columns.is_empty() => ColumnNames::Listed,
+            _ => ColumnNames::Own,
+        };
+        self.reads.relations.push(Relation { name, range, implied_alias, columns, certainty: Certainty::Table });
     }
 
     fn qualifier(&mut self, parts: &[&Ident]) {
@@ -170,7 +185,8 @@ impl Collector<'_> {
         let folded = parts.iter().map(|part| self.fold(part)).collect();
         let Some((name, range)) = ModelName::from_parts(folded).zip(self.range(parts)) else { return };
         let implied_alias = self.range(&parts[parts.len() - 1..]).map(|range| self.text[range].to_owned());
-        self.reads.qualifiers.push(Relation { name, range, implied_alias, certainty: Certainty::Table });
+        let (columns, certainty) = (ColumnNames::Own, Certainty::Table);
+        self.reads.qualifiers.push(Relation { name, range, implied_alias, columns, certainty });
     }
 
     fn range(&self, parts: &[&Ident]) -> Option<Range<usize>> {
@@ -230,7 +246,8 @@ pub(super) fn of_tokens(tokens: &[Token], dialect: Dialect) -> Reads {
         let aliased = significant.get(end).is_some_and(|token| is_alias(token));
         let implied_alias = (!aliased && takes_alias).then(|| word_text(last));
         let range = significant[start].range.start..last.range.end;
-        relations.push(Relation { name, range, implied_alias, certainty: Certainty::Perhaps });
+        let (columns, certainty) = (ColumnNames::Own, Certainty::Perhaps);
+        relations.push(Relation { name, range, implied_alias, columns, certainty });
     }
     Reads { relations, qualifiers: Vec::new() }
 }

@@ -300,3 +300,37 @@ fn a_build_tells_the_rows_of_its_table() {
     edit(&world, &[("models/other.sql", with_another)]);
     assert_eq!(apply(&world).json()["builds"][0]["rows"], 3);
 }
+
+/// DuckDB names the columns that an alias's list leaves out after the view's own text, where two of them have one name.
+#[test]
+fn columns_of_a_view_that_come_twice_are_named_as_the_view_names_them() {
+    let world = lab(&[
+        ("models/t.sql", "MODEL (name s.t, kind FULL);\nSELECT 1 AS id, 2 AS x"),
+        ("models/v.sql", "MODEL (name s.v, kind VIEW);\nSELECT id, x, 3 AS id, 4 AS id_1 FROM s.t"),
+        ("models/r.sql", "MODEL (name s.r, kind FULL);\nSELECT b.id AS one, b.id_1 AS other FROM s.v AS b(first, x)"),
+        ("models/w.sql", "MODEL (name s.w, kind VIEW);\nSELECT b.id AS one, b.id_1 AS other FROM s.v AS b(first, x)"),
+    ]);
+    world.done(&["promote"]);
+    let expected = world.sql("SELECT b.id, b.id_1 FROM s.v AS b(first, x)");
+    assert_eq!(expected, [[Some("3".to_owned()), Some("4".to_owned())]]);
+    assert_eq!(world.sql("SELECT one, other FROM s.r"), expected);
+    assert_eq!(world.sql("SELECT one, other FROM s.w"), expected);
+}
+
+/// Each text that stands in place may hold two others; what would grow without end is refused.
+#[test]
+fn texts_that_stand_in_place_are_counted() {
+    let model = |number: u32| {
+        let text = format!(
+            "MODEL (name s.v{number}, kind VIEW);\nSELECT a.x, 1 AS x, b.y AS x FROM s.v{0} AS a(x), s.v{0} AS b(y)",
+            number - 1
+        );
+        (format!("models/v{number}.sql"), text)
+    };
+    let first = ("models/v0.sql".to_owned(), "MODEL (name s.v0, kind VIEW);\nSELECT 1 AS id, 2 AS id".to_owned());
+    let files: Vec<(String, String)> = std::iter::once(first).chain((1..40).map(model)).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let refused = lab(&files).bot(&["promote"]);
+    assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
+    assert!(refused.stderr.contains("reads through more than 100 views"), "{}", refused.stderr);
+}

@@ -55,7 +55,9 @@ impl Warehouse {
                     let reads = walk::reads(model);
                     let parents: Vec<Clean> = reads.iter().filter_map(|read| done.get(read).cloned()).collect();
                     let made = parents.iter().try_for_each(|parent| self.store(parent));
-                    let made = made.and_then(|()| self.make_clean(model, &text)).map(|made| self.first_alike(made));
+                    let made = made
+                        .and_then(|()| self.make_clean(model, &text))
+                        .map(|made| self.first_alike(&model.kind, made));
                     self.builds.known.insert(key, made.clone());
                     made?
                 }
@@ -76,10 +78,12 @@ impl Warehouse {
         }
     }
 
-    /// A reader cannot tell two relations that show the same, so it is built once.
-    fn first_alike(&mut self, clean: Clean) -> Clean {
+    /// A reader cannot tell two tables that show the same, so it is built once. It can tell a view: a NULL without a type
+    /// takes any type there, and shows INTEGER; and an alias's list names what it leaves out after the view's text.
+    fn first_alike(&mut self, kind: &Kind, clean: Clean) -> Clean {
         let columns = format!("{:?}", clean.content.columns);
-        let key = Hasher::new("alike").text(&columns).digest(clean.content.order).finish();
+        let text = if kind.is_stored() { "" } else { clean.text.as_str() };
+        let key = Hasher::new("alike").text(&columns).text(text).digest(clean.content.order).finish();
         let first = self.builds.alike.entry(key).or_insert_with(|| clean.clone()).clone();
         Clean { name: first.name, create: first.create, ..clean }
     }
