@@ -69,6 +69,8 @@ fn faults(out: &mut dyn std::io::Write, seed: u64, jobs: usize) -> ExitCode {
         while let Some(fault) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
             let report = workers::run(&Plan { edits: 2000, seed, fault: *fault, enough: 1 }, 1);
             let place = plans.iter().position(|known| known == fault).unwrap_or_default();
+            let told = format!("{fault:?}: {} found after {} edits\n", report.unsound.len(), report.edits);
+            let _ = std::io::stderr().write_all(told.as_bytes());
             if let Ok(mut reports) = reports.lock() {
                 reports[place] = report;
             }

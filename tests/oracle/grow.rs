@@ -268,7 +268,8 @@ impl Grow<'_> {
     }
 
     pub(crate) fn star(&mut self, names: &Names, count: usize) -> Item {
-        let input = (count > 1 || self.choices.chance(30)).then(|| self.choices.one(&names.inputs).0);
+        let named = count > 1 || self.choices.chance(30);
+        let input = if named { self.choices.pick(&names.inputs).map(|(name, _)| name.clone()) } else { None };
         let columns: Vec<Column> = match &input {
             Some(input) => {
                 names.inputs.iter().filter(|(name, _)| name == input).flat_map(|(_, columns)| columns.clone()).collect()

@@ -28,6 +28,7 @@ mod scenes;
 mod sessions;
 mod sets;
 mod shape;
+mod steer;
 mod values;
 mod walk;
 mod warehouse;

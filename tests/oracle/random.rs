@@ -50,6 +50,7 @@ impl Choices {
     }
 
     /// One of a list that is never empty.
+    #[track_caller]
     pub(crate) fn one<T: Clone>(&mut self, list: &[T]) -> T {
         list[self.below(list.len())].clone()
     }

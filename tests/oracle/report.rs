@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use super::kinds::Edit;
+use super::run::Made;
+
 /// Counts of one run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
@@ -61,6 +64,24 @@ impl Tally {
 }
 
 impl Report {
+    /// Counts what became of an edit.
+    pub(crate) fn count(&mut self, edit: &Edit, made: Made) {
+        let tally = self.kinds.entry(edit.name.to_owned()).or_default();
+        match made {
+            Made::Done { changed } => {
+                tally.made += 1;
+                tally.changed += u64::from(changed);
+                self.edits += 1;
+                self.changed += u64::from(changed);
+            }
+            Made::Refused => {
+                tally.discarded += 1;
+                self.discarded += 1;
+            }
+            Made::Nothing => {}
+        }
+    }
+
     /// This report and another one.
     pub(crate) fn and(mut self, other: Self) -> Self {
         let counts = [

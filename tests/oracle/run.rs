@@ -142,6 +142,9 @@ impl<'a> Episode<'a> {
 
     /// One edit of the kind that is missing most, among those that this project lets happen.
     fn step(&mut self) {
+        if self.plan.fault.is_some() && self.choices.chance(50) && self.steered() {
+            return;
+        }
         let mut tried: BTreeSet<&'static str> = BTreeSet::new();
         for _ in 0..24 {
             let Some(edit) = self.choose(&tried) else { return };
@@ -151,23 +154,11 @@ impl<'a> Episode<'a> {
                     Make::Desk(make) => self.edit_some_branch(make),
                     Make::Scene(scene) => self.play(scene),
                 };
-                let tally = self.report.kinds.entry(edit.name.to_owned()).or_default();
+                self.report.count(edit, made);
                 match made {
-                    Made::Done { changed } => {
-                        tally.made += 1;
-                        tally.changed += u64::from(changed);
-                        self.report.edits += 1;
-                        self.report.changed += u64::from(changed);
-                        return;
-                    }
-                    Made::Refused => {
-                        tally.discarded += 1;
-                        self.report.discarded += 1;
-                        if self.report.unsound.len() > self.before {
-                            return;
-                        }
-                    }
-                    Made::Nothing => {}
+                    Made::Done { .. } => return,
+                    Made::Refused if self.report.unsound.len() > self.before => return,
+                    Made::Refused | Made::Nothing => {}
                 }
             }
         }

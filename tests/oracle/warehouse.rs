@@ -236,6 +236,19 @@ impl Warehouse {
         Ok(Stored { table, content, files: BTreeMap::new() })
     }
 
+    /// Drops the tables that nobody shows. Only then is it seen that a view still names an old one.
+    pub(crate) fn sweep(&mut self, is_shown: &dyn Fn(&ModelName, &Digest) -> bool) {
+        let stored = std::mem::take(&mut self.stored);
+        let (kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            stored.into_iter().partition(|((name, key), _)| is_shown(name, key));
+        self.stored = kept;
+        self.shown.clear();
+        for stored in gone.into_values() {
+            let table = quote_table(Dialect::DuckDb, &stored.table);
+            self.run(&format!("DROP TABLE {table}")).expect("no view holds a table");
+        }
+    }
+
     fn type_of(&mut self, table: &TableName, column: &str) -> Outcome<String> {
         let columns =
             self.session.describe(&format!("SELECT * FROM {}", quote_table(Dialect::DuckDb, table))).map_err(told)?;
