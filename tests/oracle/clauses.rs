@@ -1,7 +1,7 @@
 //! Edits of clauses.
 
 use super::edit::Desk;
-use super::grow::{NAMES, SETS};
+use super::grow::{Grow, NAMES, Names, SETS};
 use super::ir::*;
 use super::ops::FORMS;
 use super::shape::Ctes;
@@ -295,20 +295,32 @@ pub(crate) fn add_item(desk: &mut Desk<'_>) -> bool {
             true => grow.value(names, data, 2),
             false => grow.aggregate_of(names, data),
         };
-        let taken = |name: &str| {
-            select.items.iter().any(|item| match item {
-                Item::Value { alias: Some(alias), .. } => alias.eq_ignore_ascii_case(name),
-                Item::Value { value: Expr::Column { name: known, .. }, .. } => known.eq_ignore_ascii_case(name),
-                Item::Value { .. } => false,
-                Item::Star { .. } => names.inputs.iter().flat_map(|(_, columns)| columns).any(|column| column.is(name)),
-            })
-        };
-        let free: Vec<&str> =
-            NAMES.iter().chain(&["b", "c", "day", "m", "n2"]).copied().filter(|name| !taken(name)).collect();
-        let Some(alias) = grow.choices.pick(&free).map(|name| (*name).to_owned()) else { return };
-        let place = grow.choices.below(select.items.len() + 1);
-        select.items.insert(place, Item::Value { value, alias: Some(alias) });
+        put_item(select, grow, names, value);
     })
+}
+
+pub(crate) fn add_set_of_rows(desk: &mut Desk<'_>) -> bool {
+    desk.change_select(&|select| !select.items.is_empty() && is_plain(select), &mut |select, grow, names| {
+        let value = grow.set_of_rows(names);
+        put_item(select, grow, names, value);
+    })
+}
+
+/// Puts a value among the items, under a name that is free.
+fn put_item(select: &mut Select, grow: &mut Grow<'_>, names: &Names, value: Expr) {
+    let taken = |name: &str| {
+        select.items.iter().any(|item| match item {
+            Item::Value { alias: Some(alias), .. } => alias.eq_ignore_ascii_case(name),
+            Item::Value { value: Expr::Column { name: known, .. }, .. } => known.eq_ignore_ascii_case(name),
+            Item::Value { .. } => false,
+            Item::Star { .. } => names.inputs.iter().flat_map(|(_, columns)| columns).any(|column| column.is(name)),
+        })
+    };
+    let free: Vec<&str> =
+        NAMES.iter().chain(&["b", "c", "day", "m", "n2"]).copied().filter(|name| !taken(name)).collect();
+    let Some(alias) = grow.choices.pick(&free).map(|name| (*name).to_owned()) else { return };
+    let place = grow.choices.below(select.items.len() + 1);
+    select.items.insert(place, Item::Value { value, alias: Some(alias) });
 }
 
 pub(crate) fn drop_item(desk: &mut Desk<'_>) -> bool {

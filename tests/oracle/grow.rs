@@ -134,9 +134,7 @@ impl Grow<'_> {
             }
             38..=40 => {
                 self.plain(&mut select, &names, depth);
-                let op = self.choices.one(&ops_giving(SETS_OF_ROWS, N));
-                let value = self.value(&names, op.takes[0], 0);
-                let value = Expr::Call { op, parts: vec![value] };
+                let value = self.set_of_rows(&names);
                 select.items.push(Item::Value { value, alias: Some("each".into()) });
             }
             _ => self.plain(&mut select, &names, depth),
@@ -147,6 +145,13 @@ impl Grow<'_> {
             _ => {}
         }
         select
+    }
+
+    /// A value of which there may be none, one or several for each row.
+    pub(crate) fn set_of_rows(&mut self, names: &Names) -> Expr {
+        let op = self.choices.one(&ops_giving(SETS_OF_ROWS, N));
+        let parts = vec![self.value(names, op.takes[0], 0)];
+        Expr::Call { op, parts }
     }
 
     fn grouped(&mut self, select: &mut Select, names: &Names) {

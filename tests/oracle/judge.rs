@@ -9,7 +9,7 @@ use offshoot::ids::{ModelName, TableName};
 use super::apply::Side;
 use super::clean::Clean;
 use super::content::Content;
-use super::ir::Project;
+use super::ir::{Kind, Project};
 use super::reach::{Marks, marks};
 use super::run::Episode;
 use super::shape::order;
@@ -81,13 +81,7 @@ impl Episode<'_> {
         tables: &BTreeMap<ModelName, TableName>,
     ) {
         let model = ModelName::parse(name).expect("a generated name");
-        if !tables.contains_key(&model)
-            || draws_itself(project, name)
-            || project.models[name].before.is_some()
-            // A table is cast to its declared types, its text is not.
-            || !project.models[name].types.is_empty()
-            || !matches!(project.models[name].kind, super::ir::Kind::Full)
-        {
+        if !tables.contains_key(&model) || !is_coherent(project, name) {
             return;
         }
         let stored = self.warehouse.stored[&(model.clone(), side.keys[&model])].content.clone();
@@ -165,6 +159,14 @@ fn cause(tree: &Tree, model: &ModelName) -> String {
 
 pub(crate) fn path_of(name: &ModelName) -> String {
     format!("models/{}.sql", name.to_string().replace('.', "/"))
+}
+
+/// Whether a table is what its query gives over the tables beside it.
+pub(crate) fn is_coherent(project: &Project, name: &str) -> bool {
+    let model = &project.models[name];
+    // A table is cast to its declared types, its text is not.
+    let is_plain = model.before.is_none() && model.types.is_empty() && matches!(model.kind, Kind::Full);
+    is_plain && !draws_itself(project, name)
 }
 
 fn draws_itself(project: &Project, name: &str) -> bool {

@@ -35,6 +35,7 @@ pub(crate) static EDITS: &[Edit] = edits! {
     "expression wrapped" Make::Desk(values::wrap);
     "expression replaced" Make::Desk(values::replace);
     "aggregate function" Make::Desk(values::aggregate);
+    "rows from a value" Make::Desk(values::set_of_rows);
     "FILTER" Make::Desk(values::filter_clause);
     "window: partition or order" Make::Desk(clauses::some_window);
     "window: frame" Make::Desk(values::frame);

@@ -42,6 +42,8 @@ pub(crate) struct Report {
     pub(crate) opaque: BTreeMap<String, u64>,
     pub(crate) examples: BTreeMap<String, String>,
     pub(crate) kinds: BTreeMap<String, Tally>,
+    /// Of each kind of edit: how often it was looked at with a planted fault in mind, and what came of that.
+    pub(crate) leads: BTreeMap<String, (u64, u64)>,
     /// Statements at which the engine ended the process; their episodes are left out.
     pub(crate) crashes: Vec<String>,
     /// Blocks that are missing for other reasons, which is never right.

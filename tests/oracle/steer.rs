@@ -1,58 +1,103 @@
 //! Steers half of the edits of a run with a planted fault to what the fault hides: there a table's hash moves as it should
-//! and stays in the weaker form. Any edit may be such a one, and what comes of it is judged as ever; only chance would
-//! bring too few of them within the edits that a fault has.
+//! and stays in the weaker form. Where no such edit is near, one is taken that leaves more for the fault to hide. Any edit
+//! may be such a one, and what comes of it is judged as ever; only chance would bring too few of them within the edits
+//! that a fault has.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use offshoot::hash::Digest;
 use offshoot::ids::ModelName;
 
 use super::apply::Side;
+use super::faults::Fault;
 use super::ir::Project;
+use super::judge::{drawn, is_coherent};
 use super::kinds::{EDITS, Edit, Make};
+use super::report::Report;
 use super::run::{Episode, Made};
 
 /// Edits that are looked at before chance goes on.
-const TRIES: usize = 24;
+const TRIES: usize = 16;
+/// What an edit is worth that the fault hides, beside one that only leaves more to hide.
+const HIDDEN: u64 = 4;
 
 impl Episode<'_> {
-    /// Makes an edit that the planted fault hides; false where none was found.
+    /// Makes an edit that the planted fault hides, or one after which there is more to hide; false where none was found.
     pub(crate) fn steered(&mut self) -> bool {
         let branch = self.some_branch();
         let before = self.branches[branch].project.clone();
         let Some(before) = self.side(&before) else { return false };
+        let most = weakened(&before);
+        let mut second = None;
         for _ in 0..TRIES {
-            let Some((edit, project)) = self.random_edit(branch) else { continue };
-            if !self.side(&project).is_some_and(|after| is_hidden(&before, &after)) {
-                continue;
-            }
-            let made = self.applied(branch, project);
-            self.report.count(edit, made);
-            if matches!(made, Made::Done { .. }) {
-                return true;
-            }
-            if self.report.unsound.len() > self.before {
-                return true;
+            let edit = self.promising_edit();
+            let Make::Desk(make) = edit.make else { continue };
+            let project = self.edited(branch, make);
+            let after = project.as_ref().and_then(|project| Some((self.comparable(project), self.side(project)?)));
+            let worth = after.map_or(0, |(comparable, after)| match is_hidden(&comparable, &before, &after) {
+                true => HIDDEN,
+                false => u64::from(weakened(&after) > most),
+            });
+            let lead = self.report.leads.entry(edit.name.to_owned()).or_default();
+            (lead.0, lead.1) = (lead.0 + 1, lead.1 + worth);
+            match project {
+                Some(project) if worth == HIDDEN && self.is_made(edit, branch, project.clone()) => return true,
+                Some(project) if worth > 0 => second = Some((edit, project)),
+                _ => {}
             }
         }
-        false
+        second.is_some_and(|(edit, project)| self.is_made(edit, branch, project))
     }
 
-    fn random_edit(&mut self, branch: usize) -> Option<(&'static Edit, Project)> {
-        let edit = &EDITS[self.choices.below(EDITS.len())];
-        match edit.make {
-            Make::Desk(make) => self.edited(branch, make).map(|project| (edit, project)),
-            Make::Scene(_) => None,
+    /// Whether an edit was made, or what came of it is a finding.
+    fn is_made(&mut self, edit: &Edit, branch: usize, project: Project) -> bool {
+        let made = self.applied(branch, project);
+        self.report.count(edit, made);
+        matches!(made, Made::Done { .. }) || self.report.unsound.len() > self.before
+    }
+
+    /// The models of which a wrong reuse would be seen: what is drawn differs anyway, and is compared with what its readers
+    /// made of it.
+    fn comparable(&self, project: &Project) -> BTreeSet<ModelName> {
+        let drawn = drawn(project);
+        let is_seen = |name: &&String| match self.plan.fault {
+            Some(Fault::Draw) => drawn.contains(*name) && is_coherent(project, name),
+            _ => !drawn.contains(*name),
+        };
+        project.models.keys().filter(is_seen).filter_map(|name| ModelName::parse(name)).collect()
+    }
+
+    /// Of some kinds of edits the one that so far led to most that is hidden.
+    fn promising_edit(&mut self) -> &'static Edit {
+        let desks: Vec<&'static Edit> = EDITS.iter().filter(|edit| matches!(edit.make, Make::Desk(_))).collect();
+        let rate = |report: &Report, edit: &Edit| {
+            let (tries, worth) = report.leads.get(edit.name).copied().unwrap_or_default();
+            (worth + 1) as f64 / (tries + 2) as f64
+        };
+        let mut best = self.choices.one(&desks);
+        for _ in 0..4 {
+            let other = self.choices.one(&desks);
+            if rate(self.report, other) > rate(self.report, best) {
+                best = other;
+            }
         }
+        best
     }
 }
 
-/// Whether a table's true hash moves and the one that the fault leaves does not.
-fn is_hidden(before: &Side, after: &Side) -> bool {
-    let truly = |side: &Side, name: &ModelName| side.tree.fingerprints.get(name).map(|fingerprint| fingerprint.data);
-    let weaker = |keys: &BTreeMap<ModelName, Digest>, name: &ModelName| keys.get(name).copied();
-    before.keys.keys().any(|name| {
+fn truly(side: &Side, name: &ModelName) -> Option<Digest> {
+    side.tree.fingerprints.get(name).map(|fingerprint| fingerprint.data)
+}
+
+/// Whether the true hash of one of some tables moves and the one that the fault leaves does not.
+fn is_hidden(some: &BTreeSet<ModelName>, before: &Side, after: &Side) -> bool {
+    before.keys.iter().filter(|(name, _)| some.contains(*name)).any(|(name, weaker)| {
         let (was, is) = (truly(before, name), truly(after, name));
-        is.is_some() && was != is && weaker(&before.keys, name) == weaker(&after.keys, name)
+        is.is_some() && was != is && after.keys.get(name) == Some(weaker)
     })
+}
+
+/// The models that the fault leaves another hash than their true one.
+fn weakened(side: &Side) -> usize {
+    side.keys.iter().filter(|(name, weaker)| truly(side, name) != Some(**weaker)).count()
 }

@@ -1,9 +1,11 @@
 //! Edits of expressions.
 
+use super::clauses;
 use super::edit::Desk;
 use super::grow::Grow;
 use super::ir::*;
-use super::ops::{self, AGGREGATES, PLACES, RANKS, SCALARS, sibling};
+use super::ops::{self, AGGREGATES, PLACES, RANKS, SCALARS, SETS_OF_ROWS, sibling};
+use super::walk;
 
 pub(crate) fn literal(desk: &mut Desk<'_>) -> bool {
     desk.change_expression(&|value| matches!(value, Expr::Literal(..)), &mut |value, grow, _| {
@@ -39,8 +41,64 @@ pub(crate) fn another_column(desk: &mut Desk<'_>) -> bool {
     })
 }
 
+/// How many rows a value of the projection gives for each row: in another way, or now that there is one.
+pub(crate) fn set_of_rows(desk: &mut Desk<'_>) -> bool {
+    let is_set = |value: &Expr| matches!(value, Expr::Call { op, .. } if SETS_OF_ROWS.contains(op));
+    let adds = desk.choices.chance(30);
+    let is_changed = !adds
+        && desk.change_expression(&is_set, &mut |value, grow, names| {
+            if let Expr::Call { op, .. } = value {
+                match grow.choices.chance(70) {
+                    true => *op = sibling(grow.choices, SETS_OF_ROWS, op),
+                    false => *value = grow.set_of_rows(names),
+                }
+            }
+        });
+    is_changed || clauses::add_set_of_rows(desk)
+}
+
 /// `b.x` for `a.x`.
 pub(crate) fn another_input(desk: &mut Desk<'_>) -> bool {
+    match desk.choices.chance(30) {
+        true => another_depth(desk) || another_beside(desk),
+        false => another_beside(desk) || another_depth(desk),
+    }
+}
+
+/// Inside a query used as a value: the column of that name of a query around it, or of its own.
+fn another_depth(desk: &mut Desk<'_>) -> bool {
+    let is_query = |value: &Expr| matches!(value, Expr::Query { .. });
+    desk.change_expression(&is_query, &mut |value, grow, names| {
+        let Expr::Query { query, .. } = value else { return };
+        let Body::Select(select) = &mut query.body else { return };
+        let own = grow.names(select, &Vec::new()).inputs;
+        let is_own = |input: &str| own.iter().any(|(known, _)| known == input);
+        let around = names.inputs.iter().filter(|(known, _)| !is_own(known));
+        let inputs: Vec<&(String, Vec<Column>)> = own.iter().chain(around).collect();
+        let mut places: Vec<(usize, String)> = Vec::new();
+        let mut place = 0;
+        walk::own_expressions(select, &mut |value| {
+            if let Expr::Column { input: Some(input), name, data } = value {
+                let has = |columns: &[Column]| columns.iter().any(|column| column.is(name) && column.data == *data);
+                let others = inputs.iter().filter(|(known, columns)| known != input && has(columns));
+                places.extend(others.map(|(known, _)| (place, known.clone())));
+            }
+            place += 1;
+        });
+        let Some((chosen, other)) = grow.choices.pick(&places).cloned() else { return };
+        place = 0;
+        walk::own_expressions(select, &mut |value| {
+            if let Expr::Column { input: Some(input), .. } = value
+                && place == chosen
+            {
+                input.clone_from(&other);
+            }
+            place += 1;
+        });
+    })
+}
+
+fn another_beside(desk: &mut Desk<'_>) -> bool {
     desk.change_expression(&|value| matches!(value, Expr::Column { input: Some(_), .. }), &mut |value, grow, names| {
         let Expr::Column { input: Some(input), name, .. } = value else { return };
         let fits =
