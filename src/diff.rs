@@ -2,10 +2,11 @@
 //!
 //! Nothing here depends on which version came before: the categories follow from the hashes alone.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Category, Change, Reason};
-use crate::fingerprint::{Batching, Fingerprint, Tree, data_values, fingerprint_one, metadata_values};
+use crate::fingerprint::{Batching, Fingerprint, SameContext, Tree, data_values, fingerprint_one, metadata_values};
 use crate::hash::Digest;
 use crate::ids::ModelName;
 use crate::model::{Kind, KindName, Model};
@@ -26,14 +27,16 @@ pub struct ModelDiff {
 
 /// Compares two trees: touched models in graph order, removed ones last.
 pub fn diff(before: &Tree, after: &Tree) -> Vec<ModelDiff> {
-    let changed = after.graph.order().iter().filter_map(|name| compare(name, before, after));
+    let same = SameContext::of(before, after);
+    let changed = after.graph.order().iter().filter_map(|name| compare(name, before, after, same.as_ref()));
     let removed = before.fingerprints.keys().filter_map(|name| removed(name, before, after));
     changed.chain(removed).collect()
 }
 
 /// What happened to one model of either tree; `None` where neither it nor a parent moved.
 pub fn diff_of(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {
-    compare(name, before, after).or_else(|| removed(name, before, after))
+    let same = SameContext::of(before, after);
+    compare(name, before, after, same.as_ref()).or_else(|| removed(name, before, after))
 }
 
 fn removed(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {
@@ -46,7 +49,7 @@ fn removed(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {
     })
 }
 
-fn compare(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {
+fn compare(name: &ModelName, before: &Tree, after: &Tree, same: Option<&SameContext<'_>>) -> Option<ModelDiff> {
     // Nothing that it is made from differs, so nothing of it or of its parents did; nobody may have looked at it.
     if before.sources.get(name).is_some_and(|source| after.sources.get(name) == Some(source)) {
         return None;
@@ -70,7 +73,13 @@ fn compare(name: &ModelName, before: &Tree, after: &Tree) -> Option<ModelDiff> {
         Some((old, old_model)) => {
             let parents =
                 |parent: &ModelName| before.fingerprints.get(parent).or_else(|| after.fingerprints.get(parent));
-            let own = fingerprint_one(model, &after.graph, &after.context, &parents);
+            // Most models that move read one that did, and are themselves what they were.
+            let anew = || fingerprint_one(model, &after.graph, &after.context, &parents);
+            let own = match same {
+                Some(same) if same.is_made_alike(name) => Cow::Borrowed(old),
+                _ => Cow::Owned(anew()),
+            };
+            debug_assert_eq!(own.data, anew().data, "`{name}` is made alike");
             let mut reasons = Vec::new();
             let change = if own.data == old.data { Change::Indirect } else { Change::Modified };
             if change == Change::Modified {

@@ -169,6 +169,33 @@ impl Tree {
     }
 }
 
+/// Two trees whose models are fingerprinted against the same context.
+pub struct SameContext<'a> {
+    one: &'a Tree,
+    other: &'a Tree,
+}
+
+impl<'a> SameContext<'a> {
+    /// The two trees, if their contexts are the same but for the files that a text may name.
+    pub fn of(one: &'a Tree, other: &'a Tree) -> Option<Self> {
+        let Context { engine, shown: _, files: _, statements, functions } = &one.context;
+        let is_same = *engine == other.context.engine
+            && *functions == other.context.functions
+            && statements.digest() == other.context.statements.digest();
+        is_same.then_some(Self { one, other })
+    }
+
+    /// Whether a model is made from the same in both, its parents left out, and reads models of the same names: over the
+    /// same parents it has the same fingerprint then.
+    pub fn is_made_alike(&self, name: &ModelName) -> bool {
+        let model = |tree: &'a Tree| tree.models.get(name).zip(tree.graph.node(name));
+        let (Some((model, node)), Some((others, others_node))) = (model(self.one), model(self.other)) else {
+            return false;
+        };
+        model.source == others.source && model.mentions.paths().is_empty() && node.is_alike(others_node)
+    }
+}
+
 /// Fingerprints one model against parents that are looked up; also used to ask what a model would be over other parents.
 pub fn fingerprint_one<'a>(
     model: &Model,

@@ -15,7 +15,7 @@ use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::Model;
 use crate::problem::Problem;
-use crate::sql::Query;
+use crate::sql::{Query, Syntax};
 
 /// The models of a tree, who may read whom, and what they are made from.
 #[derive(Clone, Debug)]
@@ -239,6 +239,24 @@ struct Work<'w> {
     levels: Vec<Vec<&'w [u32]>>,
 }
 
+/// So many queries are in memory at once at most, taken apart, that wait for their parents.
+const AHEAD: usize = 256;
+
+/// How many of the first levels have that many members together: one at least.
+fn some_levels(levels: &[Vec<&[u32]>]) -> usize {
+    let mut members = 0;
+    let fits = |level: &&Vec<&[u32]>| {
+        members += level.iter().map(|group| group.len()).sum::<usize>();
+        members <= AHEAD
+    };
+    levels.iter().take_while(fits).count().max(1)
+}
+
+/// The query of a model, where it is not unread.
+fn read_query(model: &Model) -> Option<&Query> {
+    model.query.as_ref().filter(|query| !query.is_unread())
+}
+
 impl<'w> Work<'w> {
     fn new(models: &'w BTreeMap<ModelName, Arc<Model>>, context: &'w Context, outline: &'w Outline) -> Self {
         let all: Vec<&Model> = models.values().map(Arc::as_ref).collect();
@@ -305,30 +323,50 @@ impl<'w> Work<'w> {
         for model in &mut self.all {
             *model = read.get(&model.name).map_or(*model, Arc::as_ref);
         }
-        for level in std::mem::take(&mut self.levels) {
-            let results: Vec<Vec<(u32, Found)>> = level.par_iter().map(|group| self.group(group)).collect();
-            for (member, found) in results.into_iter().flatten() {
-                self.found[member as usize] = Some(Box::new(found));
+        let levels = std::mem::take(&mut self.levels);
+        let mut rest = levels.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(some_levels(rest));
+            let parsed = self.parsed(now);
+            for level in now {
+                let results: Vec<Vec<(u32, Found)>> =
+                    level.par_iter().map(|group| self.group(group, &parsed)).collect();
+                for (member, found) in results.into_iter().flatten() {
+                    self.found[member as usize] = Some(Box::new(found));
+                }
             }
+            rest = later;
         }
     }
 
-    fn group(&self, members: &[u32]) -> Vec<(u32, Found)> {
+    /// The queries of several levels taken apart, which needs no parents: in a long chain each level has one model, and
+    /// only this much of it can go at the same time. One level by itself is taken apart as it is fingerprinted.
+    fn parsed(&self, levels: &[Vec<&[u32]>]) -> BTreeMap<u32, Syntax> {
+        if levels.len() < 2 {
+            return BTreeMap::new();
+        }
+        let members: Vec<u32> = levels.iter().flatten().copied().flatten().copied().collect();
+        let parse = |member: &u32| Some((*member, read_query(self.all[*member as usize])?.syntax()));
+        members.par_iter().filter_map(parse).collect()
+    }
+
+    fn group(&self, members: &[u32], parsed: &BTreeMap<u32, Syntax>) -> Vec<(u32, Found)> {
         // What could not be read has no fingerprint, and a problem says so.
         if members.iter().any(|member| self.all[*member as usize].query.as_ref().is_some_and(Query::is_unread)) {
             return Vec::new();
         }
         match members {
-            [member] => vec![(*member, self.one(self.all[*member as usize]))],
+            [member] => vec![(*member, self.one(self.all[*member as usize], parsed.get(member)))],
             members => self.circle(members),
         }
     }
 
-    fn one(&self, model: &Model) -> Found {
-        let syntax = model.query.as_ref().map(Query::syntax);
-        let node = Node::of(model, syntax.as_ref(), self.models);
+    fn one(&self, model: &Model, parsed: Option<&Syntax>) -> Found {
+        let own = if parsed.is_none() { model.query.as_ref().map(Query::syntax) } else { None };
+        let syntax = parsed.or(own.as_ref());
+        let node = Node::of(model, syntax, self.models);
         let parents = |name: &ModelName| self.outside(name);
-        let fingerprint = fingerprint_syntax(model, syntax.as_ref(), &node, self.context, &parents);
+        let fingerprint = fingerprint_syntax(model, syntax, &node, self.context, &parents);
         (node, Some(fingerprint))
     }
 

@@ -113,6 +113,12 @@ impl Node {
         mentions(model, syntax, models)
     }
 
+    /// Whether another node reads the same, whoever reads the two of them.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let Self { visible, hidden, external, itself, children: _ } = self;
+        (visible, hidden) == (&other.visible, &other.hidden) && (external, itself) == (&other.external, &other.itself)
+    }
+
     /// Visible and hidden parents, each once.
     pub fn parents(&self) -> impl Iterator<Item = &ModelName> {
         self.visible.union(&self.hidden)
