@@ -53,7 +53,7 @@ pub use examine::{Examined, examine};
 pub use metadata::{data_values, metadata_values};
 pub use outside::OutsideStatements;
 pub use reads::{ModelReads, model_reads};
-pub use sketch::{Known, Sketch};
+pub use sketch::{Known, Sketch, Wanted};
 pub use statements::created_functions;
 
 /// The version of every rule on this page and in `sql::analysis`, of the function tables too. One that moves a
@@ -145,7 +145,7 @@ impl Tree {
     ) -> (Self, Vec<crate::problem::Problem>) {
         let sketch = Sketch::of(models, files, engine, None);
         let known = like.map(Self::by_source).unwrap_or_default();
-        sketch.finish(&|_| true, &|source| known.get(&source).map(|known| (*known).into()), &|_| None)
+        sketch.finish(Wanted::Everything, &|source| known.get(&source).map(|known| (*known).into()), &|_| None)
     }
 
     /// The same with models that could not be loaded.

@@ -46,6 +46,15 @@ impl From<(&Fingerprint, &Node)> for Known {
     }
 }
 
+/// The models whose fingerprints somebody wants.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// All of them.
+    Everything,
+    /// Those of them that there are.
+    These(&'a BTreeSet<ModelName>),
+}
+
 /// A model that was looked at; a member of a cycle has no fingerprint.
 type Found = (Node, Option<Fingerprint>);
 
@@ -128,7 +137,7 @@ impl Sketch {
     /// are problems.
     pub fn finish(
         self,
-        wanted: &dyn Fn(&ModelName) -> bool,
+        wanted: Wanted<'_>,
         known: &(dyn Fn(Digest) -> Option<Known> + Sync),
         again: &(dyn Fn(&Model) -> Option<Arc<Model>> + Sync),
     ) -> (Tree, Vec<Problem>) {
@@ -265,8 +274,11 @@ impl<'w> Work<'w> {
     }
 
     /// Walks from readers to parents: what is wanted is needed, and all possible parents of what must be computed.
-    fn need(&mut self, wanted: &dyn Fn(&ModelName) -> bool, known: &dyn Fn(usize) -> Option<Known>) {
-        let mut needed: Vec<bool> = self.all.iter().map(|model| wanted(&model.name)).collect();
+    fn need(&mut self, wanted: Wanted<'_>, known: &dyn Fn(usize) -> Option<Known>) {
+        let mut needed = vec![matches!(wanted, Wanted::Everything); self.all.len()];
+        if let Wanted::These(names) = wanted {
+            names.iter().filter_map(|name| self.place(name)).for_each(|place| needed[place] = true);
+        }
         for group in self.outline.groups().iter().rev() {
             let all = self.outline.members(*group);
             let members = || all.iter().map(|member| *member as usize);
@@ -320,8 +332,10 @@ impl<'w> Work<'w> {
 
     /// Groups of one depth do not read one another, so they are computed at the same time.
     fn run(&mut self, read: &'w BTreeMap<ModelName, Arc<Model>>) {
-        for model in &mut self.all {
-            *model = read.get(&model.name).map_or(*model, Arc::as_ref);
+        for (name, model) in read {
+            if let Some(place) = self.place(name) {
+                self.all[place] = model;
+            }
         }
         let levels = std::mem::take(&mut self.levels);
         let mut rest = levels.as_slice();
@@ -335,6 +349,8 @@ impl<'w> Work<'w> {
                     self.found[member as usize] = Some(Box::new(found));
                 }
             }
+            // Taking syntax trees down takes as long as some of the rest.
+            rayon::spawn(move || drop(parsed));
             rest = later;
         }
     }
@@ -371,8 +387,11 @@ impl<'w> Work<'w> {
     }
 
     fn outside(&self, name: &ModelName) -> Option<&Fingerprint> {
-        let place = self.all.binary_search_by(|model| model.name.cmp(name)).ok()?;
-        self.found[place].as_ref()?.1.as_ref()
+        self.found[self.place(name)?].as_ref()?.1.as_ref()
+    }
+
+    fn place(&self, name: &ModelName) -> Option<usize> {
+        self.all.binary_search_by(|model| model.name.cmp(name)).ok()
     }
 
     /// Models that may read one another: what they really read decides.
@@ -386,7 +405,7 @@ impl<'w> Work<'w> {
         let (graph, _) = Graph::of(nodes.clone(), self.models);
         let mut inside: BTreeMap<ModelName, Fingerprint> = BTreeMap::new();
         for name in graph.order() {
-            let Ok(place) = self.all.binary_search_by(|model| model.name.cmp(name)) else { continue };
+            let Some(place) = self.place(name) else { continue };
             let model = self.all[place];
             let fingerprint = {
                 let syntax = model.query.as_ref().map(Query::syntax);

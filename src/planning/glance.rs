@@ -13,7 +13,7 @@ use super::{
 };
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::fingerprint::{Sketch, Tree};
+use crate::fingerprint::{Sketch, Tree, Wanted};
 use crate::hash::Digest;
 use crate::ids::ModelName;
 use crate::model::{Kind, Model};
@@ -131,16 +131,16 @@ impl Looked {
         in_base.extend(starting_with_parents(&base.sketch));
         let [of_result, of_base, of_promoted] =
             looks.each_ref().map(|look| move |model: &Model| look.as_ref()?.model(model));
-        let (result_tree, cycles) = result.sketch.finish(&|name| in_result.contains(name), &|_| None, &of_result);
+        let (result_tree, cycles) = result.sketch.finish(Wanted::These(&in_result), &|_| None, &of_result);
         unseen.leave_out(&result_tree);
         let known = result_tree.by_source();
         let remember = |source: Digest| known.get(&source).map(|known| (*known).into());
-        let (base_tree, _) = base.sketch.finish(&|name| in_base.contains(name), &remember, &of_base);
+        let (base_tree, _) = base.sketch.finish(Wanted::These(&in_base), &remember, &of_base);
         let promoted_tree = promoted.map(|promoted| {
             let base = base_tree.by_source();
             let remember =
                 |source: Digest| known.get(&source).or_else(|| base.get(&source)).map(|known| (*known).into());
-            let tree = promoted.sketch.finish(&|name| in_promoted.contains(name), &remember, &of_promoted).0;
+            let tree = promoted.sketch.finish(Wanted::These(&in_promoted), &remember, &of_promoted).0;
             tree.with_broken(promoted.project.broken)
         });
         drop(known);
