@@ -72,6 +72,8 @@ pub enum Command {
     Render(RenderArguments),
     /// Show where a model or a column comes from and who reads it; writes nothing and opens no warehouse
     Lineage(LineageArguments),
+    /// Tell at each push what it changes: a pre-push hook that opens no warehouse and writes nothing
+    Hook(HookArguments),
     /// Check git, config, engine and state: what is found, what is wrong, what to do
     Doctor(DoctorArguments),
 }
@@ -312,6 +314,39 @@ pub enum LineageFormat {
     Mermaid,
 }
 
+/// `bot hook`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct HookArguments {
+    #[command(subcommand)]
+    pub command: HookCommand,
+}
+
+/// What to do with the hook.
+#[derive(Clone, Debug, Subcommand)]
+pub enum HookCommand {
+    /// Write the hook where git looks for it; one that is there already runs first and is told the same
+    Install,
+    /// Take the hook away and put back the one that was there before
+    Uninstall,
+    /// What the hook runs: reads on stdin what git pushes and tells the plan of each branch in ten lines
+    ///
+    /// Exit 1, which stops the push, only for what `hook: block:` of `offshoot.yaml` names: `errors`, `breaking`, `removed`.
+    /// What goes wrong in `bot` itself is told and stops nothing.
+    Run(HookRunArguments),
+}
+
+/// `bot hook run`: what git hands to the hook, of which nothing is needed.
+#[derive(Args, Clone, Debug)]
+pub struct HookRunArguments {
+    /// The remote's name
+    #[arg(value_name = "REMOTE")]
+    pub remote: Option<String>,
+    /// The remote's URL, which is never shown
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
+}
+
 /// `bot doctor`.
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
@@ -333,7 +368,7 @@ impl Command {
     /// How this command's errors are told: as JSON where its result would be.
     pub fn error_format(&self) -> ErrorFormat {
         let format = match self {
-            Self::Init(_) | Self::Demo(_) => Format::Terminal,
+            Self::Init(_) | Self::Demo(_) | Self::Hook(_) => Format::Terminal,
             Self::Plan(arguments) => arguments.format.format,
             Self::Apply(arguments) => arguments.format.format,
             Self::Promote(arguments) => arguments.format.format,

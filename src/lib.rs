@@ -62,6 +62,7 @@ pub mod problem;
 pub mod project;
 #[cfg(feature = "duckdb")]
 pub mod publish;
+pub mod push;
 pub mod render;
 pub mod resolve;
 pub mod settings;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,8 +26,16 @@ pub struct Surroundings {
     /// Whether stderr is a terminal.
     pub stderr: Terminal,
     clock: Clock,
+    input: Input,
     variables: BTreeMap<String, String>,
     interruption: Interruption,
+}
+
+/// What stands on standard input.
+#[derive(Clone, Debug)]
+enum Input {
+    Process,
+    Text(Arc<str>),
 }
 
 /// Whether a stream ends at a terminal.
@@ -68,6 +76,7 @@ impl Surroundings {
             stdout: terminal(io::stdout().is_terminal()),
             stderr: terminal(io::stderr().is_terminal()),
             clock: Clock::System,
+            input: Input::Process,
             variables: std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect(),
             interruption: Interruption::of_process()?,
         })
@@ -81,6 +90,7 @@ impl Surroundings {
             stdout: Terminal::No,
             stderr: Terminal::No,
             clock: Clock::Fixed(now),
+            input: Input::Text("".into()),
             variables: BTreeMap::new(),
             interruption: Interruption::default(),
         }
@@ -97,6 +107,30 @@ impl Surroundings {
     pub fn with_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = folder.into();
         self
+    }
+
+    /// The same with another standard input.
+    pub fn with_input(mut self, text: &str) -> Self {
+        self.input = Input::Text(text.into());
+        self
+    }
+
+    /// Standard input up to its end, at most so many bytes; bytes that are no UTF-8 are replaced. Nothing where it is a
+    /// terminal, so that nobody waits for a person who does not know.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn input(&self, limit: u64) -> io::Result<String> {
+        if let Input::Text(text) = &self.input {
+            return Ok(text.to_string());
+        }
+        let stdin = io::stdin();
+        if stdin.is_terminal() {
+            return Ok(String::new());
+        }
+        let mut bytes = Vec::new();
+        stdin.lock().take(limit).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The same with one more variable.

@@ -6,6 +6,7 @@ mod doctor;
 mod environment_drop;
 mod environments;
 mod find;
+mod hook;
 mod init;
 mod lineage;
 mod plan;
@@ -32,6 +33,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Query(arguments) => query::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),
         Command::Lineage(arguments) => lineage::run(context, arguments),
+        Command::Hook(arguments) => hook::run(context, &arguments.command),
         Command::Doctor(arguments) => doctor::run(context, arguments),
     }
 }

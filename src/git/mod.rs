@@ -2,13 +2,14 @@
 //!
 //! It never runs a git process or an external filter, never touches the network, never checks anything out and never
 //! writes into the repository: objects that a merge or a working tree needs live in memory, in front of git's own store.
-//! Only `write`, which makes the repository of `bot demo`, does otherwise, and only there.
+//! Only `write`, which makes the repository of `bot demo`, and `hooks`, which installs the pre-push hook, do otherwise.
 //! A shallow or partial clone yields an error that says what to fetch, never an answer that lacks a part.
 
 mod base;
 mod clean;
 mod error;
 mod history;
+mod hooks;
 mod lfs;
 mod links;
 mod merge;
@@ -24,6 +25,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 pub use base::{Base, Revision};
 pub use error::{Depth, GitError};
+pub use hooks::{EARLIER, Hooks, HooksFrom, Standing};
 pub use merge::{Mode, Request, ThreeTrees};
 use tree::{Folders, Listings};
 pub use tree::{GitTree, TreeSource};

@@ -4,6 +4,7 @@
 //! and goes through [`visible`] (terminal, tables) or `markdown`'s own escapes; this module alone knows `owo-colors`
 //! and `comfy-table`.
 
+pub mod brief;
 pub mod environments;
 pub mod explain;
 pub mod findings;

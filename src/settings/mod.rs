@@ -12,7 +12,7 @@ mod reader;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, Secret};
-pub use own::{DataDiff, Drafts, ForkPolicy, OwnSettings, PromoteReuse, Views};
+pub use own::{DataDiff, Drafts, ForkPolicy, HookBlock, OwnSettings, PromoteReuse, Views};
 
 use crate::files::FileTree;
 use crate::ids::{FilePath, ProjectName};

@@ -25,6 +25,8 @@ pub struct OwnSettings {
     pub fork_policy: ForkPolicy,
     /// Whether production takes over tables that pull requests built. Not used yet.
     pub promote_reuse: PromoteReuse,
+    /// What stops a push where the hook is installed; nothing unless it is asked for.
+    pub hook_block: Vec<HookBlock>,
     /// Prices by name, as written. Not used yet.
     pub prices: Vec<(String, String)>,
 }
@@ -83,8 +85,29 @@ pub enum PromoteReuse {
     Never,
 }
 
-const KEYS: [&str; 9] =
-    ["views", "base_branch", "backfill", "environment_ttl", "data_diff", "drafts", "fork_policy", "promote", "prices"];
+/// What of a plan stops a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookBlock {
+    /// The project has errors.
+    Errors,
+    /// A model's rows or existing columns change.
+    Breaking,
+    /// A model goes away.
+    Removed,
+}
+
+const KEYS: [&str; 10] = [
+    "views",
+    "base_branch",
+    "backfill",
+    "environment_ttl",
+    "data_diff",
+    "drafts",
+    "fork_policy",
+    "promote",
+    "hook",
+    "prices",
+];
 
 impl Default for OwnSettings {
     fn default() -> Self {
@@ -97,6 +120,7 @@ impl Default for OwnSettings {
             drafts: Drafts::default(),
             fork_policy: ForkPolicy::default(),
             promote_reuse: PromoteReuse::default(),
+            hook_block: Vec::new(),
             prices: Vec::new(),
         }
     }
@@ -134,6 +158,7 @@ fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'
             set(&mut settings.fork_policy, report.choice(key, node, &choices));
         }
         "promote" => promote(node, settings, report),
+        "hook" => hook(node, settings, report),
         "prices" if report.is_map(key, node) => {
             let pairs = node
                 .entries()
@@ -169,6 +194,25 @@ fn promote(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
                 set(&mut settings.promote_reuse, report.choice("reuse", &entry.node, &choices));
             }
             key => report.unknown("unknown-setting", "setting of `promote`", key, entry.node.place, &["reuse"]),
+        }
+    }
+}
+
+fn hook(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
+    report.is_map("hook", node);
+    for entry in node.entries() {
+        match entry.key.as_str() {
+            "block" => {
+                let choices =
+                    [("errors", HookBlock::Errors), ("breaking", HookBlock::Breaking), ("removed", HookBlock::Removed)];
+                let items = match &entry.node.value {
+                    Value::List(items) => items.as_slice(),
+                    Value::Null => &[],
+                    _ => std::slice::from_ref(&entry.node),
+                };
+                settings.hook_block = items.iter().filter_map(|item| report.choice("block", item, &choices)).collect();
+            }
+            key => report.unknown("unknown-setting", "setting of `hook`", key, entry.node.place, &["block"]),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules in order: each names only those before it, in its own level too, except that no edge names another.
 const LEVELS: &[(Level, &[&str])] = &[
-    (Level::InOrder, &["ids", "hash", "problem", "files", "time", "sql", "model"]),
+    (Level::InOrder, &["ids", "hash", "problem", "files", "time", "push", "sql", "model"]),
     (
         Level::InOrder,
         &[

@@ -23,6 +23,7 @@ mod fingerprints;
 mod freshness;
 mod git;
 mod holes;
+mod hook;
 mod init;
 mod kill;
 mod lab;
