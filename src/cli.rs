@@ -68,6 +68,8 @@ pub enum Command {
     Env(EnvironmentArguments),
     /// Run a query in which model names mean an environment's tables
     Query(QueryArguments),
+    /// Compare the data of an environment with another's: counts, never rows; opens the warehouse for reading only
+    Diff(DiffArguments),
     /// Print a model's SQL as it will run
     Render(RenderArguments),
     /// Show where a model or a column comes from and who reads it; writes nothing and opens no warehouse
@@ -263,6 +265,26 @@ pub enum RowFormat {
     Json,
 }
 
+/// `bot diff`.
+#[derive(Args, Clone, Debug)]
+pub struct DiffArguments {
+    /// The environment [default: the current branch's]
+    #[arg(value_name = "ENV")]
+    pub environment: Option<String>,
+    /// What it is compared with [default: what it was made from, in most cases `prod`]
+    #[arg(value_name = "BASE")]
+    pub base: Option<String>,
+    /// Only this model; may be given several times [default: the first ten that differ]
+    #[arg(short, long = "model", value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// How long to wait for a DuckDB file that another process holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help")]
+    pub format: FormatArguments,
+}
+
 /// `bot render`.
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
@@ -379,6 +401,7 @@ impl Command {
             },
             Self::Query(arguments) if arguments.format == RowFormat::Json => Format::Json,
             Self::Query(_) => Format::Terminal,
+            Self::Diff(arguments) => arguments.format.format,
             Self::Render(arguments) => arguments.format.format,
             Self::Lineage(arguments) if arguments.format == LineageFormat::Json => Format::Json,
             Self::Lineage(_) => Format::Terminal,

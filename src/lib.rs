@@ -41,6 +41,7 @@ pub mod cli;
 pub mod commands;
 #[cfg(feature = "duckdb")]
 pub mod context;
+pub mod data_diff;
 pub mod diff;
 pub mod engine;
 pub mod error;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod demo;
+mod diff;
 mod doctor;
 mod environment_drop;
 mod environments;
@@ -31,6 +32,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Promote(arguments) => promote::run(context, arguments),
         Command::Env(arguments) => environments::run(context, arguments),
         Command::Query(arguments) => query::run(context, arguments),
+        Command::Diff(arguments) => diff::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),
         Command::Lineage(arguments) => lineage::run(context, arguments),
         Command::Hook(arguments) => hook::run(context, &arguments.command),

@@ -5,6 +5,7 @@
 //! and `comfy-table`.
 
 pub mod brief;
+pub mod data_diff;
 pub mod environments;
 pub mod explain;
 pub mod findings;

@@ -12,6 +12,7 @@
 //! | VIEW | [`create_view`] | [`create_view`] |
 //! | EMBEDDED, and VIEW while tables are built | a CTE: [`with_parents`] | |
 
+mod compare;
 mod parents;
 mod quote;
 mod table;
@@ -19,6 +20,7 @@ mod time_literal;
 mod upsert;
 mod view;
 
+pub use compare::{BUCKETS, Comparison};
 pub use parents::{Parent, free_name, with_parents};
 pub use quote::{column_list, quote_identifier, quote_schema, quote_table, text_literal};
 pub use table::Target;

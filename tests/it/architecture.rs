@@ -22,6 +22,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "explain",
             "naming",
             "plan",
+            "data_diff",
             "statement",
             "resolve",
         ],

@@ -11,6 +11,7 @@ mod corpus;
 mod demo;
 #[cfg(feature = "duckdb")]
 mod dialects;
+mod diff;
 mod doctor;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]

@@ -66,7 +66,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &QueryArguments) -> CommandR
 }
 
 /// The environment by name, else the one of what is checked out.
-fn environment(
+pub(super) fn environment(
     workspace: &Workspace<'_>,
     state: &dyn State,
     wanted: Option<&str>,
@@ -86,7 +86,7 @@ fn environment(
 }
 
 /// Runs the query, and stops it when the process is asked to stop.
-fn ask(
+pub(super) fn ask(
     session: &mut dyn Session,
     sql: &str,
     limit: usize,

@@ -1,0 +1,248 @@
+//! One model on both sides: what its columns are, what can be compared of its rows, and what came of it.
+
+use crate::data_diff::{
+    ByColumn, ByGrain, ColumnDiff, Compared, ModelDataDiff, NotCompared, Profile, SchemaChange, Sides, WhyByColumn,
+    schema_changes,
+};
+use crate::engine::{EngineError, Rows, first_line};
+use crate::ids::{ModelName, TableName};
+use crate::model::{Kind, Model};
+use crate::sql::Dialect;
+use crate::state::{Pointer, Table};
+use crate::statement::{BUCKETS, Comparison, TimeColumn, quote_table, time_filter};
+use crate::time::{Interval, IntervalUnit, Intervals};
+
+/// From so many rows on either side what differs is looked for by buckets first.
+const LARGE: u64 = 1_000_000;
+
+/// A model as both environments have it.
+pub(super) struct Pair<'a> {
+    pub(super) name: &'a ModelName,
+    /// As it is checked out, where it is there.
+    pub(super) model: Option<&'a Model>,
+    pub(super) here: Option<Side>,
+    pub(super) base: Option<Side>,
+}
+
+/// What one environment shows of it.
+pub(super) struct Side {
+    pub(super) pointer: Pointer,
+    pub(super) table: Option<Table>,
+}
+
+impl Side {
+    fn relation(&self) -> Option<&TableName> {
+        self.pointer.table.as_ref().or_else(|| self.pointer.view.as_ref().map(|view| &view.name))
+    }
+
+    fn intervals(&self) -> Intervals {
+        self.table.as_ref().map(|table| table.ledger.intervals()).unwrap_or_default()
+    }
+}
+
+/// Asks the engine one question.
+pub(super) type Ask<'a> = dyn FnMut(&str) -> Result<Rows, EngineError> + 'a;
+
+/// Compares. What the engine refuses of one model is told of it; the others are still compared.
+///
+/// # Errors
+/// The run was stopped, or the warehouse is gone.
+pub(super) fn compare(pair: &Pair<'_>, dialect: Dialect, ask: &mut Ask<'_>) -> Result<ModelDataDiff, EngineError> {
+    let mut schema = Vec::new();
+    let compared = match compared(pair, dialect, ask, &mut schema) {
+        Ok(compared) => compared,
+        Err(EngineError::Statement { message, .. }) => {
+            Compared::Not(NotCompared::Refused(first_line(&message).to_owned()))
+        }
+        Err(error) => return Err(error),
+    };
+    let snapshot = pair.here.as_ref().and_then(|side| side.table.as_ref()).map(|table| table.snapshot.unit);
+    let unit = snapshot.unwrap_or(IntervalUnit::Day);
+    Ok(ModelDataDiff { name: pair.name.clone(), unit, schema, compared })
+}
+
+fn compared(
+    pair: &Pair<'_>,
+    dialect: Dialect,
+    ask: &mut Ask<'_>,
+    schema: &mut Vec<SchemaChange>,
+) -> Result<Compared, EngineError> {
+    let relation = |side: &Option<Side>| side.as_ref().and_then(Side::relation).cloned();
+    let (here, base) = match (relation(&pair.here), relation(&pair.base)) {
+        (Some(here), Some(base)) => (here, base),
+        (Some(here), None) => {
+            let rows = ask(&format!("SELECT count(*) FROM {}", quote_table(dialect, &here)))?;
+            return Ok(Compared::Added { rows: number(&rows, 0) });
+        }
+        (None, _) => return Ok(Compared::Removed),
+    };
+    let mut columns = |table: &TableName| -> Result<Vec<(String, String)>, EngineError> {
+        let rows = ask(&format!("SELECT * FROM {} LIMIT 0", quote_table(dialect, table)))?;
+        Ok(rows.columns.into_iter().map(|column| (column.name, column.data_type)).collect())
+    };
+    let (ours, theirs) = (columns(&here)?, columns(&base)?);
+    let same = |one: &str, other: &str| dialect.fold(one, true) == dialect.fold(other, true);
+    *schema = schema_changes(&ours, &theirs, &same);
+    let in_common: Vec<&(String, String)> = ours
+        .iter()
+        .filter(|(name, data)| theirs.iter().any(|(other, known)| same(name, other) && known == data))
+        .collect();
+    if in_common.is_empty() {
+        return Ok(Compared::Not(NotCompared::NoCommonColumn));
+    }
+    let ranges = match ranges(pair) {
+        Ranges::Whole => Vec::new(),
+        Ranges::Common(ranges) if ranges.is_empty() => return Ok(Compared::Not(NotCompared::NoCommonInterval)),
+        Ranges::Common(ranges) => ranges,
+    };
+    let filter = filter(pair, dialect, &in_common, &ranges);
+    if filter.is_none() && !ranges.is_empty() {
+        return Ok(Compared::Not(NotCompared::NoTimeColumn));
+    }
+    let grain = grain(pair.model);
+    let key = |name: &String| in_common.iter().find(|(other, _)| same(name, other)).map(|(name, _)| name.clone());
+    let keys: Option<Vec<String>> = grain.as_ref().map(|grain| grain.iter().map(key).collect()).unwrap_or_default();
+    let is_key = |name: &str| keys.iter().flatten().any(|key| key == name);
+    let values: Vec<String> = in_common.iter().map(|(name, _)| name.clone()).filter(|name| !is_key(name)).collect();
+    let why = match (&grain, &keys) {
+        (None, _) => WhyByColumn::NoGrain,
+        (Some(_), None) => WhyByColumn::GrainChanged,
+        (Some(_), Some(keys)) => {
+            let comparison = Comparison {
+                dialect,
+                here: &here,
+                base: &base,
+                grain: keys,
+                values: &values,
+                filter: filter.as_deref(),
+            };
+            let unique = ask(&comparison.uniqueness())?;
+            let rows = Sides { here: number(&unique, 0), base: number(&unique, 2) };
+            let twice = Sides { here: number(&unique, 1), base: number(&unique, 3) };
+            if twice == Sides::default() {
+                return by_grain(&comparison, rows, ranges, ask).map(Compared::ByGrain);
+            }
+            WhyByColumn::NotUnique(twice)
+        }
+    };
+    let all: Vec<String> = in_common.iter().map(|(name, _)| name.clone()).collect();
+    let types: Vec<&str> = in_common.iter().map(|(_, data)| data.as_str()).collect();
+    let comparison =
+        Comparison { dialect, here: &here, base: &base, grain: &[], values: &all, filter: filter.as_deref() };
+    by_column(&comparison, &types, (why, ranges), ask).map(Compared::ByColumn)
+}
+
+fn by_grain(
+    comparison: &Comparison<'_>,
+    rows: Sides,
+    ranges: Vec<Interval>,
+    ask: &mut Ask<'_>,
+) -> Result<ByGrain, EngineError> {
+    let mut result = ByGrain {
+        grain: comparison.grain.to_vec(),
+        ranges,
+        rows,
+        only: Sides::default(),
+        changed: 0,
+        columns: Vec::new(),
+    };
+    let mut buckets = None;
+    if rows.here.max(rows.base) >= LARGE {
+        let found = ask(&comparison.differing_buckets())?;
+        let list: Vec<u32> = found.rows.iter().filter_map(|row| row.first()?.as_deref()?.parse().ok()).collect();
+        if list.is_empty() && found.rows.is_empty() {
+            return Ok(result);
+        }
+        // Where half of everything differs, naming the buckets spares nothing.
+        buckets = Some(list).filter(|list| list.len() == found.rows.len() && list.len() < BUCKETS as usize / 2);
+    }
+    let counts = ask(&comparison.by_grain(buckets.as_deref()))?;
+    result.only = Sides { here: number(&counts, 0), base: number(&counts, 1) };
+    result.changed = number(&counts, 2);
+    let differing =
+        comparison.values.iter().enumerate().map(|(place, name)| (name.clone(), number(&counts, place + 3)));
+    result.columns = differing.filter(|(_, count)| *count > 0).collect();
+    Ok(result)
+}
+
+fn by_column(
+    comparison: &Comparison<'_>,
+    types: &[&str],
+    (why, ranges): (WhyByColumn, Vec<Interval>),
+    ask: &mut Ask<'_>,
+) -> Result<ByColumn, EngineError> {
+    let type_of = |name: &str| {
+        let place = comparison.values.iter().position(|column| column == name);
+        place.and_then(|place| types.get(place)).copied().unwrap_or_default()
+    };
+    let is_number = |name: &str| is_number(type_of(name));
+    // Nested values and blobs have an order in DuckDB, and no use as a least or greatest one.
+    let is_ordered = |name: &str| !type_of(name).contains(['[', '(', ']']) || type_of(name).starts_with("DECIMAL");
+    let mut profile = |table: &TableName| ask(&comparison.profile(table, &is_number, &is_ordered));
+    let (here, base) = (profile(comparison.here)?, profile(comparison.base)?);
+    let rows = Sides { here: number(&here, 0), base: number(&base, 0) };
+    let columns = comparison.values.iter().enumerate().map(|(place, name)| ColumnDiff {
+        name: name.clone(),
+        here: profile_at(&here, place),
+        base: profile_at(&base, place),
+    });
+    Ok(ByColumn { why, ranges, rows, columns: columns.filter(|column| column.here != column.base).collect() })
+}
+
+fn profile_at(rows: &Rows, place: usize) -> Profile {
+    let cell = |offset: usize| rows.rows.first()?.get(1 + place * 5 + offset)?.clone();
+    Profile { nulls: cell(0), distinct: cell(1), least: cell(2), greatest: cell(3), mean: cell(4) }
+}
+
+fn is_number(data_type: &str) -> bool {
+    let is_whole = data_type.ends_with("INT") || data_type.ends_with("INTEGER");
+    is_whole || data_type.starts_with("DECIMAL") || matches!(data_type, "DOUBLE" | "FLOAT")
+}
+
+/// What tells the rows of a model apart: its first grain, else its unique key where that is all plain columns.
+fn grain(model: Option<&Model>) -> Option<Vec<String>> {
+    let model = model?;
+    if let Some(grain) = model.properties.grains.first().filter(|grain| !grain.is_empty()) {
+        return Some(grain.clone());
+    }
+    match &model.kind {
+        Kind::UniqueKey(key) => Some(key.unique_key.clone()).filter(|key| !key.is_empty()),
+        _ => None,
+    }
+}
+
+/// The rows that can be compared.
+enum Ranges {
+    /// All.
+    Whole,
+    /// Those of the time that both sides have loaded.
+    Common(Vec<Interval>),
+}
+
+fn ranges(pair: &Pair<'_>) -> Ranges {
+    let (Some(here), Some(base), Some(Kind::TimeRange(_))) =
+        (&pair.here, &pair.base, pair.model.map(|model| &model.kind))
+    else {
+        return Ranges::Whole;
+    };
+    let (ours, theirs) = (here.intervals(), base.intervals());
+    if ours.is_empty() && theirs.is_empty() {
+        return Ranges::Whole;
+    }
+    Ranges::Common(ours.minus(&ours.minus(&theirs)).ranges().to_vec())
+}
+
+/// The condition for the rows of those ranges; `None` where there are no ranges, or no column tells.
+fn filter(pair: &Pair<'_>, dialect: Dialect, columns: &[&(String, String)], ranges: &[Interval]) -> Option<String> {
+    let Some(Kind::TimeRange(range)) = pair.model.map(|model| &model.kind) else { return None };
+    let folded = dialect.fold(&range.time_column, true);
+    let (name, data_type) = columns.iter().find(|(name, _)| dialect.fold(name, true) == folded)?;
+    let column = TimeColumn { name, data_type, format: &range.format };
+    let parts: Vec<String> =
+        ranges.iter().map(|range| time_filter(dialect, None, column, *range)).collect::<Result<_, _>>().ok()?;
+    (!parts.is_empty()).then(|| format!("({})", parts.join(") OR (")))
+}
+
+fn number(rows: &Rows, place: usize) -> u64 {
+    rows.rows.first().and_then(|row| row.get(place)?.as_deref()?.parse().ok()).unwrap_or_default()
+}
