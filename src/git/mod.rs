@@ -13,6 +13,7 @@ mod hooks;
 mod lfs;
 mod links;
 mod merge;
+mod patch;
 mod problems;
 mod read;
 mod tree;

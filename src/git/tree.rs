@@ -21,7 +21,7 @@ use crate::ids::{FilePath, TreeId};
 use crate::problem::Problem;
 
 /// More files than any project has, fewer than a tree made to exhaust memory.
-const FILE_LIMIT: usize = 1_000_000;
+pub(super) const FILE_LIMIT: usize = 1_000_000;
 /// From here on a loose object is inflated while it is read.
 const STREAMED_FROM: usize = 1024 * 1024;
 
@@ -61,6 +61,21 @@ pub(super) struct Listing {
     /// Of the files whose content is not the very blob that their entry names, or that have another path than it: where
     /// it lies.
     pub(super) contents: BTreeMap<FilePath, Content>,
+    /// What the listings of like trees may be made from.
+    pub(super) shape: Shape,
+}
+
+/// Whether a listing is nothing but what stands in the tree's own folders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Links were followed, or something beside the tree was looked at.
+    #[default]
+    Other,
+    /// It is, from this tree object on.
+    Plain {
+        /// The tree object of the project's folder.
+        root: Oid,
+    },
 }
 
 impl Listing {
@@ -108,10 +123,17 @@ pub(super) fn is_source(path: &str) -> bool {
 /// One tree object at its place: what stands in it, before links are followed.
 #[derive(Debug, Default)]
 pub(super) struct Folder {
-    files: Vec<(FilePath, Found)>,
+    pub(super) files: Vec<(FilePath, Found)>,
     links: Vec<(String, Oid)>,
     /// Its subfolders, each with what its paths begin with.
-    folders: Vec<(String, Oid)>,
+    pub(super) folders: Vec<(String, Oid)>,
+}
+
+impl Folder {
+    /// Whether everything in it is in git, and is what it is wherever it stands.
+    pub(super) fn is_plain(&self) -> bool {
+        self.links.is_empty() && self.files.iter().all(|(_, found)| matches!(found, (Entry::File { .. }, None)))
+    }
 }
 
 /// The folders that were read before: two trees share nearly all of theirs.
@@ -150,8 +172,13 @@ impl Git {
         let root = self.oid(source.id.as_str())?;
         let reader =
             Reader { odb: &odb, store: store.clone(), local: source.local.as_deref(), folder, blobs: self.blobs };
+        let like = known().iter().find(|((_, other), _)| other == folder).map(|(_, listing)| listing.clone());
         let listing = Arc::new(match self.subtree(root, folder)? {
-            Some(tree) => self.list(tree, &reader)?,
+            Some(tree) => {
+                let like = like.filter(|_| is_stored);
+                let patched = like.map(|like| self.patched(&like, tree, &reader)).transpose()?.flatten();
+                patched.map_or_else(|| self.list(tree, &reader), Ok)?
+            }
             None => reader.listing(Vec::new(), Vec::new()),
         });
         if is_stored && listing.is_settled() {
@@ -178,20 +205,29 @@ impl Git {
 
     fn list(&self, tree: Oid, reader: &Reader<'_>) -> Result<Listing, GitError> {
         let (mut files, mut links) = (Vec::new(), Vec::new());
+        let mut shape = Shape::Plain { root: tree };
         let mut pending = vec![(String::new(), tree)];
         let mut left = FILE_LIMIT;
         while let Some(place) = pending.pop() {
             let folder = self.folder(place, reader, left)?;
+            if !folder.is_plain() || reader.local.is_some() {
+                shape = Shape::Other;
+            }
             left = left.saturating_sub(folder.files.len() + folder.links.len() + folder.folders.len());
             files.extend(folder.files.iter().cloned());
             links.extend(folder.links.iter().cloned());
             pending.extend(folder.folders.iter().cloned());
         }
-        Ok(reader.listing(files, links))
+        Ok(Listing { shape, ..reader.listing(files, links) })
     }
 
     /// One tree object, from memory where it was read for another tree. A working tree has content of its own.
-    fn folder(&self, (prefix, id): (String, Oid), reader: &Reader<'_>, left: usize) -> Result<Arc<Folder>, GitError> {
+    pub(super) fn folder(
+        &self,
+        (prefix, id): (String, Oid),
+        reader: &Reader<'_>,
+        left: usize,
+    ) -> Result<Arc<Folder>, GitError> {
         if reader.local.is_some() {
             return self.read_folder(&prefix, id, reader, left).map(Arc::new);
         }

@@ -21,6 +21,7 @@ use crate::naming::TableKey;
 use crate::plan::{Commits, Inputs, Plan, Purpose, Remembered, Unseen, build};
 use crate::problem::Problem;
 use crate::project::{Owned, SecondLook, query_problems, sorted};
+use crate::sql::Query;
 use crate::state::{Environment, State};
 use crate::workspace::{Draft, Workspace, git_error, leave, state_error};
 
@@ -135,6 +136,7 @@ impl Looked {
         unseen.leave_out(&result_tree);
         let known = result_tree.by_source();
         let remember = |source: Digest| known.get(&source).map(|known| (*known).into());
+        let of_base = |model: &Model| read_before(&result_tree, model).or_else(|| of_base(model));
         let (base_tree, _) = base.sketch.finish(Wanted::These(&in_base), &remember, &of_base);
         let promoted_tree = promoted.map(|promoted| {
             let base = base_tree.by_source();
@@ -154,6 +156,13 @@ impl Looked {
             cycles,
         })
     }
+}
+
+/// A model that another tree has too, as it was read there.
+fn read_before(tree: &Tree, model: &Model) -> Option<Arc<Model>> {
+    let known = tree.models.get(&model.name)?;
+    let is_same = known.source == model.source && known.path == model.path;
+    (is_same && !known.query.as_ref().is_some_and(Query::is_unread)).then(|| known.clone())
 }
 
 /// Models that are the same in base and result and have a table.

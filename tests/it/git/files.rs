@@ -171,3 +171,50 @@ fn a_partial_clone_says_that_content_is_missing() {
     let error = git.tree(&source, "").map(drop).expect_err("the tree is not here");
     assert!(error.hint().is_some_and(|hint| hint.contains("full clone")), "{error:?}");
 }
+
+/// Trees that are listed by one `Git` share what they share; what comes of it is what each of them alone comes to.
+#[test]
+fn a_listing_does_not_depend_on_what_was_listed_before() {
+    let repository = Repository::new();
+    let mut shas = Vec::new();
+    let mut dice = 7_u64;
+    let mut roll = |sides: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) % sides
+    };
+    for step in 0..40 {
+        let folder = ["", "a/", "a/b/", "c/", "d.sql/"][roll(5) as usize];
+        let path = format!("p/{folder}{}.sql", ["x", "y", "d"][roll(3) as usize]);
+        // What is in the way of a folder or a file goes: one becomes the other.
+        for above in path.match_indices('/').map(|(end, _)| &path[..end]) {
+            if repository.path().join(above).is_file() {
+                repository.remove(above);
+            }
+        }
+        let full = repository.path().join(&path);
+        if full.is_dir() {
+            std::fs::remove_dir_all(&full).expect("ours");
+        } else if full.exists() && roll(3) == 0 {
+            repository.remove(&path);
+        }
+        #[cfg(unix)]
+        if step % 13 == 12 && !repository.path().join("p/link").exists() {
+            repository.link("p/link", "a");
+        }
+        if !full.exists() {
+            repository.write(&path, format!("select {step}\n"));
+        }
+        repository.write("beside.txt", step.to_string());
+        shas.push(repository.commit("a step"));
+    }
+    let shared = open(&repository);
+    for _ in 0..120 {
+        let sha = commit(&shas[roll(40) as usize]);
+        let alone = open(&repository);
+        let entries = |git: &Git| {
+            let source = git.tree_of(&sha).expect("the commit is here");
+            files(git, &source, "p").entries().clone()
+        };
+        assert_eq!(entries(&shared), entries(&alone), "{sha}");
+    }
+}
