@@ -172,7 +172,8 @@ impl Git {
         let root = self.oid(source.id.as_str())?;
         let reader =
             Reader { odb: &odb, store: store.clone(), local: source.local.as_deref(), folder, blobs: self.blobs };
-        let like = known().iter().find(|((_, other), _)| other == folder).map(|(_, listing)| listing.clone());
+        let is_like = |other: &str, listing: &Listing| other == folder && listing.shape != Shape::Other;
+        let like = known().iter().find(|((_, other), listing)| is_like(other, listing)).map(|(_, like)| like.clone());
         let listing = Arc::new(match self.subtree(root, folder)? {
             Some(tree) => {
                 let like = like.filter(|_| is_stored);
