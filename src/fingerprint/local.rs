@@ -12,6 +12,7 @@ use crate::sql::{
     Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Syntax, Traits, analyze_syntax,
     stated_outputs,
 };
+use crate::time::IntervalUnit;
 
 /// What a model comes to by itself.
 pub(super) struct Local {
@@ -257,6 +258,13 @@ fn column_hash(model: &Model, local: &Local, name: &str) -> Option<Digest> {
     columns.find(|column| model.dialect.fold_name(&column.name.text, true) == folded).map(|column| column.hash)
 }
 
+fn is_within_day(unit: IntervalUnit) -> bool {
+    match unit {
+        IntervalUnit::Year | IntervalUnit::Month | IntervalUnit::Day => false,
+        IntervalUnit::Hour | IntervalUnit::HalfHour | IntervalUnit::QuarterHour | IntervalUnit::FiveMinute => true,
+    }
+}
+
 /// Whether several intervals may be loaded at once with the same result (research: soundness, #15 and W8).
 fn batching(model: &Model, local: &Local) -> Batching {
     let Some(query) = &model.query else { return Batching::Any };
@@ -285,6 +293,9 @@ fn batching(model: &Model, local: &Local) -> Batching {
     let time = columns.find(|column| model.dialect.fold_name(&column.name.text, true) == folded);
     match (&local.batching, time) {
         (Batching::OneInterval { why }, _) => one(why),
+        (Batching::Any, Some(time)) if time.traits.daily && is_within_day(model.unit()) => {
+            one("the time column is cut to the day, which is longer than an interval")
+        }
         (Batching::Any, Some(time)) if !time.traits.crosses => Batching::Any,
         (Batching::Any, Some(_)) => one("the interval's filter is not on the time column alone"),
         (Batching::Any, None) => one("the time column is not among the output columns"),

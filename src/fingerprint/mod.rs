@@ -281,6 +281,7 @@ fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) 
         false => Traits {
             interval: false,
             crosses: false,
+            daily: false,
             volatile: traits.volatile || is_opaque,
             redrawn: traits.redrawn || is_opaque,
             ..traits

@@ -48,10 +48,19 @@ pub struct OutputName {
 pub enum NameOrigin {
     /// An alias or a plain column: the engine shows exactly this.
     Stated,
+    /// A plain column of an input whose columns nobody knows: the engine shows it as that input spells it.
+    Spelled,
     /// An expression without alias: engines make up a name of their own, so nothing may refer to it.
     Derived,
     /// No column but a star: all columns of an input whose columns nobody knows.
     Star,
+}
+
+impl NameOrigin {
+    /// Whether readers may name the column.
+    pub fn is_named(self) -> bool {
+        matches!(self, Self::Stated | Self::Spelled)
+    }
 }
 
 /// What is true of a value or of a set of rows, besides its hash.
@@ -69,6 +78,8 @@ pub struct Traits {
     pub interval: bool,
     /// It belongs to a group, window or distinct set that spans intervals.
     pub crosses: bool,
+    /// It is cut to the day, so that hours of one day are not told apart by it.
+    pub daily: bool,
 }
 
 impl Traits {
@@ -81,6 +92,7 @@ impl Traits {
             untyped: self.untyped || other.untyped,
             interval: self.interval || other.interval,
             crosses: self.crosses || other.crosses,
+            daily: self.daily || other.daily,
         }
     }
 

@@ -334,3 +334,26 @@ fn texts_that_stand_in_place_are_counted() {
     assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
     assert!(refused.stderr.contains("reads through more than 100 views"), "{}", refused.stderr);
 }
+
+/// DuckDB shows a column that comes out of a PIVOT as the pivoted table spells it.
+#[test]
+fn columns_out_of_a_pivot_are_spelled_as_the_engine_spells_them() {
+    let query = "SELECT p.id, p.one FROM (PIVOT (SELECT 'a' AS kind, 1 AS n, * FROM s.t) ON kind IN ('a', 'b') USING sum(n)) AS p";
+    let world = lab(&[
+        ("models/t.sql", "MODEL (name s.t, kind FULL);\nSELECT 1 AS ID, 2 AS One"),
+        ("models/r.sql", &format!("MODEL (name s.r, kind FULL);\n{query}")),
+        ("models/w.sql", &format!("MODEL (name s.w, kind VIEW);\n{query}")),
+        ("models/after.sql", "MODEL (name s.after, kind FULL);\nSELECT id, one + 1 AS two FROM s.r"),
+    ]);
+    world.done(&["promote"]);
+    let names = |table: &str| {
+        let sql = format!(
+            "SELECT column_name FROM duckdb_columns() WHERE schema_name = 's' AND table_name = '{table}' ORDER BY column_index"
+        );
+        world.sql(&sql).into_iter().map(|row| row[0].clone().expect("a name")).collect::<Vec<_>>()
+    };
+    assert_eq!(names("r"), ["ID", "One"]);
+    assert_eq!(names("w"), ["ID", "One"]);
+    assert_eq!(names("after"), ["ID", "two"]);
+    assert_eq!(world.sql("SELECT id, two FROM s.after"), [[Some("1".to_owned()), Some("3".to_owned())]]);
+}

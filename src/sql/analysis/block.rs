@@ -133,7 +133,7 @@ impl Block {
     pub(super) fn refuse_duplicates(&self, dialect: Dialect) -> Step<()> {
         let mut seen = BTreeSet::new();
         for column in self.columns.iter().filter(|column| !column.is_star()) {
-            let quoted = column.name.origin == NameOrigin::Stated;
+            let quoted = column.name.origin.is_named();
             if !seen.insert(dialect.fold_name(&column.name.text, quoted)) {
                 return Err(Opaque::Duplicate(column.name.text.clone()));
             }

@@ -131,7 +131,12 @@ impl<'q> Analyzer<'_> {
         let hash = Hasher::new(tag).text(&data_type.to_string()).number(u64::from(bare)).digest(inner.hash).finish();
         let mut value = Value::made_of(hash, [&inner]);
         value.traits.untyped = false;
-        value.ground = inner.ground;
+        match data_type.to_string().to_uppercase().as_str() {
+            "DATE" => (value.ground, value.traits.daily) = (inner.ground, true),
+            // A time with a zone is another moment, and what is cut short is another interval's.
+            "TIMESTAMP" | "DATETIME" | "VARCHAR" | "TEXT" | "STRING" => value.ground = inner.ground,
+            _ => {}
+        }
         Ok(value)
     }
 

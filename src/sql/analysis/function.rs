@@ -21,6 +21,39 @@ struct Arguments {
     sorted: bool,
     /// Whether the function takes lambdas.
     lambdas: bool,
+    /// The first argument in lower case, where it is a text or a part of a date.
+    first: Option<String>,
+}
+
+/// How much of a time `date_trunc` cuts off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// Less than the shortest unit of intervals.
+    Seconds,
+    /// Up to all but the day.
+    ToDay,
+}
+
+/// An argument that is a text or a bare word, in lower case.
+fn first_word(argument: &FunctionArg) -> Option<String> {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else { return None };
+    match expression {
+        ast::Expr::Value(value) => match &value.value {
+            ast::Value::SingleQuotedString(text) => Some(text.to_lowercase()),
+            _ => None,
+        },
+        ast::Expr::Identifier(ident) if ident.quote_style.is_none() => Some(ident.value.to_lowercase()),
+        _ => None,
+    }
+}
+
+/// What `date_trunc` by a part of a date cuts off; `None` where days, too, are no longer told apart, or nobody knows.
+fn cut(part: &str) -> Option<Cut> {
+    match part {
+        "microsecond" | "microseconds" | "millisecond" | "milliseconds" | "second" | "seconds" => Some(Cut::Seconds),
+        "minute" | "minutes" | "hour" | "hours" | "day" | "days" => Some(Cut::ToDay),
+        _ => None,
+    }
 }
 
 /// Functions that make a list, map or struct, of what they are given.
@@ -306,10 +339,10 @@ impl<'q> Analyzer<'_> {
                 // With one argument it counts from today.
                 value.traits.volatile |= name == "age" && arguments.values.len() == 1;
                 value.traits.volatile |= CLOCKS.contains(&name) && arguments.values.is_empty();
-                if name == "date_trunc"
-                    && let Some(last) = arguments.values.last()
-                {
-                    value.ground = last.ground;
+                let part = arguments.first.as_deref().filter(|_| name == "date_trunc");
+                if let (Some(time), Some(cut)) = (arguments.values.last(), part.and_then(cut)) {
+                    value.ground = time.ground;
+                    value.traits.daily |= cut == Cut::ToDay;
                 }
             }
             FunctionClass::Volatile => {
@@ -362,6 +395,7 @@ impl<'q> Analyzer<'_> {
         // `datediff(month, d)` of two arguments has none: there the word is a column.
         let counts = function.ends_with("add") || function.ends_with("diff");
         let date_part = date_part_of(self.dialect, function).filter(|_| !counts || args.len() == 3);
+        taken.first = args.first().and_then(first_word);
         for (place, argument) in args.iter().enumerate() {
             if let (true, FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Identifier(ident)))) =
                 (date_part == Some(place), argument)

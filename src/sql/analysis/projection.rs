@@ -100,9 +100,10 @@ impl<'q> Analyzer<'_> {
         match known {
             Some(column) if as_written && column.name.origin == NameOrigin::Stated => self.shown(ident),
             Some(column) => column.name.clone(),
-            // DuckDB shows a column as its table spells it, which an undeclared table does not tell.
+            // DuckDB shows a column as its table spells it, which an undeclared table or a PIVOT does not tell.
             None if scope.inputs.iter().filter(meant).any(|input| matches!(input.columns, Columns::Open(_))) => {
-                self.shown(ident)
+                let origin = if self.dialect == Dialect::DuckDb { NameOrigin::Spelled } else { NameOrigin::Stated };
+                OutputName { origin, ..self.shown(ident) }
             }
             None => derived(),
         }

@@ -11,7 +11,7 @@ use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
 pub(super) use crate::sql::names::Reading as Names;
-use crate::sql::shape::{NameOrigin, Read, Reads, Traits};
+use crate::sql::shape::{Read, Reads, Traits};
 use crate::sql::{Dialect, FunctionClass, Opaque, function_class};
 
 /// A CTE that queries below may name; resolved when the first of them does, so an unused one does not matter.
@@ -242,7 +242,7 @@ impl<'q> Analyzer<'_> {
     }
 
     pub(super) fn is_named(&self, column: &Column, name: &str) -> bool {
-        column.name.origin == NameOrigin::Stated && self.dialect.fold_name(&column.name.text, true) == name
+        column.name.origin.is_named() && self.dialect.fold_name(&column.name.text, true) == name
     }
 
     /// A bare name that no known column of the block owns: a column of its one open input, an outer block's, or a whole row.
