@@ -12,7 +12,9 @@ use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
 use crate::sql::{ColumnNames, Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable};
-use crate::statement::{LoadTime, Parent, quote_identifier, quote_table, time_literal, with_parents};
+use crate::statement::{
+    LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
+};
 
 /// Where the data of each model is.
 pub struct Resolver<'a> {
@@ -87,9 +89,26 @@ impl Resolver<'_> {
     /// # Errors
     /// As [`Resolver::model`].
     pub fn query(&self, reader: &ModelName, query: &Query, times: Times) -> Result<String, ResolveError> {
-        let mut inlined = Inlined { parents: Vec::new(), names: BTreeMap::new(), in_place: 0 };
+        let mut inlined = Inlined::new(StandIn::Cte);
         let text = self.text(reader, query, times, &mut inlined, 0)?;
         Ok(with_parents(self.dialect, &text, &inlined.parents))
+    }
+
+    /// A model's query where statements of its own run before it, and what must be defined before these. DuckDB reads a text
+    /// as the session is set at that moment (`integer_division`, `preserve_identifier_case`), and a view's text was read
+    /// when it was made: so parents without a table become views of the session, before anything of the model's runs.
+    ///
+    /// # Errors
+    /// As [`Resolver::model`].
+    pub fn beside_statements(&self, model: &Model, times: Times) -> Result<BesideStatements, ResolveError> {
+        let Some(query) = &model.query else { return Ok(BesideStatements::default()) };
+        if model.pre_statements.is_empty() || self.dialect != Dialect::DuckDb {
+            return Ok(BesideStatements { definitions: Vec::new(), query: self.query(&model.name, query, times)? });
+        }
+        let mut inlined = Inlined::new(StandIn::SessionView);
+        let query = self.text(&model.name, query, times, &mut inlined, 0)?;
+        let definitions = inlined.parents.iter().map(|parent| create_session_view(self.dialect, parent)).collect();
+        Ok(BesideStatements { definitions, query })
     }
 
     /// A pre- or post-statement: models by their tables.
@@ -163,7 +182,8 @@ impl Resolver<'_> {
             (Kind::View | Kind::Embedded, Some(query)) => query,
             _ => return Err(ResolveError::NoTable { model: reader.clone(), parent: parent.clone() }),
         };
-        if relation.columns == ColumnNames::Listed && self.names_differ_in_cte(parent, query) {
+        let is_cte = inlined.stand_in == StandIn::Cte;
+        if is_cte && relation.columns == ColumnNames::Listed && self.names_differ_in_cte(parent, query) {
             inlined.in_place += 1;
             if inlined.in_place > DEPTH_LIMIT {
                 return Err(ResolveError::TooDeep { model: reader.clone(), limit: DEPTH_LIMIT });
@@ -222,9 +242,32 @@ impl Resolver<'_> {
     }
 }
 
+/// A query that runs behind statements of its model's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BesideStatements {
+    /// What runs before the model's own statements.
+    pub definitions: Vec<String>,
+    /// What runs behind them.
+    pub query: String,
+}
+
+/// What a parent without a table becomes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StandIn {
+    Cte,
+    SessionView,
+}
+
 struct Inlined {
+    stand_in: StandIn,
     parents: Vec<Parent>,
     names: BTreeMap<ModelName, String>,
     /// How often a text stands in place; each may hold further ones, so that they must be counted.
     in_place: usize,
+}
+
+impl Inlined {
+    fn new(stand_in: StandIn) -> Self {
+        Self { stand_in, parents: Vec::new(), names: BTreeMap::new(), in_place: 0 }
+    }
 }

@@ -73,16 +73,18 @@ impl<'a> Task<'a> {
     }
 
     pub(super) fn query(self, time: LoadTime) -> Result<String, ResolveError> {
-        self.resolver().model(self.model, Times::At(time))
+        Ok(self.resolver().beside_statements(self.model, Times::At(time))?.query)
     }
 
-    /// Pre- and post-statements.
+    /// What runs before the query, and the post-statements.
     pub(super) fn statements(self, time: LoadTime) -> Result<(Vec<String>, Vec<String>), ResolveError> {
         let resolver = self.resolver();
         let resolve = |statements: &[Template]| -> Result<Vec<String>, ResolveError> {
             statements.iter().map(|statement| resolver.statement(self.model, statement, Times::At(time))).collect()
         };
-        Ok((resolve(&self.model.pre_statements)?, resolve(&self.model.post_statements)?))
+        let mut before = resolver.beside_statements(self.model, Times::At(time))?.definitions;
+        before.extend(resolve(&self.model.pre_statements)?);
+        Ok((before, resolve(&self.model.post_statements)?))
     }
 
     pub(super) fn over<'s>(self, columns: &'s [DeclaredColumn]) -> Statements<'s>

@@ -69,14 +69,15 @@ fn rendered(planned: &Planned, model: &Model, dialect: Dialect, now: Timestamp) 
     };
     let environment = planned.plan.environment.clone();
     let has_view = model.kind.name().has_view();
+    let beside = resolver.beside_statements(model, times)?;
     Ok(Rendered {
         model: model.name.clone(),
         kind: model.kind.name(),
         table: tables.get(&model.name).cloned(),
         view: has_view.then(|| view_name(&model.name, &environment, DEFAULT_SCHEMA, LIMIT)),
         load,
-        pre: statements(&model.pre_statements)?,
-        query: model.query.as_ref().map(|_| resolver.model(model, times)).transpose()?,
+        pre: [beside.definitions, statements(&model.pre_statements)?].concat(),
+        query: model.query.as_ref().map(|_| beside.query),
         post: statements(&model.post_statements)?,
         note: note(&model.kind),
         environment,

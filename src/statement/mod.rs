@@ -10,7 +10,7 @@
 //! | INCREMENTAL_BY_TIME_RANGE | [`Target::create_empty`] | [`Target::load_interval`] |
 //! | INCREMENTAL_BY_UNIQUE_KEY | [`Target::create_empty`] | [`Target::upsert`] |
 //! | VIEW | [`create_view`] | [`create_view`] |
-//! | EMBEDDED, and VIEW while tables are built | a CTE: [`with_parents`] | |
+//! | EMBEDDED, and VIEW while tables are built | a CTE: [`with_parents`]; behind statements of the reader's own [`create_session_view`] | |
 
 mod compare;
 mod parents;
@@ -21,7 +21,7 @@ mod upsert;
 mod view;
 
 pub use compare::{BUCKETS, Comparison};
-pub use parents::{Parent, free_name, with_parents};
+pub use parents::{Parent, create_session_view, free_name, with_parents};
 pub use quote::{column_list, quote_identifier, quote_schema, quote_table, text_literal};
 pub use table::Target;
 pub use time_literal::{LoadTime, TimeColumn, time_filter, time_literal};

@@ -30,6 +30,12 @@ pub fn with_parents(dialect: Dialect, query: &str, parents: &[Parent]) -> String
     }
 }
 
+/// A parent as a view that lasts as long as the session, in place of one of the same name.
+pub fn create_session_view(dialect: Dialect, parent: &Parent) -> String {
+    let name = quote_identifier(dialect, &parent.name);
+    format!("CREATE OR REPLACE TEMP VIEW {name}{} AS\n{}", listed(dialect, parent), parent.query)
+}
+
 /// A name near `wanted` that stands nowhere in the texts, in any case, so that it captures no name of theirs.
 pub fn free_name<'a>(wanted: &str, texts: impl IntoIterator<Item = &'a str> + Clone) -> String {
     let mut name = wanted.to_lowercase();
@@ -40,13 +46,17 @@ pub fn free_name<'a>(wanted: &str, texts: impl IntoIterator<Item = &'a str> + Cl
 }
 
 fn cte(dialect: Dialect, parent: &Parent) -> String {
-    let columns = match parent.columns.as_slice() {
-        [] => String::new(),
-        columns => format!(" ({})", super::column_list(dialect, columns.iter().map(String::as_str))),
-    };
+    let columns = listed(dialect, parent);
     // Only these two know the word; elsewhere a CTE is inlined anyway.
     let hint = if matches!(dialect, Dialect::DuckDb | Dialect::Postgres) { "NOT MATERIALIZED " } else { "" };
     format!("{}{columns} AS {hint}(\n{}\n)", quote_identifier(dialect, &parent.name), parent.query)
+}
+
+fn listed(dialect: Dialect, parent: &Parent) -> String {
+    match parent.columns.as_slice() {
+        [] => String::new(),
+        columns => format!(" ({})", super::column_list(dialect, columns.iter().map(String::as_str))),
+    }
 }
 
 /// Where the first CTE of a query that begins with `WITH` stands, and what comes before it.

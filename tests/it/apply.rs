@@ -357,3 +357,28 @@ fn columns_out_of_a_pivot_are_spelled_as_the_engine_spells_them() {
     assert_eq!(names("after"), ["ID", "two"]);
     assert_eq!(world.sql("SELECT id, two FROM s.after"), [[Some("1".to_owned()), Some("3".to_owned())]]);
 }
+
+/// DuckDB reads `/` as the session is set when it reads a text, and a view's text is read when the view is made.
+#[test]
+fn a_models_own_settings_do_not_reach_into_the_views_that_it_reads() {
+    let reader = "SET integer_division = true;\nSELECT half, 7 / 2 AS own FROM s.halves";
+    let world = lab(&[
+        ("models/t.sql", "MODEL (name s.t, kind FULL);\nSELECT 1 AS x"),
+        ("models/halves.sql", "MODEL (name s.halves, kind VIEW);\nSELECT x / 2 AS half FROM s.t"),
+        ("models/deep.sql", "MODEL (name s.deep, kind EMBEDDED);\nSELECT half FROM s.halves"),
+        ("models/r.sql", &format!("MODEL (name s.r, kind FULL);\n{reader}")),
+        ("models/d.sql", &format!("MODEL (name s.d, kind FULL);\n{}", reader.replace("s.halves", "s.deep"))),
+        (
+            "models/i.sql",
+            "MODEL (name s.i, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 1));\n\
+             SET integer_division = true;\nSELECT half, 7 / 2 AS own, @start_date AS day FROM s.halves",
+        ),
+    ]);
+    world.done(&["promote"]);
+    let expected = [[Some("0.5".to_owned()), Some("3".to_owned())]];
+    assert_eq!(world.sql("SELECT half, own FROM s.r"), expected);
+    assert_eq!(world.sql("SELECT half, own FROM s.d"), expected);
+    assert_eq!(world.sql("SELECT DISTINCT half, own FROM s.i"), expected);
+    let shown = world.done(&["render", "s.r"]).stdout;
+    assert!(shown.find("CREATE OR REPLACE TEMP VIEW") < shown.find("SET integer_division"), "{shown}");
+}

@@ -56,12 +56,19 @@ fn statements_around_the_query_are_rendered_with_it() {
     let fact = rendered(&world, "marts.fct_orders");
     // What a statement does across days nobody knows, so each day is a load of its own.
     assert_eq!((&fact["interval"], &fact["loads"]), (&serde_json::json!(["2026-01-01", "2026-01-02"]), &90.into()));
-    assert_eq!(fact["pre_statements"], serde_json::json!(["SET VARIABLE first_day = '2026-01-01'"]));
+    // Views that it reads are defined before anything of its own can change how they are read.
+    let before = fact["pre_statements"].as_array().expect("a list");
+    let (own, defined) = before.split_last().expect("statements");
+    assert_eq!(*own, "SET VARIABLE first_day = '2026-01-01'");
+    assert!(
+        defined.len() == 3
+            && defined.iter().all(|text| text.as_str().expect("a text").starts_with("CREATE OR REPLACE TEMP VIEW"))
+    );
     let after = fact["post_statements"][0].as_str().expect("a statement");
     assert!(after.contains("FROM \"offshoot__raw\".\"orders__"), "{after}");
     let script = world.done(&["render", "marts.fct_orders"]).stdout;
-    let places =
-        ["SET VARIABLE first", "WITH \"offshoot__", "SET VARIABLE n"].map(|text| script.find(text).expect(text));
+    let places = ["TEMP VIEW \"offshoot__", "SET VARIABLE first", "FROM \"offshoot__staging__paid", "SET VARIABLE n"]
+        .map(|text| script.find(text).expect(text));
     assert!(places.is_sorted(), "{script}");
 }
 

@@ -166,7 +166,11 @@ impl Warehouse {
         let resolver = Resolver { tree, dialect: Dialect::DuckDb, tables };
         let everything = LoadTime { interval: Interval { start: Timestamp(0), end: END }, execution: END };
         let text = |time| resolver.model(model, Times::At(time)).map_err(|error| error.to_string());
-        let query = text(everything)?;
+        let beside = resolver.beside_statements(model, Times::At(everything)).map_err(|error| error.to_string())?;
+        for definition in &beside.definitions {
+            self.run(definition)?;
+        }
+        let query = beside.query;
         let columns = match &model.kind {
             ModelKind::Seed(_) => Vec::new(),
             _ => self.output_columns(model, fingerprint, &query)?,
