@@ -6,6 +6,7 @@ use super::block::Value;
 use super::expression::Part;
 use super::query::sort_key;
 use super::scope::{Found, Names, Scope, Visibility};
+use super::truncation::{Cut, cut, first_word};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
 use crate::sql::whole::WHOLE_FUNCTION;
@@ -23,37 +24,6 @@ struct Arguments {
     lambdas: bool,
     /// The first argument in lower case, where it is a text or a part of a date.
     first: Option<String>,
-}
-
-/// How much of a time `date_trunc` cuts off.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cut {
-    /// Less than the shortest unit of intervals.
-    Seconds,
-    /// Up to all but the day.
-    ToDay,
-}
-
-/// An argument that is a text or a bare word, in lower case.
-fn first_word(argument: &FunctionArg) -> Option<String> {
-    let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else { return None };
-    match expression {
-        ast::Expr::Value(value) => match &value.value {
-            ast::Value::SingleQuotedString(text) => Some(text.to_lowercase()),
-            _ => None,
-        },
-        ast::Expr::Identifier(ident) if ident.quote_style.is_none() => Some(ident.value.to_lowercase()),
-        _ => None,
-    }
-}
-
-/// What `date_trunc` by a part of a date cuts off; `None` where days, too, are no longer told apart, or nobody knows.
-fn cut(part: &str) -> Option<Cut> {
-    match part {
-        "microsecond" | "microseconds" | "millisecond" | "milliseconds" | "second" | "seconds" => Some(Cut::Seconds),
-        "minute" | "minutes" | "hour" | "hours" | "day" | "days" => Some(Cut::ToDay),
-        _ => None,
-    }
 }
 
 /// Functions that make a list, map or struct, of what they are given.

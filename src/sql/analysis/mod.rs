@@ -42,6 +42,7 @@ mod table;
 mod table_function;
 #[cfg(test)]
 mod tests;
+mod truncation;
 mod unsure;
 mod using;
 mod whole;
