@@ -82,8 +82,10 @@ pub enum NotCompared {
     NoCommonInterval,
     /// They were not loaded for the same time, and no column of both says which rows are of that time.
     NoTimeColumn,
-    /// The engine refused, with its message.
-    Refused(String),
+    /// Neither side has data of its own: it is inlined into its readers, or somebody else's.
+    NoData,
+    /// The engine cannot read one of them. Its message is left out, because it may hold a value of a row.
+    Refused,
     /// They have no column in common.
     NoCommonColumn,
 }
@@ -160,7 +162,7 @@ pub struct Profile {
     pub least: Option<String>,
     /// The greatest value.
     pub greatest: Option<String>,
-    /// The mean of a column of numbers, to nine digits.
+    /// The mean of a column of numbers, to nine digits behind the point.
     pub mean: Option<String>,
 }
 

@@ -117,14 +117,15 @@ fn rows(rows: Sides) -> String {
     }
 }
 
-fn not_compared(why: &NotCompared) -> String {
+fn not_compared(why: &NotCompared) -> &'static str {
     match why {
-        NotCompared::NoCommonInterval => "the two were never loaded for the same time".to_owned(),
+        NotCompared::NoCommonInterval => "the two were never loaded for the same time",
         NotCompared::NoTimeColumn => {
-            "the two were loaded for other times, and no column of both tells which rows are of both".to_owned()
+            "the two were loaded for other times, and no column of both tells which rows are of both"
         }
-        NotCompared::NoCommonColumn => "the two have no column in common".to_owned(),
-        NotCompared::Refused(message) => format!("the engine says: {message}"),
+        NotCompared::NoCommonColumn => "the two have no column in common",
+        NotCompared::NoData => "it has no data of its own",
+        NotCompared::Refused => "the engine cannot read it; `bot query` says why",
     }
 }
 

@@ -145,6 +145,43 @@ fn models_of_one_side_and_views_are_compared_too() {
 }
 
 #[test]
+fn models_without_data_of_their_own_are_said_to_have_none() {
+    let path = "models/inlined.sql";
+    let text = "MODEL (name marts.inlined, kind EMBEDDED);\nSELECT id FROM raw.orders";
+    let world = shop(path, text);
+    applied(&world, &[(path, &text.replace("SELECT id", "SELECT -id AS id"))]);
+    assert_eq!(diff(&world, &[])["models"], serde_json::json!([]));
+    let named = diff(&world, &["-m", "marts.inlined"]);
+    let model = &named["models"][0];
+    assert_eq!((&model["how"], &model["same"]), (&"not_compared".into(), &false.into()), "{named}");
+    assert!(model["compared"]["why"].as_str().expect("a reason").contains("no data of its own"), "{named}");
+}
+
+/// A view that fails tells a value of its rows in the engine's message; what goes into a pull request says none of it.
+#[test]
+fn what_the_engine_refuses_is_told_without_values() {
+    let path = "models/seen.sql";
+    let world = shop(path, "MODEL (name marts.seen, kind VIEW);\nSELECT id::VARCHAR AS id FROM raw.orders");
+    let failing = "MODEL (name marts.seen, kind VIEW);\nSELECT ('secret' || id)::INT::VARCHAR AS id FROM raw.orders";
+    applied(&world, &[(path, failing)]);
+    for format in ["markdown", "json", "terminal"] {
+        let told = world.done(&["diff", "dev", "--format", format]).stdout;
+        assert!(told.contains("the engine cannot read it") && !told.contains("secret"), "{format}: {told}");
+    }
+}
+
+#[test]
+fn a_blob_is_not_shown() {
+    let path = "models/blobs.sql";
+    let model =
+        |text: &str| format!("MODEL (name marts.blobs, kind FULL);\nSELECT '{text}'::BLOB AS content FROM raw.orders");
+    let world = shop(path, &model("hunter2"));
+    applied(&world, &[(path, &model("hunter3"))]);
+    let found = diff(&world, &[]).to_string();
+    assert!(!found.contains("hunter"), "{found}");
+}
+
+#[test]
 fn large_tables_are_compared_by_buckets_first() {
     let path = "models/big.sql";
     let text = "MODEL (name marts.big, kind FULL, grain id);\nSELECT range AS id, range % 7 AS v FROM range(1000000)";

@@ -4,7 +4,7 @@ use crate::data_diff::{
     ByColumn, ByGrain, ColumnDiff, Compared, ModelDataDiff, NotCompared, Profile, SchemaChange, Sides, WhyByColumn,
     schema_changes,
 };
-use crate::engine::{EngineError, Rows, first_line};
+use crate::engine::{EngineError, Rows};
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
 use crate::sql::Dialect;
@@ -43,7 +43,7 @@ impl Side {
 /// Asks the engine one question.
 pub(super) type Ask<'a> = dyn FnMut(&str) -> Result<Rows, EngineError> + 'a;
 
-/// Compares. What the engine refuses of one model is told of it; the others are still compared.
+/// Compares. What the engine cannot read of one model is told of it; the others are still compared.
 ///
 /// # Errors
 /// The run was stopped, or the warehouse is gone.
@@ -51,9 +51,7 @@ pub(super) fn compare(pair: &Pair<'_>, dialect: Dialect, ask: &mut Ask<'_>) -> R
     let mut schema = Vec::new();
     let compared = match compared(pair, dialect, ask, &mut schema) {
         Ok(compared) => compared,
-        Err(EngineError::Statement { message, .. }) => {
-            Compared::Not(NotCompared::Refused(first_line(&message).to_owned()))
-        }
+        Err(EngineError::Statement { .. }) => Compared::Not(NotCompared::Refused),
         Err(error) => return Err(error),
     };
     let snapshot = pair.here.as_ref().and_then(|side| side.table.as_ref()).map(|table| table.snapshot.unit);
@@ -74,19 +72,14 @@ fn compared(
             let rows = ask(&format!("SELECT count(*) FROM {}", quote_table(dialect, &here)))?;
             return Ok(Compared::Added { rows: number(&rows, 0) });
         }
-        (None, _) => return Ok(Compared::Removed),
+        (None, Some(_)) => return Ok(Compared::Removed),
+        (None, None) => return Ok(Compared::Not(NotCompared::NoData)),
     };
-    let mut columns = |table: &TableName| -> Result<Vec<(String, String)>, EngineError> {
-        let rows = ask(&format!("SELECT * FROM {} LIMIT 0", quote_table(dialect, table)))?;
-        Ok(rows.columns.into_iter().map(|column| (column.name, column.data_type)).collect())
-    };
-    let (ours, theirs) = (columns(&here)?, columns(&base)?);
+    let (ours, theirs) = (columns(&here, dialect, ask)?, columns(&base, dialect, ask)?);
     let same = |one: &str, other: &str| dialect.fold(one, true) == dialect.fold(other, true);
     *schema = schema_changes(&ours, &theirs, &same);
-    let in_common: Vec<&(String, String)> = ours
-        .iter()
-        .filter(|(name, data)| theirs.iter().any(|(other, known)| same(name, other) && known == data))
-        .collect();
+    let is_theirs = |(name, data): &&Column| theirs.iter().any(|(other, known)| same(name, other) && known == data);
+    let in_common: Vec<&Column> = ours.iter().filter(is_theirs).collect();
     if in_common.is_empty() {
         return Ok(Compared::Not(NotCompared::NoCommonColumn));
     }
@@ -99,23 +92,37 @@ fn compared(
     if filter.is_none() && !ranges.is_empty() {
         return Ok(Compared::Not(NotCompared::NoTimeColumn));
     }
-    let grain = grain(pair.model);
+    let of = Comparison { dialect, here: &here, base: &base, grain: &[], values: &[], filter: filter.as_deref() };
+    rows(pair.model, &of, &in_common, ranges, ask)
+}
+
+/// The exact name and the type of a column.
+type Column = (String, String);
+
+fn columns(table: &TableName, dialect: Dialect, ask: &mut Ask<'_>) -> Result<Vec<Column>, EngineError> {
+    let rows = ask(&format!("SELECT * FROM {} LIMIT 0", quote_table(dialect, table)))?;
+    Ok(rows.columns.into_iter().map(|column| (column.name, column.data_type)).collect())
+}
+
+/// Row by row where the model's grain tells every row from every other, else column by column. `of` has the two tables.
+fn rows(
+    model: Option<&Model>,
+    of: &Comparison<'_>,
+    in_common: &[&Column],
+    ranges: Vec<Interval>,
+    ask: &mut Ask<'_>,
+) -> Result<Compared, EngineError> {
+    let same = |one: &str, other: &str| of.dialect.fold(one, true) == of.dialect.fold(other, true);
     let key = |name: &String| in_common.iter().find(|(other, _)| same(name, other)).map(|(name, _)| name.clone());
+    let grain = grain(model);
     let keys: Option<Vec<String>> = grain.as_ref().map(|grain| grain.iter().map(key).collect()).unwrap_or_default();
-    let is_key = |name: &str| keys.iter().flatten().any(|key| key == name);
-    let values: Vec<String> = in_common.iter().map(|(name, _)| name.clone()).filter(|name| !is_key(name)).collect();
     let why = match (&grain, &keys) {
         (None, _) => WhyByColumn::NoGrain,
         (Some(_), None) => WhyByColumn::GrainChanged,
         (Some(_), Some(keys)) => {
-            let comparison = Comparison {
-                dialect,
-                here: &here,
-                base: &base,
-                grain: keys,
-                values: &values,
-                filter: filter.as_deref(),
-            };
+            let names = in_common.iter().map(|(name, _)| name);
+            let values: Vec<String> = names.filter(|name| !keys.contains(name)).cloned().collect();
+            let comparison = Comparison { grain: keys, values: &values, ..*of };
             let unique = ask(&comparison.uniqueness())?;
             let rows = Sides { here: number(&unique, 0), base: number(&unique, 2) };
             let twice = Sides { here: number(&unique, 1), base: number(&unique, 3) };
@@ -125,11 +132,7 @@ fn compared(
             WhyByColumn::NotUnique(twice)
         }
     };
-    let all: Vec<String> = in_common.iter().map(|(name, _)| name.clone()).collect();
-    let types: Vec<&str> = in_common.iter().map(|(_, data)| data.as_str()).collect();
-    let comparison =
-        Comparison { dialect, here: &here, base: &base, grain: &[], values: &all, filter: filter.as_deref() };
-    by_column(&comparison, &types, (why, ranges), ask).map(Compared::ByColumn)
+    by_column(of, in_common, (why, ranges), ask).map(Compared::ByColumn)
 }
 
 fn by_grain(
@@ -166,18 +169,18 @@ fn by_grain(
 }
 
 fn by_column(
-    comparison: &Comparison<'_>,
-    types: &[&str],
+    of: &Comparison<'_>,
+    in_common: &[&Column],
     (why, ranges): (WhyByColumn, Vec<Interval>),
     ask: &mut Ask<'_>,
 ) -> Result<ByColumn, EngineError> {
+    let values: Vec<String> = in_common.iter().map(|(name, _)| name.clone()).collect();
+    let comparison = Comparison { values: &values, ..*of };
     let type_of = |name: &str| {
-        let place = comparison.values.iter().position(|column| column == name);
-        place.and_then(|place| types.get(place)).copied().unwrap_or_default()
+        let found = in_common.iter().find(|(column, _)| column == name);
+        found.map(|(_, data_type)| data_type.as_str()).unwrap_or_default()
     };
-    let is_number = |name: &str| is_number(type_of(name));
-    // Nested values and blobs have an order in DuckDB, and no use as a least or greatest one.
-    let is_ordered = |name: &str| !type_of(name).contains(['[', '(', ']']) || type_of(name).starts_with("DECIMAL");
+    let (is_number, is_ordered) = (|name: &str| is_number(type_of(name)), |name: &str| is_ordered(type_of(name)));
     let mut profile = |table: &TableName| ask(&comparison.profile(table, &is_number, &is_ordered));
     let (here, base) = (profile(comparison.here)?, profile(comparison.base)?);
     let rows = Sides { here: number(&here, 0), base: number(&base, 0) };
@@ -197,6 +200,12 @@ fn profile_at(rows: &Rows, place: usize) -> Profile {
 fn is_number(data_type: &str) -> bool {
     let is_whole = data_type.ends_with("INT") || data_type.ends_with("INTEGER");
     is_whole || data_type.starts_with("DECIMAL") || matches!(data_type, "DOUBLE" | "FLOAT")
+}
+
+/// Nested values, bits and blobs have an order in DuckDB, and no use as a least or greatest one.
+fn is_ordered(data_type: &str) -> bool {
+    let is_nested = data_type.contains(['[', '(', ']']) && !data_type.starts_with("DECIMAL");
+    !is_nested && !matches!(data_type, "BLOB" | "BIT")
 }
 
 /// What tells the rows of a model apart: its first grain, else its unique key where that is all plain columns.
@@ -233,7 +242,7 @@ fn ranges(pair: &Pair<'_>) -> Ranges {
 }
 
 /// The condition for the rows of those ranges; `None` where there are no ranges, or no column tells.
-fn filter(pair: &Pair<'_>, dialect: Dialect, columns: &[&(String, String)], ranges: &[Interval]) -> Option<String> {
+fn filter(pair: &Pair<'_>, dialect: Dialect, columns: &[&Column], ranges: &[Interval]) -> Option<String> {
     let Some(Kind::TimeRange(range)) = pair.model.map(|model| &model.kind) else { return None };
     let folded = dialect.fold(&range.time_column, true);
     let (name, data_type) = columns.iter().find(|(name, _)| dialect.fold(name, true) == folded)?;

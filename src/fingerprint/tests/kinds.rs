@@ -229,6 +229,8 @@ fn h15_intervals_are_loaded_together_only_where_that_changes_nothing() {
         format!("SELECT CAST(date_trunc('month', ds) AS DATE) AS ds, v FROM raw.p {filter}"),
         format!("SELECT date_trunc('week', ds) AS ds, v FROM raw.p {filter}"),
         format!("SELECT date_trunc(part, ds) AS ds, v FROM raw.p {filter}"),
+        // In DuckDB a bare word is a column, which may say `month`.
+        format!("SELECT date_trunc(day, ds) AS ds, v FROM (SELECT 'month' AS day, ds, v FROM raw.p) {filter}"),
         format!("SELECT ds::TIMESTAMPTZ AS ds, v FROM raw.p {filter}"),
         format!("SELECT ds::VARCHAR(7) AS ds, v FROM raw.p {filter}"),
         format!("SELECT ds, v FROM raw.p {filter} AND v = (SELECT max(v) FROM raw.p {filter})"),

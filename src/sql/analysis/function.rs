@@ -6,7 +6,7 @@ use super::block::Value;
 use super::expression::Part;
 use super::query::sort_key;
 use super::scope::{Found, Names, Scope, Visibility};
-use super::truncation::{Cut, cut, first_word};
+use super::truncation::{Cut, cut, text_of};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
 use crate::sql::whole::WHOLE_FUNCTION;
@@ -22,7 +22,7 @@ struct Arguments {
     sorted: bool,
     /// Whether the function takes lambdas.
     lambdas: bool,
-    /// The first argument in lower case, where it is a text or a part of a date.
+    /// The first argument in lower case, where it is a text, or a bare word that the dialect reads as a part of a date.
     first: Option<String>,
 }
 
@@ -365,7 +365,7 @@ impl<'q> Analyzer<'_> {
         // `datediff(month, d)` of two arguments has none: there the word is a column.
         let counts = function.ends_with("add") || function.ends_with("diff");
         let date_part = date_part_of(self.dialect, function).filter(|_| !counts || args.len() == 3);
-        taken.first = args.first().and_then(first_word);
+        taken.first = args.first().and_then(text_of);
         for (place, argument) in args.iter().enumerate() {
             if let (true, FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Identifier(ident)))) =
                 (date_part == Some(place), argument)
@@ -373,6 +373,7 @@ impl<'q> Analyzer<'_> {
                 && DATE_PARTS.contains(&ident.value.to_lowercase().as_str())
             {
                 taken.shape.push_str(&format!(" part {place} {}", ident.value.to_lowercase()));
+                taken.first = Some(ident.value.to_lowercase()).filter(|_| place == 0);
                 continue;
             }
             if date_part == Some(place)

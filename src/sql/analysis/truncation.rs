@@ -11,15 +11,11 @@ pub(super) enum Cut {
     ToDay,
 }
 
-/// An argument that is a text or a bare word, in lower case.
-pub(super) fn first_word(argument: &FunctionArg) -> Option<String> {
-    let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else { return None };
-    match expression {
-        ast::Expr::Value(value) => match &value.value {
-            ast::Value::SingleQuotedString(text) => Some(text.to_lowercase()),
-            _ => None,
-        },
-        ast::Expr::Identifier(ident) if ident.quote_style.is_none() => Some(ident.value.to_lowercase()),
+/// An argument that is a text, in lower case. A bare word is none: in DuckDB it is a column.
+pub(super) fn text_of(argument: &FunctionArg) -> Option<String> {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Value(value))) = argument else { return None };
+    match &value.value {
+        ast::Value::SingleQuotedString(text) => Some(text.to_lowercase()),
         _ => None,
     }
 }
