@@ -1,15 +1,24 @@
 //! What every implementation of `State` must do. A new one adds a factory and one line at the end.
 
-use std::thread;
-use std::time::Duration;
+mod tables;
+mod writers;
 
 use offshoot::ids::{CommitId, EnvironmentName, StateId};
 use offshoot::state::{
-    Environment, Fact, OpenMode, Owner, PendingPromote, Snapshot, SqliteState, State, StateError, Status, Version,
-    WriteLease,
+    Environment, Fact, OpenMode, Owner, PendingPromote, SqliteState, State, StateError, Status, Version, WriteLease,
 };
-use offshoot::time::{Intervals, Timestamp};
+use offshoot::time::Timestamp;
 use tempfile::TempDir;
+
+use self::tables::{
+    filling_a_table_again_moves_its_time_and_not_its_birth, loads_merge_and_a_second_load_replaces_the_first,
+    snapshots_and_builds_come_back_in_batches, withdrawn_ranges_and_forgotten_tables_are_not_loaded,
+};
+use self::writers::{
+    a_lease_excludes_others_and_names_its_holder, a_lease_of_another_state_is_refused,
+    of_many_writers_each_win_counts_once, threads_of_one_run_record_at_once,
+};
+pub(crate) use self::writers::{assert_wins, win_once};
 
 use crate::state_world::{
     PATIENT, about, branch, build, building, days, entry, environment, key, load, model, name, plan, pointer, ready,
@@ -191,83 +200,6 @@ fn a_removed_environment_is_gone_and_its_name_free(store: &impl Factory) {
     apply(state.as_ref(), &environment(about("x_1", branch("other"), "two"), &["a.b"]));
 }
 
-fn snapshots_and_builds_come_back_in_batches(store: &impl Factory) {
-    let state = store.open("");
-    let lease = lease(state.as_ref());
-    let facts: Vec<Fact> = (0..300).map(|number| Fact::Snapshot(snapshot(&format!("a.m{number}")))).collect();
-    state.record(&lease, &facts).expect("recordable");
-    let builds = [("a.m1", 1), ("a.m1", 3), ("a.m1", 2), ("a.m2", 1), ("a.m3", 1)];
-    let builds = builds.map(|(model, at)| Fact::Build(build(model, at)));
-    state.record(&lease, &builds).expect("recordable");
-    let keys: Vec<_> = (0..301).map(|number| key(&format!("a.m{number}"))).collect();
-    let tables = store.open("").tables(&keys).expect("readable");
-    assert_eq!(tables.len(), 300, "an unknown key is left out");
-    assert_eq!(tables[&keys[7]].snapshot, snapshot("a.m7"));
-    let found = state.builds(&[model("a.m1"), model("a.m2")], 2).expect("readable");
-    assert_eq!(found[&model("a.m1")], [build("a.m1", 3), build("a.m1", 2)]);
-    assert_eq!(found[&model("a.m2")], [build("a.m2", 1)]);
-    assert_eq!(found.len(), 2);
-}
-
-fn filling_a_table_again_moves_its_time_and_not_its_birth(store: &impl Factory) {
-    let state = store.open("");
-    let lease = lease(state.as_ref());
-    let at = |as_of, created_at| Fact::Snapshot(Snapshot { as_of, created_at, ..snapshot("a.b") });
-    let found = || state.tables(&[key("a.b")]).expect("readable")[&key("a.b")].snapshot.clone();
-    state.record(&lease, &[at(Some(Timestamp(1)), Timestamp(1))]).expect("recordable");
-    state.record(&lease, &[at(Some(Timestamp(5)), Timestamp(5))]).expect("recordable");
-    assert_eq!((found().as_of, found().created_at), (Some(Timestamp(5)), Timestamp(1)));
-    state.record(&lease, &[at(None, Timestamp(6))]).expect("recordable");
-    assert_eq!(found().as_of, Some(Timestamp(5)), "a fact that knows no fill forgets none");
-}
-
-fn loads_merge_and_a_second_load_replaces_the_first(store: &impl Factory) {
-    let state = store.open("");
-    let lease_held = lease(state.as_ref());
-    let january = days("2026-01-01", "2026-02-01");
-    let facts = [
-        Fact::Snapshot(snapshot("a.b")),
-        Fact::Snapshot(snapshot("c.d")),
-        load("a.b", january, 1),
-        load("a.b", days("2026-02-01", "2026-02-03"), 1),
-        load("a.b", days("2026-03-01", "2026-03-02"), 1),
-        load("c.d", january, 1),
-    ];
-    state.record(&lease_held, &facts).expect("recordable");
-    state.record(&lease_held, &[load("a.b", days("2026-01-10", "2026-01-12"), 2)]).expect("recordable");
-    let state = store.open("");
-    let tables = state.tables(&[key("a.b"), key("c.d")]).expect("readable");
-    let ledger = &tables[&key("a.b")].ledger;
-    let expected: Intervals =
-        [days("2026-01-01", "2026-02-03"), days("2026-03-01", "2026-03-02")].into_iter().collect();
-    assert_eq!(ledger.intervals(), expected);
-    let times: Vec<_> = ledger.loads().iter().map(|load| (load.interval, load.loaded_at)).collect();
-    let expected = [
-        (days("2026-01-01", "2026-01-10"), Timestamp(1)),
-        (days("2026-01-10", "2026-01-12"), Timestamp(2)),
-        (days("2026-01-12", "2026-02-03"), Timestamp(1)),
-        (days("2026-03-01", "2026-03-02"), Timestamp(1)),
-    ];
-    assert_eq!(times, expected);
-    assert_eq!(tables[&key("c.d")].ledger.intervals(), Intervals::one(january), "one table's loads are its own");
-}
-
-fn withdrawn_ranges_and_forgotten_tables_are_not_loaded(store: &impl Factory) {
-    let state = store.open("");
-    let lease = lease(state.as_ref());
-    let january = days("2026-01-01", "2026-02-01");
-    let facts = ["a.b", "c.d"].map(|model| [Fact::Snapshot(snapshot(model)), load(model, january, 1)]).concat();
-    state.record(&lease, &facts).expect("recordable");
-    state.withdraw(&lease, &key("a.b"), days("2026-01-30", "2026-03-01")).expect("writable");
-    let keys = [key("a.b"), key("c.d")];
-    let tables = state.tables(&keys).expect("readable");
-    assert_eq!(tables[&keys[0]].ledger.intervals(), Intervals::one(days("2026-01-01", "2026-01-30")));
-    state.forget_tables(&lease, &[key("c.d"), key("never.seen")]).expect("writable");
-    state.record(&lease, &[Fact::Snapshot(snapshot("c.d"))]).expect("recordable");
-    let again = &state.tables(&keys).expect("readable")[&keys[1]];
-    assert!(again.ledger.intervals().is_empty(), "a table that is made again begins empty");
-}
-
 fn one_call_is_done_wholly_or_not_at_all(store: &impl Factory) {
     let state = store.open("");
     let lease = lease(state.as_ref());
@@ -352,89 +284,6 @@ fn projects_do_not_see_each_other(store: &impl Factory) {
     let found = one.environment(&name("x_1")).expect("readable").expect("made");
     assert!(found.models.contains_key(&model("a.b")));
     assert_eq!(one.identity().expect("readable"), two.identity().expect("readable"), "one state, two projects");
-}
-
-fn a_lease_excludes_others_and_names_its_holder(store: &impl Factory) {
-    let (one, two) = (store.open(""), store.open(""));
-    let held = one.lease("bot apply x", Duration::ZERO).expect("nobody else");
-    let refused = two.lease("bot promote", Duration::ZERO).expect_err("held");
-    let message = refused.to_string();
-    assert!(message.contains(&format!("process {} (`bot apply x`)", std::process::id())), "{message}");
-    assert!(matches!(refused, StateError::Busy { .. }));
-    assert_eq!(two.environments().expect("readers never wait"), []);
-    drop(held);
-    two.lease("bot promote", Duration::ZERO).expect("given back");
-}
-
-fn a_lease_of_another_state_is_refused(store: &impl Factory, other: &impl Factory) {
-    let lease = lease(other.open("").as_ref());
-    let refused = store.open("").start_plan(&lease, &about("x_1", branch("x"), "one"), None);
-    assert!(matches!(refused, Err(StateError::OtherState { .. })), "{refused:?}");
-}
-
-/// Sixteen writers, each with a handle of its own, read without the lease and then compare and swap.
-fn of_many_writers_each_win_counts_once(store: &impl Factory) {
-    const WRITERS: usize = 16;
-    const WINS: usize = 3;
-    thread::scope(|scope| {
-        for writer in 0..WRITERS {
-            scope.spawn(move || {
-                let state = store.open("");
-                (0..WINS).for_each(|win| win_once(state.as_ref(), &format!("{writer}-{win}")));
-            });
-        }
-    });
-    assert_wins(store.open("").as_ref(), WRITERS * WINS);
-}
-
-/// Adds one model to what it read, and tries until its plan is through; it read before it had the lease, so that
-/// without compare-and-swap the model of another writer would be lost.
-pub(crate) fn win_once(state: &dyn State, plan_id: &str) {
-    loop {
-        let read = state.environment(&name("x_1")).expect("readable");
-        let expected = read.as_ref().map(|found| found.about.version());
-        let mut made = environment(about("x_1", branch("x"), plan_id), &[plan_id]);
-        made.models.extend(read.map(|found| found.models).unwrap_or_default());
-        let lease = lease(state);
-        match state.start_plan(&lease, &made.about, expected.as_ref()) {
-            Ok(()) => return state.finish_plan(&lease, &made, &entry(1)).expect("still under the lease"),
-            Err(StateError::Conflict { .. }) => {}
-            Err(other) => panic!("only a conflict is expected: {other}"),
-        }
-    }
-}
-
-/// Every writer's model and every writer's entry of the history is there.
-pub(crate) fn assert_wins(state: &dyn State, wins: usize) {
-    let history = state.history(&name("x_1"), 1_000).expect("readable");
-    let sequence: Vec<_> = history.iter().rev().map(|entry| entry.sequence).collect();
-    assert_eq!(sequence, (1..=wins as u64).collect::<Vec<_>>(), "no number is given twice");
-    let found = state.environment(&name("x_1")).expect("readable").expect("made");
-    assert_eq!(found.models.len(), wins, "nobody's write was lost");
-}
-
-/// Threads of one run share a handle and a lease.
-fn threads_of_one_run_record_at_once(store: &impl Factory) {
-    let state = store.open("");
-    let lease = lease(state.as_ref());
-    thread::scope(|scope| {
-        for worker in 0..16 {
-            let (state, lease) = (state.as_ref(), &lease);
-            scope.spawn(move || {
-                for number in 0..4 {
-                    let model = format!("a.w{worker}_{number}");
-                    let interval = days("2026-01-01", "2026-01-02");
-                    let facts =
-                        [Fact::Snapshot(snapshot(&model)), load(&model, interval, 1), Fact::Build(build(&model, 1))];
-                    state.record(lease, &facts).expect("recordable");
-                }
-            });
-        }
-    });
-    let models: Vec<_> = (0..16).flat_map(|worker| (0..4).map(move |number| format!("a.w{worker}_{number}"))).collect();
-    let tables = state.tables(&models.iter().map(|model| key(model)).collect::<Vec<_>>()).expect("readable");
-    assert_eq!(tables.len(), 64);
-    assert!(tables.values().all(|table| !table.ledger.intervals().is_empty()));
 }
 
 /// An SQLite state in a folder of its own.

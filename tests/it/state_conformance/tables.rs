@@ -1,0 +1,84 @@
+//! What is known of tables: their snapshots, builds and loads.
+
+use offshoot::state::{Fact, Snapshot};
+use offshoot::time::{Intervals, Timestamp};
+
+use super::{Factory, lease};
+use crate::state_world::{build, days, key, load, model, snapshot};
+
+pub(super) fn snapshots_and_builds_come_back_in_batches(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let facts: Vec<Fact> = (0..300).map(|number| Fact::Snapshot(snapshot(&format!("a.m{number}")))).collect();
+    state.record(&lease, &facts).expect("recordable");
+    let builds = [("a.m1", 1), ("a.m1", 3), ("a.m1", 2), ("a.m2", 1), ("a.m3", 1)];
+    let builds = builds.map(|(model, at)| Fact::Build(build(model, at)));
+    state.record(&lease, &builds).expect("recordable");
+    let keys: Vec<_> = (0..301).map(|number| key(&format!("a.m{number}"))).collect();
+    let tables = store.open("").tables(&keys).expect("readable");
+    assert_eq!(tables.len(), 300, "an unknown key is left out");
+    assert_eq!(tables[&keys[7]].snapshot, snapshot("a.m7"));
+    let found = state.builds(&[model("a.m1"), model("a.m2")], 2).expect("readable");
+    assert_eq!(found[&model("a.m1")], [build("a.m1", 3), build("a.m1", 2)]);
+    assert_eq!(found[&model("a.m2")], [build("a.m2", 1)]);
+    assert_eq!(found.len(), 2);
+}
+
+pub(super) fn filling_a_table_again_moves_its_time_and_not_its_birth(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let at = |as_of, created_at| Fact::Snapshot(Snapshot { as_of, created_at, ..snapshot("a.b") });
+    let found = || state.tables(&[key("a.b")]).expect("readable")[&key("a.b")].snapshot.clone();
+    state.record(&lease, &[at(Some(Timestamp(1)), Timestamp(1))]).expect("recordable");
+    state.record(&lease, &[at(Some(Timestamp(5)), Timestamp(5))]).expect("recordable");
+    assert_eq!((found().as_of, found().created_at), (Some(Timestamp(5)), Timestamp(1)));
+    state.record(&lease, &[at(None, Timestamp(6))]).expect("recordable");
+    assert_eq!(found().as_of, Some(Timestamp(5)), "a fact that knows no fill forgets none");
+}
+
+pub(super) fn loads_merge_and_a_second_load_replaces_the_first(store: &impl Factory) {
+    let state = store.open("");
+    let lease_held = lease(state.as_ref());
+    let january = days("2026-01-01", "2026-02-01");
+    let facts = [
+        Fact::Snapshot(snapshot("a.b")),
+        Fact::Snapshot(snapshot("c.d")),
+        load("a.b", january, 1),
+        load("a.b", days("2026-02-01", "2026-02-03"), 1),
+        load("a.b", days("2026-03-01", "2026-03-02"), 1),
+        load("c.d", january, 1),
+    ];
+    state.record(&lease_held, &facts).expect("recordable");
+    state.record(&lease_held, &[load("a.b", days("2026-01-10", "2026-01-12"), 2)]).expect("recordable");
+    let state = store.open("");
+    let tables = state.tables(&[key("a.b"), key("c.d")]).expect("readable");
+    let ledger = &tables[&key("a.b")].ledger;
+    let expected: Intervals =
+        [days("2026-01-01", "2026-02-03"), days("2026-03-01", "2026-03-02")].into_iter().collect();
+    assert_eq!(ledger.intervals(), expected);
+    let times: Vec<_> = ledger.loads().iter().map(|load| (load.interval, load.loaded_at)).collect();
+    let expected = [
+        (days("2026-01-01", "2026-01-10"), Timestamp(1)),
+        (days("2026-01-10", "2026-01-12"), Timestamp(2)),
+        (days("2026-01-12", "2026-02-03"), Timestamp(1)),
+        (days("2026-03-01", "2026-03-02"), Timestamp(1)),
+    ];
+    assert_eq!(times, expected);
+    assert_eq!(tables[&key("c.d")].ledger.intervals(), Intervals::one(january), "one table's loads are its own");
+}
+
+pub(super) fn withdrawn_ranges_and_forgotten_tables_are_not_loaded(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let january = days("2026-01-01", "2026-02-01");
+    let facts = ["a.b", "c.d"].map(|model| [Fact::Snapshot(snapshot(model)), load(model, january, 1)]).concat();
+    state.record(&lease, &facts).expect("recordable");
+    state.withdraw(&lease, &key("a.b"), days("2026-01-30", "2026-03-01")).expect("writable");
+    let keys = [key("a.b"), key("c.d")];
+    let tables = state.tables(&keys).expect("readable");
+    assert_eq!(tables[&keys[0]].ledger.intervals(), Intervals::one(days("2026-01-01", "2026-01-30")));
+    state.forget_tables(&lease, &[key("c.d"), key("never.seen")]).expect("writable");
+    state.record(&lease, &[Fact::Snapshot(snapshot("c.d"))]).expect("recordable");
+    let again = &state.tables(&keys).expect("readable")[&keys[1]];
+    assert!(again.ledger.intervals().is_empty(), "a table that is made again begins empty");
+}
