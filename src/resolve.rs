@@ -11,7 +11,7 @@ use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
-use crate::sql::{ColumnNames, Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable};
+use crate::sql::{ColumnNames, Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable, named_in_texts};
 use crate::statement::{
     LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
 };
@@ -58,6 +58,17 @@ pub enum ResolveError {
         parent: ModelName,
         /// Its kind.
         kind: &'static str,
+    },
+    /// The text of a `query('…')` names a model, where nothing can be put in its place.
+    #[error(
+        "a text in model `{model}` names `{parent}`, and what `query(…)` or `query_table(…)` reads would be production's; \
+         read `{parent}` by its name in FROM instead"
+    )]
+    NamedInText {
+        /// The model.
+        model: ModelName,
+        /// The one that its text names.
+        parent: ModelName,
     },
     /// Views read one another too deeply.
     #[error("model `{model}` reads through more than {limit} views, one after the other; make one of them FULL")]
@@ -117,6 +128,7 @@ impl Resolver<'_> {
     /// It names a model that has no table.
     pub fn statement(&self, model: &Model, statement: &Template, times: Times) -> Result<String, ResolveError> {
         let query = Query::parse(statement.clone(), model.dialect);
+        self.refuse_names_in_texts(&model.name, &query)?;
         let mut splices = Vec::new();
         for relation in query.relations() {
             let Some(parent) = self.tree.models.get(&relation.name) else { continue };
@@ -143,6 +155,10 @@ impl Resolver<'_> {
         if depth > DEPTH_LIMIT {
             return Err(ResolveError::TooDeep { model: reader.clone(), limit: DEPTH_LIMIT });
         }
+        // Whoever names a model in a text has it among the parents that no relation names.
+        if self.tree.graph.node(reader).is_none_or(|node| !node.hidden.is_empty()) {
+            self.refuse_names_in_texts(reader, query)?;
+        }
         let mut splices = Vec::new();
         for relation in query.relations() {
             if !self.tree.models.contains_key(&relation.name) {
@@ -161,6 +177,13 @@ impl Resolver<'_> {
         }
         splices.sort_by_key(|splice| splice.range.start);
         Ok(query.template().render(&splices, &|variable| self.literal(variable, times)))
+    }
+
+    fn refuse_names_in_texts(&self, reader: &ModelName, query: &Query) -> Result<(), ResolveError> {
+        match named_in_texts(&query.tokens(), query.dialect(), &|name| is_own(self.tree, name)).pop() {
+            Some((parent, _)) => Err(ResolveError::NamedInText { model: reader.clone(), parent }),
+            None => Ok(()),
+        }
     }
 
     /// What a parent is called in the text: its table, its CTE, its own text, or nothing where its own name stays.
@@ -240,6 +263,11 @@ impl Resolver<'_> {
             Times::Symbolic => format!("@{}", variable.name()),
         }
     }
+}
+
+/// Whether the project fills a model, or defines it.
+fn is_own(tree: &Tree, name: &ModelName) -> bool {
+    tree.models.get(name).is_some_and(|model| !matches!(model.kind, Kind::External))
 }
 
 /// A query that runs behind statements of its model's own.

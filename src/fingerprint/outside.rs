@@ -10,7 +10,7 @@ use crate::graph::{is_harmless, statement_tokens};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
 use crate::model::Model;
-use crate::sql::TokenKind;
+use crate::sql::{Dialect, FunctionClass, Token, TokenKind, function_class};
 
 /// Every statement of a project that may change data, in the order of its models.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,8 +34,8 @@ impl OutsideStatements {
         all
     }
 
-    fn add(&mut self, model: &Model, text: &str, tokens: &[crate::sql::Token]) {
-        if is_harmless(tokens) || sets_its_session(tokens) {
+    fn add(&mut self, model: &Model, text: &str, tokens: &[Token]) {
+        if is_harmless(tokens) || sets_its_session(tokens) || fills_its_session(tokens, model.dialect) {
             return;
         }
         let place = self.digests.len();
@@ -80,10 +80,40 @@ impl OutsideStatements {
 }
 
 /// `SET name = 'text'` acts on the model's own session, and is one of its own statements: no table is written by it.
-fn sets_its_session(tokens: &[crate::sql::Token]) -> bool {
+fn sets_its_session(tokens: &[Token]) -> bool {
     let mut significant = tokens.iter().filter(|token| token.is_significant());
     let is_set = significant.next().is_some_and(|token| token.is_word("set") || token.is_word("reset"));
     is_set && significant.all(|token| !token.is_symbol("(") && !token.is_word("global"))
+}
+
+/// DuckDB's `CREATE TEMP TABLE … AS` and `CREATE TEMP MACRO` live in one session and write nowhere else, unless a function
+/// does that nobody knows.
+fn fills_its_session(tokens: &[Token], dialect: Dialect) -> bool {
+    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+    let word = |token: &&Token| match &token.kind {
+        TokenKind::Word { value, quote: None } => value.to_lowercase(),
+        _ => String::new(),
+    };
+    let words: Vec<String> = significant.iter().map(word).collect();
+    let mut head = words.iter().map(String::as_str).skip_while(|word| ["create", "or", "replace"].contains(word));
+    let is_temporary = words.first().is_some_and(|word| word == "create")
+        && matches!(head.next(), Some("temp" | "temporary"))
+        && matches!(head.next(), Some("table" | "view" | "macro" | "function"));
+    // What is made has its name before the first AS; what it is made of stands behind.
+    let behind = words.iter().position(|word| word == "as").unwrap_or(words.len());
+    let is_call = |place: usize| significant.get(place + 1).is_some_and(|next| next.is_symbol("("));
+    let is_known = |place: usize| {
+        let is_word = matches!(significant[place].kind, TokenKind::Word { .. });
+        !is_word || !is_call(place) || is_plain_before_parenthesis(&words[place], dialect)
+    };
+    dialect == Dialect::DuckDb && is_temporary && (behind..words.len()).all(is_known)
+}
+
+/// A keyword, or a function that only gives a value.
+fn is_plain_before_parenthesis(word: &str, dialect: Dialect) -> bool {
+    const KEYWORDS: [&str; 14] =
+        ["all", "and", "as", "by", "exists", "filter", "from", "in", "join", "not", "on", "or", "over", "select"];
+    KEYWORDS.contains(&word) || function_class(dialect, word).is_some_and(|class| class != FunctionClass::Volatile)
 }
 
 /// Whether a text holds a name as a word of its own: what writes a table has it so.

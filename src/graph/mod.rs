@@ -13,7 +13,9 @@ use petgraph::graphmap::DiGraphMap;
 use crate::ids::ModelName;
 use crate::model::Model;
 use crate::problem::Problem;
-use crate::sql::{Certainty, Dialect, Query, Syntax, Template, Token, TokenKind, tokenize};
+use crate::sql::{
+    Certainty, Dialect, Query, Syntax, Template, Token, calls_a_query, names_in, single_names_in, tokenize,
+};
 
 pub use outline::{Group, Outline};
 
@@ -182,72 +184,4 @@ pub fn is_harmless(tokens: &[Token]) -> bool {
 /// The tokens of a statement; a text that cannot be cut yields none (and is hashed as a whole elsewhere).
 pub fn statement_tokens(statement: &Template, dialect: Dialect) -> Vec<Token> {
     tokenize(&statement.text(), dialect).unwrap_or_default()
-}
-
-/// Dotted names anywhere in the tokens, string literals included, that a model has (research: soundness, W11).
-fn names_in(tokens: &[Token], dialect: Dialect, known: &dyn Fn(&ModelName) -> bool, found: &mut BTreeSet<ModelName>) {
-    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
-    let mut index = 0;
-    while index < significant.len() {
-        if let TokenKind::String(text) = &significant[index].kind {
-            names_in_text(text, dialect, known, found);
-        }
-        let mut parts = Vec::new();
-        let mut end = index;
-        while let Some(TokenKind::Word { value, quote }) = significant.get(end).map(|token| &token.kind) {
-            parts.push(dialect.fold(value, quote.is_some()));
-            if !significant.get(end + 1).is_some_and(|token| token.is_symbol(".")) {
-                break;
-            }
-            end += 2;
-        }
-        insert_known(&parts, known, found);
-        index = end.max(index) + 1;
-    }
-}
-
-fn names_in_text(text: &str, dialect: Dialect, known: &dyn Fn(&ModelName) -> bool, found: &mut BTreeSet<ModelName>) {
-    let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.' | '$');
-    for word in text.split(|character: char| !is_part(character)).filter(|word| word.contains('.')) {
-        let parts: Vec<String> = word.split('.').map(|part| dialect.fold(part, false)).collect();
-        insert_known(&parts, known, found);
-    }
-}
-
-/// Whether a text of the query is read as a query or as the name of a table (research: soundness, #24).
-fn calls_a_query(tokens: &[Token]) -> bool {
-    tokens.iter().any(|token| token.is_word("query") || token.is_word("query_table"))
-}
-
-/// Models without a schema, where nothing tells a table from another word: every word counts, and every text.
-fn single_names_in(
-    tokens: &[Token],
-    dialect: Dialect,
-    known: &dyn Fn(&ModelName) -> bool,
-    found: &mut BTreeSet<ModelName>,
-) {
-    let mut look = |word: &str, quoted: bool| insert_single(dialect.fold(word, quoted), known, found);
-    for token in tokens {
-        match &token.kind {
-            TokenKind::Word { value, quote } => look(value, quote.is_some()),
-            TokenKind::String(text) => {
-                let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '$');
-                text.split(|character: char| !is_part(character)).for_each(|word| look(word, false));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn insert_single(word: String, known: &dyn Fn(&ModelName) -> bool, found: &mut BTreeSet<ModelName>) {
-    found.extend(ModelName::from_parts(vec![word]).filter(|name| known(name)));
-}
-
-/// `a.b.c` may be a table, or a column `c` of the table `a.b`.
-fn insert_known(parts: &[String], known: &dyn Fn(&ModelName) -> bool, found: &mut BTreeSet<ModelName>) {
-    for length in 2..=parts.len().min(3) {
-        if let Some(name) = ModelName::from_parts(parts[..length].to_vec()).filter(|name| known(name)) {
-            found.insert(name);
-        }
-    }
 }

@@ -10,9 +10,9 @@ use rayon::prelude::*;
 use super::value::Source;
 use crate::files::FileTree;
 use crate::ids::{FilePath, ModelName};
-use crate::model::Model;
+use crate::model::{Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
-use crate::sql::Query;
+use crate::sql::{Query, named_in_texts};
 use crate::yaml::Place;
 
 /// The names that a project owns.
@@ -44,6 +44,7 @@ pub fn query_problems<'m>(
     let mut unknown = Unknown::of(owned.models.keys().chain(owned.broken));
     let mut problems = Vec::new();
     for model in models {
+        problems.extend(named_in_query_texts(tree, model, owned));
         let Some(query) = &model.query else { continue };
         let mut seen: BTreeSet<&ModelName> = model.properties.depends_on.iter().collect();
         let strange: Vec<_> = query
@@ -63,6 +64,31 @@ pub fn query_problems<'m>(
         for relation in strange {
             let place = source.place(query.template().source_offset(relation.range.start));
             problems.extend(unknown.reference(&relation.name, &model.path, place));
+        }
+    }
+    problems
+}
+
+/// Models that DuckDB's `query('…')` would read in production, whatever the environment (research: soundness, #24).
+fn named_in_query_texts(tree: &dyn FileTree, model: &Model, owned: Owned<'_>) -> Vec<Problem> {
+    if !["query", "query_table"].iter().any(|word| model.mentions.has_word(word)) {
+        return Vec::new();
+    }
+    let is_own = |name: &ModelName| {
+        owned.models.get(name).is_some_and(|model| !matches!(model.kind, Kind::External)) || owned.broken.contains(name)
+    };
+    let text = tree.text(&model.path).unwrap_or_default();
+    let positions = Positions::default();
+    let source = Source { path: &model.path, text: &text, positions: &positions, fixed: None };
+    let statements = model.pre_statements.iter().chain(&model.post_statements);
+    let mut problems = Vec::new();
+    for template in statements.chain(model.query.iter().map(Query::template)) {
+        let tokens = Query::parse(template.clone(), model.dialect).tokens();
+        for (name, offset) in named_in_texts(&tokens, model.dialect, &is_own) {
+            let message =
+                format!("`{name}` is named in a text, and would be read in production from every environment");
+            let problem = source.error("model-in-text", template.source_offset(offset), message);
+            problems.push(problem.help(format!("read `{name}` by its name in FROM instead of `query(…)`")));
         }
     }
     problems

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sqlparser::dialect as parser;
 
-/// sqlparser's dialects and what they lack: of DuckDB 1.5 `* RENAME (a AS b)`, of Trino lambdas.
+/// sqlparser's dialects and what they lack: of DuckDB 1.5 `* RENAME (a AS b)` and `e'\n'`, of Trino lambdas.
 #[allow(dead_code, unreachable_pub, reason = "the macro writes more than is used")]
 mod extended {
     use sqlparser::derive_dialect;
@@ -15,7 +15,11 @@ mod extended {
         Extended,
         DuckDbDialect,
         preserve_type_id = true,
-        overrides = { supports_select_wildcard_rename = true, supports_window_function_null_treatment_arg = true }
+        overrides = {
+            supports_select_wildcard_rename = true,
+            supports_window_function_null_treatment_arg = true,
+            supports_string_escape_constant = true
+        }
     );
     derive_dialect!(Lambdas, GenericDialect, preserve_type_id = true, overrides = { supports_lambda_functions = true });
 }

@@ -60,6 +60,11 @@ impl Mentions {
         &self.words
     }
 
+    /// Whether a word may stand in the text, in any case.
+    pub fn has_word(&self, word: &str) -> bool {
+        self.words.binary_search(&word_hash(word)).is_ok()
+    }
+
     /// Texts that may be the path of a file, each once.
     pub fn paths(&self) -> &[String] {
         &self.paths

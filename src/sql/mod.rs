@@ -7,6 +7,7 @@ mod analysis;
 mod dialect;
 mod functions;
 mod mention;
+mod named;
 mod names;
 mod opaque;
 mod parse;
@@ -20,6 +21,7 @@ pub use analysis::{analyze, analyze_syntax, dependencies, origins, stated_output
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
 pub use mention::{Mentions, MentionsBuilder, NameKey};
+pub use named::{calls_a_query, named_in_texts, names_in, single_names_in};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};
 pub use relations::{Certainty, ColumnNames, Relation};

@@ -197,6 +197,7 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
     if dialect != Dialect::DuckDb {
         return Ok(tokens);
     }
+    tokens.iter_mut().for_each(without_escapes);
     let mut index = 0;
     while index < tokens.len() {
         if let Some(put) = whole::rewrite(&mut tokens, index) {
@@ -244,6 +245,25 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
         index += 1;
     }
     Ok(tokens)
+}
+
+/// DuckDB's `e'a\n'` as the text that it is, which the parser takes from a few dialects only; quotes in it are doubled, as
+/// in every text here.
+fn without_escapes(token: &mut TokenWithSpan) {
+    if let Known::EscapedStringLiteral(text) = &token.token {
+        token.token = Known::SingleQuotedString(text.replace('\'', "''"));
+    }
+}
+
+/// Escapes of single characters. Codes are left out: DuckDB reads `\xC3\xA9` as bytes, the tokeniser as letters.
+fn has_plain_escapes(text: &str) -> bool {
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\\' && !letters.next().is_some_and(|next| "nrtbf\\'\"".contains(next)) {
+            return false;
+        }
+    }
+    true
 }
 
 /// Dialects whose `TABLE t` is `SELECT * FROM t`.
@@ -363,6 +383,11 @@ fn refuse_misread(tokens: &[Token], dialect: Dialect) -> Result<(), ParseFailure
                     && !BEFORE_TEXT.iter().any(|word| token.is_word(word)) =>
             {
                 return failure(token, "a string with a prefix");
+            }
+            TokenKind::String(text)
+                if dialect == Dialect::DuckDb && text.starts_with(['e', 'E']) && !has_plain_escapes(text) =>
+            {
+                return failure(token, "a text with codes of characters");
             }
             TokenKind::String(_) if last.is_some_and(|last| matches!(last.kind, TokenKind::String(_))) => {
                 return failure(token, "two strings in a row");

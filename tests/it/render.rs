@@ -120,3 +120,21 @@ fn a_model_with_errors_is_a_no() {
     let ran = world.done(&["render", "staging.orders"]);
     assert!(ran.stderr.contains("the project has errors"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_text_that_names_a_model_is_refused_before_anything_is_built() {
+    let world = World::shop();
+    let query = "MODEL (name marts.told, kind FULL);\nSELECT * FROM query('SELECT * FROM marts.product_sales')";
+    world.repository.write("models/marts/told.sql", query);
+    let statement = "MODEL (name marts.held, kind FULL);\nCREATE TEMP TABLE held AS SELECT 1 AS id;\n\
+                     CREATE TEMP TABLE other AS FROM query_table('marts.product_sales');\nSELECT * FROM held";
+    world.repository.write("models/marts/held.sql", statement);
+    world.repository.commit("texts that name models");
+    let refused = world.bot(&["promote"]);
+    assert_eq!(refused.exit, Exit::No, "{refused:?}");
+    for place in ["models/marts/told.sql:2:21", "models/marts/held.sql:3:45"] {
+        let told = format!("{place}: `marts.product_sales` is named in a text");
+        assert!(refused.stderr.contains(&told), "{refused:?}");
+    }
+    assert!(!world.state().exists() && !world.warehouse().exists());
+}

@@ -179,14 +179,7 @@ impl Episode<'_> {
             }
             let key = (name.clone(), side.keys[name]);
             if !self.warehouse.stored.contains_key(&key) {
-                match self.warehouse.fill(
-                    &side.tree,
-                    &side.texts,
-                    name,
-                    &tables,
-                    project.models[&text].before.as_deref(),
-                    &mut self.choices,
-                ) {
+                match self.warehouse.fill(&side.tree, &side.texts, name, &tables, &mut self.choices) {
                     Ok(mut stored) => {
                         self.built.push(key.clone());
                         stored.files.clone_from(&side.files);

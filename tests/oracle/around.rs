@@ -36,7 +36,7 @@ fn change_alias(desk: &mut Desk<'_>, act: &mut dyn FnMut(&str, &mut super::rando
         }
     }
     let Some((old, new)) = renamed else { return false };
-    if let Some(Model { kind: Kind::TimeRange { column, .. } | Kind::UniqueKey { key: column }, .. }) =
+    if let Some(Model { kind: Kind::TimeRange { column, .. } | Kind::UniqueKey { key: column, .. }, .. }) =
         desk.project.models.get_mut(&name)
         && *column == old
     {
@@ -214,7 +214,10 @@ fn has_query(model: &Model) -> bool {
 pub(crate) fn reformat(desk: &mut Desk<'_>) -> bool {
     desk.change_model(&has_query, &mut |model, choices| {
         match choices.below(3) {
-            0 => model.style.comment = Some(format!("note {}", choices.below(100))),
+            0 => {
+                let notes = ["note", "/* inside */ out", "it's; one --", "+ hint", "$$"];
+                model.style.comment = Some(format!("{} {}", choices.one(&notes), choices.below(100)));
+            }
             1 => model.style.breaks = !model.style.breaks,
             _ => model.style.lower = !model.style.lower,
         }
@@ -224,7 +227,8 @@ pub(crate) fn reformat(desk: &mut Desk<'_>) -> bool {
 
 pub(crate) fn requote(desk: &mut Desk<'_>) -> bool {
     desk.change_model(&has_query, &mut |model, choices| {
-        match choices.below(2) {
+        match choices.below(3) {
+            2 => model.style.glued = !model.style.glued,
             0 => model.style.parentheses = !model.style.parentheses,
             _ => model.style.quotes = !model.style.quotes,
         }
@@ -315,7 +319,7 @@ pub(crate) fn stamp(desk: &mut Desk<'_>) -> bool {
 pub(crate) fn depends_on(desk: &mut Desk<'_>) -> bool {
     let Some(name) = desk.some_model(&has_query) else { return false };
     let before: Vec<String> =
-        tables_before(desk.project, &name).into_iter().filter(|name| !name.starts_with("raw.")).collect();
+        tables_before(desk.project, &name).into_iter().filter(|name| desk.project.models.contains_key(name)).collect();
     let Some(parent) = desk.choices.pick(&before).cloned() else { return false };
     let Some(model) = desk.project.models.get_mut(&name) else { return false };
     match model.depends_on.is_empty() {
@@ -404,7 +408,13 @@ pub(crate) fn add_model(desk: &mut Desk<'_>) -> bool {
         return false;
     }
     let name = format!("mart.m{number}");
-    let model = plant::model(desk.choices.number(), Vec::new(), desk.project, &name);
+    let twins: Vec<Model> =
+        desk.project.models.values().filter(|model| !matches!(model.kind, Kind::Seed(_))).cloned().collect();
+    let model = match desk.choices.pick(&twins).cloned() {
+        // The same model under another name.
+        Some(twin) if desk.choices.chance(15) => Model { tape: Vec::new(), ..twin },
+        _ => plant::model(desk.choices.number(), Vec::new(), desk.project, &name),
+    };
     desk.touched = Some(name.clone());
     desk.project.models.insert(name, model).is_none()
 }

@@ -107,8 +107,11 @@ pub(crate) fn relation_number(desk: &mut Desk<'_>) -> bool {
                 numbers[place] = 1 + grow.choices.below(4) as i64;
             }
             if let Relation::Over { form, .. } = &mut input.relation {
-                let alike =
-                    |other: &&'static Form| other.columns.len() == form.columns.len() && other.shows == form.shows;
+                let draws = grow.draws;
+                let alike = |other: &&'static Form| {
+                    let is_drawn = other.rows == Rows::Drawn && !draws;
+                    other.columns.len() == form.columns.len() && other.shows == form.shows && !is_drawn
+                };
                 let others: Vec<&'static Form> = FORMS.iter().filter(alike).collect();
                 *form = grow.choices.one(&others);
             }

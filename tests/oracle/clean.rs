@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use offshoot::hash::{Digest, Hasher};
 
+use super::beside::statements;
 use super::content::Content;
 use super::ir::{Kind, Model, Project, Seed};
 use super::render::Render;
@@ -34,7 +35,7 @@ pub(crate) struct Builds {
 impl Warehouse {
     /// Builds a whole project from nothing, or says why DuckDB does not take it.
     pub(crate) fn build_clean(&mut self, project: &Project) -> Outcome<BTreeMap<String, Clean>> {
-        self.enter(project.zone)?;
+        self.enter(project.settings)?;
         let shapes = Shapes::of(project);
         let mut done: BTreeMap<String, Clean> = BTreeMap::new();
         for name in order(project) {
@@ -43,10 +44,11 @@ impl Warehouse {
             let style = Default::default();
             let render = Render { shapes: &shapes, table: &table, style: &style, fault: None };
             let text = render.model(&model.query);
+            let around = statements(model, &render);
             // What the text reads is in the key, because each clean table has a name of its own.
             let key = Hasher::new("clean")
                 .text(&text)
-                .text(&format!("{:?}{:?}{:?}{}", model.kind, model.types, model.before, project.zone))
+                .text(&format!("{:?}{:?}{around:?}{:?}", model.kind, model.types, project.settings))
                 .finish();
             let known = self.builds.known.get(&key).cloned();
             let clean = match known {
@@ -56,7 +58,7 @@ impl Warehouse {
                     let parents: Vec<Clean> = reads.iter().filter_map(|read| done.get(read).cloned()).collect();
                     let made = parents.iter().try_for_each(|parent| self.store(parent));
                     let made = made
-                        .and_then(|()| self.make_clean(model, &text))
+                        .and_then(|()| self.make_clean(model, &text, (&around.0, &around.1)))
                         .map(|made| self.first_alike(&model.kind, made));
                     self.builds.known.insert(key, made.clone());
                     made?
@@ -88,7 +90,7 @@ impl Warehouse {
         Clean { name: first.name, create: first.create, ..clean }
     }
 
-    fn make_clean(&mut self, model: &Model, text: &str) -> Outcome<Clean> {
+    fn make_clean(&mut self, model: &Model, text: &str, around: (&[String], &[String])) -> Outcome<Clean> {
         let table = format!("c.{}", self.fresh("c").name);
         let text = match model.types.is_empty() || !model.kind.is_stored() || matches!(model.kind, Kind::Seed(_)) {
             true => text.to_owned(),
@@ -101,29 +103,36 @@ impl Warehouse {
         match &model.kind {
             Kind::Seed(seed) => self.seed(&table, seed)?,
             Kind::TimeRange { column, start } => self.days(&table, &text, column, *start)?,
-            kind => return self.looked_at(kind, table, text, model.before.as_deref()),
+            Kind::UniqueKey { key, daily: true, matched } => self.merges(&table, &text, key, *matched)?,
+            kind => return self.looked_at(kind, table, text, around),
         }
         let content = self.content(&table)?;
         Ok(Clean { name: table, content, text, create: None })
     }
 
-    fn looked_at(&mut self, kind: &Kind, table: String, text: String, before: Option<&str>) -> Outcome<Clean> {
+    fn looked_at(
+        &mut self,
+        kind: &Kind,
+        table: String,
+        text: String,
+        around: (&[String], &[String]),
+    ) -> Outcome<Clean> {
         let what = if kind.is_stored() { "TABLE" } else { "VIEW" };
         let create = format!("CREATE {what} {table} AS {text}");
-        if let Kind::UniqueKey { key } = kind {
+        if let Kind::UniqueKey { key, .. } = kind {
             let rows = self.query(&format!("SELECT 1 FROM ({text}) GROUP BY {key} HAVING count(*) > 1"))?;
             if rows > 0 {
                 return Err("a key that comes twice".to_owned());
             }
         }
-        if before.is_none() {
+        if around.0.is_empty() && around.1.is_empty() {
             let content = self.content(&format!("({text})"))?;
             let retyped = kind.is_stored() && content.columns.iter().any(|column| column.data_type.contains("NULL"));
             if !retyped {
                 return Ok(Clean { name: table, content, text, create: Some(create) });
             }
         }
-        self.beside(before, |warehouse| warehouse.run(&create))?;
+        self.beside(around, |warehouse| warehouse.run(&create))?;
         let content = self.content(&table)?;
         Ok(Clean { name: table, content, text, create: None })
     }
@@ -137,18 +146,42 @@ impl Warehouse {
         self.run(&format!("INSERT INTO {table} VALUES {}", rows.join(", ")))
     }
 
-    fn days(&mut self, table: &str, text: &str, column: &str, start: u32) -> Outcome<()> {
-        let day_of = |day: u32| {
-            let literal = format!("'2024-01-0{day}'");
-            text.replace("@start_ds", &literal).replace("@end_ds", &literal)
-        };
-        self.run(&format!("CREATE TABLE {table} AS SELECT * FROM ({}) LIMIT 0", day_of(1)))?;
-        for day in start + 1..6 {
+    /// Day by day, each over the rows of its keys.
+    fn merges(&mut self, table: &str, text: &str, key: &str, matched: Option<&str>) -> Outcome<()> {
+        let keys: Vec<String> =
+            key.split(", ").map(|key| format!("target.{key} IS NOT DISTINCT FROM source.{key}")).collect();
+        let same = keys.join(" AND ");
+        self.run(&format!("CREATE TABLE {table} AS SELECT * FROM ({}) LIMIT 0", on_day(text, 1)))?;
+        for day in 1..6 {
+            let text = on_day(text, day);
+            if self.query(&format!("SELECT 1 FROM ({text}) GROUP BY {key} HAVING count(*) > 1"))? > 0 {
+                return Err("a key that comes twice".to_owned());
+            }
+            let matched = match matched {
+                Some(matched) => matched.replace("SET target.", "SET ").replace(", target.", ", "),
+                None => "WHEN MATCHED THEN UPDATE".to_owned(),
+            };
             self.run(&format!(
-                "INSERT INTO {table} SELECT * FROM ({}) AS q WHERE q.{column} = DATE '2024-01-0{day}'",
-                day_of(day)
+                "MERGE INTO {table} AS target USING ({text}) AS source ON {same} {matched} WHEN NOT MATCHED THEN INSERT"
             ))?;
         }
         Ok(())
     }
+
+    fn days(&mut self, table: &str, text: &str, column: &str, start: u32) -> Outcome<()> {
+        self.run(&format!("CREATE TABLE {table} AS SELECT * FROM ({}) LIMIT 0", on_day(text, 1)))?;
+        for day in start + 1..6 {
+            self.run(&format!(
+                "INSERT INTO {table} SELECT * FROM ({}) AS q WHERE q.{column} = DATE '2024-01-0{day}'",
+                on_day(text, day)
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// The text of one day's load.
+fn on_day(text: &str, day: u32) -> String {
+    let literal = format!("'2024-01-0{day}'");
+    text.replace("@start_ds", &literal).replace("@end_ds", &literal)
 }

@@ -42,6 +42,7 @@ pub(crate) enum Fault {
     Offset,
     WholeRow,
     Natural,
+    Matched,
 }
 
 impl Fault {
@@ -86,5 +87,6 @@ impl Fault {
         (Self::Offset, "OFFSET is ignored"),
         (Self::WholeRow, "whole rows as values are ignored"),
         (Self::Natural, "the columns that NATURAL compares are ignored"),
+        (Self::Matched, "`when_matched` is ignored"),
     ];
 }

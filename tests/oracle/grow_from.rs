@@ -2,7 +2,7 @@
 
 use super::grow::*;
 use super::ir::*;
-use super::ops::FORMS;
+use super::ops::form;
 use super::shape::Ctes;
 
 const ALIASES: &[&str] = &["a", "b", "c", "t", "m", "p", "g", "cur", "prev"];
@@ -156,8 +156,8 @@ impl Grow<'_> {
             0..=29 if !ctes.is_empty() => Relation::Cte(self.choices.one(ctes).0),
             30..=42 if depth > 0 => Relation::Query(Box::new(self.query(depth - 1, ctes))),
             43..=44 => {
-                let form = &FORMS[self.choices.below(FORMS.len())];
-                Relation::Over { form, table: self.choices.one(self.tables) }
+                let form = form(self.choices, self.draws);
+                Relation::Over { form, table: self.choices.one(self.tables), held: Held::Here }
             }
             45..=48 => self.text(),
             _ => {

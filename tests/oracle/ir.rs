@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::beside::{Beside, Settings};
+
 /// The types that the generator tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Type {
@@ -40,8 +42,8 @@ pub(crate) struct Project {
     pub(crate) declared: bool,
     /// Whether its models draw (`uuid()`, `random()`).
     pub(crate) draws: bool,
-    /// The time zone of every session, as `config.yaml` sets it.
-    pub(crate) zone: &'static str,
+    /// Those of every session.
+    pub(crate) settings: Settings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub(crate) struct Model {
     pub(crate) types: Vec<(String, String)>,
     pub(crate) depends_on: Vec<String>,
     pub(crate) stamp: Option<String>,
-    pub(crate) before: Option<String>,
+    pub(crate) beside: Beside,
     pub(crate) tape: Vec<u32>,
 }
 
@@ -65,8 +67,16 @@ pub(crate) enum Kind {
     View,
     Embedded,
     Seed(Seed),
-    TimeRange { column: String, start: u32 },
-    UniqueKey { key: String },
+    TimeRange {
+        column: String,
+        start: u32,
+    },
+    /// Where it is loaded day by day, what becomes of a row that is there already.
+    UniqueKey {
+        key: String,
+        daily: bool,
+        matched: Option<&'static str>,
+    },
 }
 
 impl Kind {
@@ -89,6 +99,8 @@ pub(crate) struct Style {
     pub(crate) parentheses: bool,
     pub(crate) quotes: bool,
     pub(crate) breaks: bool,
+    /// `2D` for `2 AS D`.
+    pub(crate) glued: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +122,14 @@ pub(crate) struct Cte {
 pub(crate) enum Body {
     Select(Box<Select>),
     Set { operator: &'static str, left: Box<Query>, right: Box<Query> },
+}
+
+/// Where a query over a whole table stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Here,
+    /// In a temporary table, which a statement before the query makes.
+    Session,
 }
 
 /// Orders that decide rows are total: they take every output column.
@@ -201,6 +221,7 @@ pub(crate) enum Relation {
     Over {
         form: &'static Form,
         table: String,
+        held: Held,
     },
     /// A template over numbers, with the columns that it gives.
     Text {
@@ -303,6 +324,8 @@ pub(crate) enum Rows {
     ByColumns,
     /// There is one.
     One,
+    /// Chance decides.
+    Drawn,
 }
 
 /// An operator or function as a template.

@@ -7,6 +7,7 @@ use offshoot::fingerprint::Tree;
 use offshoot::ids::{ModelName, TableName};
 
 use super::apply::Side;
+use super::beside::is_alone;
 use super::clean::Clean;
 use super::content::Content;
 use super::ir::{Kind, Project};
@@ -165,7 +166,7 @@ pub(crate) fn path_of(name: &ModelName) -> String {
 pub(crate) fn is_coherent(project: &Project, name: &str) -> bool {
     let model = &project.models[name];
     // A table is cast to its declared types, its text is not.
-    let is_plain = model.before.is_none() && model.types.is_empty() && matches!(model.kind, Kind::Full);
+    let is_plain = !is_alone(model) && model.types.is_empty() && matches!(model.kind, Kind::Full);
     is_plain && !draws_itself(project, name)
 }
 

@@ -78,7 +78,8 @@ pub(crate) static EDITS: &[Edit] = edits! {
     "formatting" Make::Desk(sessions::format);
     "kind" Make::Desk(around::kind);
     "incremental: start, time column, key" Make::Desk(sessions::incremental);
-    "session: time zone, statement" Make::Desk(sessions::session);
+    "session: setting, statement" Make::Desk(sessions::session);
+    "session: macro, table" Make::Desk(sessions::session_objects);
     "declared type" Make::Desk(around::declare_type);
     "metadata" Make::Desk(around::metadata);
     "stamp" Make::Desk(around::stamp);

@@ -4,6 +4,7 @@
 
 mod apply;
 mod around;
+mod beside;
 mod clauses;
 mod clean;
 mod content;

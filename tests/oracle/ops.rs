@@ -124,7 +124,15 @@ pub(crate) static FORMS: &[Form] = forms! {
     "(PIVOT (SELECT 'a' AS pv, 1 AS px, * FROM {t}) ON pv IN ('a', 'b') USING count(px))" Columns ["a" N, "b" N] ByColumns;
     "(SELECT nm, v FROM (UNPIVOT (SELECT COLUMNS(*)::VARCHAR FROM {t}) ON COLUMNS(*) INTO NAME nm VALUE v))" Own ["nm" T, "v" T] ByColumns;
     "(SELECT column_name AS g, column_type AS h FROM (SUMMARIZE {t}))" Own ["g" T, "h" T] ByColumns;
+    "(SELECT * FROM query('SELECT * FROM {t}'))" Columns [] Same;
+    "(SELECT * FROM {t} USING SAMPLE 2 ROWS)" Columns [] Drawn;
 };
+
+/// One of these queries.
+pub(crate) fn form(choices: &mut Choices, draws: bool) -> &'static Form {
+    let fits: Vec<&'static Form> = FORMS.iter().filter(|form| draws || form.rows != Rows::Drawn).collect();
+    choices.one(&fits)
+}
 
 /// A field of a struct; of a column it is written as one would.
 pub(crate) const FIELD: &str = "({0}).p";
@@ -186,8 +194,8 @@ pub(crate) fn sibling(choices: &mut Choices, list: &'static [Op], op: &'static O
 
 pub(crate) fn literal(choices: &mut Choices, data: Type) -> String {
     let texts: &[&str] = match data {
-        N => &["0", "1", "2", "3", "5", "10", "2", "3", "5", "1", "4", "-1", "NULL"],
-        T => &["'a'", "'b'", "'c'", "'ab'", "'a'", "'b'", "'c'", "'a'", "'b'", "'c'", "$$b$$", "''", "NULL"],
+        N => &["0", "1", "2", "3", "5", "10", "2", "3", "5", "1", "4", "-1", "NULL", "1_0"],
+        T => &["'a'", "'b'", "'c'", "'ab'", "'a'", "'b'", "'c'", "'a'", "'b'", "'c'", "$$b$$", "''", "NULL", "e'a\\n'"],
         D => &["DATE '2024-01-01'", "DATE '2024-01-02'", "DATE '2024-01-03'", "DATE '2024-02-10'"],
         B => &["true", "false"],
         L => &["[1, 2]", "[2]", "[3, NULL]", "[1]"],

@@ -2,17 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use super::beside::{Beside, Settings, statements};
 use super::faults::Fault;
 use super::grow::{Grow, IN_INTERVAL};
 use super::ir::*;
 use super::random::Choices;
 use super::render::Render;
 use super::shape::{EXTERNALS, Shapes};
+use super::walk;
 
 /// A project of seeds alone.
 pub(crate) fn seeds(choices: &mut Choices) -> Project {
-    let mut project =
-        Project { models: BTreeMap::new(), declared: choices.chance(90), draws: choices.chance(15), zone: "UTC" };
+    let mut project = Project {
+        models: BTreeMap::new(),
+        declared: choices.chance(90),
+        draws: choices.chance(15),
+        settings: Settings::USUAL,
+    };
     for number in 0..1 + choices.below(2) {
         project.models.insert(format!("s.seed{number}"), seed_model(choices));
     }
@@ -35,6 +41,21 @@ pub(crate) fn model(seed: u64, tape: Vec<u32>, project: &Project, name: &str) ->
         82..=92 => time_range(&mut grow),
         _ => unique_key(&mut grow),
     };
+    // A CTE of the name of a table that nobody owns, which a view beside it may read.
+    let mut query = query;
+    if choices.chance(12) && !query.ctes.is_empty() {
+        let mut taken = query.clone();
+        let old = std::mem::replace(&mut taken.ctes[0].name, "lone".to_owned());
+        walk::inputs(&mut taken, &mut |input| {
+            if input.relation == Relation::Cte(old.clone()) {
+                input.alias = Some(input.name().to_owned());
+                input.relation = Relation::Cte("lone".to_owned());
+            }
+        });
+        if !walk::takes_lone(&taken) {
+            query = taken;
+        }
+    }
     Model { kind, query, tape: choices.into_tape(), ..blank() }
 }
 
@@ -60,7 +81,7 @@ fn blank() -> Model {
         types: Vec::new(),
         depends_on: Vec::new(),
         stamp: None,
-        before: None,
+        beside: Beside::default(),
         tape: Vec::new(),
     }
 }
@@ -100,8 +121,24 @@ fn unique_key(grow: &mut Grow<'_>) -> (Kind, Query) {
         let value = grow.aggregate_of(&names, data);
         keyed.items.push(Item::Value { value, alias: Some(format!("v{number}")) });
     }
-    (Kind::UniqueKey { key: "key".to_owned() }, Query::of(keyed))
+    let mut kind = Kind::UniqueKey { key: "key".to_owned(), daily: false, matched: None };
+    if let Some(day) = grow.column(&names, D).filter(|value| matches!(value, Expr::Column { input: Some(_), .. }))
+        && grow.choices.chance(50)
+    {
+        keyed.filter.push(Expr::Call { op: &IN_INTERVAL, parts: vec![day] });
+        let matched = if grow.choices.chance(60) { Some(grow.choices.one(MATCHED)) } else { None };
+        kind = Kind::UniqueKey { key: "key".to_owned(), daily: true, matched };
+    }
+    (kind, Query::of(keyed))
 }
+
+/// What becomes of a row whose key comes again.
+pub(crate) const MATCHED: &[&str] = &[
+    "WHEN MATCHED THEN UPDATE SET target.v0 = source.v0",
+    "WHEN MATCHED THEN UPDATE SET target.v0 = coalesce(target.v0, 0) + coalesce(source.v0, 0)",
+    "WHEN MATCHED AND source.v0 > target.v0 THEN UPDATE SET target.v0 = source.v0, target.v1 = source.v1",
+    "WHEN MATCHED AND target.v2 IS NULL THEN DELETE",
+];
 
 fn seed_model(choices: &mut Choices) -> Model {
     let pool: &[(&str, &str)] = &[
@@ -132,17 +169,18 @@ pub(crate) fn cell(choices: &mut Choices, data: &str) -> Option<String> {
     (!choices.chance(18)).then(|| choices.one(texts).to_owned())
 }
 
-fn config(zone: &str) -> String {
+fn config(settings: Settings) -> String {
+    let settings: String = settings.pairs().iter().map(|(name, value)| format!("        {name}: {value}\n")).collect();
     format!(
-        "gateways:\n  local:\n    connection:\n      type: duckdb\n      connector_config:\n        TimeZone: {zone}\n\
+        "gateways:\n  local:\n    connection:\n      type: duckdb\n      connector_config:\n{settings}\
          model_defaults:\n  dialect: duckdb\n  start: '2024-01-01'\n"
     )
 }
 
 /// The files of a project, as the program reads them.
 pub(crate) fn files(project: &Project, fault: Option<Fault>) -> BTreeMap<String, String> {
-    let zone = if fault == Some(Fault::Setting) { "UTC" } else { project.zone };
-    let mut files = BTreeMap::from([("config.yaml".to_owned(), config(zone))]);
+    let settings = if fault == Some(Fault::Setting) { Settings::USUAL } else { project.settings };
+    let mut files = BTreeMap::from([("config.yaml".to_owned(), config(settings))]);
     if project.declared {
         let mut text = String::new();
         for (name, columns) in EXTERNALS {
@@ -184,7 +222,11 @@ fn text(name: &str, model: &Model, shapes: &Shapes, fault: Option<Fault>) -> Str
         Kind::Seed(_) => format!("SEED (path '$root/seeds/{}.csv')", name.replace('.', "/")),
         Kind::TimeRange { .. } if fault == Some(Fault::TimeColumn) => "FULL".to_owned(),
         Kind::TimeRange { column, .. } => format!("INCREMENTAL_BY_TIME_RANGE (time_column {column})"),
-        Kind::UniqueKey { key } => format!("INCREMENTAL_BY_UNIQUE_KEY (unique_key ({key}))"),
+        Kind::UniqueKey { key, matched, .. } => {
+            let matched = matched.filter(|_| fault != Some(Fault::Matched));
+            let matched = matched.map(|matched| format!(", when_matched ({matched})")).unwrap_or_default();
+            format!("INCREMENTAL_BY_UNIQUE_KEY (unique_key ({key}){matched})")
+        }
     };
     lines.push(format!("  kind {kind}"));
     if let Kind::TimeRange { start: day, .. } = &model.kind {
@@ -207,13 +249,14 @@ fn text(name: &str, model: &Model, shapes: &Shapes, fault: Option<Fault>) -> Str
     lines.extend(model.stamp.iter().map(|stamp| format!("  stamp '{stamp}'")));
     lines.extend(model.metadata.iter().map(|(key, value)| format!("  {key} {value}")));
     let mut text = format!("MODEL (\n{}\n);\n\n", lines.join(",\n"));
-    if let Some(before) = model.before.as_ref().filter(|_| fault != Some(Fault::Statement)) {
-        text.push_str(&format!("{before};\n\n"));
+    if matches!(model.kind, Kind::Seed(_)) {
+        return text;
     }
-    if !matches!(model.kind, Kind::Seed(_)) {
-        let render = Render { shapes, table: &|name| name.to_owned(), style: &model.style, fault };
-        text.push_str(&render.model(&model.query));
-        text.push('\n');
-    }
+    let render = Render { shapes, table: &|name| name.to_owned(), style: &model.style, fault };
+    let (before, after) = if fault == Some(Fault::Statement) { Default::default() } else { statements(model, &render) };
+    before.iter().for_each(|statement| text.push_str(&format!("{statement};\n\n")));
+    text.push_str(&render.model(&model.query));
+    after.iter().for_each(|statement| text.push_str(&format!("\n;\n\n{statement}")));
+    text.push('\n');
     text
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use offshoot::hash::{Digest, Hasher};
 
+use super::beside::{Settings, is_alone};
 use super::ir::*;
 use super::reach_query::Reach;
 use super::shape::{EXTERNALS, order};
@@ -38,7 +39,7 @@ pub(crate) fn marks(project: &Project) -> Marks {
             .insert((*name).to_owned(), Mark { rows, columns, table: rows, drawn: false, storage: rows, loose: false });
     }
     for name in order(project) {
-        let mark = model((&name, project.zone), &project.models[&name], &marks);
+        let mark = model((&name, project.settings), &project.models[&name], &marks);
         marks.insert(name, mark);
     }
     marks
@@ -48,7 +49,7 @@ pub(crate) fn text(tag: &str, parts: impl IntoIterator<Item = Digest>) -> Digest
     Hasher::new(tag).digests(parts).finish()
 }
 
-fn model((name, zone): (&str, &str), model: &Model, models: &Marks) -> Mark {
+fn model((name, settings): (&str, Settings), model: &Model, models: &Marks) -> Mark {
     let mut mark = match &model.kind {
         Kind::Seed(seed) => seed_mark(seed),
         _ => Reach { models }.query(&model.query, &Vec::new(), None, true),
@@ -61,16 +62,19 @@ fn model((name, zone): (&str, &str), model: &Model, models: &Marks) -> Mark {
         mark.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(wanted)).map(|(_, digest)| *digest)
     };
     let mut rows = Hasher::new("model")
-        .text(zone)
+        .text(&format!("{settings:?}"))
         .digest(mark.rows)
         .option(model.stamp.as_deref())
-        .option(model.before.as_deref());
+        .text(&format!("{:?}", model.beside));
     match &model.kind {
         Kind::TimeRange { column: day, start } => {
             rows = rows.text(day).option_digest(column(day)).number(u64::from(*start));
         }
-        Kind::UniqueKey { key } => {
-            rows = rows.text("key");
+        Kind::UniqueKey { key, daily, matched } => {
+            rows = rows.text(&format!("key {daily} {matched:?}"));
+            if matched.is_some() {
+                rows = rows.digests(mark.columns.iter().map(|(_, digest)| *digest));
+            }
             for part in key.split(", ") {
                 rows = rows.option_digest(column(part));
             }
@@ -162,5 +166,5 @@ fn kind_matters(model: &Model, mark: &Mark) -> bool {
             matches!(value, Expr::Literal(text, _) if ["NULL", "[]", "coalesce(NULL, NULL)"].contains(&text.as_str()));
     });
     let ordered = model.query.order != Order::None && model.query.limit.is_none();
-    untyped || mark.drawn || ordered || !model.types.is_empty() || model.before.is_some()
+    untyped || mark.drawn || ordered || !model.types.is_empty() || is_alone(model)
 }

@@ -179,7 +179,7 @@ impl Reach<'_> {
                 let columns = vec![("n".to_owned(), text("member", [rows]))];
                 Some(Mark { rows, columns, table: rows, drawn: false, storage: rows, loose: false })
             }
-            Relation::Over { form, table } => self.models.get(table).map(|mark| over(form, mark)),
+            Relation::Over { form, table, held: _ } => self.models.get(table).map(|mark| over(form, mark)),
             Relation::Text { text, numbers, columns } => {
                 let rows = Hasher::new(text).text(&format!("{numbers:?}")).finish();
                 let column = |column: &Column| (column.name.clone(), Hasher::new(&column.name).digest(rows).finish());
@@ -366,7 +366,7 @@ fn over(form: &Form, mark: &Mark) -> Mark {
     columns.extend(own);
     let rows = match form.rows {
         Rows::Same => mark.rows,
-        Rows::ByColumns => all,
+        Rows::ByColumns | Rows::Drawn => all,
         Rows::One => Digest::of("one row", ""),
     };
     Mark { rows, columns, ..mark.clone() }

@@ -1,6 +1,7 @@
 //! Queries as text: once for the program, once with other table names for the build from nothing, and once with a
 //! planted fault for the fingerprints alone.
 
+use super::beside::picked;
 use super::faults::Fault;
 use super::ir::*;
 use super::ops::{BARE_FIELD, FIELD, SETS_OF_ROWS};
@@ -35,7 +36,7 @@ impl Render<'_> {
             text = text.replace(" FROM ", "\n  FROM ").replace(", ", ",\n  ");
         }
         match &self.style.comment {
-            Some(comment) => format!("/* {comment} */ {text} -- {comment}"),
+            Some(comment) => format!("/*{comment}*/ {text} -- {comment}"),
             None => text,
         }
     }
@@ -156,6 +157,7 @@ impl Render<'_> {
                 };
                 match alias {
                     Some(alias) if self.is(Fault::NameCase) => format!("{text} AS {}", alias.to_lowercase()),
+                    Some(alias) if self.style.glued && is_glued(&text, alias) => format!("{text}{alias}"),
                     Some(alias) => format!("{text} AS {}", self.ident(alias)),
                     None => text,
                 }
@@ -203,7 +205,8 @@ impl Render<'_> {
             Relation::Query(query) => format!("({})", self.query(query, ctes, true)),
             Relation::Lateral(query) => format!("LATERAL ({})", self.query(query, ctes, true)),
             Relation::Unnest(value) => format!("unnest({})", self.expression(value, select)),
-            Relation::Over { form, table } => form.text.replace("{t}", &(self.table)(table)),
+            Relation::Over { form, table, held: Held::Here } => self.form(form, table),
+            Relation::Over { form, table, held: Held::Session } => picked(form, table),
             Relation::Text { text, numbers, .. } => {
                 let is_marker = self.is(Fault::Recursion) && text.contains("RECURSIVE");
                 numbers.iter().enumerate().fold((*text).to_owned(), |text, (place, number)| {
@@ -231,6 +234,10 @@ impl Render<'_> {
             On::Using(names) => format!(" USING ({})", names.join(", ")),
         };
         format!("{join}{relation}{on}")
+    }
+
+    pub(crate) fn form(&self, form: &Form, table: &str) -> String {
+        form.text.replace("{t}", &(self.table)(table))
     }
 
     fn group(&self, select: &Select) -> String {
@@ -348,6 +355,12 @@ impl Render<'_> {
             QueryForm::NotIn => format!("({left} NOT IN ({text}))"),
         }
     }
+}
+
+/// Whether a number and a name behind it may stand together.
+fn is_glued(text: &str, alias: &str) -> bool {
+    // `1day` is a time, `0x` a number of another base.
+    alias.len() == 1 && alias != "x" && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_cast(op: &Op) -> bool {

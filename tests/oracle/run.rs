@@ -7,6 +7,7 @@ use offshoot::hash::Digest;
 use offshoot::ids::ModelName;
 use offshoot::project::ModelCache;
 
+use super::beside::settle;
 use super::content::Content;
 use super::edit::Desk;
 use super::faults::Fault;
@@ -18,6 +19,7 @@ use super::random::Choices;
 use super::report::Report;
 use super::sets::DataSets;
 use super::shape::Shapes;
+use super::walk;
 use super::warehouse::Warehouse;
 
 /// How long and how a run goes.
@@ -201,7 +203,9 @@ impl<'a> Episode<'a> {
             return None;
         }
         follow_types(&mut project);
-        (project != self.branches[branch].project).then_some(project)
+        settle(&mut project);
+        let is_taken = project.models.values().any(|model| walk::takes_lone(&model.query));
+        (project != self.branches[branch].project && !is_taken).then_some(project)
     }
 
     /// Shows a project on a branch, which remembers the one before.
@@ -258,6 +262,7 @@ pub(crate) fn planted(choices: &mut Choices, warehouse: &mut Warehouse) -> Optio
         for _ in 0..12 {
             let model = plant::model(choices.number(), Vec::new(), &project, &name);
             project.models.insert(name.clone(), model);
+            settle(&mut project);
             let rows = warehouse.build_clean(&project).map_or(0, |clean| clean[&name].content.rows.len());
             if rows > 2 || (rows > 0 && choices.chance(15)) {
                 break;

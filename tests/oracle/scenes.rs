@@ -161,8 +161,8 @@ pub(crate) fn merge(base: &Project, main: &Project, branch: &Project) -> Project
             None => drop(merged.models.remove(name)),
         }
     }
-    if base.zone != branch.zone {
-        merged.zone = branch.zone;
+    if base.settings != branch.settings {
+        merged.settings = branch.settings;
     }
     merged
 }

@@ -1,10 +1,12 @@
 //! Edits of what stands around a query: sessions, incremental kinds, hints, and models that become CTEs.
 
 use super::around;
+use super::beside::{AFTER, BODIES, SETTINGS, TWICE, is_alone};
 use super::edit::Desk;
 use super::grow::HINTS;
 use super::ir::*;
-use super::plant;
+use super::ops::FORMS;
+use super::plant::{self, MATCHED};
 use super::walk;
 
 /// One of two makers, and the other where the first finds nothing.
@@ -28,27 +30,124 @@ pub(crate) fn cte_or_subquery(desk: &mut Desk<'_>) -> bool {
 }
 
 pub(crate) fn session(desk: &mut Desk<'_>) -> bool {
-    either(desk, statement, zone)
+    either(desk, statement, setting)
 }
 
-/// A statement before the model's own.
+/// A statement before the model's own, or after it.
 fn statement(desk: &mut Desk<'_>) -> bool {
     desk.change_model(&|model| model.kind == Kind::Full, &mut |model, choices| {
-        let statements = ["SET TimeZone = 'Asia/Tokyo'", "SET integer_division = true"];
-        model.before = match model.before {
-            Some(_) => None,
-            None => Some(choices.one(&statements).to_owned()),
+        let beside = &mut model.beside;
+        let (place, list) = match choices.chance(75) {
+            true => (&mut beside.setting, SETTINGS),
+            false => (&mut beside.after, AFTER),
         };
+        *place = if place.is_some() { None } else { Some(choices.one(list)) };
         true
     })
 }
 
-/// The time zone of every session, in `config.yaml`.
-fn zone(desk: &mut Desk<'_>) -> bool {
-    let zones: Vec<&'static str> =
-        ["UTC", "America/New_York", "Asia/Tokyo"].into_iter().filter(|zone| *zone != desk.project.zone).collect();
-    desk.project.zone = desk.choices.one(&zones);
+/// A setting of every session, in `config.yaml`.
+fn setting(desk: &mut Desk<'_>) -> bool {
+    let (settings, choices) = (&mut desk.project.settings, &mut *desk.choices);
+    match choices.below(4) {
+        0 => settings.nulls = if settings.nulls == "nulls_last" { "nulls_first" } else { "nulls_last" },
+        1 => settings.division = if settings.division == "false" { "true" } else { "false" },
+        _ => {
+            let zones = ["UTC", "America/New_York", "Asia/Tokyo"];
+            settings.zone = choices.one(&zones.into_iter().filter(|zone| *zone != settings.zone).collect::<Vec<_>>());
+        }
+    }
     true
+}
+
+/// A macro or a table that lives in the model's session: made, changed, or no longer used.
+pub(crate) fn session_objects(desk: &mut Desk<'_>) -> bool {
+    either(desk, macro_of_session, table_of_session)
+}
+
+fn macro_of_session(desk: &mut Desk<'_>) -> bool {
+    let fits = |model: &Model| model.kind == Kind::Full && top_values(&mut model.clone()) > 0;
+    desk.change_model(&fits, &mut |model, choices| {
+        if let Some(body) = model.beside.twice {
+            let others: Vec<&'static str> = BODIES.iter().copied().filter(|other| *other != body).collect();
+            model.beside.twice = Some(choices.one(&others));
+            return true;
+        }
+        let chosen = choices.below(top_values(model));
+        let mut place = 0;
+        each_top_value(model, &mut |value| {
+            if place == chosen {
+                *value = Expr::Call { op: &TWICE, parts: vec![value.clone()] };
+            }
+            place += 1;
+        });
+        model.beside.twice = Some(choices.one(BODIES));
+        true
+    })
+}
+
+/// The numbers that the outermost SELECT shows as they are.
+fn each_top_value(model: &mut Model, act: &mut dyn FnMut(&mut Expr)) {
+    let Body::Select(select) = &mut model.query.body else { return };
+    if select.group.form != GroupForm::None {
+        return;
+    }
+    for item in &mut select.items {
+        match item {
+            Item::Value { value, alias: Some(_) } if value.data() == N && matches!(value, Expr::Column { .. }) => {
+                act(value);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn top_values(model: &mut Model) -> usize {
+    let mut count = 0;
+    each_top_value(model, &mut |_| count += 1);
+    count
+}
+
+fn table_of_session(desk: &mut Desk<'_>) -> bool {
+    let has = |model: &Model| {
+        let mut has = false;
+        walk::inputs(&mut model.query.clone(), &mut |input| has |= may_be_held(input));
+        has && model.kind == Kind::Full
+    };
+    desk.change_model(&has, &mut |model, choices| {
+        let mut places = 0;
+        walk::inputs(&mut model.query, &mut |input| places += usize::from(may_be_held(input)));
+        let (chosen, mut place) = (choices.below(places), 0);
+        walk::inputs(&mut model.query, &mut |input| {
+            if !may_be_held(input) {
+                return;
+            }
+            if place == chosen {
+                hold(input);
+            }
+            place += 1;
+        });
+        true
+    })
+}
+
+fn may_be_held(input: &Input) -> bool {
+    matches!(input.relation, Relation::Over { .. } | Relation::Table(_))
+}
+
+fn hold(input: &mut Input) {
+    let name = input.name().to_owned();
+    input.relation = match &input.relation {
+        Relation::Over { form, table, held: Held::Session } => {
+            Relation::Over { form, table: table.clone(), held: Held::Here }
+        }
+        Relation::Over { form, table, held: Held::Here } => {
+            Relation::Over { form, table: table.clone(), held: Held::Session }
+        }
+        Relation::Table(table) => Relation::Over { form: &FORMS[1], table: table.clone(), held: Held::Session },
+        other => other.clone(),
+    };
+    input.alias = Some(name);
 }
 
 /// The start, the time column or the key of an incremental model.
@@ -66,7 +165,14 @@ pub(crate) fn incremental(desk: &mut Desk<'_>) -> bool {
             let Some(other) = desk.choices.pick(&others) else { return false };
             column.clone_from(&other.name);
         }
-        Kind::UniqueKey { key } => {
+        Kind::UniqueKey { matched, daily: true, .. } if desk.choices.chance(60) => {
+            let others: Vec<&'static str> = MATCHED.iter().copied().filter(|other| Some(*other) != *matched).collect();
+            *matched =
+                if matched.is_some() && desk.choices.chance(25) { None } else { Some(desk.choices.one(&others)) };
+        }
+        Kind::UniqueKey { key, matched, .. } => {
+            // What `when_matched` names must not be a key.
+            *matched = None;
             *key = match key.split_once(", ") {
                 Some((first, _)) => first.to_owned(),
                 None => format!("{key}, {}", desk.choices.one(&["v0", "v1", "v2"])),
@@ -100,7 +206,7 @@ pub(crate) fn model_to_cte(desk: &mut Desk<'_>) -> bool {
     let fits: Vec<(String, String)> = desk
         .names()
         .into_iter()
-        .filter(|name| movable(&desk.project.models[name]) && desk.project.models[name].before.is_none())
+        .filter(|name| movable(&desk.project.models[name]) && !is_alone(&desk.project.models[name]))
         .filter_map(|name| match readers(desk, &name).as_slice() {
             [only] if movable(&desk.project.models[only]) => Some((name, only.clone())),
             _ => None,

@@ -14,6 +14,7 @@ pub(crate) const EXTERNALS: &[External] = &[
         &[("id", N, "INTEGER"), ("pid", N, "INTEGER"), ("x", N, "INTEGER"), ("g", T, "VARCHAR"), ("d", D, "DATE")],
     ),
     ("raw.u", &[("id", N, "INTEGER"), ("x", N, "BIGINT"), ("y", N, "INTEGER"), ("h", T, "VARCHAR"), ("d", D, "DATE")]),
+    ("lone", &[("id", N, "INTEGER"), ("x", N, "INTEGER"), ("g", T, "VARCHAR")]),
     ("raw.w", &[("k", N, "INTEGER"), ("v", N, "DECIMAL(9,2)"), ("g", T, "VARCHAR"), ("l", L, "INTEGER[]")]),
 ];
 
@@ -87,7 +88,7 @@ impl Shapes {
                 .unwrap_or_default(),
             Relation::Query(query) | Relation::Lateral(query) => self.outputs(query, ctes),
             Relation::Unnest(_) => vec![Column::new("n", N)],
-            Relation::Over { form, table } => {
+            Relation::Over { form, table, held: _ } => {
                 let shown = if form.shows == Shows::Columns { self.table(table) } else { Vec::new() };
                 let own = form.columns.iter().map(|(name, data)| Column::new(*name, *data));
                 shown.into_iter().chain(own).collect()

@@ -106,6 +106,16 @@ pub(crate) fn reads(model: &Model) -> BTreeSet<String> {
     names
 }
 
+/// Whether a query reads the table `lone` where a CTE has its name.
+pub(crate) fn takes_lone(query: &Query) -> bool {
+    let (mut named, mut read) = (false, false);
+    queries(&mut query.clone(), &mut |query| named |= query.ctes.iter().any(|cte| cte.name == "lone"));
+    inputs(&mut query.clone(), &mut |input| {
+        read |= matches!(&input.relation, Relation::Table(name) | Relation::Over { table: name, .. } if name == "lone");
+    });
+    named && read
+}
+
 /// Whether a value holds what `test` asks for.
 pub(crate) fn holds(value: &Expr, test: &dyn Fn(&Expr) -> bool) -> bool {
     let mut found = false;
@@ -127,7 +137,11 @@ pub(crate) fn draws_rows(query: &Query) -> bool {
     let Body::Select(select) = &query.body else { return query.limit.is_some() && query.order == Order::None };
     let kept = query.limit.is_some() || matches!(select.distinct, Distinct::On(_));
     kept && query.order == Order::None
-        || select.from.iter().any(|input| input.join == "POSITIONAL JOIN" || is_loose(input))
+        || select.from.iter().any(|input| input.join == "POSITIONAL JOIN" || is_loose(input) || is_sample(input))
+}
+
+fn is_sample(input: &Input) -> bool {
+    matches!(&input.relation, Relation::Over { form, .. } if form.rows == Rows::Drawn)
 }
 
 /// An ASOF join whose match could be a tie.

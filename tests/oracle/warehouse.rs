@@ -12,14 +12,16 @@ use offshoot::fingerprint::{Batching, Fingerprint, Tree};
 use offshoot::hash::Digest;
 use offshoot::ids::{ModelName, TableName};
 use offshoot::model::{DeclaredColumn, Kind as ModelKind};
+use offshoot::plan::is_loaded_by_interval;
 use offshoot::project::seed_rows;
 use offshoot::resolve::{Resolver, Times};
-use offshoot::sql::{Dialect, NameOrigin};
+use offshoot::sql::{Dialect, NameOrigin, Template};
 use offshoot::statement::{
     ColumnType, LoadTime, Target, TimeColumn, UpsertRule, ViewReplacement, create_view, quote_table,
 };
 use offshoot::time::{Interval, IntervalUnit, Timestamp};
 
+use super::beside::{Settings, undone};
 use super::clean::Builds;
 use super::content::Content;
 use super::journal;
@@ -42,7 +44,7 @@ pub(crate) struct Warehouse {
     pub(crate) stored_clean: BTreeSet<String>,
     shown: BTreeMap<String, Content>,
     count: usize,
-    zone: &'static str,
+    settings: Settings,
     /// Which it is in the journal.
     number: usize,
     /// Whether statements are optimized.
@@ -89,7 +91,7 @@ impl Warehouse {
             stored_clean: BTreeSet::new(),
             shown: BTreeMap::new(),
             count: 0,
-            zone: "UTC",
+            settings: Settings::USUAL,
             number,
             optimizes: false,
         })
@@ -117,21 +119,29 @@ impl Warehouse {
         self.session.query(sql).map(|rows| rows.rows.len()).map_err(told)
     }
 
-    /// Does something under a model's statement before it, which is undone: each model has a session of its own.
-    pub(crate) fn beside<T>(&mut self, before: Option<&str>, act: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
-        let Some(before) = before else { return act(self) };
-        self.run(before)?;
-        let done = act(self);
-        self.run(&format!("SET TimeZone = '{}'", self.zone))?;
-        self.run("RESET integer_division")?;
+    /// Does something between a model's statements, which are undone: each model has a session of its own.
+    pub(crate) fn beside<T>(
+        &mut self,
+        (before, after): (&[String], &[String]),
+        act: impl FnOnce(&mut Self) -> Outcome<T>,
+    ) -> Outcome<T> {
+        if before.is_empty() && after.is_empty() {
+            return act(self);
+        }
+        let done = before.iter().try_for_each(|statement| self.run(statement));
+        let done = done.and_then(|()| act(self));
+        let done = done.and_then(|done| after.iter().try_for_each(|statement| self.run(statement)).map(|()| done));
+        for statement in undone(self.settings, before) {
+            self.run(&statement)?;
+        }
         done
     }
 
-    /// The time zone of the session, as the project's connection sets it.
-    pub(crate) fn enter(&mut self, zone: &'static str) -> Outcome<()> {
-        if self.zone != zone {
-            self.run(&format!("SET TimeZone = '{zone}'"))?;
-            self.zone = zone;
+    /// The settings of the session, as the project's connection has them.
+    pub(crate) fn enter(&mut self, settings: Settings) -> Outcome<()> {
+        if self.settings != settings {
+            settings.statements().iter().try_for_each(|statement| self.run(statement))?;
+            self.settings = settings;
         }
         Ok(())
     }
@@ -158,7 +168,6 @@ impl Warehouse {
         files: &TextTree,
         name: &ModelName,
         tables: &BTreeMap<ModelName, TableName>,
-        before: Option<&str>,
         choices: &mut Choices,
     ) -> Outcome<Stored> {
         let (model, fingerprint) = (&tree.models[name], &tree.fingerprints[name]);
@@ -171,8 +180,13 @@ impl Warehouse {
             self.run(definition)?;
         }
         let query = beside.query;
+        let statements = |list: &[Template]| -> Outcome<Vec<String>> {
+            let statement = |one| resolver.statement(model, one, Times::At(everything));
+            list.iter().map(statement).collect::<Result<_, _>>().map_err(|error| error.to_string())
+        };
+        let (pre, post) = (statements(&model.pre_statements)?, statements(&model.post_statements)?);
         let columns = match &model.kind {
-            ModelKind::Seed(_) => Vec::new(),
+            ModelKind::Seed(_) | ModelKind::Full => Vec::new(),
             _ => self.output_columns(model, fingerprint, &query)?,
         };
         let over = Target { dialect: Dialect::DuckDb, table: &table, columns: &columns };
@@ -220,16 +234,28 @@ impl Warehouse {
             }
             ModelKind::UniqueKey(key) => {
                 self.run(&over.create_empty(&query))?;
-                let upsert = over.upsert(&query, &UpsertRule::from(key)).map_err(|error| error.to_string())?;
-                for _ in 0..=usize::from(choices.chance(30)) {
+                let start = model.properties.start.as_ref().and_then(|start| start.absolute).unwrap_or(Timestamp(0));
+                let whole = Interval { start, end: END };
+                let loads = match (is_loaded_by_interval(model), &fingerprint.batching) {
+                    (true, Batching::OneInterval { .. }) => whole.batches(IntervalUnit::Day, Some(1)),
+                    (true, Batching::Any) => whole.batches(IntervalUnit::Day, Some(1 + choices.below(4) as u32)),
+                    // Loaded as a whole, it may be so again.
+                    (false, _) => vec![whole; 1 + usize::from(choices.chance(30))],
+                };
+                for interval in loads {
+                    let query = text(LoadTime { interval, execution: END })?;
+                    let upsert = over.upsert(&query, &UpsertRule::from(key)).map_err(|error| error.to_string())?;
                     for statement in upsert.stage.iter().chain(&upsert.apply).chain([&upsert.clean]) {
                         self.run(statement)?;
                     }
                 }
             }
             _ => {
-                let create = over.create(&query);
-                self.beside(before, |warehouse| warehouse.run(&create))?;
+                self.beside((&pre, &post), |warehouse| {
+                    let columns = warehouse.output_columns(model, fingerprint, &query)?;
+                    let over = Target { dialect: Dialect::DuckDb, table: &table, columns: &columns };
+                    warehouse.run(&over.create(&query))
+                })?;
             }
         }
         let content = self.content(&quote_table(Dialect::DuckDb, &table))?;
@@ -296,7 +322,7 @@ impl Warehouse {
 
     /// What a view of a text shows.
     pub(crate) fn show(&mut self, text: &str, columns: &[String]) -> Outcome<Content> {
-        let key = format!("{} {columns:?}{text}", self.zone);
+        let key = format!("{:?} {columns:?}{text}", self.settings);
         if let Some(known) = self.shown.get(&key) {
             return Ok(known.clone());
         }

@@ -196,8 +196,8 @@ impl<'a> World<'a> {
             return;
         }
         follow_types(&mut project);
-        let zone = self.branches[branch].head.zone;
-        if project == self.branches[branch].head || project.zone != zone {
+        let settings = self.branches[branch].head.settings;
+        if project == self.branches[branch].head || project.settings != settings {
             return;
         }
         let result = self.result(branch, &project);

@@ -176,6 +176,11 @@ fn h23_what_the_project_writes_outside_is_an_input() {
         ("CALL run('INSERT INTO tt')", "CALL run('INSERT INTO ttt')", &["a"]),
         ("CALL run('INSERT INTO t')", "CALL run('INSERT INTO \"t\"')", &["a", "b"]),
         ("SET VARIABLE v = (SELECT write('t', 1))", "SET VARIABLE v = (SELECT write('t', 2))", &["a", "b"]),
+        ("CREATE TEMP TABLE h AS FROM t", "CREATE OR REPLACE TEMP TABLE h AS (SELECT max(x) AS x FROM t)", &["a"]),
+        ("CREATE TEMPORARY MACRO h(t) AS t + 1", "CREATE TEMPORARY MACRO h(t) AS abs(t)", &["a"]),
+        ("CREATE TEMP TABLE h AS SELECT write('t', 1)", "CREATE TEMP TABLE h AS SELECT write('t', 2)", &["a", "b"]),
+        ("CREATE TABLE t AS SELECT 1 AS x", "CREATE TABLE t AS SELECT 2 AS x", &["a", "b"]),
+        ("CREATE TABLE temp AS FROM t", "CREATE TABLE temp AS SELECT x FROM t", &["a", "b"]),
         ("SET GLOBAL s = 't'", "SET GLOBAL s = 'main.t'", &["a", "b"]),
     ] {
         assert_eq!(moved(&statement(one), &statement(other)), builds, "{one} → {other}");

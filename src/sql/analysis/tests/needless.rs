@@ -74,3 +74,18 @@ fn staging_over_an_undeclared_table_is_resolved() {
     moves(&["v"], &column("amount"), &column("price"));
     opaque("SELECT id FROM t WHERE id IN (WITH q AS (SELECT id FROM raw.orders WHERE x = 1) SELECT id FROM q)");
 }
+
+#[test]
+fn a_text_with_escapes_is_that_text() {
+    same(r"SELECT id, e'it\'s' AS v FROM t", "SELECT id, 'it''s' AS v FROM t");
+    same(r"SELECT id, E'a;''b' AS v FROM t", "SELECT id, 'a;''b' AS v FROM t");
+    same("SELECT id, e'a\\nb' AS v FROM t", "SELECT id, 'a\nb' AS v FROM t");
+    moves(&["v"], r"SELECT id, e'a\tb' AS v FROM t", r"SELECT id, e'a\nb' AS v FROM t");
+    // DuckDB takes codes for bytes.
+    for code in [r"e'\x61'", r"E'\u0061'", r"e'\141'"] {
+        assert!(matches!(
+            Warehouse::new(Dialect::DuckDb).analysis(&format!("SELECT {code} AS v FROM t")),
+            Analysis::Opaque(_)
+        ));
+    }
+}
