@@ -175,20 +175,20 @@ impl<'a> Workspace<'a> {
     ///
     /// # Errors
     /// There is something that is no state.
-    pub fn state_to_read(&self, project: &Project) -> Result<SqliteState, CommandError> {
-        let path = self.state_path(&project.settings);
-        SqliteState::open(&path, &project.settings.project, &OpenMode::ReadOnlyIfExists).map_err(state_error)
+    pub fn state_to_read(&self, settings: &Settings) -> Result<SqliteState, CommandError> {
+        let path = self.state_path(settings);
+        SqliteState::open(&path, &settings.project, &OpenMode::ReadOnlyIfExists).map_err(state_error)
     }
 
     /// The state to write; made where it is missing.
     ///
     /// # Errors
     /// There is something that is no state, or the disk refuses.
-    pub fn state_to_write(&self, project: &Project) -> Result<SqliteState, CommandError> {
-        let path = self.state_path(&project.settings);
+    pub fn state_to_write(&self, settings: &Settings) -> Result<SqliteState, CommandError> {
+        let path = self.state_path(settings);
         let state = StateId::new(self.random_id()?);
         let mode = OpenMode::Write { state, algorithm_version: ALGORITHM };
-        SqliteState::open(&path, &project.settings.project, &mode).map_err(state_error)
+        SqliteState::open(&path, &settings.project, &mode).map_err(state_error)
     }
 
     /// Waits for the right to write the state, until told to stop.

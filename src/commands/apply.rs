@@ -10,12 +10,12 @@ use crate::engine::duckdb::OpenMode;
 use crate::error::{CommandError, Exit};
 use crate::ids::{EnvironmentName, PlanId};
 use crate::plan::{Outcome, Plan};
-use crate::planning::{self, Place, Planned};
+use crate::planning::{self, Chosen, Place, Planned};
 use crate::problem::{Problem, Severity, has_errors};
-use crate::publish;
+use crate::publish::{self, Published};
 use crate::render::{Colour, json, markdown, terminal};
-use crate::settings::TimeToLive;
-use crate::state::{About, State, Status};
+use crate::settings::{Settings, TimeToLive};
+use crate::state::{About, Owner, State, Status};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace, state_error};
@@ -36,23 +36,77 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
         .hint("`bot promote` makes production match it; `--env NAME` builds an environment of it"));
     }
     let result = workspace.side(&chosen.trees.result)?;
+    let settings = result.project.settings.clone();
+    let wanted = arguments.trees.environment.as_deref();
+    let built = build(
+        context,
+        &workspace,
+        (chosen, result),
+        &Order {
+            doing: "bot apply",
+            settings: &settings,
+            environment: &|state, chosen| planning::environment_of(state, chosen, wanted),
+            unchanged: Unchanged::Build,
+            work: &arguments.work,
+        },
+    )?;
+    let Published { builds, swapped } = built.published;
+    let outcome = Outcome { plan: built.planned.plan, builds, swapped, seconds: stopwatch.seconds() };
+    print(context, &arguments.format, &outcome);
+    Ok(Exit::Done)
+}
+
+/// How an environment is to be built.
+pub(super) struct Order<'a> {
+    /// Who does it, for those who wait and for the history.
+    pub(super) doing: &'static str,
+    /// Where state and warehouse are: as the branch says on a laptop, as the base says in CI.
+    pub(super) settings: &'a Settings,
+    /// Which environment it is, and whose.
+    pub(super) environment: &'a dyn Fn(&dyn State, &Chosen) -> Result<(EnvironmentName, Owner), CommandError>,
+    /// What to do where no model differs from the base.
+    pub(super) unchanged: Unchanged,
+    /// How long to wait, how much at once.
+    pub(super) work: &'a WorkArguments,
+}
+
+/// What becomes of the environment of a branch that changes no model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unchanged {
+    /// It is made all the same.
+    Build,
+    /// Nothing is made.
+    Leave,
+}
+
+/// An environment that was built.
+pub(super) struct Built {
+    pub(super) planned: Planned,
+    pub(super) published: Published,
+}
+
+/// Plans trees, builds what is missing and points the environment's views at it.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn build(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    (chosen, result): (Chosen, Side),
+    order: &Order<'_>,
+) -> Result<Built, CommandError> {
     refuse_errors(context, &result.problems)?;
-    let state = workspace.state_to_write(&result.project)?;
-    let lease = workspace.lease(&state, "bot apply", lock_timeout(&arguments.work))?;
-    let engine = workspace.engine(&result.project.settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
-    let project = result.project.settings.project.clone();
+    let state = workspace.state_to_write(order.settings)?;
+    let lease = workspace.lease(&state, order.doing, lock_timeout(order.work))?;
+    let engine = workspace.engine(order.settings, OpenMode::ReadWrite, lock_timeout(order.work))?;
+    let project = order.settings.project.clone();
     publish::settle(&state, &lease, &engine, &project)?;
-    let owner = planning::environment_of(&state, &chosen, arguments.trees.environment.as_deref())?;
-    let planned = planning::plan_of(context, &workspace, &state, (chosen, result), owner)?;
+    let owner = (order.environment)(&state, &chosen)?;
+    let planned = planning::plan_of(context, workspace, &state, (chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
-    if planned.prod.is_none() {
-        return Err(CommandError::no("nothing was promoted yet, so there is no production to compare with")
-            .hint("run `bot promote` first: it builds the base branch"));
-    }
-    if let Some(commit) = planned.current.as_ref().and_then(|current| current.about.promoted.as_ref()) {
-        let name = &planned.plan.environment;
-        return Err(CommandError::no(format!("environment `{name}` shows the promoted commit {commit}"))
-            .hint(format!("only `bot promote --to {name}` writes it; choose another name with `--env NAME`")));
+    refuse_unready(&planned)?;
+    if planned.plan.models.is_empty() && order.unchanged == Unchanged::Leave {
+        return Ok(Built { planned, published: Published { builds: Vec::new(), swapped: 0 } });
     }
     let identity = state.identity().map_err(state_error)?;
     let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
@@ -66,21 +120,28 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
         state_id: &identity.state,
         project: &project,
         now: context.execution_time()?,
-        run: "bot apply",
-        jobs: jobs(context, &arguments.work),
+        run: order.doing,
+        jobs: jobs(context, order.work),
         output: context.output,
         interruption: context.surroundings.interruption(),
     };
     let about = about(&planned, PlanId::new(workspace.random_id()?), work.now);
     let published = publish::apply(&work, &planned.plan, &about, planned.current.as_ref())?;
-    let outcome = Outcome {
-        plan: planned.plan,
-        builds: published.builds,
-        swapped: published.swapped,
-        seconds: stopwatch.seconds(),
-    };
-    print(context, &arguments.format, &outcome);
-    Ok(Exit::Done)
+    Ok(Built { planned, published })
+}
+
+/// Only what stands beside production can be built, and what promote writes is promote's.
+fn refuse_unready(planned: &Planned) -> Result<(), CommandError> {
+    if planned.prod.is_none() {
+        return Err(CommandError::no("nothing was promoted yet, so there is no production to compare with")
+            .hint("run `bot promote` first: it builds the base branch"));
+    }
+    if let Some(commit) = planned.current.as_ref().and_then(|current| current.about.promoted.as_ref()) {
+        let name = &planned.plan.environment;
+        return Err(CommandError::no(format!("environment `{name}` shows the promoted commit {commit}"))
+            .hint(format!("only `bot promote --to {name}` writes it; choose another name with `--env NAME`")));
+    }
+    Ok(())
 }
 
 /// Errors of the project are all told, and nothing is done.

@@ -39,8 +39,8 @@ pub(super) fn run(context: &Context<'_>, arguments: &DropArguments) -> CommandRe
     let workspace = Workspace::open(context)?;
     let project = workspace.project_here()?;
     // Nothing is made for an environment that is not there.
-    find(&workspace.state_to_read(&project)?, &named.name)?;
-    let state = workspace.state_to_write(&project)?;
+    find(&workspace.state_to_read(&project.settings)?, &named.name)?;
+    let state = workspace.state_to_write(&project.settings)?;
     let timeout = Duration::from_secs(arguments.lock_timeout);
     let lease = state.lease("bot env drop", timeout).map_err(state_error)?;
     let engine = workspace.engine(&project.settings, OpenMode::ReadWrite, timeout)?;

@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &EnvironmentArguments) -> Co
 
 fn list(context: &Context<'_>, format: FormatArguments) -> CommandResult {
     let workspace = Workspace::open(context)?;
-    let state = workspace.state_to_read(&workspace.project_here()?)?;
+    let state = workspace.state_to_read(&workspace.project_here()?.settings)?;
     let mut listed = Vec::new();
     for about in state.environments().map_err(state_error)? {
         // One that was dropped meanwhile is not listed.
@@ -47,7 +47,7 @@ fn list(context: &Context<'_>, format: FormatArguments) -> CommandResult {
 
 fn show(context: &Context<'_>, named: &NamedEnvironment) -> CommandResult {
     let workspace = Workspace::open(context)?;
-    let state = workspace.state_to_read(&workspace.project_here()?)?;
+    let state = workspace.state_to_read(&workspace.project_here()?.settings)?;
     let environment = find(&state, &named.name)?;
     let models = environment.models.iter().map(|(name, pointer)| faces::ShownModel {
         name: name.clone(),

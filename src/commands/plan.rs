@@ -46,7 +46,7 @@ fn explain_one(
     wanted: &str,
 ) -> Result<Exit, CommandError> {
     let result = workspace.side(&chosen.trees.result)?;
-    let state = workspace.state_to_read(&result.project)?;
+    let state = workspace.state_to_read(&result.project.settings)?;
     let owner = planning::environment_of(&state, &chosen, arguments.trees.environment.as_deref())?;
     let planned = planning::plan_of(context, workspace, &state, (chosen, result), owner)?;
     let explanation = explanation(workspace, &planned, wanted)?;

@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &PromoteArguments) -> Result
     result.problems.extend(base.problems.iter().cloned());
     refuse_errors(context, &result.problems)?;
 
-    let state = workspace.state_to_write(&result.project)?;
+    let state = workspace.state_to_write(&result.project.settings)?;
     let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
     let engine = workspace.engine(&result.project.settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
     let project = result.project.settings.project.clone();

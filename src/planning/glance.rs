@@ -36,7 +36,7 @@ pub fn glance(
     wanted: Option<&str>,
 ) -> Result<Plan, CommandError> {
     let result = workspace.draft(&chosen.trees.result, None)?;
-    let state = workspace.state_to_read(&result.project)?;
+    let state = workspace.state_to_read(&result.project.settings)?;
     let (environment, _) = environment_of(&state, chosen, wanted)?;
     let prod = state.environment(&crate::ids::EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;

@@ -199,7 +199,7 @@ impl Episode<'_> {
 
     /// The program cannot build what DuckDB took as it stands: a finding, unless the engine says that it cannot do it.
     fn cannot(&mut self, side: &Side, name: &str, message: &str) {
-        const LIMITS: [&str; 6] = [
+        const LIMITS: [&str; 7] = [
             "expected, ",
             "cannot be compared",
             "Column with name",
@@ -207,6 +207,8 @@ impl Episode<'_> {
             "not (yet) supported",
             // An integer compared with a struct fails only if the optimizer leaves a row to compare.
             "Unimplemented type for cast",
+            // As well with a text that is no number: a condition beside it may have left no row, which the plan decides.
+            "Conversion Error: Could not convert string",
         ];
         match LIMITS.iter().any(|limit| message.contains(limit)) {
             true => *self.report.refused.entry(headline(message)).or_default() += 1,

@@ -12,15 +12,14 @@ use super::walk;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) zone: &'static str,
-    pub(crate) nulls: &'static str,
     pub(crate) division: &'static str,
 }
 
 impl Settings {
-    pub(crate) const USUAL: Self = Self { zone: "UTC", nulls: "nulls_last", division: "false" };
+    pub(crate) const USUAL: Self = Self { zone: "UTC", division: "false" };
 
-    pub(crate) fn pairs(self) -> [(&'static str, &'static str); 3] {
-        [("TimeZone", self.zone), ("default_null_order", self.nulls), ("integer_division", self.division)]
+    pub(crate) fn pairs(self) -> [(&'static str, &'static str); 2] {
+        [("TimeZone", self.zone), ("integer_division", self.division)]
     }
 
     pub(crate) fn statements(self) -> Vec<String> {
@@ -39,8 +38,7 @@ pub(crate) struct Beside {
     pub(crate) after: Option<&'static str>,
 }
 
-pub(crate) const SETTINGS: &[&str] =
-    &["SET TimeZone = 'Asia/Tokyo'", "SET integer_division = true", "SET default_null_order = 'nulls_first'"];
+pub(crate) const SETTINGS: &[&str] = &["SET TimeZone = 'Asia/Tokyo'", "SET integer_division = true"];
 pub(crate) const BODIES: &[&str] = &["a * 2", "a + 1", "coalesce(a, 0)"];
 pub(crate) const AFTER: &[&str] = &[
     "CREATE OR REPLACE TEMP TABLE audited AS SELECT 1 AS one",

@@ -139,6 +139,11 @@ fn told_apart(side: &Side, model: &ModelName, then: &BTreeMap<String, String>) -
         }
         rest.extend(side.tree.graph.parents(&next).cloned());
     }
+    // What no model's file tells: the configuration, the rows of seeds, statements of others.
+    let shown = |path: &str| seen.iter().any(|name| path_of(name) == path);
+    for (path, now) in side.files.iter().filter(|(path, now)| then.get(*path) != Some(now) && !shown(path)) {
+        text.push_str(&format!(" [{path}: {} => {now}]", then.get(path).map_or("", String::as_str)));
+    }
     text
 }
 

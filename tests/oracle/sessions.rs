@@ -49,9 +49,8 @@ fn statement(desk: &mut Desk<'_>) -> bool {
 /// A setting of every session, in `config.yaml`.
 fn setting(desk: &mut Desk<'_>) -> bool {
     let (settings, choices) = (&mut desk.project.settings, &mut *desk.choices);
-    match choices.below(4) {
-        0 => settings.nulls = if settings.nulls == "nulls_last" { "nulls_first" } else { "nulls_last" },
-        1 => settings.division = if settings.division == "false" { "true" } else { "false" },
+    match choices.below(3) {
+        0 => settings.division = if settings.division == "false" { "true" } else { "false" },
         _ => {
             let zones = ["UTC", "America/New_York", "Asia/Tokyo"];
             settings.zone = choices.one(&zones.into_iter().filter(|zone| *zone != settings.zone).collect::<Vec<_>>());
@@ -69,6 +68,17 @@ fn macro_of_session(desk: &mut Desk<'_>) -> bool {
     let fits = |model: &Model| model.kind == Kind::Full && top_values(&mut model.clone()) > 0;
     desk.change_model(&fits, &mut |model, choices| {
         if let Some(body) = model.beside.twice {
+            if choices.chance(50) {
+                model.beside.twice = None;
+                walk::expressions(&mut model.query, &mut |value| {
+                    if let Expr::Call { op, parts } = value
+                        && *op == &TWICE
+                    {
+                        *value = parts[0].clone();
+                    }
+                });
+                return true;
+            }
             let others: Vec<&'static str> = BODIES.iter().copied().filter(|other| *other != body).collect();
             model.beside.twice = Some(choices.one(&others));
             return true;

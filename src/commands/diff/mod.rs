@@ -36,7 +36,7 @@ const MODELS: usize = 10;
 pub(super) fn run(context: &Context<'_>, arguments: &DiffArguments) -> CommandResult {
     let workspace = Workspace::open(context)?;
     let project = workspace.project_here()?;
-    let state = workspace.state_to_read(&project)?;
+    let state = workspace.state_to_read(&project.settings)?;
     let here = environment(&workspace, &state, arguments.environment.as_deref())?;
     let base = base_of(&state, &here, arguments.base.as_deref())?;
     for environment in [&here, &base].into_iter().filter(|environment| environment.about.status == Status::Building) {

@@ -13,7 +13,7 @@ const AREA: &str = "state";
 pub(super) fn look(workspace: &Workspace<'_>, project: &Project) -> (Option<Identity>, Vec<Finding>) {
     let mut found = place(workspace, project);
     let path = workspace.state_path(&project.settings);
-    let state = match workspace.state_to_read(project) {
+    let state = match workspace.state_to_read(&project.settings) {
         Ok(state) => state,
         Err(error) => {
             found.push(failed(AREA, "file", &error));
