@@ -292,9 +292,6 @@ impl<'q> Analyzer<'_> {
         if !modifiers.is_empty() {
             return Err(Opaque::construct("a modifier of GROUP BY"));
         }
-        if expressions.is_none() {
-            refuse_lent(projected.iter().map(|projected| &projected.value))?;
-        }
         let parts: Vec<Value> = match expressions {
             None => projected
                 .iter()

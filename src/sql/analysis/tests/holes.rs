@@ -35,10 +35,7 @@ fn h02_an_aggregate_alone_groups() {
     moves(&["rows", "m"], "SELECT 1 AS one FROM t o", "SELECT 1 AS one, (SELECT max(o.x)) AS m FROM t o");
     moves(&["m"], "SELECT 1 AS one FROM t o", "SELECT 1 AS one, (SELECT max((SELECT o.x))) AS m FROM t o");
     seen_apart("SELECT 1 AS one FROM t o", "SELECT 1 AS one FROM t o ORDER BY (SELECT max(o.x))");
-    for sql in [
-        "SELECT DISTINCT ON (count(*)) 1 AS one FROM t",
-        "SELECT 1 AS one FROM t GROUP BY ALL",
-    ] {
+    for sql in ["SELECT DISTINCT ON (count(*)) 1 AS one FROM t", "SELECT 1 AS one FROM t GROUP BY ALL"] {
         opaque(sql);
     }
 }
