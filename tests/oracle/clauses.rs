@@ -5,7 +5,7 @@ use super::grow::{Grow, NAMES, Names, SETS};
 use super::ir::*;
 use super::ops::FORMS;
 use super::shape::Ctes;
-use super::walk::holds;
+use super::walk::is_aggregate;
 
 pub(crate) fn add_filter(desk: &mut Desk<'_>) -> bool {
     desk.change_select(&|_| true, &mut |select, grow, names| {
@@ -194,7 +194,7 @@ pub(crate) fn having(desk: &mut Desk<'_>) -> bool {
 
 fn is_plain(select: &Select) -> bool {
     let aggregates = |item: &Item| match item {
-        Item::Value { value, .. } => holds(value, &|part| matches!(part, Expr::Aggregate { .. })),
+        Item::Value { value, .. } => is_aggregate(value),
         Item::Star { .. } => false,
     };
     !is_grouped(select) && !select.items.iter().any(aggregates)

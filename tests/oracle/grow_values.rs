@@ -20,6 +20,38 @@ impl Grow<'_> {
     }
 
     pub(crate) fn aggregate_of(&mut self, names: &Names, data: Type) -> Expr {
+        let lent = if data == N && self.choices.chance(12) { self.lent(names) } else { None };
+        lent.unwrap_or_else(|| self.own_aggregate(names, data))
+    }
+
+    /// `(SELECT sum(o.x) + count(*) FROM i)`: the first of them is one of this block. The second makes one row.
+    fn lent(&mut self, names: &Names) -> Option<Expr> {
+        let mut select = Select::from(self.from(0, &Vec::new()));
+        let inner = self.names(&select, &Vec::new());
+        let is_hidden = |name: &str| select.from.iter().any(|input| input.name().eq_ignore_ascii_case(name));
+        let columns: Vec<(String, Column)> = names
+            .inputs
+            .iter()
+            .filter(|(input, _)| !is_hidden(input))
+            .flat_map(|(input, columns)| columns.iter().map(|column| (input.clone(), column.clone())))
+            .collect();
+        let op = self.choices.one(&ops_giving(AGGREGATES, N));
+        let mut parts = Vec::new();
+        for data in op.takes {
+            let fitting: Vec<_> = columns.iter().filter(|(_, column)| column.data == *data).cloned().collect();
+            let (input, column) = self.choices.pick(&fitting)?.clone();
+            parts.push(Expr::Column { input: Some(input), name: column.name, data: *data });
+        }
+        if parts.is_empty() {
+            return None;
+        }
+        let sum = [Expr::Aggregate { op, parts, filter: None }, self.own_aggregate(&inner, N)];
+        let value = Expr::Call { op: &SCALARS[0], parts: sum.into() };
+        select.items.push(Item::Value { value, alias: None });
+        Some(Expr::Query { form: QueryForm::Scalar, left: None, query: Box::new(Query::of(select)), data: N })
+    }
+
+    fn own_aggregate(&mut self, names: &Names, data: Type) -> Expr {
         let drawn = ops_giving(ORDERLESS, data);
         let loose = self.draws && !drawn.is_empty() && self.choices.chance(15);
         let op = self.choices.one(&if loose { drawn } else { ops_giving(AGGREGATES, data) });

@@ -9,7 +9,7 @@ use super::ir::*;
 use super::random::Choices;
 use super::render::Render;
 use super::shape::{EXTERNALS, Shapes};
-use super::walk;
+use super::walk::{self, is_aggregate};
 
 /// A project of seeds alone.
 pub(crate) fn seeds(choices: &mut Choices) -> Project {
@@ -100,8 +100,7 @@ fn time_range(grow: &mut Grow<'_>) -> (Kind, Query) {
         select.group = Group { keys: vec![value.clone()], form: GroupForm::All };
         select.items.retain(|item| matches!(item, Item::Value { value: Expr::Aggregate { .. }, .. }));
     } else {
-        let plain = |item: &Item| matches!(item, Item::Value { value: Expr::Aggregate { .. }, .. });
-        select.items.retain(|item| !plain(item));
+        select.items.retain(|item| !matches!(item, Item::Value { value, .. } if is_aggregate(value)));
         select.distinct = Distinct::No;
     }
     select.items.push(Item::Value { value, alias: Some(day.name.clone()) });

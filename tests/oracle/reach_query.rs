@@ -7,7 +7,7 @@ use offshoot::hash::{Digest, Hasher};
 use super::ir::*;
 use super::ops::SETS_OF_ROWS;
 use super::reach::{Mark, Marks, text};
-use super::walk::{draws_rows, holds, is_draw};
+use super::walk::{draws_rows, holds, is_aggregate, is_draw};
 
 #[derive(Clone, Default)]
 pub(crate) struct Scope<'a> {
@@ -103,7 +103,6 @@ impl Reach<'_> {
         let mut columns: Vec<(String, Digest)> = Vec::new();
         let mut loose: Vec<Digest> = Vec::new();
         let mut sets: Vec<Digest> = Vec::new();
-        let is_aggregate = |value: &Expr| holds(value, &|part| matches!(part, Expr::Aggregate { .. }));
         let mut grouped = select.group.form != GroupForm::None || select.having.is_some();
         for item in &select.items {
             match item {

@@ -123,6 +123,34 @@ pub(crate) fn holds(value: &Expr, test: &dyn Fn(&Expr) -> bool) -> bool {
     found
 }
 
+/// Whether a value holds an aggregate of the block that it stands in, if only in a query inside it.
+pub(crate) fn is_aggregate(value: &Expr) -> bool {
+    holds(value, &|part| match part {
+        Expr::Aggregate { .. } => true,
+        Expr::Query { query, .. } => lends(query),
+        _ => false,
+    })
+}
+
+/// Whether a query holds an aggregate over columns of the block around it only, which is that block's.
+fn lends(query: &Query) -> bool {
+    let Body::Select(select) = &query.body else { return false };
+    let is_own = |name: &str| select.from.iter().any(|input| input.name().eq_ignore_ascii_case(name));
+    let mut lends = false;
+    own_expressions(&mut select.clone(), &mut |part| {
+        if let Expr::Aggregate { .. } = part {
+            let (mut own, mut outer) = (false, false);
+            expression(&mut part.clone(), &mut |inner| match inner {
+                Expr::Column { input: Some(input), .. } if !is_own(input) => outer = true,
+                Expr::Column { .. } | Expr::Row(..) | Expr::Query { .. } => own = true,
+                _ => {}
+            });
+            lends |= outer && !own;
+        }
+    });
+    lends
+}
+
 /// Whether a value is drawn when a table is filled: volatile, or dependent on the order of rows.
 pub(crate) fn is_draw(value: &Expr) -> bool {
     match value {

@@ -47,14 +47,17 @@ pub(super) struct Calls {
     pub(super) partitions: Vec<BTreeSet<Digest>>,
     /// A reference to a column of this block.
     pub(super) own: bool,
-    /// A reference to a column of an outer block.
-    pub(super) outer: bool,
+    /// References to columns of blocks around this one: how many blocks out the nearest of them is, 1 for the next.
+    pub(super) outer: Option<u32>,
     /// A reference that may be to a column of this block or of an outer one.
     pub(super) unsure: bool,
     /// It stands for several columns.
     pub(super) several: bool,
     /// A query as a value, whose own references are not told apart here.
     pub(super) subquery: bool,
+    /// An aggregate that belongs to another block than the one that it stands in: to one around this one, or to this one
+    /// out of a query within (`aggregate`).
+    pub(super) lent: bool,
 }
 
 impl Column {
@@ -69,10 +72,11 @@ impl Calls {
         self.set_returning |= other.set_returning;
         self.partitions.extend(other.partitions.iter().cloned());
         self.own |= other.own;
-        self.outer |= other.outer;
+        self.outer = self.outer.into_iter().chain(other.outer).min();
         self.unsure |= other.unsure;
         self.several |= other.several;
         self.subquery |= other.subquery;
+        self.lent |= other.lent;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{self, BinaryOperator, Expr};
 
+use super::aggregate::Lent;
 use super::block::Value;
 use super::operand::{Binding, is_closed, is_conjunction, of_operator};
 use super::query::{Place, Role};
@@ -200,7 +201,7 @@ impl<'q> Analyzer<'_> {
         part: Part,
     ) -> Step<Value> {
         let place = Place { outer: Some(scope), ctes: scope.ctes.clone(), site: Site::Open, role: Role::Inner };
-        let (mut block, _) = self.query(query, place)?;
+        let ((mut block, _), lent) = scope.lent_by(|| self.query(query, place))?;
         self.draw(&mut block, tag);
         let traits = block.all_traits();
         if traits.interval {
@@ -215,6 +216,8 @@ impl<'q> Analyzer<'_> {
         value.reads = block.all_reads();
         value.calls.own = true;
         value.calls.subquery = true;
+        value.calls.aggregate = lent == Lent::Here;
+        value.calls.lent = lent != Lent::Nothing;
         Ok(value)
     }
 

@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{self, JoinConstraint, JoinOperator, TableFactor};
 
+use super::aggregate::{Lent, unplaced};
 use super::block::Value;
 use super::query::{Place, Role};
 use super::scope::{Columns, Names, Scope, Site, Visibility};
@@ -122,7 +123,10 @@ impl<'q> Analyzer<'_> {
                 let site = if around && !is_lateral { Site::Sealed } else { scope.site };
                 let outer = is_lateral.then_some(&*scope);
                 let place = Place { outer, ctes: scope.ctes.clone(), site, role: Role::Inner };
-                let (block, _) = self.query(subquery, place)?;
+                let ((block, _), lent) = scope.lent_by(|| self.query(subquery, place))?;
+                if lent == Lent::Here {
+                    return Err(unplaced());
+                }
                 self.subquery(scope, block, alias.as_ref(), from)
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.joined(scope, table_with_joins, from),
@@ -175,7 +179,11 @@ fn mark_crossing(scope: &mut Scope<'_, '_>) {
 
 pub(super) fn refuse_in_join(value: &Value) -> Step<()> {
     let odd = value.calls.aggregate || value.calls.set_returning || !value.calls.partitions.is_empty();
-    if odd { Err(Opaque::construct("an aggregate, window or set in a join condition")) } else { Ok(()) }
+    if odd || value.calls.lent {
+        Err(Opaque::construct("an aggregate, window or set in a join condition"))
+    } else {
+        Ok(())
+    }
 }
 
 /// The kind of a join, its constraint, and the match condition of an ASOF join.

@@ -16,9 +16,9 @@ use crate::sql::{
 
 /// The arguments of a call, taken apart.
 #[derive(Default)]
-struct Arguments {
-    shape: String,
-    values: Vec<Value>,
+pub(super) struct Arguments {
+    pub(super) shape: String,
+    pub(super) values: Vec<Value>,
     sorted: bool,
     /// Whether the function takes lambdas.
     lambdas: bool,
@@ -111,6 +111,13 @@ const DATE_PARTS: [&str; 60] = [
     "yyyy",
 ];
 
+impl Arguments {
+    /// Of a call whose arguments are a matter of form.
+    pub(super) fn of_shape(shape: String) -> Self {
+        Self { shape, ..Self::default() }
+    }
+}
+
 impl<'q> Analyzer<'_> {
     pub(super) fn function(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
         let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
@@ -156,6 +163,9 @@ impl<'q> Analyzer<'_> {
         }
         if name == "columns" && self.dialect == Dialect::DuckDb {
             return self.columns_call(scope, function, names);
+        }
+        if name == "alias" && self.dialect == Dialect::DuckDb {
+            return self.names_of_columns(scope, function, names);
         }
         if name == "struct_pack" && !all_named(args) {
             return Err(Opaque::construct("a struct named after its arguments"));
@@ -210,32 +220,6 @@ impl<'q> Analyzer<'_> {
             }
             _ => Err(Opaque::Function(format!("{function}(…)(…)"))),
         }
-    }
-
-    /// DuckDB's `COLUMNS(…)`: some columns of all inputs, chosen by their names; a function of them all with their names.
-    fn columns_call(&self, scope: &Scope<'_, 'q>, function: &'q ast::Function, names: Names) -> Step<Value> {
-        let ast::Function { name, uses_odbc_syntax: _, parameters, args, within_group, filter, null_treatment, over } =
-            function;
-        let is_plain = matches!(parameters, FunctionArguments::None)
-            && within_group.is_empty()
-            && filter.is_none()
-            && null_treatment.is_none()
-            && over.is_none();
-        if !is_plain {
-            return Err(Opaque::Function(name.to_string()));
-        }
-        let arguments = match chosen(args) {
-            Some(shape) => Arguments { shape, ..Arguments::default() },
-            None => self.arguments(scope, "columns", args, names)?,
-        };
-        let mut parts = arguments.values;
-        parts.extend(scope.merged.iter().map(|merged| merged.value.clone()));
-        for input in scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
-            parts.push(self.whole_row(input)?);
-        }
-        let mut value = Value::combine(&format!("columns {}", arguments.shape), &parts);
-        value.calls.several = true;
-        Ok(value)
     }
 
     /// DuckDB's `x.f(a)` over a column `x`, which is `f(x, a)`.
@@ -325,11 +309,7 @@ impl<'q> Analyzer<'_> {
                 return Err(Opaque::Function(format!("{name} without OVER")));
             }
             FunctionClass::Aggregate | FunctionClass::Orderless => {
-                let may_be_outer = value.calls.unsure || (value.calls.outer && !value.calls.own);
-                if may_be_outer || (value.calls.subquery && scope.outer.is_some()) {
-                    return Err(Opaque::construct("an aggregate over an outer query's columns only"));
-                }
-                value.calls.aggregate = true;
+                self.place_aggregate(scope, &mut value.calls)?;
                 if class == FunctionClass::Orderless {
                     if arguments.sorted {
                         self.assume(format!("the ORDER BY in {name} is total"));
@@ -342,7 +322,7 @@ impl<'q> Analyzer<'_> {
         Ok(value)
     }
 
-    fn arguments(
+    pub(super) fn arguments(
         &self,
         scope: &Scope<'_, 'q>,
         function: &str,
@@ -451,16 +431,6 @@ impl<'q> Analyzer<'_> {
         }
         Ok(())
     }
-}
-
-/// `COLUMNS(* EXCLUDE (a))`: which columns, where the options hold nothing but names.
-fn chosen(arguments: &FunctionArguments) -> Option<String> {
-    let FunctionArguments::List(list) = arguments else { return None };
-    let [FunctionArg::Unnamed(FunctionArgExpr::WildcardWithOptions(options))] = list.args.as_slice() else {
-        return None;
-    };
-    let only_names = options.opt_replace.is_none() && options.opt_ilike.is_none() && options.opt_alias.is_none();
-    only_names.then(|| format!("star {options}"))
 }
 
 /// BigQuery's `WEEK(MONDAY)` where a part of a date stands: the day.

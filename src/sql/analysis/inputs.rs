@@ -1,5 +1,7 @@
 //! What the inputs of a scope may own, and scopes made of others.
 
+use std::cell::Cell;
+
 use super::Analyzer;
 use super::scope::{Columns, Found, Input, Scope, Site, Visibility};
 use crate::sql::shape::NameOrigin;
@@ -36,7 +38,7 @@ impl Analyzer<'_> {
     /// none of the nested block's known columns. A table that both read has the same columns in both, so there the nested
     /// block's own comes first.
     pub(super) fn may_own(&self, scope: &Scope<'_, '_>, name: &str, nested: &[&Input]) -> bool {
-        let Scope { inputs, merged: _, aliases, later, windows: _, outer, ctes: _, parameters, site } = scope;
+        let Scope { inputs, merged: _, aliases, later, windows: _, outer, ctes: _, parameters, site, lent: _ } = scope;
         let is_unknown = |input: &Input| match &input.columns {
             Columns::Known(_) => has_unknown_names(input),
             Columns::Open(table) => {
@@ -66,6 +68,7 @@ impl<'s, 'q> Scope<'s, 'q> {
             later: self.later.clone(),
             parameters: self.parameters.iter().cloned().chain(parameters).collect(),
             site: self.site,
+            lent: Cell::default(),
         }
     }
 
@@ -81,6 +84,7 @@ impl<'s, 'q> Scope<'s, 'q> {
             later: Vec::new(),
             parameters: Vec::new(),
             site: Site::Open,
+            lent: Cell::default(),
         }
     }
 }

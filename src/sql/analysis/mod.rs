@@ -23,7 +23,9 @@
 //!
 //! This module never decides what a model's kind or properties add; `fingerprint` does.
 
+mod aggregate;
 mod block;
+mod columns;
 mod expression;
 mod field;
 mod from;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use sqlparser::ast::{self, SetExpr, SetOperator, SetQuantifier};
 
+use super::aggregate::refuse_lent;
 use super::block::{Block, Column, Value};
 use super::operand::inside;
 pub(super) use super::order::{at_ordinal, column_value, ordinal, sort_key};
@@ -413,6 +414,7 @@ impl<'q> Analyzer<'_> {
         for row in rows {
             for (cells, expression) in columns.iter_mut().zip(&row.content) {
                 let cell = self.expression(&scope, expression, Names::Column)?;
+                refuse_lent([&cell])?;
                 if cell.calls.aggregate || cell.calls.set_returning || !cell.calls.partitions.is_empty() {
                     return Err(Opaque::construct("an aggregate, window or set in VALUES"));
                 }

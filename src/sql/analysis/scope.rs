@@ -1,10 +1,12 @@
 //! Which input a name belongs to: innermost block first. Where two readings are possible the query is opaque, but for
 //! those of DuckDB that `unsure` takes together.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use sqlparser::ast;
 
+use super::aggregate::Lent;
 use super::block::{Block, Column, Value};
 use super::inputs::{has_open, has_open_here, has_unknown_names, is_input, is_unsure};
 use super::{Analyzer, Step};
@@ -100,6 +102,8 @@ pub(super) struct Scope<'s, 'q> {
     /// Lambda parameters, innermost last.
     pub(super) parameters: Vec<String>,
     pub(super) site: Site,
+    /// Where the query within that is being resolved holds aggregates of this block, or of one further out.
+    pub(super) lent: Cell<Lent>,
 }
 
 /// Whether a name that no input surely owns could belong to something further out.
@@ -438,8 +442,11 @@ pub(super) fn open_row(input: &Input) -> Step<Value> {
 /// The same reference seen from one block further in.
 pub(super) fn outward(mut value: Value) -> Value {
     value.hash = Hasher::new("outer").digest(value.hash).finish();
+    // An alias is no column: what it is made of is of no block, or is an aggregate already.
+    value.calls.unsure |= value.calls.aggregate || !value.calls.partitions.is_empty();
+    value.calls.unsure |= !value.calls.own && value.calls.outer.is_none();
+    value.calls.outer = Some(if value.calls.own { 1 } else { value.calls.outer.unwrap_or_default().saturating_add(1) });
     value.calls.own = false;
-    value.calls.outer = true;
     value
 }
 

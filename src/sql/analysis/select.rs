@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::{self, GroupByExpr, SelectItem};
 
+use super::aggregate::refuse_lent;
 use super::block::{Block, Column, Value};
 use super::operand::inside;
 use super::projection::Projected;
@@ -61,6 +62,8 @@ impl<'q> Analyzer<'_> {
         let selection = self.clause(&scope, clauses.selection, rules.filter)?;
         let having = self.clause(&scope, clauses.having, rules.having)?;
         let qualify = self.clause(&scope, clauses.qualify, rules.qualify)?;
+        // In WHERE, DuckDB refuses one that is this block's, but not one that is of a block further out.
+        refuse_lent(selection.iter().filter(|value| value.calls.aggregate).chain(&qualify))?;
         if having.is_some() && projected.iter().any(|projected| projected.value.calls.several) {
             return Err(Opaque::construct("HAVING beside COLUMNS, whose names it may mean"));
         }
@@ -255,6 +258,7 @@ impl<'q> Analyzer<'_> {
                         None => self.order_expression(scope, expression, projected),
                     })
                     .collect::<Step<_>>()?;
+                refuse_lent(&keys)?;
                 if keys.iter().any(|key| key.calls.aggregate || key.calls.set_returning) {
                     return Err(Opaque::construct("an aggregate or set in DISTINCT ON"));
                 }
@@ -308,12 +312,14 @@ impl<'q> Analyzer<'_> {
             }
         };
         // DuckDB: `SELECT 1 FROM t GROUP BY ALL` keeps every row, `GROUP BY 1` makes one of them.
-        if expressions.is_none() && !implicit && !parts.iter().any(|part| part.calls.own || part.calls.outer) {
+        if expressions.is_none() && !implicit && !parts.iter().any(|part| part.calls.own || part.calls.outer.is_some())
+        {
             return Err(Opaque::construct("GROUP BY ALL over constants"));
         }
         if parts.iter().any(|part| part.calls.set_returning) {
             return Err(Opaque::construct("a set in GROUP BY"));
         }
+        refuse_lent(&parts)?;
         let keys: BTreeSet<Digest> = parts.iter().map(|part| part.hash).collect();
         let listed = unordered(parts.iter().map(|part| (part.hash, part.traits)));
         let hash = Hasher::new("group keys").digests(listed).finish();

@@ -129,7 +129,7 @@ impl<'q> Analyzer<'_> {
         }
         let odd =
             |value: &Value| value.calls.aggregate || value.calls.set_returning || !value.calls.partitions.is_empty();
-        if values.iter().any(|value| value.traits.redrawn || odd(value)) {
+        if values.iter().any(|value| value.traits.redrawn || value.calls.lent || odd(value)) {
             return Err(Opaque::construct("a draw, an aggregate or a set in a table function"));
         }
         Ok(Value::combine(&tag, &values))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::{self, NamedWindowExpr, WindowFrameBound, WindowFrameUnits, WindowType};
 
+use super::aggregate::refuse_lent;
 use super::block::Value;
 use super::query::sort_key;
 use super::scope::{Names, Scope};
@@ -50,6 +51,7 @@ impl<'q> Analyzer<'_> {
         let ordered = !window.order.is_empty();
         parts.extend(window.order);
         parts.extend(bounds);
+        refuse_lent(parts.iter().chain(&window.partition))?;
         let mut value = Value::combine(&tag, &parts);
         value.hash = Hasher::new("window").digest(value.hash).digest(partition).finish();
         let mut everything = Value::made_of(value.hash, std::iter::once(&value).chain(&window.partition));

@@ -32,13 +32,10 @@ fn h02_an_aggregate_alone_groups() {
     seen_apart("SELECT 1 AS one FROM t", "SELECT 1 AS one FROM t HAVING true");
     moves(&["rows", "r"], "SELECT 1 AS one FROM t", "SELECT 1 AS one, rank() OVER (ORDER BY sum(x)) AS r FROM t");
     moves(&["rows", "r"], "SELECT 1 AS one FROM t", "SELECT 1 AS one, rank() OVER (PARTITION BY sum(x)) AS r FROM t");
-    for sql in [
-        "SELECT (SELECT max(o.x)) AS m FROM t o",
-        "SELECT (SELECT max((SELECT o.x))) AS m FROM t o",
-        "SELECT 1 AS one FROM t o ORDER BY (SELECT max(o.x))",
-        "SELECT DISTINCT ON (count(*)) 1 AS one FROM t",
-        "SELECT 1 AS one FROM t GROUP BY ALL",
-    ] {
+    moves(&["rows", "m"], "SELECT 1 AS one FROM t o", "SELECT 1 AS one, (SELECT max(o.x)) AS m FROM t o");
+    moves(&["m"], "SELECT 1 AS one FROM t o", "SELECT 1 AS one, (SELECT max((SELECT o.x))) AS m FROM t o");
+    seen_apart("SELECT 1 AS one FROM t o", "SELECT 1 AS one FROM t o ORDER BY (SELECT max(o.x))");
+    for sql in ["SELECT DISTINCT ON (count(*)) 1 AS one FROM t", "SELECT 1 AS one FROM t GROUP BY ALL"] {
         opaque(sql);
     }
 }
@@ -380,6 +377,31 @@ fn columns_are_a_function_of_every_column_and_its_name() {
     // What is sorted may be the output, not the column of that name.
     let sorted = |columns: &str| format!("SELECT {columns} FROM t ORDER BY id LIMIT 1");
     assert_eq!(moved(&sorted("COLUMNS(*) + 1"), &sorted("COLUMNS(*) * -1"))[0], "rows");
+}
+
+#[test]
+fn names_of_columns_are_a_function_of_all_names() {
+    let query = |columns: &str| format!("SELECT alias(COLUMNS(*)) FROM (SELECT {columns} FROM t) q");
+    seen_apart(&query("id AS a, x AS b"), &query("id AS a, x AS c"));
+    seen_apart(&query("id AS a, x AS b"), &query("id AS a, x AS B"));
+    seen_apart(&query("id AS a"), &query("id AS a, x AS b"));
+    let chosen = |columns: &str| format!("SELECT alias(COLUMNS({columns})) AS v FROM t");
+    seen_apart(&chosen("'^d'"), &chosen("'^x'"));
+    seen_apart("SELECT alias(COLUMNS(*)) FROM t", "SELECT upper(alias(COLUMNS(*))) FROM t");
+    seen_apart("SELECT alias(COLUMNS(*)) FROM t", "SELECT COLUMNS(*) FROM t");
+    assert!(resolve(&chosen("*")).columns[0].traits.orderless, "which name a join leaves is the engine's choice");
+    for sql in [
+        // `y` is called `g` here.
+        "SELECT alias(COLUMNS(*)) FROM t JOIN u ON t.g = u.y",
+        // A name that the engine writes.
+        "SELECT alias(x + 1) AS v FROM t",
+        "SELECT alias(x) AS v FROM t",
+        "SELECT alias(COLUMNS(*) + 1) FROM t",
+        "SELECT alias(*COLUMNS(*)) FROM t",
+        "SELECT alias(COLUMNS(*)) OVER () FROM t",
+    ] {
+        opaque(sql);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Pairs of queries and what must (or must not) move between them.
 
+mod aggregates;
 mod basics;
 mod captures;
 mod holes;
