@@ -25,11 +25,33 @@ use crate::workspace::{Side, Workspace, git_error, state_error};
 /// # Errors
 /// The commit is not one that may be promoted, the project has errors, or something was not built.
 pub(super) fn run(context: &Context<'_>, arguments: &PromoteArguments) -> Result<Exit, CommandError> {
-    let stopwatch = Stopwatch::start();
     let workspace = Workspace::open(context)?;
-    let configured = planning::configured_base(&workspace)?;
+    let promoted = promote(context, &workspace, arguments)?;
+    print(context, &arguments.format, &promoted.outcome);
+    Ok(Exit::Done)
+}
+
+/// A promotion that is through.
+pub(super) struct Promoted {
+    /// What was done for it; nothing where the environment contained the commit already.
+    pub(super) outcome: Outcome,
+    /// The commit that the environment shows.
+    pub(super) commit: CommitId,
+}
+
+/// Points production, or `--to ENV`, at the models of a commit.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn promote(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    arguments: &PromoteArguments,
+) -> Result<Promoted, CommandError> {
+    let stopwatch = Stopwatch::start();
+    let configured = planning::configured_base(workspace)?;
     let base = workspace.git.base_branch(configured.as_deref()).map_err(git_error)?;
-    let commit = commit_of(context, &workspace, &base, arguments.revision.as_deref())?;
+    let commit = commit_of(context, workspace, &base, arguments.revision.as_deref())?;
     let environment = target(&arguments.to, &base)?;
     let source = workspace.git.tree_of(&commit).map_err(git_error)?;
     let mut result = workspace.side(&source)?;
@@ -46,7 +68,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &PromoteArguments) -> Result
         refuse_branch(&current.about)?;
     }
     let promoted = current.as_ref().and_then(|current| current.about.promoted.clone());
-    let order = order(&workspace, promoted.as_ref(), &commit)?;
+    let order = order(workspace, promoted.as_ref(), &commit)?;
     let now = context.execution_time()?;
     let order = if arguments.force && order == Order::Contained { Order::Elsewhere } else { order };
     if order == Order::Contained {
@@ -66,7 +88,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &PromoteArguments) -> Result
     } else {
         result
     };
-    let plan = plan(&workspace, &state, (&environment, current.as_ref()), (&shown, &result), now)?;
+    let plan = plan(workspace, &state, (&environment, current.as_ref()), (&shown, &result), now)?;
     let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, seconds: 0.0 };
     if order != Order::Contained {
         refuse_errors(context, &outcome.plan.problems)?;
@@ -88,14 +110,13 @@ pub(super) fn run(context: &Context<'_>, arguments: &PromoteArguments) -> Result
             interruption: context.surroundings.interruption(),
         };
         let policy = if arguments.take_over { ForeignPolicy::TakeOver } else { ForeignPolicy::Refuse };
-        let about = about(&outcome.plan, current.as_ref(), shown, PlanId::new(workspace.random_id()?), now);
+        let about = about(&outcome.plan, current.as_ref(), shown.clone(), PlanId::new(workspace.random_id()?), now);
         let published = publish::promote(&work, &outcome.plan, &about, current.as_ref(), policy)?;
         outcome.builds = published.builds;
         outcome.swapped = published.swapped;
     }
     outcome.seconds = stopwatch.seconds();
-    print(context, &arguments.format, &outcome);
-    Ok(Exit::Done)
+    Ok(Promoted { outcome, commit: shown })
 }
 
 /// The commit that is promoted: as given, if the base branch contains it, else the base branch's tip.
