@@ -24,6 +24,8 @@
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
 //!
+//! On GitHub a run begins with `event/`: what happened and what a comment asks.
+//!
 //! # Invariants, held by `tests/it/architecture.rs`
 //!
 //! * A module names only modules above it in the layers; no edge names another edge.
@@ -45,6 +47,7 @@ pub mod data_diff;
 pub mod diff;
 pub mod engine;
 pub mod error;
+pub mod event;
 pub mod explain;
 pub mod files;
 pub mod fingerprint;
@@ -53,6 +56,7 @@ pub mod graph;
 pub mod hash;
 pub mod ids;
 pub mod lineage;
+pub mod mask;
 pub mod model;
 pub mod naming;
 pub mod output;
@@ -73,6 +77,8 @@ pub mod state;
 pub mod statement;
 pub mod surroundings;
 pub mod time;
+pub mod url;
+pub mod visible;
 #[cfg(feature = "duckdb")]
 pub mod workspace;
 pub mod yaml;
