@@ -24,7 +24,8 @@
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
 //!
-//! On GitHub a run begins with `event/`: what happened and what a comment asks.
+//! On GitHub a run begins with `event/`, what happened and what a comment asks, and speaks through `github/`: comments,
+//! checks, pull requests, with the manners that its API asks for.
 //!
 //! # Invariants, held by `tests/it/architecture.rs`
 //!
@@ -52,6 +53,7 @@ pub mod explain;
 pub mod files;
 pub mod fingerprint;
 pub mod git;
+pub mod github;
 pub mod graph;
 pub mod hash;
 pub mod ids;
