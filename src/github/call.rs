@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::ids::{CheckRunId, CommentId, CommitId, Login, PullRequestNumber, RefName, RepositoryName};
 use crate::url::percent_encoded;
+use crate::visible::quotable;
 
 /// One call of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,11 @@ impl Call {
             Self::UpdateComment(id) => format!("{repos}/issues/comments/{id}"),
             Self::React(id) => format!("{repos}/issues/comments/{id}/reactions"),
             Self::CheckRuns { commit, name } => {
-                format!("{repos}/commits/{}/check-runs?check_name={}&per_page=100", part(commit.as_str()), part(name))
+                format!(
+                    "{repos}/commits/{}/check-runs?check_name={}&filter=all&per_page=100",
+                    part(commit.as_str()),
+                    part(name)
+                )
             }
             Self::CheckRun(id) | Self::UpdateCheck(id) => format!("{repos}/check-runs/{id}"),
             Self::CreateCheck { .. } => format!("{repos}/check-runs"),
@@ -122,20 +127,24 @@ fn part(text: &str) -> String {
     if matches!(text, "." | "..") { "_".to_owned() } else { percent_encoded(text) }
 }
 
+/// Names of branches, checks and accounts are somebody else's text.
 impl fmt::Display for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |text: &str| quotable(text, 200);
         match self {
             Self::OwnLogin => formatter.write_str("ask whose the token is"),
             Self::PullRequest(number) => write!(formatter, "read pull request #{number}"),
             Self::OpenPullRequests => formatter.write_str("list the open pull requests"),
             Self::PullRequestsOf(commit) => write!(formatter, "list the pull requests of commit `{commit}`"),
-            Self::Branch(branch) => write!(formatter, "read the branch `{branch}`"),
-            Self::Permission(login) => write!(formatter, "ask for the permission of `{login}`"),
+            Self::Branch(branch) => write!(formatter, "read the branch `{}`", name(branch.as_str())),
+            Self::Permission(login) => write!(formatter, "ask for the permission of `{}`", name(login.as_str())),
             Self::Comments(number) => write!(formatter, "list the comments on pull request #{number}"),
             Self::CreateComment(number) => write!(formatter, "comment on pull request #{number}"),
             Self::UpdateComment(id) => write!(formatter, "update comment {id}"),
             Self::React(id) => write!(formatter, "react to comment {id}"),
-            Self::CheckRuns { commit, name } => write!(formatter, "list the checks `{name}` of commit `{commit}`"),
+            Self::CheckRuns { commit, name: check } => {
+                write!(formatter, "list the checks `{}` of commit `{commit}`", name(check))
+            }
             Self::CheckRun(id) => write!(formatter, "read check {id}"),
             Self::CreateCheck { commit } => write!(formatter, "create a check on commit `{commit}`"),
             Self::UpdateCheck(id) => write!(formatter, "update check {id}"),

@@ -75,8 +75,8 @@ pub struct GitHub {
 
 impl Patience {
     /// For a run that has time: a rate limit without a header asks for a minute or more ("Best practices for using the REST
-    /// API").
-    pub const USUAL: Self = Self { answer: Duration::from_secs(30), pauses: Duration::from_secs(600), tries: 4 };
+    /// API"). GitHub itself gives up on a request after 10 s ("Troubleshooting the REST API", timeouts).
+    pub const USUAL: Self = Self { answer: Duration::from_secs(15), pauses: Duration::from_secs(600), tries: 4 };
     /// For a run that was asked to stop and only leaves its last word.
     pub const SHORT: Self = Self { answer: Duration::from_secs(2), pauses: Duration::ZERO, tries: 1 };
 }

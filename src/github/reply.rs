@@ -73,10 +73,12 @@ impl Reply {
         if status >= 500 {
             return Ok(Err(Fault::Server { status }));
         }
-        let (call, needs, words) = (call.clone(), call.needs(), self.words());
+        let (call, words) = (call.clone(), self.words());
+        let needs = call.needs();
         Err(match status {
             401 => GitHubError::Unauthorized { call },
-            403 => GitHubError::Refused { call, needs, words },
+            // Other refusals (a locked conversation, an archive, an organisation's rules) no permission would lift.
+            403 => GitHubError::Refused { call, needs: needs.filter(|_| words.contains("not accessible by")), words },
             404 | 410 => GitHubError::NotFound { call, needs },
             _ => GitHubError::Invalid { call, status, words },
         })

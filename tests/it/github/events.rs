@@ -115,8 +115,11 @@ fn the_fake_tells_of_its_own_state() {
         Payload::Schedule,
         Payload::Dispatch { actor: "ada".into() },
     ];
+    let folder = tempfile::tempdir().expect("a folder");
     for payload in payloads {
-        let event = event::read(payload.event(), &fake.payload(&payload)).expect("an event");
+        let variables: BTreeMap<_, _> = fake.deliver(&payload, folder.path()).into_iter().collect();
+        let text = std::fs::read_to_string(&variables["GITHUB_EVENT_PATH"]).expect("a payload");
+        let event = event::read(&variables["GITHUB_EVENT_NAME"], &text).expect("an event");
         assert!(!matches!(event, Event::Nothing { .. }), "{payload:?}: {event:?}");
     }
 }

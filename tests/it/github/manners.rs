@@ -99,6 +99,7 @@ fn a_refusal_is_not_repeated() {
     let (read, pauses) = read_after(&[Trouble::Forbidden("Resource protected by organization SAML enforcement.")]);
     let error = read.expect_err("refused");
     assert!(error.to_string().contains("SAML enforcement"), "{error}");
+    assert!(!error.to_string().contains("permissions:"), "no line of the workflow helps: {error}");
     assert!(pauses.is_empty());
 }
 

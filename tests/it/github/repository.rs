@@ -19,6 +19,18 @@ fn a_pull_request_is_read_as_it_is() {
 }
 
 #[test]
+fn a_head_may_move_between_two_looks() {
+    let fake = FakeGitHub::start();
+    let number = fake.open(Pull::from("feature/fx-rates", HEAD));
+    let moved = "1".repeat(40);
+    let to = moved.clone();
+    fake.meanwhile("GET", "/pulls/142", move |state| state.pulls.get_mut(&142).expect("it").head = to);
+    let github = fake.client();
+    let looks = [0; 2].map(|_| github.pull_request(number).expect("a pull request").head.commit);
+    assert_eq!(looks, [CommitId::new(HEAD), CommitId::new(moved)]);
+}
+
+#[test]
 fn heads_may_be_in_forks_and_forks_may_be_gone() {
     let fake = FakeGitHub::start();
     let fork = HeadRepository::Fork("mallory/shop".into());

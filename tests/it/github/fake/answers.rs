@@ -1,5 +1,7 @@
 //! What the fake GitHub shows: the fields that it knows; the contract fills in the others.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::routes::{Known, Request, Route};
@@ -49,7 +51,11 @@ impl State {
             "/commits/{ref}/check-runs" => {
                 let is_named = |check: &&Check| request.query("check_name").is_none_or(|name| check.name == name);
                 let all = self.checks.iter().rev().filter(|check| check.commit == part).filter(is_named);
-                let checks: Vec<Value> = all.map(|check| self.shown_check(check)).collect();
+                // Unless all are asked for, GitHub shows the newest of each name alone.
+                let mut names = BTreeSet::new();
+                let is_all = request.query("filter").as_deref() == Some("all");
+                let shown = all.filter(|check| names.insert(check.name.clone()) || is_all);
+                let checks: Vec<Value> = shown.map(|check| self.shown_check(check)).collect();
                 (200, json!({ "total_count": checks.len(), "check_runs": checks }))
             }
             "/commits/{commit_sha}/pulls" => {

@@ -142,7 +142,7 @@ impl Contract {
             .validator(key, schema)
             .iter_errors(value)
             .take(3)
-            .map(|error| format!("`{}`: {}", error.instance_path(), clipped(&error.to_string())))
+            .map(|error| format!("`{}`: {}", error.instance_path(), clipped(&error.masked().to_string())))
             .collect();
         if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
     }

@@ -22,6 +22,7 @@ mod server;
 mod state;
 mod writes;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -71,6 +72,11 @@ impl FakeGitHub {
         self.state().troubles.push((method.into(), end.into(), trouble));
     }
 
+    /// Behind the answer to the next request of this method whose path ends so, somebody else does this.
+    pub(crate) fn meanwhile(&self, method: &str, end: &str, act: impl FnOnce(&mut State) + Send + 'static) {
+        self.state().surprises.push((method.into(), end.into(), Box::new(act)));
+    }
+
     /// How many requests of this method came whose path ends so.
     pub(crate) fn count(&self, method: &str, end: &str) -> usize {
         self.state().requests.iter().filter(|request| request.is(method, end)).count()
@@ -81,6 +87,11 @@ impl FakeGitHub {
         let state = self.state();
         let writes = state.requests.iter().filter(|request| request.method != "GET");
         writes.map(|request| format!("{} {}", request.method, request.path)).collect()
+    }
+
+    /// Takes what broke GitHub's description so far; what is not taken fails the test when the fake is dropped.
+    pub(crate) fn violations(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().violations)
     }
 
     /// The API's root, as `GITHUB_API_URL` has it.
@@ -96,9 +107,27 @@ impl FakeGitHub {
             ("GITHUB_API_URL", state.api()),
             ("GITHUB_SERVER_URL", "https://github.com".to_owned()),
             ("GITHUB_REPOSITORY", state.name.clone()),
-            ("GITHUB_RUN_ID", "7711223344".to_owned()),
-            ("GITHUB_RUN_ATTEMPT", "1".to_owned()),
+            ("GITHUB_RUN_ID", state.run.0.to_string()),
+            ("GITHUB_RUN_ATTEMPT", state.run.1.to_string()),
         ]
+    }
+
+    /// Delivers an event: writes its payload into the folder, beside empty files for outputs and summary, and gives all variables
+    /// that a runner sets then.
+    pub(crate) fn deliver(&self, payload: &Payload, folder: &Path) -> Vec<(&'static str, String)> {
+        let mut variables = self.variables();
+        variables.push(("GITHUB_EVENT_NAME", payload.event().to_owned()));
+        let files = [
+            ("GITHUB_EVENT_PATH", "event.json", self.payload(payload)),
+            ("GITHUB_OUTPUT", "output.txt", String::new()),
+            ("GITHUB_STEP_SUMMARY", "summary.md", String::new()),
+        ];
+        for (name, file, text) in files {
+            let path = folder.join(file);
+            std::fs::write(&path, text).expect("a file");
+            variables.push((name, path.display().to_string()));
+        }
+        variables
     }
 
     /// A client of this repository whose waiting takes no time.
@@ -137,7 +166,7 @@ impl FakeGitHub {
 impl Drop for FakeGitHub {
     fn drop(&mut self) {
         self.server.stop();
-        let violations = std::mem::take(&mut self.state().violations);
+        let violations = self.violations();
         if !std::thread::panicking() {
             assert!(violations.is_empty(), "GitHub's description is broken:\n{}", violations.join("\n"));
         }

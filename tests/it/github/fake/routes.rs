@@ -110,7 +110,9 @@ impl State {
             Some(Trouble::DroppedAfter) => return None,
             _ => {}
         }
-        Some(self.filled(&route, &request, status, known))
+        let answer = self.filled(&route, &request, status, known);
+        self.surprise(&request);
+        Some(answer)
     }
 
     /// Who does not show the token, or says less of itself than GitHub asks for.

@@ -51,12 +51,19 @@ pub(crate) struct State {
     pub(crate) pulls_of: BTreeMap<String, Vec<u64>>,
     /// What will go wrong: method, end of the path, how.
     pub(crate) troubles: Vec<(String, String, Trouble)>,
+    /// What will happen behind an answer: method, end of the path, what.
+    pub(super) surprises: Vec<(String, String, Surprise)>,
+    /// The run's id and attempt.
+    pub(crate) run: (u64, u32),
     /// All requests, in order.
     pub(crate) requests: Vec<Request>,
     /// What broke GitHub's description.
     pub(super) violations: Vec<String>,
     next_id: u64,
 }
+
+/// Something that somebody else does in the meantime.
+pub(super) type Surprise = Box<dyn FnOnce(&mut State) + Send>;
 
 /// Whose the token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,6 +180,8 @@ impl State {
             branches: [("main".to_owned(), MAIN.to_owned())].into(),
             pulls_of: BTreeMap::new(),
             troubles: Vec::new(),
+            surprises: Vec::new(),
+            run: (7_711_223_344, 1),
             requests: Vec::new(),
             violations: Vec::new(),
             next_id: 5000,
@@ -217,6 +226,14 @@ impl State {
     pub(super) fn id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// Lets happen what happens behind this request's answer.
+    pub(super) fn surprise(&mut self, request: &Request) {
+        let index = self.surprises.iter().position(|(method, end, _)| request.is(method, end));
+        if let Some(index) = index {
+            (self.surprises.remove(index).2)(self);
+        }
     }
 
     /// Takes the trouble that this request meets.
