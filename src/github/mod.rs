@@ -98,6 +98,12 @@ impl GitHub {
         })
     }
 
+    /// The same for a token whose account is known. A GitHub App's token may not ask for it, as the runner's own may not, and
+    /// then its comments would not be taken for ours.
+    pub fn known_as(self, login: Login) -> Self {
+        Self { own: OnceCell::from(login), ..self }
+    }
+
     /// From here on the client is as patient as this.
     pub fn be(&self, patience: Patience) {
         self.patience.set(patience);

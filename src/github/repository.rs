@@ -34,7 +34,8 @@ struct RawPermission {
 }
 
 impl GitHub {
-    /// Who we are: whose comments are ours. Asked once.
+    /// Who we are: whose comments are ours. Asked once; where GitHub refuses to say it is the runner's own account (but see
+    /// [`GitHub::known_as`]).
     ///
     /// # Errors
     /// GitHub cannot be asked, or does not know the token.

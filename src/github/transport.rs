@@ -98,7 +98,7 @@ impl Transport {
             Ok(reply)
         };
         let timed = async { tokio::time::timeout(limit, exchange).await };
-        let late = || format!("no answer within {} s", limit.as_secs());
+        let late = || format!("no answer within {limit:?}");
         self.runtime.block_on(timed).unwrap_or_else(|_| Err(late()))
     }
 }

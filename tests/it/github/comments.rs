@@ -2,7 +2,7 @@
 
 use offshoot::event::Comment;
 use offshoot::github::{GitHub, GitHubError, LONGEST_COMMENT, Reaction};
-use offshoot::ids::{CommentId, PullRequestNumber};
+use offshoot::ids::{CommentId, Login, PullRequestNumber};
 
 use super::fake::{Access, FakeGitHub, Me, Pull, SECRET, TOKEN, Trouble};
 
@@ -175,4 +175,7 @@ fn an_account_s_token_writes_under_its_own_name() {
     assert!(is_ours(&github)(&write(&github, number).expect("a comment")));
     github.own_login().expect("a login");
     assert_eq!(fake.count("GET", "/user"), 1, "asked once");
+    let app = fake.client().known_as(Login::new("acme-app[bot]"));
+    assert_eq!(app.own_login().expect("a login").as_str(), "acme-app[bot]");
+    assert_eq!(fake.count("GET", "/user"), 1, "not asked");
 }

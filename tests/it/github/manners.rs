@@ -1,5 +1,7 @@
 //! How the client behaves when GitHub has a bad day: what it repeats, how long it waits, what it says, and what it never shows.
 
+use std::time::Duration;
+
 use offshoot::event::PullRequest;
 use offshoot::github::{Address, GitHub, GitHubError, Patience};
 use offshoot::ids::{PullRequestNumber, RepositoryName};
@@ -125,6 +127,18 @@ fn an_unknown_token_is_told_and_never_shown() {
         let error = GitHub::connect(&address, &Secret::new(TOKEN), &Mask::default(), clock()).expect_err("no address");
         assert!(matches!(error, GitHubError::Connect { .. }), "{api}: {error}");
     }
+}
+
+#[test]
+fn nobody_waits_for_an_answer_for_ever() {
+    let (fake, number) = world();
+    let github = fake.client();
+    github.be(Patience { answer: Duration::from_millis(20), tries: 1, ..Patience::USUAL });
+    fake.fails("GET", "/pulls/142", Trouble::Silent);
+    let error = github.pull_request(number).expect_err("no answer");
+    assert!(error.to_string().contains("no answer within 20ms"), "{error}");
+    github.be(Patience::USUAL);
+    assert!(github.pull_request(number).is_ok(), "the next call has a connection of its own");
 }
 
 #[test]

@@ -34,6 +34,9 @@ pub(super) struct Route {
 /// What a request is answered by: the status and the fields that the fake knows. The others are filled in from the description.
 pub(super) type Known = (u16, Value);
 
+/// In place of a status: no answer is given, and the connection stays.
+pub(super) const SILENCE: u16 = 0;
+
 const TEMPLATES: &[&str] = &[
     "/user",
     "/repos/{owner}/{repo}/pulls",
@@ -220,6 +223,7 @@ fn before(trouble: &Trouble) -> Option<Early> {
     Some(match trouble {
         Trouble::ServerErrorBefore => Early::Answer(Answer::refusal(502, "Server Error")),
         Trouble::DroppedBefore => Early::Hang,
+        Trouble::Silent => Early::Answer(Answer { status: SILENCE, headers: Vec::new(), body: Vec::new() }),
         Trouble::TooMany(after) => limited(429, "Too many requests", *after),
         Trouble::SecondaryLimit(after) => limited(403, secondary, *after),
         Trouble::NothingRemains(reset) => {

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::lock;
-use super::routes::Request;
+use super::routes::{Request, SILENCE};
 use super::state::State;
 
 /// A running server.
@@ -86,6 +86,9 @@ async fn answer(
         body: body.to_vec(),
     };
     let answer = lock(&state).answer(request).ok_or(Hung)?;
+    if answer.status == SILENCE {
+        std::future::pending::<()>().await;
+    }
     let mut response = hyper::Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         response = response.header(name.as_str(), value.as_str());

@@ -149,6 +149,8 @@ pub(crate) enum Trouble {
     DroppedBefore,
     /// The connection is closed, and all is done.
     DroppedAfter,
+    /// No answer ever comes, and nothing is done.
+    Silent,
     /// 429 with `Retry-After`, or without.
     TooMany(Option<u64>),
     /// 403 that speaks of a secondary rate limit, with `Retry-After`, or without.
