@@ -90,6 +90,81 @@ text_id! {
     FilePath
 }
 
+text_id! {
+    /// A repository on GitHub as `owner/name`, as GitHub spells it.
+    RepositoryName
+}
+text_id! {
+    /// An account on GitHub, such as `ada` or `github-actions[bot]`.
+    Login
+}
+
+// Numbers that GitHub gives; none is ever computed with.
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{}", self.0)
+            }
+        }
+    };
+}
+
+number_id! {
+    /// The number of a pull request within its repository.
+    PullRequestNumber
+}
+number_id! {
+    /// A comment on a pull request; its own in all of GitHub.
+    CommentId
+}
+number_id! {
+    /// A check run; its own in all of GitHub.
+    CheckRunId
+}
+number_id! {
+    /// A run of a workflow; its attempts share it.
+    RunId
+}
+
+impl RepositoryName {
+    /// Reads `owner/name`; anything else is `None`, so that a name can stand in a path as it is.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_part = |part: &str| {
+            let is_plain = part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+            is_plain && !matches!(part, "" | "." | "..") && part.len() <= 100
+        };
+        let (owner, name) = text.split_once('/')?;
+        (is_part(owner) && is_part(name)).then(|| Self::new(text))
+    }
+}
+
+impl RefName {
+    /// The reference of a branch.
+    pub fn of_branch(name: &str) -> Self {
+        Self::new(format!("refs/heads/{name}"))
+    }
+
+    /// The branch that it names; `None` for tags, notes and pull requests.
+    pub fn branch(&self) -> Option<&str> {
+        self.as_str().strip_prefix("refs/heads/").filter(|name| !name.is_empty())
+    }
+}
+
+impl CommitId {
+    /// Reads an object id of either length in hexadecimal; all zeroes stand for no object and are `None` too.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_none = text.bytes().all(|byte| byte == b'0');
+        (is_id && !is_none).then(|| Self::new(text.to_ascii_lowercase()))
+    }
+}
+
 impl Default for ProjectName {
     fn default() -> Self {
         Self::new("")

@@ -24,6 +24,9 @@
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
 //!
+//! On GitHub a run begins with `event/`, what happened and what a comment asks, and speaks through `github/`: comments,
+//! checks, pull requests, with the manners that its API asks for.
+//!
 //! # Invariants, held by `tests/it/architecture.rs`
 //!
 //! * A module names only modules above it in the layers; no edge names another edge.
@@ -45,14 +48,17 @@ pub mod data_diff;
 pub mod diff;
 pub mod engine;
 pub mod error;
+pub mod event;
 pub mod explain;
 pub mod files;
 pub mod fingerprint;
 pub mod git;
+pub mod github;
 pub mod graph;
 pub mod hash;
 pub mod ids;
 pub mod lineage;
+pub mod mask;
 pub mod model;
 pub mod naming;
 pub mod output;
@@ -73,6 +79,8 @@ pub mod state;
 pub mod statement;
 pub mod surroundings;
 pub mod time;
+pub mod url;
+pub mod visible;
 #[cfg(feature = "duckdb")]
 pub mod workspace;
 pub mod yaml;

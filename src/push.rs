@@ -46,8 +46,7 @@ fn pushed_ref(line: &str) -> Option<PushedRef> {
 /// An object id of either length; the inner one is `None` for all zeroes, which stands for no object.
 fn object(text: &str) -> Option<Option<CommitId>> {
     let is_id = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_none = text.bytes().all(|byte| byte == b'0');
-    is_id.then(|| (!is_none).then(|| CommitId::new(text.to_ascii_lowercase())))
+    is_id.then(|| CommitId::parse(text))
 }
 
 #[cfg(test)]

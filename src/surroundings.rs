@@ -10,9 +10,9 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Waited, Waiting};
 
 /// Everything that a run depends on beside its files.
 #[derive(Clone)]
@@ -207,6 +207,28 @@ impl Surroundings {
     }
 }
 
+/// A clock that stands still makes nobody wait.
+impl Waiting for Surroundings {
+    fn now(&self) -> Timestamp {
+        Self::now(self)
+    }
+
+    fn wait(&self, how_long: Duration) -> Waited {
+        /// How soon a request to stop is seen.
+        const SLICE: Duration = Duration::from_millis(50);
+        let mut left = how_long;
+        while !self.interruption.is_requested() {
+            if left.is_zero() || matches!(self.clock, Clock::Fixed(_)) {
+                return Waited::Whole;
+            }
+            let slice = left.min(SLICE);
+            std::thread::sleep(slice);
+            left -= slice;
+        }
+        Waited::Interrupted
+    }
+}
+
 /// Values of variables may be secrets, so only their number is told.
 impl fmt::Debug for Surroundings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -276,6 +298,16 @@ mod tests {
         assert_eq!(caches.cache_folder(), Some("/caches/offshoot".into()));
         let own = caches.with_variable("OFFSHOOT_CACHE_DIR", "own");
         assert_eq!(own.cache_folder(), Some("/shop/own".into()));
+    }
+
+    #[test]
+    fn a_wait_ends_with_a_request_to_stop() {
+        let hour = Duration::from_secs(3600);
+        let surroundings = fixed();
+        assert_eq!(surroundings.wait(hour), Waited::Whole);
+        let running = Surroundings { clock: Clock::System, ..surroundings };
+        running.interruption().request();
+        assert_eq!(running.wait(hour), Waited::Interrupted);
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub mod table;
 pub mod terminal;
 mod text;
 
-pub use text::{readable_interval, readable_intervals, readable_seconds, visible, visible_lines};
+pub use crate::visible::{visible, visible_lines};
+pub use text::{readable_interval, readable_intervals, readable_seconds};
 
 /// Whether terminal text carries colours; decided in the shell (`--color`, `NO_COLOR`, terminal or not).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod declared;
 mod interval;
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveDateTime, TimeZone as _, Timelike as _, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,24 @@ pub use interval::{Interval, Intervals};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
+
+/// Somebody who knows the time and can wait; in tests time passes at once.
+pub trait Waiting {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+
+    /// Waits so long, or until somebody asks the run to stop.
+    fn wait(&self, how_long: Duration) -> Waited;
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// All of it passed.
+    Whole,
+    /// Somebody asked the run to stop.
+    Interrupted,
+}
 
 impl Timestamp {
     /// Reads `2026-01-31`, `2026-01-31 12:30[:00[.5]]`, the same with `T`, and RFC 3339 with an offset.

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 /// Modules in order: each names only those before it, in its own level too, except that no edge names another.
 const LEVELS: &[(Level, &[&str])] = &[
-    (Level::InOrder, &["ids", "hash", "problem", "files", "time", "push", "sql", "model"]),
+    (Level::InOrder, &["ids", "hash", "problem", "files", "time", "push", "url", "visible", "mask", "sql", "model"]),
     (
         Level::InOrder,
         &[
+            "event",
             "yaml",
             "settings",
             "project",
@@ -28,7 +29,7 @@ const LEVELS: &[(Level, &[&str])] = &[
         ],
     ),
     (Level::InOrder, &["render"]),
-    (Level::Apart, &["surroundings", "git", "state", "engine", "shelf"]),
+    (Level::Apart, &["surroundings", "git", "state", "engine", "shelf", "github"]),
     (
         Level::InOrder,
         &["error", "cli", "output", "context", "workspace", "apply", "planning", "publish", "commands", "entry", "lib"],
@@ -56,7 +57,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("duckdb", &["engine"]),
     ("getrandom", &["surroundings"]),
     ("git2", &["git"]),
+    ("http_body_util", &["github"]),
     ("indicatif", &["output"]),
+    ("octocrab", &["github"]),
     ("owo_colors", &["render"]),
     ("petgraph", &["graph"]),
     ("rusqlite", &["state"]),
@@ -66,6 +69,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("signal_hook", &["surroundings"]),
     ("sqlparser", &["sql"]),
     ("strsim", &["problem"]),
+    ("tokio", &["github"]),
     ("tracing_subscriber", &["output"]),
 ];
 

@@ -23,6 +23,7 @@ mod explain;
 mod fingerprints;
 mod freshness;
 mod git;
+mod github;
 mod holes;
 mod hook;
 mod init;
