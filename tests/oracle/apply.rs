@@ -10,6 +10,7 @@ use offshoot::problem::Severity;
 use offshoot::project::{Surroundings, load};
 use offshoot::workspace::context_digest;
 
+use super::beside::settle;
 use super::clean::Clean;
 use super::content::Content;
 use super::faults::Fault;
@@ -19,6 +20,7 @@ use super::plant;
 use super::run::{Branch, Episode};
 use super::sets::Step;
 use super::shape::order;
+use super::walk;
 
 /// Of so many edits, one is compared on further data sets.
 const EVERY: u64 = 10;
@@ -33,7 +35,12 @@ pub(crate) struct Side {
 
 impl Episode<'_> {
     /// Makes an environment show a project; `None` where the edit is no good, else whether any view's data changed.
-    pub(crate) fn apply(&mut self, branch: usize, project: Project) -> Option<bool> {
+    pub(crate) fn apply(&mut self, branch: usize, mut project: Project) -> Option<bool> {
+        // What two branches bring together need not fit.
+        settle(&mut project);
+        if project.models.values().any(|model| walk::takes_lone(&model.query)) {
+            return None;
+        }
         let clean = match self.warehouse.build_clean(&project) {
             Ok(clean) => clean,
             Err(message) => {
