@@ -77,6 +77,7 @@ pub mod shelf;
 pub mod sql;
 pub mod state;
 pub mod statement;
+pub mod sticky;
 pub mod surroundings;
 pub mod time;
 pub mod url;

@@ -4,6 +4,7 @@
 //! and goes through [`visible`] (terminal, tables) or `markdown`'s own escapes; this module alone knows `owo-colors`
 //! and `comfy-table`.
 
+pub mod actions;
 pub mod brief;
 pub mod data_diff;
 pub mod environments;
