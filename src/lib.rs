@@ -71,6 +71,7 @@ pub mod project;
 pub mod publish;
 pub mod push;
 pub mod render;
+pub mod report;
 pub mod resolve;
 pub mod settings;
 pub mod shelf;

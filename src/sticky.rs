@@ -123,6 +123,8 @@ pub struct Previous {
 const LONGEST_STATE: usize = 4_096;
 /// GitHub takes 65,536 characters, at most four bytes each.
 const LONGEST_BODY: usize = 4 * 65_536;
+/// The most characters of a project's name in the marker.
+const LONGEST_NAME: usize = 100;
 const STATE_OPENS: &str = "<!-- offshoot:state v1 ";
 const CLOSES: &str = " -->";
 
@@ -213,8 +215,10 @@ pub fn seal(project: &ProjectName, stamp: &Stamp, parts: &Parts) -> String {
         digest: digest(&rest),
         plan: lines,
     };
-    // Texts and numbers always serialise; an empty state line is one that nobody reads.
+    // Texts and numbers always serialise. A state line that is empty, because a name in it is absurd, is one that nobody
+    // reads.
     let encoded = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&state).unwrap_or_default());
+    let encoded = if encoded.len() <= LONGEST_STATE { encoded } else { String::new() };
     format!("{}\n{STATE_OPENS}{encoded}{CLOSES}\n{rest}", marker(project))
 }
 
@@ -232,7 +236,8 @@ fn ours<'a>(existing: &'a [Comment], own: &Author, project: &ProjectName) -> imp
     existing.iter().filter(is_ours)
 }
 
-/// The first line. `-->` would end it and a newline would too, so a project's odd characters are told in hexadecimal.
+/// The first line. `-->` would end it and a newline would too, so a project's odd characters are told in hexadecimal; of a
+/// long name the hash is enough.
 fn marker(project: &ProjectName) -> String {
     let mut name = String::new();
     for character in project.as_str().chars() {
@@ -241,6 +246,9 @@ fn marker(project: &ProjectName) -> String {
             '-' if !name.ends_with('-') && !name.is_empty() => name.push('-'),
             other => name.push_str(&format!("%{:x};", u32::from(other))),
         }
+    }
+    if name.len() > LONGEST_NAME {
+        name = format!("%{}", Digest::of("project", project.as_str()).short(32));
     }
     format!("<!-- offshoot:plan:{name}{CLOSES}")
 }

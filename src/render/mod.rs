@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod brief;
+pub mod comment;
 pub mod data_diff;
 pub mod environments;
 pub mod explain;

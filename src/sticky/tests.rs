@@ -147,6 +147,22 @@ fn what_ends_a_comment_of_html_never_comes_out_of_a_name() {
         assert!(!inside.contains("--") && !inside.contains(['<', '>', '\n']), "{line}");
     }
     assert_ne!(marker(&ProjectName::new("%2d;")), marker(&ProjectName::new("-")));
+    let long = |end: &str| marker(&ProjectName::new(format!("{}{end}", "x".repeat(5_000))));
+    assert!(long("a").len() < 150 && long("a") != long("b"));
+}
+
+#[test]
+fn a_state_line_of_absurd_length_is_left_empty() {
+    let stamp = Stamp {
+        environment: EnvironmentName::new("e".repeat(10_000)),
+        head: CommitId::new("9f3c2e1a"),
+        base: CommitId::new("77ab01d4"),
+        run: run(1),
+    };
+    let body = seal(&project(), &stamp, &Parts { before: "text".into(), ..Parts::default() });
+    assert!(body.len() < 100, "{body}");
+    let there = [comment(7, own(), body)];
+    assert_eq!(decided(&there, run(2), "x", Presence::Always), only(Action::Update(CommentId(7))));
 }
 
 proptest! {

@@ -25,6 +25,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "plan",
             "data_diff",
             "sticky",
+            "report",
             "statement",
             "resolve",
         ],

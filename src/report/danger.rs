@@ -1,0 +1,71 @@
+//! What people query in production and would lose: models that go away, and columns of models that stay. A person has to
+//! allow each by name (research: SQLMesh 5625, "bypass the bot is not an answer").
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fingerprint::{Fingerprint, Tree};
+use crate::ids::ModelName;
+use crate::plan::{Change, Plan};
+
+/// Something that production shows and that would go away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destruction {
+    /// The model.
+    pub model: ModelName,
+    /// The columns; empty where the model itself goes.
+    pub columns: Vec<String>,
+    /// Models that still read it by name.
+    pub readers: Vec<ModelName>,
+    /// The login of who allowed it for the present head.
+    pub allowed_by: Option<String>,
+}
+
+/// What of production's models (`shown`) goes away, by name. `allowed` holds who allowed which model for this head.
+pub fn destructions(
+    plan: &Plan,
+    (base, result): (&Tree, &Tree),
+    shown: &BTreeSet<ModelName>,
+    allowed: &BTreeMap<ModelName, String>,
+) -> Vec<Destruction> {
+    let readers = readers(result);
+    let lost = |name: &ModelName, columns: Vec<String>| Destruction {
+        model: name.clone(),
+        columns,
+        readers: readers.get(name).cloned().unwrap_or_default(),
+        allowed_by: allowed.get(name).cloned(),
+    };
+    let mut found: Vec<Destruction> = plan
+        .models
+        .iter()
+        .filter(|model| shown.contains(&model.name) && model.kind.has_view())
+        .filter_map(|model| match model.change {
+            Change::Removed => Some(lost(&model.name, Vec::new())),
+            _ => {
+                let columns = lost_columns(base.fingerprints.get(&model.name)?, result.fingerprints.get(&model.name)?);
+                (!columns.is_empty()).then(|| lost(&model.name, columns))
+            }
+        })
+        .collect();
+    found.sort_by(|one, other| one.model.cmp(&other.model));
+    found
+}
+
+/// Columns of the old shape that the new one lacks, in any case of letters. Where either is not known nothing is said
+/// here: the data diff looks at the tables themselves.
+fn lost_columns(old: &Fingerprint, new: &Fingerprint) -> Vec<String> {
+    let (Some(old), Some(new)) = (&old.shape.columns, &new.shape.columns) else { return Vec::new() };
+    let there: BTreeSet<String> = new.iter().map(|column| column.name.text.to_lowercase()).collect();
+    let gone = old.iter().filter(|column| column.name.origin.is_named());
+    gone.map(|column| column.name.text.clone()).filter(|name| !there.contains(&name.to_lowercase())).collect()
+}
+
+/// Who reads names that no model owns any more, and who reads each model.
+fn readers(result: &Tree) -> BTreeMap<ModelName, Vec<ModelName>> {
+    let mut readers: BTreeMap<ModelName, Vec<ModelName>> = BTreeMap::new();
+    for (reader, node) in result.models.keys().filter_map(|name| Some((name, result.graph.node(name)?))) {
+        for read in node.parents().chain(&node.external) {
+            readers.entry(read.clone()).or_default().push(reader.clone());
+        }
+    }
+    readers
+}
