@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fingerprint::{Fingerprint, Tree};
+use crate::data_diff::{DataDiff, SchemaChange};
+use crate::fingerprint::Tree;
 use crate::ids::ModelName;
 use crate::plan::{Change, Plan};
+use crate::sql::ShapeColumn;
 
 /// Something that production shows and that would go away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +22,12 @@ pub struct Destruction {
     pub allowed_by: Option<String>,
 }
 
-/// What of production's models (`shown`) goes away, by name. `allowed` holds who allowed which model for this head.
+/// What of production's models (`shown`) goes away, by name. `allowed` holds who allowed which model for this head. Where
+/// the columns of a model are not known from its query, only `data` tells which of them go.
 pub fn destructions(
     plan: &Plan,
     (base, result): (&Tree, &Tree),
+    data: Option<&DataDiff>,
     shown: &BTreeSet<ModelName>,
     allowed: &BTreeMap<ModelName, String>,
 ) -> Vec<Destruction> {
@@ -41,7 +45,11 @@ pub fn destructions(
         .filter_map(|model| match model.change {
             Change::Removed => Some(lost(&model.name, Vec::new())),
             _ => {
-                let columns = lost_columns(base.fingerprints.get(&model.name)?, result.fingerprints.get(&model.name)?);
+                let of = |tree: &'_ Tree| tree.fingerprints.get(&model.name).map(|found| found.shape.columns.clone());
+                let mut columns = lost_columns(of(base).flatten(), of(result).flatten());
+                columns.extend(data.iter().flat_map(|data| lost_in_tables(data, &model.name)));
+                columns.sort_by_key(|column| column.to_lowercase());
+                columns.dedup_by_key(|column| column.to_lowercase());
                 (!columns.is_empty()).then(|| lost(&model.name, columns))
             }
         })
@@ -50,13 +58,22 @@ pub fn destructions(
     found
 }
 
-/// Columns of the old shape that the new one lacks, in any case of letters. Where either is not known nothing is said
-/// here: the data diff looks at the tables themselves.
-fn lost_columns(old: &Fingerprint, new: &Fingerprint) -> Vec<String> {
-    let (Some(old), Some(new)) = (&old.shape.columns, &new.shape.columns) else { return Vec::new() };
+/// Columns of the old shape that the new one lacks, in any case of letters.
+fn lost_columns(old: Option<Vec<ShapeColumn>>, new: Option<Vec<ShapeColumn>>) -> Vec<String> {
+    let (Some(old), Some(new)) = (old, new) else { return Vec::new() };
     let there: BTreeSet<String> = new.iter().map(|column| column.name.text.to_lowercase()).collect();
-    let gone = old.iter().filter(|column| column.name.origin.is_named());
-    gone.map(|column| column.name.text.clone()).filter(|name| !there.contains(&name.to_lowercase())).collect()
+    let gone = old.into_iter().filter(|column| column.name.origin.is_named());
+    gone.map(|column| column.name.text).filter(|name| !there.contains(&name.to_lowercase())).collect()
+}
+
+/// Columns that the table of the base has and the environment's has not.
+fn lost_in_tables(data: &DataDiff, model: &ModelName) -> Vec<String> {
+    let changes = data.models.iter().filter(|found| found.name == *model).flat_map(|found| &found.schema);
+    let gone = changes.filter_map(|change| match change {
+        SchemaChange::Removed { column, .. } => Some(column.clone()),
+        SchemaChange::Added { .. } | SchemaChange::Retyped { .. } => None,
+    });
+    gone.collect()
 }
 
 /// Who reads names that no model owns any more, and who reads each model.

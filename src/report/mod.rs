@@ -8,6 +8,8 @@ mod danger;
 mod neighbourhood;
 mod sql_change;
 mod state;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 

@@ -133,7 +133,7 @@ fn due(writer: &Writer<'_>, findings: &Findings) -> String {
         let each = due.iter().map(one);
         let amount = match Due::total(&due) {
             Some(total) => format!("about {}", amount(cost, &total)),
-            None => "not estimated, because nothing like it was built before".to_owned(),
+            None => "not estimated".to_owned(),
         };
         parts.push(format!("{}: {amount}", some(each)));
     }

@@ -249,3 +249,22 @@ fn a_plan_that_fills_the_comment_still_fits_when_the_next_run_begins() {
         assert_eq!(faults(&text), Vec::<String>::new());
     }
 }
+
+/// `scripts/check-mermaid.sh` shows this one to Mermaid itself.
+#[test]
+fn the_largest_picture_of_the_worst_names() {
+    let mut findings = after_building();
+    let names = PIECES.iter().cycle().enumerate().take(200);
+    let node = |(place, piece): (usize, &&str)| Neighbour {
+        name: ModelName::from_parts(vec![format!("{piece}{place}")]).expect("a name"),
+        change: Some((Change::Added, Category::None)),
+    };
+    findings.neighbourhood.nodes = names.map(node).collect();
+    findings.neighbourhood.edges = (0..1_000).map(|place| (place % 199, place * 7 % 200)).collect();
+    let text = super::super::diagram::section(&findings);
+    assert_eq!(faults(&text), Vec::<String>::new());
+    let (arrows, nodes) = (text.matches(" --> ").count(), text.matches("[\"").count());
+    assert_eq!((arrows <= 400, nodes), (true, 120), "Mermaid refuses more than 500 arrows");
+    assert!(text.len() < 50_000, "and more than 50,000 characters");
+    insta::assert_snapshot!(text);
+}

@@ -9,10 +9,9 @@ use crate::fingerprint::Tree;
 use crate::fingerprint::tests::tree;
 use crate::ids::{CommitId, EnvironmentName, FilePath, ModelName, ProjectName, TableName};
 use crate::naming::{IdentifierLimit, TableKey, physical_table};
-use crate::plan::{
-    Action, Build, Commits, Inputs, Known, KnownTable, Outcome, Plan, PlannedModel, Purpose, Sharing, Unseen, build,
-};
+use crate::plan::{Action, Build, Known, KnownTable, Outcome, Plan, PlannedModel, Sharing};
 use crate::problem::Problem;
+use crate::report::tests::plan_between;
 use crate::report::{
     Cost, Findings, Freshness, Price, PullRequest, Report, Run, Saved, State, Work, destructions, estimates,
     neighbourhood, sql_changes,
@@ -133,19 +132,7 @@ fn known(base: &Tree) -> Known {
 }
 
 fn planned(base: &Tree, result: &Tree) -> Plan {
-    let mut plan = build(Inputs {
-        environment: environment(),
-        commits: Commits { base: base_commit(), head: Some(head()), merge_base: None, result_tree: None },
-        base,
-        result,
-        promoted: None,
-        known: &known(base),
-        purpose: Purpose::Apply,
-        now: moment("2026-11-22"),
-        limit: IdentifierLimit::SMALLEST,
-        problems: Vec::new(),
-        unseen: Unseen::default(),
-    });
+    let mut plan = plan_between(base, result, &known(base), moment("2026-11-22"));
     // What `backfill.max_days` makes of it.
     for model in plan.models.iter_mut().filter(|model| model.name.table() == "fct_revenue_daily") {
         model.intervals_missing = vec![days("2026-10-23", "2026-11-22")];
@@ -267,7 +254,7 @@ fn findings_of(base: &str, result: &str) -> (Findings, Tree, Tree) {
     let sources =
         result.models.iter().map(|(name, model)| (name.clone(), FilePath::new(format!("data/{}", model.path))));
     let findings = Findings {
-        destructions: destructions(&plan, (&base, &result), &shown, &BTreeMap::new()),
+        destructions: destructions(&plan, (&base, &result), None, &shown, &BTreeMap::new()),
         sql: sql_changes(&plan, &base, &result),
         neighbourhood: neighbourhood(&plan, &base, &result),
         sources: sources.collect(),
