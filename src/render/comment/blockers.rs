@@ -6,12 +6,16 @@ use super::verdict::some;
 use super::{NAME, Writer, brief, name};
 use crate::ids::FilePath;
 use crate::problem::{Problem, Severity};
-use crate::render::markdown::one_line;
+use crate::render::markdown::{code, one_line};
 use crate::render::text::counted;
 use crate::report::{Blocker, Check, Destruction, Findings};
 
 /// Blockers that are shown one by one.
-const SHOWN: usize = 8;
+const SHOWN: usize = 5;
+/// Permissions that are shown one by one.
+const ALLOWED: usize = 2;
+/// Columns and readers that are shown of one model, and the most characters of each.
+const LIST: (usize, usize) = (3, 40);
 /// The most characters of one message.
 pub(super) const MESSAGE: usize = 240;
 
@@ -35,7 +39,7 @@ pub(super) fn write(output: &mut String, writer: &Writer<'_>, findings: &Finding
     alert(output, "CAUTION", &wrong);
     alert(output, "WARNING", &lost);
     let allowed = findings.destructions.iter().filter(|destruction| destruction.allowed_by.is_some());
-    let allowed: Vec<String> = allowed.take(SHOWN).map(|destruction| destroyed(writer, destruction)).collect();
+    let allowed: Vec<String> = allowed.take(ALLOWED).map(|destruction| destroyed(writer, destruction)).collect();
     alert(output, "NOTE", &allowed);
 }
 
@@ -66,16 +70,19 @@ fn failed(check: &Check) -> String {
 
 fn destroyed(writer: &Writer<'_>, destruction: &Destruction) -> String {
     let model = name(&destruction.model.to_string());
+    let list = |names: &mut dyn Iterator<Item = String>| {
+        let names: Vec<String> = names.collect();
+        some(names.iter().map(|text| code(&brief(text, LIST.1))), LIST.0)
+    };
     let what = match destruction.columns.as_slice() {
         [] => format!("**{model} goes away, and production shows it.**"),
         columns => {
-            let list = some(columns.iter().map(|column| name(column)));
-            format!("**{model} loses {list}, which production shows.**")
+            format!("**{model} loses {}, which production shows.**", list(&mut columns.iter().cloned()))
         }
     };
     let readers = match destruction.readers.as_slice() {
         [] => String::new(),
-        readers => format!(" Still read by {}.", some(readers.iter().map(|reader| name(&reader.to_string())))),
+        readers => format!(" Still read by {}.", list(&mut readers.iter().map(ToString::to_string))),
     };
     let way = match (&destruction.allowed_by, writer.commands) {
         (Some(by), _) => format!(" Allowed for this commit by {}.", name(by)),

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::name;
 use super::size::Cut;
 use super::verdict::some;
+use super::{LIST, name};
 use crate::data_diff::{ByColumn, ByGrain, Compared, ModelDataDiff, SchemaChange};
 use crate::render::data_diff::{during, not_compared, why};
 use crate::render::markdown::{folded, prose};
@@ -34,7 +34,7 @@ pub(super) fn section(findings: &Findings, cut: Cut) -> String {
         let _ = writeln!(body, "{} not shown; `bot diff -m MODEL` compares any.\n", counted(left_out, "more model"));
     }
     if cut < Cut::SameData && !same.is_empty() {
-        let names = some(same.iter().map(|model| name(&model.name.to_string())));
+        let names = some(same.iter().map(|model| name(&model.name.to_string())), LIST);
         let _ = writeln!(body, "No difference seen in {names}.\n");
     }
     if body.is_empty() {
@@ -51,7 +51,7 @@ fn block(output: &mut String, model: &ModelDataDiff) {
     let title = name(&model.name.to_string());
     match &model.compared {
         Compared::ByGrain(found) => {
-            let grain = some(found.grain.iter().map(|column| name(column)));
+            let grain = some(found.grain.iter().map(|column| name(column)), LIST);
             let matched = matched(found);
             let during = prose(&during(&found.ranges, model.unit));
             let _ = writeln!(output, "**{title}**, by {grain}{during}, {} matched\n", rows(matched));

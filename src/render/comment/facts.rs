@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::verdict::some;
-use super::{Writer, name};
+use super::{LIST, Writer, name};
 use crate::data_diff::{Compared, DataDiff};
 use crate::plan::{Category, Change};
 use crate::render::markdown::prose;
@@ -135,7 +135,7 @@ fn due(writer: &Writer<'_>, findings: &Findings) -> String {
             Some(total) => format!("about {}", amount(cost, &total)),
             None => "not estimated".to_owned(),
         };
-        parts.push(format!("{}: {amount}", some(each)));
+        parts.push(format!("{}: {amount}", some(each, LIST)));
     }
     match parts.is_empty() {
         true => "nothing but the swap of pointers, as things stand".to_owned(),

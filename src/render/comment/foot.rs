@@ -9,17 +9,18 @@ use crate::plan::{Change, PlannedModel};
 use crate::report::{Findings, State};
 
 /// Commands that are shown.
-const COMMANDS: usize = 8;
+const COMMANDS: usize = 6;
 /// A longer path is not linked to.
 const PATH: usize = 300;
 
 impl Writer<'_> {
     /// All that stands after the plan.
     pub(super) fn foot(&self) -> String {
-        let is_over = matches!(self.report.state, State::Promoted(..) | State::Closed(_) | State::HeadMoved { .. });
-        let is_brief = is_over || matches!(self.report.state, State::NoChange);
-        let commands = if is_brief { String::new() } else { self.commands() };
-        format!("{commands}\n{}", self.written(is_over))
+        let commands = match self.report.state {
+            State::NoChange | State::Promoted(..) | State::Closed(_) | State::HeadMoved { .. } => String::new(),
+            _ => self.commands(),
+        };
+        format!("{commands}\n{}", self.written())
     }
 
     fn commands(&self) -> String {
@@ -32,7 +33,7 @@ impl Writer<'_> {
         )
     }
 
-    fn written(&self, is_over: bool) -> String {
+    fn written(&self) -> String {
         let mut output = format!(
             "<sub>Written for {} on {}, attempt {} of {}.",
             short(&self.report.pull_request.head),
@@ -42,7 +43,7 @@ impl Writer<'_> {
         );
         let has_environment =
             matches!(self.report.state, State::Built(_) | State::Partial(..) | State::BaseMoved { .. });
-        if has_environment && !is_over {
+        if has_environment {
             let until = self
                 .report
                 .pull_request

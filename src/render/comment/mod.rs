@@ -90,8 +90,11 @@ pub fn check_name(pull_request: &PullRequest) -> String {
 
 /// Room for what the state line says of a plan.
 const STATE_OF_PLAN: usize = 300;
-/// The most characters of a name.
+/// The most characters of a name. This and the other bounds of what always stays hold it below the smallest budget even if
+/// each character becomes an entity of nine (`tests::hostile`).
 const NAME: usize = 120;
+/// Names that are shown of a list.
+const LIST: usize = 5;
 
 /// A report with what may be asked of the bot.
 #[derive(Clone, Copy)]

@@ -144,7 +144,7 @@ impl Writer<'_> {
             State::BaseMoved { findings, commits, touched } => format!(
                 "**{branch} moved by {} and changed {}.** {}{}\n",
                 counted(usize::try_from(*commits).unwrap_or(usize::MAX), "commit"),
-                some(touched.iter().map(|model| name(&model.to_string()))),
+                some(touched.iter().map(|model| name(&model.to_string())), super::LIST),
                 self.commands.map_or(String::new(), |commands| format!("{} plans again. ", name(commands.plan))),
                 format_args!("Below is the plan for {merged}. {}", impact(findings)),
             ),
@@ -156,7 +156,7 @@ impl Writer<'_> {
             State::Conflict { files, .. } => format!(
                 "{head} cannot be merged onto {branch} at {base}, so there is no result to plan. In conflict: {}. Merge or \
                  rebase, and push.\n",
-                some(files.iter().map(|file| name(file.as_str())))
+                some(files.iter().map(|file| name(file.as_str())), super::LIST)
             ),
             _ => String::new(),
         }
@@ -265,10 +265,9 @@ fn read_only(why: ReadOnly) -> &'static str {
 }
 
 /// The first few of a list.
-pub(super) fn some(texts: impl ExactSizeIterator<Item = String>) -> String {
-    const SHOWN: usize = 5;
-    let more = texts.len().saturating_sub(SHOWN);
-    let mut shown: Vec<String> = texts.take(SHOWN).collect();
+pub(super) fn some(texts: impl ExactSizeIterator<Item = String>, most: usize) -> String {
+    let more = texts.len().saturating_sub(most);
+    let mut shown: Vec<String> = texts.take(most).collect();
     if more > 0 {
         shown.push(format!("{more} more"));
     }

@@ -160,6 +160,31 @@ proptest! {
     }
 }
 
+#[test]
+fn the_worst_that_always_stays_fits_into_the_smallest_place() {
+    // Beside a pipe every mark becomes an entity, of nine characters for most of the world's emoji.
+    let text = format!("|{}", "🙂".repeat(2_000));
+    let mut report = poisoned(&text);
+    let State::Partial(findings, _) = &mut report.state else { panic!("built in part") };
+    let lost = |allowed_by| Destruction {
+        model: model(&text),
+        columns: vec![text.clone(); 9],
+        readers: vec![model(&text); 9],
+        allowed_by,
+    };
+    findings.plan.problems.clear();
+    findings.destructions = [vec![lost(None); 20], vec![lost(Some(text.clone())); 20]].concat();
+    for planned in &mut findings.plan.models {
+        planned.name = model(&text);
+        planned.due_at_promote = planned.intervals_missing.clone();
+    }
+    let list = vec![text.clone(); 20];
+    let shown = with_commands(|commands| comment(&report, &Commands { list: &list, ..*commands }, COMMENT));
+    assert!(COMMENT.holds(&shown), "{}", shown.chars().count());
+    assert_eq!(faults(&shown), Vec::<String>::new(), "{shown}");
+    assert_sound(&report);
+}
+
 /// So many models, each with its reasons, its diff and its arrows.
 fn many(count: usize) -> Findings {
     let mut findings = after_building();
