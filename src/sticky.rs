@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Comment;
 use crate::hash::Digest;
-use crate::ids::{CommitId, EnvironmentName, ProjectName};
+use crate::ids::{CommentId, CommitId, EnvironmentName, Login, ProjectName, RunId};
 
 /// What is to be done about the comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,38 +42,14 @@ pub enum Action {
     Nothing,
 }
 
-/// GitHub's number of a comment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CommentId(pub u64);
-
-/// Who wrote a comment. GitHub's numbers are compared where both are known: a login may change hands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Author {
-    /// GitHub's number of the account.
-    pub id: Option<u64>,
-    /// Its login, such as `github-actions[bot]`.
-    pub login: String,
-}
-
-/// A comment as it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comment {
-    /// Its number.
-    pub id: CommentId,
-    /// Who wrote it.
-    pub author: Author,
-    /// Its text.
-    pub body: String,
-}
-
 /// A workflow run and its attempt, in the order in which they began. GitHub's run ids ascend over all workflows of a
 /// repository; run numbers do so in each workflow for itself, and a comment is written by several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunKey {
     /// `GITHUB_RUN_ID`.
-    pub id: u64,
+    pub id: RunId,
     /// `GITHUB_RUN_ATTEMPT`.
-    pub attempt: u64,
+    pub attempt: u32,
 }
 
 /// Whether a text deserves a comment of its own.
@@ -153,7 +130,7 @@ struct PlanLines {
 /// Where several comments are ours the oldest is kept. No run overwrites what a newer one wrote, in whichever of them.
 pub fn decide(
     existing: &[Comment],
-    own: &Author,
+    own: &Login,
     project: &ProjectName,
     (run, body): (RunKey, &str),
     presence: Presence,
@@ -177,7 +154,7 @@ pub fn decide(
 }
 
 /// The plan that our comment shows, to be kept in the next one; `None` where there is none or somebody edited it.
-pub fn previous(existing: &[Comment], own: &Author, project: &ProjectName) -> Option<Previous> {
+pub fn previous(existing: &[Comment], own: &Login, project: &ProjectName) -> Option<Previous> {
     let kept = ours(existing, own, project).min_by_key(|comment| comment.id)?;
     let (state, rest) = state_of(&kept.body)?;
     if digest(&rest) != state.digest {
@@ -190,7 +167,7 @@ pub fn previous(existing: &[Comment], own: &Author, project: &ProjectName) -> Op
 }
 
 /// What our comment says of itself, to tell whether a command was written under what it shows now.
-pub fn stamp(existing: &[Comment], own: &Author, project: &ProjectName) -> Option<Stamp> {
+pub fn stamp(existing: &[Comment], own: &Login, project: &ProjectName) -> Option<Stamp> {
     let kept = ours(existing, own, project).min_by_key(|comment| comment.id)?;
     let (State { environment, head, base, run, .. }, _) = state_of(&kept.body)?;
     Some(Stamp { environment, head, base, run })
@@ -228,10 +205,13 @@ pub fn folded(kept_url: &str) -> String {
     format!("<sub>Two runs wrote at the same time; the plan is in [the comment above]({url}).</sub>\n")
 }
 
-fn ours<'a>(existing: &'a [Comment], own: &Author, project: &ProjectName) -> impl Iterator<Item = &'a Comment> {
+fn ours<'a>(existing: &'a [Comment], own: &Login, project: &ProjectName) -> impl Iterator<Item = &'a Comment> {
     let (own, marker) = (own.clone(), marker(project));
     let is_ours = move |comment: &&Comment| {
-        comment.author.is(&own) && comment.body.len() <= LONGEST_BODY && comment.body.lines().next() == Some(&marker)
+        let author = comment.author.as_ref().map(|author| author.login.as_str());
+        author.is_some_and(|author| author.eq_ignore_ascii_case(own.as_str()))
+            && comment.body.len() <= LONGEST_BODY
+            && comment.body.lines().next() == Some(&marker)
     };
     existing.iter().filter(is_ours)
 }
@@ -273,15 +253,6 @@ fn closed(text: &str) -> String {
 
 fn digest(rest: &str) -> String {
     Digest::of("comment", &plain(rest)).short(32)
-}
-
-impl Author {
-    fn is(&self, other: &Self) -> bool {
-        match (self.id, other.id) {
-            (Some(one), Some(other)) => one == other,
-            _ => self.login.eq_ignore_ascii_case(&other.login),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::data_diff;
 use crate::hash::Digest;
-use crate::ids::{CommitId, EnvironmentName, ModelName, ProjectName};
+use crate::ids::{CommitId, EnvironmentName, Login, ModelName, ProjectName, PullRequestNumber, RepositoryName};
 use crate::model::KindName;
 use crate::plan::{Action, Build, Category, Change, Commits, Outcome, Plan, PlannedModel, Reason, Summary};
 use crate::problem::Problem;
@@ -99,8 +99,8 @@ struct ReportObject<'a> {
     conclusion: Option<&'static str>,
     ready: bool,
     project: &'a ProjectName,
-    repository: &'a str,
-    pull_request: u64,
+    repository: &'a RepositoryName,
+    pull_request: PullRequestNumber,
     head: &'a CommitId,
     base: &'a CommitId,
     environment: &'a EnvironmentName,
@@ -141,7 +141,7 @@ struct DestructionObject<'a> {
     model: &'a ModelName,
     columns: &'a [String],
     readers: &'a [ModelName],
-    allowed_by: Option<&'a str>,
+    allowed_by: Option<&'a Login>,
 }
 
 #[derive(Serialize)]
@@ -267,7 +267,7 @@ impl From<Estimate> for AmountObject {
 impl<'a> From<&'a Destruction> for DestructionObject<'a> {
     fn from(destruction: &'a Destruction) -> Self {
         let Destruction { model, columns, readers, allowed_by } = destruction;
-        Self { model, columns, readers, allowed_by: allowed_by.as_deref() }
+        Self { model, columns, readers, allowed_by: allowed_by.as_ref() }
     }
 }
 

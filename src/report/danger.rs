@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data_diff::{DataDiff, SchemaChange};
 use crate::fingerprint::Tree;
-use crate::ids::ModelName;
+use crate::ids::{Login, ModelName};
 use crate::plan::{Change, Plan};
 use crate::sql::ShapeColumn;
 
@@ -18,8 +18,8 @@ pub struct Destruction {
     pub columns: Vec<String>,
     /// Models that still read it by name.
     pub readers: Vec<ModelName>,
-    /// The login of who allowed it for the present head.
-    pub allowed_by: Option<String>,
+    /// Who allowed it for the present head.
+    pub allowed_by: Option<Login>,
 }
 
 /// What of production's models (`shown`) goes away, by name. `allowed` holds who allowed which model for this head. Where
@@ -29,7 +29,7 @@ pub fn destructions(
     (base, result): (&Tree, &Tree),
     data: Option<&DataDiff>,
     shown: &BTreeSet<ModelName>,
-    allowed: &BTreeMap<ModelName, String>,
+    allowed: &BTreeMap<ModelName, Login>,
 ) -> Vec<Destruction> {
     let readers = readers(result);
     let lost = |name: &ModelName, columns: Vec<String>| Destruction {

@@ -20,7 +20,7 @@ pub use sql_change::{Hunks, SqlChange, sql_changes};
 pub use state::{Closing, Conclusion, NotBuilt, Promotion, ReadOnly, State, StopCause, Stopped};
 
 use crate::data_diff::DataDiff;
-use crate::ids::{CommitId, EnvironmentName, FilePath, ModelName, ProjectName};
+use crate::ids::{CommitId, EnvironmentName, FilePath, ModelName, ProjectName, PullRequestNumber, RepositoryName};
 use crate::plan::{Build, Change, Outcome, Plan};
 use crate::problem::{Problem, Severity};
 use crate::sticky::{RunKey, Stamp};
@@ -42,12 +42,12 @@ pub struct Report {
 pub struct PullRequest {
     /// `GITHUB_SERVER_URL`, such as `https://github.com`.
     pub server: String,
-    /// `owner/name`.
-    pub repository: String,
+    /// The repository.
+    pub repository: RepositoryName,
     /// The project; empty where the repository has one.
     pub project: ProjectName,
     /// Its number.
-    pub number: u64,
+    pub number: PullRequestNumber,
     /// The branch, as people name it.
     pub head_branch: String,
     /// The branch that it would be merged into.

@@ -3,7 +3,7 @@
 //! check.
 
 use super::{Blocker, Findings};
-use crate::ids::{CommitId, FilePath, ModelName};
+use crate::ids::{CommitId, FilePath, Login, ModelName};
 use crate::problem::Problem;
 use crate::sticky::{Presence, Previous};
 use crate::time::{IntervalUnit, Timestamp};
@@ -110,8 +110,8 @@ pub enum StopCause {
 pub struct Promotion {
     /// The commit of the base branch that production shows now.
     pub commit: CommitId,
-    /// The login of who merged.
-    pub by: String,
+    /// Who merged.
+    pub by: Login,
     /// Views that point elsewhere now.
     pub swapped: usize,
     /// Tables that had to be filled or completed for it.

@@ -69,7 +69,7 @@ fn change(old: &str, new: &str) -> Change {
 impl Change {
     fn destructions(&self, data: Option<&DataDiff>, shown: &[&str]) -> Vec<String> {
         let shown: BTreeSet<ModelName> = shown.iter().map(|model| name(model)).collect();
-        let allowed = BTreeMap::from([(name("s.star"), "grace".to_owned())]);
+        let allowed = BTreeMap::from([(name("s.star"), crate::ids::Login::new("grace"))]);
         let found = destructions(&self.plan, (&self.base, &self.result), data, &shown, &allowed);
         let told = |lost: Destruction| {
             let readers: Vec<String> = lost.readers.iter().map(ToString::to_string).collect();

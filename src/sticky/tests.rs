@@ -1,9 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::{Account, AccountKind};
+use crate::time::Timestamp;
 
-fn own() -> Author {
-    Author { id: Some(41_898_282), login: "github-actions[bot]".into() }
+fn own() -> Login {
+    Login::new("github-actions[bot]")
 }
 
 fn project() -> ProjectName {
@@ -11,7 +13,7 @@ fn project() -> ProjectName {
 }
 
 fn run(id: u64) -> RunKey {
-    RunKey { id, attempt: 1 }
+    RunKey { id: RunId(id), attempt: 1 }
 }
 
 fn written(by: RunKey, text: &str) -> String {
@@ -26,8 +28,9 @@ fn written(by: RunKey, text: &str) -> String {
     seal(&project(), &stamp, &parts)
 }
 
-fn comment(id: u64, author: Author, body: String) -> Comment {
-    Comment { id: CommentId(id), author, body }
+fn comment(id: u64, author: Login, body: String) -> Comment {
+    let author = Some(Account { id: 1, login: author, kind: AccountKind::Program });
+    Comment { id: CommentId(id), author, body, created: Timestamp(0), updated: Timestamp(0) }
 }
 
 fn decided(existing: &[Comment], by: RunKey, body: &str, presence: Presence) -> Decision {
@@ -60,7 +63,7 @@ fn an_older_run_never_overwrites_a_newer_one() {
     let body = written(run(4), "old");
     let superseded = Action::Superseded { comment: CommentId(7), by: run(5) };
     assert_eq!(decided(&there, run(4), &body, Presence::Always), only(superseded));
-    let again = RunKey { id: 5, attempt: 2 };
+    let again = RunKey { id: RunId(5), attempt: 2 };
     assert_eq!(decided(&there, again, &body, Presence::Always), only(Action::Update(CommentId(7))));
     let there = [comment(7, own(), written(again, "new"))];
     assert!(matches!(decided(&there, run(5), &body, Presence::Always).action, Action::Superseded { .. }));
@@ -68,18 +71,17 @@ fn an_older_run_never_overwrites_a_newer_one() {
 
 #[test]
 fn a_comment_of_somebody_else_with_our_marker_is_never_ours() {
-    let stranger = Author { id: Some(1), login: "github-actions[bot]".into() };
-    let nameless = Author { id: None, login: "mallory".into() };
-    let there = [comment(1, stranger, written(run(9), "x")), comment(2, nameless, written(run(9), "x"))];
+    let stranger = comment(1, Login::new("github-actions"), written(run(9), "x"));
+    let nobody = Comment { author: None, ..comment(2, own(), written(run(9), "x")) };
+    let there = [stranger, nobody];
     assert_eq!(decided(&there, run(1), &written(run(1), "plan"), Presence::Always), only(Action::Create));
     assert_eq!(previous(&there, &own(), &project()), None);
     assert_eq!(stamp(&there, &own(), &project()), None);
 }
 
 #[test]
-fn where_numbers_are_not_known_the_login_tells_the_author() {
-    let unknown = Author { id: None, login: "GitHub-Actions[bot]".into() };
-    let there = [comment(3, unknown, written(run(1), "x"))];
+fn github_tells_logins_apart_in_no_letters_case() {
+    let there = [comment(3, Login::new("GitHub-Actions[bot]"), written(run(1), "x"))];
     let action = decided(&there, run(2), "other", Presence::Always).action;
     assert_eq!(action, Action::Update(CommentId(3)));
 }

@@ -85,7 +85,7 @@ fn destroyed(writer: &Writer<'_>, destruction: &Destruction) -> String {
         readers => format!(" Still read by {}.", list(&mut readers.iter().map(ToString::to_string))),
     };
     let way = match (&destruction.allowed_by, writer.commands) {
-        (Some(by), _) => format!(" Allowed for this commit by {}.", name(by)),
+        (Some(by), _) => format!(" Allowed for this commit by {}.", name(by.as_str())),
         (None, Some(commands)) => {
             let command = format!("{} {}", commands.allow_destructive, destruction.model);
             format!(" Promote needs {}.", name(&command))

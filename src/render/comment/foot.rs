@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use super::verdict::moment;
 use super::{Writer, name, short};
 use crate::plan::{Change, PlannedModel};
-use crate::report::{Findings, State};
+use crate::report::{Findings, PullRequest, State};
+use crate::url::{origin, percent_encoded};
 
 /// Commands that are shown.
 const COMMANDS: usize = 6;
@@ -78,26 +79,9 @@ impl Writer<'_> {
 
     /// A place in the repository; `None` where the server's own address is odd.
     fn address(&self, path: &str) -> Option<String> {
-        let pull_request = &self.report.pull_request;
-        let server = pull_request.server.trim_end_matches('/');
-        let host = server.strip_prefix("https://").or_else(|| server.strip_prefix("http://"))?;
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:".contains(c);
-        let is_short = pull_request.repository.len() <= PATH;
-        (is_short && !host.is_empty() && host.chars().all(is_plain))
-            .then(|| format!("{server}/{}/{}", encoded(&pull_request.repository), encoded(path)))
+        let PullRequest { server, repository, .. } = &self.report.pull_request;
+        let parts = repository.as_str().split('/').chain(path.split('/'));
+        let parts: Vec<String> = parts.map(percent_encoded).collect();
+        Some(format!("{}/{}", origin(server)?, parts.join("/")))
     }
-}
-
-/// A path in which nothing can end a link (RFC 3986, unreserved characters and `/`).
-fn encoded(path: &str) -> String {
-    let mut output = String::new();
-    for byte in path.bytes() {
-        match byte {
-            plain if plain.is_ascii_alphanumeric() || b"-._/".contains(&plain) => output.push(char::from(plain)),
-            other => {
-                let _ = write!(output, "%{other:02X}");
-            }
-        }
-    }
-    output
 }

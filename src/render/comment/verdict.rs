@@ -198,7 +198,7 @@ impl Writer<'_> {
             short(commit),
             self.base(),
             moment(self.report.run.at),
-            name(by),
+            name(by.as_str()),
             self.run_link(),
             counted(*swapped, "view")
         )

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::gfm::faults;
-use super::sample::{after_building, report, with_commands};
+use super::sample::{after_building, found_again, report, with_commands};
 use crate::data_diff::{Compared, SchemaChange};
 use crate::hash::Digest;
-use crate::ids::{EnvironmentName, FilePath, ModelName, ProjectName};
+use crate::ids::{EnvironmentName, FilePath, Login, ModelName, ProjectName};
 use crate::plan::{Category, Change, Reason};
 use crate::problem::Problem;
 use crate::report::{Blocker, Destruction, Findings, Hunks, Neighbour, Price, SqlChange, StopCause, Stopped};
@@ -103,7 +103,7 @@ fn poisoned(text: &str) -> Report {
         readers: vec![name.clone()],
         allowed_by: None,
     });
-    findings.destructions.push(Destruction { allowed_by: Some(text.into()), ..findings.destructions[0].clone() });
+    findings.destructions.push(Destruction { allowed_by: Some(Login::new(text)), ..findings.destructions[0].clone() });
     let lines = format!("+{}\n", text.replace('\n', "\n+"));
     findings.sql.push(SqlChange {
         model: name.clone(),
@@ -173,7 +173,7 @@ fn the_worst_that_always_stays_fits_into_the_smallest_place() {
         allowed_by,
     };
     findings.plan.problems.clear();
-    findings.destructions = [vec![lost(None); 20], vec![lost(Some(text.clone())); 20]].concat();
+    findings.destructions = [vec![lost(None); 20], vec![lost(Some(Login::new(text.as_str()))); 20]].concat();
     for planned in &mut findings.plan.models {
         planned.name = model(&text);
         planned.due_at_promote = planned.intervals_missing.clone();
@@ -256,12 +256,11 @@ fn sections_go_in_their_order() {
 
 #[test]
 fn a_plan_that_fills_the_comment_still_fits_when_the_next_run_begins() {
-    use crate::sticky::{Author, Comment, CommentId, previous};
-    let own = Author { id: Some(1), login: "bot".into() };
+    use crate::sticky::previous;
     let first = report(State::Built(Box::new(many(300))));
     let body = with_commands(|commands| comment(&first, commands, COMMENT));
-    let there = [Comment { id: CommentId(1), author: own.clone(), body }];
-    let plan = previous(&there, &own, &first.pull_request.project);
+    let (there, own) = found_again(body);
+    let plan = previous(&[there], &own, &first.pull_request.project);
     for state in [
         State::Running(plan.clone()),
         State::Failed { problems: vec![Problem::error("code", "wrong")], last_good: plan.clone() },

@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::data_diff::{
     ByColumn, ByGrain, ColumnDiff, Compared, DataDiff, ModelDataDiff, Profile, SchemaChange, Sides, WhyByColumn,
 };
+use crate::event::{Account, AccountKind, Comment};
 use crate::fingerprint::Tree;
 use crate::fingerprint::tests::tree;
-use crate::ids::{CommitId, EnvironmentName, FilePath, ModelName, ProjectName, TableName};
+use crate::ids::{
+    CommentId, CommitId, EnvironmentName, FilePath, Login, ModelName, ProjectName, PullRequestNumber, RepositoryName,
+    RunId, TableName,
+};
 use crate::naming::{IdentifierLimit, TableKey, physical_table};
 use crate::plan::{Action, Build, Known, KnownTable, Outcome, Plan, PlannedModel, Sharing};
 use crate::problem::Problem;
@@ -16,7 +20,7 @@ use crate::report::{
     Cost, Findings, Freshness, Price, PullRequest, Report, Run, Saved, State, Work, destructions, estimates,
     neighbourhood, sql_changes,
 };
-use crate::sticky::{Author, Comment, CommentId, Previous, RunKey, previous};
+use crate::sticky::{Previous, RunKey, previous};
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
 use super::super::{COMMENT, Commands, comment};
@@ -327,9 +331,9 @@ pub(in crate::render) fn report(state: State) -> Report {
     Report {
         pull_request: PullRequest {
             server: "https://github.com".into(),
-            repository: "acme/analytics".into(),
+            repository: RepositoryName::parse("acme/analytics").expect("a repository"),
             project: ProjectName::new("analytics"),
-            number: 142,
+            number: PullRequestNumber(142),
             head_branch: "feat/fx-rates".into(),
             base_branch: "main".into(),
             head: head(),
@@ -337,7 +341,7 @@ pub(in crate::render) fn report(state: State) -> Report {
             environment: environment(),
             expires_at: Some(moment("2026-11-29")),
         },
-        run: Run { key: RunKey { id: 7_711_223_344, attempt: 1 }, at: moment("2026-11-22 09:41:07") },
+        run: Run { key: RunKey { id: RunId(7_711_223_344), attempt: 1 }, at: moment("2026-11-22 09:41:07") },
         state,
     }
 }
@@ -346,7 +350,7 @@ pub(in crate::render) fn report(state: State) -> Report {
 pub(super) fn later(state: State) -> Report {
     let mut report = report(state);
     report.pull_request.head = CommitId::new("abc1234abc1234abc1234abc1234abc1234abc123");
-    report.run.key.id += 7;
+    report.run.key.id.0 += 7;
     report.run.at = moment("2026-11-22 10:15:00");
     report
 }
@@ -363,11 +367,17 @@ pub(super) fn built_in_part() -> Findings {
 
 /// The plan of the quiet branch as a comment shows it, found again there.
 pub(super) fn shown_before() -> Previous {
-    let own = Author { id: Some(41_898_282), login: "github-actions[bot]".into() };
     let report = report(State::Built(Box::new(quiet())));
     let body = with_commands(|commands| comment(&report, commands, COMMENT));
-    let comment = Comment { id: CommentId(1), author: own.clone(), body };
+    let (comment, own) = found_again(body);
     previous(&[comment], &own, &report.pull_request.project).expect("a plan")
+}
+
+/// A comment of ours as GitHub gives it back, and who we are.
+pub(super) fn found_again(body: String) -> (Comment, Login) {
+    let own = Login::new("github-actions[bot]");
+    let author = Some(Account { id: 41_898_282, login: own.clone(), kind: AccountKind::Program });
+    (Comment { id: CommentId(1), author, body, created: Timestamp(0), updated: Timestamp(0) }, own)
 }
 
 pub(super) fn with_commands<T>(used: impl FnOnce(&Commands<'_>) -> T) -> T {

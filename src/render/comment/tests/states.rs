@@ -3,7 +3,7 @@ use super::gfm::faults;
 use super::sample::{
     after_building, before_building, built_in_part, head, later, name, quiet, report, shown_before, with_commands,
 };
-use crate::ids::FilePath;
+use crate::ids::{FilePath, Login};
 use crate::problem::Problem;
 use crate::report::{Closing, NotBuilt, Promotion, ReadOnly, StopCause, Stopped};
 use crate::sticky::Presence;
@@ -59,7 +59,7 @@ fn conflict() -> State {
 }
 
 fn promoted() -> State {
-    let promotion = Promotion { commit: head(), by: "grace".into(), swapped: 5, built: 1 };
+    let promotion = Promotion { commit: head(), by: Login::new("grace"), swapped: 5, built: 1 };
     State::Promoted(promotion, Some(shown_before()))
 }
 
@@ -204,7 +204,7 @@ fn no_value_of_a_row_is_shown() {
 fn what_somebody_allowed_no_longer_blocks_and_is_still_told() {
     let mut findings = after_building();
     for destruction in &mut findings.destructions {
-        destruction.allowed_by = Some("grace".into());
+        destruction.allowed_by = Some(Login::new("grace"));
     }
     let text = shown(&report(State::Built(Box::new(findings))));
     assert!(text.contains("🟡") && text.contains("ready to promote, with breaking changes"), "{text}");
