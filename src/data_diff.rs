@@ -166,6 +166,20 @@ pub struct Profile {
     pub mean: Option<String>,
 }
 
+impl DataDiff {
+    /// The same without the least and greatest values of columns, which are values of rows.
+    pub fn without_values(&self) -> Self {
+        let mut diff = self.clone();
+        for model in &mut diff.models {
+            let Compared::ByColumn(found) = &mut model.compared else { continue };
+            for profile in found.columns.iter_mut().flat_map(|column| [&mut column.here, &mut column.base]) {
+                (profile.least, profile.greatest) = (None, None);
+            }
+        }
+        diff
+    }
+}
+
 impl ModelDataDiff {
     /// Whether anything differs, as far as it was compared.
     pub fn is_same(&self) -> bool {

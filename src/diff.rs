@@ -184,13 +184,13 @@ fn inherited_reasons(new: &Fingerprint, before: &Tree, after: &Tree, name: &Mode
     let mut reasons = BTreeSet::new();
     for read in &new.reads {
         let (Read::Rows(parent) | Read::Column(parent, _) | Read::Whole(parent)) = read;
-        let (Some(old), Some(new)) = (before.fingerprints.get(parent), after.fingerprints.get(parent)) else {
-            continue;
-        };
-        let moved = match read {
-            Read::Rows(_) => old.shape.rows != new.shape.rows,
-            Read::Column(_, column) => column_hash(&old.shape, column) != column_hash(&new.shape, column),
-            Read::Whole(_) => old.data != new.data,
+        let Some(old) = before.fingerprints.get(parent) else { continue };
+        let moved = match (read, after.fingerprints.get(parent)) {
+            // It is no model any more: whatever has its name now, nobody knows its rows.
+            (_, None) => true,
+            (Read::Rows(_), Some(new)) => old.shape.rows != new.shape.rows,
+            (Read::Column(_, column), Some(new)) => column_hash(&old.shape, column) != column_hash(&new.shape, column),
+            (Read::Whole(_), Some(new)) => old.data != new.data,
         };
         if moved {
             reasons.insert(read.clone());

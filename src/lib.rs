@@ -20,7 +20,8 @@
 //! 5. `fingerprint/`: one hash for a model's rows, one for each column. Its table of inputs is the heart.
 //! 6. `diff.rs`, `plan/`: hashes of base and result, and what the state knows, become a [`plan::Plan`] with reasons.
 //!    For people who ask, `lineage/` follows what models read, and `explain/` takes two fingerprints of one model apart.
-//! 7. `render/`: the plan for people, pull requests and scripts.
+//! 7. `render/`: the plan for people, pull requests and scripts. What a pull request is told is gathered in `report/` and
+//!    written by `render/comment/`; `sticky.rs` finds its comment again and decides who may write it next.
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
 //!
@@ -71,12 +72,14 @@ pub mod project;
 pub mod publish;
 pub mod push;
 pub mod render;
+pub mod report;
 pub mod resolve;
 pub mod settings;
 pub mod shelf;
 pub mod sql;
 pub mod state;
 pub mod statement;
+pub mod sticky;
 pub mod surroundings;
 pub mod time;
 pub mod url;

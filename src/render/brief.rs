@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::terminal::{place, summary};
+use super::text::shortened;
 use super::visible;
 use crate::plan::{Plan, PlannedModel};
 use crate::problem::{Problem, Severity};
@@ -47,10 +48,7 @@ fn more(output: &mut String, count: usize, what: &str) {
 
 /// A line that is too long loses its end, between two characters.
 fn cut(line: &str) -> String {
-    match line.char_indices().nth(WIDTH) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
-    }
+    shortened(line, WIDTH)
 }
 
 #[cfg(test)]

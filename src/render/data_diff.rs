@@ -54,12 +54,17 @@ pub fn markdown(diff: &DataDiff) -> String {
 
 /// For scripts, with the version of the schema before it.
 pub fn json(diff: &DataDiff) -> String {
-    scripts::object(&json!({
+    scripts::object(&value(diff))
+}
+
+/// The same as a part of something larger.
+pub(super) fn value(diff: &DataDiff) -> Value {
+    json!({
         "environment": diff.environment,
         "base": diff.base,
         "models": diff.models.iter().map(model_object).collect::<Vec<_>>(),
         "left_out": diff.left_out,
-    }))
+    })
 }
 
 fn closing(diff: &DataDiff) -> String {
@@ -117,7 +122,8 @@ fn rows(rows: Sides) -> String {
     }
 }
 
-fn not_compared(why: &NotCompared) -> &'static str {
+/// Why rows were not compared.
+pub(super) fn not_compared(why: &NotCompared) -> &'static str {
     match why {
         NotCompared::NoCommonInterval => "the two were never loaded for the same time",
         NotCompared::NoTimeColumn => {
@@ -145,14 +151,16 @@ fn details(model: &ModelDataDiff) -> Vec<String> {
     lines
 }
 
-fn during(ranges: &[Interval], unit: IntervalUnit) -> String {
+/// What both sides have loaded, after a comma.
+pub(super) fn during(ranges: &[Interval], unit: IntervalUnit) -> String {
     match ranges {
         [] => String::new(),
         ranges => format!(", {}", readable_intervals(ranges, unit)),
     }
 }
 
-fn why(why: &WhyByColumn) -> String {
+/// Why rows were not compared one by one.
+pub(super) fn why(why: &WhyByColumn) -> String {
     match why {
         WhyByColumn::NoGrain => "because the model declares no grain".to_owned(),
         WhyByColumn::GrainChanged => "because the grain is not the same on both sides".to_owned(),

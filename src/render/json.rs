@@ -3,11 +3,14 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::data_diff;
 use crate::hash::Digest;
-use crate::ids::{EnvironmentName, ModelName};
+use crate::ids::{CommitId, EnvironmentName, Login, ModelName, ProjectName, PullRequestNumber, RepositoryName};
 use crate::model::KindName;
 use crate::plan::{Action, Build, Category, Change, Commits, Outcome, Plan, PlannedModel, Reason, Summary};
 use crate::problem::Problem;
+use crate::report::{Conclusion, Destruction, Due, Estimate, Findings, Report, State};
+use crate::sticky::RunKey;
 use crate::time::{Interval, IntervalUnit};
 
 const SCHEMA_VERSION: u32 = 1;
@@ -26,6 +29,38 @@ pub fn outcome(outcome: &Outcome) -> String {
         builds: outcome.builds.iter().map(BuildObject::from).collect(),
         swapped: outcome.swapped,
         seconds: rounded(outcome.seconds),
+    })
+}
+
+/// What a pull request is told, as the artifact of a run has it. Values of rows are left out: an artifact of a public
+/// repository is public too.
+pub fn report(report: &Report) -> String {
+    let findings = report.state.findings();
+    let pull_request = &report.pull_request;
+    printed(&ReportObject {
+        schema_version: SCHEMA_VERSION,
+        state: report.state.code(),
+        conclusion: report.state.conclusion().map(Conclusion::text),
+        ready: matches!(&report.state, State::Built(findings) if findings.blockers().is_empty()),
+        project: &pull_request.project,
+        repository: &pull_request.repository,
+        pull_request: pull_request.number,
+        head: &pull_request.head,
+        base: &pull_request.base,
+        environment: &pull_request.environment,
+        run: report.run.key,
+        at: report.run.at.rfc3339(),
+        plan: findings.map(|findings| PlanObject::from(&findings.plan)),
+        builds: findings
+            .and_then(|findings| findings.built.as_ref())
+            .map(|built| built.builds.iter().map(BuildObject::from).collect()),
+        data: findings.and_then(|findings| findings.data.as_ref()).map(|data| data_diff::value(&data.without_values())),
+        cost: findings.map(CostObject::from),
+        destructions: findings.map(|findings| findings.destructions.iter().map(DestructionObject::from).collect()),
+        problems: match &report.state {
+            State::Failed { problems, .. } => problems,
+            _ => findings.map_or(&[], |findings| &findings.plan.problems),
+        },
     })
 }
 
@@ -55,6 +90,58 @@ pub fn object(value: &impl Serialize) -> String {
         value: &'a T,
     }
     printed(&Versioned { schema_version: SCHEMA_VERSION, value })
+}
+
+#[derive(Serialize)]
+struct ReportObject<'a> {
+    schema_version: u32,
+    state: &'static str,
+    conclusion: Option<&'static str>,
+    ready: bool,
+    project: &'a ProjectName,
+    repository: &'a RepositoryName,
+    pull_request: PullRequestNumber,
+    head: &'a CommitId,
+    base: &'a CommitId,
+    environment: &'a EnvironmentName,
+    run: RunKey,
+    at: String,
+    plan: Option<PlanObject<'a>>,
+    builds: Option<Vec<BuildObject<'a>>>,
+    data: Option<Value>,
+    cost: Option<CostObject>,
+    destructions: Option<Vec<DestructionObject<'a>>>,
+    problems: &'a [Problem],
+}
+
+#[derive(Serialize)]
+struct CostObject {
+    spent: AmountObject,
+    due: Vec<DueObject>,
+    reused: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct DueObject {
+    model: ModelName,
+    units: u64,
+    unit: IntervalUnit,
+    estimate: Option<AmountObject>,
+}
+
+#[derive(Serialize)]
+struct AmountObject {
+    rows: Option<u64>,
+    bytes: Option<u64>,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct DestructionObject<'a> {
+    model: &'a ModelName,
+    columns: &'a [String],
+    readers: &'a [ModelName],
+    allowed_by: Option<&'a Login>,
 }
 
 #[derive(Serialize)]
@@ -155,6 +242,35 @@ impl<'a> From<&'a Build> for BuildObject<'a> {
     }
 }
 
+impl From<&Findings> for CostObject {
+    fn from(findings: &Findings) -> Self {
+        let due = |due: Due| DueObject {
+            model: due.model,
+            units: due.units,
+            unit: due.unit,
+            estimate: due.estimate.map(AmountObject::from),
+        };
+        Self {
+            spent: findings.cost.total().into(),
+            due: findings.due().into_iter().map(due).collect(),
+            reused: findings.cost.saved.map(|saved| saved.pointers),
+        }
+    }
+}
+
+impl From<Estimate> for AmountObject {
+    fn from(work: Estimate) -> Self {
+        Self { rows: work.rows, bytes: work.bytes, seconds: rounded(work.seconds) }
+    }
+}
+
+impl<'a> From<&'a Destruction> for DestructionObject<'a> {
+    fn from(destruction: &'a Destruction) -> Self {
+        let Destruction { model, columns, readers, allowed_by } = destruction;
+        Self { model, columns, readers, allowed_by: allowed_by.as_ref() }
+    }
+}
+
 impl From<&Reason> for ReasonObject {
     fn from(reason: &Reason) -> Self {
         let mut object = Self {
@@ -227,6 +343,23 @@ mod tests {
         assert_eq!(value["builds"][0]["intervals"], serde_json::json!([["2026-01-01", "2026-02-01"]]));
         assert_eq!(value["builds"][1]["rows"], serde_json::Value::Null, "not counted is never 0");
         assert_eq!((&value["swapped"], &value["seconds"]), (&3.into(), &61.25.into()));
+    }
+
+    #[test]
+    fn a_report_holds_the_plan_and_what_became_of_it() {
+        use crate::render::comment::samples::{built, report};
+        use crate::report::State;
+        let text = super::report(&report(State::Built(Box::new(built()))));
+        let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(value["plan"]["models"].as_array().map(Vec::len), Some(10));
+        assert_eq!(value["data"]["models"].as_array().map(Vec::len), Some(7));
+        (value["plan"], value["data"], value["builds"]) = ("…".into(), "…".into(), "…".into());
+        insta::assert_snapshot!(serde_json::to_string_pretty(&value).expect("JSON"));
+        let nothing: serde_json::Value = serde_json::from_str(&super::report(&report(State::NoChange))).expect("JSON");
+        let keys =
+            |value: &serde_json::Value| value.as_object().map(|object| object.keys().cloned().collect::<Vec<_>>());
+        assert_eq!(keys(&nothing), keys(&value), "every key is always there");
+        assert_eq!((&nothing["plan"], &nothing["ready"]), (&serde_json::Value::Null, &false.into()));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! and goes through [`visible`] (terminal, tables) or `markdown`'s own escapes; this module alone knows `owo-colors`
 //! and `comfy-table`.
 
+pub mod actions;
 pub mod brief;
+pub mod comment;
 pub mod data_diff;
 pub mod environments;
 pub mod explain;

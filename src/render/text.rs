@@ -36,6 +36,58 @@ pub fn readable_seconds(seconds: f64) -> String {
     if whole < 60.0 { format!("{whole} s") } else { format!("{} min {} s", (whole / 60.0).floor(), whole % 60.0) }
 }
 
+/// `1,204,118`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `812 B`, `3.1 GiB`.
+pub(super) fn readable_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let (mut value, mut unit) = (bytes as f64, "B");
+    for larger in UNITS {
+        if value < 1023.95 {
+            break;
+        }
+        (value, unit) = (value / 1024.0, larger);
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
+}
+
+/// `1 day`, `1,026 days`.
+pub(super) fn readable_units(units: u64, unit: IntervalUnit) -> String {
+    let noun = match unit {
+        IntervalUnit::Year => "year",
+        IntervalUnit::Month => "month",
+        IntervalUnit::Day => "day",
+        IntervalUnit::Hour => "hour",
+        IntervalUnit::HalfHour => "half hour",
+        IntervalUnit::QuarterHour => "quarter hour",
+        IntervalUnit::FiveMinute => "five minutes",
+    };
+    match (units, unit) {
+        (1, _) => format!("1 {noun}"),
+        (_, IntervalUnit::FiveMinute) => format!("{} times {noun}", grouped(units)),
+        _ => format!("{} {noun}s", grouped(units)),
+    }
+}
+
+/// The beginning of a text, for places where a long name or message would push everything else away.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// `1 model`, `2 models`.
 pub(super) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
@@ -61,6 +113,17 @@ mod tests {
         );
         let many = vec![interval("2026-01-01", "2026-01-02"); 5];
         assert!(readable_intervals(&many, day).ends_with("2 more ranges"));
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!([0, 999, 1_000, 1_204_118].map(grouped), ["0", "999", "1,000", "1,204,118"]);
+        assert_eq!([812, 1_048_575, 3_328_599_655].map(readable_bytes), ["812 B", "1.0 MiB", "3.1 GiB"]);
+        assert_eq!(readable_bytes(u64::MAX), "16.0 EiB");
+        assert_eq!(readable_units(1, IntervalUnit::Day), "1 day");
+        assert_eq!(readable_units(1_026, IntervalUnit::HalfHour), "1,026 half hours");
+        assert_eq!(readable_units(3, IntervalUnit::FiveMinute), "3 times five minutes");
+        assert_eq!((shortened("größe", 3), shortened("abc", 3)), ("grö…".into(), "abc".into()));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod analysis;
 mod dialect;
 mod functions;
+mod layout;
 mod mention;
 mod named;
 mod names;
@@ -20,6 +21,7 @@ mod whole;
 pub use analysis::{analyze, analyze_syntax, dependencies, origins, stated_outputs};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
+pub use layout::layout;
 pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use named::{calls_a_query, named_in_texts, names_in, single_names_in};
 pub use opaque::Opaque;

@@ -27,6 +27,17 @@ impl Interval {
         [label(self.start), label(self.end)]
     }
 
+    /// How many units it holds, begun ones too; by arithmetic, so that centuries of five minutes cost nothing.
+    pub fn units(self, unit: IntervalUnit) -> u64 {
+        let (start, end) = (unit.floor(self.start), unit.ceil(self.end));
+        let units = match unit {
+            IntervalUnit::Year => end.months() / 12 - start.months() / 12,
+            IntervalUnit::Month => end.months() - start.months(),
+            fixed => end.0.saturating_sub(start.0) / fixed.fixed_length(),
+        };
+        u64::try_from(units).unwrap_or(0)
+    }
+
     /// Cuts the range at unit boundaries into pieces of at most `units` units, oldest first.
     pub fn batches(self, unit: IntervalUnit, units: Option<u32>) -> Vec<Self> {
         let Some(units) = units.filter(|units| *units > 0) else { return vec![self] };
@@ -125,6 +136,17 @@ mod tests {
         let have: Intervals = [range(2, 4), range(6, 7)].into_iter().collect();
         let left = Intervals::one(range(0, 10)).minus(&have);
         assert_eq!(left.ranges(), [range(0, 2), range(4, 6), range(7, 10)]);
+    }
+
+    #[test]
+    fn units_are_counted_by_the_calendar() {
+        let moment = |text| Timestamp::parse(text).expect("a date");
+        let between = |start, end| Interval { start: moment(start), end: moment(end) };
+        let spring = between("2024-02-01", "2024-04-01");
+        let counts = IntervalUnit::ALL.map(|unit| spring.units(unit));
+        assert_eq!(counts, [1, 2, 60, 1_440, 2_880, 5_760, 17_280]);
+        assert_eq!(between("2023-12-31", "2024-01-01 12:00").units(IntervalUnit::Year), 2);
+        assert_eq!(between("0001-01-01", "9000-01-01").units(IntervalUnit::Month), 8_999 * 12);
     }
 
     #[test]

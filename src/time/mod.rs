@@ -88,6 +88,12 @@ impl Timestamp {
         self.moment().hour()
     }
 
+    /// Months since the year 0.
+    fn months(self) -> i64 {
+        let moment = self.moment();
+        i64::from(moment.year()) * 12 + i64::from(moment.month0())
+    }
+
     fn moment(self) -> DateTime<Utc> {
         Utc.timestamp_millis_opt(self.0).single().unwrap_or_default()
     }

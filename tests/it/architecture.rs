@@ -24,6 +24,8 @@ const LEVELS: &[(Level, &[&str])] = &[
             "naming",
             "plan",
             "data_diff",
+            "sticky",
+            "report",
             "statement",
             "resolve",
         ],
@@ -49,6 +51,7 @@ const FIRST_EDGE: usize = 3;
 
 /// Foreign crates and the modules (or files) that alone may name them.
 const CRATES: &[(&str, &[&str])] = &[
+    ("base64", &["sticky"]),
     ("chrono", &["time"]),
     ("clap", &["cli", "entry"]),
     ("comfy_table", &["render"]),
@@ -67,6 +70,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha2", &["hash"]),
     ("postcard", &["shelf"]),
     ("signal_hook", &["surroundings"]),
+    ("similar", &["report"]),
     ("sqlparser", &["sql"]),
     ("strsim", &["problem"]),
     ("tokio", &["github"]),

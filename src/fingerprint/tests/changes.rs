@@ -15,6 +15,8 @@ fn told(before: &str, after: &str) -> String {
 fn a_diff_says_what_happened_and_why() {
     let far = "//- models/far.sql\nMODEL (name s.far, kind FULL);\nSELECT id + 1 AS id FROM s.reads_id\n";
     let without = edited(far, "");
+    let read = "//- models/reads_id.sql\nMODEL (name s.reads_id, kind FULL);\nSELECT id FROM s.m\n";
+    let orphaned = edited(read, "");
     let mut story = String::new();
     for (title, before, after) in [
         ("a column added", SHOP, edited("amount * 2 AS net FROM", "amount * 2 AS net, region FROM").as_str()),
@@ -27,6 +29,7 @@ fn a_diff_says_what_happened_and_why() {
         ("rows written in order", SHOP, &edited("SELECT id FROM s.m\n", "SELECT id FROM s.m ORDER BY id\n")),
         ("a model removed", SHOP, &without),
         ("a model added", &without, SHOP),
+        ("a model removed that others read", SHOP, &orphaned),
         ("its own text and a parent", SHOP, &edited("id > 0", "id > 1").replace("count(*)", "count(id)")),
         ("nothing", SHOP, SHOP),
     ] {

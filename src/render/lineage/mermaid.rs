@@ -8,9 +8,9 @@ use crate::lineage::{How, Lineage};
 use crate::render::visible;
 
 /// The most nodes; renderers refuse much larger diagrams.
-const NODES: usize = 120;
+pub(in crate::render) const NODES: usize = 120;
 /// The most arrows, for the same reason.
-const ARROWS: usize = 400;
+pub(in crate::render) const ARROWS: usize = 400;
 /// The most characters of a label.
 const LABEL: usize = 80;
 
@@ -47,7 +47,7 @@ pub fn mermaid(lineage: &Lineage) -> String {
 }
 
 /// Letters, digits and a few harmless marks; any other as Mermaid's entity.
-fn label(text: &str) -> String {
+pub(in crate::render) fn label(text: &str) -> String {
     let text = visible(text);
     let mut shown: String = text.chars().take(LABEL).map(entity).collect();
     if text.chars().count() > LABEL {

@@ -14,6 +14,7 @@ use crate::lineage::{How, Lineage, Node, Part};
 use crate::model::KindName;
 
 pub use mermaid::mermaid;
+pub(super) use mermaid::{ARROWS, NODES, label};
 pub use terminal::terminal;
 
 /// `{"schema_version":1,"model","column","direction","nodes":[{"id","model","part","column","kind","opaque","side",

@@ -127,7 +127,8 @@ fn table(output: &mut String, models: &[PlannedModel]) {
     }
 }
 
-fn built(model: &PlannedModel) -> String {
+/// What apply does with a model.
+pub(super) fn built(model: &PlannedModel) -> String {
     match model.action {
         Action::Build if model.intervals_missing.is_empty() => "built anew".to_owned(),
         Action::Build => readable_intervals(&model.intervals_missing, model.unit),
@@ -138,7 +139,8 @@ fn built(model: &PlannedModel) -> String {
     }
 }
 
-fn change(model: &PlannedModel) -> String {
+/// What happens to a model, with a sign.
+pub(super) fn change(model: &PlannedModel) -> String {
     let sign = match model.change {
         Change::Added => "🆕",
         Change::Modified => "✏️",
@@ -174,7 +176,8 @@ fn properties(output: &mut String, models: &[PlannedModel]) {
     }
 }
 
-fn drift(output: &mut String, drift: &[PlannedModel]) {
+/// What was merged and not promoted.
+pub(super) fn drift(output: &mut String, drift: &[PlannedModel]) {
     if drift.is_empty() {
         return;
     }
@@ -192,7 +195,8 @@ fn problems(output: &mut String, problems: &[Problem]) {
     folded(output, &counted(rest.len(), "remark"), &lines);
 }
 
-fn one_line(problem: &Problem) -> String {
+/// A problem with its place and what to do.
+pub(super) fn one_line(problem: &Problem) -> String {
     let severity = match problem.severity {
         Severity::Error => "**error**",
         Severity::Warning => "warning",
@@ -203,7 +207,8 @@ fn one_line(problem: &Problem) -> String {
     format!("{severity} {}{place}: {}{help}", code(problem.code), message(&problem.message))
 }
 
-fn folded(output: &mut String, title: &str, body: &str) {
+/// A part that is folded away; `title` is HTML, because Markdown is not read in it.
+pub(super) fn folded(output: &mut String, title: &str, body: &str) {
     let _ = writeln!(output, "\n<details><summary>{title}</summary>\n\n{}\n\n</details>", body.trim_end());
 }
 

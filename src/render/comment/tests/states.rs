@@ -1,0 +1,228 @@
+use super::super::*;
+use super::gfm::faults;
+use super::sample::{
+    after_building, before_building, built_in_part, head, later, name, quiet, report, shown_before, with_commands,
+};
+use crate::ids::{FilePath, Login};
+use crate::problem::Problem;
+use crate::report::{Closing, NotBuilt, Promotion, ReadOnly, StopCause, Stopped};
+use crate::sticky::Presence;
+use crate::time::{IntervalUnit, Timestamp};
+
+/// The comment without its state line, which holds a digest; a GFM parser finds nothing wrong with it.
+fn shown(report: &Report) -> String {
+    let text = with_commands(|commands| comment(report, commands, COMMENT));
+    assert!(COMMENT.holds(&text));
+    assert_eq!(faults(&text), Vec::<String>::new(), "{text}");
+    let lines = text.lines().map(|line| match line.starts_with("<!-- offshoot:state v1 ") {
+        true => "<!-- offshoot:state v1 … -->",
+        false => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn summary(report: &Report) -> String {
+    let text = step_summary(report, STEP_SUMMARY);
+    assert_eq!(faults(&text), Vec::<String>::new(), "{text}");
+    text
+}
+
+fn built() -> State {
+    State::Built(Box::new(after_building()))
+}
+
+fn failed(last_good: Option<Previous>) -> State {
+    let problems = vec![
+        Problem::error("missing-seed", "seed `seeds/fx_rates.csv` is not in the tree")
+            .at(&FilePath::new("models/raw/fx_rates.sql"))
+            .position(1, 41)
+            .help("the nearest is `seeds/fx-rates.csv`"),
+        Problem::error("cycle", "models read one another in a circle: `marts.a`, `marts.b`"),
+        Problem::info("never-promoted", "nothing was promoted yet"),
+    ];
+    State::Failed { problems, last_good }
+}
+
+fn partial(cause: StopCause) -> State {
+    let model = name("marts.fct_revenue_daily");
+    let stopped = Stopped { model, done: 17, of: 30, unit: IntervalUnit::Day, cause };
+    State::Partial(Box::new(built_in_part()), stopped)
+}
+
+fn base_moved() -> State {
+    let findings = Box::new(after_building());
+    State::BaseMoved { findings, commits: 3, touched: vec![name("staging.orders"), name("raw.orders")] }
+}
+
+fn conflict() -> State {
+    State::Conflict { files: vec![FilePath::new("models/staging/orders.sql")], last_good: Some(shown_before()) }
+}
+
+fn promoted() -> State {
+    let promotion = Promotion { commit: head(), by: Login::new("grace"), swapped: 5, built: 1 };
+    State::Promoted(promotion, Some(shown_before()))
+}
+
+fn closed() -> State {
+    State::Closed(Closing { dropped: 9, tables_kept: 6, until: Timestamp::parse("2026-11-29") })
+}
+
+fn head_moved() -> State {
+    State::HeadMoved { newer: crate::ids::CommitId::new("abc1234abc1234abc1234abc1234abc1234abc123") }
+}
+
+/// Each state with the words that tell it.
+fn all() -> Vec<(&'static str, State)> {
+    vec![
+        ("planned, a draft", State::Planned(Box::new(before_building()), NotBuilt::Draft)),
+        ("built, not ready", built()),
+        ("built, ready", State::Built(Box::new(quiet()))),
+        ("running", State::Running(Some(shown_before()))),
+        ("no change", State::NoChange),
+        ("failed", failed(None)),
+        ("partial, cancelled", partial(StopCause::Cancelled)),
+        ("partial, at the limit", partial(StopCause::Limit)),
+        ("partial, refused", partial(StopCause::Refused("Conversion Error: `a|b`".into()))),
+        ("head moved", head_moved()),
+        ("base moved", base_moved()),
+        ("fork", State::ForkOrReadOnly(Box::new(before_building()), ReadOnly::Fork)),
+        ("conflict", conflict()),
+        ("promoted", promoted()),
+        ("closed", closed()),
+    ]
+}
+
+#[test]
+fn built_and_something_stands_in_the_way() {
+    insta::assert_snapshot!(shown(&report(built())));
+}
+
+#[test]
+fn built_and_ready_to_promote() {
+    insta::assert_snapshot!(shown(&report(State::Built(Box::new(quiet())))));
+}
+
+#[test]
+fn planned_and_not_built_because_it_is_a_draft() {
+    let text = shown(&report(State::Planned(Box::new(before_building()), NotBuilt::Draft)));
+    let figures = text.split("#### Models").next().expect("figures");
+    insta::assert_snapshot!(figures);
+}
+
+#[test]
+fn running_for_the_first_time() {
+    insta::assert_snapshot!(shown(&report(State::Running(None))));
+}
+
+#[test]
+fn running_over_the_plan_of_the_commit_before() {
+    insta::assert_snapshot!(shown(&later(State::Running(Some(shown_before())))));
+}
+
+#[test]
+fn no_model_changed() {
+    insta::assert_snapshot!(shown(&later(State::NoChange)));
+    assert_eq!(State::NoChange.presence(), Presence::IfThereIsOne);
+}
+
+#[test]
+fn the_plan_failed_and_the_last_good_one_is_folded() {
+    insta::assert_snapshot!(shown(&later(failed(Some(shown_before())))));
+}
+
+#[test]
+fn built_in_part_and_the_next_run_goes_on() {
+    let text = shown(&report(partial(StopCause::Cancelled)));
+    assert!(text.contains("| **17 of 1,056 days** · 1.4 GiB · 30 s |"), "{text}");
+    insta::assert_snapshot!(text.split("#### Models").next().expect("figures"));
+}
+
+#[test]
+fn the_head_moved_while_planning_and_nothing_is_written() {
+    assert_eq!(head_moved().presence(), Presence::Never);
+    insta::assert_snapshot!(summary(&report(head_moved())));
+}
+
+#[test]
+fn the_base_moved_and_the_plan_is_stale() {
+    let text = shown(&report(base_moved()));
+    insta::assert_snapshot!(text.split("#### Models").next().expect("figures"));
+}
+
+#[test]
+fn a_fork_gets_a_static_plan_in_the_step_summary() {
+    let state = State::ForkOrReadOnly(Box::new(before_building()), ReadOnly::Fork);
+    assert_eq!(state.presence(), Presence::Never);
+    insta::assert_snapshot!(summary(&report(state)));
+}
+
+#[test]
+fn a_conflict_is_told_with_its_files() {
+    insta::assert_snapshot!(shown(&later(conflict())).split("<summary>").next().expect("a verdict"));
+}
+
+#[test]
+fn promoted_with_the_plan_folded() {
+    let text = shown(&later(promoted()));
+    insta::assert_snapshot!(text.split("### 🟢").next().expect("a verdict"));
+    assert!(text.ends_with("</sub>") && text.contains("\n</details>\n\n<sub>"), "{text}");
+}
+
+#[test]
+fn closed_and_the_environment_is_gone() {
+    insta::assert_snapshot!(shown(&report(closed())));
+}
+
+#[test]
+fn each_state_has_a_check_that_no_required_check_mistakes() {
+    let line = |(words, state): (&str, State)| {
+        let conclusion = state.conclusion().map_or("in progress, or left as it is", |conclusion| conclusion.text());
+        let report = report(state);
+        let CheckText { title, summary, text } = check(&report, CHECK);
+        assert!(title.chars().count() <= 255 && CHECK.holds(&summary) && CHECK.holds(&text));
+        assert_eq!((faults(&summary), faults(&text)), (Vec::new(), Vec::new()), "{summary}\n{text}");
+        assert!(!summary.is_empty(), "{words}");
+        format!("{words}: {conclusion}: {title}")
+    };
+    insta::assert_snapshot!(all().into_iter().map(line).collect::<Vec<_>>().join("\n"));
+    let mut pull_request = report(State::NoChange).pull_request;
+    assert_eq!(check_name(&pull_request), "bot / plan (analytics)");
+    pull_request.project = crate::ids::ProjectName::default();
+    assert_eq!(check_name(&pull_request), "bot / plan");
+}
+
+#[test]
+fn no_value_of_a_row_is_shown() {
+    let report = report(built());
+    let texts = [shown(&report), summary(&report), crate::render::json::report(&report)];
+    for text in texts {
+        assert!(!text.contains("least-secret") && !text.contains("greatest-secret"), "{text}");
+    }
+}
+
+#[test]
+fn what_somebody_allowed_no_longer_blocks_and_is_still_told() {
+    let mut findings = after_building();
+    for destruction in &mut findings.destructions {
+        destruction.allowed_by = Some(Login::new("grace"));
+    }
+    let text = shown(&report(State::Built(Box::new(findings))));
+    assert!(text.contains("🟡") && text.contains("ready to promote, with breaking changes"), "{text}");
+    assert!(text.contains("> [!NOTE]") && text.contains("Allowed for this commit by `grace`"), "{text}");
+    assert!(!text.contains("[!WARNING]"), "{text}");
+}
+
+#[test]
+fn checks_have_a_row_only_where_there_are_some() {
+    let mut findings = quiet();
+    assert!(!shown(&report(State::Built(Box::new(findings.clone())))).contains("**Checks**"));
+    findings.checks = vec![
+        crate::report::Check { name: "unit tests", passed: 14, of: 14 },
+        crate::report::Check { name: "audits", passed: 22, of: 23 },
+    ];
+    let state = State::Built(Box::new(findings));
+    assert_eq!(state.conclusion().map(|conclusion| conclusion.text()), Some("failure"));
+    let text = shown(&report(state));
+    assert!(text.contains("| **Checks** | unit tests 14/14 ✅ · audits 22/23 ❌ |"), "{text}");
+    assert!(text.contains("> **audits: 22 of 23 passed.** This blocks promote."), "{text}");
+}
