@@ -15,6 +15,8 @@ pub(crate) struct Scope<'a> {
     aliases: Vec<(String, Digest)>,
     windows: &'a [(String, Window)],
     outer: Option<&'a Self>,
+    /// What a query inside an expression may read by a name of its own.
+    ctes: Option<&'a Ctes>,
 }
 
 pub(crate) struct Reach<'a> {
@@ -65,7 +67,7 @@ impl Reach<'_> {
     }
 
     fn select(&self, select: &Select, ctes: &Ctes, around: Option<&Scope<'_>>) -> Mark {
-        let mut scope = Scope { windows: &select.windows, outer: around, ..Scope::default() };
+        let mut scope = Scope { windows: &select.windows, outer: around, ctes: Some(ctes), ..Scope::default() };
         let mut rows = Hasher::new("select");
         let mut drawn = false;
         for (place, input) in select.from.iter().enumerate() {
@@ -314,7 +316,8 @@ impl Reach<'_> {
                 hasher.finish()
             }
             Expr::Query { form, left, query, data: _ } => {
-                let mark = self.query(query, &Vec::new(), Some(scope), false);
+                let none = Ctes::new();
+                let mark = self.query(query, scope.ctes.unwrap_or(&none), Some(scope), false);
                 let columns = mark.columns.iter().map(|(_, digest)| *digest);
                 let columns: Vec<Digest> = if matches!(form, QueryForm::Exists | QueryForm::NotExists) {
                     Vec::new()
