@@ -76,6 +76,8 @@ pub enum Command {
     Lineage(LineageArguments),
     /// Tell at each push what it changes: a pre-push hook that opens no warehouse and writes nothing
     Hook(HookArguments),
+    /// In GitHub Actions: do what the event asks for; plan, build and report pull requests, promote merges
+    Ci(CiArguments),
     /// Check git, config, engine and state: what is found, what is wrong, what to do
     Doctor(DoctorArguments),
 }
@@ -168,6 +170,17 @@ pub struct ApplyArguments {
     pub work: WorkArguments,
     #[command(flatten)]
     pub format: FormatArguments,
+}
+
+/// `bot ci`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct CiArguments {
+    /// Write what the pull request is told, as JSON, to this file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub work: WorkArguments,
 }
 
 /// `bot promote`.
@@ -390,7 +403,7 @@ impl Command {
     /// How this command's errors are told: as JSON where its result would be.
     pub fn error_format(&self) -> ErrorFormat {
         let format = match self {
-            Self::Init(_) | Self::Demo(_) | Self::Hook(_) => Format::Terminal,
+            Self::Init(_) | Self::Demo(_) | Self::Hook(_) | Self::Ci(_) => Format::Terminal,
             Self::Plan(arguments) => arguments.format.format,
             Self::Apply(arguments) => arguments.format.format,
             Self::Promote(arguments) => arguments.format.format,

@@ -80,6 +80,13 @@ impl CommandError {
         }
     }
 
+    /// What went wrong and what caused it, as one text.
+    pub fn told(&self) -> String {
+        let mut text = self.message.clone();
+        self.causes().iter().for_each(|cause| text.push_str(&format!(": {cause}")));
+        text
+    }
+
     /// For people on stderr.
     pub fn for_terminal(&self, colour: Colour) -> String {
         terminal::error(&self.message, &self.causes(), &self.hints, colour)

@@ -79,6 +79,16 @@ pub fn apply(
     Ok(Published { builds, swapped })
 }
 
+/// Fills the tables of a plan, and shows them nowhere.
+///
+/// # Errors
+/// A model was not built.
+pub fn build(work: &Work<'_>, plan: &Plan) -> Result<Published, CommandError> {
+    let mut held = session(work.engine)?;
+    vouched_for(work, plan, held.as_mut())?;
+    Ok(Published { builds: build_tables(work, plan)?, swapped: 0 })
+}
+
 /// Makes production, or another environment that promote owns, match the plan of a commit.
 ///
 /// # Errors

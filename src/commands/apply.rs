@@ -6,16 +6,16 @@ use std::time::Duration;
 use crate::apply::Work;
 use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
 use crate::context::Context;
-use crate::engine::duckdb::OpenMode;
+use crate::engine::duckdb::{DuckDb, OpenMode};
 use crate::error::{CommandError, Exit};
-use crate::ids::{EnvironmentName, PlanId};
+use crate::ids::{EnvironmentName, PlanId, ProjectName};
 use crate::plan::{Outcome, Plan};
 use crate::planning::{self, Chosen, Place, Planned};
 use crate::problem::{Problem, Severity, has_errors};
 use crate::publish::{self, Published};
 use crate::render::{Colour, json, markdown, terminal};
 use crate::settings::{Settings, TimeToLive};
-use crate::state::{About, Owner, State, Status};
+use crate::state::{About, Owner, SqliteState, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace, state_error};
@@ -38,23 +38,23 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
     let result = workspace.side(&chosen.trees.result)?;
     let settings = result.project.settings.clone();
     let wanted = arguments.trees.environment.as_deref();
-    let built = build(
-        context,
-        &workspace,
-        (chosen, result),
-        &Order {
-            doing: "bot apply",
-            settings: &settings,
-            environment: &|state, chosen| planning::environment_of(state, chosen, wanted),
-            unchanged: Unchanged::Build,
-            work: &arguments.work,
-        },
-    )?;
-    let Published { builds, swapped } = built.published;
-    let outcome = Outcome { plan: built.planned.plan, builds, swapped, seconds: stopwatch.seconds() };
+    let order = Order {
+        doing: "bot apply",
+        settings: &settings,
+        environment: &|state, chosen| planning::environment_of(state, chosen, wanted),
+        target: Target::Environment,
+        work: &arguments.work,
+    };
+    let prepared = prepare(context, &workspace, (chosen, result), &order)?;
+    let Published { builds, swapped } = prepared.build(context, &workspace, &order)?;
+    let outcome = Outcome { plan: prepared.planned.plan, builds, swapped, seconds: stopwatch.seconds() };
     print(context, &arguments.format, &outcome);
     Ok(Exit::Done)
 }
+
+/// Which environment the chosen trees mean, and whose it is.
+pub(super) type ChooseEnvironment<'a> =
+    dyn Fn(&dyn State, &Chosen) -> Result<(EnvironmentName, Owner), CommandError> + 'a;
 
 /// How an environment is to be built.
 pub(super) struct Order<'a> {
@@ -63,38 +63,32 @@ pub(super) struct Order<'a> {
     /// Where state and warehouse are: as the branch says on a laptop, as the base says in CI.
     pub(super) settings: &'a Settings,
     /// Which environment it is, and whose.
-    pub(super) environment: &'a dyn Fn(&dyn State, &Chosen) -> Result<(EnvironmentName, Owner), CommandError>,
-    /// What to do where no model differs from the base.
-    pub(super) unchanged: Unchanged,
+    pub(super) environment: &'a ChooseEnvironment<'a>,
+    /// What is built.
+    pub(super) target: Target,
     /// How long to wait, how much at once.
     pub(super) work: &'a WorkArguments,
 }
 
-/// What becomes of the environment of a branch that changes no model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unchanged {
-    /// It is made all the same.
-    Build,
-    /// Nothing is made.
-    Leave,
-}
-
-/// An environment that was built.
-pub(super) struct Built {
+/// An environment that is planned, with everything that building it takes. Nobody else writes the state meanwhile.
+pub(super) struct Prepared {
     pub(super) planned: Planned,
-    pub(super) published: Published,
+    pub(super) state: SqliteState,
+    pub(super) engine: DuckDb,
+    lease: WriteLease,
+    project: ProjectName,
 }
 
-/// Plans trees, builds what is missing and points the environment's views at it.
+/// Plans trees for an environment that is to be built.
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn build(
+pub(super) fn prepare(
     context: &Context<'_>,
     workspace: &Workspace<'_>,
     (chosen, result): (Chosen, Side),
     order: &Order<'_>,
-) -> Result<Built, CommandError> {
+) -> Result<Prepared, CommandError> {
     refuse_errors(context, &result.problems)?;
     let state = workspace.state_to_write(order.settings)?;
     let lease = workspace.lease(&state, order.doing, lock_timeout(order.work))?;
@@ -105,29 +99,55 @@ pub(super) fn build(
     let planned = planning::plan_of(context, workspace, &state, (chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
     refuse_unready(&planned)?;
-    if planned.plan.models.is_empty() && order.unchanged == Unchanged::Leave {
-        return Ok(Built { planned, published: Published { builds: Vec::new(), swapped: 0 } });
+    Ok(Prepared { planned, state, engine, lease, project })
+}
+
+impl Prepared {
+    /// Builds what is missing and points the environment's views at it.
+    ///
+    /// # Errors
+    /// A model was not built, or something that is not ours stands in the way.
+    pub(super) fn build(
+        &self,
+        context: &Context<'_>,
+        workspace: &Workspace<'_>,
+        order: &Order<'_>,
+    ) -> Result<Published, CommandError> {
+        let planned = &self.planned;
+        let identity = self.state.identity().map_err(state_error)?;
+        let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
+        let files = workspace.files(&planned.result.source)?;
+        let work = Work {
+            tree: &planned.result.tree,
+            files: &files,
+            engine: &self.engine,
+            state: &self.state,
+            lease: &self.lease,
+            state_id: &identity.state,
+            project: &self.project,
+            now: context.execution_time()?,
+            run: order.doing,
+            jobs: jobs(context, order.work),
+            output: context.output,
+            interruption: context.surroundings.interruption(),
+        };
+        match order.target {
+            Target::Environment => {
+                let about = about(planned, PlanId::new(workspace.random_id()?), work.now);
+                publish::apply(&work, &planned.plan, &about, planned.current.as_ref())
+            }
+            Target::Tables => publish::build(&work, &planned.plan),
+        }
     }
-    let identity = state.identity().map_err(state_error)?;
-    let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
-    let files = workspace.files(&planned.result.source)?;
-    let work = Work {
-        tree: &planned.result.tree,
-        files: &files,
-        engine: &engine,
-        state: &state,
-        lease: &lease,
-        state_id: &identity.state,
-        project: &project,
-        now: context.execution_time()?,
-        run: order.doing,
-        jobs: jobs(context, order.work),
-        output: context.output,
-        interruption: context.surroundings.interruption(),
-    };
-    let about = about(&planned, PlanId::new(workspace.random_id()?), work.now);
-    let published = publish::apply(&work, &planned.plan, &about, planned.current.as_ref())?;
-    Ok(Built { planned, published })
+}
+
+/// What is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Tables, and the environment that shows them.
+    Environment,
+    /// Tables alone, for whoever needs them next.
+    Tables,
 }
 
 /// Only what stands beside production can be built, and what promote writes is promote's.

@@ -20,6 +20,7 @@ use crate::error::{CommandError, CommandResult, Exit};
 use crate::ids::{EnvironmentName, ProjectName, TableName};
 use crate::publish;
 use crate::render::environments::{self as faces, Dropped, Left};
+use crate::settings::Settings;
 use crate::state::{Environment, State as _};
 use crate::workspace::{Workspace, state_error};
 
@@ -37,21 +38,41 @@ pub(super) fn run(context: &Context<'_>, arguments: &DropArguments) -> CommandRe
             .hint("`bot env list` shows the environments that can be dropped"));
     }
     let workspace = Workspace::open(context)?;
-    let project = workspace.project_here()?;
-    // Nothing is made for an environment that is not there.
-    find(&workspace.state_to_read(&project.settings)?, &named.name)?;
-    let state = workspace.state_to_write(&project.settings)?;
+    let settings = workspace.project_here()?.settings;
     let timeout = Duration::from_secs(arguments.lock_timeout);
+    let dropped = drop_environment(context, &workspace, &settings, (&named.name, timeout))?;
+    context.print(
+        named.format.format,
+        |colour| faces::dropped_terminal(&dropped, colour),
+        || faces::dropped_markdown(&dropped),
+        || faces::dropped_json(&dropped),
+    );
+    Ok(Exit::Done)
+}
+
+/// Drops an environment that is not production, waiting at most so long for others.
+///
+/// # Errors
+/// It is not there, or state or warehouse cannot be written.
+pub(super) fn drop_environment(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    settings: &Settings,
+    (name, timeout): (&str, Duration),
+) -> Result<Dropped, CommandError> {
+    // Nothing is made for an environment that is not there.
+    find(&workspace.state_to_read(settings)?, name)?;
+    let state = workspace.state_to_write(settings)?;
     let lease = state.lease("bot env drop", timeout).map_err(state_error)?;
-    let engine = workspace.engine(&project.settings, OpenMode::ReadWrite, timeout)?;
-    publish::settle(&state, &lease, &engine, &project.settings.project)?;
-    let environment = find(&state, &named.name)?;
-    let dropped = match workspace.warehouse_file(&project.settings).filter(|file| file.exists()) {
+    let engine = workspace.engine(settings, OpenMode::ReadWrite, timeout)?;
+    publish::settle(&state, &lease, &engine, &settings.project)?;
+    let environment = find(&state, name)?;
+    let dropped = match workspace.warehouse_file(settings).filter(|file| file.exists()) {
         Some(_) => {
             let mut session = engine.session().map_err(|error| engine_error("cannot open the warehouse", error))?;
             let owner = Owner {
                 state: lease.state().clone(),
-                project: project.settings.project.clone(),
+                project: settings.project.clone(),
                 environment: environment.about.name.clone(),
             };
             drop_layer(session.as_mut(), &owner, &environment)
@@ -64,13 +85,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &DropArguments) -> CommandRe
     };
     let about = &environment.about;
     state.remove_environment(&lease, &about.name, &about.version()).map_err(state_error)?;
-    context.print(
-        named.format.format,
-        |colour| faces::dropped_terminal(&dropped, colour),
-        || faces::dropped_markdown(&dropped),
-        || faces::dropped_json(&dropped),
-    );
-    Ok(Exit::Done)
+    Ok(dropped)
 }
 
 /// Drops views and schemas in one transaction. A schema that the engine does not let go, for what it holds besides

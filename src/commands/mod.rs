@@ -1,6 +1,7 @@
 //! One file per command; this one only finds it.
 
 mod apply;
+mod ci;
 mod demo;
 mod diff;
 mod doctor;
@@ -35,6 +36,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Diff(arguments) => diff::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),
         Command::Lineage(arguments) => lineage::run(context, arguments),
+        Command::Ci(arguments) => ci::run(context, arguments),
         Command::Hook(arguments) => hook::run(context, &arguments.command),
         Command::Doctor(arguments) => doctor::run(context, arguments),
     }

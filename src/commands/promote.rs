@@ -36,7 +36,6 @@ pub(super) struct Promoted {
     /// What was done for it; nothing where the environment contained the commit already.
     pub(super) outcome: Outcome,
     /// The commit that the environment shows.
-    #[expect(dead_code, reason = "told by `bot ci`")]
     pub(super) commit: CommitId,
 }
 

@@ -275,7 +275,8 @@ impl Permission {
         all.into_iter().find(|permission| permission.name() == text)
     }
 
-    fn name(self) -> &'static str {
+    /// GitHub's word for it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Read => "read",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::statements::{hash_tokens, with_statements};
+use super::statements::{hash_tokens, own_functions, with_statements};
 use super::{Context, Fingerprint, ParentTables, fingerprint_one};
 use crate::graph::Graph;
 use crate::hash::{Digest, Trace, traced};
@@ -31,7 +31,7 @@ pub fn examine<'a>(
     parents: &dyn Fn(&ModelName) -> Option<&'a Fingerprint>,
 ) -> Examined {
     let (fingerprint, trace) = traced(|| fingerprint_one(model, graph, context, parents));
-    let tables = ParentTables { model: &model.name, context, parents };
+    let tables = ParentTables { model: &model.name, functions: own_functions(model), context, parents };
     let origins = model.query.as_ref().map(|query| origins(query, &tables)).unwrap_or_default();
     let mut statements = BTreeMap::new();
     with_statements(model, |_, text, tokens| {

@@ -47,7 +47,8 @@ use crate::graph::{Graph, Node};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{KindName, Model};
-use crate::sql::{Opaque, OutputName, Query, Reads, ShapeColumn, Syntax, TableShape, Tables, Traits};
+use crate::sql::{Opaque, OutputName, OwnFunction, Query, Reads, ShapeColumn, Syntax, TableShape, Tables, Traits};
+use statements::own_functions;
 
 pub use examine::{Examined, examine};
 pub use metadata::{data_values, metadata_values};
@@ -215,7 +216,7 @@ fn fingerprint_syntax<'a>(
     context: &Context,
     parents: &dyn Fn(&ModelName) -> Option<&'a Fingerprint>,
 ) -> Fingerprint {
-    let tables = ParentTables { model: &model.name, context, parents };
+    let tables = ParentTables { model: &model.name, functions: own_functions(model), context, parents };
     let local = local::local(model, syntax, node, context, &tables, parents);
     let data = data_fingerprint(model, &local);
     let storages = node.parents().filter_map(parents).map(|parent| parent.shape.storage);
@@ -309,6 +310,7 @@ fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) 
 
 struct ParentTables<'a, 'p> {
     model: &'a ModelName,
+    functions: BTreeMap<String, OwnFunction>,
     context: &'a Context,
     parents: &'a dyn Fn(&ModelName) -> Option<&'p Fingerprint>,
 }
@@ -323,5 +325,9 @@ impl Tables for ParentTables<'_, '_> {
         }
         let rows = external_rows(name, self.context);
         Ok(TableShape { name: name.clone(), rows, row_traits: Traits::default(), columns: None, storage: rows })
+    }
+
+    fn own_function(&self, name: &str) -> Option<OwnFunction> {
+        self.functions.get(name).copied()
     }
 }

@@ -38,7 +38,12 @@ pub fn model_reads(tree: &Tree, name: &ModelName) -> ModelReads {
         (Kind::Seed(seed), _) => unread(seed.columns.iter().map(|column| column.name.clone())),
         (_, Some(query)) => {
             let parents = |parent: &ModelName| tree.fingerprints.get(parent);
-            let tables = ParentTables { model: name, context: &tree.context, parents: &parents };
+            let tables = ParentTables {
+                model: name,
+                functions: super::statements::own_functions(model),
+                context: &tree.context,
+                parents: &parents,
+            };
             let found = match node.itself {
                 SelfReading::Yes => Err(Opaque::ReadsItself),
                 SelfReading::No => dependencies(query, &tables),

@@ -8,7 +8,7 @@ use crate::graph::{is_harmless, statement_tokens};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::Model;
-use crate::sql::{Token, TokenKind};
+use crate::sql::{Dialect, FunctionClass, OwnFunction, Token, TokenKind, function_class};
 
 /// Words that name nothing in any dialect, unless AS or a dot stands before them.
 #[rustfmt::skip]
@@ -179,6 +179,53 @@ pub fn created_functions(models: &BTreeMap<ModelName, Arc<Model>>) -> BTreeMap<S
         }
     }
     created.into_iter().map(|(name, digests)| (name, Hasher::new("creates").digests(digests).finish())).collect()
+}
+
+/// The functions that statements of a model make for its own session, by name. DuckDB's macros see no column of their
+/// caller: one over plain functions of its arguments gives a value per row.
+pub(super) fn own_functions(model: &Model) -> BTreeMap<String, OwnFunction> {
+    let mut own = BTreeMap::new();
+    for statement in &model.pre_statements {
+        let tokens = statement_tokens(statement, model.dialect);
+        let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+        let is_temporary = significant.first().is_some_and(|token| token.is_word("create"))
+            && significant.iter().take(4).any(|token| token.is_word("temp") || token.is_word("temporary"));
+        let head = significant.iter().position(|token| token.is_symbol("(")).unwrap_or(significant.len());
+        let is_function = significant[..head].iter().any(|token| token.is_word("macro") || token.is_word("function"));
+        let name = head.checked_sub(1).and_then(|place| match &significant[place].kind {
+            TokenKind::Word { value, .. } => Some(value.to_lowercase()),
+            _ => None,
+        });
+        if let (true, true, Some(name)) = (is_temporary, is_function, name) {
+            own.insert(name, own_function(&significant[head..], model.dialect));
+        }
+    }
+    own
+}
+
+/// What a macro is by its parameters and its body, `(a, b) AS a + b`.
+fn own_function(tokens: &[&Token], dialect: Dialect) -> OwnFunction {
+    const PLAIN: [&str; 11] = ["case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "as"];
+    let body = tokens.iter().position(|token| token.is_word("as")).map_or(tokens.len(), |place| place + 1);
+    let is_parameter = |word: &str| tokens[..body].iter().any(|token| token.is_word(word));
+    let is_plain = |(place, token): (usize, &&Token)| {
+        let is_call = tokens.get(body + place + 1).is_some_and(|next| next.is_symbol("("));
+        match &token.kind {
+            TokenKind::Word { value, quote: None } if is_call => {
+                function_class(dialect, value) == Some(FunctionClass::Scalar)
+            }
+            TokenKind::Word { value, quote: None } => {
+                is_parameter(value) || PLAIN.contains(&value.to_lowercase().as_str())
+            }
+            TokenKind::Word { .. } => false,
+            TokenKind::Symbol(symbol) => ["(", ")", ",", "+", "-", "*", "/", "=", "<", ">"].contains(&symbol.as_str()),
+            TokenKind::Number(_) => true,
+            TokenKind::String(text) => text.starts_with('\''),
+            TokenKind::Space | TokenKind::Comment(_) => true,
+        }
+    };
+    let is_scalar = body < tokens.len() && tokens[body..].iter().enumerate().all(is_plain);
+    if is_scalar && dialect == Dialect::DuckDb { OwnFunction::Scalar } else { OwnFunction::Other }
 }
 
 /// `CREATE … MACRO name(`, `FUNCTION name(` or `TYPE name AS`; a temporary one lives in its own model's session only.

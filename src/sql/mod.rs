@@ -28,8 +28,8 @@ pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};
 pub use relations::{Certainty, ColumnNames, Relation};
 pub use shape::{
-    Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, Read, Reads, Resolved, ShapeColumn, TableShape,
-    Tables, Traits,
+    Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, OwnFunction, Read, Reads, Resolved, ShapeColumn,
+    TableShape, Tables, Traits,
 };
 pub use template::{Moment, Piece, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
 pub use token::{Token, TokenError, TokenKind, tokenize};

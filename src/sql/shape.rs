@@ -210,4 +210,18 @@ impl Resolved {
 pub trait Tables {
     /// The shape of a table; external tables that nobody declared have one too, without columns.
     fn table(&self, name: &ModelName) -> Result<TableShape, Opaque>;
+
+    /// What a function is that the query's own session has under this name, before any that the dialect has.
+    fn own_function(&self, _name: &str) -> Option<OwnFunction> {
+        None
+    }
+}
+
+/// A function that statements before a query make for its session alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnFunction {
+    /// One value per row, from its arguments alone.
+    Scalar,
+    /// Anything else.
+    Other,
 }

@@ -114,8 +114,11 @@ impl Reach<'_> {
                         if exclude.iter().any(|gone| gone.eq_ignore_ascii_case(&name)) {
                             continue;
                         }
-                        if let Some((_, value)) = replace.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                        if let Some((new, value)) = replace.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name))
+                        {
                             digest = self.value(value, &scope);
+                            // It is called as it is written there.
+                            name.clone_from(new);
                         }
                         if let Some((_, new)) = rename.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
                             name.clone_from(new);

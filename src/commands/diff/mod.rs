@@ -13,8 +13,8 @@ use super::query::{ask, environment};
 use crate::apply::engine_error;
 use crate::cli::DiffArguments;
 use crate::context::Context;
-use crate::data_diff::DataDiff;
-use crate::engine::duckdb::OpenMode;
+use crate::data_diff::{DataDiff, ModelDataDiff};
+use crate::engine::duckdb::{DuckDb, OpenMode};
 use crate::engine::{Engine as _, EngineError};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::git::Head;
@@ -27,7 +27,7 @@ use crate::workspace::{Workspace, git_error, state_error};
 use compare::{Pair, Side};
 
 /// Models that are compared unless they are named: the cost stays that of a glance.
-const MODELS: usize = 10;
+pub(super) const MODELS: usize = 10;
 
 /// Compares and prints.
 ///
@@ -49,26 +49,10 @@ pub(super) fn run(context: &Context<'_>, arguments: &DiffArguments) -> CommandRe
         false => (names, Vec::new()),
     };
     let models = models_here(&workspace)?;
-    let tables = tables_of(&state, &names, [&here, &base])?;
     let timeout = Duration::from_secs(arguments.lock_timeout);
     let engine = workspace.engine(&project.settings, OpenMode::ReadOnly, timeout)?;
-    let mut session = engine.session().map_err(|error| engine_error("cannot open the warehouse", error))?;
-    let failed = |error| engine_error("the data cannot be compared", error);
-    // Both sides as they are at one moment, whoever writes meanwhile.
-    session.begin().map_err(failed)?;
-    let mut compared = Vec::new();
-    for name in &names {
-        let side = |environment: &'_ Environment| {
-            let pointer = environment.models.get(name)?;
-            Some(Side { pointer: pointer.clone(), table: tables.get(&key(name, pointer)).cloned() })
-        };
-        let model = models.get(name).map(Arc::as_ref);
-        let pair = Pair { name, model, here: side(&here), base: side(&base) };
-        let interruption = context.surroundings.interruption();
-        let mut ask = |sql: &str| ask(session.as_mut(), sql, usize::MAX, interruption);
-        compared.push(compare::compare(&pair, engine.dialect(), &mut ask).map_err(stopped)?);
-    }
-    session.rollback().map_err(failed)?;
+    let between = Between { here: &here, base: &base, names: &names, models: &models };
+    let compared = between.compare(context, &state, &engine)?;
     let diff =
         DataDiff { environment: here.about.name.clone(), base: base.about.name.clone(), models: compared, left_out };
     context.print(
@@ -78,6 +62,48 @@ pub(super) fn run(context: &Context<'_>, arguments: &DiffArguments) -> CommandRe
         || data_diff::json(&diff),
     );
     Ok(Exit::Done)
+}
+
+/// What is compared.
+pub(super) struct Between<'a> {
+    pub(super) here: &'a Environment,
+    pub(super) base: &'a Environment,
+    pub(super) names: &'a [ModelName],
+    /// The models as `here` has them, for what tells their rows apart.
+    pub(super) models: &'a BTreeMap<ModelName, Arc<Model>>,
+}
+
+impl Between<'_> {
+    /// Compares the data of both sides as they are at one moment, whoever writes meanwhile.
+    ///
+    /// # Errors
+    /// The state or the warehouse cannot be read, or the run was stopped.
+    pub(super) fn compare(
+        &self,
+        context: &Context<'_>,
+        state: &dyn State,
+        engine: &DuckDb,
+    ) -> Result<Vec<ModelDataDiff>, CommandError> {
+        let Between { here, base, names, models } = self;
+        let tables = tables_of(state, names, [here, base])?;
+        let mut session = engine.session().map_err(|error| engine_error("cannot open the warehouse", error))?;
+        let failed = |error| engine_error("the data cannot be compared", error);
+        session.begin().map_err(failed)?;
+        let mut compared = Vec::new();
+        for name in *names {
+            let side = |environment: &'_ Environment| {
+                let pointer = environment.models.get(name)?;
+                Some(Side { pointer: pointer.clone(), table: tables.get(&key(name, pointer)).cloned() })
+            };
+            let model = models.get(name).map(Arc::as_ref);
+            let pair = Pair { name, model, here: side(here), base: side(base) };
+            let interruption = context.surroundings.interruption();
+            let mut ask = |sql: &str| ask(session.as_mut(), sql, usize::MAX, interruption);
+            compared.push(compare::compare(&pair, engine.dialect(), &mut ask).map_err(stopped)?);
+        }
+        session.rollback().map_err(failed)?;
+        Ok(compared)
+    }
 }
 
 /// What the environment is compared with: what is asked for, else what it was made from, else production.
@@ -95,7 +121,7 @@ fn base_of(state: &dyn State, here: &Environment, wanted: Option<&str>) -> Resul
 }
 
 /// The models whose data may differ: those that one side alone has, and those that point elsewhere.
-fn wanted(here: &Environment, base: &Environment, asked: &[String]) -> Result<Vec<ModelName>, CommandError> {
+pub(super) fn wanted(here: &Environment, base: &Environment, asked: &[String]) -> Result<Vec<ModelName>, CommandError> {
     let has_data = |pointer: &Pointer| !matches!(pointer.kind, KindName::External | KindName::Embedded);
     let of = |environment: &Environment, name: &ModelName| {
         environment.models.get(name).filter(|pointer| has_data(pointer)).map(|pointer| pointer.data_fingerprint)

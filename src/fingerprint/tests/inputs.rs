@@ -125,6 +125,25 @@ fn h24_hidden_reads_take_the_whole_parent() {
 }
 
 #[test]
+fn a_macro_of_a_session_is_a_function_of_its_arguments_where_its_body_says_so() {
+    let project = |body: &str, parent: &str| {
+        format!(
+            "//- models/p.sql\nMODEL (name s.p, kind FULL);\nSELECT {parent} FROM raw.p\n//- models/m.sql\n\
+             MODEL (name s.m, kind FULL);\nCREATE TEMP MACRO cut(a) AS {body};\nSELECT cut(id) AS v FROM s.p\n\
+             //- models/upper.sql\nMODEL (name s.upper, kind FULL);\nCREATE TEMP MACRO upper(a) AS {body};\n\
+             SELECT upper(id) AS v FROM s.p"
+        )
+    };
+    for plain in ["a * 2", "CASE WHEN a > 1 THEN abs(a) ELSE -1 END", "coalesce(a, 'x')"] {
+        assert_eq!(moved(&project(plain, "id, x"), &project(plain, "id, x + 1 AS x")), ["p"], "{plain}");
+        assert_eq!(moved(&project(plain, "id, x"), &project("a", "id, x")), ["m", "upper"], "{plain}");
+    }
+    for other in ["sum(a)", "(SELECT max(v) FROM raw.q)", "random() + a", "unnest([a])", "strange(a)", "\"abs\"(a)"] {
+        assert_eq!(moved(&project(other, "id, x"), &project(other, "id, x + 1 AS x")), ["m", "p", "upper"], "{other}");
+    }
+}
+
+#[test]
 fn h25_files_that_a_text_names_are_inputs() {
     let reading = |path: &str, content: &str| {
         format!(

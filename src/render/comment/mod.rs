@@ -24,7 +24,7 @@ pub use size::{Budget, CHECK, COMMENT, STEP_SUMMARY};
 use super::markdown::code;
 use super::text::shortened;
 use super::visible;
-use crate::ids::CommitId;
+use crate::ids::{CommitId, ProjectName};
 use crate::report::{Findings, PullRequest, Report, State};
 use crate::sticky::{Parts, Previous, seal};
 use size::{Cut, Section};
@@ -82,7 +82,12 @@ pub fn check(report: &Report, budget: Budget) -> CheckText {
 
 /// The check run's name, one for each project of a repository.
 pub fn check_name(pull_request: &PullRequest) -> String {
-    match pull_request.project.as_str() {
+    check_name_of(&pull_request.project)
+}
+
+/// The same, of a commit that is of no pull request.
+pub fn check_name_of(project: &ProjectName) -> String {
+    match project.as_str() {
         "" => "bot / plan".to_owned(),
         project => format!("bot / plan ({})", brief(project, 60)),
     }

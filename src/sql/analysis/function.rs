@@ -11,7 +11,8 @@ use super::{Analyzer, Step};
 use crate::hash::Hasher;
 use crate::sql::whole::WHOLE_FUNCTION;
 use crate::sql::{
-    Dialect, FunctionClass, Moment, Opaque, TIME_FUNCTION, TimeVariable, function_class, functions::date_part_of,
+    Dialect, FunctionClass, Moment, Opaque, OwnFunction, TIME_FUNCTION, TimeVariable, function_class,
+    functions::date_part_of,
 };
 
 /// The arguments of a call, taken apart.
@@ -170,7 +171,12 @@ impl<'q> Analyzer<'_> {
         if name == "struct_pack" && !all_named(args) {
             return Err(Opaque::construct("a struct named after its arguments"));
         }
-        let class = function_class(self.dialect, &name).ok_or_else(|| Opaque::Function(name.clone()))?;
+        let class = match self.tables.own_function(&name) {
+            Some(OwnFunction::Scalar) => Some(FunctionClass::Scalar),
+            Some(OwnFunction::Other) => None,
+            None => function_class(self.dialect, &name),
+        };
+        let class = class.ok_or_else(|| Opaque::Function(name.clone()))?;
         let mut arguments = self.arguments(scope, &name, args, names)?;
         if arguments.shape.contains(" star") && !["count", "count_star"].contains(&name.as_str()) {
             for input in scope.inputs.iter().filter(|input| input.visibility == Visibility::Everywhere) {
@@ -234,6 +240,7 @@ impl<'q> Analyzer<'_> {
             function;
         let is_method = self.dialect == Dialect::DuckDb
             && function_class(self.dialect, &ident.value) == Some(FunctionClass::Scalar)
+            && self.tables.own_function(&ident.value.to_lowercase()).is_none()
             && !["age", "struct_pack"].contains(&ident.value.to_lowercase().as_str())
             && self.is_value(scope, receiver);
         let is_plain = within_group.is_empty()

@@ -1,0 +1,130 @@
+//! What somebody asks for in a comment on a pull request: who may ask is GitHub's to say, and an answer holds for the head
+//! that the comment showed when it was asked. Nothing here ever builds what a fork brought.
+
+use super::close;
+use super::production;
+use super::pull_request::{self, Wish};
+use super::{DONE, Job, github_error, tell};
+use crate::error::{CommandError, CommandResult, Exit};
+use crate::event::{Command, Comment, Misspoken, Origin, PullRequest, Standing, help};
+use crate::github::{GitHub, Reaction};
+use crate::ids::PullRequestNumber;
+use crate::state::{Owner, State as _};
+use crate::sticky;
+use crate::workspace::state_error;
+
+/// Why something is not done, in words for the pull request.
+type Refusal = String;
+
+/// Answers a command: 👀 at once, then 👍 or 😕 with a comment that says why.
+///
+/// # Errors
+/// GitHub cannot be asked, or what was asked for failed.
+pub(super) fn run(
+    job: &Job<'_>,
+    number: PullRequestNumber,
+    comment: &Comment,
+    asked: Result<Command, Misspoken>,
+) -> CommandResult {
+    let Some(github) = job.github()? else {
+        return Err(CommandError::failed("`GITHUB_TOKEN` is not set, so nobody can be answered")
+            .hint("give the step `env: GITHUB_TOKEN: ${{ github.token }}`"));
+    };
+    github.react(comment.id, Reaction::Eyes).map_err(github_error)?;
+    let command = match asked {
+        Ok(command) => command,
+        Err(misspoken) => return refuse(github, number, comment, &misspoken.to_string()),
+    };
+    if let Some(refusal) = not_allowed(github, comment, &command)? {
+        return refuse(github, number, comment, &refusal);
+    }
+    let pull_request = github.pull_request(number).map_err(github_error)?;
+    match carried_out(job, github, &pull_request, command)? {
+        Ok(exit) => {
+            github.react(comment.id, Reaction::Done).map_err(github_error)?;
+            Ok(exit)
+        }
+        Err(refusal) => refuse(github, number, comment, &refusal),
+    }
+}
+
+fn refuse(github: &GitHub, number: PullRequestNumber, comment: &Comment, why: &str) -> CommandResult {
+    github.react(comment.id, Reaction::Confused).map_err(github_error)?;
+    github.create_comment(number, why, |known| known.body == why).map_err(github_error)?;
+    DONE
+}
+
+/// Whether the author's permission on the repository is enough; `author_association` is only a label.
+fn not_allowed(github: &GitHub, comment: &Comment, command: &Command) -> Result<Option<Refusal>, CommandError> {
+    let Some(author) = &comment.author else { return Ok(Some("The account that asked is gone.".to_owned())) };
+    let has = github.permission_of(&author.login).map_err(github_error)?;
+    let needs = command.needs();
+    Ok((has < needs).then(|| format!("This needs the permission `{}` on the repository.", needs.name())))
+}
+
+fn carried_out(
+    job: &Job<'_>,
+    github: &GitHub,
+    pull_request: &PullRequest,
+    command: Command,
+) -> Result<Result<Exit, Refusal>, CommandError> {
+    let number = pull_request.number;
+    match command {
+        Command::Help => {
+            let text = help();
+            github.create_comment(number, &text, |known| known.body == text).map_err(github_error)?;
+            return Ok(Ok(Exit::Done));
+        }
+        Command::Promote if pull_request.standing == Standing::Merged => {
+            return production::promoted(job, pull_request.merge_commit.as_ref()).map(Ok);
+        }
+        Command::Promote => {
+            return Ok(Err("Promotion follows the merge: what is on production's branch is promoted.".to_owned()));
+        }
+        _ => {}
+    }
+    if !matches!(pull_request.origin, Origin::Here) {
+        return Ok(Err("This pull request is of a fork: its code is never run here.".to_owned()));
+    }
+    if !pull_request.is_open() && command != Command::Drop {
+        return Ok(Err("This pull request is closed.".to_owned()));
+    }
+    if let Some(refusal) = stale(job, github, pull_request)? {
+        return Ok(Err(refusal));
+    }
+    match command {
+        Command::Plan => pull_request::run(job, pull_request, Wish::Plan).map(Ok),
+        Command::Apply => pull_request::run(job, pull_request, Wish::Build).map(Ok),
+        Command::Drop => drop_environment(job, pull_request),
+        Command::Backfill { .. } => Ok(Err(
+            "The environment of this pull request is loaded as far back as production; there is no more to load."
+                .to_owned(),
+        )),
+        Command::AllowDestructive { .. } => Ok(Err(
+            "This is not supported yet: what goes away blocks the check until a maintainer merges all the same."
+                .to_owned(),
+        )),
+        Command::Help | Command::Promote => Ok(Ok(Exit::Done)),
+    }
+}
+
+/// A command was written under what the comment showed: where the head moved since, nobody asked for that.
+fn stale(job: &Job<'_>, github: &GitHub, pull_request: &PullRequest) -> Result<Option<Refusal>, CommandError> {
+    let comments = github.comments(pull_request.number).map_err(github_error)?;
+    let own = github.own_login().map_err(github_error)?;
+    let settings = job.workspace.project_here()?.settings;
+    let shown = sticky::stamp(&comments, &own, &settings.project);
+    let is_stale = shown.is_some_and(|stamp| stamp.head != pull_request.head.commit);
+    Ok(is_stale.then(|| "The branch moved since the plan that was shown; ask again under the new one.".to_owned()))
+}
+
+fn drop_environment(job: &Job<'_>, pull_request: &PullRequest) -> Result<Result<Exit, Refusal>, CommandError> {
+    let settings = job.workspace.project_here()?.settings;
+    let state = job.workspace.state_to_read(&settings)?;
+    let about = state.environment_of(&Owner::PullRequest(pull_request.number.0)).map_err(state_error)?;
+    drop(state);
+    let Some(about) = about else { return Ok(Err("This pull request has no environment.".to_owned())) };
+    close::dropped(job, &settings, &about.name)?;
+    tell::output(job, "state", "closed")?;
+    Ok(Ok(Exit::Done))
+}

@@ -1,0 +1,95 @@
+//! What is known of a plan that was made or carried out, put together for the report.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::CommandError;
+use crate::ids::{FilePath, Login, ModelName};
+use crate::plan::{Action, Plan};
+use crate::planning::Planned;
+use crate::publish::Published;
+use crate::report::{self, Built, Findings, Price, Saved, Work};
+use crate::settings::Settings;
+use crate::state::State;
+use crate::workspace::{Workspace, state_error};
+
+/// Earlier builds of a model that are looked at for an estimate.
+const EARLIER: usize = 5;
+
+/// The findings of a plan, without data.
+///
+/// # Errors
+/// The state cannot be read.
+pub(super) fn of(
+    workspace: &Workspace<'_>,
+    state: &dyn State,
+    settings: &Settings,
+    planned: &Planned,
+    allowed: &BTreeMap<ModelName, Login>,
+) -> Result<Findings, CommandError> {
+    let mut findings = Findings::planned(planned.plan.clone());
+    let names: Vec<ModelName> = planned.plan.models.iter().map(|model| model.name.clone()).collect();
+    let earlier = state.builds(&names, EARLIER).map_err(state_error)?;
+    let unit = |name: &ModelName| planned.plan.models.iter().find(|model| model.name == *name).map(|model| model.unit);
+    let earlier: BTreeMap<ModelName, Vec<Work>> = earlier
+        .into_iter()
+        .filter_map(|(name, builds)| {
+            let unit = unit(&name)?;
+            let work = |build: crate::state::Build| Work {
+                model: name.clone(),
+                rows: build.rows,
+                bytes: build.bytes,
+                seconds: build.duration.as_secs_f64(),
+                unit,
+                intervals: build.intervals,
+            };
+            Some((name.clone(), builds.into_iter().map(work).collect()))
+        })
+        .collect();
+    findings.cost.estimates = report::estimates(&findings.plan, &earlier);
+    findings.cost.saved = Some(Saved { pointers: pointers(&planned.plan), work: None });
+    findings.cost.price = price(settings);
+    let nothing;
+    let base = match &planned.base {
+        Some(base) => &base.tree,
+        None => {
+            nothing = workspace.nothing(&planned.result);
+            &nothing
+        }
+    };
+    let result = &planned.result.tree;
+    let shown: BTreeSet<ModelName> = planned.prod.iter().flat_map(|prod| prod.models.keys().cloned()).collect();
+    findings.destructions = report::destructions(&findings.plan, (base, result), None, &shown, allowed);
+    findings.sql = report::sql_changes(&findings.plan, base, result);
+    findings.neighbourhood = report::neighbourhood(&findings.plan, base, result);
+    let folder = workspace.folder.trim_matches('/');
+    let from_root = |path: &FilePath| match folder {
+        "" => path.clone(),
+        folder => FilePath::new(format!("{folder}/{path}")),
+    };
+    let sources = names.iter().filter_map(|name| Some((name.clone(), from_root(&result.models.get(name)?.path))));
+    findings.sources = sources.collect();
+    Ok(findings)
+}
+
+/// The same of a plan that was carried out.
+pub(super) fn built(findings: Findings, published: Published, seconds: f64) -> Findings {
+    let spent = published.builds.iter().map(Work::of).collect();
+    let cost = report::Cost { spent, ..findings.cost };
+    Findings { built: Some(Built { builds: published.builds, swapped: published.swapped, seconds }), cost, ..findings }
+}
+
+/// The models whose table was there already.
+fn pointers(plan: &Plan) -> usize {
+    plan.targets.iter().filter(|target| target.action == Action::Reuse).count()
+}
+
+fn price(settings: &Settings) -> Option<Price> {
+    let number = |name: &str| {
+        let (_, text) = settings.own.prices.iter().find(|(known, _)| known == name)?;
+        text.parse::<f64>().ok().filter(|price| price.is_finite() && *price >= 0.0)
+    };
+    let currency = settings.own.prices.iter().find(|(known, _)| known == "currency").map(|(_, text)| text.clone());
+    let (tebibyte, hour) = (number("tebibyte"), number("hour"));
+    let price = Price { currency: currency.unwrap_or_else(|| "$".to_owned()), tebibyte, hour };
+    (tebibyte.is_some() || hour.is_some()).then_some(price)
+}

@@ -1,0 +1,54 @@
+//! A merge queue asks about a group of pull requests: what production would need is built, and the answer stands on the
+//! group's head. There is no environment and no comment; a group may hold several pull requests and names none.
+
+use super::super::apply::{Order, Target, prepare};
+use super::tell::Gate;
+use super::{Job, short_branch};
+use crate::error::CommandResult;
+use crate::git::{Mode, Request};
+use crate::ids::{CommitId, EnvironmentName, RefName};
+use crate::planning::{Chosen, Place};
+use crate::problem::has_errors;
+use crate::state::Owner;
+use crate::workspace::git_error;
+
+/// Plans the group, builds what is missing and reports.
+///
+/// # Errors
+/// Git or GitHub cannot be asked.
+pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &CommitId) -> CommandResult {
+    let base_branch = short_branch(branch);
+    let request = Request {
+        base: Some(base.as_str()),
+        base_branch: Some(base_branch),
+        head: Some(head.as_str()),
+        mode: Mode::Commit,
+        project_folder: &job.workspace.folder,
+    };
+    let trees = job.workspace.git.three_trees(&request).map_err(git_error)?;
+    let settings = job.workspace.settings(&trees.base_tree)?;
+    let gate = Gate::open(job, &settings.project, head)?;
+    let result = job.workspace.side(&trees.result)?;
+    if has_errors(&result.problems) {
+        return gate.close(Err(result.problems));
+    }
+    if job.nothing_would_stay(&settings) {
+        return gate
+            .close(Ok("planned; nothing would outlive the job on this runner, so nothing was built".to_owned()));
+    }
+    let chosen = Chosen { trees, base_branch: base_branch.to_owned(), place: Place::Branch };
+    let name = EnvironmentName::new(format!("queue_{}", head.as_str().chars().take(12).collect::<String>()));
+    let order = Order {
+        doing: "bot ci",
+        settings: &settings,
+        environment: &|_, _| Ok((name.clone(), Owner::Named)),
+        target: Target::Tables,
+        work: &job.arguments.work,
+    };
+    let built = prepare(job.context, &job.workspace, (chosen, result), &order)
+        .and_then(|prepared| prepared.build(job.context, &job.workspace, &order));
+    match built {
+        Ok(published) => gate.close(Ok(format!("{} tables built, the rest is there", published.builds.len()))),
+        Err(error) => gate.close(Err(vec![super::problem_of(&error)])),
+    }
+}

@@ -1,0 +1,95 @@
+//! Production follows its branch: what is merged is promoted, and the pull requests that it came from are told.
+
+use super::super::promote::promote;
+use super::tell::{self, Teller};
+use super::{DONE, Job, github_error, short_branch};
+use crate::cli::{FormatArguments, PromoteArguments};
+use crate::error::{CommandError, CommandResult};
+use crate::ids::{CommitId, EnvironmentName, Login, RefName};
+use crate::render::markdown;
+use crate::report::{Promotion, State};
+
+/// A branch has a new commit.
+///
+/// # Errors
+/// The promotion was refused or failed.
+pub(super) fn pushed(job: &Job<'_>, branch: &RefName, commit: &CommitId) -> CommandResult {
+    let production = job.production_branch()?;
+    if short_branch(branch) != production {
+        let branch = short_branch(branch);
+        return tell::nothing(job.context, &format!("`{branch}` is not production's branch, which is `{production}`"));
+    }
+    promoted(job, Some(commit))
+}
+
+/// The workflow was started by hand: on production's branch that promotes its tip once more.
+///
+/// # Errors
+/// As [`pushed`].
+pub(super) fn started(job: &Job<'_>, reference: Option<&RefName>) -> CommandResult {
+    let production = job.production_branch()?;
+    match reference {
+        Some(reference) if short_branch(reference) != production => tell::nothing(
+            job.context,
+            &format!(
+                "the workflow was started on `{}`; production's branch is `{production}`",
+                short_branch(reference)
+            ),
+        ),
+        _ => promoted(job, None),
+    }
+}
+
+/// Promotes a commit, the branch's tip where none is given.
+///
+/// # Errors
+/// As [`pushed`].
+pub(super) fn promoted(job: &Job<'_>, commit: Option<&CommitId>) -> CommandResult {
+    let settings = job.workspace.project_here()?.settings;
+    if job.nothing_would_stay(&settings) {
+        return Err(CommandError::no(
+            "state or warehouse are in the workspace of a hosted runner, so production would be gone with the job",
+        )
+        .hint("use a runner of your own, or put the database where later jobs find it"));
+    }
+    let arguments = PromoteArguments {
+        revision: commit.map(|commit| commit.as_str().to_owned()),
+        to: EnvironmentName::PROD.to_owned(),
+        force: false,
+        take_over: false,
+        work: job.arguments.work,
+        format: FormatArguments::default(),
+    };
+    let done = promote(job.context, &job.workspace, &arguments)?;
+    tell::output(job, "state", "promoted")?;
+    tell::output(job, "environment", EnvironmentName::PROD)?;
+    tell::output(job, "built", &done.outcome.builds.len().to_string())?;
+    tell::append(job, "GITHUB_STEP_SUMMARY", &markdown::outcome(&done.outcome))?;
+    let told = format!(
+        "promoted {}: {} built, {} pointed anew\n",
+        done.commit.as_str().chars().take(8).collect::<String>(),
+        done.outcome.builds.len(),
+        done.outcome.swapped
+    );
+    job.context.output.data(&told);
+    let promotion = |by: Login| Promotion {
+        commit: done.commit.clone(),
+        by,
+        swapped: done.outcome.swapped,
+        built: done.outcome.builds.len(),
+    };
+    tell_pull_requests(job, &done.commit, &promotion)
+}
+
+/// One line in each pull request that the commit came with.
+fn tell_pull_requests(job: &Job<'_>, commit: &CommitId, promotion: &dyn Fn(Login) -> Promotion) -> CommandResult {
+    let Some(github) = job.github()? else { return DONE };
+    let settings = job.workspace.project_here()?.settings;
+    for pull_request in github.pull_requests_of(commit).map_err(github_error)? {
+        let by = job.runner.actor.clone().unwrap_or_else(|| Login::new(String::new()));
+        let teller = Teller::afterwards(job, &pull_request, &settings, commit.clone())?;
+        let previous = teller.previous.clone();
+        teller.tell_only(State::Promoted(promotion(by), previous));
+    }
+    DONE
+}

@@ -1,0 +1,263 @@
+//! A pull request that is open: it is planned, built where that is allowed, compared with production and reported.
+//!
+//! The head is read once. Before anything is written the head is looked at again: where it moved, the newer run has the
+//! word.
+
+use std::collections::BTreeMap;
+
+use super::super::apply::{Order, Prepared, Target, prepare};
+use super::super::diff::{self, Between};
+use super::tell::{Began, Teller};
+use super::{Job, findings, github_error, short_branch};
+use crate::data_diff::DataDiff;
+use crate::error::{CommandError, CommandResult};
+use crate::event::{Origin, PullRequest, Standing};
+use crate::git::{GitError, Mode, Request, ThreeTrees};
+use crate::ids::{EnvironmentName, FilePath};
+use crate::naming::{Disambiguator, environment_name};
+use crate::plan::{Action, Category};
+use crate::planning::{self, Chosen, Place, Planned};
+use crate::problem::has_errors;
+use crate::report::{self, Findings, Freshness, NotBuilt, ReadOnly, StopCause, Stopped};
+use crate::settings::{DataDiff as WhenCompared, Drafts, ForkPolicy, Settings};
+use crate::state::{Owner, State as _};
+use crate::surroundings::Stopwatch;
+use crate::time::Intervals;
+use crate::workspace::{Side, git_error, state_error};
+
+/// What is wanted of a pull request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// What its settings say.
+    Usual,
+    /// A plan, nothing built.
+    Plan,
+    /// Its environment, draft or not.
+    Build,
+}
+
+/// Plans, builds and reports.
+///
+/// # Errors
+/// GitHub or git cannot be asked. Whatever is wrong with the project or the warehouse is reported.
+pub(super) fn run(job: &Job<'_>, pull_request: &PullRequest, wish: Wish) -> CommandResult {
+    let trees = match trees(job, pull_request) {
+        Ok(trees) => trees,
+        Err(GitError::Conflicts { files, .. }) => return conflict(job, pull_request, files),
+        Err(error) => return Err(git_error(error)),
+    };
+    let settings = job.workspace.settings(&trees.base_tree)?;
+    let base = trees.base.clone();
+    let began = Teller::begin(job, pull_request, &settings, base, read_only(job, pull_request)?)?;
+    let Began { mut teller, read_only } = began;
+    if read_only == Some(ReadOnly::Fork) && settings.own.fork_policy == ForkPolicy::Skip {
+        return super::tell::nothing(job.context, "pull requests from forks are passed over (`fork_policy: skip`)");
+    }
+    if pull_request.standing == Standing::Draft && settings.own.drafts == Drafts::Skip && wish == Wish::Usual {
+        return super::tell::nothing(job.context, "drafts are passed over (`drafts: skip`)");
+    }
+    let result = job.workspace.side(&trees.result)?;
+    let chosen =
+        Chosen { trees, base_branch: short_branch(&pull_request.base.branch).to_owned(), place: Place::Branch };
+    if has_errors(&result.problems) {
+        let failed = teller.failed(result.problems);
+        return teller.end(failed);
+    }
+    let instead = instead_of_building(job, pull_request, &settings, wish);
+    let told =
+        match (read_only, instead) {
+            (Some(why), _) => static_plan(job, pull_request, &settings, (chosen, result))
+                .map(|findings| report::State::ForkOrReadOnly(Box::new(findings), why)),
+            (None, Some(why)) => static_plan(job, pull_request, &settings, (chosen, result)).map(|findings| {
+                match findings.plan.models.is_empty() {
+                    true => report::State::NoChange,
+                    false => report::State::Planned(Box::new(findings), why),
+                }
+            }),
+            (None, None) => built(job, pull_request, &settings, (chosen, result), &mut teller),
+        };
+    // Errors are for who reads the pull request, too.
+    let state = told.unwrap_or_else(|error| teller.failed(vec![super::problem_of(&error)]));
+    teller.end(state)
+}
+
+/// The trees: GitHub's own merge where it is checked out, else head and base branch merged here.
+fn trees(job: &Job<'_>, pull_request: &PullRequest) -> Result<ThreeTrees, GitError> {
+    let git = &job.workspace.git;
+    let base_branch = short_branch(&pull_request.base.branch);
+    let request = |base, head, mode| Request {
+        base,
+        base_branch: Some(base_branch),
+        head,
+        mode,
+        project_folder: &job.workspace.folder,
+    };
+    let merged = git.three_trees(&request(None, None, Mode::PullRequest));
+    if let Ok(trees) = &merged
+        && trees.head == pull_request.head.commit
+        && trees.head_branch.is_none()
+    {
+        return merged;
+    }
+    let remote = format!("refs/remotes/origin/{base_branch}");
+    let base = match git.resolve(&remote) {
+        Ok(_) => remote.as_str(),
+        Err(_) => pull_request.base.commit.as_str(),
+    };
+    git.three_trees(&request(Some(base), Some(pull_request.head.commit.as_str()), Mode::Commit))
+}
+
+fn conflict(job: &Job<'_>, pull_request: &PullRequest, files: Vec<String>) -> CommandResult {
+    let project = job.workspace.project_here()?;
+    let base = pull_request.base.commit.clone();
+    let Began { teller, .. } =
+        Teller::begin(job, pull_request, &project.settings, base, read_only(job, pull_request)?)?;
+    let last_good = teller.previous.clone();
+    teller.end(report::State::Conflict { files: files.into_iter().map(FilePath::new).collect(), last_good })
+}
+
+/// Why nothing may be written and no warehouse be reached: GitHub gives such runs a token that can only read.
+fn read_only(job: &Job<'_>, pull_request: &PullRequest) -> Result<Option<ReadOnly>, CommandError> {
+    if !matches!(pull_request.origin, Origin::Here) {
+        return Ok(Some(ReadOnly::Fork));
+    }
+    let by_dependabot = job.runner.actor.as_ref().is_some_and(|actor| actor.as_str() == "dependabot[bot]");
+    if by_dependabot {
+        return Ok(Some(ReadOnly::Dependabot));
+    }
+    Ok(job.github()?.is_none().then_some(ReadOnly::Token))
+}
+
+fn instead_of_building(job: &Job<'_>, pull_request: &PullRequest, settings: &Settings, wish: Wish) -> Option<NotBuilt> {
+    if job.nothing_would_stay(settings) {
+        return Some(NotBuilt::NothingWouldStay);
+    }
+    match wish {
+        Wish::Plan => Some(NotBuilt::OnlyPlanned),
+        Wish::Usual if pull_request.standing == Standing::Draft && settings.own.drafts != Drafts::Build => {
+            Some(NotBuilt::Draft)
+        }
+        Wish::Usual | Wish::Build => None,
+    }
+}
+
+/// The environment's name, and whose it is.
+pub(super) fn environment(
+    state: &dyn crate::state::State,
+    chosen: &Chosen,
+    pull_request: &PullRequest,
+) -> Result<(EnvironmentName, Owner), CommandError> {
+    let number = pull_request.number.0;
+    let owner = Owner::PullRequest(number);
+    let name = environment_name(&pull_request.head.branch, Disambiguator::PullRequest(number), &chosen.base_branch);
+    Ok((state.resolve_name(&owner, &name).map_err(state_error)?, owner))
+}
+
+/// A plan from git and the state alone.
+fn static_plan(
+    job: &Job<'_>,
+    pull_request: &PullRequest,
+    settings: &Settings,
+    (chosen, result): (Chosen, Side),
+) -> Result<Findings, CommandError> {
+    let state = job.workspace.state_to_read(settings)?;
+    let owner = environment(&state, &chosen, pull_request)?;
+    let planned = planning::plan_of(job.context, &job.workspace, &state, (chosen, result), owner)?;
+    findings::of(&job.workspace, &state, settings, &planned, &BTreeMap::new())
+}
+
+fn built(
+    job: &Job<'_>,
+    pull_request: &PullRequest,
+    settings: &Settings,
+    trees: (Chosen, Side),
+    teller: &mut Teller<'_>,
+) -> Result<report::State, CommandError> {
+    let stopwatch = Stopwatch::start();
+    let order = Order {
+        doing: "bot ci",
+        settings,
+        environment: &|state, chosen| environment(state, chosen, pull_request),
+        target: Target::Environment,
+        work: &job.arguments.work,
+    };
+    let prepared = prepare(job.context, &job.workspace, trees, &order)?;
+    let planned = &prepared.planned;
+    teller.environment(planned.plan.environment.clone());
+    if planned.plan.models.is_empty() {
+        return Ok(report::State::NoChange);
+    }
+    if planned.plan.targets.iter().any(|target| target.action == Action::Build) {
+        teller.running()?;
+    }
+    let known = findings::of(&job.workspace, &prepared.state, settings, planned, &BTreeMap::new())?;
+    let published = match prepared.build(job.context, &job.workspace, &order) {
+        Ok(published) => published,
+        Err(error) => return in_part(job, &prepared, known, error),
+    };
+    let mut known = findings::built(known, published, stopwatch.seconds());
+    if settings.own.data_diff != WhenCompared::Never {
+        known.data = compared(job, &prepared, settings)?;
+    }
+    known.freshness = freshness(job, pull_request, planned)?;
+    Ok(report::State::Built(Box::new(known)))
+}
+
+/// What was loaded stays; the next run goes on from there.
+fn in_part(
+    job: &Job<'_>,
+    prepared: &Prepared,
+    findings: Findings,
+    error: CommandError,
+) -> Result<report::State, CommandError> {
+    let planned = &prepared.planned;
+    let wanted = planned.plan.targets.iter().filter(|target| target.action == Action::Build);
+    let keys: Vec<_> = wanted.clone().map(|target| target.key.clone()).collect();
+    let tables = prepared.state.tables(&keys).map_err(state_error)?;
+    let unfinished = wanted.into_iter().find_map(|target| {
+        let loaded = tables.get(&target.key).map(|table| table.ledger.intervals()).unwrap_or_default();
+        let of = report::units(&target.intervals_missing, target.unit).max(1);
+        let mut left = Intervals::default();
+        target.intervals_missing.iter().for_each(|range| left.add(*range));
+        let left = report::units(left.minus(&loaded).ranges(), target.unit);
+        let is_whole = target.intervals_missing.is_empty();
+        let done = if is_whole { u64::from(tables.contains_key(&target.key)) } else { of.saturating_sub(left) };
+        (done < of).then(|| (target.name.clone(), done, of, target.unit))
+    });
+    let Some((model, done, of, unit)) = unfinished else { return Err(error) };
+    let cause = match job.context.surroundings.interruption().is_requested() {
+        true => StopCause::Cancelled,
+        false => StopCause::Refused(error.told()),
+    };
+    Ok(report::State::Partial(Box::new(findings), Stopped { model, done, of, unit, cause }))
+}
+
+/// The data of what the branch changes beside production's.
+fn compared(job: &Job<'_>, prepared: &Prepared, settings: &Settings) -> Result<Option<DataDiff>, CommandError> {
+    let planned = &prepared.planned;
+    let environment = |name: &EnvironmentName| prepared.state.environment(name).map_err(state_error);
+    let (Some(here), Some(prod)) = (environment(&planned.plan.environment)?, environment(&EnvironmentName::prod())?)
+    else {
+        return Ok(None);
+    };
+    let mut names = diff::wanted(&here, &prod, &[])?;
+    // What drifted for other reasons is not this branch's to show.
+    let of_branch = |category: Category| category != Category::Metadata;
+    names.retain(|name| planned.plan.models.iter().any(|model| model.name == *name && of_branch(model.category)));
+    let left_out = match settings.own.data_diff {
+        WhenCompared::Auto if names.len() > diff::MODELS => names.split_off(diff::MODELS),
+        _ => Vec::new(),
+    };
+    let between = Between { here: &here, base: &prod, names: &names, models: &planned.result.tree.models };
+    let models = between.compare(job.context, &prepared.state, &prepared.engine)?;
+    Ok(Some(DataDiff { environment: here.about.name.clone(), base: prod.about.name.clone(), models, left_out }))
+}
+
+fn freshness(job: &Job<'_>, pull_request: &PullRequest, planned: &Planned) -> Result<Freshness, CommandError> {
+    let Some(github) = job.github()? else { return Ok(Freshness::Unknown) };
+    let tip = github.tip_of(&pull_request.base.branch).map_err(github_error)?;
+    Ok(match tip {
+        Some(tip) if tip == planned.plan.commits.base => Freshness::Current,
+        _ => Freshness::Unknown,
+    })
+}
