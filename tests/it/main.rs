@@ -5,6 +5,7 @@
 mod apply;
 mod architecture;
 mod cases;
+mod ci;
 mod contract;
 #[cfg(feature = "duckdb")]
 mod corpus;

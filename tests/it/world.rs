@@ -123,13 +123,25 @@ impl World {
         ran
     }
 
+    /// Runs `bot` with further variables.
+    pub(crate) fn bot_under(&self, variables: &[(&'static str, String)], arguments: &[&str]) -> Ran {
+        self.run(self.repository.path(), variables, arguments)
+    }
+
     /// Runs `bot` in another folder.
     pub(crate) fn bot_in(&self, folder: &Path, arguments: &[&str]) -> Ran {
+        self.run(folder, &[], arguments)
+    }
+
+    fn run(&self, folder: &Path, variables: &[(&'static str, String)], arguments: &[&str]) -> Ran {
         let (output, data, talk) = Output::in_memory();
         let cache = self.repository.path().join(".git/offshoot-cache").display().to_string();
         let mut surroundings = Surroundings::fixed(folder, self.now).with_variable("OFFSHOOT_CACHE_DIR", cache);
         for (name, value) in &self.variables {
             surroundings = surroundings.with_variable(name, value);
+        }
+        for (name, value) in variables {
+            surroundings = surroundings.with_variable(*name, value);
         }
         let exit = offshoot::run(&surroundings.with_arguments(arguments), &output);
         Ran { exit, stdout: data.text(), stderr: talk.text() }

@@ -86,7 +86,8 @@ fn tell_pull_requests(job: &Job<'_>, commit: &CommitId, promotion: &dyn Fn(Login
     let Some(github) = job.github()? else { return DONE };
     let settings = job.workspace.project_here()?.settings;
     for pull_request in github.pull_requests_of(commit).map_err(github_error)? {
-        let by = job.runner.actor.clone().unwrap_or_else(|| Login::new(String::new()));
+        let by = job.runner.actor.clone().or_else(|| pull_request.author.clone());
+        let by = by.unwrap_or_else(|| Login::new("somebody"));
         let teller = Teller::afterwards(job, &pull_request, &settings, commit.clone())?;
         let previous = teller.previous.clone();
         teller.tell_only(State::Promoted(promotion(by), previous));

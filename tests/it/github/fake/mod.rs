@@ -109,6 +109,7 @@ impl FakeGitHub {
             ("GITHUB_REPOSITORY", state.name.clone()),
             ("GITHUB_RUN_ID", state.run.0.to_string()),
             ("GITHUB_RUN_ATTEMPT", state.run.1.to_string()),
+            ("GITHUB_ACTOR", "ada".to_owned()),
         ]
     }
 
