@@ -11,7 +11,9 @@ use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
-use crate::sql::{ColumnNames, Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable, named_in_texts};
+use crate::sql::{
+    ColumnNames, Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable, Token, named_in_texts,
+};
 use crate::statement::{
     LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
 };
@@ -164,7 +166,7 @@ impl Resolver<'_> {
             if !self.tree.models.contains_key(&relation.name) {
                 continue;
             }
-            if let Some(name) = self.stand_in(reader, relation, times, inlined, depth)? {
+            if let Some(name) = self.stand_in((reader, query), relation, times, inlined, depth)? {
                 splices.push(self.splice(relation, &name));
             }
         }
@@ -189,7 +191,7 @@ impl Resolver<'_> {
     /// What a parent is called in the text: its table, its CTE, its own text, or nothing where its own name stays.
     fn stand_in(
         &self,
-        reader: &ModelName,
+        (reader, reading): (&ModelName, &Query),
         relation: &Relation,
         times: Times,
         inlined: &mut Inlined,
@@ -206,7 +208,11 @@ impl Resolver<'_> {
             _ => return Err(ResolveError::NoTable { model: reader.clone(), parent: parent.clone() }),
         };
         let is_cte = inlined.stand_in == StandIn::Cte;
-        if is_cte && relation.columns == ColumnNames::Listed && self.names_differ_in_cte(parent, query) {
+        let names_differ = || {
+            relation.columns == ColumnNames::Listed && self.columns(parent).is_empty() && self.is_safe_in_place(query)
+        };
+        let rows_differ = || self.is_safe_in_place(query) && groups_by_all_inside(reading);
+        if is_cte && (names_differ() || rows_differ()) {
             inlined.in_place += 1;
             if inlined.in_place > DEPTH_LIMIT {
                 return Err(ResolveError::TooDeep { model: reader.clone(), limit: DEPTH_LIMIT });
@@ -226,14 +232,15 @@ impl Resolver<'_> {
 
     /// Where an alias lists fewer names than a view has columns and two of those have one name, DuckDB 1.5 makes the rest
     /// unique behind the list for a view or subquery (`id`), and before it for a CTE (`id_1`). Columns that are all stated
-    /// have different names. A text that reads a table by
-    /// a bare name stays a CTE: among the reader's own CTEs it could mean one of them.
-    fn names_differ_in_cte(&self, parent: &ModelName, query: &Query) -> bool {
+    /// have different names. And a query inside that groups by ALL its outer columns gives a row over no rows of a view or
+    /// subquery, and none over those of some CTEs. A text that reads a table by a bare name stays a CTE: among the reader's
+    /// own CTEs it could mean one of them.
+    fn is_safe_in_place(&self, query: &Query) -> bool {
         let is_safe = |relation: &Relation| {
             let model = self.tree.models.get(&relation.name);
             relation.name.parts().len() > 1 || model.is_some_and(|model| !matches!(model.kind, Kind::External))
         };
-        self.dialect == Dialect::DuckDb && self.columns(parent).is_empty() && query.relations().iter().all(is_safe)
+        self.dialect == Dialect::DuckDb && query.relations().iter().all(is_safe)
     }
 
     /// Readable, and told from every name that an author may write by eight hex of the parent's name.
@@ -277,6 +284,22 @@ pub struct BesideStatements {
     pub definitions: Vec<String>,
     /// What runs behind them.
     pub query: String,
+}
+
+/// Whether a query inside this one says `GROUP BY ALL`.
+fn groups_by_all_inside(query: &Query) -> bool {
+    let tokens = query.tokens();
+    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+    let mut depth = 0_usize;
+    significant.iter().enumerate().any(|(place, token)| {
+        if token.is_symbol("(") {
+            depth += 1;
+        } else if token.is_symbol(")") {
+            depth = depth.saturating_sub(1);
+        }
+        let next = |ahead: usize, word: &str| significant.get(place + ahead).is_some_and(|next| next.is_word(word));
+        depth > 0 && token.is_word("group") && next(1, "by") && next(2, "all")
+    })
 }
 
 /// What a parent without a table becomes.

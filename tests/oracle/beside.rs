@@ -110,7 +110,7 @@ pub(crate) fn settle(project: &mut Project) {
             }
         });
         if !is_full {
-            model.beside = Beside { setting: model.beside.setting, ..Beside::default() };
+            model.beside = Beside::default();
         }
     }
 }

@@ -95,8 +95,14 @@ impl Warehouse {
         let text = match model.types.is_empty() || !model.kind.is_stored() || matches!(model.kind, Kind::Seed(_)) {
             true => text.to_owned(),
             false => {
+                // A column that is renamed by its parent by case keeps that name.
+                let shown = self.names(text)?;
+                let shown = |name: &str| {
+                    let found = shown.iter().find(|shown| shown.eq_ignore_ascii_case(name));
+                    format!("\"{}\"", found.map_or(name, String::as_str))
+                };
                 let types: Vec<String> =
-                    model.types.iter().map(|(name, data)| format!("{name}::{data} AS {name}")).collect();
+                    model.types.iter().map(|(name, data)| format!("{0}::{data} AS {0}", shown(name))).collect();
                 format!("SELECT * REPLACE ({}) FROM ({text})", types.join(", "))
             }
         };

@@ -151,6 +151,12 @@ impl Warehouse {
         TableName { catalog: None, schema: schema.to_owned(), name: format!("k{}", self.count) }
     }
 
+    /// The names of a query's columns.
+    pub(crate) fn names(&mut self, text: &str) -> Outcome<Vec<String>> {
+        self.note(&format!("DESCRIBE {text}"))?;
+        Ok(self.session.describe(text).map_err(told)?.into_iter().map(|column| column.name).collect())
+    }
+
     pub(crate) fn content(&mut self, name: &str) -> Outcome<Content> {
         let sql = format!("SELECT * FROM {name}");
         self.note(&sql)?;

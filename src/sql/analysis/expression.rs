@@ -252,8 +252,26 @@ impl<'q> Analyzer<'_> {
     }
 
     fn access(&self, scope: &Scope<'_, 'q>, root: &'q Expr, chain: &'q [ast::AccessExpr], names: Names) -> Step<Value> {
-        let mut value = self.operand(scope, None, root, names)?;
-        for access in chain {
+        // `c.n[1]` is the column `n` of `c` as `c.n` is, whatever columns are called `c`: one name up to the first index.
+        let mut path: Vec<ast::Ident> = match root {
+            Expr::Identifier(ident) => vec![ident.clone()],
+            Expr::CompoundIdentifier(parts) => parts.clone(),
+            _ => Vec::new(),
+        };
+        let mut named = 0;
+        if !path.is_empty() {
+            let names = chain.iter().map_while(|access| match access {
+                ast::AccessExpr::Dot(Expr::Identifier(ident)) => Some(ident.clone()),
+                _ => None,
+            });
+            path.extend(names);
+            named = path.len() - if let Expr::CompoundIdentifier(parts) = root { parts.len() } else { 1 };
+        }
+        let mut value = match named {
+            0 => self.operand(scope, None, root, names)?,
+            _ => self.qualified(scope, &path)?,
+        };
+        for access in &chain[named..] {
             value = match access {
                 ast::AccessExpr::Dot(Expr::Identifier(field)) => {
                     let hash = Hasher::new("field").digest(value.hash).text(&self.fold(field)).finish();

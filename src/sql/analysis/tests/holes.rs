@@ -434,3 +434,17 @@ fn parentheses_count_where_engines_bind_otherwise() {
     same("SELECT (id + x)::INT AS v FROM t", "SELECT CAST(id + x AS INT) AS v FROM t");
     same("SELECT sum((x)) AS v, max((id + 1)) AS w FROM t", "SELECT sum(x) AS v, max(id + 1) AS w FROM t");
 }
+
+/// A table's alias comes before a column of that name, also where an element of a list is taken: `c.n[1]`.
+#[test]
+fn a_qualifier_before_a_subscript_is_no_column() {
+    let inner = |list: &str| format!("(SELECT 1 AS c, {list} AS n FROM t) AS c");
+    for place in ["c.n[1]", "c.n[1:2]", "(c.n)[1]", "len(c.n[1:])"] {
+        let sql = |list: &str| format!("SELECT {place} AS v FROM {}", inner(list));
+        moves(&["v"], &sql("[id]"), &sql("[x]"));
+    }
+    // In parentheses it is the column, and its field.
+    let field =
+        |value: &str| format!("SELECT (c).n[1] AS v FROM (SELECT {{'n': [{value}]}} AS c, [1] AS n FROM t) AS c");
+    moves(&["v"], &field("id"), &field("x"));
+}
