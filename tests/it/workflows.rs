@@ -145,12 +145,12 @@ fn a_stranger_s_code_meets_no_secret_and_no_machine_of_ours() {
 
 #[test]
 fn production_has_an_environment_and_its_promotion_is_never_cancelled() {
-    for path in ["promote", "schedule"].map(|name| format!("examples/workflows/{name}.yml")) {
-        for job in document(&path)["jobs"].as_object().expect("jobs").values() {
-            assert_eq!(job["environment"], "production", "{path}");
-            assert_eq!(job["concurrency"]["cancel-in-progress"], false, "{path}");
-        }
-    }
+    let job = &document("examples/workflows/promote.yml")["jobs"]["promote"];
+    assert_eq!(job["environment"], "production");
+    assert_eq!(job["concurrency"]["cancel-in-progress"], false);
+    // A comment in the group of pushes would take the place of one that waits.
+    let group = text(&job["concurrency"]["group"]);
+    assert!(group.contains("github.event_name == 'issue_comment' && github.run_id"), "{group}");
 }
 
 #[test]
@@ -167,8 +167,21 @@ fn the_guide_knows_every_input_output_and_example() {
     }
 }
 
+#[test]
+fn the_guide_knows_how_a_run_may_end() {
+    let code = source("src/report/state.rs");
+    let code = code.split_once("fn code(").expect("its codes").1.split_once("\n    }\n").expect("an end").0;
+    let codes: Vec<&str> = code.split('"').skip(1).step_by(2).collect();
+    assert!(codes.contains(&"fork_or_read_only") && codes.len() > 10, "{codes:?}");
+    let guide = source("docs/github-action.md");
+    // Nothing ends with `running`.
+    for code in codes.iter().filter(|code| **code != "running") {
+        assert!(guide.contains(&format!("`{code}`")), "docs/github-action.md lacks the state `{code}`");
+    }
+}
+
 /// A folder in which `gh` answers from files and writes down what it is asked.
-struct Desk {
+pub(crate) struct Desk {
     folder: tempfile::TempDir,
 }
 
@@ -191,7 +204,7 @@ const HEAD: &str = "0123456789012345678901234567890123456789";
 const MARKER: &str = "<!-- offshoot:fork-plan -->";
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         let desk = Self { folder: tempfile::tempdir().expect("a folder") };
         fs::create_dir_all(desk.path("bin")).expect("a folder");
@@ -216,7 +229,7 @@ impl Desk {
         self
     }
 
-    fn report(&self, text: &str) -> &Self {
+    pub(crate) fn report(&self, text: &str) -> &Self {
         fs::write(self.path("zip"), zipped(&[("report.json", text)])).expect("a file");
         self
     }
@@ -230,7 +243,7 @@ impl Desk {
     }
 
     /// The script of the example, with a branch's name that means harm.
-    fn comment(&self) -> String {
+    pub(crate) fn comment(&self) -> String {
         let step = steps("examples/workflows/fork-comment.yml").remove(0);
         let names: Vec<&str> = step.environment.keys().map(String::as_str).collect();
         assert_eq!(names, ["GH_TOKEN", "HEAD_BRANCH", "HEAD_OWNER", "HEAD_SHA", "REPOSITORY", "RUN_ID", "RUN_URL"]);
@@ -254,7 +267,7 @@ impl Desk {
         fs::read_to_string(self.path("calls")).unwrap_or_default()
     }
 
-    fn body(&self) -> Option<String> {
+    pub(crate) fn body(&self) -> Option<String> {
         fs::read_to_string(self.path("body")).ok()
     }
 }
