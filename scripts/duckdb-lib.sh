@@ -22,15 +22,23 @@ Darwin) library=libduckdb.dylib ;;
 *) library=libduckdb.so ;;
 esac
 
-package='' expected=''
 case "$system-$machine" in
 Linux-x86_64)
     package=@duckdb/node-bindings-linux-x64
     expected=3f4962cdd266eab2b479a5b5a4a6d063d279b2954ae814ed00385d553b747633
     archive=libduckdb-linux-amd64.zip
     ;;
-Linux-aarch64 | Linux-arm64) archive=libduckdb-linux-arm64.zip ;;
-Darwin-*) archive=libduckdb-osx-universal.zip ;;
+Linux-aarch64 | Linux-arm64)
+    package=@duckdb/node-bindings-linux-arm64
+    expected=23686593dba4ec22c6e581bb1c843b3964e84c4bc4d0063d8b4daddd2e20e30a
+    archive=libduckdb-linux-arm64.zip
+    ;;
+Darwin-arm64 | Darwin-x86_64)
+    # One library for both, the same file in the packages of both.
+    package=@duckdb/node-bindings-darwin-arm64
+    expected=75a519cb914ae36ca22cff0995a8a2e8c9a46990b8c0a479514f741a0d93f344
+    archive=libduckdb-osx-universal.zip
+    ;;
 *) fail "no prebuilt DuckDB for $system on $machine" "build with: cargo build --no-default-features --features bundled" ;;
 esac
 
@@ -41,10 +49,6 @@ sha256() {
     if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
 }
 
-if [ -z "$expected" ]; then
-    fail "no checksum is pinned for DuckDB $version on $system $machine, so nothing was fetched" \
-        "give the SHA-256 of $library as OFFSHOOT_DUCKDB_SHA256 (from https://github.com/duckdb/duckdb/releases/tag/v$version, $archive), or build with: cargo build --no-default-features --features bundled"
-fi
 if [ -f "$folder/$library" ] && [ "$(sha256 "$folder/$library")" = "$expected" ]; then
     exit 0
 fi
@@ -53,7 +57,7 @@ mkdir -p "$folder"
 work=$(mktemp -d "$folder/fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-if [ -n "$package" ] && [ -z "${OFFSHOOT_DUCKDB_SHA256:-}" ]; then
+if [ -z "${OFFSHOOT_DUCKDB_SHA256:-}" ]; then
     command -v npm >/dev/null || fail "npm is needed once, to fetch $package $npm_version" \
         "install npm, or give the SHA-256 of $library in $archive of DuckDB's release as OFFSHOOT_DUCKDB_SHA256"
     printf 'fetching %s %s\n' "$package" "$npm_version" >&2

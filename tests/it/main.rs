@@ -2,6 +2,7 @@
 //! Every file beside this one is a module of it (`architecture` checks that).
 #![allow(clippy::disallowed_methods, reason = "tests may run git, look at the clock and set variables of children")]
 
+mod action;
 mod apply;
 mod architecture;
 mod cases;
@@ -45,4 +46,6 @@ mod state_conformance;
 mod state_sqlite;
 mod state_world;
 mod verdicts;
+mod workflows;
 mod world;
+mod yaml_steps;
