@@ -23,12 +23,12 @@ pub use error::StateError;
 pub use lease::{Holder, WriteLease};
 pub use ledger::{Ledger, LoadedInterval};
 pub use record::{
-    About, Build, Column, Environment, Fact, HistoryEntry, Identity, InputRead, Load, NewEntry, Owner, PendingPromote,
-    Pointer, Snapshot, Status, Table, Version, VirtualView,
+    About, Allowance, Build, Column, Environment, Fact, HistoryEntry, Identity, InputRead, Load, NewEntry, Owner,
+    PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
 };
 pub use sqlite::{OpenMode, SqliteState};
 
-use crate::ids::{EnvironmentName, ModelName, PlanId};
+use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId};
 use crate::naming::TableKey;
 use crate::time::Interval;
 
@@ -90,6 +90,18 @@ pub trait State: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn pending_promotes(&self) -> Result<Vec<PendingPromote>, StateError>;
+
+    /// What may go away with a pull request at this commit of its branch, and who allowed it. A later push voids it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn allowed(&self, pull_request: u64, head: &CommitId) -> Result<BTreeMap<ModelName, Login>, StateError>;
+
+    /// Remembers that somebody allowed a model or columns of it to go away; the last word counts.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn allow(&self, lease: &WriteLease, allowance: &Allowance) -> Result<(), StateError>;
 
     /// Records what was committed in the warehouse, all of it or nothing. Call it after the commit, never before.
     ///

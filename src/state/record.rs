@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::StateError;
 use super::ledger::Ledger;
 use crate::hash::Digest;
-use crate::ids::{CommitId, EnvironmentName, ModelName, PlanId, RefName, StateId, TableName};
+use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, RefName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
 use crate::plan::Commits;
@@ -54,6 +54,21 @@ pub struct About {
     pub updated_at: Timestamp,
     /// When it is over; `None` where it stays.
     pub expires_at: Option<Timestamp>,
+}
+
+/// What somebody allowed to go away from production with a pull request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// The pull request, by number.
+    pub pull_request: u64,
+    /// The model that goes, or loses columns.
+    pub model: ModelName,
+    /// The branch's commit that it holds for.
+    pub head: CommitId,
+    /// Who.
+    pub by: Login,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Whose an environment is: how a force-pushed or recreated branch finds it again.

@@ -319,6 +319,36 @@ fn commands_are_answered_by_permission_and_for_the_head_that_was_shown() {
 }
 
 #[test]
+fn what_production_would_lose_blocks_until_a_maintainer_allows_it_for_this_head() {
+    let team = Team::new();
+    team.github.state().people.insert("ben".into(), "write".into());
+    let number = team.opens();
+    team.world.repository.checkout("feature/fx-rates");
+    team.world.repository.remove("models/marts/product_sales.sql");
+    let head = team.world.repository.commit("who needs that");
+    team.github.state().pulls.get_mut(&number.0).expect("the pull request").head = head;
+    team.checks_out(number);
+    done(&team.pull_request("synchronize", number));
+    assert_eq!(team.check().1, "action_required");
+    assert!(team.comment().contains("/bot allow-destructive marts.product_sales"), "{}", team.comment());
+    let says = |author: &str, body: &str| {
+        let id = team.github.state().comment(number, author, body);
+        let ran = team.event(&Payload::Comment { action: "created", id });
+        done(&ran);
+        let state = team.github.state();
+        state.reactions.iter().filter(|(on, ..)| *on == id).map(|(_, _, content)| content.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(says("ben", "/bot allow-destructive marts.product_sales"), ["eyes", "confused"], "he may only write");
+    assert_eq!(says("ada", "/bot allow-destructive marts.nothing"), ["eyes", "confused"]);
+    assert_eq!(says("ada", "/bot allow-destructive marts.product_sales"), ["eyes", "+1"]);
+    assert_eq!(team.check().1, "success");
+    // The next push voids it.
+    team.pushes(number, "models/marts/extra.sql", "MODEL (name marts.extra, kind FULL);\nSELECT 1 AS one\n");
+    done(&team.pull_request("synchronize", number));
+    assert_eq!(team.check().1, "action_required");
+}
+
+#[test]
 fn a_merge_queue_gets_its_answer_on_the_groups_head() {
     let team = Team::new();
     team.opens();

@@ -3,9 +3,10 @@
 mod tables;
 mod writers;
 
-use offshoot::ids::{CommitId, EnvironmentName, StateId};
+use offshoot::ids::{CommitId, EnvironmentName, Login, StateId};
 use offshoot::state::{
-    Environment, Fact, OpenMode, Owner, PendingPromote, SqliteState, State, StateError, Status, Version, WriteLease,
+    Allowance, Environment, Fact, OpenMode, Owner, PendingPromote, SqliteState, State, StateError, Status, Version,
+    WriteLease,
 };
 use offshoot::time::Timestamp;
 use tempfile::TempDir;
@@ -58,6 +59,31 @@ fn a_new_state_is_empty_and_keeps_its_identity(store: &impl Factory) {
     assert!(state.tables(&[key("a.b")]).expect("readable").is_empty());
     assert!(state.builds(&[model("a.b")], 9).expect("readable").is_empty());
     assert_eq!(state.pending_promotes().expect("readable"), []);
+}
+
+fn what_is_allowed_holds_for_one_commit_of_one_pull_request(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let allowance = |pull_request: u64, of: &str, head: &str, by: &str| Allowance {
+        pull_request,
+        model: model(of),
+        head: CommitId::new(head),
+        by: Login::new(by),
+        at: Timestamp(1),
+    };
+    for (of, by) in [("a.b", "ada"), ("a.c", "ben"), ("a.b", "cyd")] {
+        state.allow(&lease, &allowance(142, of, "aaaa", by)).expect("written");
+    }
+    let allowed = |project: &str, number: u64, head: &str| {
+        store.open(project).allowed(number, &CommitId::new(head)).expect("readable").into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(allowed("", 142, "aaaa"), [(model("a.b"), Login::new("cyd")), (model("a.c"), Login::new("ben"))]);
+    assert_eq!(allowed("", 142, "bbbb"), []);
+    assert_eq!(allowed("", 143, "aaaa"), []);
+    assert_eq!(allowed("other", 142, "aaaa"), []);
+    // A later push voids what was said before; what is said then holds.
+    state.allow(&lease, &allowance(142, "a.b", "bbbb", "ada")).expect("written");
+    assert_eq!(allowed("", 142, "aaaa"), [(model("a.c"), Login::new("ben"))]);
 }
 
 fn an_environment_comes_back_as_it_was_written(store: &impl Factory) {
@@ -330,6 +356,7 @@ macro_rules! every_case {
             [
                 a_new_state_is_empty_and_keeps_its_identity,
                 an_environment_comes_back_as_it_was_written,
+                what_is_allowed_holds_for_one_commit_of_one_pull_request,
                 a_plan_shows_as_building_and_keeps_the_models_until_it_ends,
                 another_plan_of_the_environment_is_a_conflict,
                 what_was_read_while_building_is_stale_once_it_is_ready,

@@ -1,6 +1,8 @@
 //! What somebody asks for in a comment on a pull request: who may ask is GitHub's to say, and an answer holds for the head
 //! that the comment showed when it was asked. Nothing here ever builds what a fork brought.
 
+use std::time::Duration;
+
 use super::close;
 use super::production;
 use super::pull_request::{self, Wish};
@@ -8,8 +10,9 @@ use super::{DONE, Job, github_error, tell};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::event::{Command, Comment, Misspoken, Origin, PullRequest, Standing, help};
 use crate::github::{GitHub, Reaction};
-use crate::ids::PullRequestNumber;
-use crate::state::{Owner, State as _};
+use crate::ids::{EnvironmentName, Login, ModelName, PullRequestNumber};
+use crate::render::markdown;
+use crate::state::{Allowance, Owner, State as _};
 use crate::sticky;
 use crate::workspace::state_error;
 
@@ -39,7 +42,8 @@ pub(super) fn run(
         return refuse(github, number, comment, &refusal);
     }
     let pull_request = github.pull_request(number).map_err(github_error)?;
-    match carried_out(job, github, &pull_request, command)? {
+    let author = comment.author.as_ref().map_or_else(|| Login::new(String::new()), |author| author.login.clone());
+    match carried_out(job, github, &pull_request, command, &author)? {
         Ok(exit) => {
             github.react(comment.id, Reaction::Done).map_err(github_error)?;
             Ok(exit)
@@ -67,6 +71,7 @@ fn carried_out(
     github: &GitHub,
     pull_request: &PullRequest,
     command: Command,
+    author: &Login,
 ) -> Result<Result<Exit, Refusal>, CommandError> {
     let number = pull_request.number;
     match command {
@@ -100,10 +105,7 @@ fn carried_out(
             "The environment of this pull request is loaded as far back as production; there is no more to load."
                 .to_owned(),
         )),
-        Command::AllowDestructive { .. } => Ok(Err(
-            "This is not supported yet: what goes away blocks the check until a maintainer merges all the same."
-                .to_owned(),
-        )),
+        Command::AllowDestructive { model } => allow(job, pull_request, model, author),
         Command::Help | Command::Promote => Ok(Ok(Exit::Done)),
     }
 }
@@ -116,6 +118,33 @@ fn stale(job: &Job<'_>, github: &GitHub, pull_request: &PullRequest) -> Result<O
     let shown = sticky::stamp(&comments, &own, &settings.project);
     let is_stale = shown.is_some_and(|stamp| stamp.head != pull_request.head.commit);
     Ok(is_stale.then(|| "The branch moved since the plan that was shown; ask again under the new one.".to_owned()))
+}
+
+/// Remembers who allowed what for this head, and plans again, so that the check says so.
+fn allow(
+    job: &Job<'_>,
+    pull_request: &PullRequest,
+    model: ModelName,
+    author: &Login,
+) -> Result<Result<Exit, Refusal>, CommandError> {
+    let settings = job.workspace.project_here()?.settings;
+    let state = job.workspace.state_to_write(&settings)?;
+    let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
+    if !prod.is_some_and(|prod| prod.models.contains_key(&model)) {
+        return Ok(Err(format!("Production shows no model {}.", markdown::code(&model.to_string()))));
+    }
+    let timeout = Duration::from_secs(job.arguments.work.lock_timeout);
+    let lease = job.workspace.lease(&state, "bot ci", timeout)?;
+    let allowance = Allowance {
+        pull_request: pull_request.number.0,
+        model,
+        head: pull_request.head.commit.clone(),
+        by: author.clone(),
+        at: job.context.surroundings.now(),
+    };
+    state.allow(&lease, &allowance).map_err(state_error)?;
+    drop((lease, state));
+    pull_request::run(job, pull_request, Wish::Usual).map(Ok)
 }
 
 fn drop_environment(job: &Job<'_>, pull_request: &PullRequest) -> Result<Result<Exit, Refusal>, CommandError> {

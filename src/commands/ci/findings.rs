@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::data_diff::DataDiff;
 use crate::error::CommandError;
 use crate::ids::{FilePath, Login, ModelName};
 use crate::plan::{Action, Plan};
 use crate::planning::Planned;
 use crate::publish::Published;
-use crate::report::{self, Built, Findings, Price, Saved, Work};
+use crate::report::{self, Built, Destruction, Findings, Price, Saved, Work};
 use crate::settings::Settings;
 use crate::state::State;
 use crate::workspace::{Workspace, state_error};
@@ -48,17 +49,10 @@ pub(super) fn of(
     findings.cost.estimates = report::estimates(&findings.plan, &earlier);
     findings.cost.saved = Some(Saved { pointers: pointers(&planned.plan), work: None });
     findings.cost.price = price(settings);
-    let nothing;
-    let base = match &planned.base {
-        Some(base) => &base.tree,
-        None => {
-            nothing = workspace.nothing(&planned.result);
-            &nothing
-        }
-    };
+    findings.destructions = destructions(workspace, planned, None, allowed);
+    let nothing = workspace.nothing(&planned.result);
+    let base = planned.base.as_ref().map_or(&nothing, |base| &base.tree);
     let result = &planned.result.tree;
-    let shown: BTreeSet<ModelName> = planned.prod.iter().flat_map(|prod| prod.models.keys().cloned()).collect();
-    findings.destructions = report::destructions(&findings.plan, (base, result), None, &shown, allowed);
     findings.sql = report::sql_changes(&findings.plan, base, result);
     findings.neighbourhood = report::neighbourhood(&findings.plan, base, result);
     let folder = workspace.folder.trim_matches('/');
@@ -69,6 +63,19 @@ pub(super) fn of(
     let sources = names.iter().filter_map(|name| Some((name.clone(), from_root(&result.models.get(name)?.path))));
     findings.sources = sources.collect();
     Ok(findings)
+}
+
+/// What production shows and would lose. Where a query does not tell its columns, only the data does.
+pub(super) fn destructions(
+    workspace: &Workspace<'_>,
+    planned: &Planned,
+    data: Option<&DataDiff>,
+    allowed: &BTreeMap<ModelName, Login>,
+) -> Vec<Destruction> {
+    let nothing = workspace.nothing(&planned.result);
+    let base = planned.base.as_ref().map_or(&nothing, |base| &base.tree);
+    let shown: BTreeSet<ModelName> = planned.prod.iter().flat_map(|prod| prod.models.keys().cloned()).collect();
+    report::destructions(&planned.plan, (base, &planned.result.tree), data, &shown, allowed)
 }
 
 /// The same of a plan that was carried out.

@@ -3,8 +3,6 @@
 //! The head is read once. Before anything is written the head is looked at again: where it moved, the newer run has the
 //! word.
 
-use std::collections::BTreeMap;
-
 use super::super::apply::{Order, Prepared, Target, prepare};
 use super::super::diff::{self, Between};
 use super::tell::{Began, Teller};
@@ -163,7 +161,8 @@ fn static_plan(
     let state = job.workspace.state_to_read(settings)?;
     let owner = environment(&state, &chosen, pull_request)?;
     let planned = planning::plan_of(job.context, &job.workspace, &state, (chosen, result), owner)?;
-    findings::of(&job.workspace, &state, settings, &planned, &BTreeMap::new())
+    let allowed = state.allowed(pull_request.number.0, &pull_request.head.commit).map_err(state_error)?;
+    findings::of(&job.workspace, &state, settings, &planned, &allowed)
 }
 
 fn built(
@@ -190,7 +189,8 @@ fn built(
     if planned.plan.targets.iter().any(|target| target.action == Action::Build) {
         teller.running()?;
     }
-    let known = findings::of(&job.workspace, &prepared.state, settings, planned, &BTreeMap::new())?;
+    let allowed = prepared.state.allowed(pull_request.number.0, &pull_request.head.commit).map_err(state_error)?;
+    let known = findings::of(&job.workspace, &prepared.state, settings, planned, &allowed)?;
     let published = match prepared.build(job.context, &job.workspace, &order) {
         Ok(published) => published,
         Err(error) => return in_part(job, &prepared, known, error),
@@ -198,6 +198,7 @@ fn built(
     let mut known = findings::built(known, published, stopwatch.seconds());
     if settings.own.data_diff != WhenCompared::Never {
         known.data = compared(job, &prepared, settings)?;
+        known.destructions = findings::destructions(&job.workspace, planned, known.data.as_ref(), &allowed);
     }
     known.freshness = freshness(job, pull_request, planned)?;
     Ok(report::State::Built(Box::new(known)))

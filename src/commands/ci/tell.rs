@@ -378,7 +378,7 @@ fn write_files(job: &Job<'_>, report: &Report) -> Result<(), CommandError> {
     let outputs = [
         ("state", report.state.code().to_owned()),
         ("environment", report.pull_request.environment.as_str().to_owned()),
-        ("changed", count(findings.map_or(0, |findings| findings.plan.models.len()))),
+        ("changed", count(findings.map_or(0, |findings| findings.changed().0 + findings.changed().1))),
         ("built", count(findings.and_then(|found| found.built.as_ref()).map_or(0, |built| built.builds.len()))),
     ];
     for (name, value) in outputs {

@@ -1,6 +1,7 @@
 //! A state in one SQLite file: right for one machine. The file must not lie on a network share, where its write-ahead log
 //! is unsafe (research: engines, section 5).
 
+mod allowances;
 mod convert;
 mod environments;
 mod lock;
@@ -18,10 +19,10 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use self::convert::{Failure, word};
 use self::lock::{FileLock, LockFailure};
 use super::{
-    About, Build, Environment, Fact, HistoryEntry, Identity, NewEntry, PendingPromote, State, StateError, Table,
-    Version, WriteLease,
+    About, Allowance, Build, Environment, Fact, HistoryEntry, Identity, NewEntry, PendingPromote, State, StateError,
+    Table, Version, WriteLease,
 };
-use crate::ids::{EnvironmentName, ModelName, PlanId, ProjectName, StateId};
+use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId};
 use crate::naming::TableKey;
 use crate::time::Interval;
 
@@ -209,6 +210,14 @@ impl State for SqliteState {
 
     fn pending_promotes(&self) -> Result<Vec<PendingPromote>, StateError> {
         self.read(|transaction| environments::pending_promotes(transaction, &self.project))
+    }
+
+    fn allowed(&self, pull_request: u64, head: &CommitId) -> Result<BTreeMap<ModelName, Login>, StateError> {
+        self.read(|transaction| allowances::allowed(transaction, &self.project, pull_request, head))
+    }
+
+    fn allow(&self, lease: &WriteLease, allowance: &Allowance) -> Result<(), StateError> {
+        self.write(lease, |transaction| allowances::allow(transaction, &self.project, allowance))
     }
 
     fn record(&self, lease: &WriteLease, facts: &[Fact]) -> Result<(), StateError> {
