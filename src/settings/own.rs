@@ -17,17 +17,17 @@ pub struct OwnSettings {
     pub backfill_max_days: Option<u32>,
     /// How long an idle environment lives.
     pub environment_ttl: TimeToLive,
-    /// When data is compared with production. Not used yet.
+    /// When data is compared with production.
     pub data_diff: DataDiff,
-    /// What happens to draft pull requests. Not used yet.
+    /// What happens to draft pull requests.
     pub drafts: Drafts,
-    /// What happens to pull requests from forks. Not used yet.
+    /// What happens to pull requests from forks.
     pub fork_policy: ForkPolicy,
     /// Whether production takes over tables that pull requests built. Not used yet.
     pub promote_reuse: PromoteReuse,
     /// What stops a push where the hook is installed; nothing unless it is asked for.
     pub hook_block: Vec<HookBlock>,
-    /// Prices by name, as written. Not used yet.
+    /// Prices by name, as written.
     pub prices: Vec<(String, String)>,
 }
 

@@ -2,6 +2,8 @@
 //! state. Each test reads as what people do and what they see.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use offshoot::error::Exit;
 use offshoot::ids::PullRequestNumber;
@@ -346,6 +348,43 @@ fn what_production_would_lose_blocks_until_a_maintainer_allows_it_for_this_head(
     team.pushes(number, "models/marts/extra.sql", "MODEL (name marts.extra, kind FULL);\nSELECT 1 AS one\n");
     done(&team.pull_request("synchronize", number));
     assert_eq!(team.check().1, "action_required");
+}
+
+/// A query that outlasts every patience, though not for ever.
+const ENDLESS: &str = "SELECT count(*) AS n FROM range(300000) AS a, range(300000) AS b WHERE a.range + b.range = -1";
+
+#[test]
+fn a_cancelled_run_says_so_and_the_next_one_goes_on() {
+    for signal in ["-INT", "-TERM"] {
+        let team = Team::new();
+        let number = team.opens();
+        let slow = |query: &str| format!("MODEL (name marts.slow, kind FULL);\n{query}\n");
+        team.pushes(number, "models/marts/slow.sql", &slow(ENDLESS));
+        let variables =
+            team.github.deliver(&Payload::PullRequest { action: "synchronize", number: number.0 }, team.files.path());
+        let mut command =
+            crate::lab::bot(team.world.repository.path(), &["ci", "--execution-time", "2026-04-01", "-vv"]);
+        let piped = command.envs(variables).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().expect("the binary");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut talk = String::new();
+        for line in stderr.lines() {
+            let line = line.expect("text");
+            if line.contains("statement begins") && line.contains("slow__") && line.contains("CREATE TABLE") {
+                let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+                assert!(sent.expect("kill is there").success());
+            }
+            talk.push_str(&line);
+            talk.push('\n');
+        }
+        child.wait().expect("its status");
+        assert_eq!(team.check().1, "cancelled", "{talk}");
+        let comment = team.comment();
+        assert!(comment.contains("`marts.slow`") && comment.to_lowercase().contains("stopped"), "{comment}");
+        team.pushes(number, "models/marts/slow.sql", &slow("SELECT 1 AS n"));
+        done(&team.pull_request("synchronize", number));
+        assert_eq!(team.check().1, "success");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::error::{CommandError, CommandResult, Exit};
 use crate::event::{COMMANDS, Comment, Permission, PullRequest};
 use crate::github::{
     Annotation, AnnotationLevel, CheckReport, CheckRun, CheckState, CheckUpdate, Conclusion, GitHub, GitHubError,
-    NewCheck,
+    NewCheck, Patience,
 };
 use crate::ids::{CommitId, EnvironmentName, ProjectName};
 use crate::problem::{Problem, Severity};
@@ -136,6 +136,12 @@ impl<'j> Teller<'j> {
     /// # Errors
     /// GitHub refuses the check, or the runner's files cannot be written.
     pub(super) fn end(mut self, state: State) -> CommandResult {
+        // GitHub kills a cancelled step after ten seconds: one last word each, and no waiting.
+        if self.job.context.surroundings.interruption().is_requested()
+            && let Some(github) = self.job.github()?
+        {
+            github.be(Patience::SHORT);
+        }
         let state = match self.newer_head()? {
             Some(newer) => State::HeadMoved { newer },
             None => state,
