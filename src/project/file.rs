@@ -126,10 +126,17 @@ fn finish(
         None => Some(super::kind::ParsedKind { kind: Kind::View, seed_path: None }),
     };
     let problems = &mut file.problems;
-    let mut template = |statement: &[Token]| macros::expand(source, statement, dialect, &rules.variables, problems);
     let is_seed = kind.as_ref().is_some_and(|kind| kind.seed_path.is_some());
     let (pre_statements, post_statements) =
         if is_seed { seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
+    let statements = pre_statements.iter().chain(&post_statements);
+    let first = statements.filter_map(|statement| statement.first()).map(|token| token.range.start).min();
+    if let (Some(offset), Some(name)) = (first, kind.as_ref().and_then(|kind| without_session(&kind.kind))) {
+        let message = format!("the statements around the query of {name} do not run: nothing is filled for it");
+        let problem = source.warning("statements-not-run", offset, message);
+        problems.push(problem.help("make it FULL, or move the statements to a model that reads it"));
+    }
+    let mut template = |statement: &[Token]| macros::expand(source, statement, dialect, &rules.variables, problems);
     let mut mentions = Mentions::default();
     let mut statement = |tokens: &[Token]| {
         let template = template(tokens);
@@ -196,6 +203,15 @@ fn mentions_of(template: &Template, written: &[Token], dialect: Dialect) -> Ment
 }
 
 type Statements<'a> = Vec<&'a [Token]>;
+
+/// What a kind is called that has no session of its own, because its readers run its query.
+fn without_session(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::View => Some("a VIEW"),
+        Kind::Embedded => Some("an EMBEDDED model"),
+        _ => None,
+    }
+}
 
 /// A seed's rows are inserted where `@INSERT_SEED()` stands, else after all of its statements.
 fn seed_statements<'a>(before: Statements<'a>, after: Statements<'a>) -> (Statements<'a>, Statements<'a>) {

@@ -378,3 +378,17 @@ fn sql_that_we_cannot_parse_is_a_warning_with_its_place() {
     assert!(problem.help.as_deref().is_some_and(|help| help.contains("opaque")));
     assert_eq!(loaded.project.models.len(), 1);
 }
+
+#[test]
+fn statements_of_a_kind_without_a_session_are_told_not_to_run() {
+    for (kind, name) in [("VIEW", "a VIEW"), ("EMBEDDED", "an EMBEDDED model")] {
+        let loaded = file(&format!("MODEL (name s.a, kind {kind});\nSET a = 1;\nSELECT 1 AS x;\nSET b = 2"));
+        let told = told(&loaded);
+        let expected = format!(
+            "Warning statements-not-run models/a.sql:2:1: the statements around the query of {name} do not run: nothing is \
+             filled for it (make it FULL, or move the statements to a model that reads it)"
+        );
+        assert_eq!(told, expected);
+    }
+    assert_eq!(codes(&file("MODEL (name s.a, kind FULL);\nSET a = 1;\nSELECT 1 AS x")), Vec::<&str>::new());
+}
