@@ -291,7 +291,8 @@ impl Reach<'_> {
             Expr::Column { input: None, name, .. } => self.bare(name, scope),
             Expr::Literal(literal, _) => Digest::of("literal", literal),
             Expr::Call { op, parts } if op.text.contains("lambda v:") && names_parameter(&parts[1..]) => {
-                text("captured by a parameter", list(parts))
+                let digests = list(parts);
+                Hasher::new("captured by a parameter").text(&format!("{:?}", &parts[1..])).digests(digests).finish()
             }
             Expr::Call { op, parts } => text(op.text, list(parts)),
             Expr::Aggregate { op, parts, filter } => {
