@@ -94,9 +94,31 @@ impl<'a> Workspace<'a> {
     /// # Errors
     /// As [`Workspace::side`].
     pub fn side_like(&self, source: &TreeSource, like: Option<&Tree>) -> Result<Side, CommandError> {
+        self.side_of(source, like, None)
+    }
+
+    /// Loads and fingerprints a tree whose SQL will run where other settings say, as in CI the base's do: its tables are
+    /// what those give, and after a change of them it is another table. What the tree itself says of that counts once it
+    /// is the base.
+    ///
+    /// # Errors
+    /// As [`Workspace::side`].
+    pub fn side_under(&self, source: &TreeSource, settings: &Settings) -> Result<Side, CommandError> {
+        self.side_of(source, None, Some(settings))
+    }
+
+    fn side_of(
+        &self,
+        source: &TreeSource,
+        like: Option<&Tree>,
+        settings: Option<&Settings>,
+    ) -> Result<Side, CommandError> {
         let files = self.files(source)?;
         let Loaded { mut project, mut problems } = scan(&files, &self.surroundings());
         let models = std::mem::take(&mut project.models);
+        if let Some(settings) = settings {
+            problems.extend(self.run_elsewhere(&mut project, settings));
+        }
         let engine = context_digest(&project);
         let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
         let tree = tree.with_broken(project.broken.clone()).with_context(context_shown(&project));
@@ -105,6 +127,20 @@ impl<'a> Workspace<'a> {
         problems = sorted(problems);
         problems.extend(cycles);
         Ok(Side { tree, project, problems, source: source.clone() })
+    }
+
+    /// Gives a project the settings under which it runs, and says so where they are not its own.
+    fn run_elsewhere(&self, project: &mut Project, settings: &Settings) -> Option<Problem> {
+        let own = context_digest(project);
+        project.settings = settings.clone();
+        project.gateway = self.gateway(settings).map(str::to_owned);
+        (own != context_digest(project)).then(|| {
+            Problem::warning(
+                "settings-of-the-base",
+                "the connection or its settings change, which counts after the merge",
+            )
+            .help("what is built for the pull request is built under the settings of the base branch")
+        })
     }
 
     /// Loads a tree without parsing its queries; of files that an earlier run has read, the queries are unread. Of a tree

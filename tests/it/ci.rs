@@ -599,3 +599,28 @@ fn everything_else_is_one_line_and_no_error() {
     assert!(ran.stdout.contains("is not production's branch"), "{}", ran.stdout);
     assert_eq!(team.github.writes(), Vec::<String>::new());
 }
+
+#[test]
+fn where_sql_runs_is_the_bases_to_say_and_what_a_branch_says_of_it_counts_after_the_merge() {
+    let team = Team::new();
+    let number = team.opens();
+    let repository = &team.world.repository;
+    repository.checkout("feature/fx-rates");
+    let config = fs::read_to_string(repository.path().join("config.yaml")).expect("the configuration");
+    let database = config.lines().find(|line| line.contains("database:")).expect("a database");
+    let indent = " ".repeat(database.len() - database.trim_start().len());
+    let zone = format!("{database}\n{indent}connector_config:\n{indent}  TimeZone: Asia/Tokyo");
+    repository.write("config.yaml", config.replace(database, &zone));
+    let hour =
+        "MODEL (name marts.hour, kind FULL);\nSELECT extract(hour FROM TIMESTAMPTZ '2026-01-01 00:00:00+00') AS h\n";
+    let head = team.pushes(number, "models/marts/hour.sql", hour);
+    assert_eq!(repository.sha("feature/fx-rates"), head);
+    done(&team.pull_request("synchronize", number));
+    assert!(team.comment().contains("counts after the merge"), "{}", team.comment());
+    let here = team.world.value("SELECT h FROM marts__feature_fx_rates_142.hour");
+    team.merges(number);
+    done(&team.event(&Payload::Push { branch: "main".into(), before: None }));
+    // Nothing that was built under the old settings passes for what the new ones give.
+    assert_eq!(team.world.value("SELECT h FROM marts.hour"), "9");
+    assert_ne!(here, "9");
+}

@@ -21,7 +21,7 @@ pub(super) fn pull_request(job: &Job<'_>, pull_request: &PullRequest) -> Command
     if !matches!(pull_request.origin, Origin::Here) {
         return tell::nothing(job.context, "the pull request was of a fork, which has no environment");
     }
-    let settings = job.workspace.project_here()?.settings;
+    let settings = job.settings_of_base(&pull_request.base)?;
     if job.nothing_would_stay(&settings) {
         return tell::nothing(job.context, "state and warehouse are gone with the job that made them");
     }

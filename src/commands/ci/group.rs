@@ -28,7 +28,7 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
     let trees = job.workspace.git.three_trees(&request).map_err(git_error)?;
     let settings = job.workspace.settings(&trees.base_tree)?;
     let gate = Gate::open(job, &settings.project, head)?;
-    let result = job.workspace.side(&trees.result)?;
+    let result = job.workspace.side_under(&trees.result, &settings)?;
     if has_errors(&result.problems) {
         return gate.close(Err(result.problems));
     }

@@ -122,6 +122,19 @@ impl Job<'_> {
         self.runner.hosting == Hosting::GitHub && (is_inside(&state) || warehouse.as_ref().is_some_and(is_inside))
     }
 
+    /// The settings of a pull request's base branch, whatever is checked out: that may be the pull request's own merge.
+    fn settings_of_base(&self, base: &event::Side) -> Result<Settings, CommandError> {
+        let git = &self.workspace.git;
+        let branch = short_branch(&base.branch);
+        let places = [format!("refs/remotes/origin/{branch}"), base.commit.as_str().to_owned()];
+        let found = places.iter().find_map(|place| git.resolve(place).ok());
+        let Some(found) = found else {
+            return Err(CommandError::failed(format!("the base branch `{branch}` is not in this clone"))
+                .hint("check out with `fetch-depth: 0`"));
+        };
+        self.workspace.settings(&git.tree_of(&found.commit).map_err(git_error)?)
+    }
+
     /// The production branch, by its short name.
     fn production_branch(&self) -> Result<String, CommandError> {
         let configured = planning::configured_base(&self.workspace)?;

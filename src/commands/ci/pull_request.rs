@@ -54,7 +54,7 @@ pub(super) fn run(job: &Job<'_>, pull_request: &PullRequest, wish: Wish) -> Comm
     if pull_request.standing == Standing::Draft && settings.own.drafts == Drafts::Skip && wish == Wish::Usual {
         return super::tell::nothing(job.context, "drafts are passed over (`drafts: skip`)");
     }
-    let result = job.workspace.side(&trees.result)?;
+    let result = job.workspace.side_under(&trees.result, &settings)?;
     let chosen =
         Chosen { trees, base_branch: short_branch(&pull_request.base.branch).to_owned(), place: Place::Branch };
     if has_errors(&result.problems) {
@@ -106,10 +106,10 @@ fn trees(job: &Job<'_>, pull_request: &PullRequest) -> Result<ThreeTrees, GitErr
 }
 
 fn conflict(job: &Job<'_>, pull_request: &PullRequest, files: Vec<String>) -> CommandResult {
-    let project = job.workspace.project_here()?;
+    let settings = job.settings_of_base(&pull_request.base)?;
     let base = pull_request.base.commit.clone();
     let Began { teller, .. } =
-        Teller::begin(job, pull_request, &project.settings, base, read_only(job, pull_request)?)?;
+        Teller::begin(job, pull_request, &settings, base, read_only(job, pull_request)?)?;
     let last_good = teller.previous.clone();
     teller.end(report::State::Conflict { files: files.into_iter().map(FilePath::new).collect(), last_good })
 }
