@@ -108,8 +108,7 @@ fn trees(job: &Job<'_>, pull_request: &PullRequest) -> Result<ThreeTrees, GitErr
 fn conflict(job: &Job<'_>, pull_request: &PullRequest, files: Vec<String>) -> CommandResult {
     let settings = job.settings_of_base(&pull_request.base)?;
     let base = pull_request.base.commit.clone();
-    let Began { teller, .. } =
-        Teller::begin(job, pull_request, &settings, base, read_only(job, pull_request)?)?;
+    let Began { teller, .. } = Teller::begin(job, pull_request, &settings, base, read_only(job, pull_request)?)?;
     let last_good = teller.previous.clone();
     teller.end(report::State::Conflict { files: files.into_iter().map(FilePath::new).collect(), last_good })
 }

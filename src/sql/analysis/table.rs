@@ -36,7 +36,11 @@ impl<'q> Analyzer<'_> {
             let mut link = scope.ctes.clone();
             while let Some(candidate) = link {
                 if candidate.cte.name == *only {
-                    let block = self.cte(&candidate.cte)?;
+                    let mut block = self.cte(&candidate.cte)?;
+                    // What a list of names leaves is called as it was called before it, unlike behind a subquery's.
+                    if alias.is_some_and(|alias| !alias.columns.is_empty()) && !block.is_open() {
+                        self.rename_duplicates(&mut block)?;
+                    }
                     return self.add(scope, block, vec![folded.clone()], alias, None, from);
                 }
                 link = candidate.next.clone();

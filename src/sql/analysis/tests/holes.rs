@@ -448,3 +448,16 @@ fn a_qualifier_before_a_subscript_is_no_column() {
         |value: &str| format!("SELECT (c).n[1] AS v FROM (SELECT {{'n': [{value}]}} AS c, [1] AS n FROM t) AS c");
     moves(&["v"], &field("id"), &field("x"));
 }
+
+/// Behind a list of names for its first columns, DuckDB 1.5 calls two columns of one name as it called them before the list
+/// for a CTE (`y_1`), and after it for a subquery (`y`, where the first one is renamed).
+#[test]
+fn a_list_of_names_meets_a_cte_otherwise_than_a_subquery() {
+    let inner = "SELECT t.id, t.x, t.id AS x FROM t";
+    let cte = |names: &str| format!("WITH q AS ({inner}) SELECT * FROM q AS m{names}");
+    let subquery = |names: &str| format!("SELECT * FROM ({inner}) AS m{names}");
+    same(&cte(""), &subquery(""));
+    same(&cte("(a)"), &subquery("(a)"));
+    // The first `x` is called `b`: in the subquery the second one is `x` then, in the CTE it is `x_1`.
+    seen_apart(&cte("(a, b)"), &subquery("(a, b)"));
+}
