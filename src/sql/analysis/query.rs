@@ -74,7 +74,11 @@ impl<'q> Analyzer<'_> {
             let limits = limits(limit_clause.as_ref(), fetch.as_ref())?;
             let tail = Tail { order_by: order_by.as_ref(), limits, role: place.role };
             let place = Place { ctes, ..place };
-            self.body(body, &place, Some(&tail))
+            let (mut block, order) = self.body(body, &place, Some(&tail))?;
+            if self.dialect == Dialect::DuckDb && with.is_some() {
+                type_nulls(&mut block);
+            }
+            Ok((block, order))
         })
     }
 
@@ -432,6 +436,14 @@ impl<'q> Analyzer<'_> {
         });
         let rows = Hasher::new("values").number(rows.len() as u64).finish();
         Ok(Block { rows, row_traits: Traits::default(), row_reads: Reads::new(), columns: columns.collect() })
+    }
+}
+
+/// Behind CTEs, used or not, DuckDB 1.5 gives the columns of a query that have no type of their own one (INTEGER); without,
+/// who reads them gives them theirs.
+fn type_nulls(block: &mut Block) {
+    for column in block.columns.iter_mut().filter(|column| column.traits.untyped) {
+        column.hash = Hasher::new("typed behind a CTE").digest(column.hash).finish();
     }
 }
 

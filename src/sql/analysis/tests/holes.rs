@@ -461,3 +461,10 @@ fn a_list_of_names_meets_a_cte_otherwise_than_a_subquery() {
     // The first `x` is called `b`: in the subquery the second one is `x` then, in the CTE it is `x_1`.
     seen_apart(&cte("(a, b)"), &subquery("(a, b)"));
 }
+
+/// DuckDB 1.5 gives a NULL column the type INTEGER behind any CTE, which a DECIMAL that it meets then shows.
+#[test]
+fn a_null_behind_a_cte_has_a_type() {
+    moves(&["g"], "SELECT NULL AS g, id FROM t", "WITH u AS (SELECT 1 AS a) SELECT NULL AS g, id FROM t");
+    same("SELECT x AS g, id FROM t", "WITH u AS (SELECT 1 AS a) SELECT x AS g, id FROM t");
+}
