@@ -46,6 +46,9 @@ impl Reach<'_> {
             },
             Body::Set { .. } => None,
         };
+        if let (Body::Select(select), false) = (&query.body, query.ctes.is_empty()) {
+            type_nulls(select, &mut mark);
+        }
         mark.drawn |= draws_rows(query);
         let ordered = query.order != Order::None;
         if query.limit.is_some() || on.is_some() || (ordered && !outermost) {
@@ -376,6 +379,17 @@ fn over(form: &Form, mark: &Mark) -> Mark {
         Rows::One => Digest::of("one row", ""),
     };
     Mark { rows, columns, ..mark.clone() }
+}
+
+/// Behind CTEs DuckDB gives columns without a type one.
+fn type_nulls(select: &Select, mark: &mut Mark) {
+    for item in &select.items {
+        let Item::Value { value: Expr::Literal(literal, _), alias: Some(alias) } = item else { continue };
+        if ["NULL", "[]", "coalesce(NULL, NULL)"].contains(&literal.as_str()) {
+            let named = mark.columns.iter_mut().filter(|(name, _)| name == alias);
+            named.for_each(|(_, digest)| *digest = text("typed", [*digest]));
+        }
+    }
 }
 
 /// Whether a bare `v` stands in the body of a lambda of that parameter.
