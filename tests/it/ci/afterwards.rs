@@ -1,0 +1,85 @@
+//! What follows: the merge queue, the merge, the promotion, the end of an environment.
+
+use super::{Team, done};
+use crate::github::fake::Payload;
+
+#[test]
+fn a_merge_promotes_and_tells_the_pull_request_and_closing_drops_the_environment() {
+    let team = Team::new();
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    let merge = team.merges(number);
+    let ran = team.event(&Payload::Push { branch: "main".into(), before: None });
+    done(&ran);
+    assert!(ran.stdout.contains("promoted"), "{}", ran.stdout);
+    let comment = team.comment();
+    assert!(comment.contains("### ✅ Promoted"), "{comment}");
+    assert!(comment.contains(&merge[..7]) && comment.contains("merged by `ada`"), "{comment}");
+    assert!(team.world.views().contains(&"marts.revenue_in_euro".to_owned()));
+    done(&team.pull_request("closed", number));
+    assert!(!team.world.views().iter().any(|view| view.contains("feature_fx_rates_142")));
+    assert!(team.comment().contains("### ✅ Promoted"), "the merge's own words stay");
+}
+
+#[test]
+fn a_pull_request_that_is_closed_loses_its_environment_and_says_so() {
+    let team = Team::new();
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    team.github.state().pulls.get_mut(&number.0).expect("the pull request").state = "closed";
+    done(&team.pull_request("closed", number));
+    let comment = team.comment();
+    assert!(comment.contains("dropped"), "{comment}");
+    assert!(!team.world.views().iter().any(|view| view.contains("feature_fx_rates_142")));
+}
+
+#[test]
+fn a_merge_queue_gets_its_answer_on_the_groups_head() {
+    let team = Team::new();
+    team.opens();
+    let head = team.world.repository.sha("HEAD");
+    let base = team.world.repository.sha("main");
+    team.github.state().pulls_of.insert(head.clone(), Vec::new());
+    let ran = team.event(&Payload::MergeGroup { head: head.clone(), base });
+    done(&ran);
+    let state = team.github.state();
+    assert_eq!(
+        state.checks.last().map(|check| (check.commit.as_str(), check.conclusion.as_deref())),
+        Some((head.as_str(), Some("success")))
+    );
+    assert!(state.comments.is_empty());
+    drop(state);
+    assert!(!team.world.views().iter().any(|view| view.contains("queue")), "a group has no environment");
+    team.world.repository.checkout("main");
+    team.world.repository.merge("feature/fx-rates");
+    let promoted = team.world.done(&["promote", "--format", "json"]).json();
+    assert_eq!(promoted["builds"].as_array().map(Vec::len), Some(0), "all of it was built in the queue: {promoted}");
+}
+
+#[test]
+fn environments_of_pull_requests_that_ended_silently_are_dropped_on_schedule() {
+    let team = Team::new();
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    let kept = team.event(&Payload::Schedule);
+    assert!(kept.stdout.contains("nothing to do"), "{}", kept.stdout);
+    team.github.state().pulls.get_mut(&number.0).expect("the pull request").state = "closed";
+    let ran = team.event(&Payload::Schedule);
+    done(&ran);
+    assert_eq!(ran.stdout, "dropped feature_fx_rates_142\n");
+    assert!(!team.world.views().iter().any(|view| view.contains("feature_fx_rates_142")));
+}
+
+#[test]
+fn everything_else_is_one_line_and_no_error() {
+    let team = Team::new();
+    team.opens();
+    let ran = team.event(&Payload::Delete { branch: "some/other".into() });
+    done(&ran);
+    assert_eq!(ran.stdout, "nothing to do: no environment shows the branch that was deleted\n");
+    let pushed = team.github.state().branches.get("feature/fx-rates").cloned();
+    let ran = team.event(&Payload::Push { branch: "feature/fx-rates".into(), before: pushed });
+    done(&ran);
+    assert!(ran.stdout.contains("is not production's branch"), "{}", ran.stdout);
+    assert_eq!(team.github.writes(), Vec::<String>::new());
+}

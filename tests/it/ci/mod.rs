@@ -1,0 +1,118 @@
+//! Conversations: `bot ci` as a runner starts it, over a real repository, warehouse and state, with a GitHub that has
+//! state. Each test reads as what people do and what they see.
+
+mod afterwards;
+mod answers;
+mod faults;
+mod open;
+mod places;
+mod trust;
+
+use std::fs;
+
+use offshoot::error::Exit;
+use offshoot::ids::PullRequestNumber;
+use tempfile::TempDir;
+
+use crate::github::fake::{FakeGitHub, Payload, Pull};
+use crate::world::{Ran, World};
+
+/// A team with its repository, its GitHub and its production.
+struct Team {
+    world: World,
+    github: FakeGitHub,
+    files: TempDir,
+}
+
+impl Team {
+    /// The shop, promoted.
+    fn new() -> Self {
+        let world = World::shop();
+        world.done(&["promote"]);
+        let github = FakeGitHub::start();
+        let main = world.repository.sha("main");
+        github.state().branches.insert("main".into(), main);
+        Self { world, github, files: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// Opens the pull request of `World::branch` and checks out GitHub's test merge of it.
+    fn opens(&self) -> PullRequestNumber {
+        self.opens_with(|_| {})
+    }
+
+    fn opens_with(&self, change: impl FnOnce(&mut Pull)) -> PullRequestNumber {
+        self.world.branch();
+        let head = self.world.repository.sha("HEAD");
+        let mut pull = Pull { base: self.world.repository.sha("main"), ..Pull::from("feature/fx-rates", &head) };
+        change(&mut pull);
+        let number = self.github.open(pull);
+        self.checks_out(number);
+        number
+    }
+
+    /// Pushes an edit to the branch of a pull request.
+    fn pushes(&self, number: PullRequestNumber, path: &str, text: &str) -> String {
+        let repository = &self.world.repository;
+        repository.checkout("feature/fx-rates");
+        repository.write(path, text);
+        let head = repository.commit("one more edit");
+        self.github.state().pulls.get_mut(&number.0).expect("the pull request").head.clone_from(&head);
+        self.checks_out(number);
+        head
+    }
+
+    /// GitHub's test merge, as `actions/checkout` has it.
+    fn checks_out(&self, number: PullRequestNumber) {
+        let merge = self.world.repository.pull_request(u32::try_from(number.0).expect("small"), "feature/fx-rates");
+        self.world.repository.checkout(&merge);
+    }
+
+    /// Merges the pull request and gives main's new commit.
+    fn merges(&self, number: PullRequestNumber) -> String {
+        let repository = &self.world.repository;
+        repository.checkout("main");
+        let merge = repository.merge("feature/fx-rates");
+        let mut state = self.github.state();
+        state.branches.insert("main".into(), merge.clone());
+        state.pulls_of.insert(merge.clone(), vec![number.0]);
+        let pull = state.pulls.get_mut(&number.0).expect("the pull request");
+        (pull.state, pull.merged, pull.merge_commit) = ("closed", true, Some(merge.clone()));
+        merge
+    }
+
+    /// The runner starts `bot ci` for an event; every run is a later one.
+    fn event(&self, payload: &Payload) -> Ran {
+        self.github.state().run.0 += 1;
+        let variables = self.github.deliver(payload, self.files.path());
+        self.world.bot_under(&variables, &["ci"])
+    }
+
+    fn pull_request(&self, action: &'static str, number: PullRequestNumber) -> Ran {
+        self.event(&Payload::PullRequest { action, number: number.0 })
+    }
+
+    /// The one comment of ours.
+    fn comment(&self) -> String {
+        let state = self.github.state();
+        let ours: Vec<_> = state.comments.iter().filter(|comment| comment.author == "github-actions[bot]").collect();
+        assert_eq!(ours.len(), 1, "{ours:#?}");
+        ours[0].body.clone()
+    }
+
+    /// Title and conclusion of the newest check.
+    fn check(&self) -> (String, String) {
+        let state = self.github.state();
+        let check = state.checks.last().expect("a check");
+        (check.title.clone().unwrap_or_default(), check.conclusion.clone().unwrap_or_else(|| check.status.clone()))
+    }
+
+    fn output(&self, name: &str) -> String {
+        let text = fs::read_to_string(self.files.path().join("output.txt")).expect("outputs");
+        let entry = text.split_once(&format!("{name}<<")).map(|(_, rest)| rest).expect("the output");
+        entry.lines().nth(1).expect("a value").to_owned()
+    }
+}
+
+fn done(ran: &Ran) {
+    assert_eq!(ran.exit, Exit::Done, "{}\n{}", ran.stdout, ran.stderr);
+}
