@@ -34,6 +34,15 @@ pub struct Base {
     pub problems: Vec<Problem>,
 }
 
+impl Base {
+    /// The branch's own name, such as `main` for `origin/main`.
+    pub fn branch(&self) -> &str {
+        let reference = self.reference.as_str();
+        let remote = || reference.strip_prefix("refs/remotes/").and_then(|rest| rest.split_once('/'));
+        self.reference.branch().or_else(|| remote().map(|(_, name)| name)).unwrap_or(&self.name)
+    }
+}
+
 impl Git {
     /// The configured branch, else the remote's default, else `main`, else `master`; of it and its remote copy the one
     /// that contains the other, and when they part the remote's.

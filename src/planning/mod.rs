@@ -84,7 +84,7 @@ pub fn choose(workspace: &Workspace<'_>, arguments: &TreeArguments) -> Result<Ch
     };
     let trees = git.three_trees(&request).map_err(git_error)?;
     let base_branch = match git.base_branch(configured.as_deref()) {
-        Ok(base) => base.name.rsplit_once("origin/").map_or(base.name.clone(), |(_, name)| name.to_owned()),
+        Ok(base) => base.branch().to_owned(),
         Err(_) => trees.base_name.clone(),
     };
     let on_base = trees.head_branch.as_ref().is_some_and(|head| head.as_str() == format!("refs/heads/{base_branch}"));

@@ -87,8 +87,7 @@ fn trees(workspace: &Workspace<'_>, one: &PushedRef) -> Result<Option<TreeArgume
     let head = one.local.as_ref().map(ToString::to_string);
     let configured = planning::configured_base(workspace)?;
     let base = workspace.git.base_branch(configured.as_deref()).ok();
-    let is_base =
-        base.is_some_and(|base| Some(base.name.strip_prefix("origin/").unwrap_or(&base.name)) == one.branch());
+    let is_base = base.is_some_and(|base| Some(base.branch()) == one.branch());
     let known = one.remote.as_ref().map(|remote| (remote, workspace.git.commit_info(remote).is_ok()));
     Ok(match known {
         Some((_, false)) if is_base => None,
