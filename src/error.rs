@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::engine::without_values;
 use crate::render::{Colour, json, terminal};
 
 /// How a run ended; the number is the process's exit code.
@@ -44,6 +45,7 @@ pub struct CommandError {
     /// What to do next, most useful first.
     pub hints: Vec<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
+    withheld: Option<String>,
 }
 
 /// What commands return.
@@ -52,7 +54,7 @@ pub type CommandResult = Result<Exit, CommandError>;
 impl CommandError {
     /// A refusal (exit 1).
     pub fn no(message: impl Into<String>) -> Self {
-        Self { kind: CommandErrorKind::No, message: message.into(), hints: Vec::new(), source: None }
+        Self { kind: CommandErrorKind::No, message: message.into(), hints: Vec::new(), source: None, withheld: None }
     }
 
     /// A failure (exit 2).
@@ -80,11 +82,19 @@ impl CommandError {
         }
     }
 
-    /// What went wrong and what caused it, as one text.
-    pub fn told(&self) -> String {
-        let mut text = self.message.clone();
-        self.causes().iter().for_each(|cause| text.push_str(&format!(": {cause}")));
-        text
+    /// Names what is said in place of the causes to those who may not read the warehouse, where a cause holds its values.
+    pub fn withheld(mut self, words: impl Into<String>) -> Self {
+        self.withheld = Some(words.into());
+        self
+    }
+
+    /// What went wrong and why, as one text without values of rows.
+    pub fn for_readers(&self) -> String {
+        let causes = match &self.withheld {
+            Some(words) => vec![words.clone()],
+            None => self.causes().iter().map(|cause| without_values(cause)).collect(),
+        };
+        causes.iter().fold(self.message.clone(), |text, cause| format!("{text}: {cause}"))
     }
 
     /// For people on stderr.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Comment;
 use crate::hash::Digest;
 use crate::ids::{CommentId, CommitId, EnvironmentName, Login, ProjectName, RunId};
+use crate::time::Timestamp;
 
 /// What is to be done about the comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +172,11 @@ pub fn stamp(existing: &[Comment], own: &Login, project: &ProjectName) -> Option
     let kept = ours(existing, own, project).min_by_key(|comment| comment.id)?;
     let (State { environment, head, base, run, .. }, _) = state_of(&kept.body)?;
     Some(Stamp { environment, head, base, run })
+}
+
+/// When our comment was last written.
+pub fn written(existing: &[Comment], own: &Login, project: &ProjectName) -> Option<Timestamp> {
+    ours(existing, own, project).map(|comment| comment.updated).max()
 }
 
 /// The whole text of a comment: marker, state line, parts.

@@ -54,6 +54,9 @@ impl FillError {
                 .because(self)
                 .hint("a table that the query reads has other columns than declared, or a construct was misread: name the columns with aliases"),
             Self::Foreign(_) => CommandError::no(what).because(self).hint("drop or rename it, then run again"),
+            Self::Duplicate(_) => CommandError::no(what)
+                .because(self)
+                .withheld("a unique key comes several times in one load; the log of the run says which"),
             _ => CommandError::no(what).because(self),
         }
     }

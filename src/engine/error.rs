@@ -117,6 +117,23 @@ impl EngineError {
     }
 }
 
+/// What an engine said, fit for readers who may not read the warehouse: of the kinds of errors that tell of SQL the words,
+/// of all others (a cast, a constraint) the kind alone, because they quote values of rows. A text that is no engine's stays.
+pub fn without_values(told: &str) -> String {
+    const OF_SQL: [&str; 8] =
+        ["Binder", "Catalog", "Parser", "Syntax", "Not implemented", "Dependency", "Permission", "IO"];
+    // Our own words may stand before the engine's, and one message of an engine may hold another.
+    for (end, _) in told.match_indices(" Error: ") {
+        let before = &told[..end];
+        let kind =
+            before.rsplit(|letter: char| !letter.is_ascii_alphabetic() && letter != ' ').next().unwrap_or("").trim();
+        if !kind.is_empty() && !OF_SQL.contains(&kind) {
+            return format!("{before} Error; the log of the run has the rest, which may hold a value of a row");
+        }
+    }
+    told.to_owned()
+}
+
 /// The first line of a statement that says something, clipped; only the first two words where it may hold a secret.
 pub fn first_line(sql: &str) -> String {
     let line = sql.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("--")).unwrap_or("");
@@ -156,6 +173,21 @@ mod tests {
         let error =
             EngineError::statement("IO Error: no file \"p:password=hunter2\"", "ATTACH 'p:password=hunter2' AS p");
         assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn values_of_rows_are_left_out() {
+        let kept = ["Binder Error: no column `x`", "cannot read seed `a`: Error: x", "model `a` was not built"];
+        kept.iter().for_each(|told| assert_eq!(without_values(told), *told));
+        for told in [
+            "Conversion Error: Could not convert 'Hamburg'",
+            "Constraint Error: Duplicate key \"Hamburg\"",
+            "row 3 of the load into `t`, column `city`: Conversion Error: Could not convert 'Hamburg'",
+            "Binder Error: no function\nInvalid Input Error: 'Hamburg' is no date",
+        ] {
+            assert!(!without_values(told).contains("Hamburg"), "{told}");
+        }
+        assert!(without_values("Conversion Error: x").starts_with("Conversion Error; the log of the run"));
     }
 
     #[test]

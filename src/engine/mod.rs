@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub use error::{EngineError, first_line};
+pub use error::{EngineError, first_line, without_values};
 pub use ownership::{
     Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, Standing, check_owner, claim,
     foreign_objects, forget_object, last_promotion, owned_objects, owner, record_new_object, record_object,

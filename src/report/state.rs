@@ -62,10 +62,8 @@ pub enum State {
 pub enum NotBuilt {
     /// The pull request is a draft.
     Draft,
-    /// The state or the warehouse's file is in the workspace of a hosted runner, so nothing would outlive the job.
+    /// State and warehouse are files, and those of a hosted runner are gone after the job.
     NothingWouldStay,
-    /// Only a plan was asked for.
-    OnlyPlanned,
 }
 
 /// Why a run may not write.

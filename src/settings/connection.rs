@@ -48,6 +48,25 @@ pub struct Connection {
     pub unset: BTreeSet<String>,
 }
 
+impl Connection {
+    /// The values that it keeps secret, those of its catalogs too.
+    pub(super) fn secrets(&self) -> Vec<&Secret> {
+        let all = self.catalogs.iter().map(|catalog| &catalog.options).chain([&self.options]);
+        all.flat_map(BTreeMap::values).flat_map(OptionValue::secrets).collect()
+    }
+}
+
+impl OptionValue {
+    fn secrets(&self) -> Vec<&Secret> {
+        match self {
+            Self::Text(_) => Vec::new(),
+            Self::Secret(secret) => vec![secret],
+            Self::List(values) => values.iter().flat_map(Self::secrets).collect(),
+            Self::Map(values) => values.values().flat_map(Self::secrets).collect(),
+        }
+    }
+}
+
 /// The value of a connection's option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OptionValue {

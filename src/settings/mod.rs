@@ -130,6 +130,12 @@ impl Settings {
         connection.ok_or_else(|| ConnectionError::NoConnection { gateway: name.to_owned() })
     }
 
+    /// Every value that the connections of all gateways keep secret.
+    pub fn secrets(&self) -> Vec<&Secret> {
+        let gateways = self.gateways.values().flat_map(|gateway| [&gateway.connection, &gateway.state_connection]);
+        gateways.chain([&self.default_connection]).flatten().flat_map(Connection::secrets).collect()
+    }
+
     /// The state's connection of a gateway, where it is told apart from the engine's.
     pub fn state_connection(&self, gateway: Option<&str>) -> Option<&Connection> {
         self.gateways.get(self.gateway_name(gateway)?)?.state_connection.as_ref()

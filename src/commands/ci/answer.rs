@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::close;
 use super::production;
 use super::pull_request::{self, Wish};
-use super::{DONE, Job, github_error, tell};
+use super::{DONE, Job, files, github_error};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::event::{Command, Comment, Misspoken, Origin, PullRequest, Standing, help};
 use crate::github::{GitHub, Reaction};
@@ -18,6 +18,8 @@ use crate::workspace::state_error;
 
 /// Why something is not done, in words for the pull request.
 type Refusal = String;
+
+const FORGETS: &str = "State and warehouse are files of a hosted runner, so nothing would outlive this job.";
 
 /// Answers a command: 👀 at once, then 👍 or 😕 with a comment that says why.
 ///
@@ -43,12 +45,16 @@ pub(super) fn run(
     }
     let pull_request = github.pull_request(number).map_err(github_error)?;
     let author = comment.author.as_ref().map_or_else(|| Login::new(String::new()), |author| author.login.clone());
-    match carried_out(job, github, &pull_request, command, &author)? {
-        Ok(exit) => {
+    match carried_out(job, github, &pull_request, command, (comment, &author)) {
+        Ok(Ok(exit)) => {
             github.react(comment.id, Reaction::Done).map_err(github_error)?;
             Ok(exit)
         }
-        Err(refusal) => refuse(github, number, comment, &refusal),
+        Ok(Err(refusal)) => refuse(github, number, comment, &refusal),
+        Err(error) => {
+            refuse(github, number, comment, &markdown::message(&error.for_readers()))?;
+            Err(error)
+        }
     }
 }
 
@@ -71,7 +77,7 @@ fn carried_out(
     github: &GitHub,
     pull_request: &PullRequest,
     command: Command,
-    author: &Login,
+    (comment, author): (&Comment, &Login),
 ) -> Result<Result<Exit, Refusal>, CommandError> {
     let number = pull_request.number;
     match command {
@@ -94,11 +100,11 @@ fn carried_out(
     if !pull_request.is_open() && command != Command::Drop {
         return Ok(Err("This pull request is closed.".to_owned()));
     }
-    if let Some(refusal) = stale(job, github, pull_request)? {
+    if let Some(refusal) = stale(job, github, pull_request, comment)? {
         return Ok(Err(refusal));
     }
     match command {
-        Command::Plan => pull_request::run(job, pull_request, Wish::Plan).map(Ok),
+        Command::Plan => pull_request::run(job, pull_request, Wish::Usual).map(Ok),
         Command::Apply => pull_request::run(job, pull_request, Wish::Build).map(Ok),
         Command::Drop => drop_environment(job, pull_request),
         Command::Backfill { .. } => Ok(Err(
@@ -110,13 +116,21 @@ fn carried_out(
     }
 }
 
-/// A command was written under what the comment showed: where the head moved since, nobody asked for that.
-fn stale(job: &Job<'_>, github: &GitHub, pull_request: &PullRequest) -> Result<Option<Refusal>, CommandError> {
+/// A command was written under what our comment showed: where the head moved since, or the comment was written anew before
+/// the runner came to it, nobody asked for what stands there now.
+fn stale(
+    job: &Job<'_>,
+    github: &GitHub,
+    pull_request: &PullRequest,
+    command: &Comment,
+) -> Result<Option<Refusal>, CommandError> {
     let comments = github.comments(pull_request.number).map_err(github_error)?;
     let own = github.own_login().map_err(github_error)?;
     let settings = job.workspace.project_here()?.settings;
     let shown = sticky::stamp(&comments, &own, &settings.project);
-    let is_stale = shown.is_some_and(|stamp| stamp.head != pull_request.head.commit);
+    let moved = shown.is_some_and(|stamp| stamp.head != pull_request.head.commit);
+    // GitHub's times are whole seconds, and nobody reads and answers within one.
+    let is_stale = moved || sticky::written(&comments, &own, &settings.project).is_some_and(|at| at >= command.created);
     Ok(is_stale.then(|| "The branch moved since the plan that was shown; ask again under the new one.".to_owned()))
 }
 
@@ -127,6 +141,9 @@ fn allow(
     model: ModelName,
     author: &Login,
 ) -> Result<Result<Exit, Refusal>, CommandError> {
+    if job.nothing_would_stay() {
+        return Ok(Err(FORGETS.to_owned()));
+    }
     let settings = job.workspace.project_here()?.settings;
     let state = job.workspace.state_to_write(&settings)?;
     let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
@@ -148,12 +165,15 @@ fn allow(
 }
 
 fn drop_environment(job: &Job<'_>, pull_request: &PullRequest) -> Result<Result<Exit, Refusal>, CommandError> {
+    if job.nothing_would_stay() {
+        return Ok(Err(FORGETS.to_owned()));
+    }
     let settings = job.workspace.project_here()?.settings;
     let state = job.workspace.state_to_read(&settings)?;
     let about = state.environment_of(&Owner::PullRequest(pull_request.number.0)).map_err(state_error)?;
     drop(state);
     let Some(about) = about else { return Ok(Err("This pull request has no environment.".to_owned())) };
     close::dropped(job, &settings, &about.name)?;
-    tell::output(job, "state", "closed")?;
+    files::output(job, "state", "closed")?;
     Ok(Ok(Exit::Done))
 }

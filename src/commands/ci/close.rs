@@ -21,10 +21,10 @@ pub(super) fn pull_request(job: &Job<'_>, pull_request: &PullRequest) -> Command
     if !matches!(pull_request.origin, Origin::Here) {
         return tell::nothing(job.context, "the pull request was of a fork, which has no environment");
     }
-    let settings = job.settings_of_base(&pull_request.base)?;
-    if job.nothing_would_stay(&settings) {
+    if job.nothing_would_stay() {
         return tell::nothing(job.context, "state and warehouse are gone with the job that made them");
     }
+    let settings = job.settings_of_base(&pull_request.base)?;
     let owner = Owner::PullRequest(pull_request.number.0);
     let state = job.workspace.state_to_read(&settings)?;
     let Some(about) = state.environment_of(&owner).map_err(state_error)? else {
@@ -46,7 +46,7 @@ pub(super) fn pull_request(job: &Job<'_>, pull_request: &PullRequest) -> Command
 /// The state or the warehouse cannot be written.
 pub(super) fn branch(job: &Job<'_>, branch: &RefName) -> CommandResult {
     let of_branch = |about: &About| about.branch.as_ref() == Some(branch) && about.promoted.is_none();
-    drop_all(job, &of_branch, "no environment shows the branch that was deleted")
+    drop_all(job, environments(job)?, &of_branch, "no environment shows the branch that was deleted")
 }
 
 /// Drops environments of pull requests that are not open any more, and those whose time is over: a pull request that
@@ -59,6 +59,8 @@ pub(super) fn reconcile(job: &Job<'_>) -> CommandResult {
         return Err(CommandError::failed("`GITHUB_TOKEN` is not set, so open pull requests cannot be listed")
             .hint("give the step `env: GITHUB_TOKEN: ${{ github.token }}`"));
     };
+    // The environments first: one whose pull request is opened meanwhile would not be on the list.
+    let environments = environments(job)?;
     let open: Vec<u64> =
         github.open_pull_requests().map_err(github_error)?.iter().map(|pull_request| pull_request.number.0).collect();
     let now = job.context.surroundings.now();
@@ -67,15 +69,22 @@ pub(super) fn reconcile(job: &Job<'_>) -> CommandResult {
         let is_expired = about.expires_at.is_some_and(|expiry| expiry <= now);
         about.promoted.is_none() && (is_closed || is_expired)
     };
-    drop_all(job, &is_over, "every environment has its pull request, and none is over")
+    drop_all(job, environments, &is_over, "every environment has its pull request, and none is over")
 }
 
-fn drop_all(job: &Job<'_>, is_over: &dyn Fn(&About) -> bool, otherwise: &str) -> CommandResult {
+fn environments(job: &Job<'_>) -> Result<Vec<About>, CommandError> {
     let settings = job.workspace.project_here()?.settings;
-    let state = job.workspace.state_to_read(&settings)?;
-    let over: Vec<About> =
-        state.environments().map_err(state_error)?.into_iter().filter(|about| is_over(about)).collect();
-    drop(state);
+    job.workspace.state_to_read(&settings)?.environments().map_err(state_error)
+}
+
+fn drop_all(
+    job: &Job<'_>,
+    environments: Vec<About>,
+    is_over: &dyn Fn(&About) -> bool,
+    otherwise: &str,
+) -> CommandResult {
+    let settings = job.workspace.project_here()?.settings;
+    let over: Vec<About> = environments.into_iter().filter(|about| is_over(about)).collect();
     if over.is_empty() {
         return tell::nothing(job.context, otherwise);
     }

@@ -2,13 +2,14 @@
 //! group's head. There is no environment and no comment; a group may hold several pull requests and names none.
 
 use super::super::apply::{Order, Target, prepare};
-use super::tell::Gate;
+use super::gate::{Ended, Gate};
 use super::{Job, short_branch};
 use crate::error::CommandResult;
 use crate::git::{Mode, Request};
 use crate::ids::{CommitId, EnvironmentName, RefName};
 use crate::planning::{Chosen, Place};
 use crate::problem::has_errors;
+use crate::render::Colour;
 use crate::state::Owner;
 use crate::workspace::git_error;
 
@@ -27,14 +28,14 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
     };
     let trees = job.workspace.git.three_trees(&request).map_err(git_error)?;
     let settings = job.workspace.settings(&trees.base_tree)?;
-    let gate = Gate::open(job, &settings.project, head)?;
     let result = job.workspace.side_under(&trees.result, &settings)?;
+    // From here on a check is open, and whatever happens closes it, or the queue would wait for it.
+    let gate = Gate::open(job, &settings.project, head)?;
     if has_errors(&result.problems) {
-        return gate.close(Err(result.problems));
+        return gate.close(Ended::Failed(result.problems));
     }
-    if job.nothing_would_stay(&settings) {
-        return gate
-            .close(Ok("planned; nothing would outlive the job on this runner, so nothing was built".to_owned()));
+    if job.nothing_would_stay() {
+        return gate.close(Ended::NotBuilt("nothing would outlive the job on this runner, so nothing was built"));
     }
     let chosen = Chosen { trees, base_branch: base_branch.to_owned(), place: Place::Branch };
     let name = EnvironmentName::new(format!("queue_{}", head.as_str().chars().take(12).collect::<String>()));
@@ -48,7 +49,10 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
     let built = prepare(job.context, &job.workspace, (chosen, result), &order)
         .and_then(|prepared| prepared.build(job.context, &job.workspace, &order));
     match built {
-        Ok(published) => gate.close(Ok(format!("{} tables built, the rest is there", published.builds.len()))),
-        Err(error) => gate.close(Err(vec![super::problem_of(&error)])),
+        Ok(published) => gate.close(Ended::Built { tables: published.builds.len() }),
+        Err(error) => {
+            job.context.output.talk(&error.for_terminal(Colour::Never));
+            gate.close(Ended::Failed(vec![super::problem_of(&error)]))
+        }
     }
 }

@@ -5,14 +5,15 @@
 
 mod answer;
 mod close;
+mod files;
 mod findings;
+mod gate;
 mod group;
 mod production;
 mod pull_request;
 mod tell;
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
 
 use crate::cli::CiArguments;
 use crate::context::Context;
@@ -47,7 +48,8 @@ pub(super) fn run(context: &Context<'_>, arguments: &CiArguments) -> CommandResu
     let random = workspace.random_id()?;
     // What follows prints names and messages that strangers wrote: the runner reads no command in it.
     context.output.talk(&format!("::stop-commands::{random}"));
-    let job = Job { context, workspace, runner, arguments, random: random.clone(), github: OnceCell::new() };
+    let secrets = workspace.project_here()?.settings.secrets().into_iter().cloned().collect();
+    let job = Job { context, workspace, runner, arguments, random: random.clone(), github: OnceCell::new(), secrets };
     let done = job.dispatch(event);
     context.output.talk(&format!("::{random}::"));
     done
@@ -62,6 +64,8 @@ struct Job<'a> {
     /// 128 random bits, for what no text of a stranger may guess.
     random: String,
     github: OnceCell<Option<GitHub>>,
+    /// What the connections of the project that is checked out keep secret.
+    secrets: Vec<Secret>,
 }
 
 impl Job<'_> {
@@ -100,13 +104,14 @@ impl Job<'_> {
         Ok(self.github.get_or_init(|| made).as_ref())
     }
 
-    /// Hides the values of variables whose names say that they are secret. GitHub masks what is logged, never what is
-    /// posted (research: pull-request bots, 3.2).
+    /// Hides what the configuration keeps secret, and the values of variables whose names say that they are. GitHub masks
+    /// what is logged, never what is posted (research: pull-request bots, 3.2).
     fn mask(&self) -> Mask {
-        const WORDS: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "KEY"];
+        const WORDS: [&str; 5] = ["TOKEN", "SECRET", "PASS", "CREDENTIAL", "KEY"];
         let is_secret = |name: &str| WORDS.iter().any(|word| name.to_uppercase().contains(word));
         let variables = self.context.surroundings.variables().iter();
-        Mask::new(variables.filter(|(name, _)| is_secret(name)).map(|(_, value)| value))
+        let variables = variables.filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str());
+        Mask::new(variables.chain(self.secrets.iter().map(Secret::expose)))
     }
 
     fn run(&self) -> Run {
@@ -114,12 +119,9 @@ impl Job<'_> {
         Run { key, at: self.context.surroundings.now() }
     }
 
-    /// Whether what is written on this machine's disk is gone after the job, and the state or the warehouse is there.
-    fn nothing_would_stay(&self, settings: &Settings) -> bool {
-        let state = self.workspace.state_path(settings);
-        let warehouse = self.workspace.warehouse_file(settings);
-        let is_inside = |path: &PathBuf| path.starts_with(&self.workspace.root);
-        self.runner.hosting == Hosting::GitHub && (is_inside(&state) || warehouse.as_ref().is_some_and(is_inside))
+    /// Whether state and warehouse, both files, are gone with the machine after the job, wherever on it they lie.
+    fn nothing_would_stay(&self) -> bool {
+        self.runner.hosting == Hosting::GitHub
     }
 
     /// The settings of a pull request's base branch, whatever is checked out: that may be the pull request's own merge.
@@ -139,7 +141,7 @@ impl Job<'_> {
     fn production_branch(&self) -> Result<String, CommandError> {
         let configured = planning::configured_base(&self.workspace)?;
         let base = self.workspace.git.base_branch(configured.as_deref()).map_err(git_error)?;
-        Ok(base.name.rsplit_once("origin/").map_or(base.name.clone(), |(_, name)| name.to_owned()))
+        Ok(base.branch().to_owned())
     }
 
     /// Tells a problem at its place in the files of the pull request.
@@ -187,7 +189,7 @@ fn problem_of(error: &CommandError) -> Problem {
         CommandErrorKind::No => "refused",
         CommandErrorKind::Failed => "not-built",
     };
-    let problem = Problem::error(code, error.told());
+    let problem = Problem::error(code, error.for_readers());
     match error.hints.first() {
         Some(hint) => problem.help(hint.clone()),
         None => problem,
@@ -200,7 +202,7 @@ fn github_error(error: GitHubError) -> CommandError {
 
 /// A branch's short name.
 fn short_branch(branch: &RefName) -> &str {
-    branch.as_str().strip_prefix("refs/heads/").unwrap_or(branch.as_str())
+    branch.branch().unwrap_or(branch.as_str())
 }
 
 const DONE: CommandResult = Ok(Exit::Done);

@@ -2,7 +2,7 @@
 
 use super::super::promote::promote;
 use super::tell::{self, Teller};
-use super::{DONE, Job, github_error, short_branch};
+use super::{DONE, Job, files, github_error, short_branch};
 use crate::cli::{FormatArguments, PromoteArguments};
 use crate::error::{CommandError, CommandResult};
 use crate::ids::{CommitId, EnvironmentName, Login, RefName};
@@ -45,12 +45,11 @@ pub(super) fn started(job: &Job<'_>, reference: Option<&RefName>) -> CommandResu
 /// # Errors
 /// As [`pushed`].
 pub(super) fn promoted(job: &Job<'_>, commit: Option<&CommitId>) -> CommandResult {
-    let settings = job.workspace.project_here()?.settings;
-    if job.nothing_would_stay(&settings) {
+    if job.nothing_would_stay() {
         return Err(CommandError::no(
-            "state or warehouse are in the workspace of a hosted runner, so production would be gone with the job",
+            "state and warehouse are files, so production would be gone with this job of a hosted runner",
         )
-        .hint("use a runner of your own, or put the database where later jobs find it"));
+        .hint("use a runner of your own, on which both lie outside of the checkout"));
     }
     let arguments = PromoteArguments {
         revision: commit.map(|commit| commit.as_str().to_owned()),
@@ -61,10 +60,10 @@ pub(super) fn promoted(job: &Job<'_>, commit: Option<&CommitId>) -> CommandResul
         format: FormatArguments::default(),
     };
     let done = promote(job.context, &job.workspace, &arguments)?;
-    tell::output(job, "state", "promoted")?;
-    tell::output(job, "environment", EnvironmentName::PROD)?;
-    tell::output(job, "built", &done.outcome.builds.len().to_string())?;
-    tell::append(job, "GITHUB_STEP_SUMMARY", &markdown::outcome(&done.outcome))?;
+    files::output(job, "state", "promoted")?;
+    files::output(job, "environment", EnvironmentName::PROD)?;
+    files::output(job, "built", &done.outcome.builds.len().to_string())?;
+    files::append(job, "GITHUB_STEP_SUMMARY", &markdown::outcome(&done.outcome))?;
     let told = format!(
         "promoted {}: {} built, {} pointed anew\n",
         done.commit.as_str().chars().take(8).collect::<String>(),
@@ -78,12 +77,20 @@ pub(super) fn promoted(job: &Job<'_>, commit: Option<&CommitId>) -> CommandResul
         swapped: done.outcome.swapped,
         built: done.outcome.builds.len(),
     };
-    tell_pull_requests(job, &done.commit, &promotion)
+    // Production shows it: who cannot be told is no reason to call that a failure.
+    if let Err(error) = tell_pull_requests(job, &done.commit, &promotion) {
+        job.context.output.talk(&format!("the pull request was not told: {error}"));
+    }
+    DONE
 }
 
-/// One line in each pull request that the commit came with.
-fn tell_pull_requests(job: &Job<'_>, commit: &CommitId, promotion: &dyn Fn(Login) -> Promotion) -> CommandResult {
-    let Some(github) = job.github()? else { return DONE };
+/// What became of it, in each pull request that the commit came with.
+fn tell_pull_requests(
+    job: &Job<'_>,
+    commit: &CommitId,
+    promotion: &dyn Fn(Login) -> Promotion,
+) -> Result<(), CommandError> {
+    let Some(github) = job.github()? else { return Ok(()) };
     let settings = job.workspace.project_here()?.settings;
     for pull_request in github.pull_requests_of(commit).map_err(github_error)? {
         let by = job.runner.actor.clone().or_else(|| pull_request.author.clone());
@@ -92,5 +99,5 @@ fn tell_pull_requests(job: &Job<'_>, commit: &CommitId, promotion: &dyn Fn(Login
         let previous = teller.previous.clone();
         teller.tell_only(State::Promoted(promotion(by), previous));
     }
-    DONE
+    Ok(())
 }

@@ -16,6 +16,7 @@ use crate::naming::{Disambiguator, environment_name};
 use crate::plan::{Action, Category};
 use crate::planning::{self, Chosen, Place, Planned};
 use crate::problem::has_errors;
+use crate::render::Colour;
 use crate::report::{self, Findings, Freshness, NotBuilt, ReadOnly, StopCause, Stopped};
 use crate::settings::{DataDiff as WhenCompared, Drafts, ForkPolicy, Settings};
 use crate::state::{Owner, State as _};
@@ -28,8 +29,6 @@ use crate::workspace::{Side, git_error, state_error};
 pub(super) enum Wish {
     /// What its settings say.
     Usual,
-    /// A plan, nothing built.
-    Plan,
     /// Its environment, draft or not.
     Build,
 }
@@ -45,16 +44,16 @@ pub(super) fn run(job: &Job<'_>, pull_request: &PullRequest, wish: Wish) -> Comm
         Err(error) => return Err(git_error(error)),
     };
     let settings = job.workspace.settings(&trees.base_tree)?;
-    let base = trees.base.clone();
-    let began = Teller::begin(job, pull_request, &settings, base, read_only(job, pull_request)?)?;
-    let Began { mut teller, read_only } = began;
-    if read_only == Some(ReadOnly::Fork) && settings.own.fork_policy == ForkPolicy::Skip {
+    let may_write = read_only(job, pull_request)?;
+    if may_write == Some(ReadOnly::Fork) && settings.own.fork_policy == ForkPolicy::Skip {
         return super::tell::nothing(job.context, "pull requests from forks are passed over (`fork_policy: skip`)");
     }
     if pull_request.standing == Standing::Draft && settings.own.drafts == Drafts::Skip && wish == Wish::Usual {
         return super::tell::nothing(job.context, "drafts are passed over (`drafts: skip`)");
     }
     let result = job.workspace.side_under(&trees.result, &settings)?;
+    // From here on a check is open, and whatever happens closes it.
+    let Began { mut teller, read_only } = Teller::begin(job, pull_request, &settings, trees.base.clone(), may_write)?;
     let chosen =
         Chosen { trees, base_branch: short_branch(&pull_request.base.branch).to_owned(), place: Place::Branch };
     if has_errors(&result.problems) {
@@ -74,8 +73,11 @@ pub(super) fn run(job: &Job<'_>, pull_request: &PullRequest, wish: Wish) -> Comm
             }),
             (None, None) => built(job, pull_request, &settings, (chosen, result), &mut teller),
         };
-    // Errors are for who reads the pull request, too.
-    let state = told.unwrap_or_else(|error| teller.failed(vec![super::problem_of(&error)]));
+    // Errors are for who reads the pull request, too, the log alone has all of them.
+    let state = told.unwrap_or_else(|error| {
+        job.context.output.talk(&error.for_terminal(Colour::Never));
+        teller.failed(vec![super::problem_of(&error)])
+    });
     teller.end(state)
 }
 
@@ -126,11 +128,10 @@ fn read_only(job: &Job<'_>, pull_request: &PullRequest) -> Result<Option<ReadOnl
 }
 
 fn instead_of_building(job: &Job<'_>, pull_request: &PullRequest, settings: &Settings, wish: Wish) -> Option<NotBuilt> {
-    if job.nothing_would_stay(settings) {
+    if job.nothing_would_stay() {
         return Some(NotBuilt::NothingWouldStay);
     }
     match wish {
-        Wish::Plan => Some(NotBuilt::OnlyPlanned),
         Wish::Usual if pull_request.standing == Standing::Draft && settings.own.drafts != Drafts::Build => {
             Some(NotBuilt::Draft)
         }
@@ -182,7 +183,8 @@ fn built(
     let prepared = prepare(job.context, &job.workspace, trees, &order)?;
     let planned = &prepared.planned;
     teller.environment(planned.plan.environment.clone());
-    if planned.plan.models.is_empty() {
+    let is_unchanged = planned.plan.models.is_empty();
+    if is_unchanged && planned.current.is_none() {
         return Ok(report::State::NoChange);
     }
     if planned.plan.targets.iter().any(|target| target.action == Action::Build) {
@@ -194,6 +196,10 @@ fn built(
         Ok(published) => published,
         Err(error) => return in_part(job, &prepared, known, error),
     };
+    // An environment of an earlier push shows what the branch says now: the base.
+    if is_unchanged {
+        return Ok(report::State::NoChange);
+    }
     let mut known = findings::built(known, published, stopwatch.seconds());
     if settings.own.data_diff != WhenCompared::Never {
         known.data = compared(job, &prepared, settings)?;
@@ -227,8 +233,9 @@ fn in_part(
     let Some((model, done, of, unit)) = unfinished else { return Err(error) };
     let cause = match job.context.surroundings.interruption().is_requested() {
         true => StopCause::Cancelled,
-        false => StopCause::Refused(error.told()),
+        false => StopCause::Refused(error.for_readers()),
     };
+    job.context.output.talk(&error.for_terminal(Colour::Never));
     Ok(report::State::Partial(Box::new(findings), Stopped { model, done, of, unit, cause }))
 }
 

@@ -1,11 +1,7 @@
 //! What a run has to say, carried to the check, the comment and the runner's files, in this order: a comment that fails
 //! never loses the gate (Atlantis 4932), and is a warning (research: pull-request bots, 5.3).
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::path::Path;
-
-use super::{Job, github_error, short_branch};
+use super::{Job, files, github_error, short_branch};
 use crate::context::Context;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::event::{COMMANDS, Comment, Permission, PullRequest};
@@ -13,11 +9,9 @@ use crate::github::{
     Annotation, AnnotationLevel, CheckReport, CheckRun, CheckState, CheckUpdate, Conclusion, GitHub, GitHubError,
     NewCheck, Patience,
 };
-use crate::ids::{CommitId, EnvironmentName, ProjectName};
+use crate::ids::{CommitId, EnvironmentName};
 use crate::problem::{Problem, Severity};
-use crate::render::actions;
-use crate::render::comment::{self, CHECK, COMMENT, Commands, STEP_SUMMARY};
-use crate::render::{json, markdown};
+use crate::render::comment::{self, CHECK, COMMENT, Commands};
 use crate::report::{self, ReadOnly, Report, State};
 use crate::settings::Settings;
 use crate::sticky::{self, Action, Presence, Previous};
@@ -66,8 +60,11 @@ impl<'j> Teller<'j> {
         if read_only.is_none() {
             match teller.open_check() {
                 Ok(()) => {
-                    teller.writes = Writes::Allowed;
-                    teller.read_comments()?;
+                    match teller.read_comments() {
+                        Ok(()) => teller.writes = Writes::Allowed,
+                        // What cannot be read cannot be told from what is not there.
+                        Err(error) => job.context.output.talk(&format!("the comment is left alone: {error}")),
+                    }
                 }
                 Err(error @ GitHubError::Refused { .. }) => {
                     job.context.output.talk(&format!("{error}; the plan goes into the step summary instead"));
@@ -142,9 +139,13 @@ impl<'j> Teller<'j> {
         {
             github.be(Patience::SHORT);
         }
-        let state = match self.newer_head()? {
-            Some(newer) => State::HeadMoved { newer },
-            None => state,
+        let state = match self.newer_head() {
+            Ok(Some(newer)) => State::HeadMoved { newer },
+            Ok(None) => state,
+            Err(error) => {
+                self.job.context.output.talk(&format!("whether the head moved is not known: {error}"));
+                state
+            }
         };
         if let Some(findings) = state.findings() {
             self.about.environment = findings.plan.environment.clone();
@@ -153,7 +154,7 @@ impl<'j> Teller<'j> {
         let problems = problems(&report.state);
         self.close_check(&report, &problems)?;
         self.comment(&report, report.state.presence());
-        write_files(self.job, &report)?;
+        files::write(self.job, &report)?;
         self.job.annotate(&problems);
         self.job.context.output.data(&format!("{}\n", comment::check(&report, CHECK).title));
         Ok(exit(&report.state))
@@ -254,57 +255,6 @@ fn about(job: &Job<'_>, pull_request: &PullRequest, settings: &Settings, base: C
     }
 }
 
-/// The check of a commit that is of no pull request.
-pub(super) struct Gate<'j> {
-    job: &'j Job<'j>,
-    check: Option<CheckRun>,
-}
-
-impl<'j> Gate<'j> {
-    /// Opens the check, where there is a token.
-    ///
-    /// # Errors
-    /// GitHub refuses it or cannot be asked.
-    pub(super) fn open(job: &'j Job<'j>, project: &ProjectName, commit: &CommitId) -> Result<Self, CommandError> {
-        let Some(github) = job.github()? else { return Ok(Self { job, check: None }) };
-        let run = job.run();
-        let check = github.create_check(&NewCheck {
-            name: comment::check_name_of(project),
-            commit: commit.clone(),
-            external_id: format!("{project}-{}-{}", run.key.id, run.key.attempt),
-            update: CheckUpdate { state: CheckState::InProgress, details_url: job.runner.run_url(), report: None },
-        });
-        Ok(Self { job, check: Some(check.map_err(github_error)?) })
-    }
-
-    /// Says how it ended: in one line, or with what is wrong.
-    ///
-    /// # Errors
-    /// As [`Gate::open`], or the runner's files cannot be written.
-    pub(super) fn close(self, ended: Result<String, Vec<Problem>>) -> CommandResult {
-        let (conclusion, title, problems) = match ended {
-            Ok(title) => (Conclusion::Success, title, Vec::new()),
-            Err(problems) => {
-                let first = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
-                (Conclusion::Failure, first, problems)
-            }
-        };
-        if let (Some(github), Some(check)) = (self.job.github()?, &self.check) {
-            let annotations = annotations(&problems, &self.job.workspace.folder);
-            let summary = markdown::prose(&title);
-            let report = CheckReport { title: title.clone(), summary, text: None, annotations };
-            let details_url = self.job.runner.run_url();
-            let update = CheckUpdate { state: CheckState::Completed(conclusion), details_url, report: Some(report) };
-            github.update_check(check, &update).map_err(github_error)?;
-        }
-        output(self.job, "state", if problems.is_empty() { "built" } else { "failed" })?;
-        append(self.job, "GITHUB_STEP_SUMMARY", &format!("{}\n", markdown::prose(&title)))?;
-        self.job.annotate(&problems);
-        self.job.context.output.data(&format!("{}\n", crate::visible::visible(&title)));
-        Ok(if problems.is_empty() { Exit::Done } else { Exit::No })
-    }
-}
-
 /// Nothing was to be done: one line says why.
 pub(super) fn nothing(context: &Context<'_>, why: &str) -> CommandResult {
     context.output.data(&format!("nothing to do: {}\n", crate::visible::visible(why)));
@@ -355,7 +305,7 @@ fn api_conclusion(conclusion: report::Conclusion) -> Conclusion {
 }
 
 /// Those of problems that have a place; `folder` is the project's, from the repository's root.
-fn annotations(problems: &[Problem], folder: &str) -> Vec<Annotation> {
+pub(super) fn annotations(problems: &[Problem], folder: &str) -> Vec<Annotation> {
     let folder = folder.trim_matches('/');
     let placed = problems.iter().filter_map(|problem| Some((problem, problem.path.as_ref()?)));
     placed
@@ -375,46 +325,4 @@ fn annotations(problems: &[Problem], folder: &str) -> Vec<Annotation> {
             },
         })
         .collect()
-}
-
-/// The step summary, the outputs and the artifact's JSON.
-fn write_files(job: &Job<'_>, report: &Report) -> Result<(), CommandError> {
-    let findings = report.state.findings();
-    let count = |number: usize| number.to_string();
-    let outputs = [
-        ("state", report.state.code().to_owned()),
-        ("environment", report.pull_request.environment.as_str().to_owned()),
-        ("changed", count(findings.map_or(0, |findings| findings.changed().0 + findings.changed().1))),
-        ("built", count(findings.and_then(|found| found.built.as_ref()).map_or(0, |built| built.builds.len()))),
-    ];
-    for (name, value) in outputs {
-        output(job, name, &value)?;
-    }
-    append(job, "GITHUB_STEP_SUMMARY", &comment::step_summary(report, STEP_SUMMARY))?;
-    if let Some(path) = &job.arguments.report {
-        let path = job.context.surroundings.resolve(path);
-        std::fs::write(&path, json::report(report)).map_err(|error| not_written(&path, error))?;
-        output(job, "report", &path.to_string_lossy())?;
-    }
-    Ok(())
-}
-
-/// An output of the step.
-pub(super) fn output(job: &Job<'_>, name: &str, value: &str) -> Result<(), CommandError> {
-    let entry = actions::output(name, value, &job.random)
-        .map_err(|error| CommandError::failed("an output cannot be written").because(error))?;
-    append(job, "GITHUB_OUTPUT", &entry)
-}
-
-/// Adds to one of the runner's files, where there is one. Secrets are taken out: GitHub masks summaries, not artifacts.
-pub(super) fn append(job: &Job<'_>, variable: &str, text: &str) -> Result<(), CommandError> {
-    let Some(path) = job.context.surroundings.variable(variable) else { return Ok(()) };
-    let path = job.context.surroundings.resolve(Path::new(path));
-    let file = OpenOptions::new().append(true).create(true).open(&path);
-    let written = file.and_then(|mut file| file.write_all(job.mask().apply(text).as_bytes()));
-    written.map_err(|error| not_written(&path, error))
-}
-
-fn not_written(path: &Path, error: std::io::Error) -> CommandError {
-    CommandError::failed(format!("`{}` cannot be written", path.display())).because(error)
 }

@@ -243,10 +243,8 @@ fn not_built(why: NotBuilt) -> &'static str {
     match why {
         NotBuilt::Draft => "Nothing is built while the pull request is a draft.",
         NotBuilt::NothingWouldStay => {
-            "Nothing is built: the state or the warehouse's file is in the workspace of a hosted runner, and both would be \
-             gone after the job."
+            "Nothing is built: state and warehouse are files, and on a hosted runner both would be gone after the job."
         }
-        NotBuilt::OnlyPlanned => "Nothing was built: only a plan was asked for.",
     }
 }
 

@@ -1,7 +1,9 @@
 //! What follows: the merge queue, the merge, the promotion, the end of an environment.
 
+use offshoot::error::Exit;
+
 use super::{Team, done};
-use crate::github::fake::Payload;
+use crate::github::fake::{Payload, Trouble};
 
 #[test]
 fn a_merge_promotes_and_tells_the_pull_request_and_closing_drops_the_environment() {
@@ -17,7 +19,7 @@ fn a_merge_promotes_and_tells_the_pull_request_and_closing_drops_the_environment
     assert!(comment.contains(&merge[..7]) && comment.contains("merged by `ada`"), "{comment}");
     assert!(team.world.views().contains(&"marts.revenue_in_euro".to_owned()));
     done(&team.pull_request("closed", number));
-    assert!(!team.world.views().iter().any(|view| view.contains("feature_fx_rates_142")));
+    assert!(!team.has_environment());
     assert!(team.comment().contains("### ✅ Promoted"), "the merge's own words stay");
 }
 
@@ -30,7 +32,7 @@ fn a_pull_request_that_is_closed_loses_its_environment_and_says_so() {
     done(&team.pull_request("closed", number));
     let comment = team.comment();
     assert!(comment.contains("dropped"), "{comment}");
-    assert!(!team.world.views().iter().any(|view| view.contains("feature_fx_rates_142")));
+    assert!(!team.has_environment());
 }
 
 #[test]
@@ -67,7 +69,7 @@ fn environments_of_pull_requests_that_ended_silently_are_dropped_on_schedule() {
     let ran = team.event(&Payload::Schedule);
     done(&ran);
     assert_eq!(ran.stdout, "dropped feature_fx_rates_142\n");
-    assert!(!team.world.views().iter().any(|view| view.contains("feature_fx_rates_142")));
+    assert!(!team.has_environment());
 }
 
 #[test]
@@ -82,4 +84,34 @@ fn everything_else_is_one_line_and_no_error() {
     done(&ran);
     assert!(ran.stdout.contains("is not production's branch"), "{}", ran.stdout);
     assert_eq!(team.github.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_promotion_is_done_whether_or_not_its_pull_requests_can_be_told() {
+    let team = Team::new();
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    team.merges(number);
+    team.github.fails("GET", "/pulls", Trouble::Forbidden("not today"));
+    let ran = team.event(&Payload::Push { branch: "main".into(), before: None });
+    done(&ran);
+    assert!(ran.stderr.contains("was not told"), "{}", ran.stderr);
+    assert!(team.world.views().contains(&"marts.revenue_in_euro".to_owned()));
+}
+
+#[test]
+fn a_merge_queue_hears_of_errors_and_of_what_was_not_built() {
+    let mut team = Team::new();
+    let number = team.opens();
+    team.world = team.world.with_variable("RUNNER_ENVIRONMENT", "github-hosted");
+    let group = |team: &Team| {
+        let (head, base) = (team.world.repository.sha("HEAD"), team.world.repository.sha("main"));
+        team.github.state().pulls_of.insert(head.clone(), Vec::new());
+        team.event(&Payload::MergeGroup { head, base })
+    };
+    done(&group(&team));
+    assert_eq!(team.check().1, "action_required", "what was not built is no success");
+    team.pushes(number, "models/marts/broken.sql", "MODEL (name marts.broken, kind NONSENSE);\nSELECT 1 AS one\n");
+    assert_eq!(group(&team).exit, Exit::No);
+    assert_eq!(team.check().1, "failure");
 }

@@ -1,5 +1,7 @@
 //! What people ask for in comments, and who may.
 
+use offshoot::error::Exit;
+
 use super::{Team, done};
 use crate::github::fake::Payload;
 
@@ -8,16 +10,7 @@ fn commands_are_answered_by_permission_and_for_the_head_that_was_shown() {
     let team = Team::new();
     let number = team.opens();
     done(&team.pull_request("opened", number));
-    let says = |author: &str, body: &str| {
-        let id = team.github.state().comment(number, author, body);
-        let ran = team.event(&Payload::Comment { action: "created", id });
-        done(&ran);
-        let state = team.github.state();
-        let reactions: Vec<String> =
-            state.reactions.iter().filter(|(on, ..)| *on == id).map(|(_, _, content)| content.clone()).collect();
-        let answer = state.comments.last().expect("comments").body.clone();
-        (reactions, answer)
-    };
+    let says = |author: &str, body: &str| team.says(number, author, body);
     let (reactions, answer) = says("ada", "/bot help");
     assert_eq!(reactions, ["eyes", "+1"]);
     assert!(answer.contains("/bot backfill"), "{answer}");
@@ -35,9 +28,8 @@ fn commands_are_answered_by_permission_and_for_the_head_that_was_shown() {
     assert_eq!(reactions, ["eyes", "confused"]);
     assert!(answer.contains("moved"), "{answer}");
     team.github.state().pulls.get_mut(&number.0).expect("the pull request").head = head;
-    let (reactions, _) = says("ada", "/bot drop");
-    assert_eq!(reactions, ["eyes", "+1"]);
-    assert!(!team.world.views().iter().any(|view| view.contains("feature_fx_rates_142")));
+    assert_eq!(says("ada", "/bot drop").0, ["eyes", "+1"]);
+    assert!(!team.has_environment());
 }
 
 #[test]
@@ -45,21 +37,11 @@ fn what_production_would_lose_blocks_until_a_maintainer_allows_it_for_this_head(
     let team = Team::new();
     team.github.state().people.insert("ben".into(), "write".into());
     let number = team.opens();
-    team.world.repository.checkout("feature/fx-rates");
-    team.world.repository.remove("models/marts/product_sales.sql");
-    let head = team.world.repository.commit("who needs that");
-    team.github.state().pulls.get_mut(&number.0).expect("the pull request").head = head;
-    team.checks_out(number);
+    team.removes(number, "models/marts/product_sales.sql");
     done(&team.pull_request("synchronize", number));
     assert_eq!(team.check().1, "action_required");
     assert!(team.comment().contains("/bot allow-destructive marts.product_sales"), "{}", team.comment());
-    let says = |author: &str, body: &str| {
-        let id = team.github.state().comment(number, author, body);
-        let ran = team.event(&Payload::Comment { action: "created", id });
-        done(&ran);
-        let state = team.github.state();
-        state.reactions.iter().filter(|(on, ..)| *on == id).map(|(_, _, content)| content.clone()).collect::<Vec<_>>()
-    };
+    let says = |author: &str, body: &str| team.says(number, author, body).0;
     assert_eq!(says("ben", "/bot allow-destructive marts.product_sales"), ["eyes", "confused"], "he may only write");
     assert_eq!(says("ada", "/bot allow-destructive marts.nothing"), ["eyes", "confused"]);
     assert_eq!(says("ada", "/bot allow-destructive marts.product_sales"), ["eyes", "+1"]);
@@ -68,4 +50,48 @@ fn what_production_would_lose_blocks_until_a_maintainer_allows_it_for_this_head(
     team.pushes(number, "models/marts/extra.sql", "MODEL (name marts.extra, kind FULL);\nSELECT 1 AS one\n");
     done(&team.pull_request("synchronize", number));
     assert_eq!(team.check().1, "action_required");
+}
+
+/// Who allowed something saw another plan than the one that stands there when the runner comes to it.
+#[test]
+fn a_command_is_void_where_the_comment_was_written_anew_after_it() {
+    let team = Team::new();
+    let number = team.opens();
+    team.removes(number, "models/marts/product_sales.sql");
+    done(&team.pull_request("synchronize", number));
+    let id = team.github.state().comment(number, "ada", "/bot allow-destructive marts.product_sales");
+    team.pushes(number, "models/marts/extra.sql", "MODEL (name marts.extra, kind FULL);\nSELECT 1 AS one\n");
+    done(&team.pull_request("synchronize", number));
+    done(&team.event(&Payload::Comment { action: "created", id }));
+    assert_eq!(team.reactions(id), ["eyes", "confused"]);
+    assert_eq!(team.check().1, "action_required");
+}
+
+#[test]
+fn a_command_that_fails_is_answered_too() {
+    let team = Team::new();
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    {
+        // Merged somewhere else than into production's branch.
+        let mut state = team.github.state();
+        let head = team.world.repository.sha("feature/fx-rates");
+        let pull = state.pulls.get_mut(&number.0).expect("the pull request");
+        (pull.state, pull.merged, pull.merge_commit) = ("closed", true, Some(head));
+    }
+    let id = team.github.state().comment(number, "ada", "/bot promote");
+    let ran = team.event(&Payload::Comment { action: "created", id });
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    assert_eq!(team.reactions(id), ["eyes", "confused"]);
+    let answer = team.github.state().comments.last().expect("comments").body.clone();
+    assert!(answer.contains("is not reachable from"), "{answer}");
+}
+
+#[test]
+fn a_plan_that_is_asked_for_is_what_a_push_would_get() {
+    let team = Team::new();
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    assert_eq!(team.says(number, "ada", "/bot plan").0, ["eyes", "+1"]);
+    assert_eq!(team.check().1, "success", "what was built is not forgotten");
 }

@@ -91,6 +91,33 @@ impl Team {
         self.event(&Payload::PullRequest { action, number: number.0 })
     }
 
+    /// Somebody's comment is delivered: how it was reacted to, and the newest comment there is.
+    fn says(&self, number: PullRequestNumber, author: &str, body: &str) -> (Vec<String>, String) {
+        let id = self.github.state().comment(number, author, body);
+        done(&self.event(&Payload::Comment { action: "created", id }));
+        (self.reactions(id), self.github.state().comments.last().expect("comments").body.clone())
+    }
+
+    fn reactions(&self, comment: u64) -> Vec<String> {
+        let state = self.github.state();
+        state.reactions.iter().filter(|(on, ..)| *on == comment).map(|(_, _, content)| content.clone()).collect()
+    }
+
+    /// Removes a model on the branch of a pull request.
+    fn removes(&self, number: PullRequestNumber, path: &str) {
+        let repository = &self.world.repository;
+        repository.checkout("feature/fx-rates");
+        repository.remove(path);
+        let head = repository.commit("who needs that");
+        self.github.state().pulls.get_mut(&number.0).expect("the pull request").head = head;
+        self.checks_out(number);
+    }
+
+    /// Whether the warehouse has a view of the pull request's environment.
+    fn has_environment(&self) -> bool {
+        self.world.views().iter().any(|view| view.contains("feature_fx_rates_142"))
+    }
+
     /// The one comment of ours.
     fn comment(&self) -> String {
         let state = self.github.state();

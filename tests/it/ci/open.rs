@@ -136,3 +136,41 @@ fn a_pull_request_without_a_changed_model_is_a_success_without_a_comment() {
     assert!(team.github.state().comments.is_empty());
     assert_eq!(team.check(), ("No models changed".to_owned(), "success".to_owned()));
 }
+
+#[test]
+fn a_branch_that_takes_its_changes_back_leaves_an_environment_like_its_base() {
+    let team = Team::new();
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    let repository = &team.world.repository;
+    repository.checkout("feature/fx-rates");
+    repository.git(&["checkout", "--quiet", "main", "--", "."]);
+    for path in repository.git(&["diff", "--name-only", "--diff-filter=A", "main"]).lines() {
+        repository.remove(path);
+    }
+    let head = repository.commit("never mind");
+    team.github.state().pulls.get_mut(&number.0).expect("the pull request").head = head;
+    team.checks_out(number);
+    done(&team.pull_request("synchronize", number));
+    assert_eq!(team.check(), ("No models changed".to_owned(), "success".to_owned()));
+    let of = |schema: &str| {
+        let rows = team
+            .world
+            .sql(&format!("SELECT view_name FROM duckdb_views() WHERE schema_name = '{schema}' ORDER BY view_name"));
+        rows.into_iter().flatten().flatten().collect::<Vec<_>>()
+    };
+    assert_eq!(of("marts__feature_fx_rates_142"), of("marts"));
+}
+
+#[test]
+fn drafts_that_are_passed_over_have_no_check_that_never_ends() {
+    let team = Team::new();
+    let repository = &team.world.repository;
+    repository.write("offshoot.yaml", "drafts: skip\n");
+    repository.commit("no drafts");
+    let number = team.opens_with(|pull| pull.draft = true);
+    let ran = team.pull_request("opened", number);
+    done(&ran);
+    assert!(ran.stdout.contains("drafts are passed over"), "{}", ran.stdout);
+    assert_eq!(team.github.writes(), Vec::<String>::new());
+}

@@ -3,9 +3,11 @@
 use std::fs;
 
 use offshoot::error::Exit;
+use offshoot::ids::PullRequestNumber;
 
 use super::{Team, done};
 use crate::github::fake::{Access, HeadRepository, Payload};
+use crate::world::World;
 
 #[test]
 fn a_fork_gets_a_static_plan_in_the_step_summary_and_nothing_is_written() {
@@ -33,7 +35,7 @@ fn a_token_that_may_not_write_is_found_before_any_work() {
 }
 
 #[test]
-fn a_hosted_runner_with_the_warehouse_in_its_workspace_plans_only_and_never_promotes() {
+fn a_hosted_runner_plans_only_and_never_promotes() {
     let mut team = Team::new();
     let number = team.opens();
     team.world = team.world.with_variable("RUNNER_ENVIRONMENT", "github-hosted");
@@ -46,23 +48,52 @@ fn a_hosted_runner_with_the_warehouse_in_its_workspace_plans_only_and_never_prom
     assert!(ran.stderr.contains("hosted runner"), "{}", ran.stderr);
 }
 
-#[test]
-fn a_secret_of_the_runner_is_in_nothing_that_is_posted() {
-    let mut team = Team::new();
-    team.world = team.world.with_variable("WAREHOUSE_PASSWORD", "hunter2-of-the-shop");
-    let number = team.opens();
-    team.pushes(
-        number,
-        "models/marts/leak.sql",
-        "MODEL (name marts.leak, kind FULL, description 'hunter2-of-the-shop');\nSELECT 'hunter2-of-the-shop' AS x, 1 AS hunter\n",
-    );
-    done(&team.pull_request("synchronize", number));
+/// An edit that shows a text wherever a model's own words are shown: in the SQL diff, and in a problem's message.
+fn leaks(team: &Team, number: PullRequestNumber, secret: &str) {
+    let path = "models/marts/product_sales.sql";
+    let text = fs::read_to_string(team.world.repository.path().join(path)).expect("the model");
+    let (head, query) = text.split_once("\nSELECT").expect("a query");
+    let leak =
+        format!("{head}\nSELECT\n  '{secret}' AS leak,\n  (SELECT count(*) FROM erp.\"{secret}\") AS more,{query}");
+    team.pushes(number, path, &leak);
+}
+
+/// Everything that a run wrote, to GitHub and to the runner's files.
+fn written(team: &Team) -> Vec<String> {
     let state = team.github.state();
-    let posted = state.requests.iter().map(|request| String::from_utf8_lossy(&request.body));
-    assert!(posted.filter(|body| body.contains("hunter2-of-the-shop")).count() == 0);
-    drop(state);
-    let summary = fs::read_to_string(team.files.path().join("summary.md")).expect("a summary");
-    assert!(!summary.contains("hunter2-of-the-shop"));
+    let posted = state.requests.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned());
+    let files = ["summary.md", "output.txt", "report.json"].map(|file| team.files.path().join(file));
+    posted.chain(files.iter().filter_map(|file| fs::read_to_string(file).ok())).collect()
+}
+
+/// The runner's variables and the configuration may keep the same kind of thing secret; both are taken out of all that leaves.
+#[test]
+fn a_secret_is_in_nothing_that_leaves() {
+    let mut team = Team::new();
+    let repository = &team.world.repository;
+    let config = fs::read_to_string(repository.path().join("config.yaml")).expect("the configuration");
+    let lake = "  lake:\n    connection: {type: postgres, host: h, user: u, password: \"{{ env_var('LAKE') }}\", database: d}\n";
+    repository.write("config.yaml", config.replacen("gateways:\n", &format!("gateways:\n{lake}"), 1));
+    repository.commit("a lake");
+    let number = team.opens();
+    leaks(&team, number, "hunter2-of-the-shop");
+    let run = |team: &Team| {
+        let payload = Payload::PullRequest { action: "synchronize", number: number.0 };
+        team.github.state().run.0 += 1;
+        let variables = team.github.deliver(&payload, team.files.path());
+        let report = team.files.path().join("report.json");
+        team.world.bot_under(&variables, &["ci", "--report", report.to_str().expect("a plain path")])
+    };
+    run(&team);
+    let shown = |team: &Team| written(team).iter().filter(|text| text.contains("hunter2-of-the-shop")).count();
+    assert!(shown(&team) >= 3, "comment, summary and report show it while nobody says that it is one");
+    for variable in ["WAREHOUSE_PASSWORD", "LAKE"] {
+        team.world = std::mem::replace(&mut team.world, World::empty()).with_variable(variable, "hunter2-of-the-shop");
+        team.github.state().requests.clear();
+        run(&team);
+        assert_eq!(shown(&team), 0, "{variable}");
+        team.world = std::mem::replace(&mut team.world, World::empty()).with_variable(variable, "");
+    }
 }
 
 #[test]
@@ -88,4 +119,61 @@ fn where_sql_runs_is_the_bases_to_say_and_what_a_branch_says_of_it_counts_after_
     // Nothing that was built under the old settings passes for what the new ones give.
     assert_eq!(team.world.value("SELECT h FROM marts.hour"), "9");
     assert_ne!(here, "9");
+}
+
+/// Whoever reads the pull request need not be one who may read the warehouse.
+#[test]
+fn a_value_of_a_row_is_in_nothing_that_is_posted() {
+    let team = Team::new();
+    let number = team.opens();
+    let model = "MODEL (name marts.cast_places, kind FULL);\nSELECT CAST(stock.warehouse AS INTEGER) AS n FROM erp.stock_levels AS stock\n";
+    team.pushes(number, "models/marts/cast_places.sql", model);
+    let ran = team.pull_request("synchronize", number);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stdout);
+    assert!(ran.stderr.contains("Hamburg"), "the log has the engine's words: {}", ran.stderr);
+    let state = team.github.state();
+    let posted = state.requests.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned());
+    assert_eq!(
+        posted.filter(|body| body.contains("Hamburg") || body.contains("Leeds")).collect::<Vec<_>>(),
+        Vec::<String>::new()
+    );
+    drop(state);
+    let comment = team.comment();
+    assert!(comment.contains("Conversion Error") && comment.contains("log of the run"), "{comment}");
+}
+
+#[test]
+fn nothing_is_remembered_on_a_runner_that_forgets() {
+    let mut team = Team::new();
+    let number = team.opens();
+    team.removes(number, "models/marts/product_sales.sql");
+    done(&team.pull_request("synchronize", number));
+    team.world = team.world.with_variable("RUNNER_ENVIRONMENT", "github-hosted");
+    for command in ["/bot allow-destructive marts.product_sales", "/bot drop"] {
+        let (reactions, answer) = team.says(number, "ada", command);
+        assert_eq!(reactions, ["eyes", "confused"], "{command}");
+        assert!(answer.contains("outlive"), "{answer}");
+    }
+}
+
+#[test]
+fn files_outside_of_the_checkout_are_a_hosted_runners_as_well() {
+    let mut team = Team::new();
+    let (here, elsewhere) = (team.world.repository.path().to_owned(), team.files.path().to_owned());
+    let (warehouse, state) = (elsewhere.join("warehouse.duckdb"), elsewhere.join("state.db"));
+    fs::rename(here.join("warehouse.duckdb"), &warehouse).expect("the warehouse is moved");
+    fs::rename(here.join(".offshoot/state.db"), &state).expect("the state is moved");
+    let config = fs::read_to_string(here.join("config.yaml")).expect("the configuration");
+    let state = format!("    state_connection:\n      type: sqlite\n      database: {}\n", state.display());
+    let config = config.replace("warehouse.duckdb\n", &format!("{}\n{state}", warehouse.display()));
+    team.world.repository.write("config.yaml", config);
+    let main = team.world.repository.commit("the warehouse lies elsewhere");
+    team.github.state().branches.insert("main".into(), main);
+    let number = team.opens();
+    team.world = team.world.with_variable("RUNNER_ENVIRONMENT", "github-hosted");
+    done(&team.pull_request("opened", number));
+    assert_eq!(team.output("state"), "planned");
+    team.world = team.world.with_variable("RUNNER_ENVIRONMENT", "self-hosted");
+    done(&team.pull_request("synchronize", number));
+    assert_eq!(team.output("state"), "built", "on one's own runner they stay");
 }

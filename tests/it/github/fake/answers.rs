@@ -111,7 +111,9 @@ impl State {
     pub(super) fn shown_comment(&self, comment: &Comment) -> Value {
         // An account that is gone has no name here.
         let user = if comment.author == "ghost" { Value::Null } else { account(&comment.author) };
-        json!({ "id": comment.id, "body": comment.body, "user": user, "created_at": NOW, "updated_at": NOW })
+        let at = |ticks: u32| format!("2026-04-01T{:02}:{:02}:{:02}Z", ticks / 3600, ticks / 60 % 60, ticks % 60);
+        let (created, updated) = (at(comment.written), at(comment.changed));
+        json!({ "id": comment.id, "body": comment.body, "user": user, "created_at": created, "updated_at": updated })
     }
 
     pub(super) fn shown_check(&self, check: &Check) -> Value {

@@ -60,6 +60,7 @@ pub(crate) struct State {
     /// What broke GitHub's description.
     pub(super) violations: Vec<String>,
     next_id: u64,
+    ticks: u32,
 }
 
 /// Something that somebody else does in the meantime.
@@ -120,6 +121,9 @@ pub(crate) struct Comment {
     pub(crate) body: String,
     /// How often it was changed.
     pub(crate) edits: u32,
+    /// When it was written and last changed, in ticks of the fake's clock.
+    pub(crate) written: u32,
+    pub(crate) changed: u32,
 }
 
 /// A check run.
@@ -187,6 +191,7 @@ impl State {
             requests: Vec::new(),
             violations: Vec::new(),
             next_id: 5000,
+            ticks: 0,
         }
     }
 
@@ -206,8 +211,9 @@ impl State {
 
     /// Somebody's comment.
     pub(crate) fn comment(&mut self, number: PullRequestNumber, author: &str, body: &str) -> u64 {
-        let id = self.id();
-        self.comments.push(Comment { id, number: number.0, author: author.into(), body: body.into(), edits: 0 });
+        let (id, now) = (self.id(), self.tick());
+        let (author, body) = (author.into(), body.into());
+        self.comments.push(Comment { id, number: number.0, author, body, edits: 0, written: now, changed: now });
         id
     }
 
@@ -223,6 +229,12 @@ impl State {
     pub(super) fn knows(&self, commit: &str) -> bool {
         let heads = self.pulls.values().flat_map(|pull| [Some(&pull.head), pull.merge_commit.as_ref()]).flatten();
         heads.chain(self.branches.values()).any(|known| known == commit) || self.pulls_of.contains_key(commit)
+    }
+
+    /// A second passes.
+    pub(super) fn tick(&mut self) -> u32 {
+        self.ticks += 1;
+        self.ticks
     }
 
     pub(super) fn id(&mut self) -> u64 {

@@ -32,7 +32,9 @@ impl State {
             return refusal;
         }
         let (id, author) = (self.id(), self.my_login());
-        let comment = Comment { id, number, author, body: text(&body["body"]).unwrap_or_default(), edits: 0 };
+        let now = self.tick();
+        let body = text(&body["body"]).unwrap_or_default();
+        let comment = Comment { id, number, author, body, edits: 0, written: now, changed: now };
         let shown = self.shown_comment(&comment);
         self.comments.push(comment);
         (201, shown)
@@ -43,7 +45,9 @@ impl State {
         if let Some(refusal) = unfit_comment(body) {
             return refusal;
         }
+        let now = self.tick();
         let comment = &mut self.comments[index];
+        comment.changed = now;
         comment.body = text(&body["body"]).unwrap_or_default();
         comment.edits += 1;
         let comment = comment.clone();
