@@ -113,6 +113,9 @@ pub struct TreeArguments {
     /// The environment's name [default: made from the branch's name]
     #[arg(long = "env", value_name = "NAME")]
     pub environment: Option<String>,
+    /// Load only the last days of what is loaded by time; promote loads the rest [default: all]
+    #[arg(long, value_name = "DAYS")]
+    pub max_days: Option<u32>,
 }
 
 /// How results are printed.

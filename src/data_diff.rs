@@ -82,6 +82,8 @@ pub enum NotCompared {
     NoCommonInterval,
     /// They were not loaded for the same time, and no column of both says which rows are of that time.
     NoTimeColumn,
+    /// It is made of inputs that are loaded in part, so it cannot be what the other side is.
+    Preview,
     /// Neither side has data of its own: it is inlined into its readers, or somebody else's.
     NoData,
     /// The engine cannot read one of them. Its message is left out, because it may hold a value of a row.

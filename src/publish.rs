@@ -15,7 +15,7 @@ use crate::engine::{
 use crate::error::CommandError;
 use crate::ids::{CommitId, ProjectName, TableName};
 use crate::naming::TableKey;
-use crate::plan::{Action, Build, Plan};
+use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::{DEFAULT_SCHEMA, LIMIT};
 use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, Table, WriteLease};
 use crate::workspace::state_error;
@@ -79,14 +79,16 @@ pub fn apply(
     Ok(Published { builds, swapped })
 }
 
-/// Fills the tables of a plan, and shows them nowhere.
+/// Fills the tables of a plan, and shows them nowhere; previews, which no environment would show, are left out.
 ///
 /// # Errors
 /// A model was not built.
 pub fn build(work: &Work<'_>, plan: &Plan) -> Result<Published, CommandError> {
     let mut held = session(work.engine)?;
     vouched_for(work, plan, held.as_mut())?;
-    Ok(Published { builds: build_tables(work, plan)?, swapped: 0 })
+    let mut plan = plan.clone();
+    plan.targets.retain(|target| target.basis == Basis::Whole);
+    Ok(Published { builds: build_tables(work, &plan)?, swapped: 0 })
 }
 
 /// Makes production, or another environment that promote owns, match the plan of a commit.

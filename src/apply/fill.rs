@@ -17,7 +17,7 @@ use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::model::Kind;
 use crate::naming::TableKey;
-use crate::plan::{Build, Target};
+use crate::plan::{Build, Target, stored_parents};
 use crate::state::{self, Fact, InputRead};
 use crate::statement::{ColumnType, quote_table};
 use crate::surroundings::Stopwatch;
@@ -85,7 +85,7 @@ pub(super) fn inputs(
     keys: &BTreeMap<ModelName, TableKey>,
 ) -> Result<Vec<Vec<InputRead>>, FillError> {
     let read_by = |target: &&Target| -> Vec<TableKey> {
-        let ancestors = super::stored_parents(work.tree, &target.name, &|name| keys.contains_key(name));
+        let ancestors = stored_parents(&work.tree.graph, &target.name, &|name| keys.contains_key(name));
         ancestors.iter().filter_map(|name| keys.get(name).cloned()).collect()
     };
     let read: Vec<Vec<TableKey>> = targets.iter().map(read_by).collect();

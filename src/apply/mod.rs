@@ -14,7 +14,7 @@ mod schedule;
 mod task;
 mod views;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 pub use schedule::build_tables;
@@ -69,24 +69,6 @@ pub fn tables_of(plan: &Plan) -> BTreeMap<ModelName, TableName> {
 pub fn keys_of(plan: &Plan) -> BTreeMap<ModelName, TableKey> {
     let stored = plan.targets.iter().filter(|target| target.table.is_some());
     stored.map(|target| (target.name.clone(), target.key.clone())).collect()
-}
-
-/// The nearest ancestors that are stored, seen through those that are not.
-pub fn stored_parents(tree: &Tree, name: &ModelName, is_stored: &dyn Fn(&ModelName) -> bool) -> BTreeSet<ModelName> {
-    let mut found = BTreeSet::new();
-    let mut seen = BTreeSet::new();
-    let mut rest: Vec<&ModelName> = tree.graph.parents(name).collect();
-    while let Some(parent) = rest.pop() {
-        if !seen.insert(parent) {
-            continue;
-        }
-        if is_stored(parent) {
-            found.insert(parent.clone());
-        } else {
-            rest.extend(tree.graph.parents(parent));
-        }
-    }
-    found
 }
 
 /// The range that kinds without intervals see in `@start_*` and `@end_*`: everything up to now.

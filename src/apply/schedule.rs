@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::board::{Board, Moment, Next};
 use super::fill::{Physical, fill};
 use super::group::{fill_together, may_share};
-use super::{Work, engine_error, keys_of, stored_parents, tables_of};
+use super::{Work, engine_error, keys_of, tables_of};
 use crate::engine::{Interrupter, Session, Standing, claim, standing, transaction};
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::output::Progress;
-use crate::plan::{Action, Build, Plan, Target};
+use crate::plan::{Action, Build, Plan, Target, stored_parents};
 
 /// Fills the tables that a plan builds, in graph order, and gives what was done in the order in which it was done.
 ///
@@ -33,7 +33,7 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
     let standing = look(work, &targets, open.as_mut())?;
     let waiting: BTreeMap<ModelName, BTreeSet<ModelName>> = targets
         .keys()
-        .map(|name| ((*name).clone(), stored_parents(work.tree, name, &|parent| targets.contains_key(parent))))
+        .map(|name| ((*name).clone(), stored_parents(&work.tree.graph, name, &|parent| targets.contains_key(parent))))
         .collect();
     let order = plan.targets.iter().map(|target| &target.name).filter(|name| targets.contains_key(name));
     let sharing = targets.values().filter(|target| may_share(work.tree, target)).map(|target| target.name.clone());

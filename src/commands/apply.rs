@@ -96,7 +96,7 @@ pub(super) fn prepare(
     let project = order.settings.project.clone();
     publish::settle(&state, &lease, &engine, &project)?;
     let owner = (order.environment)(&state, &chosen)?;
-    let planned = planning::plan_of(context, workspace, &state, (chosen, result), owner)?;
+    let planned = planning::plan_of(context, workspace, &state, (&chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
     refuse_unready(&planned)?;
     Ok(Prepared { planned, state, engine, lease, project })

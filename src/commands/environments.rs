@@ -54,6 +54,7 @@ fn show(context: &Context<'_>, named: &NamedEnvironment) -> CommandResult {
         kind: pointer.kind,
         table: pointer.table.clone(),
         data_fingerprint: pointer.data_fingerprint,
+        basis: pointer.basis,
         metadata_fingerprint: pointer.metadata_fingerprint,
         view: pointer.view.as_ref().map(|view| view.name.clone()),
     });

@@ -12,8 +12,8 @@ use crate::fingerprint::Tree;
 use crate::git::Base;
 use crate::ids::{CommitId, EnvironmentName, PlanId};
 use crate::naming::parse_environment_name;
-use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, build};
-use crate::planning::{self, LIMIT, Writer};
+use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, Window, build};
+use crate::planning::{self, LIMIT, Question, Writer};
 use crate::publish::{self, ForeignPolicy};
 use crate::state::{About, Environment, Owner, State, Status};
 use crate::surroundings::Stopwatch;
@@ -193,28 +193,32 @@ fn plan(
     problems.extend(planning::clashes(&result.tree.models, environment));
     let before = planning::promoted_side(workspace, current, &result.tree, &mut problems);
     let before: Tree = before.map_or_else(|| workspace.nothing(result), |side| side.tree);
-    let trees = [Some(&before), Some(&result.tree)];
-    let known =
-        planning::known(state, &Writer::Promote(environment), &trees, BTreeSet::new(), current).map_err(state_error)?;
+    let trees = [Some(&before), Some(&result.tree), None];
+    let writer = Writer::Promote(environment);
+    let question = Question { writer, trees, keys: BTreeSet::new(), replaced: current };
     let promoted = current.and_then(|current| current.about.promoted.clone());
-    Ok(build(Inputs {
-        environment: environment.clone(),
-        commits: Commits {
-            base: promoted.clone().unwrap_or_else(|| commit.clone()),
-            head: Some(commit.clone()),
-            merge_base: promoted,
-            result_tree: Some(result.source.id().clone()),
-        },
-        base: &before,
-        result: &result.tree,
-        promoted: None,
-        known: &known,
-        purpose: Purpose::Promote,
-        now,
-        limit: LIMIT,
-        problems,
-        unseen: Unseen::default(),
-    }))
+    let plan = planning::plan_over(state, &question, &|known| {
+        build(Inputs {
+            environment: environment.clone(),
+            commits: Commits {
+                base: promoted.clone().unwrap_or_else(|| commit.clone()),
+                head: Some(commit.clone()),
+                merge_base: promoted.clone(),
+                result_tree: Some(result.source.id().clone()),
+            },
+            base: &before,
+            result: &result.tree,
+            promoted: None,
+            known,
+            purpose: Purpose::Promote,
+            now,
+            limit: LIMIT,
+            problems: problems.clone(),
+            unseen: Unseen::default(),
+            window: Window::Everything,
+        })
+    });
+    plan.map_err(state_error)
 }
 
 fn about(plan: &Plan, current: Option<&Environment>, commit: CommitId, plan_id: PlanId, now: Timestamp) -> About {

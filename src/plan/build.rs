@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Change, Commits, Plan, PlannedModel, Summary, Target};
+use super::range::Window;
+use super::target::Targets;
+use super::{Action, Basis, Change, Commits, Plan, PlannedModel, Summary, Target};
 use crate::diff::{ModelDiff, diff};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
-use crate::model::{Kind, KindName, Model};
-use crate::naming::{IdentifierLimit, TableKey, physical_table};
+use crate::naming::{IdentifierLimit, TableKey};
 use crate::problem::Problem;
 use crate::time::{Interval, Intervals, Timestamp};
 
@@ -36,6 +37,8 @@ pub struct Inputs<'a> {
     pub problems: Vec<Problem>,
     /// Models of `result` that have no fingerprints there, because base and result have the same ones.
     pub unseen: Unseen,
+    /// How much of the past is loaded.
+    pub window: Window,
 }
 
 /// Models that are the same in base and result and that nobody looked at.
@@ -113,7 +116,7 @@ impl KnownTable {
 }
 
 impl Known {
-    fn prod_table(&self, model: &ModelName) -> Option<(&TableKey, &KnownTable)> {
+    pub(super) fn prod_table(&self, model: &ModelName) -> Option<(&TableKey, &KnownTable)> {
         let key = self.prod.get(model)?;
         self.tables.get(key).map(|table| (key, table))
     }
@@ -122,20 +125,7 @@ impl Known {
 /// Plans.
 pub fn build(inputs: Inputs<'_>) -> Plan {
     let diffs = diff(inputs.base, inputs.result);
-    let starts = starts(inputs.result, inputs.now);
-    let mut targets: Vec<Target> = Vec::new();
-    let mut freshness = Freshness::default();
-    // What is the same in both trees reads nothing that is not.
-    for Remembered { name, data, metadata } in &inputs.unseen.remembered {
-        let start = starts.get(name).copied().or_else(|| own_start(inputs.result.models.get(name)?, inputs.now));
-        targets.extend(target(name, (*data, *metadata), &inputs, start, &mut freshness));
-    }
-    let seen =
-        inputs.result.graph.order().iter().filter_map(|name| Some((name, inputs.result.fingerprints.get(name)?)));
-    for (name, fingerprint) in seen {
-        let fingerprints = (fingerprint.data, fingerprint.metadata);
-        targets.extend(target(name, fingerprints, &inputs, starts.get(name).copied(), &mut freshness));
-    }
+    let targets = targets(&inputs);
     let by_name: BTreeMap<&ModelName, &Target> = targets.iter().map(|target| (&target.name, target)).collect();
     let models = diffs.into_iter().filter_map(|diff| planned(diff, inputs.base, inputs.result, &by_name)).collect();
     let drift = match inputs.promoted {
@@ -156,169 +146,16 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
     plan
 }
 
-fn own_start(model: &Model, now: Timestamp) -> Option<Start> {
-    model.properties.start.as_ref()?.resolve(now).map(Start::Known)
-}
-
-/// How new each table will be once the plan is carried out.
-#[derive(Default)]
-struct Freshness(BTreeMap<TableKey, Newest>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Newest {
-    At(Timestamp),
-    Now,
-}
-
-fn target(
-    name: &ModelName,
-    (data, metadata): (Digest, Digest),
-    inputs: &Inputs<'_>,
-    start: Option<Start>,
-    freshness: &mut Freshness,
-) -> Option<Target> {
-    let model = inputs.result.models.get(name)?;
-    let kind = model.kind.name();
-    let key = TableKey { model: name.clone(), data_fingerprint: data };
-    let known = inputs.known.tables.get(&key);
-    let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
-    let lacking = lacking(model, inputs, start, (&key, known));
-    let (missing, due) = if shared { (Intervals::default(), lacking) } else { (lacking, Intervals::default()) };
-    let action = match (kind, known) {
-        (KindName::View, _) => Action::View,
-        _ if !kind.has_table() => Action::None,
-        (_, None) => Action::Build,
-        _ if !missing.is_empty() => Action::Build,
-        (_, Some(known)) if !shared && is_stale(model, inputs, (&key, known), freshness) => Action::Build,
-        _ => Action::Reuse,
-    };
-    let newest = match (action, known) {
-        (Action::Build, _) => Some(Newest::Now),
-        (Action::Reuse, Some(known)) => known.newest().map(Newest::At),
-        _ => None,
-    };
-    if let Some(newest) = newest {
-        freshness.0.insert(key.clone(), newest);
-    }
-    let table = known.map_or_else(|| physical_table(&key, inputs.limit), |known| known.table.clone());
-    Some(Target {
-        name: name.clone(),
-        kind,
-        key,
-        metadata_fingerprint: metadata,
-        table: kind.has_table().then_some(table),
-        action,
-        unit: model.unit(),
-        intervals_missing: missing.ranges().to_vec(),
-        due_at_promote: due.ranges().to_vec(),
-    })
-}
-
-/// What a table loaded by interval lacks; for a promote also what prod's present table has loaded later than it.
-fn lacking(
-    model: &Model,
-    inputs: &Inputs<'_>,
-    start: Option<Start>,
-    (key, known): (&TableKey, Option<&KnownTable>),
-) -> Intervals {
-    let Some(wanted) = wanted(model, inputs, start) else { return Intervals::default() };
-    let loads = known.map(|known| known.loads.as_slice()).unwrap_or_default();
-    let have: Intervals = loads.iter().map(|(interval, _)| *interval).collect();
-    let mut lacking = Intervals::one(wanted).minus(&have);
-    if let (Purpose::Promote, Some((prod_key, prod))) = (inputs.purpose, inputs.known.prod_table(&model.name))
-        && prod_key != key
-    {
-        for (interval, at) in &prod.loads {
-            let as_new: Intervals = loads.iter().filter(|(_, ours)| ours >= at).map(|(ours, _)| *ours).collect();
-            let newer = Intervals::one(*interval).minus(&as_new);
-            let inside = newer
-                .ranges()
-                .iter()
-                .filter_map(|range| Interval::new(range.start.max(wanted.start), range.end.min(wanted.end)));
-            inside.for_each(|range| lacking.add(range));
-        }
-    }
-    // Later loads of a unique key lie over earlier ones: one that is not the next would turn rows back.
-    let begins_again = lacking.ranges().first().is_some_and(|first| have.end().is_some_and(|end| first.start < end));
-    if begins_again && matches!(model.kind, Kind::UniqueKey(_)) {
-        return Intervals::one(wanted);
-    }
-    lacking
-}
-
-/// Whether a table that is filled as a whole was filled before the very tables that it read got more data, or before
-/// the one that it replaces in prod: prod never goes back in time. A parent under another key does not count: where the
-/// fingerprint stayed, it holds the same as far as this model reads it.
-fn is_stale(model: &Model, inputs: &Inputs<'_>, (key, known): (&TableKey, &KnownTable), freshness: &Freshness) -> bool {
-    if matches!(model.kind, Kind::Seed(_)) || is_loaded_by_interval(model) {
-        return false;
-    }
-    let Some(filled) = known.filled_at else { return false };
-    let prod =
-        inputs.known.prod_table(&model.name).filter(|(prod, _)| inputs.purpose == Purpose::Promote && *prod != key);
-    let older_than_prod = prod.and_then(|(_, prod)| prod.filled_at).is_some_and(|prod| prod > filled);
-    let newer =
-        |(input, at): &(TableKey, Timestamp)| freshness.0.get(input).is_some_and(|newest| *newest > Newest::At(*at));
-    older_than_prod || known.inputs.iter().any(newer)
-}
-
-/// Whether a model is loaded interval by interval; others are filled as a whole.
-pub fn is_loaded_by_interval(model: &Model) -> bool {
-    match &model.kind {
-        Kind::TimeRange(_) => true,
-        Kind::UniqueKey(_) => {
-            let statements = model.pre_statements.iter().chain(&model.post_statements);
-            let query = model.query.iter().map(|query| query.template());
-            statements.chain(query).any(crate::sql::Template::mentions_interval)
-        }
-        Kind::View | Kind::Full | Kind::Seed(_) | Kind::External | Kind::Embedded => false,
-    }
-}
-
-/// What a model's table should hold: from its start to where prod's table ends, or to now where prod has none. Where
-/// nothing says when it begins, prod's table does: the usual default moves with the clock.
-fn wanted(model: &Model, inputs: &Inputs<'_>, start: Option<Start>) -> Option<Interval> {
-    if !is_loaded_by_interval(model) {
-        return None;
-    }
-    let unit = model.unit();
-    let present = unit.floor(inputs.now);
-    let prod = inputs.known.prod_table(&model.name).map(|(_, prod)| prod.intervals()).unwrap_or_default();
-    let end = prod.end().unwrap_or(present).min(present);
-    let declared = model.properties.end.as_ref().and_then(|end| end.resolve(inputs.now));
-    let end = declared.map_or(end, |declared| end.min(unit.ceil(declared)));
-    let start = match start? {
-        Start::Known(start) => unit.floor(start),
-        Start::Default(start) => prod.ranges().first().map_or(unit.floor(start), |first| first.start),
-    };
-    Interval::new(start, end)
-}
-
-/// Where a model begins.
-#[derive(Clone, Copy)]
-enum Start {
-    /// Something says so.
-    Known(Timestamp),
-    /// Nothing does: one unit before now.
-    Default(Timestamp),
-}
-
-/// Where each model begins: its own start, else the earliest of its parents', else one unit before now (research:
-/// SQLMesh, section 5.2).
-fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Start> {
-    let mut known: BTreeMap<ModelName, Timestamp> = BTreeMap::new();
-    let mut starts = BTreeMap::new();
-    for name in tree.graph.order() {
-        let Some(model) = tree.models.get(name) else { continue };
-        let own = model.properties.start.as_ref().and_then(|start| start.resolve(now));
-        let inherited = tree.graph.parents(name).filter_map(|parent| known.get(parent).copied()).min();
-        if let Some(start) = own.or(inherited) {
-            known.insert(name.clone(), start);
-        }
-        let start = own.or(inherited).map_or_else(|| Start::Default(model.unit().back(now, 1)), Start::Known);
-        starts.insert(name.clone(), start);
-    }
-    starts
+fn targets(inputs: &Inputs<'_>) -> Vec<Target> {
+    let mut targets = Targets::new(inputs);
+    // What is the same in both trees reads nothing that is not.
+    let remembered = inputs.unseen.remembered.iter().map(|known| (&known.name, (known.data, known.metadata)));
+    let fingerprints = &inputs.result.fingerprints;
+    let seen = inputs.result.graph.order().iter().filter_map(|name| {
+        let fingerprint = fingerprints.get(name)?;
+        Some((name, (fingerprint.data, fingerprint.metadata)))
+    });
+    remembered.chain(seen).filter_map(|(name, fingerprints)| targets.of(name, fingerprints)).collect()
 }
 
 fn planned(
@@ -342,6 +179,7 @@ fn planned(
             unit: model.unit(),
             intervals_missing: Vec::new(),
             due_at_promote: Vec::new(),
+            basis: Basis::Whole,
             name,
         });
     }
@@ -358,13 +196,13 @@ fn planned(
         unit: target.unit,
         intervals_missing: target.intervals_missing.clone(),
         due_at_promote: target.due_at_promote.clone(),
+        basis: target.basis,
         name,
     })
 }
 
 /// What was merged and not promoted yet: main's tip against what prod shows.
 fn drift(promoted: &Tree, inputs: &Inputs<'_>) -> Vec<PlannedModel> {
-    let starts = starts(inputs.base, inputs.now);
     let base = Inputs {
         environment: inputs.environment.clone(),
         commits: inputs.commits.clone(),
@@ -377,16 +215,16 @@ fn drift(promoted: &Tree, inputs: &Inputs<'_>) -> Vec<PlannedModel> {
         limit: inputs.limit,
         problems: Vec::new(),
         unseen: Unseen::default(),
+        window: inputs.window.clone(),
     };
+    let mut targets = Targets::new(&base);
     let diffs: Vec<ModelDiff> =
         diff(promoted, inputs.base).into_iter().filter(|diff| diff.change != Change::Unaffected).collect();
-    let mut freshness = Freshness::default();
     let targets: Vec<Target> = diffs
         .iter()
         .filter_map(|diff| {
             let fingerprint = inputs.base.fingerprints.get(&diff.name)?;
-            let fingerprints = (fingerprint.data, fingerprint.metadata);
-            target(&diff.name, fingerprints, &base, starts.get(&diff.name).copied(), &mut freshness)
+            targets.of(&diff.name, (fingerprint.data, fingerprint.metadata))
         })
         .collect();
     let by_name = targets.iter().map(|target| (&target.name, target)).collect();

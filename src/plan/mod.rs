@@ -4,12 +4,17 @@
 
 mod build;
 mod outcome;
+mod partial;
+mod range;
+mod target;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::change::{Category, Change, Reason};
-pub use build::{Inputs, Known, KnownTable, Purpose, Remembered, Sharing, Unseen, build, is_loaded_by_interval};
+pub use build::{Inputs, Known, KnownTable, Purpose, Remembered, Sharing, Unseen, build};
 pub use outcome::{Build, Outcome};
+pub use partial::stored_parents;
+pub use range::{Window, is_loaded_by_interval};
 
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, ModelName, TableName, TreeId};
@@ -71,6 +76,8 @@ pub struct Target {
     pub intervals_missing: Vec<Interval>,
     /// What promote would still load after that.
     pub due_at_promote: Vec<Interval>,
+    /// What its rows are made of.
+    pub basis: Basis,
 }
 
 /// One model of a plan.
@@ -98,6 +105,8 @@ pub struct PlannedModel {
     pub intervals_missing: Vec<Interval>,
     /// What promote would still load after that, up to prod's own intervals.
     pub due_at_promote: Vec<Interval>,
+    /// What its rows are made of.
+    pub basis: Basis,
 }
 
 /// What apply does with a model.
@@ -114,6 +123,18 @@ pub enum Action {
     Drop,
     /// Nothing.
     None,
+}
+
+/// What the rows of a model are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Inputs that are all that they should be.
+    #[default]
+    Whole,
+    /// Inputs that lack something, or its own past does. The table, where it has one, is under a key of its own, and no
+    /// promote takes it.
+    Preview,
 }
 
 /// How many models of the result (and removed ones) are in which state.
@@ -143,6 +164,34 @@ impl Plan {
     /// Whether the branch changes nothing.
     pub fn is_empty(&self) -> bool {
         self.models.is_empty()
+    }
+
+    /// The tables of previews that it points at.
+    pub fn previews(&self) -> impl Iterator<Item = &TableKey> {
+        let previews = self.targets.iter().filter(|target| target.basis == Basis::Preview && target.table.is_some());
+        previews.map(|target| &target.key)
+    }
+}
+
+impl PlannedModel {
+    /// Whether promote will have to fill its table, or more of it.
+    pub fn is_due(&self) -> bool {
+        !self.due_at_promote.is_empty() || (self.basis == Basis::Preview && self.table.is_some())
+    }
+}
+
+impl Basis {
+    /// Whether nothing is lacking.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
+
+    /// As JSON has it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Preview => "preview",
+        }
     }
 }
 

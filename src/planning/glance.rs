@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    Chosen, LIMIT, Place, Writer, clashes, drift_unknown, environment_of, known, never_promoted, unknown_columns,
+    Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, never_promoted, plan_of, plan_over,
+    unknown_columns,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -18,7 +19,7 @@ use crate::hash::Digest;
 use crate::ids::ModelName;
 use crate::model::{Kind, Model};
 use crate::naming::TableKey;
-use crate::plan::{Commits, Inputs, Plan, Purpose, Remembered, Unseen, build};
+use crate::plan::{Basis, Commits, Inputs, Plan, Remembered, Unseen, build, is_loaded_by_interval};
 use crate::problem::Problem;
 use crate::project::{Owned, SecondLook, query_problems, sorted};
 use crate::sql::Query;
@@ -69,32 +70,40 @@ pub fn glance(
     problems.extend(chosen.trees.problems.iter().cloned());
     problems.extend(clashing);
     problems.extend(unknown_columns(&looked.result, &|name| looked.reached.contains(name)));
+    let (writer, purpose) = chosen.place.writer(&environment);
     let trees = [Some(&looked.base), Some(&looked.result), looked.promoted.as_ref()];
-    let (writer, purpose) = match chosen.place {
-        Place::Base => (Writer::Promote(&environment), Purpose::Promote),
-        Place::Branch => (Writer::Branch(&environment), Purpose::Apply),
-    };
     let remembered = looked.unseen.remembered.iter();
     let keys = remembered.map(|known| TableKey { model: known.name.clone(), data_fingerprint: known.data }).collect();
-    let known = known(&state, &writer, &trees, keys, prod.as_ref()).map_err(state_error)?;
-    let plan = build(Inputs {
-        environment: environment.clone(),
-        commits: Commits {
-            base: chosen.trees.base.clone(),
-            head: Some(chosen.trees.head.clone()),
-            merge_base: chosen.trees.merge_base.clone(),
-            result_tree: Some(chosen.trees.result.id().clone()),
-        },
-        base: &looked.base,
-        result: &looked.result,
-        promoted: looked.promoted.as_ref(),
-        known: &known,
-        purpose,
-        now: context.execution_time()?,
-        limit: LIMIT,
-        problems,
-        unseen: looked.unseen,
+    let question = Question { writer, trees, keys, replaced: prod.as_ref() };
+    let now = context.execution_time()?;
+    let plan = plan_over(&state, &question, &|known| {
+        build(Inputs {
+            environment: environment.clone(),
+            commits: Commits {
+                base: chosen.trees.base.clone(),
+                head: Some(chosen.trees.head.clone()),
+                merge_base: chosen.trees.merge_base.clone(),
+                result_tree: Some(chosen.trees.result.id().clone()),
+            },
+            base: &looked.base,
+            result: &looked.result,
+            promoted: looked.promoted.as_ref(),
+            known,
+            purpose,
+            now,
+            limit: LIMIT,
+            problems: problems.clone(),
+            unseen: looked.unseen.clone(),
+            window: chosen.window.clone(),
+        })
     });
+    let plan = plan.map_err(state_error)?;
+    if plan.targets.iter().any(|target| target.basis != Basis::Whole || !target.due_at_promote.is_empty()) {
+        // Then it counts who reads whom, of models that nobody looked at, too.
+        let owner = environment_of(&state, chosen, wanted)?;
+        let result = workspace.side(&chosen.trees.result)?;
+        return Ok(plan_of(context, workspace, &state, (chosen, result), owner)?.plan);
+    }
     leave((looked.result, looked.base, looked.promoted));
     Ok(plan)
 }
@@ -128,6 +137,9 @@ impl Looked {
         let (mut unseen, unknown) = unseen(&result.sketch, &reached, state, environments)?;
         let mut in_result: BTreeSet<ModelName> = reached.iter().cloned().chain(unknown).collect();
         in_result.extend(starting_with_parents(&result.sketch));
+        if let [Some(prod), _] = environments {
+            in_result.extend(ending_with_parents(&result.sketch, prod));
+        }
         in_result.extend(result.sketch.circles());
         in_base.extend(starting_with_parents(&base.sketch));
         let [of_result, of_base, of_promoted] =
@@ -200,7 +212,7 @@ fn unseen(
             continue;
         }
         let mut pointers = environments.iter().flatten().filter_map(|environment| environment.models.get(name));
-        if let Some(pointer) = pointers.find(|pointer| pointer.source == Some(source)) {
+        if let Some(pointer) = pointers.find(|pointer| pointer.source == Some(source) && pointer.basis.is_whole()) {
             let (data, metadata) = (pointer.data_fingerprint, pointer.metadata_fingerprint);
             unseen.remembered.push(Remembered { name: name.clone(), data, metadata });
         } else if built.contains(name) {
@@ -217,6 +229,11 @@ fn starting_with_parents(sketch: &Sketch) -> BTreeSet<ModelName> {
     let by_interval = |model: &Model| matches!(model.kind, Kind::TimeRange(_) | Kind::UniqueKey(_));
     let states_none = |model: &Model| model.properties.start.as_ref().and_then(|start| start.absolute).is_none();
     sketch.with_ancestors(&|model| by_interval(model) && states_none(model))
+}
+
+/// Models that end where their parents do, because prod has none of them.
+fn ending_with_parents(sketch: &Sketch, prod: &Environment) -> BTreeSet<ModelName> {
+    sketch.with_ancestors(&|model| is_loaded_by_interval(model) && !prod.models.contains_key(&model.name))
 }
 
 /// The tree that prod shows. Where its commit is not here, drift is unknown, and that is said.

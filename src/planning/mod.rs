@@ -1,6 +1,7 @@
 //! From a command's arguments to a plan: which trees, which environment, and what the state knows.
 
 mod glance;
+mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,17 +14,17 @@ use crate::git::{GitError, Head, Mode, Request, ThreeTrees};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
 use crate::model::Model;
 use crate::naming::{
-    Clash, Disambiguator, IdentifierLimit, TableKey, detached_environment_name, environment_name,
-    parse_environment_name, view_clashes,
+    Clash, Disambiguator, IdentifierLimit, detached_environment_name, environment_name, parse_environment_name,
+    view_clashes,
 };
-use crate::plan::{Commits, Inputs, Known, KnownTable, Plan, Purpose, Sharing, Unseen, build};
+use crate::plan::{Commits, Inputs, Plan, Purpose, Unseen, Window, build};
 use crate::problem::Problem;
 use crate::sql::Opaque;
-use crate::state::{Environment, Owner, State, StateError};
-use crate::time::Timestamp;
+use crate::state::{Environment, Owner, State};
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
 pub use glance::glance;
+pub use known::{Question, Writer, plan_over};
 
 /// DuckDB has no limit worth knowing; names that fit PostgreSQL fit everywhere.
 pub const LIMIT: IdentifierLimit = IdentifierLimit::SMALLEST;
@@ -56,6 +57,8 @@ pub struct Chosen {
     pub base_branch: String,
     /// Whether the base branch itself is looked at.
     pub place: Place,
+    /// How much of the past is loaded.
+    pub window: Window,
 }
 
 /// Where a command stands.
@@ -65,6 +68,15 @@ pub enum Place {
     Base,
     /// Anywhere else.
     Branch,
+}
+
+impl Place {
+    fn writer(self, environment: &EnvironmentName) -> (Writer<'_>, Purpose) {
+        match self {
+            Self::Base => (Writer::Promote(environment), Purpose::Promote),
+            Self::Branch => (Writer::Branch(environment), Purpose::Apply),
+        }
+    }
 }
 
 /// Chooses the trees: base and head as given, else the base branch and `HEAD`.
@@ -89,7 +101,8 @@ pub fn choose(workspace: &Workspace<'_>, arguments: &TreeArguments) -> Result<Ch
     };
     let on_base = trees.head_branch.as_ref().is_some_and(|head| head.as_str() == format!("refs/heads/{base_branch}"));
     let place = if on_base && !arguments.worktree { Place::Base } else { Place::Branch };
-    Ok(Chosen { trees, base_branch, place })
+    let window = arguments.max_days.map_or(Window::Everything, |days| Window::Last { days, from: BTreeMap::new() });
+    Ok(Chosen { trees, base_branch, place, window })
 }
 
 /// `base_branch` of `offshoot.yaml`, as the checked-out commit has it.
@@ -145,7 +158,7 @@ pub fn plan(
     let chosen = choose(workspace, arguments)?;
     let (environment, owner) = environment_of(state, &chosen, arguments.environment.as_deref())?;
     let result = workspace.side(&chosen.trees.result)?;
-    plan_of(context, workspace, state, (chosen, result), (environment, owner))
+    plan_of(context, workspace, state, (&chosen, result), (environment, owner))
 }
 
 /// Plans trees that were chosen and loaded already.
@@ -156,7 +169,7 @@ pub fn plan_of(
     context: &Context<'_>,
     workspace: &Workspace<'_>,
     state: &dyn State,
-    (chosen, mut result): (Chosen, Side),
+    (chosen, mut result): (&Chosen, Side),
     (environment, owner): (EnvironmentName, Owner),
 ) -> Result<Planned, CommandError> {
     let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
@@ -175,31 +188,34 @@ pub fn plan_of(
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree.models, &environment));
     result.problems.extend(unknown_columns(&result.tree, &|_| true));
+    let (writer, purpose) = chosen.place.writer(&environment);
     let trees = [Some(base), Some(&result.tree), promoted];
-    let (writer, purpose) = match chosen.place {
-        Place::Base => (Writer::Promote(&environment), Purpose::Promote),
-        Place::Branch => (Writer::Branch(&environment), Purpose::Apply),
-    };
-    let known = known(state, &writer, &trees, BTreeSet::new(), prod.as_ref()).map_err(state_error)?;
-    let plan = build(Inputs {
-        environment: environment.clone(),
-        commits: Commits {
-            base: chosen.trees.base.clone(),
-            head: Some(chosen.trees.head.clone()),
-            merge_base: chosen.trees.merge_base.clone(),
-            result_tree: Some(chosen.trees.result.id().clone()),
-        },
-        base,
-        result: &result.tree,
-        promoted,
-        known: &known,
-        purpose,
-        now: context.execution_time()?,
-        limit: LIMIT,
-        problems: result.problems.clone(),
-        unseen: Unseen::default(),
+    let question = Question { writer, trees, keys: BTreeSet::new(), replaced: prod.as_ref() };
+    let now = context.execution_time()?;
+    let plan = plan_over(state, &question, &|known| {
+        build(Inputs {
+            environment: environment.clone(),
+            commits: Commits {
+                base: chosen.trees.base.clone(),
+                head: Some(chosen.trees.head.clone()),
+                merge_base: chosen.trees.merge_base.clone(),
+                result_tree: Some(chosen.trees.result.id().clone()),
+            },
+            base,
+            result: &result.tree,
+            promoted,
+            known,
+            purpose,
+            now,
+            limit: LIMIT,
+            problems: result.problems.clone(),
+            unseen: Unseen::default(),
+            window: chosen.window.clone(),
+        })
     });
-    Ok(Planned { plan, base: base_side, result, owner, branch: chosen.trees.head_branch, current, prod })
+    let plan = plan.map_err(state_error)?;
+    let branch = chosen.trees.head_branch.clone();
+    Ok(Planned { plan, base: base_side, result, owner, branch, current, prod })
 }
 
 /// What prod shows. Where its commit is not here, drift is unknown, and that is said.
@@ -266,78 +282,6 @@ pub fn clashes(models: &BTreeMap<ModelName, Arc<Model>>, environment: &Environme
     };
     view_clashes(viewed, environment, DEFAULT_SCHEMA, LIMIT).into_iter().map(told).collect()
 }
-
-/// Who is about to write tables: it leaves alone those that certain other environments show.
-pub enum Writer<'a> {
-    /// Apply: what any other environment shows.
-    Branch(&'a EnvironmentName),
-    /// Promote: prod may complete any table; another environment leaves prod's alone.
-    Promote(&'a EnvironmentName),
-}
-
-impl Writer<'_> {
-    fn leaves_alone(&self, other: &EnvironmentName) -> bool {
-        match self {
-            Self::Branch(environment) => other != *environment,
-            Self::Promote(environment) => !environment.is_prod() && other.is_prod(),
-        }
-    }
-}
-
-/// What the state knows of the tables that these trees name, and of those with these `keys`.
-///
-/// # Errors
-/// The state cannot be read.
-pub fn known(
-    state: &dyn State,
-    writer: &Writer<'_>,
-    trees: &[Option<&Tree>],
-    mut keys: BTreeSet<TableKey>,
-    replaced: Option<&Environment>,
-) -> Result<Known, StateError> {
-    for (name, fingerprint) in trees.iter().flatten().flat_map(|tree| &tree.fingerprints) {
-        keys.insert(TableKey { model: name.clone(), data_fingerprint: fingerprint.data });
-    }
-    let stored = |environment: &Environment| -> BTreeMap<ModelName, TableKey> {
-        let pointers = environment.models.iter().filter(|(_, pointer)| pointer.table.is_some());
-        pointers
-            .map(|(name, pointer)| {
-                (name.clone(), TableKey { model: name.clone(), data_fingerprint: pointer.data_fingerprint })
-            })
-            .collect()
-    };
-    let prod = replaced.map(stored).unwrap_or_default();
-    keys.extend(prod.values().cloned());
-    let keys: Vec<TableKey> = keys.into_iter().collect();
-    let mut shared: BTreeSet<TableKey> = BTreeSet::new();
-    for about in state.environments()?.into_iter().filter(|about| writer.leaves_alone(&about.name)) {
-        shared.extend(state.environment(&about.name)?.iter().flat_map(|environment| stored(environment).into_values()));
-    }
-    let tables = state.tables(&keys)?;
-    let models: Vec<ModelName> = tables.keys().map(|key| key.model.clone()).collect();
-    let builds = state.builds(&models, BUILDS_LOOKED_AT)?;
-    let inputs = |key: &TableKey| -> Vec<(TableKey, Timestamp)> {
-        let mut found = builds.get(&key.model).into_iter().flatten();
-        let build = found.find(|build| build.key == *key);
-        build
-            .map(|build| build.inputs.iter().map(|input| (input.key.clone(), input.newest)).collect())
-            .unwrap_or_default()
-    };
-    let table = |(key, table): (TableKey, crate::state::Table)| {
-        let known = KnownTable {
-            loads: table.ledger.loads().iter().map(|load| (load.interval, load.loaded_at)).collect(),
-            filled_at: table.snapshot.as_of,
-            inputs: inputs(&key),
-            sharing: if shared.contains(&key) { Sharing::Shared } else { Sharing::Own },
-            table: table.snapshot.table,
-        };
-        (key, known)
-    };
-    Ok(Known { tables: tables.into_iter().map(table).collect(), prod })
-}
-
-/// How far back a table's own build is looked for among its model's builds.
-const BUILDS_LOOKED_AT: usize = 20;
 
 /// The environment of what is checked out, by name alone: `prod` on the base branch, else the branch's, else the
 /// detached commit's. Unlike [`environment_of`] it needs no merge, so a branch in conflict keeps its environment.

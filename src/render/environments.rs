@@ -11,7 +11,7 @@ use super::{Colour, json, markdown, table, visible};
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, ModelName, PlanId, RefName, TableName};
 use crate::model::KindName;
-use crate::plan::Commits;
+use crate::plan::{Basis, Commits};
 use crate::time::Timestamp;
 
 /// What is known of an environment besides its models.
@@ -108,6 +108,8 @@ pub struct ShownModel {
     pub table: Option<TableName>,
     /// What the table holds.
     pub data_fingerprint: Digest,
+    /// What its rows are made of.
+    pub basis: Basis,
     /// The rest of the model.
     pub metadata_fingerprint: Digest,
     /// Its view.
@@ -265,7 +267,10 @@ fn model_row(model: &ShownModel) -> Vec<String> {
     vec![
         model.name.to_string(),
         model.kind.text().to_owned(),
-        model.data_fingerprint.short(12),
+        match model.basis {
+            Basis::Whole => model.data_fingerprint.short(12),
+            Basis::Preview => format!("{} (preview)", model.data_fingerprint.short(12)),
+        },
         name(&model.table),
         name(&model.view),
     ]

@@ -7,7 +7,7 @@ use super::data_diff;
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, ProjectName, PullRequestNumber, RepositoryName};
 use crate::model::KindName;
-use crate::plan::{Action, Build, Category, Change, Commits, Outcome, Plan, PlannedModel, Reason, Summary};
+use crate::plan::{Action, Basis, Build, Category, Change, Commits, Outcome, Plan, PlannedModel, Reason, Summary};
 use crate::problem::Problem;
 use crate::report::{Conclusion, Destruction, Due, Estimate, Findings, Report, State};
 use crate::sticky::RunKey;
@@ -177,6 +177,7 @@ struct ModelObject<'a> {
     data_fingerprint: Digest,
     intervals_missing: Vec<[String; 2]>,
     due_at_promote: Vec<[String; 2]>,
+    basis: Basis,
 }
 
 #[derive(Serialize)]
@@ -226,6 +227,7 @@ impl<'a> From<&'a PlannedModel> for ModelObject<'a> {
             data_fingerprint: model.data_fingerprint,
             intervals_missing: labels(&model.intervals_missing, model.unit),
             due_at_promote: labels(&model.due_at_promote, model.unit),
+            basis: model.basis,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, FilePath, ModelName, TableName, TreeId};
 use crate::model::KindName;
-use crate::plan::{Action, Build, Category, Change, Commits, Outcome, Plan, PlannedModel, Reason, Summary};
+use crate::plan::{Action, Basis, Build, Category, Change, Commits, Outcome, Plan, PlannedModel, Reason, Summary};
 use crate::problem::Problem;
 use crate::sql::Opaque;
 use crate::time::{Interval, IntervalUnit, Timestamp};
@@ -41,6 +41,7 @@ fn model(name: ModelName, change: Change, action: Action, reasons: Vec<Reason>) 
         unit: IntervalUnit::Day,
         intervals_missing: Vec::new(),
         due_at_promote: Vec::new(),
+        basis: Basis::Whole,
     }
 }
 

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use owo_colors::{OwoColorize as _, Style};
 
 use super::text::counted;
+use super::text::due;
 use super::{Colour, readable_intervals, readable_seconds, visible, visible_lines};
-use crate::plan::{Action, Category, Change, Outcome, Plan, PlannedModel};
+use crate::plan::{Action, Basis, Category, Change, Outcome, Plan, PlannedModel};
 use crate::problem::{Problem, Severity, has_errors};
 
 /// A plan as a tree, with drift apart, every problem, and one closing line.
@@ -194,9 +195,11 @@ fn details(model: &PlannedModel) -> Vec<(&'static str, String)> {
     if !model.intervals_missing.is_empty() {
         lines.push(("load", readable_intervals(&model.intervals_missing, model.unit)));
     }
-    if !model.due_at_promote.is_empty() {
-        let ranges = readable_intervals(&model.due_at_promote, model.unit);
-        lines.push(("due", format!("{ranges} at promote")));
+    if model.basis == Basis::Preview {
+        lines.push(("preview", "it is made of inputs that are loaded in part".to_owned()));
+    }
+    if model.is_due() {
+        lines.push(("due", format!("{} at promote", due(model))));
     }
     lines
 }

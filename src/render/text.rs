@@ -1,5 +1,6 @@
 //! Pieces of text that several faces share: intervals as people read them, counts.
 
+use crate::plan::PlannedModel;
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -26,6 +27,21 @@ pub fn readable_intervals(intervals: &[Interval], unit: IntervalUnit) -> String 
     }
     texts.join(", ")
 }
+
+/// What promote will load of a model: ranges, or the whole.
+pub(super) fn due(model: &PlannedModel) -> String {
+    match model.due_at_promote.is_empty() {
+        true => ALL_OF_IT.to_owned(),
+        false => readable_intervals(&model.due_at_promote, model.unit),
+    }
+}
+
+/// The same as a number of units; a model that is filled as a whole has none.
+pub(super) fn due_units(units: u64, unit: IntervalUnit) -> String {
+    if units == 0 { ALL_OF_IT.to_owned() } else { readable_units(units, unit) }
+}
+
+const ALL_OF_IT: &str = "all of it";
 
 /// `0.4 s`, `41 s`, `2 min 41 s`.
 pub fn readable_seconds(seconds: f64) -> String {

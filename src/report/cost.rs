@@ -152,9 +152,11 @@ impl Price {
 pub fn estimates(plan: &Plan, earlier: &BTreeMap<ModelName, Vec<Work>>) -> BTreeMap<ModelName, Estimate> {
     let of = |model: &PlannedModel| {
         let units = units(&model.due_at_promote, model.unit);
-        Some((model.name.clone(), estimate(earlier.get(&model.name)?, units, model.unit)?))
+        let earlier = earlier.get(&model.name)?;
+        let estimate = if units == 0 { estimate_whole(earlier) } else { estimate(earlier, units, model.unit) };
+        Some((model.name.clone(), estimate?))
     };
-    plan.models.iter().filter(|model| !model.due_at_promote.is_empty()).filter_map(of).collect()
+    plan.models.iter().filter(|model| model.is_due()).filter_map(of).collect()
 }
 
 /// What promote will still load for the models that the branch changes, in the plan's order.
@@ -165,7 +167,7 @@ pub(super) fn due(plan: &Plan, cost: &Cost) -> Vec<Due> {
         unit: model.unit,
         estimate: cost.estimates.get(&model.name).copied(),
     };
-    plan.models.iter().filter(|model| !model.due_at_promote.is_empty()).map(of).collect()
+    plan.models.iter().filter(|model| model.is_due()).map(of).collect()
 }
 
 /// The earlier builds' work for as many units.
@@ -179,6 +181,12 @@ fn estimate(earlier: &[Work], units: u64, unit: IntervalUnit) -> Option<Estimate
     let share = units as f64 / known as f64;
     let scaled = |count: Option<u64>| count.map(|count| (count as f64 * share).round() as u64);
     Some(Estimate { rows: scaled(sum.rows), bytes: scaled(sum.bytes), seconds: sum.seconds * share })
+}
+
+/// The most that an earlier build of the whole took: those of previews took less.
+fn estimate_whole(earlier: &[Work]) -> Option<Estimate> {
+    let wholes = earlier.iter().filter(|work| work.intervals.is_empty()).map(Work::amount);
+    wholes.max_by(|one, other| one.seconds.total_cmp(&other.seconds))
 }
 
 /// How many units these ranges hold.

@@ -3,7 +3,7 @@ use crate::data_diff::{Compared, ModelDataDiff, NotCompared, SchemaChange};
 use crate::fingerprint::Tree;
 use crate::fingerprint::tests::tree;
 use crate::naming::IdentifierLimit;
-use crate::plan::{Category, Commits, Inputs, Known, Purpose, Unseen, build};
+use crate::plan::{Category, Commits, Inputs, Known, Purpose, Unseen, Window, build};
 use crate::time::IntervalUnit;
 use std::collections::BTreeSet;
 
@@ -46,6 +46,7 @@ pub(crate) fn plan_between(base: &Tree, result: &Tree, known: &Known, now: Times
         limit: IdentifierLimit::SMALLEST,
         problems: Vec::new(),
         unseen: Unseen::default(),
+        window: Window::Everything,
     })
 }
 

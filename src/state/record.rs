@@ -13,7 +13,7 @@ use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, RefName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
-use crate::plan::Commits;
+use crate::plan::{Basis, Commits};
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
 /// An environment: a map from model to snapshot, plus where it came from. It owns no data.
@@ -116,6 +116,9 @@ pub struct Pointer {
     /// computing them; `None` where an older release wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Digest>,
+    /// What its rows are made of; the snapshot of a preview is under no fingerprint that a model has.
+    #[serde(default, skip_serializing_if = "Basis::is_whole")]
+    pub basis: Basis,
     /// The physical table; `None` for kinds without one.
     pub table: Option<TableName>,
     /// The view; `None` for kinds without one, and where no view was made.

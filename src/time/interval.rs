@@ -94,6 +94,11 @@ impl Intervals {
         self.0.insert(place, joined);
     }
 
+    /// What of this set is not before a moment.
+    pub fn since(&self, start: Timestamp) -> Self {
+        self.0.iter().filter_map(|range| Interval::new(range.start.max(start), range.end)).collect()
+    }
+
     /// What of this set is not in the other.
     pub fn minus(&self, other: &Self) -> Self {
         let mut left = Vec::new();
@@ -129,6 +134,13 @@ mod tests {
     fn touching_ranges_join() {
         let set: Intervals = [range(0, 5), range(9, 12), range(5, 9)].into_iter().collect();
         assert_eq!(set.ranges(), [range(0, 12)]);
+    }
+
+    #[test]
+    fn since_cuts_the_range_that_holds_the_moment() {
+        let set: Intervals = [range(0, 5), range(9, 12), range(15, 20)].into_iter().collect();
+        assert_eq!(set.since(Timestamp(10)).ranges(), [range(10, 12), range(15, 20)]);
+        assert_eq!((set.since(Timestamp(0)), set.since(Timestamp(20))), (set.clone(), Intervals::default()));
     }
 
     #[test]

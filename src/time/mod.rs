@@ -40,6 +40,11 @@ pub enum Waited {
 }
 
 impl Timestamp {
+    /// So many times 24 hours earlier, or the first moment that there is.
+    pub fn days_before(self, days: u32) -> Self {
+        Self(self.0.saturating_sub(IntervalUnit::Day.fixed_length().saturating_mul(days.into())))
+    }
+
     /// Reads `2026-01-31`, `2026-01-31 12:30[:00[.5]]`, the same with `T`, and RFC 3339 with an offset.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();

@@ -64,6 +64,7 @@ fn check_model(model: &Value) {
         "data_fingerprint",
         "intervals_missing",
         "due_at_promote",
+        "basis",
     ];
     keys(model, &expected);
     let one_of = |key: &str, words: &[&str]| {

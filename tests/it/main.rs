@@ -37,6 +37,7 @@ mod lineage;
 mod mutation;
 #[cfg(feature = "duckdb")]
 mod oracle;
+mod partial;
 mod processes;
 mod promote;
 mod query;

@@ -7,7 +7,7 @@ use offshoot::hash::Digest;
 use offshoot::ids::{CommitId, EnvironmentName, ModelName, PlanId, RefName, TableName};
 use offshoot::model::KindName;
 use offshoot::naming::{self, IdentifierLimit, TableKey};
-use offshoot::plan::Commits;
+use offshoot::plan::{Basis, Commits};
 use offshoot::state::{
     About, Build, Column, Environment, Fact, InputRead, Load, NewEntry, Owner, Pointer, Snapshot, Status, Version,
     VirtualView,
@@ -74,6 +74,7 @@ pub(crate) fn pointer(text: &str) -> Pointer {
         data_fingerprint: key.data_fingerprint,
         metadata_fingerprint: Digest::of("test-metadata", text),
         source: Some(Digest::of("test-source", text)),
+        basis: Basis::Whole,
         table: Some(naming::physical_table(&key, IdentifierLimit::SMALLEST)),
         view: Some(VirtualView { name: view, definition: Digest::of("test-view", text) }),
     }

@@ -11,10 +11,12 @@ use crate::error::{CommandError, CommandResult, Exit};
 use crate::event::{Command, Comment, Misspoken, Origin, PullRequest, Standing, help};
 use crate::github::{GitHub, Reaction};
 use crate::ids::{EnvironmentName, Login, ModelName, PullRequestNumber};
+use crate::plan::is_loaded_by_interval;
 use crate::render::markdown;
 use crate::state::{Allowance, Owner, State as _};
 use crate::sticky;
-use crate::workspace::state_error;
+use crate::time::Timestamp;
+use crate::workspace::{git_error, state_error};
 
 /// Why something is not done, in words for the pull request.
 type Refusal = String;
@@ -107,10 +109,7 @@ fn carried_out(
         Command::Plan => pull_request::run(job, pull_request, Wish::Usual).map(Ok),
         Command::Apply => pull_request::run(job, pull_request, Wish::Build).map(Ok),
         Command::Drop => drop_environment(job, pull_request),
-        Command::Backfill { .. } => Ok(Err(
-            "The environment of this pull request is loaded as far back as production; there is no more to load."
-                .to_owned(),
-        )),
+        Command::Backfill { model, from } => backfill(job, pull_request, model, from),
         Command::AllowDestructive { model } => allow(job, pull_request, model, author),
         Command::Help | Command::Promote => Ok(Ok(Exit::Done)),
     }
@@ -132,6 +131,28 @@ fn stale(
     // GitHub's times are whole seconds, and nobody reads and answers within one.
     let is_stale = moved || sticky::written(&comments, &own, &settings.project).is_some_and(|at| at >= command.created);
     Ok(is_stale.then(|| "The branch moved since the plan that was shown; ask again under the new one.".to_owned()))
+}
+
+/// Loads more of a model's past.
+fn backfill(
+    job: &Job<'_>,
+    pull_request: &PullRequest,
+    model: ModelName,
+    from: Timestamp,
+) -> Result<Result<Exit, Refusal>, CommandError> {
+    if job.nothing_would_stay() {
+        return Ok(Err(FORGETS.to_owned()));
+    }
+    let source = job.workspace.git.tree_of(&pull_request.head.commit).map_err(git_error)?;
+    let name = markdown::code(&model.to_string());
+    match job.workspace.draft(&source, None)?.sketch.models.get(&model) {
+        None => return Ok(Err(format!("The branch has no model {name}."))),
+        Some(model) if !is_loaded_by_interval(model) => {
+            return Ok(Err(format!("{name} is filled as a whole, not by time; there is no past of it to load.")));
+        }
+        Some(_) => {}
+    }
+    pull_request::run(job, pull_request, Wish::Backfill { model, from }).map(Ok)
 }
 
 /// Remembers who allowed what for this head, and plans again, so that the check says so.

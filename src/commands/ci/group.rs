@@ -7,6 +7,7 @@ use super::{Job, short_branch};
 use crate::error::CommandResult;
 use crate::git::{Mode, Request};
 use crate::ids::{CommitId, EnvironmentName, RefName};
+use crate::plan::Window;
 use crate::planning::{Chosen, Place};
 use crate::problem::has_errors;
 use crate::render::Colour;
@@ -37,7 +38,8 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
     if job.nothing_would_stay() {
         return gate.close(Ended::NotBuilt("nothing would outlive the job on this runner, so nothing was built"));
     }
-    let chosen = Chosen { trees, base_branch: base_branch.to_owned(), place: Place::Branch };
+    let chosen =
+        Chosen { trees, base_branch: base_branch.to_owned(), place: Place::Branch, window: Window::Everything };
     let name = EnvironmentName::new(format!("queue_{}", head.as_str().chars().take(12).collect::<String>()));
     let order = Order {
         doing: "bot ci",

@@ -3,6 +3,8 @@
 //! The head is read once. Before anything is written the head is looked at again: where it moved, the newer run has the
 //! word.
 
+use std::collections::BTreeMap;
+
 use super::super::apply::{Order, Prepared, Target, prepare};
 use super::super::diff::{self, Between};
 use super::tell::{Began, Teller};
@@ -11,9 +13,9 @@ use crate::data_diff::DataDiff;
 use crate::error::{CommandError, CommandResult};
 use crate::event::{Origin, PullRequest, Standing};
 use crate::git::{GitError, Mode, Request, ThreeTrees};
-use crate::ids::{EnvironmentName, FilePath};
+use crate::ids::{EnvironmentName, FilePath, ModelName};
 use crate::naming::{Disambiguator, environment_name};
-use crate::plan::{Action, Category};
+use crate::plan::{Action, Category, Window};
 use crate::planning::{self, Chosen, Place, Planned};
 use crate::problem::has_errors;
 use crate::render::Colour;
@@ -21,16 +23,23 @@ use crate::report::{self, Findings, Freshness, NotBuilt, ReadOnly, StopCause, St
 use crate::settings::{DataDiff as WhenCompared, Drafts, ForkPolicy, Settings};
 use crate::state::{Owner, State as _};
 use crate::surroundings::Stopwatch;
-use crate::time::Intervals;
+use crate::time::{Intervals, Timestamp};
 use crate::workspace::{Side, git_error, state_error};
 
 /// What is wanted of a pull request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     /// What its settings say.
     Usual,
     /// Its environment, draft or not.
     Build,
+    /// The same, with more of one model's past.
+    Backfill {
+        /// The model.
+        model: ModelName,
+        /// From when on.
+        from: Timestamp,
+    },
 }
 
 /// Plans, builds and reports.
@@ -54,13 +63,13 @@ pub(super) fn run(job: &Job<'_>, pull_request: &PullRequest, wish: Wish) -> Comm
     let result = job.workspace.side_under(&trees.result, &settings)?;
     // From here on a check is open, and whatever happens closes it.
     let Began { mut teller, read_only } = Teller::begin(job, pull_request, &settings, trees.base.clone(), may_write)?;
-    let chosen =
-        Chosen { trees, base_branch: short_branch(&pull_request.base.branch).to_owned(), place: Place::Branch };
+    let base_branch = short_branch(&pull_request.base.branch).to_owned();
+    let chosen = Chosen { trees, base_branch, place: Place::Branch, window: window(&settings, &wish) };
     if has_errors(&result.problems) {
         let failed = teller.failed(result.problems);
         return teller.end(failed);
     }
-    let instead = instead_of_building(job, pull_request, &settings, wish);
+    let instead = instead_of_building(job, pull_request, &settings, &wish);
     let told =
         match (read_only, instead) {
             (Some(why), _) => static_plan(job, pull_request, &settings, (chosen, result))
@@ -127,7 +136,12 @@ fn read_only(job: &Job<'_>, pull_request: &PullRequest) -> Result<Option<ReadOnl
     Ok(job.github()?.is_none().then_some(ReadOnly::Token))
 }
 
-fn instead_of_building(job: &Job<'_>, pull_request: &PullRequest, settings: &Settings, wish: Wish) -> Option<NotBuilt> {
+fn instead_of_building(
+    job: &Job<'_>,
+    pull_request: &PullRequest,
+    settings: &Settings,
+    wish: &Wish,
+) -> Option<NotBuilt> {
     if job.nothing_would_stay() {
         return Some(NotBuilt::NothingWouldStay);
     }
@@ -135,8 +149,17 @@ fn instead_of_building(job: &Job<'_>, pull_request: &PullRequest, settings: &Set
         Wish::Usual if pull_request.standing == Standing::Draft && settings.own.drafts != Drafts::Build => {
             Some(NotBuilt::Draft)
         }
-        Wish::Usual | Wish::Build => None,
+        Wish::Usual | Wish::Build | Wish::Backfill { .. } => None,
     }
+}
+
+/// A pull request loads the last days only; what was loaded for it before stays.
+fn window(settings: &Settings, wish: &Wish) -> Window {
+    let from = match wish {
+        Wish::Backfill { model, from } => BTreeMap::from([(model.clone(), *from)]),
+        Wish::Usual | Wish::Build => BTreeMap::new(),
+    };
+    settings.own.backfill_max_days.map_or(Window::Everything, |days| Window::Last { days, from })
 }
 
 /// The environment's name, and whose it is.
@@ -160,7 +183,7 @@ fn static_plan(
 ) -> Result<Findings, CommandError> {
     let state = job.workspace.state_to_read(settings)?;
     let owner = environment(&state, &chosen, pull_request)?;
-    let planned = planning::plan_of(job.context, &job.workspace, &state, (chosen, result), owner)?;
+    let planned = planning::plan_of(job.context, &job.workspace, &state, (&chosen, result), owner)?;
     let allowed = state.allowed(pull_request.number.0, &pull_request.head.commit).map_err(state_error)?;
     findings::of(&job.workspace, &state, settings, &planned, &allowed)
 }

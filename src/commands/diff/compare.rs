@@ -75,6 +75,9 @@ fn compared(
         (None, Some(_)) => return Ok(Compared::Removed),
         (None, None) => return Ok(Compared::Not(NotCompared::NoData)),
     };
+    if [&pair.here, &pair.base].into_iter().flatten().any(|side| !side.pointer.basis.is_whole()) {
+        return Ok(Compared::Not(NotCompared::Preview));
+    }
     let (ours, theirs) = (columns(&here, dialect, ask)?, columns(&base, dialect, ask)?);
     let same = |one: &str, other: &str| dialect.fold(one, true) == dialect.fold(other, true);
     *schema = schema_changes(&ours, &theirs, &same);

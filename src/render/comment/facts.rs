@@ -9,7 +9,7 @@ use crate::data_diff::{Compared, DataDiff};
 use crate::plan::{Category, Change};
 use crate::render::markdown::prose;
 use crate::render::readable_seconds;
-use crate::render::text::{counted, grouped, readable_bytes, readable_units, shortened};
+use crate::render::text::{counted, due_units, grouped, readable_bytes, shortened};
 use crate::report::{Cost, Due, Estimate, Findings, Freshness, State};
 
 /// A table of one row for each figure.
@@ -129,7 +129,7 @@ fn due(writer: &Writer<'_>, findings: &Findings) -> String {
         parts.push("what this environment still lacks".to_owned());
     }
     if !due.is_empty() {
-        let one = |due: &Due| format!("{} of {}", readable_units(due.units, due.unit), name(&due.model.to_string()));
+        let one = |due: &Due| format!("{} of {}", due_units(due.units, due.unit), name(&due.model.to_string()));
         let each = due.iter().map(one);
         let amount = match Due::total(&due) {
             Some(total) => format!("about {}", amount(cost, &total)),

@@ -7,10 +7,10 @@ use super::size::Cut;
 use super::{Writer, brief, name};
 use crate::data_diff::{Compared, DataDiff, ModelDataDiff, Sides};
 use crate::ids::ModelName;
-use crate::plan::{Action, Category, Change, PlannedModel};
+use crate::plan::{Action, Basis, Category, Change, PlannedModel};
 use crate::render::markdown::{built, change, prose};
 use crate::render::readable_seconds;
-use crate::render::text::{counted, grouped, readable_bytes, readable_units};
+use crate::render::text::{counted, due_units, grouped, readable_bytes, readable_units};
 use crate::report::{Due, Findings, Work, units};
 use crate::time::Interval;
 
@@ -163,6 +163,7 @@ fn work(findings: &Findings, known: &Known<'_>, model: &PlannedModel) -> String 
     let planned = units(&model.intervals_missing, model.unit).max(loaded);
     let all = planned.saturating_add(units(&model.due_at_promote, model.unit));
     let mut parts = vec![match all > loaded {
+        _ if model.basis == Basis::Preview && work.intervals.is_empty() => "a preview".to_owned(),
         _ if work.intervals.is_empty() => "filled as a whole".to_owned(),
         true => format!("**{} of {}**", grouped(loaded), readable_units(all, work.unit)),
         false => readable_units(loaded, work.unit),
@@ -174,7 +175,7 @@ fn work(findings: &Findings, known: &Known<'_>, model: &PlannedModel) -> String 
 
 fn due(known: &Known<'_>, model: &PlannedModel) -> String {
     if let Some(due) = known.due.get(&model.name) {
-        let units = readable_units(due.units, due.unit);
+        let units = due_units(due.units, due.unit);
         return match due.estimate {
             Some(estimate) => {
                 let bytes = estimate

@@ -10,8 +10,9 @@ use std::fmt::Write as _;
 pub use escape::{code, fenced, html_code, message, prose};
 
 use super::text::counted;
+use super::text::due;
 use super::{readable_intervals, readable_seconds, terminal};
-use crate::plan::{Action, Category, Change, Outcome, Plan, PlannedModel, Reason};
+use crate::plan::{Action, Basis, Category, Change, Outcome, Plan, PlannedModel, Reason};
 use crate::problem::{Problem, Severity, has_errors};
 
 /// A plan.
@@ -111,11 +112,7 @@ fn table(output: &mut String, models: &[PlannedModel]) {
     for model in models {
         let name = code(&model.name.to_string());
         let why: Vec<_> = model.reasons.iter().map(|reason| prose(&reason.text())).collect();
-        let due = if model.due_at_promote.is_empty() {
-            "nothing".to_owned()
-        } else {
-            readable_intervals(&model.due_at_promote, model.unit)
-        };
+        let due = if model.is_due() { due(model) } else { "nothing".to_owned() };
         let kind = code(model.kind.text());
         let _ = writeln!(
             output,
@@ -130,6 +127,7 @@ fn table(output: &mut String, models: &[PlannedModel]) {
 /// What apply does with a model.
 pub(super) fn built(model: &PlannedModel) -> String {
     match model.action {
+        Action::Build if model.basis == Basis::Preview => "a preview".to_owned(),
         Action::Build if model.intervals_missing.is_empty() => "built anew".to_owned(),
         Action::Build => readable_intervals(&model.intervals_missing, model.unit),
         Action::Reuse => "nothing, its table is there".to_owned(),

@@ -1,0 +1,72 @@
+//! What readers of a table will find: where it ends, and whether it lacks something that it should hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::Graph;
+use crate::hash::{Digest, Hasher};
+use crate::ids::ModelName;
+use crate::naming::TableKey;
+use crate::time::{Intervals, Timestamp};
+
+/// What a model's table is once the plan is carried out.
+pub(super) struct Stand {
+    /// Where what was loaded into it ends; `None` where it is filled as a whole, or empty.
+    pub(super) end: Option<Timestamp>,
+    /// What it lacks; `None` where it is complete.
+    pub(super) lacks: Option<Lacks>,
+}
+
+/// A table with its gaps, or a preview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lacks(pub(super) Digest);
+
+impl Lacks {
+    pub(super) fn of(key: &TableKey, lacking: &Intervals) -> Self {
+        let hasher = Hasher::new("lacks").digest(key.digest()).number(lacking.ranges().len() as u64);
+        let ends = lacking.ranges().iter().flat_map(|range| [range.start, range.end]);
+        Self(ends.fold(hasher, |hasher, end| hasher.text(&end.0.to_string())).finish())
+    }
+}
+
+/// What all models with a table are.
+#[derive(Default)]
+pub(super) struct Stands(BTreeMap<ModelName, Stand>);
+
+/// What a model reads, through views too.
+pub(super) struct Read {
+    /// Where the first of its inputs that are loaded by interval ends.
+    pub(super) end: Option<Timestamp>,
+    /// Those that lack something.
+    pub(super) lacks: Vec<Lacks>,
+}
+
+impl Stands {
+    pub(super) fn add(&mut self, name: &ModelName, stand: Stand) {
+        self.0.insert(name.clone(), stand);
+    }
+
+    pub(super) fn read_by(&self, graph: &Graph, name: &ModelName) -> Read {
+        let read = stored_parents(graph, name, &|name| self.0.contains_key(name));
+        let stands = || read.iter().filter_map(|name| self.0.get(name));
+        let lacks: BTreeSet<Lacks> = stands().filter_map(|stand| stand.lacks).collect();
+        Read { end: stands().filter_map(|stand| stand.end).min(), lacks: lacks.into_iter().collect() }
+    }
+}
+
+/// The nearest ancestors that are stored, seen through those that are not.
+pub fn stored_parents(graph: &Graph, name: &ModelName, is_stored: &dyn Fn(&ModelName) -> bool) -> BTreeSet<ModelName> {
+    let mut found = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut rest: Vec<&ModelName> = graph.parents(name).collect();
+    while let Some(parent) = rest.pop() {
+        if !seen.insert(parent) {
+            continue;
+        }
+        if is_stored(parent) {
+            found.insert(parent.clone());
+        } else {
+            rest.extend(graph.parents(parent));
+        }
+    }
+    found
+}

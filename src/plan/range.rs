@@ -1,0 +1,117 @@
+//! Which range of time a model's table should hold, and how much of it a plan loads.
+
+use std::collections::BTreeMap;
+
+use super::{Inputs, KnownTable, Purpose, Sharing};
+use crate::fingerprint::Tree;
+use crate::ids::ModelName;
+use crate::model::{Kind, Model};
+use crate::naming::TableKey;
+use crate::time::{Interval, IntervalUnit, Timestamp};
+
+/// How much of the past a plan loads into tables that lack it. What is loaded already stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Window {
+    /// All of it.
+    #[default]
+    Everything,
+    /// The last days before the end, some models from a day of their own on.
+    Last {
+        /// How many days.
+        days: u32,
+        /// Where single models begin instead, if that is earlier.
+        from: BTreeMap<ModelName, Timestamp>,
+    },
+}
+
+impl Window {
+    /// The first moment that is loaded of a range that a model should hold, at the beginning of a unit.
+    pub(super) fn start(&self, name: &ModelName, unit: IntervalUnit, wanted: Interval) -> Timestamp {
+        let Self::Last { days, from } = self else { return wanted.start };
+        let last = wanted.end.days_before(*days);
+        let start = from.get(name).map_or(last, |from| last.min(*from));
+        // No calendar reaches as far back as a number of days may.
+        unit.floor(start.max(wanted.start)).max(wanted.start)
+    }
+}
+
+/// Whether a model is loaded interval by interval; others are filled as a whole.
+pub fn is_loaded_by_interval(model: &Model) -> bool {
+    match &model.kind {
+        Kind::TimeRange(_) => true,
+        Kind::UniqueKey(_) => {
+            let statements = model.pre_statements.iter().chain(&model.post_statements);
+            let query = model.query.iter().map(|query| query.template());
+            statements.chain(query).any(crate::sql::Template::mentions_interval)
+        }
+        Kind::View | Kind::Full | Kind::Seed(_) | Kind::External | Kind::Embedded => false,
+    }
+}
+
+/// What a model's table should hold: from its start to where prod's table ends. Where prod has none, to now, or to where
+/// the tables that it reads end (`inputs_end`): a range that was loaded before its inputs were there is loaded for good.
+/// Where nothing says when it begins, prod's table does: the usual default moves with the clock.
+pub(super) fn wanted(
+    model: &Model,
+    key: &TableKey,
+    inputs: &Inputs<'_>,
+    (start, inputs_end): (Option<Start>, Option<Timestamp>),
+) -> Option<Interval> {
+    if !is_loaded_by_interval(model) {
+        return None;
+    }
+    let unit = model.unit();
+    let present = unit.floor(inputs.now);
+    let prod = prods(model, key, inputs).map(KnownTable::intervals).unwrap_or_default();
+    let end = prod.end().or(inputs_end.map(|end| unit.floor(end))).unwrap_or(present).min(present);
+    let declared = model.properties.end.as_ref().and_then(|end| end.resolve(inputs.now));
+    let end = declared.map_or(end, |declared| end.min(unit.ceil(declared)));
+    let start = match start? {
+        Start::Known(start) => unit.floor(start),
+        Start::Default(start) => prod.ranges().first().map_or(unit.floor(start), |first| first.start),
+    };
+    Interval::new(start, end)
+}
+
+/// The table that says how far a model is loaded: prod's, or that of the environment that is promoted to. What another
+/// promoted environment shows is as far as it should be.
+fn prods<'a>(model: &Model, key: &TableKey, inputs: &Inputs<'a>) -> Option<&'a KnownTable> {
+    let shared = || inputs.known.tables.get(key).filter(|known| known.sharing == Sharing::Shared);
+    match inputs.known.prod_table(&model.name) {
+        Some((_, prod)) => Some(prod),
+        None if inputs.purpose == Purpose::Promote => shared(),
+        None => None,
+    }
+}
+
+/// Where a model begins.
+#[derive(Clone, Copy)]
+pub(super) enum Start {
+    /// Something says so.
+    Known(Timestamp),
+    /// Nothing does: one unit before now.
+    Default(Timestamp),
+}
+
+/// Where a model says that it begins.
+pub(super) fn own_start(model: &Model, now: Timestamp) -> Option<Start> {
+    model.properties.start.as_ref()?.resolve(now).map(Start::Known)
+}
+
+/// Where each model begins: its own start, else the earliest of its parents', else one unit before now (research:
+/// SQLMesh, section 5.2).
+pub(super) fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Start> {
+    let mut known: BTreeMap<ModelName, Timestamp> = BTreeMap::new();
+    let mut starts = BTreeMap::new();
+    for name in tree.graph.order() {
+        let Some(model) = tree.models.get(name) else { continue };
+        let own = model.properties.start.as_ref().and_then(|start| start.resolve(now));
+        let inherited = tree.graph.parents(name).filter_map(|parent| known.get(parent).copied()).min();
+        if let Some(start) = own.or(inherited) {
+            known.insert(name.clone(), start);
+        }
+        let start = own.or(inherited).map_or_else(|| Start::Default(model.unit().back(now, 1)), Start::Known);
+        starts.insert(name.clone(), start);
+    }
+    starts
+}

@@ -1,0 +1,211 @@
+//! Where each model of a tree will point, and what must be done before.
+
+use std::collections::BTreeMap;
+
+use super::partial::{Lacks, Stand, Stands};
+use super::range::{Start, is_loaded_by_interval, own_start, starts, wanted};
+use super::{Action, Basis, Inputs, KnownTable, Purpose, Sharing, Target};
+use crate::graph::SelfReading;
+use crate::hash::{Digest, Hasher};
+use crate::ids::ModelName;
+use crate::model::{Kind, KindName, Model};
+use crate::naming::{TableKey, physical_table};
+use crate::time::{Interval, Intervals, Timestamp};
+
+/// The targets of a tree's models, taken parents first.
+pub(super) struct Targets<'a> {
+    inputs: &'a Inputs<'a>,
+    starts: BTreeMap<ModelName, Start>,
+    freshness: Freshness,
+    stands: Stands,
+}
+
+impl<'a> Targets<'a> {
+    pub(super) fn new(inputs: &'a Inputs<'a>) -> Self {
+        let starts = starts(inputs.result, inputs.now);
+        Self { inputs, starts, freshness: Freshness::default(), stands: Stands::default() }
+    }
+
+    /// Where a model with these fingerprints will point; `None` where it is not in the tree.
+    pub(super) fn of(&mut self, name: &ModelName, (data, metadata): (Digest, Digest)) -> Option<Target> {
+        let inputs = self.inputs;
+        let model = inputs.result.models.get(name)?;
+        let kind = model.kind.name();
+        let read = self.stands.read_by(&inputs.result.graph, name);
+        let start = self.starts.get(name).copied().or_else(|| own_start(model, inputs.now));
+        let key = TableKey { model: name.clone(), data_fingerprint: data };
+        let wanted = wanted(model, &key, inputs, (start, read.end));
+        let whole = self.slot(model, key, wanted);
+        let due = whole.lacking.clone();
+        let begin = self.cut(&whole, model);
+        let (slot, basis) = match preview_key(&whole, &read.lacks, begin) {
+            Some(key) => {
+                let start = |wanted: Interval| begin.unwrap_or(wanted.start);
+                let range = wanted.and_then(|wanted| Interval::new(start(wanted), wanted.end));
+                (self.slot(model, key, range), Basis::Preview)
+            }
+            None if !kind.has_table() && !read.lacks.is_empty() => (whole, Basis::Preview),
+            None => (whole, Basis::Whole),
+        };
+        let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
+        self.remember(name, &slot, basis);
+        let table = slot.known.map_or_else(|| physical_table(&slot.key, inputs.limit), |known| known.table.clone());
+        Some(Target {
+            name: name.clone(),
+            kind,
+            key: slot.key,
+            metadata_fingerprint: metadata,
+            table: kind.has_table().then_some(table),
+            action: slot.action,
+            unit: model.unit(),
+            intervals_missing: slot.missing.ranges().to_vec(),
+            due_at_promote: due.ranges().to_vec(),
+            basis,
+        })
+    }
+
+    fn slot(&self, model: &'a Model, key: TableKey, wanted: Option<Interval>) -> Slot<'a> {
+        let inputs = self.inputs;
+        let kind = model.kind.name();
+        let known = inputs.known.tables.get(&key);
+        let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
+        let lacking = lacking(model, inputs, (wanted, self.own_past(model)), (&key, known));
+        let missing = match wanted {
+            Some(wanted) if !shared => lacking.since(inputs.window.start(&model.name, model.unit(), wanted)),
+            _ => Intervals::default(),
+        };
+        let action = match (kind, known) {
+            (KindName::View, _) => Action::View,
+            _ if !kind.has_table() => Action::None,
+            (_, None) => Action::Build,
+            _ if !missing.is_empty() => Action::Build,
+            (_, Some(known)) if !shared && is_stale(model, inputs, (&key, known), &self.freshness) => Action::Build,
+            _ => Action::Reuse,
+        };
+        Slot { key, known, lacking, missing, action }
+    }
+
+    fn own_past(&self, model: &Model) -> OwnPast {
+        let itself = self.inputs.result.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes);
+        match &model.kind {
+            Kind::UniqueKey(_) if is_loaded_by_interval(model) => OwnPast::Counts,
+            Kind::TimeRange(_) if itself => OwnPast::Counts,
+            _ => OwnPast::IsNothing,
+        }
+    }
+
+    /// Where the past of a model begins for this plan, if what it then holds depends on that.
+    fn cut(&self, slot: &Slot<'_>, model: &Model) -> Option<Timestamp> {
+        let is_cut = self.own_past(model) == OwnPast::Counts && slot.lacking != slot.missing;
+        slot.missing.ranges().first().filter(|_| is_cut).map(|range| range.start)
+    }
+
+    /// What readers of the model will find.
+    fn remember(&mut self, name: &ModelName, slot: &Slot<'_>, basis: Basis) {
+        let newest = match (slot.action, slot.known) {
+            (Action::Build, _) => Some(Newest::Now),
+            (Action::Reuse, Some(known)) => known.newest().map(Newest::At),
+            _ => return,
+        };
+        if let Some(newest) = newest {
+            self.freshness.0.insert(slot.key.clone(), newest);
+        }
+        let mut covered = slot.known.map(KnownTable::intervals).unwrap_or_default();
+        slot.missing.ranges().iter().for_each(|range| covered.add(*range));
+        let lacks = slot.lacking.minus(&slot.missing);
+        let is_partial = basis == Basis::Preview || !lacks.is_empty();
+        let lacks = is_partial.then(|| Lacks::of(&slot.key, &lacks));
+        self.stands.add(name, Stand { end: covered.end(), lacks });
+    }
+}
+
+/// A table that a model may point at.
+struct Slot<'a> {
+    key: TableKey,
+    known: Option<&'a KnownTable>,
+    /// What it has not of what it should hold.
+    lacking: Intervals,
+    /// What of that this plan loads.
+    missing: Intervals,
+    action: Action,
+}
+
+/// Whether what a table holds of later times depends on what it holds of earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnPast {
+    /// Each interval is loaded for itself.
+    IsNothing,
+    /// Rows are merged into earlier ones, or the query reads its own table.
+    Counts,
+}
+
+/// The key of the table of its own that is filled where the model's own one would hold what it holds under no fingerprint:
+/// rows made of inputs, or of a past of its own, that lack something. It says what is lacking, so that a table of other
+/// gaps is another one.
+fn preview_key(slot: &Slot<'_>, read: &[Lacks], begin: Option<Timestamp>) -> Option<TableKey> {
+    if slot.action != Action::Build || (read.is_empty() && begin.is_none()) {
+        return None;
+    }
+    let hasher = Hasher::new("preview").digest(slot.key.data_fingerprint).digests(read.iter().map(|lacks| lacks.0));
+    let begin = begin.map(|begin| begin.0.to_string());
+    let data_fingerprint = hasher.option(begin.as_deref()).finish();
+    Some(TableKey { model: slot.key.model.clone(), data_fingerprint })
+}
+
+/// How new each table will be once the plan is carried out.
+#[derive(Default)]
+struct Freshness(BTreeMap<TableKey, Newest>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Newest {
+    At(Timestamp),
+    Now,
+}
+
+/// What a table loaded by interval lacks; for a promote also what prod's present table has loaded later than it.
+fn lacking(
+    model: &Model,
+    inputs: &Inputs<'_>,
+    (wanted, own_past): (Option<Interval>, OwnPast),
+    (key, known): (&TableKey, Option<&KnownTable>),
+) -> Intervals {
+    let Some(wanted) = wanted else { return Intervals::default() };
+    let loads = known.map(|known| known.loads.as_slice()).unwrap_or_default();
+    let have: Intervals = loads.iter().map(|(interval, _)| *interval).collect();
+    let mut lacking = Intervals::one(wanted).minus(&have);
+    if let (Purpose::Promote, Some((prod_key, prod))) = (inputs.purpose, inputs.known.prod_table(&model.name))
+        && prod_key != key
+    {
+        for (interval, at) in &prod.loads {
+            let as_new: Intervals = loads.iter().filter(|(_, ours)| ours >= at).map(|(ours, _)| *ours).collect();
+            let newer = Intervals::one(*interval).minus(&as_new);
+            let inside = newer
+                .ranges()
+                .iter()
+                .filter_map(|range| Interval::new(range.start.max(wanted.start), range.end.min(wanted.end)));
+            inside.for_each(|range| lacking.add(range));
+        }
+    }
+    // Later loads lie over earlier ones: one that is not the next would turn rows back.
+    let begins_again = lacking.ranges().first().is_some_and(|first| have.end().is_some_and(|end| first.start < end));
+    if begins_again && own_past == OwnPast::Counts {
+        return Intervals::one(wanted);
+    }
+    lacking
+}
+
+/// Whether a table that is filled as a whole was filled before the very tables that it read got more data, or before
+/// the one that it replaces in prod: prod never goes back in time. A parent under another key does not count: where the
+/// fingerprint stayed, it holds the same as far as this model reads it.
+fn is_stale(model: &Model, inputs: &Inputs<'_>, (key, known): (&TableKey, &KnownTable), freshness: &Freshness) -> bool {
+    if matches!(model.kind, Kind::Seed(_)) || is_loaded_by_interval(model) {
+        return false;
+    }
+    let Some(filled) = known.filled_at else { return false };
+    let prod =
+        inputs.known.prod_table(&model.name).filter(|(prod, _)| inputs.purpose == Purpose::Promote && *prod != key);
+    let older_than_prod = prod.and_then(|(_, prod)| prod.filled_at).is_some_and(|prod| prod > filled);
+    let newer =
+        |(input, at): &(TableKey, Timestamp)| freshness.0.get(input).is_some_and(|newest| *newest > Newest::At(*at));
+    older_than_prod || known.inputs.iter().any(newer)
+}

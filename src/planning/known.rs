@@ -1,0 +1,107 @@
+//! What the state knows of the tables that a plan is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fingerprint::Tree;
+use crate::ids::{EnvironmentName, ModelName};
+use crate::naming::TableKey;
+use crate::plan::{Known, KnownTable, Plan, Sharing};
+use crate::state::{Environment, State, StateError};
+use crate::time::Timestamp;
+
+/// What a plan asks the state about.
+pub struct Question<'a> {
+    /// Who is about to write.
+    pub writer: Writer<'a>,
+    /// The trees whose tables count.
+    pub trees: [Option<&'a Tree>; 3],
+    /// Tables besides those.
+    pub keys: BTreeSet<TableKey>,
+    /// The environment whose tables say how far a model is loaded: prod, or the one that is promoted to.
+    pub replaced: Option<&'a Environment>,
+}
+
+/// Plans over what the state knows. Which previews a plan points at is its own to say, so it is made again for as long as
+/// it names new ones: once more for each that reads another.
+///
+/// # Errors
+/// The state cannot be read.
+pub fn plan_over(
+    state: &dyn State,
+    question: &Question<'_>,
+    plan: &dyn Fn(&Known) -> Plan,
+) -> Result<Plan, StateError> {
+    let mut keys = question.keys.clone();
+    loop {
+        let plan = plan(&known(state, question, keys.clone())?);
+        let new: Vec<TableKey> = plan.previews().filter(|key| !keys.contains(key)).cloned().collect();
+        if new.is_empty() {
+            return Ok(plan);
+        }
+        keys.extend(new);
+    }
+}
+
+/// Who is about to write tables: it leaves alone those that certain other environments show.
+pub enum Writer<'a> {
+    /// Apply: what any other environment shows.
+    Branch(&'a EnvironmentName),
+    /// Promote: prod may complete any table; another environment leaves prod's alone.
+    Promote(&'a EnvironmentName),
+}
+
+impl Writer<'_> {
+    fn leaves_alone(&self, other: &EnvironmentName) -> bool {
+        match self {
+            Self::Branch(environment) => other != *environment,
+            Self::Promote(environment) => !environment.is_prod() && other.is_prod(),
+        }
+    }
+}
+
+/// What the state knows of the tables that the trees name, and of those with these `keys`.
+fn known(state: &dyn State, question: &Question<'_>, mut keys: BTreeSet<TableKey>) -> Result<Known, StateError> {
+    let Question { writer, trees, replaced, keys: _ } = question;
+    for (name, fingerprint) in trees.iter().flatten().flat_map(|tree| &tree.fingerprints) {
+        keys.insert(TableKey { model: name.clone(), data_fingerprint: fingerprint.data });
+    }
+    let stored = |environment: &Environment| -> BTreeMap<ModelName, TableKey> {
+        let pointers = environment.models.iter().filter(|(_, pointer)| pointer.table.is_some());
+        pointers
+            .map(|(name, pointer)| {
+                (name.clone(), TableKey { model: name.clone(), data_fingerprint: pointer.data_fingerprint })
+            })
+            .collect()
+    };
+    let prod = replaced.map(stored).unwrap_or_default();
+    keys.extend(prod.values().cloned());
+    let keys: Vec<TableKey> = keys.into_iter().collect();
+    let mut shared: BTreeSet<TableKey> = BTreeSet::new();
+    for about in state.environments()?.into_iter().filter(|about| writer.leaves_alone(&about.name)) {
+        shared.extend(state.environment(&about.name)?.iter().flat_map(|environment| stored(environment).into_values()));
+    }
+    let tables = state.tables(&keys)?;
+    let models: Vec<ModelName> = tables.keys().map(|key| key.model.clone()).collect();
+    let builds = state.builds(&models, BUILDS_LOOKED_AT)?;
+    let inputs = |key: &TableKey| -> Vec<(TableKey, Timestamp)> {
+        let mut found = builds.get(&key.model).into_iter().flatten();
+        let build = found.find(|build| build.key == *key);
+        build
+            .map(|build| build.inputs.iter().map(|input| (input.key.clone(), input.newest)).collect())
+            .unwrap_or_default()
+    };
+    let table = |(key, table): (TableKey, crate::state::Table)| {
+        let known = KnownTable {
+            loads: table.ledger.loads().iter().map(|load| (load.interval, load.loaded_at)).collect(),
+            filled_at: table.snapshot.as_of,
+            inputs: inputs(&key),
+            sharing: if shared.contains(&key) { Sharing::Shared } else { Sharing::Own },
+            table: table.snapshot.table,
+        };
+        (key, known)
+    };
+    Ok(Known { tables: tables.into_iter().map(table).collect(), prod })
+}
+
+/// How far back a table's own build is looked for among its model's builds.
+const BUILDS_LOOKED_AT: usize = 20;
