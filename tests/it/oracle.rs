@@ -4,7 +4,7 @@
 use crate::repository;
 
 #[path = "../oracle/mod.rs"]
-mod world;
+pub(crate) mod world;
 
 use world::faults::Fault;
 use world::run::{Plan, run};

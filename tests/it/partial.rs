@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::lab::{assert_same, clean_build, edit, lab, shown, suffix};
+use crate::oracle::world::random::Choices;
 use crate::world::{Ran, World};
 
 /// Two rows a month since January, and one on each of the last days.
@@ -196,4 +197,51 @@ fn an_environment_of_previews_is_compared_only_where_it_may_be() {
     }
     let shown = world.done(&["env", "show", "dev"]).stdout;
     assert_eq!(shown.matches("(preview)").count(), 4, "{shown}");
+}
+
+/// Texts of a model that differ in what they show, or only in a column that nobody reads.
+fn variant(text: &str, number: u64) -> String {
+    let factor = 1 + number % 3;
+    let times = text.replace("SUM(amount)", &format!("SUM(amount * {factor})"));
+    let times = times.replace("day, amount FROM", &format!("day, amount * {factor} AS amount FROM"));
+    if text == DAILY && number >= 3 { times.replace("amount FROM", "amount, id FROM") } else { times }
+}
+
+/// Branches are edited, shown with windows of all sizes, merged and promoted in any order: prod always shows what a build
+/// from nothing shows.
+#[test]
+fn prod_never_shows_what_a_window_left_behind() {
+    let world = world();
+    let mut choices = Choices::new(5);
+    let branches = ["one", "two", "three"];
+    for name in branches {
+        world.repository.checkout("main").branch(name);
+    }
+    let (mut previews, mut promotes) = (0, 0);
+    while promotes < 6 {
+        let branch = branches[choices.below(branches.len())];
+        world.repository.checkout(branch);
+        let (path, text) =
+            [("models/daily.sql", DAILY), ("models/shown.sql", SHOWN), ("models/total.sql", TOTAL)][choices.below(3)];
+        world.repository.write(path, variant(text, choices.number() % 6));
+        if !world.repository.git(&["status", "--porcelain"]).is_empty() {
+            world.repository.commit("an edit");
+        }
+        world.repository.git(&["merge", "--quiet", "--no-edit", "--strategy-option=ours", "main"]);
+        let days = ["1", "7", "30", "70", "365"][choices.below(5)];
+        let shown = world.done(&["apply", "--max-days", days, "--format", "json"]).json();
+        previews += shown["plan"]["models"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|model| model["basis"] == "preview")
+            .count();
+        if choices.chance(50) {
+            merge(&world, branch);
+            world.done(&["promote"]);
+            assert_same(&self::shown(world.repository.path(), ""), &clean_build(&world, "2026-04-01"), branch);
+            promotes += 1;
+        }
+    }
+    assert!(previews > 10, "{previews}");
 }

@@ -19,7 +19,7 @@ mod judge;
 mod kinds;
 mod ops;
 mod plant;
-mod random;
+pub(crate) mod random;
 mod reach;
 mod reach_query;
 mod render;

@@ -8,9 +8,12 @@ use std::time::Duration;
 use offshoot::engine::Engine as _;
 use offshoot::engine::duckdb::DuckDb;
 use offshoot::error::Exit;
+use offshoot::ids::{EnvironmentName, ModelName, ProjectName};
+use offshoot::naming::TableKey;
 use offshoot::output::Output;
+use offshoot::state::{OpenMode, Pointer, SqliteState, State as _};
 use offshoot::surroundings::Surroundings;
-use offshoot::time::Timestamp;
+use offshoot::time::{Interval, Intervals, Timestamp};
 
 use super::super::repository::Repository;
 use super::content::Content;
@@ -42,6 +45,10 @@ pub(crate) struct Whole {
     pub(crate) built: u64,
     /// Plans that were made with a warm cache, a cold one and none, and said the same.
     pub(crate) plans: u64,
+    /// Applies that loaded the last days only, and views beside prod that were not compared, because they show such days or
+    /// are made of them.
+    pub(crate) windows: u64,
+    pub(crate) partial: u64,
     pub(crate) differences: Vec<String>,
     /// What `bot` said no to, by its first line.
     pub(crate) refused: BTreeMap<String, u64>,
@@ -60,7 +67,8 @@ impl Whole {
         let _ = writeln!(
             text,
             "\nwhole product: {} edits ({} change the data of some view), {} applies, {} promotes, {} merges, {} views \
-             compared, {} models built, {} plans alike with a warm, a cold and no cache, {} differences",
+             compared, {} models built, {} plans alike with a warm, a cold and no cache, {} applies of the last days, {} \
+             views partial, {} differences",
             self.edits,
             self.changed,
             self.applies,
@@ -69,6 +77,8 @@ impl Whole {
             self.compared,
             self.built,
             self.plans,
+            self.windows,
+            self.partial,
             self.differences.len()
         );
         text
@@ -251,7 +261,10 @@ impl<'a> World<'a> {
     }
 
     fn apply(&mut self, branch: usize) -> bool {
-        let Some(json) = self.outcome("apply") else { return false };
+        let days = [None, Some("1"), Some("2"), Some("4")][self.choices.below(4)];
+        let window = days.map(|days| ["--max-days", days]);
+        let Some(json) = self.outcome("apply", window.as_ref().map_or(&[], |window| &window[..])) else { return false };
+        self.whole.windows += u64::from(days.is_some());
         self.branches[branch].environment = json["environment"].as_str().map(str::to_owned);
         self.whole.applies += 1;
         true
@@ -275,9 +288,9 @@ impl<'a> World<'a> {
     }
 
     /// What an `apply` or `promote` came to, now and then without a cache.
-    fn outcome(&mut self, command: &str) -> Option<serde_json::Value> {
+    fn outcome(&mut self, command: &str, rest: &[&str]) -> Option<serde_json::Value> {
         let cache = Some(self.cache()).filter(|_| self.choices.chance(75));
-        let said = self.said(&[command, "--format", "json"], cache.as_deref())?;
+        let said = self.said(&[&[command, "--format", "json"], rest].concat(), cache.as_deref())?;
         let json: serde_json::Value = serde_json::from_str(&said).expect("JSON");
         self.whole.built += json["builds"].as_array().map_or(0, Vec::len) as u64;
         Some(json)
@@ -354,7 +367,7 @@ impl<'a> World<'a> {
     }
 
     fn bot(&mut self, command: &str) -> bool {
-        let done = self.outcome(command).is_some();
+        let done = self.outcome(command, &[]).is_some();
         self.whole.promotes += u64::from(done);
         done
     }
@@ -391,8 +404,13 @@ impl<'a> World<'a> {
             let Some(project) = &branch.shown else { continue };
             let expected = self.clean.build_clean(project).expect("it was built before");
             let drawn = drawn(project);
+            let partial = branch.environment.as_deref().map(|name| partial(&self.repository, name, project));
             for (name, clean) in expected {
                 if matches!(project.models[&name].kind, Kind::Embedded) || drawn.contains(&name) {
+                    continue;
+                }
+                if partial.as_ref().is_some_and(|partial| partial.contains(&name)) {
+                    self.whole.partial += 1;
                     continue;
                 }
                 let (schema, table) = name.split_once('.').expect("two parts");
@@ -422,6 +440,32 @@ impl<'a> World<'a> {
 
 fn warehouse(repository: &Repository) -> DuckDb {
     DuckDb::file(repository.path().join("warehouse.duckdb"), Duration::from_secs(30))
+}
+
+/// The models of an environment that are loaded in part, or made of such.
+fn partial(repository: &Repository, environment: &str, project: &Project) -> BTreeSet<String> {
+    let path = repository.path().join(".offshoot/state.db");
+    let state = SqliteState::open(&path, &ProjectName::new(""), &OpenMode::ReadOnlyIfExists).expect("a state");
+    let environment = state.environment(&EnvironmentName::new(environment)).expect("readable").expect("it was applied");
+    let key = |(name, pointer): (&ModelName, &Pointer)| TableKey {
+        model: name.clone(),
+        data_fingerprint: pointer.data_fingerprint,
+    };
+    let keys: Vec<TableKey> = environment.models.iter().map(key).collect();
+    let tables = state.tables(&keys).expect("readable");
+    let is_partial = |(name, pointer): &(&ModelName, &Pointer)| {
+        let kind = project.models.get(&name.to_string()).map(|model| &model.kind);
+        let lacks = match kind {
+            Some(Kind::TimeRange { start, .. }) => {
+                let first = Timestamp(NOW.0 - (5 - i64::from(*start)) * 86_400_000);
+                let loaded = tables.get(&key((name, pointer))).map(|table| table.ledger.intervals());
+                loaded.as_ref().map(Intervals::ranges) != Some(&[Interval { start: first, end: NOW }])
+            }
+            _ => false,
+        };
+        lacks || !pointer.basis.is_whole()
+    };
+    environment.models.iter().filter(is_partial).map(|(name, _)| name.to_string()).collect()
 }
 
 /// The models that differ.

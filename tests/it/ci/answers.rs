@@ -95,3 +95,62 @@ fn a_plan_that_is_asked_for_is_what_a_push_would_get() {
     assert_eq!(team.says(number, "ada", "/bot plan").0, ["eyes", "+1"]);
     assert_eq!(team.check().1, "success", "what was built is not forgotten");
 }
+
+/// A pull request loads the last days; promote loads what it left, and a comment asks for more before that.
+#[test]
+fn more_of_the_past_is_loaded_where_somebody_asks_for_it() {
+    let team = Team::new();
+    team.world.repository.checkout("main");
+    team.world.repository.write("offshoot.yaml", "backfill:\n  max_days: 5\n");
+    let main = team.world.repository.commit("five days are enough");
+    team.github.state().branches.insert("main".into(), main);
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    let said = team.plan();
+    let daily = "marts.fct_orders";
+    assert!(row(&said, daily).contains("| **5 of 90 days** · "), "{said}");
+    assert!(row(&said, daily).contains("| 85 days · about "), "{said}");
+    assert!(row(&said, "marts.product_sales").contains("| a preview · "), "{said}");
+    assert!(
+        said.contains("| **Still due at promote** | 85 days of `marts.fct_orders`, all of it of `marts.product_sales`")
+    );
+    assert_eq!(team.check().1, "success");
+
+    let (reactions, answer) = team.says(number, "ada", "/bot backfill marts.nothing --from 2026-03-10");
+    assert_eq!(reactions, ["eyes", "confused"]);
+    assert!(answer.contains("The branch has no model `marts.nothing`."), "{answer}");
+    let (reactions, answer) = team.says(number, "ada", "/bot backfill staging.products --from 2026-03-10");
+    assert_eq!(reactions, ["eyes", "confused"]);
+    assert!(answer.contains("filled as a whole"), "{answer}");
+
+    let asks = |from: &str| team.says(number, "ada", &format!("/bot backfill marts.fct_orders --from {from}")).0;
+    assert_eq!(asks("2026-03-10"), ["eyes", "+1"]);
+    let said = team.plan();
+    assert!(row(&said, daily).contains("| **17 of 85 days** · "), "{said}");
+    assert!(row(&said, daily).contains("| 68 days · about "), "{said}");
+    done(&team.pull_request("synchronize", number));
+    assert!(row(&team.plan(), daily).contains("| 68 days · about "), "what was asked for stays: {}", team.plan());
+    assert_eq!(asks("1900-01-01"), ["eyes", "+1"]);
+    let said = team.plan();
+    assert!(said.contains("| **Still due at promote** | nothing but the swap of pointers"), "{said}");
+    assert!(row(&said, "marts.product_sales").contains("filled as a whole"), "no longer a preview: {said}");
+
+    team.merges(number);
+    done(&team.event(&Payload::Push { branch: "main".into(), before: None }));
+    let promoted = team.plan();
+    assert!(promoted.contains("### ✅ Promoted") && !promoted.contains("had to be filled"), "{promoted}");
+}
+
+impl Team {
+    /// The first comment of ours; answers follow it.
+    fn plan(&self) -> String {
+        let state = self.github.state();
+        let plan = state.comments.iter().find(|comment| comment.author == "github-actions[bot]");
+        plan.expect("a comment of ours").body.clone()
+    }
+}
+
+/// A model's row of the comment's table.
+fn row<'a>(comment: &'a str, model: &str) -> &'a str {
+    comment.lines().find(|line| line.starts_with(&format!("| [`{model}`]"))).expect("the model's row")
+}
