@@ -10,8 +10,9 @@ use crate::time::{Intervals, Timestamp};
 
 /// What a model's table is once the plan is carried out.
 pub(super) struct Stand {
-    /// Where what was loaded into it ends; `None` where it is filled as a whole, or empty.
-    pub(super) end: Option<Timestamp>,
+    /// Where what was loaded into it ends, if it is behind: it could be loaded further now. `None` for what is filled as a
+    /// whole.
+    pub(super) behind: Option<Timestamp>,
     /// What it lacks; `None` where it is complete.
     pub(super) lacks: Option<Lacks>,
 }
@@ -34,7 +35,7 @@ pub(super) struct Stands(BTreeMap<ModelName, Stand>);
 
 /// What a model reads, through views too.
 pub(super) struct Read {
-    /// Where the first of its inputs that are loaded by interval ends.
+    /// Where the first of its inputs ends that are behind.
     pub(super) end: Option<Timestamp>,
     /// Those that lack something.
     pub(super) lacks: Vec<Lacks>,
@@ -49,7 +50,7 @@ impl Stands {
         let read = stored_parents(graph, name, &|name| self.0.contains_key(name));
         let stands = || read.iter().filter_map(|name| self.0.get(name));
         let lacks: BTreeSet<Lacks> = stands().filter_map(|stand| stand.lacks).collect();
-        Read { end: stands().filter_map(|stand| stand.end).min(), lacks: lacks.into_iter().collect() }
+        Read { end: stands().filter_map(|stand| stand.behind).min(), lacks: lacks.into_iter().collect() }
     }
 }
 

@@ -49,7 +49,8 @@ pub fn is_loaded_by_interval(model: &Model) -> bool {
 }
 
 /// What a model's table should hold: from its start to where prod's table ends. Where prod has none, to now, or to where
-/// the tables that it reads end (`inputs_end`): a range that was loaded before its inputs were there is loaded for good.
+/// the first of its inputs ends that are behind (`inputs_end`): a range that was loaded before its inputs were there is
+/// loaded for good.
 /// Where nothing says when it begins, prod's table does: the usual default moves with the clock.
 pub(super) fn wanted(
     model: &Model,
@@ -61,16 +62,21 @@ pub(super) fn wanted(
         return None;
     }
     let unit = model.unit();
-    let present = unit.floor(inputs.now);
+    let present = present(model, inputs.now);
     let prod = prods(model, key, inputs).map(KnownTable::intervals).unwrap_or_default();
     let end = prod.end().or(inputs_end.map(|end| unit.floor(end))).unwrap_or(present).min(present);
-    let declared = model.properties.end.as_ref().and_then(|end| end.resolve(inputs.now));
-    let end = declared.map_or(end, |declared| end.min(unit.ceil(declared)));
     let start = match start? {
         Start::Known(start) => unit.floor(start),
         Start::Default(start) => prod.ranges().first().map_or(unit.floor(start), |first| first.start),
     };
     Interval::new(start, end)
+}
+
+/// As far as a model can be loaded now: to the last unit that is over, or to its declared end.
+pub(super) fn present(model: &Model, now: Timestamp) -> Timestamp {
+    let (unit, present) = (model.unit(), model.unit().floor(now));
+    let declared = model.properties.end.as_ref().and_then(|end| end.resolve(now));
+    declared.map_or(present, |declared| present.min(unit.ceil(declared)))
 }
 
 /// The table that says how far a model is loaded: prod's, or that of the environment that is promoted to. What another

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::partial::{Lacks, Stand, Stands};
-use super::range::{Start, is_loaded_by_interval, own_start, starts, wanted};
+use super::range::{Start, is_loaded_by_interval, own_start, present, starts, wanted};
 use super::{Action, Basis, Inputs, KnownTable, Purpose, Sharing, Target};
 use crate::graph::SelfReading;
 use crate::hash::{Digest, Hasher};
@@ -37,18 +37,19 @@ impl<'a> Targets<'a> {
         let wanted = wanted(model, &key, inputs, (start, read.end));
         let whole = self.slot(model, key, wanted);
         let due = whole.lacking.clone();
-        let begin = self.cut(&whole, model);
-        let (slot, basis) = match preview_key(&whole, &read.lacks, begin) {
-            Some(key) => {
-                let start = |wanted: Interval| begin.unwrap_or(wanted.start);
-                let range = wanted.and_then(|wanted| Interval::new(start(wanted), wanted.end));
+        let is_cut = self.own_past(model) == OwnPast::Counts && whole.lacking != whole.missing;
+        let (slot, basis) = match whole.action {
+            Action::Build if is_cut || !read.lacks.is_empty() => {
+                let begin = wanted.and_then(|wanted| self.begin(model, wanted));
+                let key = preview_key(&whole.key, &read.lacks, begin);
+                let range = wanted.and_then(|wanted| Interval::new(begin.unwrap_or(wanted.start), wanted.end));
                 (self.slot(model, key, range), Basis::Preview)
             }
-            None if !kind.has_table() && !read.lacks.is_empty() => (whole, Basis::Preview),
-            None => (whole, Basis::Whole),
+            _ if !kind.has_table() && !read.lacks.is_empty() => (whole, Basis::Preview),
+            _ => (whole, Basis::Whole),
         };
         let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
-        self.remember(name, &slot, basis);
+        self.remember(model, &slot, basis);
         let table = slot.known.map_or_else(|| physical_table(&slot.key, inputs.limit), |known| known.table.clone());
         Some(Target {
             name: name.clone(),
@@ -94,14 +95,14 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// Where the past of a model begins for this plan, if what it then holds depends on that.
-    fn cut(&self, slot: &Slot<'_>, model: &Model) -> Option<Timestamp> {
-        let is_cut = self.own_past(model) == OwnPast::Counts && slot.lacking != slot.missing;
-        slot.missing.ranges().first().filter(|_| is_cut).map(|range| range.start)
+    /// Where the past of a model begins for this plan, if what its table then holds depends on that.
+    fn begin(&self, model: &Model, wanted: Interval) -> Option<Timestamp> {
+        let start = self.inputs.window.start(&model.name, model.unit(), wanted);
+        (self.own_past(model) == OwnPast::Counts && start > wanted.start).then_some(start)
     }
 
     /// What readers of the model will find.
-    fn remember(&mut self, name: &ModelName, slot: &Slot<'_>, basis: Basis) {
+    fn remember(&mut self, model: &Model, slot: &Slot<'_>, basis: Basis) {
         let newest = match (slot.action, slot.known) {
             (Action::Build, _) => Some(Newest::Now),
             (Action::Reuse, Some(known)) => known.newest().map(Newest::At),
@@ -115,7 +116,8 @@ impl<'a> Targets<'a> {
         let lacks = slot.lacking.minus(&slot.missing);
         let is_partial = basis == Basis::Preview || !lacks.is_empty();
         let lacks = is_partial.then(|| Lacks::of(&slot.key, &lacks));
-        self.stands.add(name, Stand { end: covered.end(), lacks });
+        let behind = covered.end().filter(|end| *end < present(model, self.inputs.now));
+        self.stands.add(&model.name, Stand { behind, lacks });
     }
 }
 
@@ -142,14 +144,10 @@ enum OwnPast {
 /// The key of the table of its own that is filled where the model's own one would hold what it holds under no fingerprint:
 /// rows made of inputs, or of a past of its own, that lack something. It says what is lacking, so that a table of other
 /// gaps is another one.
-fn preview_key(slot: &Slot<'_>, read: &[Lacks], begin: Option<Timestamp>) -> Option<TableKey> {
-    if slot.action != Action::Build || (read.is_empty() && begin.is_none()) {
-        return None;
-    }
-    let hasher = Hasher::new("preview").digest(slot.key.data_fingerprint).digests(read.iter().map(|lacks| lacks.0));
+fn preview_key(key: &TableKey, read: &[Lacks], begin: Option<Timestamp>) -> TableKey {
+    let hasher = Hasher::new("preview").digest(key.data_fingerprint).digests(read.iter().map(|lacks| lacks.0));
     let begin = begin.map(|begin| begin.0.to_string());
-    let data_fingerprint = hasher.option(begin.as_deref()).finish();
-    Some(TableKey { model: slot.key.model.clone(), data_fingerprint })
+    TableKey { model: key.model.clone(), data_fingerprint: hasher.option(begin.as_deref()).finish() }
 }
 
 /// How new each table will be once the plan is carried out.

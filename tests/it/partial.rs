@@ -182,6 +182,24 @@ fn a_new_reader_ends_where_its_inputs_do() {
     assert_eq!(builds(&world.done(&["promote", "--format", "json"])), BTreeMap::new());
 }
 
+/// A month that is not over is not missing, nor is what a model says that it never will have.
+#[test]
+fn inputs_that_are_as_far_as_they_can_be_hold_nobody_up() {
+    let monthly = RUNNING.replace("running", "monthly").replacen("start", "cron '@monthly', start", 1);
+    let ended = DAILY.replace("daily", "ended").replacen("start", "end '2026-02-15', start", 1);
+    let world = lab(&[("models/monthly.sql", &monthly), ("models/ended.sql", &ended)]);
+    edit(&world, &EVERYTHING[..4]);
+    let world = world.at("2026-04-03");
+    world.done(&["promote"]);
+    world.repository.branch("feature");
+    let reader = "MODEL (name marts.reader, kind INCREMENTAL_BY_TIME_RANGE (time_column day), start '2026-01-01');\n\
+                  SELECT d.day FROM marts.daily AS d LEFT JOIN marts.monthly AS m ON m.day = d.day LEFT JOIN marts.ended AS e \
+                  ON e.day = d.day WHERE d.day BETWEEN @start_date AND @end_date";
+    edit(&world, &[("models/reader.sql", reader)]);
+    let applied = world.done(&["apply", "--format", "json"]);
+    assert_eq!(builds(&applied)["marts.reader"], serde_json::json!([["2026-01-01", "2026-04-03"]]));
+}
+
 #[test]
 fn an_environment_of_previews_is_compared_only_where_it_may_be() {
     let world = world();
