@@ -191,16 +191,20 @@ fn built(
         teller.running()?;
     }
     let allowed = prepared.state.allowed(pull_request.number.0, &pull_request.head.commit).map_err(state_error)?;
-    let known = findings::of(&job.workspace, &prepared.state, settings, planned, &allowed)?;
+    let mut known = findings::of(&job.workspace, &prepared.state, settings, planned, &allowed)?;
     let published = match prepared.build(job.context, &job.workspace, &order) {
         Ok(published) => published,
-        Err(error) => return in_part(job, &prepared, known, error),
+        Err(error) => {
+            known.cost.spent = findings::spent(&prepared.state, planned)?;
+            return in_part(job, &prepared, known, error);
+        }
     };
     // An environment of an earlier push shows what the branch says now: the base.
     if is_unchanged {
         return Ok(report::State::NoChange);
     }
-    let mut known = findings::built(known, published, stopwatch.seconds());
+    known.cost.spent = findings::spent(&prepared.state, planned)?;
+    known = findings::built(known, published, stopwatch.seconds());
     if settings.own.data_diff != WhenCompared::Never {
         known.data = compared(job, &prepared, settings)?;
         known.destructions = findings::destructions(&job.workspace, planned, known.data.as_ref(), &allowed);

@@ -7,6 +7,7 @@ use super::size::Cut;
 use super::{Writer, brief, name};
 use crate::data_diff::{Compared, DataDiff, ModelDataDiff, Sides};
 use crate::ids::ModelName;
+use crate::naming::TableKey;
 use crate::plan::{Action, Category, Change, PlannedModel};
 use crate::render::markdown::{built, change, prose};
 use crate::render::readable_seconds;
@@ -61,17 +62,22 @@ pub(super) fn section(writer: &Writer<'_>, findings: &Findings, cut: Cut) -> Str
 /// What is known of models besides the plan.
 struct Known<'a> {
     data: BTreeMap<&'a ModelName, &'a ModelDataDiff>,
-    work: BTreeMap<&'a ModelName, &'a Work>,
+    work: BTreeMap<&'a ModelName, Work>,
     due: BTreeMap<ModelName, Due>,
 }
 
 impl<'a> Known<'a> {
     fn of(findings: &'a Findings) -> Self {
         let models = |data: &'a DataDiff| data.models.iter().map(|model| (&model.name, model));
+        let mut tables = findings.cost.by_table();
+        // An earlier push may have built another table of the model.
+        let work = findings.plan.models.iter().filter_map(|model| {
+            let key = TableKey { model: model.name.clone(), data_fingerprint: model.data_fingerprint };
+            Some((&model.name, tables.remove(&key)?))
+        });
         Self {
+            work: work.collect(),
             data: findings.data.iter().flat_map(models).collect(),
-            // The newest build of a model is the last one.
-            work: findings.cost.spent.iter().map(|work| (&work.model, work)).collect(),
             due: findings.due().into_iter().map(|due| (due.model.clone(), due)).collect(),
         }
     }

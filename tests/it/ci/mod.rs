@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod answers;
+mod cost;
 mod faults;
 mod open;
 mod places;
