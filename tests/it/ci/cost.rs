@@ -1,11 +1,11 @@
 //! What a pull request cost: every build that was made for it, whatever became of it since, and nothing else.
 
 use offshoot::error::Exit;
-use offshoot::ids::{ModelName, ProjectName, PullRequestNumber};
+use offshoot::ids::{ModelName, ProjectName};
 use offshoot::state::{Build, OpenMode, Owner, SqliteState, State as _};
 
 use super::{Team, done};
-use crate::github::fake::{FakeGitHub, Payload, Pull};
+use crate::github::fake::Payload;
 use crate::lab::lab;
 
 /// A model that is loaded day by day out of a table that is somebody else's.
@@ -21,38 +21,16 @@ fn with_source() -> Team {
         "CREATE TABLE source.amounts AS SELECT range::INT AS id, DATE '2026-03-26' + range::INT AS day, \
                CASE range WHEN 4 THEN 'many' ELSE range::VARCHAR END AS amount FROM range(6)",
     );
-    world.done(&["promote"]);
-    let github = FakeGitHub::start();
-    let main = world.repository.sha("main");
-    github.state().branches.insert("main".into(), main);
-    Team { world, github, files: tempfile::tempdir().expect("a folder") }
+    Team::of(world)
 }
 
 impl Team {
-    /// Opens a pull request that adds a model.
-    fn proposes(&self, path: &str, text: &str) -> PullRequestNumber {
-        let repository = &self.world.repository;
-        repository.branch("feature/fx-rates");
-        repository.write(path, text);
-        let head = repository.commit("a model");
-        let number = self.github.open(Pull { base: repository.sha("main"), ..Pull::from("feature/fx-rates", &head) });
-        self.checks_out(number);
-        number
-    }
-
     fn state(&self) -> SqliteState {
         SqliteState::open(&self.world.state(), &ProjectName::new(""), &OpenMode::ReadOnlyIfExists).expect("a state")
     }
 
     fn builds_for(&self, owner: &Owner) -> Vec<Build> {
         self.state().builds_for(owner).expect("readable")
-    }
-
-    /// A row of the comment's figures.
-    fn figure(&self, title: &str) -> String {
-        let comment = self.comment();
-        let row = comment.lines().find_map(|line| line.strip_prefix(&format!("| **{title}** | ")).map(str::to_owned));
-        row.unwrap_or_else(|| panic!("no `{title}` in {comment}"))
     }
 
     /// Builds and rows that the comment says were spent.
@@ -98,7 +76,7 @@ fn what_earlier_pushes_built_is_spent_too_and_what_promote_built_is_not() {
 #[test]
 fn a_model_that_an_earlier_push_built_otherwise_is_not_shown_with_that_build() {
     let team = with_source();
-    let number = team.proposes("models/two.sql", "MODEL (name marts.two, kind FULL);\nSELECT 1 AS n");
+    let number = team.proposes(&[("models/two.sql", "MODEL (name marts.two, kind FULL);\nSELECT 1 AS n")]);
     done(&team.pull_request("opened", number));
     assert!(team.comment().contains("filled as a whole"), "{}", team.comment());
     // As another branch has built it already.
@@ -116,7 +94,7 @@ fn a_model_that_an_earlier_push_built_otherwise_is_not_shown_with_that_build() {
 #[test]
 fn a_build_that_stopped_midway_has_cost_what_it_loaded() {
     let team = with_source();
-    let number = team.proposes("models/daily.sql", DAILY);
+    let number = team.proposes(&[("models/daily.sql", DAILY)]);
     let ran = team.pull_request("opened", number);
     assert_ne!(ran.exit, Exit::Failed, "{}", ran.stderr);
     assert_eq!(team.output("state"), "partial", "{}", ran.stderr);

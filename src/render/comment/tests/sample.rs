@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data_diff::{
-    ByColumn, ByGrain, ColumnDiff, Compared, DataDiff, ModelDataDiff, Profile, SchemaChange, Sides, WhyByColumn,
+    ByColumn, ByGrain, ColumnDiff, Compared, DataDiff, LeftOut, ModelDataDiff, Profile, SchemaChange, Sides,
+    WhyByColumn, WhyLeftOut,
 };
 use crate::event::{Account, AccountKind, Comment};
 use crate::fingerprint::Tree;
@@ -265,7 +266,10 @@ fn data() -> DataDiff {
                 ),
             ),
         ],
-        left_out: Vec::new(),
+        left_out: vec![
+            LeftOut { name: name("marts.by_region"), why: WhyLeftOut::NoGrain, schema: Vec::new() },
+            LeftOut { name: name("staging.payments"), why: WhyLeftOut::Beyond(10), schema: Vec::new() },
+        ],
     }
 }
 
