@@ -94,6 +94,7 @@ function sorted(components) {
 
 const HEAD = "9f3c2e1000000000000000000000000000000001";
 const BASE = "77ab01d000000000000000000000000000000002";
+const LABEL = { id: 4243, name: "Bot:diff-all" };
 const ZEROES = "0".repeat(40);
 
 function thinEvents() {
@@ -117,6 +118,12 @@ function thinEvents() {
   event("pull_request.deleted_fork", with_head_repo(null));
   event("pull_request.draft", { ...opened, pull_request: { ...opened.pull_request, draft: true } });
   event("pull_request.new_base", { ...opened, action: "edited", changes: { base: { ref: { from: "develop" }, sha: { from: BASE } } } });
+  const labels = (pull) => ({ ...pull, label: LABEL, pull_request: { ...pull.pull_request, labels: [...pull.pull_request.labels, LABEL] } });
+  event("pull_request.our_label", labels(pull("labeled")));
+  event("pull_request.our_label_gone", { ...pull("unlabeled"), label: LABEL });
+  event("pull_request.our_label_on_a_fork", { ...labels(with_head_repo({ id: 4242, full_name: "mallory/Hello-World", fork: true })), action: "labeled" });
+  event("pull_request.our_label_on_a_closed_one", { ...labels(closed), action: "labeled" });
+  event("pull_request.no_label", { ...pull("unlabeled"), label: undefined });
   event("pull_request.new_title", { ...opened, action: "edited", changes: { title: { from: "before" } } });
   const push = pushed(examples("push").find((one) => one.ref.startsWith("refs/heads/")));
   event("push.branch", { ...push, before: BASE, after: HEAD, deleted: false });
@@ -150,9 +157,9 @@ const SIDE = { label: 1, ref: 1, sha: 1, repo: { id: 1, full_name: 1, fork: 1 } 
 function pullRequest(payload) {
   const pull_request = {
     number: 1, state: 1, title: 1, user: ACCOUNT, draft: 1, merged: 1, merged_at: 1, mergeable: 1, merge_commit_sha: 1,
-    head: SIDE, base: SIDE, author_association: 1,
+    head: SIDE, base: SIDE, labels: { id: 1, name: 1 }, author_association: 1,
   };
-  return pick(payload, { action: 1, number: 1, before: 1, after: 1, changes: 1, pull_request, repository: REPOSITORY, sender: ACCOUNT });
+  return pick(payload, { action: 1, number: 1, before: 1, after: 1, changes: 1, label: { id: 1, name: 1 }, pull_request, repository: REPOSITORY, sender: ACCOUNT });
 }
 
 function pushed(payload) {
@@ -172,6 +179,7 @@ function commented(payload) {
 
 function pick(value, shape) {
   if (shape === 1 || value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map((one) => pick(one, shape));
   const kept = Object.keys(shape).filter((key) => value[key] !== undefined);
   return Object.fromEntries(kept.map((key) => [key, pick(value[key], shape[key])]));
 }

@@ -290,7 +290,8 @@ pub struct DiffArguments {
     /// What it is compared with [default: what it was made from, in most cases `prod`]
     #[arg(value_name = "BASE")]
     pub base: Option<String>,
-    /// Only this model; may be given several times [default: the first ten that differ]
+    /// Only this model, whatever the limits of `data_diff`; may be given several times [default: those that differ, as many
+    /// as `data_diff.max_models` says]
     #[arg(short, long = "model", value_name = "MODEL")]
     pub models: Vec<String>,
     /// How long to wait for a DuckDB file that another process holds

@@ -1,5 +1,9 @@
 //! How the data of two environments differ, as plain values; what is asked of the engine for that is `statement::compare`.
 
+mod choice;
+
+pub use choice::{Candidate, Choice, at_most, choose};
+
 use crate::ids::{EnvironmentName, ModelName};
 use crate::time::{Interval, IntervalUnit};
 
@@ -12,8 +16,30 @@ pub struct DataDiff {
     pub base: EnvironmentName,
     /// The models whose data may differ, by name.
     pub models: Vec<ModelDataDiff>,
-    /// Models that differ and were not compared, because there are too many.
-    pub left_out: Vec<ModelName>,
+    /// Models that differ and were not looked at, by name.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A model that differs and was not looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name.
+    pub name: ModelName,
+    /// Why.
+    pub why: WhyLeftOut,
+    /// What happened to its columns, where its query does not tell.
+    pub schema: Vec<SchemaChange>,
+}
+
+/// Why a model was not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WhyLeftOut {
+    /// Nothing tells its rows apart.
+    NoGrain,
+    /// Nobody edited it, and at most columns are new.
+    Downstream,
+    /// So many models are compared at most.
+    Beyond(usize),
 }
 
 /// One model.
@@ -84,6 +110,11 @@ pub enum NotCompared {
     NoTimeColumn,
     /// It is made of inputs that are loaded in part, so it cannot be what the other side is.
     Preview,
+    /// One side has more rows to compare than the limit.
+    TooManyRows {
+        /// The limit.
+        most: u64,
+    },
     /// Neither side has data of its own: it is inlined into its readers, or somebody else's.
     NoData,
     /// The engine cannot read one of them. Its message is left out, because it may hold a value of a row.

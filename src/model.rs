@@ -253,6 +253,16 @@ impl Model {
     pub fn unit(&self) -> IntervalUnit {
         self.properties.interval_unit.unwrap_or_else(|| self.properties.cron.interval_unit())
     }
+
+    /// What tells its rows apart: its first grain, else its unique key where that is all plain columns.
+    pub fn grain(&self) -> Option<&[String]> {
+        let declared = self.properties.grains.first().filter(|grain| !grain.is_empty());
+        match (declared, &self.kind) {
+            (Some(grain), _) => Some(grain),
+            (None, Kind::UniqueKey(key)) => Some(&key.unique_key).filter(|key| !key.is_empty()).map(Vec::as_slice),
+            (None, _) => None,
+        }
+    }
 }
 
 impl DeclaredTime {

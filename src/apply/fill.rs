@@ -21,7 +21,7 @@ use crate::plan::{Build, Target, stored_parents};
 use crate::state::{self, Fact, InputRead};
 use crate::statement::{ColumnType, quote_table};
 use crate::surroundings::Stopwatch;
-use crate::time::{Interval, Timestamp};
+use crate::time::{Interval, Intervals, Timestamp};
 
 /// The physical layer, as a run finds it when it begins. The warehouse is held from then on, so nobody else changes it.
 pub(super) struct Physical {
@@ -54,8 +54,17 @@ fn fill_inner(
     let inputs = inputs(work, &[target], &physical.keys)?.pop().unwrap_or_default();
     let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
     let session = open(work, running)?;
-    let mut filler =
-        Filler { task, running, stopwatch, inputs, known, session, rows: 0, recorded: task.recorded.cloned() };
+    let mut filler = Filler {
+        task,
+        running,
+        stopwatch,
+        inputs,
+        known,
+        session,
+        rows: 0,
+        loaded: Intervals::default(),
+        recorded: task.recorded.cloned(),
+    };
     let filled = match &task.model.kind {
         Kind::Seed(seed) => filler.seed(seed),
         Kind::TimeRange(range) => filler.time_range(range),
@@ -106,6 +115,8 @@ pub(super) struct Filler<'a> {
     pub(super) known: Option<state::Table>,
     session: Box<dyn Session>,
     rows: u64,
+    /// What of its time is loaded so far.
+    loaded: Intervals,
     /// What the warehouse says of it now.
     recorded: Option<ObjectRecord>,
 }
@@ -155,15 +166,16 @@ impl Filler<'_> {
     }
 
     /// That a range was loaded.
-    pub(super) fn loaded(&self, interval: Interval) -> Fact {
+    pub(super) fn loaded(&mut self, interval: Interval) -> Fact {
+        self.loaded.add(interval);
         let work = self.task.work;
         let (key, run) = (self.task.target.key.clone(), work.run.to_owned());
         Fact::Load(state::Load { key, interval, loaded_at: work.now, run })
     }
 
-    /// That the build is through: what it cost and what it read.
+    /// What the build cost so far and what it read.
     pub(super) fn built(&self) -> Fact {
-        self.task.built(self.rows, self.stopwatch.seconds(), self.inputs.clone())
+        self.task.built((self.rows, self.stopwatch.seconds()), &self.loaded, self.inputs.clone())
     }
 }
 

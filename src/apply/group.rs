@@ -19,6 +19,7 @@ use crate::plan::{Build, Target};
 use crate::state::Fact;
 use crate::statement::ColumnType;
 use crate::surroundings::Stopwatch;
+use crate::time::Intervals;
 
 /// So many tables share a commit at most; with more of them, what is left to save is nothing.
 const MOST: usize = 32;
@@ -128,7 +129,10 @@ fn record(
     let inputs = inputs(work, &targets, &physical.keys)?;
     let facts = members.iter().zip(columns).zip(inputs).flat_map(|((member, columns), inputs)| -> [Fact; 2] {
         let task = member.task;
-        [task.snapshot(columns, Some(work.now)), task.built(member.rows, member.seconds, inputs)]
+        [
+            task.snapshot(columns, Some(work.now)),
+            task.built((member.rows, member.seconds), &Intervals::default(), inputs),
+        ]
     });
     Ok(work.state.record(work.lease, &facts.collect::<Vec<_>>())?)
 }

@@ -71,8 +71,7 @@ impl Filler<'_> {
             let columns = ColumnType::untyped(columns);
             Ok(run_all(session, &task.over(&columns).load_interval(query, column, batch)?)?)
         };
-        self.in_batches(task.batches(range.batch_size), &load)?;
-        self.record(&[self.built()])
+        self.in_batches(task.batches(range.batch_size), &load)
     }
 
     /// INCREMENTAL_BY_UNIQUE_KEY: each load is put over the rows of its keys.
@@ -92,8 +91,7 @@ impl Filler<'_> {
         if crate::plan::is_loaded_by_interval(task.model) {
             let batches = task.batches(key.batch_size);
             self.begin_again_unless_next(&batches)?;
-            self.in_batches(batches, &load)?;
-            return self.record(&[self.built()]);
+            return self.in_batches(batches, &load);
         }
         // Loaded as a whole, the table begins anew each time.
         let columns = self.load_batch(TableState::ToMake, everything(task.work.now), &load)?;
@@ -116,20 +114,20 @@ impl Filler<'_> {
         Ok(())
     }
 
-    /// Loads batch after batch, each recorded after its commit; the table is made with the first unless the state
+    /// Loads batch after batch, each recorded after its commit with what the build cost so far; the table is made with the first unless the state
     /// vouches for it.
     fn in_batches(&mut self, batches: Vec<Interval>, load: &LoadBatch<'_>) -> Result<(), FillError> {
         let mut table = if self.known.is_some() { TableState::Known } else { TableState::ToMake };
         if batches.is_empty() && table == TableState::ToMake {
             let made = self.make_empty()?;
-            return self.record(&[self.snapshot(&made, None)]);
+            return self.record(&[self.snapshot(&made, None), self.built()]);
         }
         for (index, batch) in batches.into_iter().enumerate() {
             if index > 0 {
                 self.begin_anew()?;
             }
             let found = self.load_batch(table, batch, load)?;
-            let mut facts = vec![self.loaded(batch)];
+            let mut facts = vec![self.loaded(batch), self.built()];
             if table == TableState::ToMake {
                 facts.insert(0, self.snapshot(&found, None));
             }

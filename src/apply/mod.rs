@@ -24,11 +24,11 @@ use crate::engine::{Engine, EngineError};
 use crate::error::CommandError;
 use crate::files::FileTree;
 use crate::fingerprint::Tree;
-use crate::ids::{ModelName, ProjectName, StateId, TableName};
+use crate::ids::{ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
 use crate::output::Output;
 use crate::plan::Plan;
-use crate::state::{State, WriteLease};
+use crate::state::{Owner, State, WriteLease};
 use crate::surroundings::Interruption;
 use crate::time::{Interval, Timestamp};
 
@@ -52,6 +52,10 @@ pub struct Work<'a> {
     pub now: Timestamp,
     /// What this run is called in the state.
     pub run: &'a str,
+    /// Whose environment it is all done for.
+    pub made_for: &'a Owner,
+    /// The plan that is carried out.
+    pub plan_id: &'a PlanId,
     /// Models filled at once.
     pub jobs: NonZeroUsize,
     /// Where progress goes.

@@ -16,7 +16,7 @@ use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::Template;
 use crate::state::{self, Fact, InputRead};
 use crate::statement::{ColumnType, LoadTime, Target as Statements};
-use crate::time::{Interval, Timestamp};
+use crate::time::{Interval, Intervals, Timestamp};
 
 /// What is to be filled, from what.
 #[derive(Clone, Copy)]
@@ -120,18 +120,21 @@ impl<'a> Task<'a> {
         })
     }
 
-    /// That the build is through: what it cost and what it read. A table filled as a whole is recorded together with it,
-    /// because what it read decides later whether it is stale.
-    pub(super) fn built(self, rows: u64, seconds: f64, inputs: Vec<InputRead>) -> Fact {
+    /// What the build cost so far, what it loaded and what it read. A table filled as a whole is recorded together with it,
+    /// because what it read decides later whether it is stale; a table loaded by interval with each load, so that a build
+    /// that is stopped midway has cost what it loaded.
+    pub(super) fn built(self, (rows, seconds): (u64, f64), loaded: &Intervals, inputs: Vec<InputRead>) -> Fact {
         Fact::Build(state::Build {
             key: self.target.key.clone(),
             rows: Some(rows),
             bytes: None,
             duration: Duration::from_secs_f64(seconds.max(0.0)),
             started_at: self.work.now,
-            intervals: self.target.intervals_missing.clone(),
+            intervals: loaded.ranges().to_vec(),
             inputs,
             run: self.work.run.to_owned(),
+            made_for: Some(self.work.made_for.clone()),
+            plan_id: Some(self.work.plan_id.clone()),
         })
     }
 

@@ -117,6 +117,7 @@ impl Prepared {
         let identity = self.state.identity().map_err(state_error)?;
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&planned.result.source)?;
+        let plan_id = PlanId::new(workspace.random_id()?);
         let work = Work {
             tree: &planned.result.tree,
             files: &files,
@@ -127,13 +128,15 @@ impl Prepared {
             project: &self.project,
             now: context.execution_time()?,
             run: order.doing,
+            made_for: &planned.owner,
+            plan_id: &plan_id,
             jobs: jobs(context, order.work),
             output: context.output,
             interruption: context.surroundings.interruption(),
         };
         match order.target {
             Target::Environment => {
-                let about = about(planned, PlanId::new(workspace.random_id()?), work.now);
+                let about = about(planned, plan_id.clone(), work.now);
                 publish::apply(&work, &planned.plan, &about, planned.current.as_ref())
             }
             Target::Tables => publish::build(&work, &planned.plan),

@@ -95,6 +95,7 @@ pub(super) fn promote(
         let identity = state.identity().map_err(state_error)?;
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&result.source)?;
+        let about = about(&outcome.plan, current.as_ref(), shown.clone(), PlanId::new(workspace.random_id()?), now);
         let work = Work {
             tree: &result.tree,
             files: &files,
@@ -105,12 +106,13 @@ pub(super) fn promote(
             project: &project,
             now,
             run: "bot promote",
+            made_for: &about.owner,
+            plan_id: &about.plan_id,
             jobs: jobs(context, &arguments.work),
             output: context.output,
             interruption: context.surroundings.interruption(),
         };
         let policy = if arguments.take_over { ForeignPolicy::TakeOver } else { ForeignPolicy::Refuse };
-        let about = about(&outcome.plan, current.as_ref(), shown.clone(), PlanId::new(workspace.random_id()?), now);
         let published = publish::promote(&work, &outcome.plan, &about, current.as_ref(), policy)?;
         outcome.builds = published.builds;
         outcome.swapped = published.swapped;

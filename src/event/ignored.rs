@@ -19,6 +19,15 @@ pub enum Ignored {
     },
     /// The pull request was edited, and goes into the same branch as before.
     SameBase,
+    /// A label came or went that means nothing to us.
+    OtherLabel {
+        /// Its name.
+        name: String,
+    },
+    /// A label of ours came or went on a pull request of a fork, whose data is never compared.
+    LabelOfFork,
+    /// A label of ours came or went on a pull request that is over.
+    LabelOfClosed,
     /// A comment on an issue that is no pull request.
     PlainIssue,
     /// A comment that does not ask us anything.
@@ -45,6 +54,9 @@ impl fmt::Display for Ignored {
                 write!(formatter, "the bot does not act on `{event}` with the action `{}`", shown(action))
             }
             Self::SameBase => formatter.write_str("the pull request was edited, not its base branch"),
+            Self::OtherLabel { name } => write!(formatter, "the label `{}` means nothing to the bot", shown(name)),
+            Self::LabelOfFork => formatter.write_str("a label changes nothing about a pull request of a fork"),
+            Self::LabelOfClosed => formatter.write_str("a label changes nothing about a pull request that is closed"),
             Self::PlainIssue => formatter.write_str("the comment is on an issue, not on a pull request"),
             Self::NoCommand => formatter.write_str("the comment does not begin with `/bot`"),
             Self::WrittenByProgram => formatter.write_str("the comment was written by a program"),

@@ -6,6 +6,7 @@
 
 mod command;
 mod ignored;
+mod label;
 mod payload;
 mod pull_request;
 mod read;
@@ -13,6 +14,7 @@ mod runner;
 
 pub use command::{Asked, COMMANDS, Command, CommandEntry, Misspoken, Permission, asked, help};
 pub use ignored::Ignored;
+pub use label::Label;
 pub use pull_request::{Account, AccountKind, Comment, Mergeability, Origin, PullRequest, Side, Standing};
 pub use read::read;
 pub use runner::{Hosting, Runner};
@@ -113,6 +115,8 @@ pub enum PullRequestChange {
         /// The branch before.
         before: RefName,
     },
+    /// It got a label that the bot knows, or lost it.
+    Labels,
     /// It went into its base branch.
     Merged,
     /// It was closed and not merged.

@@ -8,6 +8,7 @@ use crate::ids::{CommitId, Login, PullRequestNumber, RefName, RepositoryName};
 use crate::time::Timestamp;
 
 use super::ignored::shown;
+use super::label::RawLabel;
 use super::pull_request::{Comment, PullRequest};
 
 /// `pull_request`.
@@ -17,6 +18,7 @@ pub(super) struct PullRequestPayload {
     pub(super) pull_request: PullRequest,
     pub(super) repository: RawRepository,
     pub(super) changes: Option<Changes>,
+    pub(super) label: Option<RawLabel>,
     pub(super) before: Option<ObjectId>,
 }
 

@@ -1,10 +1,13 @@
 //! A pull request, a comment and their authors, as both the payloads of events and the answers of the API show them.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use crate::ids::{CommentId, CommitId, Login, PullRequestNumber, RefName, RepositoryName};
 use crate::time::Timestamp;
 
+use super::label::{Label, RawLabel};
 use super::payload::{BranchName, FullName, Moment, ObjectId};
 
 /// A pull request.
@@ -27,6 +30,8 @@ pub struct PullRequest {
     pub merge_commit: Option<CommitId>,
     /// Whether it can be merged; only an answer for one pull request says so.
     pub mergeability: Mergeability,
+    /// Those of its labels that the bot knows.
+    pub labels: BTreeSet<Label>,
 }
 
 /// One end of a pull request.
@@ -130,6 +135,9 @@ struct RawPullRequest {
     base: RawSide,
     merge_commit_sha: Option<ObjectId>,
     mergeable: Option<bool>,
+    // A wish, without which the pull request is planned all the same.
+    #[serde(default)]
+    labels: Vec<RawLabel>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -203,6 +211,7 @@ impl From<RawPullRequest> for PullRequest {
             base: raw.base.into(),
             merge_commit: raw.merge_commit_sha.and_then(|id| id.0),
             mergeability,
+            labels: raw.labels.iter().filter_map(|label| Label::parse(&label.name)).collect(),
         }
     }
 }

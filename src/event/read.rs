@@ -9,7 +9,7 @@ use super::payload::{
     CommentPayload, DeletePayload, DispatchPayload, MergeGroupPayload, ObjectId, PullRequestPayload, PushPayload,
     SchedulePayload,
 };
-use super::{AccountKind, Event, Ignored, PullRequestChange, Standing, asked};
+use super::{AccountKind, Event, Ignored, Label, Origin, PullRequest, PullRequestChange, Standing, asked};
 
 /// GitHub sends no larger payload than 25 MB ("Webhook events and payloads", payload cap).
 const LARGEST: usize = 25 * 1024 * 1024;
@@ -48,11 +48,28 @@ fn pull_request(read: PullRequestPayload) -> Result<Event, Problem> {
         ("converted_to_draft", _) => PullRequestChange::ConvertedToDraft,
         ("edited", Some(base)) => PullRequestChange::NewBase { before: base.r#ref.from.0 },
         ("edited", None) => return Ok(Event::Nothing { why: Ignored::SameBase }),
+        ("labeled" | "unlabeled", _) => match (read.label, labelled_in_vain(&read.pull_request)) {
+            (None, _) => return Ok(other_action("pull_request", read.action)),
+            (Some(label), _) if Label::parse(&label.name).is_none() => {
+                return Ok(Event::Nothing { why: Ignored::OtherLabel { name: label.name } });
+            }
+            (Some(_), Some(why)) => return Ok(Event::Nothing { why }),
+            (Some(_), None) => PullRequestChange::Labels,
+        },
         ("closed", _) if read.pull_request.standing == Standing::Merged => PullRequestChange::Merged,
         ("closed", _) => PullRequestChange::Closed,
         _ => return Ok(other_action("pull_request", read.action)),
     };
     Ok(Event::PullRequest { change, pull_request: Box::new(read.pull_request), repository: read.repository.into() })
+}
+
+/// Why a label of ours makes no difference to a pull request.
+fn labelled_in_vain(pull_request: &PullRequest) -> Option<Ignored> {
+    match pull_request.origin {
+        _ if !pull_request.is_open() => Some(Ignored::LabelOfClosed),
+        Origin::Fork(_) | Origin::DeletedFork => Some(Ignored::LabelOfFork),
+        Origin::Here => None,
+    }
 }
 
 fn push(read: PushPayload) -> Result<Event, Problem> {

@@ -1,17 +1,23 @@
 //! How the data of two environments differ, for people, for pull requests and for scripts.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use owo_colors::Style;
 use serde_json::{Value, json};
 
 use super::terminal::Paint;
+use super::text::some;
 use super::{Colour, json as scripts, markdown, readable_intervals, visible};
 use crate::data_diff::{
-    ByColumn, ByGrain, ColumnDiff, Compared, DataDiff, ModelDataDiff, NotCompared, Profile, SchemaChange, Sides,
-    WhyByColumn,
+    ByColumn, ByGrain, ColumnDiff, Compared, DataDiff, LeftOut, ModelDataDiff, NotCompared, Profile, SchemaChange,
+    Sides, WhyByColumn, WhyLeftOut,
 };
 use crate::time::{Interval, IntervalUnit};
+
+/// Models of one reason that are named.
+const LEFT_OUT: usize = 20;
 
 /// For a terminal: one block for each model.
 pub fn terminal(diff: &DataDiff, colour: Colour) -> String {
@@ -26,6 +32,7 @@ pub fn terminal(diff: &DataDiff, colour: Colour) -> String {
         }
     }
     let _ = writeln!(output, "\n{}", closing(diff));
+    not_looked_at(diff).iter().for_each(|line| output.extend([&visible(line), "\n"]));
     output
 }
 
@@ -48,7 +55,8 @@ pub fn markdown(diff: &DataDiff) -> String {
             let _ = writeln!(output, "\n<details><summary>{name}</summary>\n\n{text}\n</details>");
         }
     }
-    let _ = writeln!(output, "\n{}", markdown::prose(&closing(diff)));
+    let lines = [vec![closing(diff)], not_looked_at(diff)].concat();
+    lines.iter().for_each(|line| output.extend(["\n", &markdown::prose(line), "\n"]));
     output
 }
 
@@ -63,7 +71,7 @@ pub(super) fn value(diff: &DataDiff) -> Value {
         "environment": diff.environment,
         "base": diff.base,
         "models": diff.models.iter().map(model_object).collect::<Vec<_>>(),
-        "left_out": diff.left_out,
+        "left_out": diff.left_out.iter().map(left_out_object).collect::<Vec<_>>(),
     })
 }
 
@@ -75,9 +83,34 @@ fn closing(diff: &DataDiff) -> String {
         count => format!("{count} models compared, {same} the same"),
     };
     if !diff.left_out.is_empty() {
-        let _ = write!(text, "; {} more differ and were not compared, `-m MODEL` names one", diff.left_out.len());
+        let _ = write!(text, "; {} more differ, `-m MODEL` compares one", diff.left_out.len());
     }
     text
+}
+
+/// A line for each reason for which models were not looked at.
+fn not_looked_at(diff: &DataDiff) -> Vec<String> {
+    let line = |(why, models): (WhyLeftOut, Vec<&LeftOut>)| {
+        let names = some(models.iter().map(|model| model.name.to_string()), LEFT_OUT);
+        format!("not compared, because {}: {names}", why_left_out(why))
+    };
+    left_out(diff).into_iter().map(line).collect()
+}
+
+/// The models that were not looked at, by the reason.
+pub(super) fn left_out(diff: &DataDiff) -> BTreeMap<WhyLeftOut, Vec<&LeftOut>> {
+    let mut by_reason: BTreeMap<WhyLeftOut, Vec<&LeftOut>> = BTreeMap::new();
+    diff.left_out.iter().for_each(|model| by_reason.entry(model.why).or_default().push(model));
+    by_reason
+}
+
+/// Why models were not looked at.
+pub(super) fn why_left_out(why: WhyLeftOut) -> String {
+    match why {
+        WhyLeftOut::NoGrain => "nothing tells their rows apart (neither `grain` nor a unique key)".to_owned(),
+        WhyLeftOut::Downstream => "nobody edited them and at most columns are new".to_owned(),
+        WhyLeftOut::Beyond(most) => format!("`data_diff.max_models` is {most}"),
+    }
 }
 
 fn headline(model: &ModelDataDiff) -> String {
@@ -123,8 +156,13 @@ fn rows(rows: Sides) -> String {
 }
 
 /// Why rows were not compared.
-pub(super) fn not_compared(why: &NotCompared) -> &'static str {
-    match why {
+pub(super) fn not_compared(why: &NotCompared) -> Cow<'static, str> {
+    Cow::Borrowed(match why {
+        NotCompared::TooManyRows { most } => {
+            return Cow::Owned(format!(
+                "one side has more than {most} rows to compare (`data_diff.max_rows`); `bot diff -m MODEL` does it all the same"
+            ));
+        }
         NotCompared::NoCommonInterval => "the two were never loaded for the same time",
         NotCompared::NoTimeColumn => {
             "the two were loaded for other times, and no column of both tells which rows are of both"
@@ -133,7 +171,7 @@ pub(super) fn not_compared(why: &NotCompared) -> &'static str {
         NotCompared::Preview => "it is made of inputs that are loaded in part here",
         NotCompared::NoData => "it has no data of its own",
         NotCompared::Refused => "the engine cannot read it; `bot query` says why",
-    }
+    })
 }
 
 fn details(model: &ModelDataDiff) -> Vec<String> {
@@ -213,6 +251,11 @@ fn model_object(model: &ModelDataDiff) -> Value {
         "how": how,
         "compared": compared,
     })
+}
+
+fn left_out_object(model: &LeftOut) -> Value {
+    let schema = model.schema.iter().map(schema_object).collect::<Vec<_>>();
+    json!({ "name": model.name, "why": why_left_out(model.why), "schema": schema })
 }
 
 fn by_grain_object(found: &ByGrain, unit: IntervalUnit) -> Value {

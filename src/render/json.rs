@@ -9,7 +9,7 @@ use crate::ids::{CommitId, EnvironmentName, Login, ModelName, ProjectName, PullR
 use crate::model::KindName;
 use crate::plan::{Action, Basis, Build, Category, Change, Commits, Outcome, Plan, PlannedModel, Reason, Summary};
 use crate::problem::Problem;
-use crate::report::{Conclusion, Destruction, Due, Estimate, Findings, Report, State};
+use crate::report::{Conclusion, Destruction, Due, Estimate, Findings, Report, State, Took};
 use crate::sticky::RunKey;
 use crate::time::{Interval, IntervalUnit};
 
@@ -116,9 +116,19 @@ struct ReportObject<'a> {
 
 #[derive(Serialize)]
 struct CostObject {
+    builds: usize,
     spent: AmountObject,
     due: Vec<DueObject>,
     reused: Option<usize>,
+    saved: Option<SavedObject>,
+}
+
+/// What it took to fill what was reused; not all of it where `complete` is false.
+#[derive(Serialize)]
+struct SavedObject {
+    #[serde(flatten)]
+    amount: AmountObject,
+    complete: bool,
 }
 
 #[derive(Serialize)]
@@ -252,10 +262,16 @@ impl From<&Findings> for CostObject {
             unit: due.unit,
             estimate: due.estimate.map(AmountObject::from),
         };
+        let saved = |took: Took| match took {
+            Took::All(work) => SavedObject { amount: work.into(), complete: true },
+            Took::AtLeast(work) => SavedObject { amount: work.into(), complete: false },
+        };
         Self {
+            builds: findings.cost.spent.len(),
             spent: findings.cost.total().into(),
             due: findings.due().into_iter().map(due).collect(),
             reused: findings.cost.saved.map(|saved| saved.pointers),
+            saved: findings.cost.saved.and_then(|saved| saved.work).map(saved),
         }
     }
 }

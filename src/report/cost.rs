@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::ids::ModelName;
-use crate::plan::{Build, Plan, PlannedModel};
-use crate::time::{Interval, IntervalUnit};
+use crate::naming::TableKey;
+use crate::plan::{Plan, PlannedModel};
+use crate::time::{Interval, IntervalUnit, Intervals};
 
 /// All costs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,8 +24,8 @@ pub struct Cost {
 /// One build.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Work {
-    /// The model.
-    pub model: ModelName,
+    /// The table.
+    pub key: TableKey,
     /// Rows written.
     pub rows: Option<u64>,
     /// Bytes, as the engine counts them.
@@ -66,8 +67,17 @@ pub struct Estimate {
 pub struct Saved {
     /// Models whose table was there already.
     pub pointers: usize,
-    /// What it took to fill those tables, where that is known of each.
-    pub work: Option<Estimate>,
+    /// What it took to fill them; `None` where that is known of none.
+    pub work: Option<Took>,
+}
+
+/// What it took to fill several tables.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Took {
+    /// All of them.
+    All(Estimate),
+    /// Those of which it is known, or that much of them.
+    AtLeast(Estimate),
 }
 
 /// What work costs.
@@ -82,16 +92,19 @@ pub struct Price {
 }
 
 impl Work {
-    /// What a build of this run took; bytes are the state's to add.
-    pub fn of(build: &Build) -> Self {
-        Self {
-            model: build.model.clone(),
-            rows: build.rows,
-            bytes: None,
-            seconds: build.seconds,
-            unit: build.unit,
-            intervals: build.intervals.clone(),
+    /// This build of a table and a later one.
+    fn and(self, later: Self) -> Self {
+        if later.intervals.is_empty() {
+            return later;
         }
+        let (mut loaded, again): (Intervals, Intervals) =
+            (self.intervals.iter().copied().collect(), later.intervals.iter().copied().collect());
+        // The rows of what was loaded twice are counted twice.
+        let is_further = loaded.minus(&again) == loaded;
+        later.intervals.iter().for_each(|range| loaded.add(*range));
+        let Estimate { rows, bytes, seconds } = Estimate::sum([self.amount(), later.amount()].into_iter());
+        let (rows, intervals) = (rows.filter(|_| is_further), loaded.ranges().to_vec());
+        Self { rows, bytes, seconds, intervals, ..later }
     }
 
     fn amount(&self) -> Estimate {
@@ -107,6 +120,30 @@ impl Cost {
     /// All that was spent.
     pub fn total(&self) -> Estimate {
         Estimate::sum(self.spent.iter().map(Work::amount))
+    }
+
+    /// What it took to fill each table as it is: the last fill of one that is filled as a whole, all loads of another.
+    pub fn by_table(&self) -> BTreeMap<TableKey, Work> {
+        let mut tables: BTreeMap<TableKey, Work> = BTreeMap::new();
+        for work in &self.spent {
+            let all = match tables.remove(&work.key) {
+                Some(earlier) => earlier.and(work.clone()),
+                None => work.clone(),
+            };
+            tables.insert(work.key.clone(), all);
+        }
+        tables
+    }
+}
+
+impl Saved {
+    /// Of so many tables, and the newest build of each of which one is known. Where a table is loaded by interval, that may
+    /// be a part of it.
+    pub fn of(pointers: usize, newest: &[Work]) -> Self {
+        let sum = Estimate::sum(newest.iter().map(Work::amount));
+        let is_all = newest.len() == pointers && newest.iter().all(|work| work.intervals.is_empty());
+        let work = if is_all { Took::All(sum) } else { Took::AtLeast(sum) };
+        Self { pointers, work: (!newest.is_empty()).then_some(work) }
     }
 }
 
@@ -197,6 +234,7 @@ pub fn units(intervals: &[Interval], unit: IntervalUnit) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::Digest;
     use crate::time::Timestamp;
 
     fn days(days: i64) -> Vec<Interval> {
@@ -205,7 +243,8 @@ mod tests {
 
     fn work(days_loaded: i64, bytes: Option<u64>, seconds: f64) -> Work {
         let model = ModelName::parse("marts.revenue").expect("a name");
-        Work { model, rows: Some(100), bytes, seconds, unit: IntervalUnit::Day, intervals: days(days_loaded) }
+        let key = TableKey { model, data_fingerprint: Digest::of("test", "revenue") };
+        Work { key, rows: Some(100), bytes, seconds, unit: IntervalUnit::Day, intervals: days(days_loaded) }
     }
 
     #[test]
@@ -220,6 +259,35 @@ mod tests {
     fn what_one_build_did_not_count_is_not_known_of_all() {
         let cost = Cost { spent: vec![work(1, Some(5), 1.0), work(1, None, 2.0)], ..Cost::default() };
         assert_eq!(cost.total(), Estimate { rows: Some(200), bytes: None, seconds: 3.0 });
+    }
+
+    #[test]
+    fn a_table_holds_its_last_fill_or_all_that_was_loaded() {
+        let later = |from: i64, to: i64| {
+            vec![Interval { start: Timestamp(from * 86_400_000), end: Timestamp(to * 86_400_000) }]
+        };
+        let table = |spent: Vec<Work>| {
+            let tables = Cost { spent, ..Cost::default() }.by_table();
+            tables.into_values().next().map(|work| (work.rows, work.seconds, work.intervals))
+        };
+        let resumed = Work { intervals: later(17, 30), ..work(0, None, 2.0) };
+        assert_eq!(table(vec![work(17, None, 1.0), resumed.clone()]), Some((Some(200), 3.0, days(30))));
+        let again = Work { intervals: later(10, 30), ..resumed };
+        assert_eq!(table(vec![work(17, None, 1.0), again]), Some((None, 3.0, days(30))), "some rows came twice");
+        let whole = |seconds| Work { intervals: Vec::new(), ..work(0, None, seconds) };
+        assert_eq!(table(vec![whole(1.0), whole(4.0)]), Some((Some(100), 4.0, Vec::new())));
+    }
+
+    #[test]
+    fn what_reuse_saved_is_no_total_where_a_part_is_unknown() {
+        let whole = Work { intervals: Vec::new(), ..work(0, None, 2.0) };
+        let amount = |rows, seconds| Estimate { rows: Some(rows), bytes: None, seconds };
+        let took = |pointers, newest: &[Work]| Saved::of(pointers, newest).work;
+        assert_eq!(took(1, std::slice::from_ref(&whole)), Some(Took::All(amount(100, 2.0))));
+        assert_eq!(took(2, std::slice::from_ref(&whole)), Some(Took::AtLeast(amount(100, 2.0))));
+        let loaded = [whole, work(1, None, 1.0)];
+        assert_eq!(took(2, &loaded), Some(Took::AtLeast(amount(200, 3.0))), "earlier loads are not in it");
+        assert_eq!(took(2, &[]), None);
     }
 
     #[test]

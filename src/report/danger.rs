@@ -68,7 +68,9 @@ fn lost_columns(old: Option<Vec<ShapeColumn>>, new: Option<Vec<ShapeColumn>>) ->
 
 /// Columns that the table of the base has and the environment's has not.
 fn lost_in_tables(data: &DataDiff, model: &ModelName) -> Vec<String> {
-    let changes = data.models.iter().filter(|found| found.name == *model).flat_map(|found| &found.schema);
+    let compared = data.models.iter().filter(|found| found.name == *model).flat_map(|found| &found.schema);
+    let left_out = data.left_out.iter().filter(|found| found.name == *model).flat_map(|found| &found.schema);
+    let changes = compared.chain(left_out);
     let gone = changes.filter_map(|change| match change {
         SchemaChange::Removed { column, .. } => Some(column.clone()),
         SchemaChange::Added { .. } | SchemaChange::Retyped { .. } => None,

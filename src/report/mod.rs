@@ -13,7 +13,7 @@ pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
-pub use cost::{Cost, Due, Estimate, Price, Saved, Work, estimates, units};
+pub use cost::{Cost, Due, Estimate, Price, Saved, Took, Work, estimates, units};
 pub use danger::{Destruction, destructions};
 pub use neighbourhood::{Neighbour, Neighbourhood, neighbourhood};
 pub use sql_change::{Hunks, SqlChange, sql_changes};
@@ -21,7 +21,7 @@ pub use state::{Closing, Conclusion, NotBuilt, Promotion, ReadOnly, State, StopC
 
 use crate::data_diff::DataDiff;
 use crate::ids::{CommitId, EnvironmentName, FilePath, ModelName, ProjectName, PullRequestNumber, RepositoryName};
-use crate::plan::{Build, Change, Outcome, Plan};
+use crate::plan::{Build, Change, Plan};
 use crate::problem::{Problem, Severity};
 use crate::sticky::{RunKey, Stamp};
 use crate::time::Timestamp;
@@ -163,13 +163,6 @@ impl Findings {
             neighbourhood: Neighbourhood::default(),
             sources: BTreeMap::new(),
         }
-    }
-
-    /// Of one that was, wholly or in part.
-    pub fn built(outcome: Outcome) -> Self {
-        let Outcome { plan, builds, swapped, seconds } = outcome;
-        let cost = Cost { spent: builds.iter().map(Work::of).collect(), ..Cost::default() };
-        Self { built: Some(Built { builds, swapped, seconds }), cost, ..Self::planned(plan) }
     }
 
     /// Everything that stands between the plan and production, what is wrong first.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::data_diff::{Compared, ModelDataDiff, NotCompared, SchemaChange};
+use crate::data_diff::{Compared, LeftOut, ModelDataDiff, NotCompared, SchemaChange, WhyLeftOut};
 use crate::fingerprint::Tree;
 use crate::fingerprint::tests::tree;
 use crate::naming::IdentifierLimit;
@@ -122,6 +122,11 @@ fn what_only_the_tables_tell_counts_too() {
         left_out: Vec::new(),
     };
     let told = ["s.orders [\"secret\"] read by [s.inlined, s.reader, s.star]"];
+    assert_eq!(change.destructions(Some(&data), &ALL), told);
+    // Of a model whose rows nobody looked at, too.
+    let ModelDataDiff { name, schema, .. } = data.models[0].clone();
+    let left_out = vec![LeftOut { name, why: WhyLeftOut::NoGrain, schema }];
+    let data = DataDiff { models: Vec::new(), left_out, ..data };
     assert_eq!(change.destructions(Some(&data), &ALL), told);
 }
 

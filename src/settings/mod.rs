@@ -5,6 +5,7 @@
 
 mod config;
 mod connection;
+mod data_diff;
 mod jinja;
 mod own;
 mod reader;
@@ -12,7 +13,8 @@ mod reader;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, Secret};
-pub use own::{DataDiff, Drafts, ForkPolicy, HookBlock, OwnSettings, PromoteReuse, Views};
+pub use data_diff::{DataDiff, WhenCompared};
+pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings, PromoteReuse, Views};
 
 use crate::files::FileTree;
 use crate::ids::{FilePath, ProjectName};

@@ -1,6 +1,7 @@
 //! `offshoot.yaml`: our own settings beside SQLMesh's file, which refuses keys that it does not know.
 
 use super::TimeToLive;
+use super::data_diff::{self, DataDiff};
 use super::reader::Report;
 use crate::ids::FilePath;
 use crate::problem::Problem;
@@ -17,7 +18,7 @@ pub struct OwnSettings {
     pub backfill_max_days: Option<u32>,
     /// How long an idle environment lives.
     pub environment_ttl: TimeToLive,
-    /// When data is compared with production.
+    /// What of the data is compared with production.
     pub data_diff: DataDiff,
     /// What happens to draft pull requests.
     pub drafts: Drafts,
@@ -39,18 +40,6 @@ pub enum Views {
     All,
     /// Those that differ from production.
     Affected,
-}
-
-/// When data is compared with production.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DataDiff {
-    /// For edited and breaking models with a grain.
-    #[default]
-    Auto,
-    /// For every built model.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// What happens to draft pull requests.
@@ -145,10 +134,7 @@ fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'
         "base_branch" => settings.base_branch = report.text(key, node),
         "environment_ttl" => set(&mut settings.environment_ttl, time_to_live(key, node, report)),
         "backfill" => backfill(node, settings, report),
-        "data_diff" => {
-            let choices = [("auto", DataDiff::Auto), ("always", DataDiff::Always), ("never", DataDiff::Never)];
-            set(&mut settings.data_diff, report.choice(key, node, &choices));
-        }
+        "data_diff" => data_diff::read(node, &mut settings.data_diff, report),
         "drafts" => {
             let choices = [("static", Drafts::Static), ("build", Drafts::Build), ("skip", Drafts::Skip)];
             set(&mut settings.drafts, report.choice(key, node, &choices));
@@ -230,7 +216,7 @@ pub(super) fn time_to_live(key: &str, node: &Node, report: &mut Report<'_>) -> O
     Some(TimeToLive::For(text))
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }

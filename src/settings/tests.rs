@@ -176,6 +176,37 @@ fn our_own_settings_have_defaults_and_are_checked() {
 }
 
 #[test]
+fn the_data_diff_is_one_word_or_a_mapping() {
+    let read = |text: &str| {
+        let (parsed, problems) = settings(&format!("//- config.yaml\n\n//- offshoot.yaml\n{text}\n"));
+        (parsed.own.data_diff, problems)
+    };
+    let auto = DataDiff { when: WhenCompared::Auto, max_models: 10, max_rows: None };
+    assert_eq!(read(""), (auto, Vec::new()));
+    assert_eq!(read("data_diff: always"), (DataDiff { when: WhenCompared::Always, ..auto }, Vec::new()));
+    let all = read("data_diff: {when: never, max_models: 3, max_rows: 1000000, samples: never}");
+    let never = DataDiff { when: WhenCompared::Never, max_models: 3, max_rows: Some(1_000_000) };
+    assert_eq!(all, (never, Vec::new()));
+    assert_eq!(read("data_diff: {max_rows: null, max_models: 0}"), (DataDiff { max_models: 0, ..auto }, Vec::new()));
+    for (text, help) in [
+        ("data_diff: {samples: always}", "known are `never`"),
+        ("data_diff: {max_model: 1}", "did you mean `max_models`?"),
+        ("data_diff: {when: allways}", "did you mean `always`?"),
+        ("data_diff: sometimes", "known are `auto`, `always`, `never`"),
+    ] {
+        let (parsed, problems) = read(text);
+        assert_eq!(parsed, auto, "{text}");
+        assert_eq!(problems.iter().map(|problem| problem.help.as_deref()).collect::<Vec<_>>(), [Some(help)], "{text}");
+    }
+    for text in ["data_diff: {max_rows: -1}", "data_diff: {max_models: many}", "data_diff: [auto]"] {
+        let (parsed, problems) = read(text);
+        assert_eq!((parsed, codes(&problems)), (auto, vec!["invalid-setting"]), "{text}");
+    }
+    assert_eq!(auto.widened().when, WhenCompared::Always);
+    assert_eq!(never.widened(), never, "never is never");
+}
+
+#[test]
 fn broken_files_are_problems() {
     for text in ["a: [1, 2", "a: 1\na: 2", "- x", "just text", "\u{0}", "a: !tag x"] {
         let (_, problems) = settings(&format!("//- config.yaml\n{text}\n"));

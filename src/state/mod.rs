@@ -85,6 +85,18 @@ pub trait State: Send + Sync {
     /// The store cannot be read.
     fn builds(&self, models: &[ModelName], each: usize) -> Result<BTreeMap<ModelName, Vec<Build>>, StateError>;
 
+    /// What was built for an owner, oldest first. Builds of which nobody knows whom they were made for are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn builds_for(&self, owner: &Owner) -> Result<Vec<Build>, StateError>;
+
+    /// The newest build of each of these tables. Tables of which no build is known are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn newest_builds(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Build>, StateError>;
+
     /// Promotes that began and neither finished nor were abandoned; whoever opens the state to write settles them first.
     ///
     /// # Errors
@@ -103,7 +115,8 @@ pub trait State: Send + Sync {
     /// The store cannot be written.
     fn allow(&self, lease: &WriteLease, allowance: &Allowance) -> Result<(), StateError>;
 
-    /// Records what was committed in the warehouse, all of it or nothing. Call it after the commit, never before.
+    /// Records what was committed in the warehouse, all of it or nothing. Call it after the commit, never before. A build
+    /// that is told again under its plan, because more of the table is loaded by now, takes the place of what was told.
     ///
     /// # Errors
     /// [`StateError::UnknownTable`]: a load names a table whose snapshot is neither stored nor an earlier fact of the call.

@@ -248,6 +248,12 @@ pub struct Build {
     pub inputs: Vec<InputRead>,
     /// Who or what ran it.
     pub run: String,
+    /// Whose environment it was made for; `None` where an older release recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_for: Option<Owner>,
+    /// The plan that it belongs to, which fills a table once; `None` where an older release recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<PlanId>,
 }
 
 /// The state in which a build found one of its inputs.

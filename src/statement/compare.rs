@@ -36,13 +36,20 @@ impl Comparison<'_> {
         format!("SELECT * FROM {} one(a, b), {} two(c, d)", count(self.here), count(self.base))
     }
 
-    /// The buckets in which the two differ, one a row: what a row hashes to is added up on both sides.
+    /// The number of rows of a table, of which no more than `most` are looked at where the engine can stop.
+    pub fn counted_up_to(&self, table: &TableName, most: u64) -> String {
+        let most = most.min(i64::MAX.unsigned_abs());
+        format!("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT {most}) AS looked_at", self.rows(table))
+    }
+
+    /// The buckets in which the two differ, one a row: what a row hashes to is added up on both sides. The second
+    /// hash mixes what the first of several columns only combines, lest values that rows swap cancel out in the sum.
     pub fn differing_buckets(&self) -> String {
         let side = |table: &TableName| {
             let all: Vec<&str> = self.grain.iter().chain(self.values).map(String::as_str).collect();
             let row = column_list(self.dialect, all);
             format!(
-                "SELECT {} AS bucket, count(*) AS n, sum(hash({row})::HUGEINT) AS s FROM {} GROUP BY 1",
+                "SELECT {} AS bucket, count(*) AS n, sum(hash(hash({row}))::HUGEINT) AS s FROM {} GROUP BY 1",
                 self.bucket(),
                 self.rows(table)
             )

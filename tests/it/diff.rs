@@ -215,3 +215,35 @@ fn names_of_strangers_stay_names() {
     let markdown = world.done(&["diff", "dev", "--format", "markdown"]).stdout;
     assert!(markdown.contains("2 columns differ") && !markdown.contains("\n<img"), "{markdown}");
 }
+
+#[test]
+fn the_limits_of_the_settings_hold_unless_a_model_is_named() {
+    let model = |name: &str, amount: &str| {
+        format!("MODEL (name marts.{name}, kind FULL, grain id);\nSELECT id, {amount} AS amount FROM raw.orders")
+    };
+    let path = "models/one.sql";
+    let world = shop(path, &model("one", "amount"));
+    let settings = "data_diff: {max_models: 1, max_rows: 3}";
+    let files = [(path, model("one", "-amount")), ("models/two.sql", model("two", "amount"))];
+    let mut files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    files.push(("offshoot.yaml", settings));
+    applied(&world, &files);
+    let found = diff(&world, &[]);
+    let why = found["models"][0]["compared"]["why"].as_str().expect("a reason").to_owned();
+    assert!(why.contains("more than 3 rows") && why.contains("`bot diff -m MODEL`"), "{found}");
+    let beyond = serde_json::json!([
+        { "name": "marts.two", "why": "`data_diff.max_models` is 1", "schema": [] }
+    ]);
+    assert_eq!(found["left_out"], beyond);
+    for format in ["terminal", "markdown"] {
+        let told = world.done(&["diff", "dev", "--format", format]).stdout.replace('\\', "");
+        assert!(told.contains("`data_diff.max_models` is 1: marts.two"), "{told}");
+        assert!(told.contains("not compared: one side has more than 3 rows"), "{told}");
+    }
+    let named = diff(&world, &["-m", "marts.one", "-m", "marts.two"]);
+    let how: Vec<&str> =
+        named["models"].as_array().expect("a list").iter().map(|model| model["how"].as_str().expect("how")).collect();
+    assert_eq!((how, &named["left_out"]), (vec!["by_grain", "added"], &serde_json::json!([])));
+    edit(&world, &[("offshoot.yaml", "data_diff: always")]);
+    assert_eq!(diff(&world, &[])["models"].as_array().map(Vec::len), Some(2));
+}

@@ -205,6 +205,7 @@ fn an_environment_of_previews_is_compared_only_where_it_may_be() {
     let world = world();
     world.repository.branch("feature");
     edit(&world, &[("models/daily.sql", &doubled(DAILY).replace("(time_column day)", "(time_column day), grain day"))]);
+    edit(&world, &[("models/total.sql", &TOTAL.replace("AS amount", "AS total"))]);
     world.done(&["apply", "--env", "dev", "--max-days", "30"]);
     let diff = world.done(&["diff", "dev", "--format", "json"]).json();
     let models = diff["models"].as_array().expect("a list");
@@ -213,6 +214,7 @@ fn an_environment_of_previews_is_compared_only_where_it_may_be() {
     for preview in ["marts.total", "marts.running", "marts.latest"] {
         assert!(of(preview).to_string().contains("loaded in part"), "{}", of(preview));
     }
+    assert_eq!(of("marts.total")["schema"].as_array().map(Vec::len), Some(2), "what its columns are is known");
     let shown = world.done(&["env", "show", "dev"]).stdout;
     assert_eq!(shown.matches("(preview)").count(), 4, "{shown}");
 }

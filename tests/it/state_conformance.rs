@@ -12,6 +12,7 @@ use offshoot::time::Timestamp;
 use tempfile::TempDir;
 
 use self::tables::{
+    a_build_that_is_told_again_under_its_plan_is_one_build, builds_are_known_by_whom_they_were_made_for,
     filling_a_table_again_moves_its_time_and_not_its_birth, loads_merge_and_a_second_load_replaces_the_first,
     snapshots_and_builds_come_back_in_batches, withdrawn_ranges_and_forgotten_tables_are_not_loaded,
 };
@@ -364,6 +365,8 @@ macro_rules! every_case {
                 history_counts_up_and_holds_full_maps,
                 a_removed_environment_is_gone_and_its_name_free,
                 snapshots_and_builds_come_back_in_batches,
+                builds_are_known_by_whom_they_were_made_for,
+                a_build_that_is_told_again_under_its_plan_is_one_build,
                 filling_a_table_again_moves_its_time_and_not_its_birth,
                 loads_merge_and_a_second_load_replaces_the_first,
                 withdrawn_ranges_and_forgotten_tables_are_not_loaded,

@@ -111,6 +111,8 @@ pub(crate) fn build(text: &str, started_at: i64) -> Build {
         intervals: vec![days("2026-01-01", "2026-02-01")],
         inputs: vec![InputRead { key: key("raw.orders"), newest: Timestamp(9) }],
         run: "ada".into(),
+        made_for: None,
+        plan_id: None,
     }
 }
 

@@ -153,6 +153,20 @@ fn production_has_an_environment_and_its_promotion_is_never_cancelled() {
     assert!(group.contains("github.event_name == 'issue_comment' && github.run_id"), "{group}");
 }
 
+/// In the group of a pull request's plans somebody's label would cancel a plan and put nothing in its place.
+#[test]
+fn no_label_but_ours_starts_or_stops_a_plan() {
+    let document = document("examples/workflows/pull-request.yml");
+    let types = document["on"]["pull_request"]["types"].as_array().expect("types");
+    assert!(["labeled", "unlabeled"].iter().all(|action| types.contains(&json!(action))), "{types:?}");
+    let label = offshoot::event::Label::DiffAll.name();
+    let only_ours = format!("(!endsWith(github.event.action, 'labeled') || github.event.label.name == '{label}')");
+    let job = &document["jobs"]["plan"];
+    for expression in [text(&job["if"]), text(&job["concurrency"]["group"])] {
+        assert!(expression.contains(&only_ours), "{expression}");
+    }
+}
+
 #[test]
 fn the_guide_knows_every_input_output_and_example() {
     let guide = source("docs/github-action.md");

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::data_diff::DataDiff;
 use crate::error::CommandError;
 use crate::ids::{FilePath, Login, ModelName};
-use crate::plan::{Action, Plan};
+use crate::naming::TableKey;
+use crate::plan::Action;
 use crate::planning::Planned;
 use crate::publish::Published;
-use crate::report::{self, Built, Destruction, Findings, Price, Saved, Work};
+use crate::report::{self, Built, Cost, Destruction, Findings, Price, Saved, Work};
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::{Build, State};
+use crate::time::IntervalUnit;
 use crate::workspace::{Workspace, state_error};
 
 /// Earlier builds of a model that are looked at for an estimate.
@@ -29,25 +31,7 @@ pub(super) fn of(
 ) -> Result<Findings, CommandError> {
     let mut findings = Findings::planned(planned.plan.clone());
     let names: Vec<ModelName> = planned.plan.models.iter().map(|model| model.name.clone()).collect();
-    let earlier = state.builds(&names, EARLIER).map_err(state_error)?;
-    let unit = |name: &ModelName| planned.plan.models.iter().find(|model| model.name == *name).map(|model| model.unit);
-    let earlier: BTreeMap<ModelName, Vec<Work>> = earlier
-        .into_iter()
-        .filter_map(|(name, builds)| {
-            let unit = unit(&name)?;
-            let work = |build: crate::state::Build| Work {
-                model: name.clone(),
-                rows: build.rows,
-                bytes: build.bytes,
-                seconds: build.duration.as_secs_f64(),
-                unit,
-                intervals: build.intervals,
-            };
-            Some((name.clone(), builds.into_iter().map(work).collect()))
-        })
-        .collect();
-    findings.cost.estimates = report::estimates(&findings.plan, &earlier);
-    findings.cost.saved = Some(Saved { pointers: pointers(&planned.plan), work: None });
+    findings.cost = cost(state, planned, &names)?;
     findings.cost.price = price(settings);
     findings.destructions = destructions(workspace, planned, None, allowed);
     let nothing = workspace.nothing(&planned.result);
@@ -80,14 +64,52 @@ pub(super) fn destructions(
 
 /// The same of a plan that was carried out.
 pub(super) fn built(findings: Findings, published: Published, seconds: f64) -> Findings {
-    let spent = published.builds.iter().map(Work::of).collect();
-    let cost = report::Cost { spent, ..findings.cost };
-    Findings { built: Some(Built { builds: published.builds, swapped: published.swapped, seconds }), cost, ..findings }
+    Findings { built: Some(Built { builds: published.builds, swapped: published.swapped, seconds }), ..findings }
 }
 
-/// The models whose table was there already.
-fn pointers(plan: &Plan) -> usize {
-    plan.targets.iter().filter(|target| target.action == Action::Reuse).count()
+/// Everything that was built for the pull request by now, by earlier pushes too and whatever became of its environment.
+///
+/// # Errors
+/// The state cannot be read.
+pub(super) fn spent(state: &dyn State, planned: &Planned) -> Result<Vec<Work>, CommandError> {
+    let builds = state.builds_for(&planned.owner).map_err(state_error)?;
+    let units = units(planned);
+    Ok(builds.into_iter().map(|build| work(build, &units)).collect())
+}
+
+/// What the state knows, in as many questions however many models there are.
+fn cost(state: &dyn State, planned: &Planned, names: &[ModelName]) -> Result<Cost, CommandError> {
+    let units = units(planned);
+    let earlier = state.builds(names, EARLIER).map_err(state_error)?;
+    let works = |builds: Vec<Build>| builds.into_iter().map(|build| work(build, &units)).collect();
+    let earlier = earlier.into_iter().map(|(name, builds)| (name, works(builds))).collect();
+    let reused = planned.plan.targets.iter().filter(|target| target.action == Action::Reuse);
+    let reused: Vec<TableKey> = reused.map(|target| target.key.clone()).collect();
+    let newest = state.newest_builds(&reused).map_err(state_error)?;
+    Ok(Cost {
+        spent: spent(state, planned)?,
+        estimates: report::estimates(&planned.plan, &earlier),
+        saved: Some(Saved::of(reused.len(), &works(newest.into_values().collect()))),
+        price: None,
+    })
+}
+
+type Units<'a> = BTreeMap<&'a ModelName, IntervalUnit>;
+
+fn units(planned: &Planned) -> Units<'_> {
+    planned.plan.targets.iter().map(|target| (&target.name, target.unit)).collect()
+}
+
+/// A build as the report has it. Of a model that is gone nobody counts units.
+fn work(build: Build, units: &Units<'_>) -> Work {
+    Work {
+        rows: build.rows,
+        bytes: build.bytes,
+        seconds: build.duration.as_secs_f64(),
+        unit: units.get(&build.key.model).copied().unwrap_or(IntervalUnit::Day),
+        intervals: build.intervals,
+        key: build.key,
+    }
 }
 
 fn price(settings: &Settings) -> Option<Price> {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod close;
+mod data;
 mod files;
 mod findings;
 mod gate;

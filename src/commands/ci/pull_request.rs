@@ -6,21 +6,19 @@
 use std::collections::BTreeMap;
 
 use super::super::apply::{Order, Prepared, Target, prepare};
-use super::super::diff::{self, Between};
 use super::tell::{Began, Teller};
-use super::{Job, findings, github_error, short_branch};
-use crate::data_diff::DataDiff;
+use super::{Job, data, findings, github_error, short_branch};
 use crate::error::{CommandError, CommandResult};
-use crate::event::{Origin, PullRequest, Standing};
+use crate::event::{Label, Origin, PullRequest, Standing};
 use crate::git::{GitError, Mode, Request, ThreeTrees};
 use crate::ids::{EnvironmentName, FilePath, ModelName};
 use crate::naming::{Disambiguator, environment_name};
-use crate::plan::{Action, Category, Window};
+use crate::plan::{Action, Window};
 use crate::planning::{self, Chosen, Place, Planned};
 use crate::problem::has_errors;
 use crate::render::Colour;
 use crate::report::{self, Findings, Freshness, NotBuilt, ReadOnly, StopCause, Stopped};
-use crate::settings::{DataDiff as WhenCompared, Drafts, ForkPolicy, Settings};
+use crate::settings::{Drafts, ForkPolicy, Settings, WhenCompared};
 use crate::state::{Owner, State as _};
 use crate::surroundings::Stopwatch;
 use crate::time::{Intervals, Timestamp};
@@ -214,18 +212,26 @@ fn built(
         teller.running()?;
     }
     let allowed = prepared.state.allowed(pull_request.number.0, &pull_request.head.commit).map_err(state_error)?;
-    let known = findings::of(&job.workspace, &prepared.state, settings, planned, &allowed)?;
+    let mut known = findings::of(&job.workspace, &prepared.state, settings, planned, &allowed)?;
     let published = match prepared.build(job.context, &job.workspace, &order) {
         Ok(published) => published,
-        Err(error) => return in_part(job, &prepared, known, error),
+        Err(error) => {
+            known.cost.spent = findings::spent(&prepared.state, planned)?;
+            return in_part(job, &prepared, known, error);
+        }
     };
     // An environment of an earlier push shows what the branch says now: the base.
     if is_unchanged {
         return Ok(report::State::NoChange);
     }
-    let mut known = findings::built(known, published, stopwatch.seconds());
-    if settings.own.data_diff != WhenCompared::Never {
-        known.data = compared(job, &prepared, settings)?;
+    known.cost.spent = findings::spent(&prepared.state, planned)?;
+    known = findings::built(known, published, stopwatch.seconds());
+    let limits = match pull_request.labels.contains(&Label::DiffAll) {
+        true => settings.own.data_diff.widened(),
+        false => settings.own.data_diff,
+    };
+    if limits.when != WhenCompared::Never {
+        known.data = data::compared(job, &prepared, &limits)?;
         known.destructions = findings::destructions(&job.workspace, planned, known.data.as_ref(), &allowed);
     }
     known.freshness = freshness(job, pull_request, planned)?;
@@ -260,27 +266,6 @@ fn in_part(
     };
     job.context.output.talk(&error.for_terminal(Colour::Never));
     Ok(report::State::Partial(Box::new(findings), Stopped { model, done, of, unit, cause }))
-}
-
-/// The data of what the branch changes beside production's.
-fn compared(job: &Job<'_>, prepared: &Prepared, settings: &Settings) -> Result<Option<DataDiff>, CommandError> {
-    let planned = &prepared.planned;
-    let environment = |name: &EnvironmentName| prepared.state.environment(name).map_err(state_error);
-    let (Some(here), Some(prod)) = (environment(&planned.plan.environment)?, environment(&EnvironmentName::prod())?)
-    else {
-        return Ok(None);
-    };
-    let mut names = diff::wanted(&here, &prod, &[])?;
-    // What drifted for other reasons is not this branch's to show.
-    let of_branch = |category: Category| category != Category::Metadata;
-    names.retain(|name| planned.plan.models.iter().any(|model| model.name == *name && of_branch(model.category)));
-    let left_out = match settings.own.data_diff {
-        WhenCompared::Auto if names.len() > diff::MODELS => names.split_off(diff::MODELS),
-        _ => Vec::new(),
-    };
-    let between = Between { here: &here, base: &prod, names: &names, models: &planned.result.tree.models };
-    let models = between.compare(job.context, &prepared.state, &prepared.engine)?;
-    Ok(Some(DataDiff { environment: here.about.name.clone(), base: prod.about.name.clone(), models, left_out }))
 }
 
 fn freshness(job: &Job<'_>, pull_request: &PullRequest, planned: &Planned) -> Result<Freshness, CommandError> {

@@ -12,8 +12,21 @@ use crate::state::{Pointer, Table};
 use crate::statement::{BUCKETS, Comparison, TimeColumn, quote_table, time_filter};
 use crate::time::{Interval, IntervalUnit, Intervals};
 
-/// From so many rows on either side what differs is looked for by buckets first.
-const LARGE: u64 = 1_000_000;
+/// How much is looked at of one model.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Where more rows would be compared on either side, none are.
+    pub(super) rows: Option<u64>,
+    /// From so many rows on either side what differs is looked for by buckets first.
+    pub(super) buckets_from: u64,
+}
+
+impl Bounds {
+    /// With a limit of rows, or none.
+    pub(super) fn new(rows: Option<u64>) -> Self {
+        Self { rows, buckets_from: 1_000_000 }
+    }
+}
 
 /// A model as both environments have it.
 pub(super) struct Pair<'a> {
@@ -47,9 +60,14 @@ pub(super) type Ask<'a> = dyn FnMut(&str) -> Result<Rows, EngineError> + 'a;
 ///
 /// # Errors
 /// The run was stopped, or the warehouse is gone.
-pub(super) fn compare(pair: &Pair<'_>, dialect: Dialect, ask: &mut Ask<'_>) -> Result<ModelDataDiff, EngineError> {
+pub(super) fn compare(
+    pair: &Pair<'_>,
+    dialect: Dialect,
+    bounds: Bounds,
+    ask: &mut Ask<'_>,
+) -> Result<ModelDataDiff, EngineError> {
     let mut schema = Vec::new();
-    let compared = match compared(pair, dialect, ask, &mut schema) {
+    let compared = match compared(pair, (dialect, bounds), ask, &mut schema) {
         Ok(compared) => compared,
         Err(EngineError::Statement { .. }) => Compared::Not(NotCompared::Refused),
         Err(error) => return Err(error),
@@ -59,9 +77,28 @@ pub(super) fn compare(pair: &Pair<'_>, dialect: Dialect, ask: &mut Ask<'_>) -> R
     Ok(ModelDataDiff { name: pair.name.clone(), unit, schema, compared })
 }
 
+/// What happened to the columns alone. Where the engine cannot read one side, that is not known.
+///
+/// # Errors
+/// As [`compare`].
+pub(super) fn schema(pair: &Pair<'_>, dialect: Dialect, ask: &mut Ask<'_>) -> Result<Vec<SchemaChange>, EngineError> {
+    let relation = |side: &'_ Option<Side>| side.as_ref().and_then(Side::relation).cloned();
+    let (Some(here), Some(base)) = (relation(&pair.here), relation(&pair.base)) else { return Ok(Vec::new()) };
+    let mut both = || Ok((columns(&here, dialect, ask)?, columns(&base, dialect, ask)?));
+    match both() {
+        Ok((ours, theirs)) => Ok(schema_changes(&ours, &theirs, &|one, other| same(dialect, one, other))),
+        Err(EngineError::Statement { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn same(dialect: Dialect, one: &str, other: &str) -> bool {
+    dialect.fold(one, true) == dialect.fold(other, true)
+}
+
 fn compared(
     pair: &Pair<'_>,
-    dialect: Dialect,
+    (dialect, bounds): (Dialect, Bounds),
     ask: &mut Ask<'_>,
     schema: &mut Vec<SchemaChange>,
 ) -> Result<Compared, EngineError> {
@@ -75,12 +112,12 @@ fn compared(
         (None, Some(_)) => return Ok(Compared::Removed),
         (None, None) => return Ok(Compared::Not(NotCompared::NoData)),
     };
+    let (ours, theirs) = (columns(&here, dialect, ask)?, columns(&base, dialect, ask)?);
+    let same = |one: &str, other: &str| same(dialect, one, other);
+    *schema = schema_changes(&ours, &theirs, &same);
     if [&pair.here, &pair.base].into_iter().flatten().any(|side| !side.pointer.basis.is_whole()) {
         return Ok(Compared::Not(NotCompared::Preview));
     }
-    let (ours, theirs) = (columns(&here, dialect, ask)?, columns(&base, dialect, ask)?);
-    let same = |one: &str, other: &str| dialect.fold(one, true) == dialect.fold(other, true);
-    *schema = schema_changes(&ours, &theirs, &same);
     let is_theirs = |(name, data): &&Column| theirs.iter().any(|(other, known)| same(name, other) && known == data);
     let in_common: Vec<&Column> = ours.iter().filter(is_theirs).collect();
     if in_common.is_empty() {
@@ -96,7 +133,16 @@ fn compared(
         return Ok(Compared::Not(NotCompared::NoTimeColumn));
     }
     let of = Comparison { dialect, here: &here, base: &base, grain: &[], values: &[], filter: filter.as_deref() };
-    rows(pair.model, &of, &in_common, ranges, ask)
+    if let Some(most) = bounds.rows
+        && (holds_more(&of, of.here, most, ask)? || holds_more(&of, of.base, most, ask)?)
+    {
+        return Ok(Compared::Not(NotCompared::TooManyRows { most }));
+    }
+    rows((pair.model, bounds), &of, &in_common, ranges, ask)
+}
+
+fn holds_more(of: &Comparison<'_>, table: &TableName, most: u64, ask: &mut Ask<'_>) -> Result<bool, EngineError> {
+    Ok(number(&ask(&of.counted_up_to(table, most.saturating_add(1)))?, 0) > most)
 }
 
 /// The exact name and the type of a column.
@@ -109,17 +155,17 @@ fn columns(table: &TableName, dialect: Dialect, ask: &mut Ask<'_>) -> Result<Vec
 
 /// Row by row where the model's grain tells every row from every other, else column by column. `of` has the two tables.
 fn rows(
-    model: Option<&Model>,
+    (model, bounds): (Option<&Model>, Bounds),
     of: &Comparison<'_>,
     in_common: &[&Column],
     ranges: Vec<Interval>,
     ask: &mut Ask<'_>,
 ) -> Result<Compared, EngineError> {
-    let same = |one: &str, other: &str| of.dialect.fold(one, true) == of.dialect.fold(other, true);
-    let key = |name: &String| in_common.iter().find(|(other, _)| same(name, other)).map(|(name, _)| name.clone());
-    let grain = grain(model);
-    let keys: Option<Vec<String>> = grain.as_ref().map(|grain| grain.iter().map(key).collect()).unwrap_or_default();
-    let why = match (&grain, &keys) {
+    let key =
+        |name: &String| in_common.iter().find(|(other, _)| same(of.dialect, name, other)).map(|(name, _)| name.clone());
+    let grain = model.and_then(Model::grain);
+    let keys: Option<Vec<String>> = grain.map(|grain| grain.iter().map(key).collect()).unwrap_or_default();
+    let why = match (grain, &keys) {
         (None, _) => WhyByColumn::NoGrain,
         (Some(_), None) => WhyByColumn::GrainChanged,
         (Some(_), Some(keys)) => {
@@ -130,7 +176,7 @@ fn rows(
             let rows = Sides { here: number(&unique, 0), base: number(&unique, 2) };
             let twice = Sides { here: number(&unique, 1), base: number(&unique, 3) };
             if twice == Sides::default() {
-                return by_grain(&comparison, rows, ranges, ask).map(Compared::ByGrain);
+                return by_grain((&comparison, bounds), rows, ranges, ask).map(Compared::ByGrain);
             }
             WhyByColumn::NotUnique(twice)
         }
@@ -139,7 +185,7 @@ fn rows(
 }
 
 fn by_grain(
-    comparison: &Comparison<'_>,
+    (comparison, bounds): (&Comparison<'_>, Bounds),
     rows: Sides,
     ranges: Vec<Interval>,
     ask: &mut Ask<'_>,
@@ -153,7 +199,7 @@ fn by_grain(
         columns: Vec::new(),
     };
     let mut buckets = None;
-    if rows.here.max(rows.base) >= LARGE {
+    if rows.here.max(rows.base) >= bounds.buckets_from {
         let found = ask(&comparison.differing_buckets())?;
         let list: Vec<u32> = found.rows.iter().filter_map(|row| row.first()?.as_deref()?.parse().ok()).collect();
         if list.is_empty() && found.rows.is_empty() {
@@ -211,18 +257,6 @@ fn is_ordered(data_type: &str) -> bool {
     !is_nested && !matches!(data_type, "BLOB" | "BIT")
 }
 
-/// What tells the rows of a model apart: its first grain, else its unique key where that is all plain columns.
-fn grain(model: Option<&Model>) -> Option<Vec<String>> {
-    let model = model?;
-    if let Some(grain) = model.properties.grains.first().filter(|grain| !grain.is_empty()) {
-        return Some(grain.clone());
-    }
-    match &model.kind {
-        Kind::UniqueKey(key) => Some(key.unique_key.clone()).filter(|key| !key.is_empty()),
-        _ => None,
-    }
-}
-
 /// The rows that can be compared.
 enum Ranges {
     /// All.
@@ -258,3 +292,6 @@ fn filter(pair: &Pair<'_>, dialect: Dialect, columns: &[&Column], ranges: &[Inte
 fn number(rows: &Rows, place: usize) -> u64 {
     rows.rows.first().and_then(|row| row.get(place)?.as_deref()?.parse().ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

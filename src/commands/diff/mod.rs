@@ -13,7 +13,7 @@ use super::query::{ask, environment};
 use crate::apply::engine_error;
 use crate::cli::DiffArguments;
 use crate::context::Context;
-use crate::data_diff::{DataDiff, ModelDataDiff};
+use crate::data_diff::{Choice, DataDiff, LeftOut, ModelDataDiff, SchemaChange, at_most};
 use crate::engine::duckdb::{DuckDb, OpenMode};
 use crate::engine::{Engine as _, EngineError};
 use crate::error::{CommandError, CommandResult, Exit};
@@ -24,10 +24,7 @@ use crate::naming::TableKey;
 use crate::render::data_diff;
 use crate::state::{Environment, Pointer, State, Status, Table};
 use crate::workspace::{Workspace, git_error, state_error};
-use compare::{Pair, Side};
-
-/// Models that are compared unless they are named: the cost stays that of a glance.
-pub(super) const MODELS: usize = 10;
+use compare::{Ask, Bounds, Pair, Side};
 
 /// Compares and prints.
 ///
@@ -44,17 +41,19 @@ pub(super) fn run(context: &Context<'_>, arguments: &DiffArguments) -> CommandRe
         context.output.talk(&format!("{name}: its last plan is not through; what is compared is what stood before it"));
     }
     let names = wanted(&here, &base, &arguments.models)?;
-    let (names, left_out) = match arguments.models.is_empty() && names.len() > MODELS {
-        true => (names[..MODELS].to_vec(), names[MODELS..].to_vec()),
-        false => (names, Vec::new()),
+    let limits = project.settings.own.data_diff;
+    // What is named is wanted, whatever it costs.
+    let (choice, max_rows) = match arguments.models.is_empty() {
+        true => (at_most(names, &limits), limits.max_rows),
+        false => (Choice { compared: names, left_out: Vec::new() }, None),
     };
     let models = models_here(&workspace)?;
     let timeout = Duration::from_secs(arguments.lock_timeout);
     let engine = workspace.engine(&project.settings, OpenMode::ReadOnly, timeout)?;
-    let between = Between { here: &here, base: &base, names: &names, models: &models };
-    let compared = between.compare(context, &state, &engine)?;
-    let diff =
-        DataDiff { environment: here.about.name.clone(), base: base.about.name.clone(), models: compared, left_out };
+    let between = Between { here: &here, base: &base, models: &models };
+    let models = between.compare(context, (&state, &engine), &choice.compared, max_rows)?;
+    let left_out = choice.left_out.into_iter().map(|(name, why)| LeftOut { name, why, schema: Vec::new() }).collect();
+    let diff = DataDiff { environment: here.about.name.clone(), base: base.about.name.clone(), models, left_out };
     context.print(
         arguments.format.format,
         |colour| data_diff::terminal(&diff, colour),
@@ -68,7 +67,6 @@ pub(super) fn run(context: &Context<'_>, arguments: &DiffArguments) -> CommandRe
 pub(super) struct Between<'a> {
     pub(super) here: &'a Environment,
     pub(super) base: &'a Environment,
-    pub(super) names: &'a [ModelName],
     /// The models as `here` has them, for what tells their rows apart.
     pub(super) models: &'a BTreeMap<ModelName, Arc<Model>>,
 }
@@ -81,16 +79,47 @@ impl Between<'_> {
     pub(super) fn compare(
         &self,
         context: &Context<'_>,
-        state: &dyn State,
-        engine: &DuckDb,
+        (state, engine): (&dyn State, &DuckDb),
+        names: &[ModelName],
+        max_rows: Option<u64>,
     ) -> Result<Vec<ModelDataDiff>, CommandError> {
-        let Between { here, base, names, models } = self;
+        let bounds = Bounds::new(max_rows);
+        self.each(context, (state, engine), names, |pair, ask| compare::compare(pair, engine.dialect(), bounds, ask))
+    }
+
+    /// What happened to the columns of models, and nothing about their rows.
+    ///
+    /// # Errors
+    /// As [`Between::compare`].
+    pub(super) fn schemas(
+        &self,
+        context: &Context<'_>,
+        (state, engine): (&dyn State, &DuckDb),
+        names: &[ModelName],
+    ) -> Result<BTreeMap<ModelName, Vec<SchemaChange>>, CommandError> {
+        let schema =
+            |pair: &Pair<'_>, ask: &mut Ask<'_>| Ok((pair.name.clone(), compare::schema(pair, engine.dialect(), ask)?));
+        Ok(self.each(context, (state, engine), names, schema)?.into_iter().collect())
+    }
+
+    /// Asks about one model after the other.
+    fn each<T>(
+        &self,
+        context: &Context<'_>,
+        (state, engine): (&dyn State, &DuckDb),
+        names: &[ModelName],
+        look: impl Fn(&Pair<'_>, &mut Ask<'_>) -> Result<T, EngineError>,
+    ) -> Result<Vec<T>, CommandError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Between { here, base, models } = self;
         let tables = tables_of(state, names, [here, base])?;
         let mut session = engine.session().map_err(|error| engine_error("cannot open the warehouse", error))?;
         let failed = |error| engine_error("the data cannot be compared", error);
         session.begin().map_err(failed)?;
-        let mut compared = Vec::new();
-        for name in *names {
+        let mut seen = Vec::new();
+        for name in names {
             let side = |environment: &'_ Environment| {
                 let pointer = environment.models.get(name)?;
                 Some(Side { pointer: pointer.clone(), table: tables.get(&key(name, pointer)).cloned() })
@@ -99,10 +128,10 @@ impl Between<'_> {
             let pair = Pair { name, model, here: side(here), base: side(base) };
             let interruption = context.surroundings.interruption();
             let mut ask = |sql: &str| ask(session.as_mut(), sql, usize::MAX, interruption);
-            compared.push(compare::compare(&pair, engine.dialect(), &mut ask).map_err(stopped)?);
+            seen.push(look(&pair, &mut ask).map_err(stopped)?);
         }
         session.rollback().map_err(failed)?;
-        Ok(compared)
+        Ok(seen)
     }
 }
 

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use super::size::Cut;
 use super::verdict::some;
 use super::{LIST, name};
-use crate::data_diff::{ByColumn, ByGrain, Compared, ModelDataDiff, SchemaChange};
-use crate::render::data_diff::{during, not_compared, why};
-use crate::render::markdown::{folded, prose};
+use crate::data_diff::{ByColumn, ByGrain, Compared, DataDiff, ModelDataDiff, SchemaChange};
+use crate::event::Label;
+use crate::render::data_diff::{self as render, during, not_compared, why, why_left_out};
+use crate::render::markdown::{folded, message, prose};
 use crate::render::text::{counted, grouped, shortened};
 use crate::report::Findings;
 
@@ -29,22 +30,39 @@ pub(super) fn section(findings: &Findings, cut: Cut) -> String {
     for model in differing.iter().take(most) {
         block(&mut body, model);
     }
-    let left_out = differing.len().saturating_sub(most) + data.left_out.len();
-    if left_out > 0 {
-        let _ = writeln!(body, "{} not shown; `bot diff -m MODEL` compares any.\n", counted(left_out, "more model"));
+    let not_shown = differing.len().saturating_sub(most);
+    if not_shown > 0 {
+        let _ = writeln!(body, "{} not shown; `bot diff -m MODEL` shows any.\n", counted(not_shown, "more model"));
     }
     if cut < Cut::SameData && !same.is_empty() {
         let names = some(same.iter().map(|model| name(&model.name.to_string())), LIST);
         let _ = writeln!(body, "No difference seen in {names}.\n");
     }
+    left_out(&mut body, data);
     if body.is_empty() {
         return String::new();
     }
     body.push_str("No row is shown here; `bot diff` also tells the least and greatest values of columns.\n");
     let mut output = String::new();
-    let title = format!("<b>Data by column</b>: {}, equal intervals on both sides", counted(all.len(), "model"));
+    let compared = match all.len() {
+        0 => "nothing compared".to_owned(),
+        count => format!("{}, equal intervals on both sides", counted(count, "model")),
+    };
+    let title = format!("<b>Data by column</b>: {compared}");
     folded(&mut output, &title, &body);
     output
+}
+
+/// What differs and was not looked at, why, and how to have it looked at.
+fn left_out(output: &mut String, data: &DataDiff) {
+    for (why, models) in render::left_out(data) {
+        let names = some(models.iter().map(|model| name(&model.name.to_string())), LIST);
+        let _ = writeln!(output, "Not compared, because {}: {names}.\n", message(&why_left_out(why)));
+    }
+    if !data.left_out.is_empty() {
+        let label = Label::DiffAll.name();
+        let _ = writeln!(output, "`bot diff -m MODEL` compares any of them, the label `{label}` all.\n");
+    }
 }
 
 fn block(output: &mut String, model: &ModelDataDiff) {
@@ -63,7 +81,7 @@ fn block(output: &mut String, model: &ModelDataDiff) {
             by_column(output, model, found);
         }
         Compared::Not(reason) => {
-            let _ = writeln!(output, "**{title}**, not compared: {}\n", prose(not_compared(reason)));
+            let _ = writeln!(output, "**{title}**, not compared: {}\n", prose(&not_compared(reason)));
             schema(output, model, "");
         }
         Compared::Added { .. } | Compared::Removed => {}

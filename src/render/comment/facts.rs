@@ -10,7 +10,7 @@ use crate::plan::{Category, Change};
 use crate::render::markdown::prose;
 use crate::render::readable_seconds;
 use crate::render::text::{counted, due_units, grouped, readable_bytes, shortened};
-use crate::report::{Cost, Due, Estimate, Findings, Freshness, State};
+use crate::report::{Cost, Due, Estimate, Findings, Freshness, State, Took};
 
 /// A table of one row for each figure.
 pub(super) fn write(output: &mut String, writer: &Writer<'_>, findings: &Findings) {
@@ -107,14 +107,18 @@ fn compared(data: &DataDiff) -> String {
 fn spent(findings: &Findings) -> Option<String> {
     let cost = &findings.cost;
     if cost.spent.is_empty() {
-        return findings.built.as_ref().map(|_| "nothing: every table was there already".to_owned());
+        return findings.built.as_ref().map(|_| "nothing that is recorded: every table was there already".to_owned());
     }
     Some(format!("{} · {}", counted(cost.spent.len(), "build"), amount(cost, &cost.total())))
 }
 
 fn saved(cost: &Cost) -> Option<String> {
     let saved = cost.saved.filter(|saved| saved.pointers > 0)?;
-    let work = saved.work.map_or(String::new(), |work| format!(", which took {} to fill", amount(cost, &work)));
+    let work = match saved.work {
+        Some(Took::All(work)) => format!(", which took {} to fill", amount(cost, &work)),
+        Some(Took::AtLeast(work)) => format!(", which took at least {} to fill", amount(cost, &work)),
+        None => String::new(),
+    };
     Some(format!("{} reused{work}", counted(saved.pointers, "table")))
 }
 

@@ -1,12 +1,13 @@
 //! The table of models: what happens to each, why, what that does to its rows, what was built and what is still due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::size::Cut;
 use super::{Writer, brief, name};
-use crate::data_diff::{Compared, DataDiff, ModelDataDiff, Sides};
+use crate::data_diff::{Compared, DataDiff, ModelDataDiff, Sides, WhyLeftOut};
 use crate::ids::ModelName;
+use crate::naming::TableKey;
 use crate::plan::{Action, Basis, Category, Change, PlannedModel};
 use crate::render::markdown::{built, change, prose};
 use crate::render::readable_seconds;
@@ -61,17 +62,26 @@ pub(super) fn section(writer: &Writer<'_>, findings: &Findings, cut: Cut) -> Str
 /// What is known of models besides the plan.
 struct Known<'a> {
     data: BTreeMap<&'a ModelName, &'a ModelDataDiff>,
-    work: BTreeMap<&'a ModelName, &'a Work>,
+    work: BTreeMap<&'a ModelName, Work>,
     due: BTreeMap<ModelName, Due>,
+    without_grain: BTreeSet<&'a ModelName>,
 }
 
 impl<'a> Known<'a> {
     fn of(findings: &'a Findings) -> Self {
         let models = |data: &'a DataDiff| data.models.iter().map(|model| (&model.name, model));
+        let mut tables = findings.cost.by_table();
+        // An earlier push may have built another table of the model.
+        let work = findings.plan.models.iter().filter_map(|model| {
+            let key = TableKey { model: model.name.clone(), data_fingerprint: model.data_fingerprint };
+            Some((&model.name, tables.remove(&key)?))
+        });
+        let left_out = findings.data.iter().flat_map(|data| &data.left_out);
+        let without_grain = left_out.filter(|model| model.why == WhyLeftOut::NoGrain).map(|model| &model.name);
         Self {
+            without_grain: without_grain.collect(),
+            work: work.collect(),
             data: findings.data.iter().flat_map(models).collect(),
-            // The newest build of a model is the last one.
-            work: findings.cost.spent.iter().map(|work| (&work.model, work)).collect(),
             due: findings.due().into_iter().map(|due| (due.model.clone(), due)).collect(),
         }
     }
@@ -149,6 +159,9 @@ fn rows(known: &Known<'_>, model: &PlannedModel) -> String {
 }
 
 fn moved(known: &Known<'_>, model: &PlannedModel) -> String {
+    if known.without_grain.contains(&model.name) {
+        return "no grain".to_owned();
+    }
     match known.data.get(&model.name).map(|data| &data.compared) {
         Some(Compared::ByGrain(found)) => [found.only.base, found.changed, found.only.here].map(grouped).join(" / "),
         Some(Compared::Added { rows }) => format!("0 / 0 / {}", grouped(*rows)),

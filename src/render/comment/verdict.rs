@@ -6,6 +6,7 @@ use super::{Writer, brief, name, short};
 use crate::plan::Category;
 use crate::problem::Severity;
 use crate::render::markdown::message;
+pub(super) use crate::render::text::some;
 use crate::render::text::{counted, readable_units};
 use crate::render::visible;
 use crate::report::{Closing, Findings, NotBuilt, Promotion, ReadOnly, Report, State, StopCause, Stopped};
@@ -260,14 +261,4 @@ fn read_only(why: ReadOnly) -> &'static str {
              and `checks: write`."
         }
     }
-}
-
-/// The first few of a list.
-pub(super) fn some(texts: impl ExactSizeIterator<Item = String>, most: usize) -> String {
-    let more = texts.len().saturating_sub(most);
-    let mut shown: Vec<String> = texts.take(most).collect();
-    if more > 0 {
-        shown.push(format!("{more} more"));
-    }
-    shown.join(", ")
 }

@@ -2,6 +2,7 @@
 //! is unsafe (research: engines, section 5).
 
 mod allowances;
+mod builds;
 mod convert;
 mod environments;
 mod lock;
@@ -19,8 +20,8 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use self::convert::{Failure, word};
 use self::lock::{FileLock, LockFailure};
 use super::{
-    About, Allowance, Build, Environment, Fact, HistoryEntry, Identity, NewEntry, PendingPromote, State, StateError,
-    Table, Version, WriteLease,
+    About, Allowance, Build, Environment, Fact, HistoryEntry, Identity, NewEntry, Owner, PendingPromote, State,
+    StateError, Table, Version, WriteLease,
 };
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId};
 use crate::naming::TableKey;
@@ -205,7 +206,15 @@ impl State for SqliteState {
     }
 
     fn builds(&self, models: &[ModelName], each: usize) -> Result<BTreeMap<ModelName, Vec<Build>>, StateError> {
-        self.read(|transaction| tables::builds(transaction, &self.project, models, each))
+        self.read(|transaction| builds::of_models(transaction, &self.project, models, each))
+    }
+
+    fn builds_for(&self, owner: &Owner) -> Result<Vec<Build>, StateError> {
+        self.read(|transaction| builds::made_for(transaction, &self.project, owner))
+    }
+
+    fn newest_builds(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Build>, StateError> {
+        self.read(|transaction| builds::newest(transaction, &self.project, keys))
     }
 
     fn pending_promotes(&self) -> Result<Vec<PendingPromote>, StateError> {

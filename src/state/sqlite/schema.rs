@@ -8,7 +8,12 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::convert::Failure;
 
 /// Entry `n` makes schema version `n + 1`.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// The newest schema version that this program knows.
 pub(super) const NEWEST: u32 = {

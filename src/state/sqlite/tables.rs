@@ -1,15 +1,15 @@
-//! Snapshots, the interval ledger and builds.
+//! Snapshots and the interval ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
 
+use super::builds;
 use super::convert::{Failure, Json, Word, json, word};
 use crate::hash::Digest;
 use crate::ids::{ModelName, ProjectName};
 use crate::naming::TableKey;
-use crate::state::{Build, Fact, Ledger, Load, LoadedInterval, Snapshot, StateError, Table};
+use crate::state::{Fact, Ledger, Load, LoadedInterval, Snapshot, StateError, Table};
 use crate::time::{Interval, Timestamp};
 
 /// [`crate::state::State::tables`].
@@ -39,34 +39,12 @@ pub(super) fn built_models(connection: &Connection, project: &ProjectName) -> Re
     rows.map(|row| Ok(row?)).collect()
 }
 
-/// [`crate::state::State::builds`].
-pub(super) fn builds(
-    connection: &Connection,
-    project: &ProjectName,
-    models: &[ModelName],
-    each: usize,
-) -> Result<BTreeMap<ModelName, Vec<Build>>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT * FROM (
-             SELECT *, row_number() OVER (PARTITION BY model ORDER BY started_at DESC, id DESC) AS place
-             FROM builds WHERE project = ?1 AND model IN (SELECT value FROM json_each(?2))
-         ) AS newest WHERE place <= ?3 ORDER BY model, place",
-    )?;
-    let each = i64::try_from(each).unwrap_or(i64::MAX);
-    let mut found: BTreeMap<ModelName, Vec<Build>> = BTreeMap::new();
-    for row in statement.query_map(params![project.as_str(), Json(models), each], build)? {
-        let build = row?;
-        found.entry(build.key.model.clone()).or_default().push(build);
-    }
-    Ok(found)
-}
-
 /// [`crate::state::State::record`].
 pub(super) fn record(connection: &Connection, project: &ProjectName, facts: &[Fact]) -> Result<(), Failure> {
     facts.iter().try_for_each(|fact| match fact {
         Fact::Snapshot(snapshot) => record_snapshot(connection, project, snapshot),
         Fact::Load(load) => record_load(connection, project, load),
-        Fact::Build(build) => record_build(connection, project, build),
+        Fact::Build(build) => builds::record(connection, project, build),
     })
 }
 
@@ -122,29 +100,6 @@ fn record_load(connection: &Connection, project: &ProjectName, load: &Load) -> R
     }
     let loaded = LoadedInterval { interval: load.interval, loaded_at: load.loaded_at, run: load.run.clone() };
     change_ledger(connection, project, &load.key, load.interval, |ledger| ledger.add(loaded))
-}
-
-fn record_build(connection: &Connection, project: &ProjectName, build: &Build) -> Result<(), Failure> {
-    let count = |number: Option<u64>| number.map(|number| i64::try_from(number).unwrap_or(i64::MAX));
-    connection
-        .prepare_cached(
-            "INSERT INTO builds (project, model, data_fingerprint, row_count, byte_count, seconds, started_at, intervals,
-                 inputs, run)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![
-            project.as_str(),
-            Word(&build.key.model),
-            Word(build.key.data_fingerprint),
-            count(build.rows),
-            count(build.bytes),
-            build.duration.as_secs_f64(),
-            build.started_at.0,
-            Json(&build.intervals),
-            Json(&build.inputs),
-            build.run,
-        ])?;
-    Ok(())
 }
 
 /// Rewrites the part of a ledger that a range overlaps or touches.
@@ -208,20 +163,7 @@ fn load(row: &Row<'_>) -> rusqlite::Result<LoadedInterval> {
     })
 }
 
-fn build(row: &Row<'_>) -> rusqlite::Result<Build> {
-    let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::unsigned_abs));
-    Ok(Build {
-        key: key(row)?,
-        rows: count("row_count")?,
-        bytes: count("byte_count")?,
-        duration: Duration::try_from_secs_f64(row.get("seconds")?).unwrap_or_default(),
-        started_at: Timestamp(row.get("started_at")?),
-        intervals: json(row, "intervals")?,
-        inputs: json(row, "inputs")?,
-        run: row.get("run")?,
-    })
-}
-
-fn key(row: &Row<'_>) -> rusqlite::Result<TableKey> {
+/// The identity of the table that a row is about.
+pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<TableKey> {
     Ok(TableKey { model: word(row, "model")?, data_fingerprint: word(row, "data_fingerprint")? })
 }

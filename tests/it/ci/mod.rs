@@ -3,6 +3,8 @@
 
 mod afterwards;
 mod answers;
+mod compared;
+mod cost;
 mod faults;
 mod open;
 mod places;
@@ -27,7 +29,11 @@ struct Team {
 impl Team {
     /// The shop, promoted.
     fn new() -> Self {
-        let world = World::shop();
+        Self::of(World::shop())
+    }
+
+    /// Another world, promoted.
+    fn of(world: World) -> Self {
         world.done(&["promote"]);
         let github = FakeGitHub::start();
         let main = world.repository.sha("main");
@@ -46,6 +52,16 @@ impl Team {
         let mut pull = Pull { base: self.world.repository.sha("main"), ..Pull::from("feature/fx-rates", &head) };
         change(&mut pull);
         let number = self.github.open(pull);
+        self.checks_out(number);
+        number
+    }
+
+    /// Opens a pull request with these edits of the branch that is checked out.
+    fn proposes(&self, files: &[(&str, &str)]) -> PullRequestNumber {
+        let repository = &self.world.repository;
+        repository.branch("feature/fx-rates");
+        let head = crate::lab::edit(&self.world, files);
+        let number = self.github.open(Pull { base: repository.sha("main"), ..Pull::from("feature/fx-rates", &head) });
         self.checks_out(number);
         number
     }
@@ -84,7 +100,8 @@ impl Team {
     fn event(&self, payload: &Payload) -> Ran {
         self.github.state().run.0 += 1;
         let variables = self.github.deliver(payload, self.files.path());
-        self.world.bot_under(&variables, &["ci"])
+        let report = self.files.path().join("report.json");
+        self.world.bot_under(&variables, &["ci", "--report", report.to_str().expect("a plain path")])
     }
 
     fn pull_request(&self, action: &'static str, number: PullRequestNumber) -> Ran {
@@ -124,6 +141,13 @@ impl Team {
         let ours: Vec<_> = state.comments.iter().filter(|comment| comment.author == "github-actions[bot]").collect();
         assert_eq!(ours.len(), 1, "{ours:#?}");
         ours[0].body.clone()
+    }
+
+    /// A row of the comment's figures.
+    fn figure(&self, title: &str) -> String {
+        let comment = self.comment();
+        let row = comment.lines().find_map(|line| line.strip_prefix(&format!("| **{title}** | ")).map(str::to_owned));
+        row.unwrap_or_else(|| panic!("no `{title}` in {comment}"))
     }
 
     /// Title and conclusion of the newest check.

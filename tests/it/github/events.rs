@@ -107,6 +107,7 @@ fn the_fake_tells_of_its_own_state() {
     let id = fake.state().comment(number, "ada", "/bot promote");
     let payloads = [
         Payload::PullRequest { action: "synchronize", number: number.0 },
+        Payload::Label { action: "unlabeled", number: number.0, label: "bot:diff-all" },
         Payload::NewBase { number: number.0, before: "develop" },
         Payload::Push { branch: "main".into(), before: None },
         Payload::MergeGroup { head: head.into(), base: head.into() },

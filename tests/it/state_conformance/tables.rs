@@ -1,10 +1,10 @@
 //! What is known of tables: their snapshots, builds and loads.
 
-use offshoot::state::{Fact, Snapshot};
+use offshoot::state::{Build, Fact, Owner, Snapshot};
 use offshoot::time::{Intervals, Timestamp};
 
 use super::{Factory, lease};
-use crate::state_world::{build, days, key, load, model, snapshot};
+use crate::state_world::{branch, build, days, key, load, model, plan, snapshot};
 
 pub(super) fn snapshots_and_builds_come_back_in_batches(store: &impl Factory) {
     let state = store.open("");
@@ -22,6 +22,57 @@ pub(super) fn snapshots_and_builds_come_back_in_batches(store: &impl Factory) {
     assert_eq!(found[&model("a.m1")], [build("a.m1", 3), build("a.m1", 2)]);
     assert_eq!(found[&model("a.m2")], [build("a.m2", 1)]);
     assert_eq!(found.len(), 2);
+}
+
+pub(super) fn builds_are_known_by_whom_they_were_made_for(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let of = |owner: Owner, plan_id: &str, table: &str, at| Build {
+        made_for: Some(owner),
+        plan_id: Some(plan(plan_id)),
+        ..build(table, at)
+    };
+    let ours = Owner::PullRequest(142);
+    let made = [
+        of(ours.clone(), "two", "a.b", 2),
+        of(ours.clone(), "one", "a.b", 1),
+        of(ours.clone(), "two", "c.d", 2),
+        of(Owner::PullRequest(14), "three", "a.b", 3),
+        of(branch("142"), "four", "a.b", 4),
+        of(Owner::Named, "five", "a.b", 5),
+        build("a.b", 6),
+    ];
+    state.record(&lease, &made.clone().map(Fact::Build)).expect("recordable");
+    let found = |project: &str, owner: &Owner| store.open(project).builds_for(owner).expect("readable");
+    assert_eq!(found("", &ours), [made[1].clone(), made[0].clone(), made[2].clone()], "oldest first");
+    assert_eq!(found("", &Owner::Named), [made[5].clone()], "nobody knows whom the last was made for");
+    assert_eq!(found("", &Owner::PullRequest(143)), []);
+    assert_eq!(found("other", &ours), []);
+    let newest = state.newest_builds(&[key("a.b"), key("c.d"), key("never.seen")]).expect("readable");
+    let expected = [(key("a.b"), made[6].clone()), (key("c.d"), made[2].clone())];
+    assert_eq!(newest, expected.into());
+}
+
+pub(super) fn a_build_that_is_told_again_under_its_plan_is_one_build(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let so_far = |day: &str, rows| Build {
+        made_for: Some(Owner::PullRequest(142)),
+        plan_id: Some(plan("one")),
+        rows: Some(rows),
+        intervals: vec![days("2026-01-01", day)],
+        ..build("a.b", 1)
+    };
+    for (day, rows) in [("2026-01-02", 10), ("2026-01-03", 25)] {
+        state.record(&lease, &[Fact::Build(so_far(day, rows))]).expect("recordable");
+    }
+    let resumed = Build { plan_id: Some(plan("two")), ..so_far("2026-01-05", 30) };
+    state.record(&lease, &[Fact::Build(resumed.clone())]).expect("recordable");
+    let found = state.builds_for(&Owner::PullRequest(142)).expect("readable");
+    assert_eq!(found, [so_far("2026-01-03", 25), resumed]);
+    // Without a plan nobody knows that two are one.
+    state.record(&lease, &[Fact::Build(build("c.d", 1)), Fact::Build(build("c.d", 1))]).expect("recordable");
+    assert_eq!(state.builds(&[model("c.d")], 9).expect("readable")[&model("c.d")].len(), 2);
 }
 
 pub(super) fn filling_a_table_again_moves_its_time_and_not_its_birth(store: &impl Factory) {

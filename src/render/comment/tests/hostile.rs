@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::*;
 use super::gfm::faults;
 use super::sample::{after_building, found_again, report, with_commands};
-use crate::data_diff::{Compared, SchemaChange};
+use crate::data_diff::{Compared, LeftOut, SchemaChange, WhyLeftOut};
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, FilePath, Login, ModelName, ProjectName};
 use crate::plan::{Category, Change, Reason};
@@ -97,6 +97,8 @@ fn poisoned(text: &str) -> Report {
             _ => data.name = name.clone(),
         }
     }
+    let unseen = LeftOut { name: name.clone(), why: WhyLeftOut::NoGrain, schema: Vec::new() };
+    findings.data.iter_mut().for_each(|data| data.left_out.push(unseen.clone()));
     findings.destructions.push(Destruction {
         model: name.clone(),
         columns: vec![text.into()],
@@ -200,6 +202,7 @@ fn many(count: usize) -> Findings {
         findings.plan.models.push(planned);
         findings.data.iter_mut().for_each(|found| {
             found.models.push(crate::data_diff::ModelDataDiff { name: name.clone(), ..data.clone() });
+            found.left_out.push(LeftOut { name: name.clone(), why: WhyLeftOut::Beyond(10), schema: Vec::new() });
         });
         findings.sql.push(SqlChange { model: name.clone(), ..sql.clone() });
         findings.neighbourhood.edges.push((findings.neighbourhood.nodes.len(), place));

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data_diff::{
-    ByColumn, ByGrain, ColumnDiff, Compared, DataDiff, ModelDataDiff, Profile, SchemaChange, Sides, WhyByColumn,
+    ByColumn, ByGrain, ColumnDiff, Compared, DataDiff, LeftOut, ModelDataDiff, Profile, SchemaChange, Sides,
+    WhyByColumn, WhyLeftOut,
 };
 use crate::event::{Account, AccountKind, Comment};
 use crate::fingerprint::Tree;
 use crate::fingerprint::tests::tree;
+use crate::hash::Digest;
 use crate::ids::{
     CommentId, CommitId, EnvironmentName, FilePath, Login, ModelName, ProjectName, PullRequestNumber, RepositoryName,
     RunId, TableName,
@@ -17,8 +19,8 @@ use crate::plan::{Action, Build, Known, KnownTable, Outcome, Plan, PlannedModel,
 use crate::problem::Problem;
 use crate::report::tests::plan_between;
 use crate::report::{
-    Cost, Findings, Freshness, Price, PullRequest, Report, Run, Saved, State, Work, destructions, estimates,
-    neighbourhood, sql_changes,
+    Built, Cost, Estimate, Findings, Freshness, Price, PullRequest, Report, Run, Saved, State, Took, Work,
+    destructions, estimates, neighbourhood, sql_changes,
 };
 use crate::sticky::{Previous, RunKey, previous};
 use crate::time::{Interval, IntervalUnit, Timestamp};
@@ -168,10 +170,27 @@ fn outcome(plan: Plan) -> Outcome {
     Outcome { builds: builds.collect(), swapped: 8, seconds: 131.0, plan }
 }
 
+/// What one run built is what was built for the pull request.
+fn built(outcome: Outcome) -> Findings {
+    let Outcome { plan, builds, swapped, seconds } = outcome;
+    let fingerprint =
+        |name: &ModelName| plan.models.iter().find(|model| model.name == *name).map(|m| m.data_fingerprint);
+    let work = |build: &Build| Work {
+        key: TableKey { model: build.model.clone(), data_fingerprint: fingerprint(&build.model).expect("planned") },
+        rows: build.rows,
+        bytes: None,
+        seconds: build.seconds,
+        unit: build.unit,
+        intervals: build.intervals.clone(),
+    };
+    let cost = Cost { spent: builds.iter().map(work).collect(), ..Cost::default() };
+    Findings { built: Some(Built { builds, swapped, seconds }), cost, ..Findings::planned(plan) }
+}
+
 fn earlier() -> BTreeMap<ModelName, Vec<Work>> {
     let model = name("marts.fct_revenue_daily");
     let work = Work {
-        model: model.clone(),
+        key: TableKey { model: model.clone(), data_fingerprint: Digest::of("test", "earlier") },
         rows: Some(120),
         bytes: Some(5_153_960_755),
         seconds: 63.0,
@@ -247,7 +266,10 @@ fn data() -> DataDiff {
                 ),
             ),
         ],
-        left_out: Vec::new(),
+        left_out: vec![
+            LeftOut { name: name("marts.by_region"), why: WhyLeftOut::NoGrain, schema: Vec::new() },
+            LeftOut { name: name("staging.payments"), why: WhyLeftOut::Beyond(10), schema: Vec::new() },
+        ],
     }
 }
 
@@ -276,7 +298,7 @@ pub(super) fn before_building() -> Findings {
 pub(in crate::render) fn after_building() -> Findings {
     let planned = before_building();
     let outcome = outcome(planned.plan.clone());
-    let built = Findings::built(outcome);
+    let built = built(outcome);
     let price = Price { currency: "$".into(), tebibyte: Some(6.25), hour: None };
     let mut spent = built.cost.spent.clone();
     let bytes = |model: &str| match model {
@@ -286,9 +308,10 @@ pub(in crate::render) fn after_building() -> Findings {
         "fct_revenue_daily" => 1_503_238_553,
         _ => 4_096,
     };
-    spent.iter_mut().for_each(|work| work.bytes = Some(bytes(work.model.table())));
+    spent.iter_mut().for_each(|work| work.bytes = Some(bytes(work.key.model.table())));
     let estimates = estimates(&planned.plan, &earlier());
-    let saved = Some(Saved { pointers: 214, work: None });
+    let filled = Estimate { rows: Some(61_204_118), bytes: None, seconds: 5_025.0 };
+    let saved = Some(Saved { pointers: 214, work: Some(Took::AtLeast(filled)) });
     Findings {
         built: built.built,
         plan: with_drift_and_a_remark(planned.plan.clone()),
@@ -311,7 +334,7 @@ fn with_drift_and_a_remark(mut plan: Plan) -> Plan {
 pub(super) fn quiet() -> Findings {
     let result = BASE.replacen(QUIET_BRANCH.0, QUIET_BRANCH.1, 1);
     let (planned, ..) = findings_of(BASE, &result);
-    let built = Findings::built(outcome(planned.plan.clone()));
+    let built = built(outcome(planned.plan.clone()));
     Findings { built: built.built, cost: built.cost, freshness: Freshness::Current, ..planned }
 }
 
@@ -358,7 +381,7 @@ pub(super) fn later(state: State) -> Report {
 /// What is known when the build stopped after 17 days.
 pub(super) fn built_in_part() -> Findings {
     let mut findings = Findings { data: None, ..after_building() };
-    let daily = findings.cost.spent.iter_mut().filter(|work| work.model.table() == "fct_revenue_daily");
+    let daily = findings.cost.spent.iter_mut().filter(|work| work.key.model.table() == "fct_revenue_daily");
     daily.for_each(|work| {
         (work.intervals, work.seconds) = (vec![days("2026-10-23", "2026-11-09")], 29.6);
     });

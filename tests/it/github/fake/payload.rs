@@ -10,6 +10,8 @@ use super::state::{NOW, REPOSITORY_ID, State};
 pub(crate) enum Payload {
     /// `pull_request` with this action.
     PullRequest { action: &'static str, number: u64 },
+    /// `pull_request` with `labeled` or `unlabeled`; what the pull request has now is the fake's state.
+    Label { action: &'static str, number: u64, label: &'static str },
     /// `pull_request` with `edited` and the base before.
     NewBase { number: u64, before: &'static str },
     /// `push` to a branch; `before` is what it was at.
@@ -30,7 +32,7 @@ impl Payload {
     /// `GITHUB_EVENT_NAME`.
     pub(crate) fn event(&self) -> &'static str {
         match self {
-            Self::PullRequest { .. } | Self::NewBase { .. } => "pull_request",
+            Self::PullRequest { .. } | Self::Label { .. } | Self::NewBase { .. } => "pull_request",
             Self::Push { .. } => "push",
             Self::MergeGroup { .. } => "merge_group",
             Self::Comment { .. } => "issue_comment",
@@ -52,6 +54,10 @@ impl Payload {
         match self {
             Self::PullRequest { action, number } => {
                 json!({ "action": action, "number": number, "pull_request": pull(state, *number) })
+            }
+            Self::Label { action, number, label } => {
+                let label = json!({ "name": label });
+                json!({ "action": action, "number": number, "pull_request": pull(state, *number), "label": label })
             }
             Self::NewBase { number, before } => {
                 let changes = json!({ "base": { "ref": { "from": before } } });
