@@ -2,7 +2,7 @@
 //! and for the check. `neutral` and `skipped` are never used for what was not built: GitHub lets both pass a required
 //! check.
 
-use super::{Blocker, Findings};
+use super::{BaseMove, Blocker, Findings, Freshness};
 use crate::ids::{CommitId, FilePath, Login, ModelName};
 use crate::problem::Problem;
 use crate::sticky::{Presence, Previous};
@@ -33,14 +33,12 @@ pub enum State {
         /// Where it is now.
         newer: CommitId,
     },
-    /// The base branch moved, and what it changed is in the plan.
+    /// The base branch moved, and on it the plan would be another one.
     BaseMoved {
         /// The plan as it was.
         findings: Box<Findings>,
-        /// By how many commits.
-        commits: u64,
-        /// The models of the plan, or what feeds them, that it changed; never empty.
-        touched: Vec<ModelName>,
+        /// How it moved.
+        moved: BaseMove,
     },
     /// A static plan of a run that may neither write nor reach the warehouse.
     ForkOrReadOnly(Box<Findings>, ReadOnly),
@@ -162,6 +160,21 @@ impl State {
             | Self::ForkOrReadOnly(findings, _)
             | Self::BaseMoved { findings, .. } => Some(findings),
             _ => None,
+        }
+    }
+
+    /// The same beside a base branch that moved: what was planned or built is stale where the findings say so. What is
+    /// wrong by itself stays so on every base, and is the worse news: plans with errors or failed checks keep their own
+    /// state, as do those that are no offer to merge (built in part, or of a run that may not write), and say in their
+    /// figures that they are stale.
+    pub fn beside_its_base(self) -> Self {
+        let moved = self.findings().and_then(|findings| match &findings.freshness {
+            Freshness::Stale(moved) if blocked(findings) != Some(Conclusion::Failure) => Some(moved.clone()),
+            _ => None,
+        });
+        match (self, moved) {
+            (Self::Planned(findings, _) | Self::Built(findings), Some(moved)) => Self::BaseMoved { findings, moved },
+            (other, _) => other,
         }
     }
 

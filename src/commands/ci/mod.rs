@@ -7,6 +7,7 @@ mod answer;
 mod close;
 mod files;
 mod findings;
+mod freshness;
 mod gate;
 mod group;
 mod production;

@@ -42,8 +42,11 @@ impl Writer<'_> {
             self.report.run.key.attempt,
             self.run_link()
         );
-        let has_environment =
-            matches!(self.report.state, State::Built(_) | State::Partial(..) | State::BaseMoved { .. });
+        let has_environment = match &self.report.state {
+            State::Built(_) | State::Partial(..) => true,
+            State::BaseMoved { findings, .. } => findings.built.is_some(),
+            _ => false,
+        };
         if has_environment {
             let until = self
                 .report

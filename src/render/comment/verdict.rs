@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 
 use super::{Writer, brief, name, short};
+use crate::ids::FilePath;
 use crate::plan::Category;
 use crate::problem::Severity;
 use crate::render::markdown::message;
-use crate::render::text::{counted, readable_units};
+use crate::render::text::{counted, grouped, readable_units};
 use crate::render::visible;
-use crate::report::{Closing, Findings, NotBuilt, Promotion, ReadOnly, Report, State, StopCause, Stopped};
+use crate::report::{
+    BaseMove, Closing, Findings, NotBuilt, Promotion, ReadOnly, Report, State, StopCause, Stopped, Touched, Unclear,
+};
 use crate::sticky::Previous;
 use crate::time::Timestamp;
 
@@ -39,9 +42,10 @@ pub(super) fn title(report: &Report) -> String {
                 visible(newer.as_str()).get(..7).unwrap_or("")
             )
         }
-        State::BaseMoved { touched, .. } => {
-            format!("The plan is stale: {base} moved and changed {}", counted(touched.len(), "model"))
+        State::BaseMoved { moved: BaseMove { touched: Touched::Models(models), .. }, .. } => {
+            format!("The plan is stale: {base} moved and changed {}", counted(models.len(), "model"))
         }
+        State::BaseMoved { .. } => format!("The plan may be stale: {base} moved"),
         State::ForkOrReadOnly(findings, _) => format!("{}, static plan", changes(findings)),
         State::Conflict { .. } => format!("In conflict with {base}"),
         State::Promoted(..) => "Promoted".to_owned(),
@@ -141,10 +145,10 @@ impl Writer<'_> {
                     impact(findings)
                 )
             }
-            State::BaseMoved { findings, commits, touched } => format!(
-                "**{branch} moved by {} and changed {}.** {}{}\n",
-                counted(usize::try_from(*commits).unwrap_or(usize::MAX), "commit"),
-                some(touched.iter().map(|model| name(&model.to_string())), super::LIST),
+            State::BaseMoved { findings, moved } => format!(
+                "**{branch} moved by {} and {}.** {}{}\n",
+                commits_of(moved.commits),
+                touched(&moved.touched),
                 self.commands.map_or(String::new(), |commands| format!("{} plans again. ", name(commands.plan))),
                 format_args!("Below is the plan for {merged}. {}", impact(findings)),
             ),
@@ -166,7 +170,7 @@ impl Writer<'_> {
         let model = name(&stopped.model.to_string());
         let place = format!(
             "**Stopped at {} of {} of {model}.**",
-            crate::render::text::grouped(stopped.done),
+            grouped(stopped.done),
             readable_units(stopped.of, stopped.unit)
         );
         let rest = match &stopped.cause {
@@ -218,6 +222,32 @@ impl Writer<'_> {
         output.push('\n');
         output
     }
+}
+
+/// `3 commits`.
+pub(super) fn commits_of(count: u64) -> String {
+    counted(usize::try_from(count).unwrap_or(usize::MAX), "commit")
+}
+
+/// What the base branch did to the plan, as the end of a sentence.
+fn touched(touched: &Touched) -> String {
+    let why = match touched {
+        Touched::Models(models) => {
+            return format!("changed {}", some(models.iter().map(|model| name(&model.to_string())), super::LIST));
+        }
+        Touched::Unclear(Unclear::ManyFiles(most)) => {
+            return format!("changed {} files or more, so the plan counts as stale", grouped(*most as u64));
+        }
+        Touched::Unclear(Unclear::BothChange(path)) => format!("{}, which this branch changes too", file(path)),
+        Touched::Unclear(Unclear::NotInBase(path)) => format!("{}, which the plan's base does not have", file(path)),
+        Touched::Unclear(Unclear::Links) => "a project with links or Git LFS, which only a clone can tell".to_owned(),
+        Touched::Unclear(Unclear::Errors) => return "has errors with this branch on it".to_owned(),
+    };
+    format!("changed {why}, so the plan counts as stale")
+}
+
+fn file(path: &FilePath) -> String {
+    name(path.as_str())
 }
 
 /// A moment to the minute.

@@ -5,7 +5,9 @@ use super::sample::{
 };
 use crate::ids::{FilePath, Login};
 use crate::problem::Problem;
-use crate::report::{Closing, NotBuilt, Promotion, ReadOnly, StopCause, Stopped};
+use crate::report::{
+    BaseMove, Closing, Freshness, NotBuilt, Promotion, ReadOnly, StopCause, Stopped, Touched, Unclear, WhyUnknown,
+};
 use crate::sticky::Presence;
 use crate::time::{IntervalUnit, Timestamp};
 
@@ -49,9 +51,15 @@ fn partial(cause: StopCause) -> State {
     State::Partial(Box::new(built_in_part()), stopped)
 }
 
+/// The plan of the quiet branch, stale.
+fn stale(touched: Touched) -> Findings {
+    Findings { freshness: Freshness::Stale(BaseMove { commits: 3, touched }), ..quiet() }
+}
+
 fn base_moved() -> State {
-    let findings = Box::new(after_building());
-    State::BaseMoved { findings, commits: 3, touched: vec![name("staging.orders"), name("raw.orders")] }
+    let touched = Touched::Models(vec![name("staging.orders"), name("raw.orders")]);
+    let findings = Findings { freshness: stale(touched).freshness, ..after_building() };
+    State::Built(Box::new(findings)).beside_its_base()
 }
 
 fn conflict() -> State {
@@ -141,6 +149,60 @@ fn built_in_part_and_the_next_run_goes_on() {
 fn the_head_moved_while_planning_and_nothing_is_written() {
     assert_eq!(head_moved().presence(), Presence::Never);
     insta::assert_snapshot!(summary(&report(head_moved())));
+}
+
+#[test]
+fn what_the_base_did_that_cannot_be_told_is_told_to_be_so() {
+    let path = FilePath::new("models/@org/all`|.yaml");
+    let whys = [
+        Unclear::ManyFiles(300),
+        Unclear::BothChange(path.clone()),
+        Unclear::NotInBase(path),
+        Unclear::Links,
+        Unclear::Errors,
+    ];
+    let told = whys.map(|why| {
+        let text = shown(&report(State::Built(Box::new(stale(Touched::Unclear(why)))).beside_its_base()));
+        text.lines().find(|line| line.starts_with("**`main` moved")).expect("the sentence").to_owned()
+    });
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_is_wrong_on_every_base_is_worse_than_stale() {
+    let stale = || stale(Touched::Unclear(Unclear::Links));
+    let mut wrong = stale();
+    wrong.plan.problems.push(Problem::error("cycle", "in a circle"));
+    let lost = Findings { destructions: after_building().destructions, ..stale() };
+    let partial = match partial(StopCause::Limit) {
+        State::Partial(_, stopped) => State::Partial(Box::new(stale()), stopped),
+        other => other,
+    };
+    let told = [
+        State::Built(Box::new(stale())),
+        State::Planned(Box::new(stale()), NotBuilt::Draft),
+        State::Built(Box::new(lost)),
+        State::Built(Box::new(wrong)),
+        State::ForkOrReadOnly(Box::new(stale()), ReadOnly::Fork),
+        partial,
+        State::Built(Box::new(quiet())),
+    ]
+    .map(State::beside_its_base);
+    let codes = ["base_moved", "base_moved", "base_moved", "built", "fork_or_read_only", "partial", "built"];
+    assert_eq!(told.each_ref().map(State::code), codes);
+    for state in &told[..6] {
+        assert!(step_summary(&report(state.clone()), STEP_SUMMARY).contains("❌ `main` moved by 3 commits"));
+    }
+}
+
+#[test]
+fn what_is_not_known_of_the_base_is_never_a_guess() {
+    for why in [WhyUnknown::NotAsked, WhyUnknown::NoAnswer, WhyUnknown::BranchGone, WhyUnknown::Rewritten] {
+        let findings = Findings { freshness: Freshness::Unknown(why), ..quiet() };
+        let text = shown(&report(State::Built(Box::new(findings)).beside_its_base()));
+        let row = text.lines().find(|line| line.contains("**Freshness**")).expect("the row");
+        assert!(!row.contains('✅') && !row.contains('❌') && text.contains("ready to promote"), "{row}");
+    }
 }
 
 #[test]
