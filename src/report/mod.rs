@@ -25,7 +25,7 @@ use crate::data_diff::DataDiff;
 use crate::ids::{CommitId, EnvironmentName, FilePath, ModelName, ProjectName, PullRequestNumber, RepositoryName};
 use crate::plan::{Build, Change, Outcome, Plan};
 use crate::problem::{Problem, Severity};
-use crate::sticky::{RunKey, Stamp};
+use crate::sticky::{History, PastPlan, RunKey, Stamp};
 use crate::time::Timestamp;
 
 /// Everything that a pull request is told at one moment.
@@ -35,6 +35,8 @@ pub struct Report {
     pub pull_request: PullRequest,
     /// Which run tells it.
     pub run: Run,
+    /// The plans that the comment told of before.
+    pub past: History,
     /// What there is to tell.
     pub state: State,
 }
@@ -161,7 +163,20 @@ impl Report {
     /// What the comment remembers of itself.
     pub fn stamp(&self) -> Stamp {
         let PullRequest { environment, head, base, .. } = &self.pull_request;
-        Stamp { environment: environment.clone(), head: head.clone(), base: base.clone(), run: self.run.key }
+        Stamp {
+            environment: environment.clone(),
+            head: head.clone(),
+            base: base.clone(),
+            run: self.run.key,
+            history: self.history(),
+        }
+    }
+
+    /// The last plans, the one that is told now among them.
+    pub fn history(&self) -> History {
+        let Some(verdict) = self.state.verdict() else { return self.past.clone() };
+        let Run { key, at } = self.run;
+        self.past.with(PastPlan { head: self.pull_request.head.clone(), verdict, at, run: key })
     }
 }
 

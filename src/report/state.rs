@@ -4,8 +4,9 @@
 
 use super::{BaseMove, Blocker, Findings, Freshness};
 use crate::ids::{CommitId, FilePath, Login, ModelName};
+use crate::plan::Category;
 use crate::problem::Problem;
-use crate::sticky::{Presence, Previous};
+use crate::sticky::{Presence, Previous, Verdict};
 use crate::time::{IntervalUnit, Timestamp};
 
 /// What there is to tell.
@@ -196,6 +197,26 @@ impl State {
         }
     }
 
+    /// The plan in a word; `None` where the state is none of a plan.
+    pub fn verdict(&self) -> Option<Verdict> {
+        Some(match self {
+            Self::Built(findings) if !findings.blockers().is_empty() => Verdict::NotReady,
+            Self::Built(findings) if is_breaking(findings) => Verdict::ReadyAndBreaking,
+            Self::Built(_) => Verdict::Ready,
+            Self::Planned(findings, _) | Self::ForkOrReadOnly(findings, _) if !findings.blockers().is_empty() => {
+                Verdict::NotBuiltNotReady
+            }
+            Self::Planned(..) => Verdict::NotBuilt,
+            Self::ForkOrReadOnly(..) => Verdict::Static,
+            Self::Partial(..) => Verdict::Partial,
+            Self::BaseMoved { .. } => Verdict::Stale,
+            Self::Failed { .. } => Verdict::Failed,
+            Self::Conflict { .. } => Verdict::Conflict,
+            Self::NoChange => Verdict::NoChange,
+            Self::Running(_) | Self::HeadMoved { .. } | Self::Promoted(..) | Self::Closed(_) => return None,
+        })
+    }
+
     /// Whether it deserves a comment.
     pub fn presence(&self) -> Presence {
         match self {
@@ -224,6 +245,10 @@ impl State {
             }),
         }
     }
+}
+
+fn is_breaking(findings: &Findings) -> bool {
+    findings.plan.models.iter().any(|model| model.category == Category::Breaking)
 }
 
 fn blocked(findings: &Findings) -> Option<Conclusion> {

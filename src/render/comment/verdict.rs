@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use super::{Writer, brief, name, short};
 use crate::ids::FilePath;
-use crate::plan::Category;
 use crate::problem::Severity;
 use crate::render::markdown::message;
 use crate::render::text::{counted, grouped, readable_units};
@@ -12,7 +11,7 @@ use crate::render::visible;
 use crate::report::{
     BaseMove, Closing, Findings, NotBuilt, Promotion, ReadOnly, Report, State, StopCause, Stopped, Touched, Unclear,
 };
-use crate::sticky::Previous;
+use crate::sticky::{Previous, Verdict};
 use crate::time::Timestamp;
 
 /// The check's title: plain text, no name longer than a line.
@@ -89,29 +88,16 @@ impl Writer<'_> {
     }
 
     fn heading(&self, state: &State) -> String {
-        let (sign, verdict) = match state {
-            State::Built(findings) if !findings.blockers().is_empty() => ("🔴", "not ready to promote".to_owned()),
-            State::Built(findings) if is_breaking(findings) => {
-                ("🟡", "ready to promote, with breaking changes".to_owned())
-            }
-            State::Built(_) => ("🟢", "ready to promote".to_owned()),
-            State::Planned(findings, _) | State::ForkOrReadOnly(findings, _) if !findings.blockers().is_empty() => {
-                ("🔴", "nothing built, and not ready to promote".to_owned())
-            }
-            State::ForkOrReadOnly(..) => ("⚪", "static plan, nothing built".to_owned()),
-            State::Partial(..) => ("🟠", "built in part".to_owned()),
-            State::BaseMoved { .. } => ("🟠", "the plan is stale".to_owned()),
-            State::Failed { .. } => ("🔴", "the plan failed".to_owned()),
-            State::Conflict { .. } => ("🔴", format!("in conflict with {}", self.base())),
-            _ => ("⚪", "planned, nothing built".to_owned()),
-        };
+        let (sign, verdict) = state.verdict().map_or(("", ""), words);
+        let with =
+            if matches!(state, State::Conflict { .. }) { format!(" with {}", self.base()) } else { String::new() };
         let pull_request = &self.report.pull_request;
         let project = match pull_request.project.as_str() {
             "" => String::new(),
             project => format!(" of {}", name(project)),
         };
         let branch = name(&pull_request.head_branch);
-        format!("### {sign} Data plan{project}: {branch} → {} — {verdict}", self.base())
+        format!("### {sign} Data plan{project}: {branch} → {} — {verdict}{with}", self.base())
     }
 
     fn sentence(&self, state: &State) -> String {
@@ -224,6 +210,23 @@ impl Writer<'_> {
     }
 }
 
+/// A plan in a sign and a few words.
+pub(super) fn words(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::Ready => ("🟢", "ready to promote"),
+        Verdict::ReadyAndBreaking => ("🟡", "ready to promote, with breaking changes"),
+        Verdict::NotReady => ("🔴", "not ready to promote"),
+        Verdict::NotBuilt => ("⚪", "planned, nothing built"),
+        Verdict::NotBuiltNotReady => ("🔴", "nothing built, and not ready to promote"),
+        Verdict::Static => ("⚪", "static plan, nothing built"),
+        Verdict::Partial => ("🟠", "built in part"),
+        Verdict::Stale => ("🟠", "the plan is stale"),
+        Verdict::Failed => ("🔴", "the plan failed"),
+        Verdict::Conflict => ("🔴", "in conflict"),
+        Verdict::NoChange => ("⚪", "no data change"),
+    }
+}
+
 /// `3 commits`.
 pub(super) fn commits_of(count: u64) -> String {
     counted(usize::try_from(count).unwrap_or(usize::MAX), "commit")
@@ -263,10 +266,6 @@ fn changes(findings: &Findings) -> String {
         1 => "1 model changes".to_owned(),
         count => format!("{count} models change"),
     }
-}
-
-fn is_breaking(findings: &Findings) -> bool {
-    findings.plan.models.iter().any(|model| model.category == Category::Breaking)
 }
 
 fn not_built(why: NotBuilt) -> &'static str {

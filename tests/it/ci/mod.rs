@@ -5,6 +5,7 @@ mod afterwards;
 mod answers;
 mod base;
 mod faults;
+mod history;
 mod open;
 mod places;
 mod trust;

@@ -1,7 +1,8 @@
 use super::super::*;
 use super::gfm::faults;
 use super::sample::{
-    after_building, before_building, built_in_part, head, later, name, quiet, report, shown_before, with_commands,
+    after_building, after_plans, before_building, built_in_part, head, later, name, quiet, report, shown_before,
+    with_commands,
 };
 use crate::ids::{FilePath, Login};
 use crate::problem::Problem;
@@ -233,6 +234,38 @@ fn promoted_with_the_plan_folded() {
 #[test]
 fn closed_and_the_environment_is_gone() {
     insta::assert_snapshot!(shown(&report(closed())));
+}
+
+#[test]
+fn the_last_plans_are_folded_at_the_foot() {
+    let foot = |report: &Report| {
+        let text = shown(report);
+        text.find("\n<details><summary>The last").map(|at| text[at..].to_owned())
+    };
+    let fourth = after_plans(report(State::Built(Box::new(quiet()))), 4);
+    let mut all = vec![foot(&fourth).expect("the last plans")];
+    for (words, state) in all_states_but_plans() {
+        all.push(format!("{words}:{}", foot(&after_plans(later(state), 2)).expect(words)));
+    }
+    insta::assert_snapshot!(all.join("\n\n"));
+    assert_eq!(foot(&after_plans(report(built()), 1)), None, "the head's own plan is told above");
+    assert_eq!(after_plans(later(State::NoChange), 9).history().plans().len(), 5);
+}
+
+/// What is told is no plan, so that the last ones stay as they are.
+fn all_states_but_plans() -> Vec<(&'static str, State)> {
+    all().into_iter().filter(|(_, state)| state.verdict().is_none() && state.presence() != Presence::Never).collect()
+}
+
+#[test]
+fn every_way_to_tell_a_plan_is_remembered_as_it_is_told() {
+    for (words, state) in all() {
+        let Some(verdict) = state.verdict() else { continue };
+        let sign = verdict::words(verdict).0;
+        let report = report(state);
+        assert_eq!(report.history().plans()[0].verdict, verdict);
+        assert!(step_summary(&report, STEP_SUMMARY).contains(sign), "{words}");
+    }
 }
 
 #[test]
