@@ -20,7 +20,7 @@ pub enum Comparison {
     Ahead {
         /// By how many commits.
         commits: u64,
-        /// What they change; `None` where it is more than GitHub tells.
+        /// What they change, by path; `None` where it is more than GitHub tells.
         changed: Option<Vec<Changed>>,
     },
     /// It lacks some of the other's history: the branch was pushed anew.
@@ -75,7 +75,7 @@ impl GitHub {
         // As many as GitHub tells may be all or not.
         let is_whole = files.len() < MOST_FILES_TOLD;
         let changed = files.into_iter().map(|file| changed(&call, file)).collect::<Result<Vec<_>>>()?;
-        let changed = is_whole.then(|| changed.into_iter().flatten().collect());
+        let changed = is_whole.then(|| by_path(changed.into_iter().flatten().collect()));
         Ok(Comparison::Ahead { commits: raw.ahead_by, changed })
     }
 
@@ -90,6 +90,13 @@ impl GitHub {
         let content = STANDARD.decode(text).ok().filter(|_| raw.encoding == "base64");
         content.ok_or_else(|| GitHubError::answer(&call, "its `content` is not in base64"))
     }
+}
+
+/// Each path once: where one file goes away from a path that another one comes to, that one is there.
+fn by_path(mut changed: Vec<Changed>) -> Vec<Changed> {
+    changed.sort_by(|one, other| one.path.cmp(&other.path).then(other.blob.is_some().cmp(&one.blob.is_some())));
+    changed.dedup_by(|next, first| next.path == first.path);
+    changed
 }
 
 /// One file of a comparison: a renamed one is gone under its old name.

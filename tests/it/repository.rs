@@ -62,6 +62,11 @@ impl Repository {
         self
     }
 
+    /// The text of a file.
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.root.join(path)).expect("the file is there")
+    }
+
     /// Writes files that a project does not read, one for each number.
     pub(crate) fn write_pages(&self, folder: &str, numbers: std::ops::Range<usize>) {
         for number in numbers {
@@ -71,7 +76,7 @@ impl Repository {
 
     /// Puts a text in the place of another one that the file has.
     pub(crate) fn edit(&self, path: &str, old: &str, new: &str) {
-        let text = std::fs::read_to_string(self.root.join(path)).expect("the file is there");
+        let text = self.read(path);
         assert!(text.contains(old), "`{old}` in {path}");
         self.write(path, text.replacen(old, new, 1));
     }

@@ -2,11 +2,13 @@
 //! clone, so GitHub tells which files they change and what those hold; laid over the plan's own trees, these are the trees
 //! that the next plan would compare. Whatever cannot be known is said to be so: it is never guessed and fails no run.
 
+use std::collections::BTreeSet;
+
 use super::{Job, github_error};
 use crate::error::CommandError;
 use crate::files::{Edits, NewFile};
 use crate::github::{Changed, Comparison, GitHub, MOST_FILES_TOLD};
-use crate::ids::{BlobId, FilePath, RefName};
+use crate::ids::{BlobId, FilePath, ModelName, RefName};
 use crate::planning::Planned;
 use crate::problem::has_errors;
 use crate::report::{BaseMove, Freshness, Touched, Unclear, WhyUnknown, touched};
@@ -104,11 +106,12 @@ fn at_once((base, result): (&Side, &Side), changed: &[(FilePath, Option<BlobId>)
         if own == old || own == blob.as_ref() {
             return None;
         }
-        let mut models = [base, result].into_iter().flat_map(|side| side.tree.models.values());
-        let model = models.find(|model| model.path == *path);
-        Some(match model {
-            Some(model) => Touched::Models(vec![model.name.clone()]),
-            None => Touched::Unclear(Unclear::BothChange(path.clone())),
+        let models = [base, result].into_iter().flat_map(|side| side.tree.models.values());
+        let models: BTreeSet<ModelName> =
+            models.filter(|model| model.path == *path).map(|model| model.name.clone()).collect();
+        Some(match models.is_empty() {
+            true => Touched::Unclear(Unclear::BothChange(path.clone())),
+            false => Touched::Models(models.into_iter().collect()),
         })
     })
 }

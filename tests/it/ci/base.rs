@@ -115,6 +115,29 @@ fn a_file_that_both_change_a_configuration_and_errors_are_told() {
     }
 }
 
+#[test]
+fn a_file_that_is_not_what_the_plan_knows_is_cautiously_told() {
+    let team = Team::new();
+    let number = team.opens_with(|pull| pull.draft = true);
+    let main = team.on_main(|repository| repository.edit("config.yaml", "gateways", "# of main\ngateways"));
+    team.pushes_to_main(&main);
+    let gone = r#"{"status":"ahead","ahead_by":1,"files":[{"filename":"models/x.sql","status":"removed","sha":"1"}]}"#;
+    team.github.fails("GET", &format!("...{main}"), Trouble::Nonsense(gone));
+    done(&team.pull_request("opened", number));
+    assert!(
+        team.comment().contains("changed `models/x.sql`, which the plan's base does not have"),
+        "{}",
+        team.comment()
+    );
+    done(&team.pull_request("reopened", number));
+    assert!(team.comment().contains(ASIDE), "what it holds is known: {}", team.comment());
+    let config = team.world.repository.read("config.yaml");
+    team.pushes(number, "config.yaml", &format!("{config}# of the branch\n"));
+    done(&team.pull_request("synchronize", number));
+    assert!(team.comment().contains("`config.yaml`, which this branch changes too"), "{}", team.comment());
+    assert_eq!(team.check().1, "action_required");
+}
+
 /// A path is not all that an edit reaches.
 #[cfg(unix)]
 #[test]

@@ -26,12 +26,10 @@ fn what_lies_between_two_commits_is_told_by_path() {
     repository.commit("second");
     let third = CommitId::new(repository.commit_staged("third"));
     let github = fake.client();
-    let Comparison::Ahead { commits: 2, changed: Some(mut changed) } =
-        github.compare(&first, &third).expect("an answer")
+    let Comparison::Ahead { commits: 2, changed: Some(changed) } = github.compare(&first, &third).expect("an answer")
     else {
         panic!("two commits with all their files")
     };
-    changed.sort_by(|one, other| one.path.cmp(&other.path));
     let now =
         |path: &str| Changed { path: path.into(), blob: Some(BlobId::new(repository.sha(&format!("HEAD:{path}")))) };
     let gone = |path: &str| Changed { path: path.into(), blob: None };
@@ -42,6 +40,19 @@ fn what_lies_between_two_commits_is_told_by_path() {
     repository.checkout(first.as_str());
     let other = CommitId::new(repository.commit_staged("elsewhere"));
     assert_eq!(github.compare(&third, &other), Ok(Comparison::Rewritten));
+}
+
+#[test]
+fn files_that_change_places_are_both_there() {
+    let (fake, repository, first) = world();
+    let second = CommitId::new(repository.commit_staged("second"));
+    let swapped = r#"{"status":"ahead","ahead_by":1,"files":[
+        {"filename":"b","previous_filename":"a","status":"renamed","sha":"1"},
+        {"filename":"a","previous_filename":"b","status":"renamed","sha":"2"}]}"#;
+    fake.fails("GET", &format!("/compare/{first}...{second}"), Trouble::Nonsense(swapped));
+    let now = |path: &str, blob: &str| Changed { path: path.into(), blob: Some(BlobId::new(blob)) };
+    let changed = Some(vec![now("a", "2"), now("b", "1")]);
+    assert_eq!(fake.client().compare(&first, &second), Ok(Comparison::Ahead { commits: 1, changed }));
 }
 
 #[test]
