@@ -26,6 +26,8 @@ const PATHS = {
   [`${R}/commits/{commit_sha}/pulls`]: ["get"],
   [`${R}/collaborators/{username}/permission`]: ["get"],
   [`${R}/branches/{branch}`]: ["get"],
+  [`${R}/compare/{basehead}`]: ["get"],
+  [`${R}/git/blobs/{file_sha}`]: ["get"],
 };
 const PROSE = new Set(["description", "summary", "example", "examples", "externalDocs", "tags", "operationId", "title"]);
 

@@ -42,6 +42,53 @@ pub enum Entry {
     Unreadable(Problem),
 }
 
+/// What some paths hold in another tree than the one at hand: a file, or nothing any more.
+pub type Edits = BTreeMap<FilePath, Option<NewFile>>;
+
+/// A file's content, with its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFile {
+    /// The id, as git has it.
+    pub blob: BlobId,
+    /// The content.
+    pub content: Vec<u8>,
+}
+
+/// A tree with edits laid over it.
+pub struct Overlaid<'a> {
+    below: &'a dyn FileTree,
+    edits: &'a Edits,
+    entries: BTreeMap<FilePath, Entry>,
+}
+
+impl<'a> Overlaid<'a> {
+    /// Lays edits over a tree.
+    pub fn new(below: &'a dyn FileTree, edits: &'a Edits) -> Self {
+        let mut entries = below.entries().clone();
+        for (path, edit) in edits {
+            match edit {
+                Some(NewFile { blob, .. }) => drop(entries.insert(path.clone(), Entry::File { blob: blob.clone() })),
+                None => drop(entries.remove(path)),
+            }
+        }
+        Self { below, edits, entries }
+    }
+}
+
+impl FileTree for Overlaid<'_> {
+    fn entries(&self) -> &BTreeMap<FilePath, Entry> {
+        &self.entries
+    }
+
+    fn open(&self, path: &FilePath) -> io::Result<Box<dyn Read + '_>> {
+        match self.edits.get(path) {
+            None => self.below.open(path),
+            Some(Some(file)) => Ok(Box::new(file.content.as_slice())),
+            Some(None) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
 /// A tree made of texts, for tests and for `bot init`.
 #[derive(Clone, Debug, Default)]
 pub struct TextTree {

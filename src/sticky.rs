@@ -5,6 +5,8 @@
 //! and whoever may write to the repository can edit ours. So a comment counts only if its author is ours, and its text is
 //! taken over only where it is still the text that the state line was made for. This module never talks to GitHub.
 
+mod history;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use crate::event::Comment;
 use crate::hash::Digest;
 use crate::ids::{CommentId, CommitId, EnvironmentName, Login, ProjectName, RunId};
 use crate::time::Timestamp;
+
+pub use history::{History, PastPlan, Verdict};
 
 /// What is to be done about the comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +79,8 @@ pub struct Stamp {
     pub base: CommitId,
     /// The run that wrote it.
     pub run: RunKey,
+    /// The last plans that it told of.
+    pub history: History,
 }
 
 /// A comment's text in three parts; the plan among them may be taken over into a later comment.
@@ -116,6 +122,8 @@ struct State {
     /// Of all that follows the state line.
     digest: String,
     plan: Option<PlanLines>,
+    #[serde(default)]
+    history: History,
 }
 
 /// Where the plan is, in lines after the state line. Line numbers rather than marks in the text, which SQL could hold.
@@ -170,8 +178,8 @@ pub fn previous(existing: &[Comment], own: &Login, project: &ProjectName) -> Opt
 /// What our comment says of itself, to tell whether a command was written under what it shows now.
 pub fn stamp(existing: &[Comment], own: &Login, project: &ProjectName) -> Option<Stamp> {
     let kept = ours(existing, own, project).min_by_key(|comment| comment.id)?;
-    let (State { environment, head, base, run, .. }, _) = state_of(&kept.body)?;
-    Some(Stamp { environment, head, base, run })
+    let (State { environment, head, base, run, history, .. }, _) = state_of(&kept.body)?;
+    Some(Stamp { environment, head, base, run, history })
 }
 
 /// When our comment was last written.
@@ -190,19 +198,28 @@ pub fn seal(project: &ProjectName, stamp: &Stamp, parts: &Parts) -> String {
         to: from + markdown.lines().count(),
     });
     let rest = format!("{before}{}{}", plan.map_or(String::new(), |(_, markdown)| markdown), closed(&parts.after));
-    let state = State {
+    let mut state = State {
         environment: stamp.environment.clone(),
         head: stamp.head.clone(),
         base: stamp.base.clone(),
         run: stamp.run,
         digest: digest(&rest),
         plan: lines,
+        history: stamp.history.clone(),
     };
-    // Texts and numbers always serialise. A state line that is empty, because a name in it is absurd, is one that nobody
-    // reads.
-    let encoded = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&state).unwrap_or_default());
-    let encoded = if encoded.len() <= LONGEST_STATE { encoded } else { String::new() };
-    format!("{}\n{STATE_OPENS}{encoded}{CLOSES}\n{rest}", marker(project))
+    let encoded = encoded(&state).or_else(|| {
+        state.history = History::default();
+        encoded(&state)
+    });
+    // A state line that is empty, because a name in it is absurd, is one that nobody reads.
+    format!("{}\n{STATE_OPENS}{}{CLOSES}\n{rest}", marker(project), encoded.unwrap_or_default())
+}
+
+/// A state line's content; `None` where it is too long.
+fn encoded(state: &State) -> Option<String> {
+    // Texts and numbers always serialise.
+    let encoded = URL_SAFE_NO_PAD.encode(serde_json::to_vec(state).unwrap_or_default());
+    (encoded.len() <= LONGEST_STATE).then_some(encoded)
 }
 
 /// The one line that stays of a duplicate. It has no marker, so that it is never found again.
@@ -262,4 +279,4 @@ fn digest(rest: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

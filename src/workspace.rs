@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode as EngineMode};
 use crate::error::CommandError;
+use crate::files::{Edits, FileTree, Overlaid};
 use crate::fingerprint::{ALGORITHM, Sketch, Tree};
 use crate::git::{Git, GitError, GitTree, Head, TreeSource};
 use crate::hash::{Digest, Hasher};
@@ -52,6 +53,16 @@ pub struct Side {
     pub problems: Vec<Problem>,
     /// Where its files are.
     pub source: TreeSource,
+}
+
+/// What a side would be with other files.
+pub struct Edited {
+    /// Models, graph, fingerprints.
+    pub tree: Tree,
+    /// Its configuration.
+    pub settings: Settings,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
 }
 
 /// One tree of the project, loaded; nothing of it was parsed or fingerprinted.
@@ -114,7 +125,36 @@ impl<'a> Workspace<'a> {
         settings: Option<&Settings>,
     ) -> Result<Side, CommandError> {
         let files = self.files(source)?;
-        let Loaded { mut project, mut problems } = scan(&files, &self.surroundings());
+        let (tree, project, problems) = self.loaded(&files, like, settings);
+        Ok(Side { tree, project, problems, source: source.clone() })
+    }
+
+    /// What a side would be with edits laid over its files; `None` where links or LFS take part, so that a path is not all
+    /// that an edit reaches. `settings` as in [`Workspace::side_under`].
+    ///
+    /// # Errors
+    /// Git cannot read the tree.
+    pub fn side_with(
+        &self,
+        side: &Side,
+        edits: &Edits,
+        settings: Option<&Settings>,
+    ) -> Result<Option<Edited>, CommandError> {
+        let files = self.files(&side.source)?;
+        if !files.is_plain() {
+            return Ok(None);
+        }
+        let (tree, project, problems) = self.loaded(&Overlaid::new(&files, edits), Some(&side.tree), settings);
+        Ok(Some(Edited { tree, settings: project.settings, problems }))
+    }
+
+    fn loaded(
+        &self,
+        files: &dyn FileTree,
+        like: Option<&Tree>,
+        settings: Option<&Settings>,
+    ) -> (Tree, Project, Vec<Problem>) {
+        let Loaded { mut project, mut problems } = scan(files, &self.surroundings());
         let models = std::mem::take(&mut project.models);
         if let Some(settings) = settings {
             problems.extend(self.run_elsewhere(&mut project, settings));
@@ -123,10 +163,10 @@ impl<'a> Workspace<'a> {
         let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
         let tree = tree.with_broken(project.broken.clone()).with_context(context_shown(&project));
         let owned = Owned { models: &tree.models, broken: &tree.broken };
-        problems.extend(query_problems(&files, tree.models.values().map(Arc::as_ref), owned));
+        problems.extend(query_problems(files, tree.models.values().map(Arc::as_ref), owned));
         problems = sorted(problems);
         problems.extend(cycles);
-        Ok(Side { tree, project, problems, source: source.clone() })
+        (tree, project, problems)
     }
 
     /// Gives a project the settings under which it runs, and says so where they are not its own.

@@ -287,6 +287,11 @@ impl FileTree for GitTree<'_> {
 }
 
 impl GitTree<'_> {
+    /// Whether each file is the blob at its own path: no link was followed, and nothing beside the tree was looked at.
+    pub fn is_plain(&self) -> bool {
+        self.listing.shape != Shape::Other
+    }
+
     fn open_source(&self, path: &FilePath, id: Oid) -> io::Result<Box<dyn Read + '_>> {
         let mut stream = open_blob(&self.odb, id)?;
         let mut start = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ids::{CheckRunId, CommentId, CommitId, Login, PullRequestNumber, RefName, RepositoryName};
+use crate::ids::{BlobId, CheckRunId, CommentId, CommitId, Login, PullRequestNumber, RefName, RepositoryName};
 use crate::url::percent_encoded;
 use crate::visible::quotable;
 
@@ -19,6 +19,15 @@ pub enum Call {
     PullRequestsOf(CommitId),
     /// The commit that a branch is at.
     Branch(RefName),
+    /// What lies between two commits.
+    Compare {
+        /// From which one.
+        base: CommitId,
+        /// To which one.
+        head: CommitId,
+    },
+    /// A file's content.
+    Blob(BlobId),
     /// What somebody may do.
     Permission(Login),
     /// The comments on a pull request.
@@ -80,6 +89,11 @@ impl Call {
             Self::OpenPullRequests => format!("{repos}/pulls?state=open&per_page=100"),
             Self::PullRequestsOf(commit) => format!("{repos}/commits/{}/pulls?per_page=100", part(commit.as_str())),
             Self::Branch(branch) => format!("{repos}/branches/{}", part(branch.branch().unwrap_or(branch.as_str()))),
+            // Of one commit only: the first page has all the files that there are to be told, and the counts.
+            Self::Compare { base, head } => {
+                format!("{repos}/compare/{}...{}?per_page=1", part(base.as_str()), part(head.as_str()))
+            }
+            Self::Blob(blob) => format!("{repos}/git/blobs/{}", part(blob.as_str())),
             Self::Permission(login) => format!("{repos}/collaborators/{}/permission", part(login.as_str())),
             Self::Comments(number) => format!("{repos}/issues/{number}/comments?per_page=100"),
             Self::CreateComment(number) => format!("{repos}/issues/{number}/comments"),
@@ -114,7 +128,7 @@ impl Call {
             Self::PullRequest(_) | Self::OpenPullRequests | Self::PullRequestsOf(_) | Self::Comments(_) => {
                 Some(Needs::ReadPullRequests)
             }
-            Self::Branch(_) => Some(Needs::ReadContents),
+            Self::Branch(_) | Self::Compare { .. } | Self::Blob(_) => Some(Needs::ReadContents),
             Self::CreateComment(_) | Self::UpdateComment(_) | Self::React(_) => Some(Needs::WritePullRequests),
             Self::CheckRuns { .. } | Self::CheckRun(_) => Some(Needs::ReadChecks),
             Self::CreateCheck { .. } | Self::UpdateCheck(_) => Some(Needs::WriteChecks),
@@ -137,6 +151,8 @@ impl fmt::Display for Call {
             Self::OpenPullRequests => formatter.write_str("list the open pull requests"),
             Self::PullRequestsOf(commit) => write!(formatter, "list the pull requests of commit `{commit}`"),
             Self::Branch(branch) => write!(formatter, "read the branch `{}`", name(branch.as_str())),
+            Self::Compare { base, head } => write!(formatter, "compare the commits `{base}` and `{head}`"),
+            Self::Blob(blob) => write!(formatter, "read the file content `{blob}`"),
             Self::Permission(login) => write!(formatter, "ask for the permission of `{}`", name(login.as_str())),
             Self::Comments(number) => write!(formatter, "list the comments on pull request #{number}"),
             Self::CreateComment(number) => write!(formatter, "comment on pull request #{number}"),

@@ -12,6 +12,7 @@
 mod call;
 mod checks;
 mod comments;
+mod compare;
 mod error;
 mod reply;
 mod repository;
@@ -30,6 +31,7 @@ pub use checks::{
     NewCheck,
 };
 pub use comments::{LONGEST_COMMENT, Reaction};
+pub use compare::{Changed, Comparison, MOST_FILES_TOLD};
 pub use error::GitHubError;
 
 use crate::ids::{Login, RepositoryName};

@@ -3,6 +3,7 @@
 //! The shell puts it together from the plan, what was built, what was compared and what GitHub said; `render::comment`
 //! turns it into text. Nothing here reads, asks or decides what is done next.
 
+mod base_move;
 mod cost;
 mod danger;
 mod neighbourhood;
@@ -13,6 +14,7 @@ pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
+pub use base_move::{BaseMove, Touched, Unclear, touched};
 pub use cost::{Cost, Due, Estimate, Price, Saved, Took, Work, estimates, units};
 pub use danger::{Destruction, destructions};
 pub use neighbourhood::{Neighbour, Neighbourhood, neighbourhood};
@@ -23,7 +25,7 @@ use crate::data_diff::DataDiff;
 use crate::ids::{CommitId, EnvironmentName, FilePath, ModelName, ProjectName, PullRequestNumber, RepositoryName};
 use crate::plan::{Build, Change, Plan};
 use crate::problem::{Problem, Severity};
-use crate::sticky::{RunKey, Stamp};
+use crate::sticky::{History, PastPlan, RunKey, Stamp};
 use crate::time::Timestamp;
 
 /// Everything that a pull request is told at one moment.
@@ -33,6 +35,8 @@ pub struct Report {
     pub pull_request: PullRequest,
     /// Which run tells it.
     pub run: Run,
+    /// The plans that the comment told of before.
+    pub past: History,
     /// What there is to tell.
     pub state: State,
 }
@@ -119,14 +123,29 @@ pub struct Check {
 }
 
 /// How a plan stands to the base branch as it is now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Freshness {
     /// The base branch is where the plan found it.
     Current,
-    /// It moved by so many commits, none of which touches a model of the plan or what feeds it.
+    /// It moved by so many commits, on top of which the branch makes the same difference.
     MovedAside(u64),
+    /// It moved, and the plan would be another one.
+    Stale(BaseMove),
+    /// Nobody knows.
+    Unknown(WhyUnknown),
+}
+
+/// Why it is not known how a plan stands to the base branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyUnknown {
     /// Nobody asked.
-    Unknown,
+    NotAsked,
+    /// GitHub was asked and gave no answer.
+    NoAnswer,
+    /// The branch is gone.
+    BranchGone,
+    /// The branch was pushed anew with another history.
+    Rewritten,
 }
 
 /// What stands between the plan and production.
@@ -144,7 +163,20 @@ impl Report {
     /// What the comment remembers of itself.
     pub fn stamp(&self) -> Stamp {
         let PullRequest { environment, head, base, .. } = &self.pull_request;
-        Stamp { environment: environment.clone(), head: head.clone(), base: base.clone(), run: self.run.key }
+        Stamp {
+            environment: environment.clone(),
+            head: head.clone(),
+            base: base.clone(),
+            run: self.run.key,
+            history: self.history(),
+        }
+    }
+
+    /// The last plans, the one that is told now among them.
+    pub fn history(&self) -> History {
+        let Some(verdict) = self.state.verdict() else { return self.past.clone() };
+        let Run { key, at } = self.run;
+        self.past.with(PastPlan { head: self.pull_request.head.clone(), verdict, at, run: key })
     }
 }
 
@@ -158,7 +190,7 @@ impl Findings {
             cost: Cost::default(),
             destructions: Vec::new(),
             checks: Vec::new(),
-            freshness: Freshness::Unknown,
+            freshness: Freshness::Unknown(WhyUnknown::NotAsked),
             sql: Vec::new(),
             neighbourhood: Neighbourhood::default(),
             sources: BTreeMap::new(),

@@ -2,10 +2,11 @@
 //! and for the check. `neutral` and `skipped` are never used for what was not built: GitHub lets both pass a required
 //! check.
 
-use super::{Blocker, Findings};
+use super::{BaseMove, Blocker, Findings, Freshness};
 use crate::ids::{CommitId, FilePath, Login, ModelName};
+use crate::plan::Category;
 use crate::problem::Problem;
-use crate::sticky::{Presence, Previous};
+use crate::sticky::{Presence, Previous, Verdict};
 use crate::time::{IntervalUnit, Timestamp};
 
 /// What there is to tell.
@@ -33,14 +34,12 @@ pub enum State {
         /// Where it is now.
         newer: CommitId,
     },
-    /// The base branch moved, and what it changed is in the plan.
+    /// The base branch moved, and on it the plan would be another one.
     BaseMoved {
         /// The plan as it was.
         findings: Box<Findings>,
-        /// By how many commits.
-        commits: u64,
-        /// The models of the plan, or what feeds them, that it changed; never empty.
-        touched: Vec<ModelName>,
+        /// How it moved.
+        moved: BaseMove,
     },
     /// A static plan of a run that may neither write nor reach the warehouse.
     ForkOrReadOnly(Box<Findings>, ReadOnly),
@@ -165,6 +164,21 @@ impl State {
         }
     }
 
+    /// The same beside a base branch that moved: what was planned or built is stale where the findings say so. What is
+    /// wrong by itself stays so on every base, and is the worse news: plans with errors or failed checks keep their own
+    /// state, as do those that are no offer to merge (built in part, or of a run that may not write), and say in their
+    /// figures that they are stale.
+    pub fn beside_its_base(self) -> Self {
+        let moved = self.findings().and_then(|findings| match &findings.freshness {
+            Freshness::Stale(moved) if blocked(findings) != Some(Conclusion::Failure) => Some(moved.clone()),
+            _ => None,
+        });
+        match (self, moved) {
+            (Self::Planned(findings, _) | Self::Built(findings), Some(moved)) => Self::BaseMoved { findings, moved },
+            (other, _) => other,
+        }
+    }
+
     /// As JSON has it.
     pub fn code(&self) -> &'static str {
         match self {
@@ -181,6 +195,26 @@ impl State {
             Self::Promoted(..) => "promoted",
             Self::Closed(_) => "closed",
         }
+    }
+
+    /// The plan in a word; `None` where the state is none of a plan.
+    pub fn verdict(&self) -> Option<Verdict> {
+        Some(match self {
+            Self::Built(findings) if !findings.blockers().is_empty() => Verdict::NotReady,
+            Self::Built(findings) if is_breaking(findings) => Verdict::ReadyAndBreaking,
+            Self::Built(_) => Verdict::Ready,
+            Self::Planned(findings, _) | Self::ForkOrReadOnly(findings, _) if !findings.blockers().is_empty() => {
+                Verdict::NotBuiltNotReady
+            }
+            Self::Planned(..) => Verdict::NotBuilt,
+            Self::ForkOrReadOnly(..) => Verdict::Static,
+            Self::Partial(..) => Verdict::Partial,
+            Self::BaseMoved { .. } => Verdict::Stale,
+            Self::Failed { .. } => Verdict::Failed,
+            Self::Conflict { .. } => Verdict::Conflict,
+            Self::NoChange => Verdict::NoChange,
+            Self::Running(_) | Self::HeadMoved { .. } | Self::Promoted(..) | Self::Closed(_) => return None,
+        })
     }
 
     /// Whether it deserves a comment.
@@ -211,6 +245,10 @@ impl State {
             }),
         }
     }
+}
+
+fn is_breaking(findings: &Findings) -> bool {
+    findings.plan.models.iter().any(|model| model.category == Category::Breaking)
 }
 
 fn blocked(findings: &Findings) -> Option<Conclusion> {

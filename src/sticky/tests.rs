@@ -16,12 +16,23 @@ fn run(id: u64) -> RunKey {
     RunKey { id: RunId(id), attempt: 1 }
 }
 
+fn plan(head: u64, at: i64) -> PastPlan {
+    let head = CommitId::new(format!("{head:040x}"));
+    PastPlan { head, verdict: Verdict::Ready, at: Timestamp(at), run: run(7) }
+}
+
+/// So many plans, each of a head of its own.
+fn history(plans: u64) -> History {
+    (1..=plans).fold(History::default(), |history, head| history.with(plan(head, 0)))
+}
+
 fn written(by: RunKey, text: &str) -> String {
     let stamp = Stamp {
         environment: EnvironmentName::new("feature_1"),
         head: CommitId::new("9f3c2e1a"),
         base: CommitId::new("77ab01d4"),
         run: by,
+        history: history(3),
     };
     let plan = Previous { head: CommitId::new("9f3c2e1a"), markdown: text.into() };
     let parts = Parts { before: "before\n".into(), plan: Some(plan), after: "after".into() };
@@ -154,12 +165,99 @@ fn what_ends_a_comment_of_html_never_comes_out_of_a_name() {
 }
 
 #[test]
+fn the_last_five_plans_are_kept_the_newest_first_and_each_head_once() {
+    let heads = |history: &History| history.plans().iter().map(|plan| plan.head.clone()).collect::<Vec<_>>();
+    let wanted = |heads: &[u64]| heads.iter().map(|head| plan(*head, 0).head).collect::<Vec<_>>();
+    let seven = history(7);
+    assert_eq!(heads(&seven), wanted(&[7, 6, 5, 4, 3]));
+    let again = seven.with(PastPlan { verdict: Verdict::Failed, ..plan(5, 125_000) });
+    assert_eq!(heads(&again), wanted(&[5, 7, 6, 4, 3]));
+    assert_eq!((again.plans()[0].verdict, again.plans()[0].at), (Verdict::Failed, Timestamp(120_000)));
+}
+
+#[test]
+fn the_last_plans_are_found_again_in_our_own_comment_alone() {
+    let body = written(run(1), "plan");
+    let found = |author: Login, body: &str| {
+        stamp(&[comment(7, author, body.replace('\n', "\r\n"))], &own(), &project()).map(|stamp| stamp.history)
+    };
+    assert_eq!(found(own(), &body), Some(history(3)));
+    assert_eq!(found(own(), &body.replace("plan", "edited")).map(|history| history.plans().len()), None, "no marker");
+    assert_eq!(found(own(), &body.replace("before", "edited")), Some(history(3)), "codes are no text");
+    assert_eq!(found(Login::new("mallory"), &body), None);
+}
+
+/// A state line of ours with this for a history; `None` leaves it out, as older versions do.
+fn with_history(history: Option<serde_json::Value>) -> Comment {
+    let mut state = serde_json::json!({
+        "environment": "e", "head": "h", "base": "b", "run": run(1), "digest": digest("text"), "plan": null,
+    });
+    if let Some(history) = history {
+        state["history"] = history;
+    }
+    let encoded = URL_SAFE_NO_PAD.encode(state.to_string());
+    comment(7, own(), format!("{}\n{STATE_OPENS}{encoded}{CLOSES}\ntext", marker(&project())))
+}
+
+/// What is read of it.
+pub(crate) fn read(history: Option<serde_json::Value>) -> History {
+    stamp(&[with_history(history)], &own(), &project()).expect("the rest of the line is read all the same").history
+}
+
+#[test]
+fn a_history_that_is_missing_or_damaged_costs_itself_alone() {
+    use serde_json::json;
+    let good = json!({ "head": "a".repeat(40), "verdict": "ready", "at": 60_000, "run": { "id": 7, "attempt": 1 } });
+    let but = |field: &str, value: serde_json::Value| {
+        let mut plan = good.clone();
+        plan[field] = value;
+        plan
+    };
+    assert_eq!(read(None), History::default());
+    for damaged in [json!(null), json!("x"), json!({ "head": 1 }), json!([1, null, [], {}])] {
+        assert_eq!(read(Some(damaged)), History::default());
+    }
+    let all = json!([
+        but("head", json!("</details>@org/all")),
+        but("head", json!("0".repeat(40))),
+        but("verdict", json!("[click](https://evil.example)")),
+        but("at", json!(-1)),
+        but("at", json!(i64::MAX)),
+        but("at", json!("now")),
+        but("run", json!({ "id": "7", "attempt": 1 })),
+        good,
+        good,
+    ]);
+    let found = read(Some(all));
+    assert_eq!(found.plans().iter().map(|plan| plan.head.as_str().len()).collect::<Vec<_>>(), [40]);
+    let many: Vec<serde_json::Value> = (1..9).map(|head| but("head", json!(format!("{head:040x}")))).collect();
+    assert_eq!(read(Some(json!(many))).plans().len(), History::MOST);
+}
+
+#[test]
+fn where_the_state_line_has_no_room_the_history_goes_first() {
+    let stamp_of = |environment: usize| Stamp {
+        environment: EnvironmentName::new("e".repeat(environment)),
+        head: CommitId::new("9f3c2e1a"),
+        base: CommitId::new("77ab01d4"),
+        run: run(1),
+        history: history(5),
+    };
+    let found = |environment: usize| {
+        let body = seal(&project(), &stamp_of(environment), &Parts { before: "text".into(), ..Parts::default() });
+        stamp(&[comment(7, own(), body)], &own(), &project()).map(|stamp| stamp.history.plans().len())
+    };
+    assert_eq!((found(1_000), found(2_500), found(4_000)), (Some(5), Some(0), None));
+}
+
+#[test]
 fn a_state_line_of_absurd_length_is_left_empty() {
     let stamp = Stamp {
         environment: EnvironmentName::new("e".repeat(10_000)),
         head: CommitId::new("9f3c2e1a"),
         base: CommitId::new("77ab01d4"),
         run: run(1),
+        history: history(3),
     };
     let body = seal(&project(), &stamp, &Parts { before: "text".into(), ..Parts::default() });
     assert!(body.len() < 100, "{body}");
@@ -167,7 +265,34 @@ fn a_state_line_of_absurd_length_is_left_empty() {
     assert_eq!(decided(&there, run(2), "x", Presence::Always), only(Action::Update(CommentId(7))));
 }
 
+fn anything() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::json;
+    let leaf = prop_oneof![
+        "\\PC{0,20}".prop_map(|text| json!(text)),
+        any::<i64>().prop_map(|number| json!(number)),
+        Just(json!(null)),
+        prop::sample::select(vec!["ready", "stale", "0123456789abcdef0123456789abcdef01234567"])
+            .prop_map(|text| json!(text)),
+    ];
+    let plan = (leaf.clone(), leaf.clone(), leaf.clone(), leaf.clone(), leaf.clone()).prop_map(
+        |(head, verdict, at, id, attempt)| {
+            json!({ "head": head, "verdict": verdict, "at": at, "run": { "id": id, "attempt": attempt }, "more": head })
+        },
+    );
+    prop::collection::vec(prop_oneof![leaf, plan], 0..9).prop_map(serde_json::Value::Array)
+}
+
 proptest! {
+    #[test]
+    fn whatever_stands_for_a_history_only_what_is_ours_comes_out(history in anything()) {
+        let found = read(Some(history));
+        prop_assert!(found.plans().len() <= History::MOST);
+        for plan in found.plans() {
+            prop_assert!(CommitId::parse(plan.head.as_str()).is_some());
+            prop_assert!(plan.at.format("%Y").is_some_and(|year| year.len() == 4));
+        }
+    }
+
     #[test]
     fn no_state_line_of_a_stranger_stops_the_bot(encoded in "[A-Za-z0-9_-]{0,80}|\\PC{0,40}", rest in "\\PC{0,40}") {
         let body = format!("{}\n{STATE_OPENS}{encoded}{CLOSES}\n{rest}", marker(&project()));
@@ -182,6 +307,7 @@ proptest! {
         let state = State {
             environment: EnvironmentName::new("e"), head: CommitId::new("h"), base: CommitId::new("b"), run: run(1),
             digest: digest(&text), plan: Some(PlanLines { head: CommitId::new("h"), from, to }),
+            history: History::default(),
         };
         let encoded = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&state).expect("JSON"));
         let body = format!("{}\n{STATE_OPENS}{encoded}{CLOSES}\n{text}", marker(&project()));

@@ -51,7 +51,7 @@ const FIRST_EDGE: usize = 3;
 
 /// Foreign crates and the modules (or files) that alone may name them.
 const CRATES: &[(&str, &[&str])] = &[
-    ("base64", &["sticky"]),
+    ("base64", &["github", "sticky"]),
     ("chrono", &["time"]),
     ("clap", &["cli", "entry"]),
     ("comfy_table", &["render"]),

@@ -62,6 +62,25 @@ impl Repository {
         self
     }
 
+    /// The text of a file.
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.root.join(path)).expect("the file is there")
+    }
+
+    /// Writes files that a project does not read, one for each number.
+    pub(crate) fn write_pages(&self, folder: &str, numbers: std::ops::Range<usize>) {
+        for number in numbers {
+            self.write(&format!("{folder}/{number}.md"), "words");
+        }
+    }
+
+    /// Puts a text in the place of another one that the file has.
+    pub(crate) fn edit(&self, path: &str, old: &str, new: &str) {
+        let text = self.read(path);
+        assert!(text.contains(old), "`{old}` in {path}");
+        self.write(path, text.replacen(old, new, 1));
+    }
+
     /// Deletes a file.
     pub(crate) fn remove(&self, path: &str) -> &Self {
         std::fs::remove_file(self.root.join(path)).expect("the file is there");
@@ -225,7 +244,8 @@ impl Repository {
     }
 }
 
-fn git_in(folder: &Path) -> Command {
+/// git in a folder, under no configuration but the repository's own.
+pub(crate) fn git_in(folder: &Path) -> Command {
     let mut command = Command::new("git");
     command.current_dir(folder);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {

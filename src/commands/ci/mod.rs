@@ -8,6 +8,7 @@ mod close;
 mod data;
 mod files;
 mod findings;
+mod freshness;
 mod gate;
 mod group;
 mod production;

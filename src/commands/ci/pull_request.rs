@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 
 use super::super::apply::{Order, Prepared, Target, prepare};
 use super::tell::{Began, Teller};
-use super::{Job, data, findings, github_error, short_branch};
+use super::{Job, data, findings, freshness, short_branch};
 use crate::error::{CommandError, CommandResult};
 use crate::event::{Label, Origin, PullRequest, Standing};
 use crate::git::{GitError, Mode, Request, ThreeTrees};
 use crate::ids::{EnvironmentName, FilePath, ModelName};
 use crate::naming::{Disambiguator, environment_name};
 use crate::plan::{Action, Window};
-use crate::planning::{self, Chosen, Place, Planned};
+use crate::planning::{self, Chosen, Place};
 use crate::problem::has_errors;
 use crate::render::Colour;
-use crate::report::{self, Findings, Freshness, NotBuilt, ReadOnly, StopCause, Stopped};
+use crate::report::{self, Findings, NotBuilt, ReadOnly, StopCause, Stopped};
 use crate::settings::{Drafts, ForkPolicy, Settings, WhenCompared};
 use crate::state::{Owner, State as _};
 use crate::surroundings::Stopwatch;
@@ -85,7 +85,7 @@ pub(super) fn run(job: &Job<'_>, pull_request: &PullRequest, wish: Wish) -> Comm
         job.context.output.talk(&error.for_terminal(Colour::Never));
         teller.failed(vec![super::problem_of(&error)])
     });
-    teller.end(state)
+    teller.end(state.beside_its_base())
 }
 
 /// The trees: GitHub's own merge where it is checked out, else head and base branch merged here.
@@ -183,7 +183,8 @@ fn static_plan(
     let owner = environment(&state, &chosen, pull_request)?;
     let planned = planning::plan_of(job.context, &job.workspace, &state, (&chosen, result), owner)?;
     let allowed = state.allowed(pull_request.number.0, &pull_request.head.commit).map_err(state_error)?;
-    findings::of(&job.workspace, &state, settings, &planned, &allowed)
+    let findings = findings::of(&job.workspace, &state, settings, &planned, &allowed)?;
+    Ok(Findings { freshness: freshness::of(job, &pull_request.base.branch, &planned), ..findings })
 }
 
 fn built(
@@ -234,7 +235,7 @@ fn built(
         known.data = data::compared(job, &prepared, &limits)?;
         known.destructions = findings::destructions(&job.workspace, planned, known.data.as_ref(), &allowed);
     }
-    known.freshness = freshness(job, pull_request, planned)?;
+    known.freshness = freshness::of(job, &pull_request.base.branch, planned);
     Ok(report::State::Built(Box::new(known)))
 }
 
@@ -266,13 +267,4 @@ fn in_part(
     };
     job.context.output.talk(&error.for_terminal(Colour::Never));
     Ok(report::State::Partial(Box::new(findings), Stopped { model, done, of, unit, cause }))
-}
-
-fn freshness(job: &Job<'_>, pull_request: &PullRequest, planned: &Planned) -> Result<Freshness, CommandError> {
-    let Some(github) = job.github()? else { return Ok(Freshness::Unknown) };
-    let tip = github.tip_of(&pull_request.base.branch).map_err(github_error)?;
-    Ok(match tip {
-        Some(tip) if tip == planned.plan.commits.base => Freshness::Current,
-        _ => Freshness::Unknown,
-    })
 }

@@ -14,7 +14,7 @@ use crate::problem::{Problem, Severity};
 use crate::render::comment::{self, CHECK, COMMENT, Commands};
 use crate::report::{self, ReadOnly, Report, State};
 use crate::settings::Settings;
-use crate::sticky::{self, Action, Presence, Previous};
+use crate::sticky::{self, Action, History, Presence, Previous};
 
 /// Tells the pull request of one project.
 pub(super) struct Teller<'j> {
@@ -24,6 +24,8 @@ pub(super) struct Teller<'j> {
     comments: Vec<Comment>,
     /// The plan that the comment showed before this run.
     pub(super) previous: Option<Previous>,
+    /// The plans that it told of.
+    past: History,
     writes: Writes,
 }
 
@@ -42,6 +44,11 @@ pub(super) struct Began<'j> {
 }
 
 impl<'j> Teller<'j> {
+    fn new(job: &'j Job<'j>, about: report::PullRequest, writes: Writes) -> Self {
+        let past = History::default();
+        Self { job, about, check: None, comments: Vec::new(), previous: None, past, writes }
+    }
+
     /// Opens the check and reads the comments. A token that may not write is found here, before any work.
     ///
     /// # Errors
@@ -54,8 +61,7 @@ impl<'j> Teller<'j> {
         read_only: Option<ReadOnly>,
     ) -> Result<Began<'j>, CommandError> {
         let about = about(job, pull_request, settings, base);
-        let mut teller =
-            Self { job, about, check: None, comments: Vec::new(), previous: None, writes: Writes::Forbidden };
+        let mut teller = Self::new(job, about, Writes::Forbidden);
         let mut read_only = read_only;
         if read_only.is_none() {
             match teller.open_check() {
@@ -87,8 +93,7 @@ impl<'j> Teller<'j> {
         base: CommitId,
     ) -> Result<Self, CommandError> {
         let about = about(job, pull_request, settings, base);
-        let mut teller =
-            Self { job, about, check: None, comments: Vec::new(), previous: None, writes: Writes::Allowed };
+        let mut teller = Self::new(job, about, Writes::Allowed);
         teller.read_comments()?;
         Ok(teller)
     }
@@ -161,7 +166,7 @@ impl<'j> Teller<'j> {
     }
 
     fn report(&self, state: State) -> Report {
-        Report { pull_request: self.about.clone(), run: self.job.run(), state }
+        Report { pull_request: self.about.clone(), run: self.job.run(), past: self.past.clone(), state }
     }
 
     /// The head as GitHub has it, where it is another one by now.
@@ -176,6 +181,8 @@ impl<'j> Teller<'j> {
         self.comments = github.comments(self.about.number).map_err(github_error)?;
         let own = github.own_login().map_err(github_error)?;
         self.previous = sticky::previous(&self.comments, &own, &self.about.project);
+        let shown = sticky::stamp(&self.comments, &own, &self.about.project);
+        self.past = shown.map(|stamp| stamp.history).unwrap_or_default();
         Ok(())
     }
 

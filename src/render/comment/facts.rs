@@ -3,14 +3,14 @@
 
 use std::fmt::Write as _;
 
-use super::verdict::some;
+use super::verdict::{commits_of, some};
 use super::{LIST, Writer, name};
 use crate::data_diff::{Compared, DataDiff};
 use crate::plan::{Category, Change};
 use crate::render::markdown::prose;
 use crate::render::readable_seconds;
 use crate::render::text::{counted, due_units, grouped, readable_bytes, shortened};
-use crate::report::{Cost, Due, Estimate, Findings, Freshness, State, Took};
+use crate::report::{BaseMove, Cost, Due, Estimate, Findings, Freshness, State, Took, Touched, WhyUnknown};
 
 /// A table of one row for each figure.
 pub(super) fn write(output: &mut String, writer: &Writer<'_>, findings: &Findings) {
@@ -174,20 +174,32 @@ fn checks(findings: &Findings) -> Option<String> {
 impl Writer<'_> {
     fn freshness(&self, findings: &Findings) -> String {
         let base = self.base();
-        if let State::BaseMoved { commits, touched, .. } = &self.report.state {
-            let commits = counted(usize::try_from(*commits).unwrap_or(usize::MAX), "commit");
-            let touched = counted(touched.len(), "model");
-            return format!(
-                "❌ {base} moved by {commits} since, and changed {touched} of this plan or of what feeds it"
-            );
-        }
-        match findings.freshness {
+        match &findings.freshness {
             Freshness::Current => format!("✅ the plan is for the current head, and {base} has not moved since"),
             Freshness::MovedAside(commits) => format!(
                 "✅ the plan is for the current head. {base} moved by {} since, and none of it touches these models",
-                counted(usize::try_from(commits).unwrap_or(usize::MAX), "commit")
+                commits_of(*commits)
             ),
-            Freshness::Unknown => format!("nobody looked whether {base} moved since"),
+            Freshness::Stale(BaseMove { commits, touched }) => {
+                let commits = commits_of(*commits);
+                match touched {
+                    Touched::Models(models) => format!(
+                        "❌ {base} moved by {commits} since, and changed {} of this plan or of what feeds it",
+                        counted(models.len(), "model")
+                    ),
+                    Touched::Unclear(_) => {
+                        format!("❌ {base} moved by {commits} since, and what that does to this plan cannot be told")
+                    }
+                }
+            }
+            Freshness::Unknown(WhyUnknown::NotAsked) => format!("nobody looked whether {base} moved since"),
+            Freshness::Unknown(WhyUnknown::NoAnswer) => {
+                format!("whether {base} moved since is not known: GitHub did not say")
+            }
+            Freshness::Unknown(WhyUnknown::BranchGone) => format!("not known: there is no {base} any more"),
+            Freshness::Unknown(WhyUnknown::Rewritten) => {
+                format!("not known: {base} was pushed anew, with a history that lacks commits of this plan's base")
+            }
         }
     }
 }

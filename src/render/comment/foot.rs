@@ -3,10 +3,13 @@
 
 use std::fmt::Write as _;
 
-use super::verdict::moment;
+use super::verdict::{moment, words};
 use super::{Writer, name, short};
+use crate::ids::RunId;
 use crate::plan::{Change, PlannedModel};
+use crate::render::markdown::folded;
 use crate::report::{Findings, PullRequest, State};
+use crate::sticky::PastPlan;
 use crate::url::{origin, percent_encoded};
 
 /// Commands that are shown.
@@ -15,13 +18,34 @@ const COMMANDS: usize = 6;
 const PATH: usize = 300;
 
 impl Writer<'_> {
-    /// All that stands after the plan.
-    pub(super) fn foot(&self) -> String {
+    /// All that stands after the plan, with what there is to say of earlier ones.
+    pub(super) fn foot(&self, history: &str) -> String {
         let commands = match self.report.state {
             State::NoChange | State::Promoted(..) | State::Closed(_) | State::HeadMoved { .. } => String::new(),
             _ => self.commands(),
         };
-        format!("{commands}\n{}", self.written())
+        format!("{commands}{history}\n{}", self.written())
+    }
+
+    /// The last plans, folded; nothing before the second one.
+    pub(super) fn history(&self) -> String {
+        let history = self.report.history();
+        let plans = history.plans();
+        if plans.len() < 2 {
+            return String::new();
+        }
+        let line = |plan: &PastPlan| {
+            let (sign, words) = words(plan.verdict);
+            let attempt = match plan.run.attempt {
+                0 | 1 => String::new(),
+                attempt => format!("attempt {attempt} of "),
+            };
+            let run = self.link_to(plan.run.id);
+            format!("* {} {sign} {words}, {}, {attempt}{run}\n", short(&plan.head), moment(plan.at))
+        };
+        let mut output = String::new();
+        folded(&mut output, &format!("The last {} plans", plans.len()), &plans.iter().map(line).collect::<String>());
+        output
     }
 
     fn commands(&self) -> String {
@@ -42,8 +66,11 @@ impl Writer<'_> {
             self.report.run.key.attempt,
             self.run_link()
         );
-        let has_environment =
-            matches!(self.report.state, State::Built(_) | State::Partial(..) | State::BaseMoved { .. });
+        let has_environment = match &self.report.state {
+            State::Built(_) | State::Partial(..) => true,
+            State::BaseMoved { findings, .. } => findings.built.is_some(),
+            _ => false,
+        };
         if has_environment {
             let until = self
                 .report
@@ -58,7 +85,10 @@ impl Writer<'_> {
 
     /// The run, with a link to it.
     pub(super) fn run_link(&self) -> String {
-        let id = self.report.run.key.id;
+        self.link_to(self.report.run.key.id)
+    }
+
+    fn link_to(&self, id: RunId) -> String {
         match self.address(&format!("actions/runs/{id}")) {
             Some(address) => format!("[run {id}]({address})"),
             None => format!("run {id}"),

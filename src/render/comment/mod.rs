@@ -65,8 +65,7 @@ pub fn comment(report: &Report, commands: &Commands<'_>, budget: Budget) -> Stri
 
 /// The step summary: the same without the markers and the commands, which nobody can give there.
 pub fn step_summary(report: &Report, budget: Budget) -> String {
-    let Parts { before, plan, after } = parts(&Writer { report, commands: None }, budget);
-    format!("{before}{}{after}", plan.map_or(String::new(), |plan| plan.markdown))
+    joined(&parts(&Writer { report, commands: None }, budget))
 }
 
 /// The check run's text, each part within `budget`.
@@ -108,8 +107,26 @@ struct Writer<'a> {
     commands: Option<&'a Commands<'a>>,
 }
 
+/// With the last plans where all of the rest has room beside them: they go before anything else does.
 fn parts(writer: &Writer<'_>, budget: Budget) -> Parts {
-    let after = writer.foot();
+    let history = writer.history();
+    if history.is_empty() {
+        return parts_with(writer, &history, budget);
+    }
+    let whole = parts_with(writer, &history, budget.of(usize::MAX));
+    match budget.holds(&joined(&whole)) {
+        true => whole,
+        false => parts_with(writer, &size::left_out("the last plans", &writer.elsewhere()), budget),
+    }
+}
+
+fn joined(parts: &Parts) -> String {
+    let plan = parts.plan.as_ref().map_or("", |plan| &plan.markdown);
+    format!("{}{plan}{}", parts.before, parts.after)
+}
+
+fn parts_with(writer: &Writer<'_>, history: &str, budget: Budget) -> Parts {
+    let after = writer.foot(history);
     let room = budget.minus(&after);
     match &writer.report.state {
         State::Running(Some(plan)) if room.minus(&writer.running(Some(plan))).holds(&plan.markdown) => {
@@ -171,11 +188,15 @@ impl Writer<'_> {
             Section::new(Some("drift"), Cut::Nothing..=Cut::FiftyRows, || folds::drift(findings)),
             Section::new(Some("remarks"), Cut::Nothing..=Cut::FiftyRows, || folds::remarks(findings)),
         ];
-        let elsewhere = match self.commands {
+        size::fitted(budget, &sections, &self.elsewhere())
+    }
+
+    /// Where there is more than in a text that is too long.
+    fn elsewhere(&self) -> String {
+        match self.commands {
             Some(_) => format!("; the summary of {} has more", self.run_link()),
             None => String::new(),
-        };
-        size::fitted(budget, &sections, &elsewhere)
+        }
     }
 }
 

@@ -106,9 +106,14 @@ fn text(sections: &[Section<'_>], cut: Cut, elsewhere: &str) -> String {
     let named = gone.filter_map(|section| section.name.filter(|_| !section.text.is_empty()));
     let gone: Vec<&str> = named.collect();
     if !gone.is_empty() {
-        output.push_str(&format!("\nLeft out, because it would be too long: {}{elsewhere}.\n", gone.join(", ")));
+        output.push_str(&left_out(&gone.join(", "), elsewhere));
     }
     output
+}
+
+/// Says what is left out.
+pub(super) fn left_out(what: &str, elsewhere: &str) -> String {
+    format!("\nLeft out, because it would be too long: {what}{elsewhere}.\n")
 }
 
 #[cfg(test)]

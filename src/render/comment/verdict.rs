@@ -3,14 +3,16 @@
 use std::fmt::Write as _;
 
 use super::{Writer, brief, name, short};
-use crate::plan::Category;
+use crate::ids::FilePath;
 use crate::problem::Severity;
 use crate::render::markdown::message;
 pub(super) use crate::render::text::some;
-use crate::render::text::{counted, readable_units};
+use crate::render::text::{counted, grouped, readable_units};
 use crate::render::visible;
-use crate::report::{Closing, Findings, NotBuilt, Promotion, ReadOnly, Report, State, StopCause, Stopped};
-use crate::sticky::Previous;
+use crate::report::{
+    BaseMove, Closing, Findings, NotBuilt, Promotion, ReadOnly, Report, State, StopCause, Stopped, Touched, Unclear,
+};
+use crate::sticky::{Previous, Verdict};
 use crate::time::Timestamp;
 
 /// The check's title: plain text, no name longer than a line.
@@ -40,9 +42,10 @@ pub(super) fn title(report: &Report) -> String {
                 visible(newer.as_str()).get(..7).unwrap_or("")
             )
         }
-        State::BaseMoved { touched, .. } => {
-            format!("The plan is stale: {base} moved and changed {}", counted(touched.len(), "model"))
+        State::BaseMoved { moved: BaseMove { touched: Touched::Models(models), .. }, .. } => {
+            format!("The plan is stale: {base} moved and changed {}", counted(models.len(), "model"))
         }
+        State::BaseMoved { .. } => format!("The plan may be stale: {base} moved"),
         State::ForkOrReadOnly(findings, _) => format!("{}, static plan", changes(findings)),
         State::Conflict { .. } => format!("In conflict with {base}"),
         State::Promoted(..) => "Promoted".to_owned(),
@@ -86,29 +89,16 @@ impl Writer<'_> {
     }
 
     fn heading(&self, state: &State) -> String {
-        let (sign, verdict) = match state {
-            State::Built(findings) if !findings.blockers().is_empty() => ("🔴", "not ready to promote".to_owned()),
-            State::Built(findings) if is_breaking(findings) => {
-                ("🟡", "ready to promote, with breaking changes".to_owned())
-            }
-            State::Built(_) => ("🟢", "ready to promote".to_owned()),
-            State::Planned(findings, _) | State::ForkOrReadOnly(findings, _) if !findings.blockers().is_empty() => {
-                ("🔴", "nothing built, and not ready to promote".to_owned())
-            }
-            State::ForkOrReadOnly(..) => ("⚪", "static plan, nothing built".to_owned()),
-            State::Partial(..) => ("🟠", "built in part".to_owned()),
-            State::BaseMoved { .. } => ("🟠", "the plan is stale".to_owned()),
-            State::Failed { .. } => ("🔴", "the plan failed".to_owned()),
-            State::Conflict { .. } => ("🔴", format!("in conflict with {}", self.base())),
-            _ => ("⚪", "planned, nothing built".to_owned()),
-        };
+        let (sign, verdict) = state.verdict().map_or(("", ""), words);
+        let with =
+            if matches!(state, State::Conflict { .. }) { format!(" with {}", self.base()) } else { String::new() };
         let pull_request = &self.report.pull_request;
         let project = match pull_request.project.as_str() {
             "" => String::new(),
             project => format!(" of {}", name(project)),
         };
         let branch = name(&pull_request.head_branch);
-        format!("### {sign} Data plan{project}: {branch} → {} — {verdict}", self.base())
+        format!("### {sign} Data plan{project}: {branch} → {} — {verdict}{with}", self.base())
     }
 
     fn sentence(&self, state: &State) -> String {
@@ -142,10 +132,10 @@ impl Writer<'_> {
                     impact(findings)
                 )
             }
-            State::BaseMoved { findings, commits, touched } => format!(
-                "**{branch} moved by {} and changed {}.** {}{}\n",
-                counted(usize::try_from(*commits).unwrap_or(usize::MAX), "commit"),
-                some(touched.iter().map(|model| name(&model.to_string())), super::LIST),
+            State::BaseMoved { findings, moved } => format!(
+                "**{branch} moved by {} and {}.** {}{}\n",
+                commits_of(moved.commits),
+                touched(&moved.touched),
                 self.commands.map_or(String::new(), |commands| format!("{} plans again. ", name(commands.plan))),
                 format_args!("Below is the plan for {merged}. {}", impact(findings)),
             ),
@@ -167,7 +157,7 @@ impl Writer<'_> {
         let model = name(&stopped.model.to_string());
         let place = format!(
             "**Stopped at {} of {} of {model}.**",
-            crate::render::text::grouped(stopped.done),
+            grouped(stopped.done),
             readable_units(stopped.of, stopped.unit)
         );
         let rest = match &stopped.cause {
@@ -221,6 +211,49 @@ impl Writer<'_> {
     }
 }
 
+/// A plan in a sign and a few words.
+pub(super) fn words(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::Ready => ("🟢", "ready to promote"),
+        Verdict::ReadyAndBreaking => ("🟡", "ready to promote, with breaking changes"),
+        Verdict::NotReady => ("🔴", "not ready to promote"),
+        Verdict::NotBuilt => ("⚪", "planned, nothing built"),
+        Verdict::NotBuiltNotReady => ("🔴", "nothing built, and not ready to promote"),
+        Verdict::Static => ("⚪", "static plan, nothing built"),
+        Verdict::Partial => ("🟠", "built in part"),
+        Verdict::Stale => ("🟠", "the plan is stale"),
+        Verdict::Failed => ("🔴", "the plan failed"),
+        Verdict::Conflict => ("🔴", "in conflict"),
+        Verdict::NoChange => ("⚪", "no data change"),
+    }
+}
+
+/// `3 commits`.
+pub(super) fn commits_of(count: u64) -> String {
+    counted(usize::try_from(count).unwrap_or(usize::MAX), "commit")
+}
+
+/// What the base branch did to the plan, as the end of a sentence.
+fn touched(touched: &Touched) -> String {
+    let why = match touched {
+        Touched::Models(models) => {
+            return format!("changed {}", some(models.iter().map(|model| name(&model.to_string())), super::LIST));
+        }
+        Touched::Unclear(Unclear::ManyFiles(most)) => {
+            return format!("changed {} files or more, so the plan counts as stale", grouped(*most as u64));
+        }
+        Touched::Unclear(Unclear::BothChange(path)) => format!("{}, which this branch changes too", file(path)),
+        Touched::Unclear(Unclear::NotInBase(path)) => format!("{}, which the plan's base does not have", file(path)),
+        Touched::Unclear(Unclear::Links) => "a project with links or Git LFS, which only a clone can tell".to_owned(),
+        Touched::Unclear(Unclear::Errors) => return "has errors with this branch on it".to_owned(),
+    };
+    format!("changed {why}, so the plan counts as stale")
+}
+
+fn file(path: &FilePath) -> String {
+    name(path.as_str())
+}
+
 /// A moment to the minute.
 pub(super) fn moment(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%M UTC").unwrap_or_default()
@@ -234,10 +267,6 @@ fn changes(findings: &Findings) -> String {
         1 => "1 model changes".to_owned(),
         count => format!("{count} models change"),
     }
-}
-
-fn is_breaking(findings: &Findings) -> bool {
-    findings.plan.models.iter().any(|model| model.category == Category::Breaking)
 }
 
 fn not_built(why: NotBuilt) -> &'static str {

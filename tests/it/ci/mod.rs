@@ -3,9 +3,11 @@
 
 mod afterwards;
 mod answers;
+mod base;
 mod compared;
 mod cost;
 mod faults;
+mod history;
 mod open;
 mod places;
 mod trust;
@@ -17,6 +19,7 @@ use offshoot::ids::PullRequestNumber;
 use tempfile::TempDir;
 
 use crate::github::fake::{FakeGitHub, Payload, Pull};
+use crate::repository::Repository;
 use crate::world::{Ran, World};
 
 /// A team with its repository, its GitHub and its production.
@@ -38,6 +41,7 @@ impl Team {
         let github = FakeGitHub::start();
         let main = world.repository.sha("main");
         github.state().branches.insert("main".into(), main);
+        github.state().git = Some(world.repository.path().to_owned());
         Self { world, github, files: tempfile::tempdir().expect("a folder") }
     }
 
@@ -58,12 +62,39 @@ impl Team {
 
     /// Opens a pull request with these edits of the branch that is checked out.
     fn proposes(&self, files: &[(&str, &str)]) -> PullRequestNumber {
-        let repository = &self.world.repository;
-        repository.branch("feature/fx-rates");
-        let head = crate::lab::edit(&self.world, files);
-        let number = self.github.open(Pull { base: repository.sha("main"), ..Pull::from("feature/fx-rates", &head) });
+        self.world.repository.branch("feature/fx-rates");
+        self.opens_commit(&crate::lab::edit(&self.world, files))
+    }
+
+    /// Opens the pull request of a commit on `feature/fx-rates`.
+    fn opens_commit(&self, head: &str) -> PullRequestNumber {
+        let base = self.world.repository.sha("main");
+        let number = self.github.open(Pull { base, ..Pull::from("feature/fx-rates", head) });
         self.checks_out(number);
         number
+    }
+
+    /// Makes a commit on top of `main` as this clone has it, which is on no branch; what is checked out stays so.
+    fn on_main(&self, edit: impl FnOnce(&Repository)) -> String {
+        let repository = &self.world.repository;
+        let here = repository.sha("HEAD");
+        repository.checkout(&repository.sha("main"));
+        edit(repository);
+        let commit = repository.commit("main goes on");
+        repository.checkout(&here);
+        commit
+    }
+
+    /// Somebody pushes to `main` on GitHub; this clone does not hear of it.
+    fn pushes_to_main(&self, commit: &str) {
+        self.github.state().branches.insert("main".into(), commit.into());
+    }
+
+    /// Checks `main` out as it is now, as `actions/checkout` does for events that are of no pull request.
+    fn checks_out_main(&self, commit: &str) {
+        let repository = &self.world.repository;
+        repository.git(&["update-ref", "refs/remotes/origin/main", commit]);
+        repository.git(&["checkout", "--quiet", "-B", "main", commit]);
     }
 
     /// Pushes an edit to the branch of a pull request.

@@ -5,7 +5,6 @@ use std::fs;
 use offshoot::error::Exit;
 
 use super::{Team, done};
-use crate::github::fake::Pull;
 
 #[test]
 fn a_pull_request_is_opened_built_and_reported() {
@@ -129,9 +128,7 @@ fn a_pull_request_without_a_changed_model_is_a_success_without_a_comment() {
     let repository = &team.world.repository;
     repository.branch("feature/fx-rates");
     repository.write("README.md", "nothing of ours");
-    let head = repository.commit("words");
-    let number = team.github.open(Pull { base: repository.sha("main"), ..Pull::from("feature/fx-rates", &head) });
-    team.checks_out(number);
+    let number = team.opens_commit(&repository.commit("words"));
     done(&team.pull_request("opened", number));
     assert!(team.github.state().comments.is_empty());
     assert_eq!(team.check(), ("No models changed".to_owned(), "success".to_owned()));

@@ -5,7 +5,7 @@ use crate::github::fake::{FakeGitHub, Payload, Pull};
 use crate::world::World;
 
 /// A repository with two projects, each with a warehouse of its own, promoted.
-fn two_projects() -> Team {
+pub(super) fn two_projects() -> Team {
     let world = World::empty();
     for project in ["north", "south"] {
         let config = format!(
@@ -24,6 +24,7 @@ fn two_projects() -> Team {
     let github = FakeGitHub::start();
     let main = world.repository.sha("main");
     github.state().branches.insert("main".into(), main);
+    github.state().git = Some(world.repository.path().to_owned());
     Team { world, github, files: tempfile::tempdir().expect("a folder") }
 }
 
@@ -36,9 +37,7 @@ fn two_projects_of_one_repository_have_a_comment_and_a_check_each() {
         let model = format!("MODEL (name s.places, kind FULL);\nSELECT 2 AS id, '{project}' AS place\n");
         repository.write(&format!("{project}/models/places.sql"), model);
     }
-    let head = repository.commit("both");
-    let number = team.github.open(Pull { base: repository.sha("main"), ..Pull::from("feature/fx-rates", &head) });
-    team.checks_out(number);
+    let number = team.opens_commit(&repository.commit("both"));
     for _ in 0..2 {
         for project in ["north", "south"] {
             let variables = team

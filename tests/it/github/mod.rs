@@ -2,6 +2,7 @@
 
 mod checks;
 mod comments;
+mod comparison;
 mod contract;
 mod events;
 pub(crate) mod fake;

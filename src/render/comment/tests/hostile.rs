@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::gfm::faults;
-use super::sample::{after_building, found_again, report, with_commands};
+use super::sample::{after_building, after_plans, found_again, report, with_commands};
 use crate::data_diff::{Compared, LeftOut, SchemaChange, WhyLeftOut};
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, FilePath, Login, ModelName, ProjectName};
@@ -118,7 +118,7 @@ fn poisoned(text: &str) -> Report {
     findings.cost.price = Some(Price { currency: text.into(), tebibyte: Some(5.0), hour: Some(1.0) });
     let cause = StopCause::Refused(text.into());
     let stopped = Stopped { model: name, done: 1, of: 2, unit: IntervalUnit::Day, cause };
-    let mut report = report(State::Partial(Box::new(findings), stopped));
+    let mut report = after_plans(report(State::Partial(Box::new(findings), stopped)), 6);
     report.pull_request.head_branch = text.into();
     report.pull_request.base_branch = text.into();
     report.pull_request.project = ProjectName::new(text);
@@ -159,6 +159,33 @@ proptest! {
     #[test]
     fn whatever_the_lengths_no_text_is_too_long(piece in prop::sample::select(PIECES.to_vec()), times in 1..2_000_usize) {
         assert_sound(&poisoned(&piece.repeat(times)));
+    }
+
+    /// Whoever may write to the repository can edit our comment, state line and all.
+    #[test]
+    fn whatever_somebody_wrote_into_the_state_line_none_of_it_is_shown(texts in prop::collection::vec(hostile(), 5), field in 0..5_usize) {
+        use serde_json::json;
+        let plan = |(place, text): (usize, &String)| {
+            let text = format!("~{text}~mark");
+            let mut plan = json!({
+                "head": format!("{place:040x}"), "verdict": "ready", "at": 0, "run": { "id": place, "attempt": 1 },
+            });
+            match field {
+                0 => plan["head"] = json!(text),
+                1 => plan["verdict"] = json!(text),
+                2 => plan["at"] = json!(text),
+                3 => plan["run"]["id"] = json!(text),
+                _ => plan["words"] = json!(text),
+            }
+            plan
+        };
+        let forged = json!(texts.iter().enumerate().map(|(place, text)| plan((place + 1, text))).collect::<Vec<_>>());
+        let past = crate::sticky::tests::read(Some(forged));
+        prop_assert_eq!(past.plans().len(), if field == 4 { 5 } else { 0 });
+        let report = Report { past, ..report(State::NoChange) };
+        let shown = with_commands(|commands| comment(&report, commands, COMMENT));
+        prop_assert!(!shown.contains("~mark"), "{}", shown);
+        prop_assert_eq!(faults(&shown), Vec::<String>::new());
     }
 }
 
@@ -236,7 +263,7 @@ fn ten_thousand_models_keep_the_verdict_the_blockers_and_the_commands() {
 
 #[test]
 fn sections_go_in_their_order() {
-    let report = report(State::Built(Box::new(many(60))));
+    let report = after_plans(report(State::Built(Box::new(many(60)))), 5);
     let at = |most: usize| with_commands(|commands| comment(&report, commands, COMMENT.of(most)));
     let mut before = usize::MAX;
     let mut story = Vec::new();
@@ -246,8 +273,13 @@ fn sections_go_in_their_order() {
         assert_eq!(faults(&text), Vec::<String>::new(), "{text}");
         let has = |what: &str| if text.contains(what) { "yes" } else { "no" };
         let rows = text.lines().filter(|line| line.contains("| ✏️ modified")).count();
-        let line =
-            format!("SQL {}, lineage {}, rows {rows}, columns {}", has("<b>SQL"), has("<b>Lineage"), has("<b>Data by"));
+        let line = format!(
+            "plans {}, SQL {}, lineage {}, rows {rows}, columns {}",
+            has("<summary>The last"),
+            has("<b>SQL"),
+            has("<b>Lineage"),
+            has("<b>Data by")
+        );
         if story.last() != Some(&line) {
             story.push(line);
         }
@@ -258,9 +290,29 @@ fn sections_go_in_their_order() {
 }
 
 #[test]
+fn the_last_plans_go_before_any_other_section() {
+    let report = after_plans(report(State::Built(Box::new(many(20)))), 5);
+    let at = |most: usize| with_commands(|commands| comment(&report, commands, COMMENT.of(most)));
+    let whole = at(200_000).chars().count();
+    let mut story = Vec::new();
+    for most in (whole - 1_500..whole + 1_000).step_by(50).rev() {
+        let text = at(most);
+        let has = (
+            text.contains("<summary>The last"),
+            text.contains("<b>SQL"),
+            text.contains("the last plans; the summary of"),
+        );
+        if story.last() != Some(&has) {
+            story.push(has);
+        }
+    }
+    assert_eq!(story, [(true, true, false), (false, true, true), (false, false, true)]);
+}
+
+#[test]
 fn a_plan_that_fills_the_comment_still_fits_when_the_next_run_begins() {
     use crate::sticky::previous;
-    let first = report(State::Built(Box::new(many(300))));
+    let first = after_plans(report(State::Built(Box::new(many(300)))), 5);
     let body = with_commands(|commands| comment(&first, commands, COMMENT));
     let (there, own) = found_again(body);
     let plan = previous(&[there], &own, &first.pull_request.project);
@@ -269,7 +321,7 @@ fn a_plan_that_fills_the_comment_still_fits_when_the_next_run_begins() {
         State::Failed { problems: vec![Problem::error("code", "wrong")], last_good: plan.clone() },
         State::Conflict { files: vec![FilePath::new("a")], last_good: plan.clone() },
     ] {
-        let next = report(state);
+        let next = after_plans(report(state), 5);
         let text = with_commands(|commands| comment(&next, commands, COMMENT));
         assert!(COMMENT.holds(&text), "{}", text.len());
         assert!(text.contains("#### Models"), "the plan is kept");

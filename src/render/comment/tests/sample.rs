@@ -22,7 +22,7 @@ use crate::report::{
     Built, Cost, Estimate, Findings, Freshness, Price, PullRequest, Report, Run, Saved, State, Took, Work,
     destructions, estimates, neighbourhood, sql_changes,
 };
-use crate::sticky::{Previous, RunKey, previous};
+use crate::sticky::{History, PastPlan, Previous, RunKey, Verdict, previous};
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
 use super::super::{COMMENT, Commands, comment};
@@ -365,8 +365,22 @@ pub(in crate::render) fn report(state: State) -> Report {
             expires_at: Some(moment("2026-11-29")),
         },
         run: Run { key: RunKey { id: RunId(7_711_223_344), attempt: 1 }, at: moment("2026-11-22 09:41:07") },
+        past: History::default(),
         state,
     }
+}
+
+/// The same after so many other plans, each of a day of its own; the last of them was for the same head.
+pub(super) fn after_plans(report: Report, plans: u64) -> Report {
+    let verdicts = [Verdict::NoChange, Verdict::Failed, Verdict::Stale, Verdict::Partial, Verdict::ReadyAndBreaking];
+    let past = (1..=plans).fold(History::default(), |history, number| {
+        let head =
+            if number == plans { head() } else { CommitId::new(format!("{number:07x}").repeat(6)[..40].to_owned()) };
+        let verdict = verdicts[number as usize % verdicts.len()];
+        let run = RunKey { id: RunId(7_711_000_000 + number), attempt: number as u32 % 3 };
+        history.with(PastPlan { head, verdict, at: moment(&format!("2026-11-{number:02} 12:34:56")), run })
+    });
+    Report { past, ..report }
 }
 
 /// The report of the next commit.

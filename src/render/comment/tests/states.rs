@@ -1,11 +1,14 @@
 use super::super::*;
 use super::gfm::faults;
 use super::sample::{
-    after_building, before_building, built_in_part, head, later, name, quiet, report, shown_before, with_commands,
+    after_building, after_plans, before_building, built_in_part, head, later, name, quiet, report, shown_before,
+    with_commands,
 };
 use crate::ids::{FilePath, Login};
 use crate::problem::Problem;
-use crate::report::{Closing, NotBuilt, Promotion, ReadOnly, StopCause, Stopped};
+use crate::report::{
+    BaseMove, Closing, Freshness, NotBuilt, Promotion, ReadOnly, StopCause, Stopped, Touched, Unclear, WhyUnknown,
+};
 use crate::sticky::Presence;
 use crate::time::{IntervalUnit, Timestamp};
 
@@ -49,9 +52,15 @@ fn partial(cause: StopCause) -> State {
     State::Partial(Box::new(built_in_part()), stopped)
 }
 
+/// The plan of the quiet branch, stale.
+fn stale(touched: Touched) -> Findings {
+    Findings { freshness: Freshness::Stale(BaseMove { commits: 3, touched }), ..quiet() }
+}
+
 fn base_moved() -> State {
-    let findings = Box::new(after_building());
-    State::BaseMoved { findings, commits: 3, touched: vec![name("staging.orders"), name("raw.orders")] }
+    let touched = Touched::Models(vec![name("staging.orders"), name("raw.orders")]);
+    let findings = Findings { freshness: stale(touched).freshness, ..after_building() };
+    State::Built(Box::new(findings)).beside_its_base()
 }
 
 fn conflict() -> State {
@@ -144,6 +153,60 @@ fn the_head_moved_while_planning_and_nothing_is_written() {
 }
 
 #[test]
+fn what_the_base_did_that_cannot_be_told_is_told_to_be_so() {
+    let path = FilePath::new("models/@org/all`|.yaml");
+    let whys = [
+        Unclear::ManyFiles(300),
+        Unclear::BothChange(path.clone()),
+        Unclear::NotInBase(path),
+        Unclear::Links,
+        Unclear::Errors,
+    ];
+    let told = whys.map(|why| {
+        let text = shown(&report(State::Built(Box::new(stale(Touched::Unclear(why)))).beside_its_base()));
+        text.lines().find(|line| line.starts_with("**`main` moved")).expect("the sentence").to_owned()
+    });
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_is_wrong_on_every_base_is_worse_than_stale() {
+    let stale = || stale(Touched::Unclear(Unclear::Links));
+    let mut wrong = stale();
+    wrong.plan.problems.push(Problem::error("cycle", "in a circle"));
+    let lost = Findings { destructions: after_building().destructions, ..stale() };
+    let partial = match partial(StopCause::Limit) {
+        State::Partial(_, stopped) => State::Partial(Box::new(stale()), stopped),
+        other => other,
+    };
+    let told = [
+        State::Built(Box::new(stale())),
+        State::Planned(Box::new(stale()), NotBuilt::Draft),
+        State::Built(Box::new(lost)),
+        State::Built(Box::new(wrong)),
+        State::ForkOrReadOnly(Box::new(stale()), ReadOnly::Fork),
+        partial,
+        State::Built(Box::new(quiet())),
+    ]
+    .map(State::beside_its_base);
+    let codes = ["base_moved", "base_moved", "base_moved", "built", "fork_or_read_only", "partial", "built"];
+    assert_eq!(told.each_ref().map(State::code), codes);
+    for state in &told[..6] {
+        assert!(step_summary(&report(state.clone()), STEP_SUMMARY).contains("❌ `main` moved by 3 commits"));
+    }
+}
+
+#[test]
+fn what_is_not_known_of_the_base_is_never_a_guess() {
+    for why in [WhyUnknown::NotAsked, WhyUnknown::NoAnswer, WhyUnknown::BranchGone, WhyUnknown::Rewritten] {
+        let findings = Findings { freshness: Freshness::Unknown(why), ..quiet() };
+        let text = shown(&report(State::Built(Box::new(findings)).beside_its_base()));
+        let row = text.lines().find(|line| line.contains("**Freshness**")).expect("the row");
+        assert!(!row.contains('✅') && !row.contains('❌') && text.contains("ready to promote"), "{row}");
+    }
+}
+
+#[test]
 fn the_base_moved_and_the_plan_is_stale() {
     let text = shown(&report(base_moved()));
     insta::assert_snapshot!(text.split("#### Models").next().expect("figures"));
@@ -171,6 +234,38 @@ fn promoted_with_the_plan_folded() {
 #[test]
 fn closed_and_the_environment_is_gone() {
     insta::assert_snapshot!(shown(&report(closed())));
+}
+
+#[test]
+fn the_last_plans_are_folded_at_the_foot() {
+    let foot = |report: &Report| {
+        let text = shown(report);
+        text.find("\n<details><summary>The last").map(|at| text[at..].to_owned())
+    };
+    let fourth = after_plans(report(State::Built(Box::new(quiet()))), 4);
+    let mut all = vec![foot(&fourth).expect("the last plans")];
+    for (words, state) in all_states_but_plans() {
+        all.push(format!("{words}:{}", foot(&after_plans(later(state), 2)).expect(words)));
+    }
+    insta::assert_snapshot!(all.join("\n\n"));
+    assert_eq!(foot(&after_plans(report(built()), 1)), None, "the head's own plan is told above");
+    assert_eq!(after_plans(later(State::NoChange), 9).history().plans().len(), 5);
+}
+
+/// What is told is no plan, so that the last ones stay as they are.
+fn all_states_but_plans() -> Vec<(&'static str, State)> {
+    all().into_iter().filter(|(_, state)| state.verdict().is_none() && state.presence() != Presence::Never).collect()
+}
+
+#[test]
+fn every_way_to_tell_a_plan_is_remembered_as_it_is_told() {
+    for (words, state) in all() {
+        let Some(verdict) = state.verdict() else { continue };
+        let sign = verdict::words(verdict).0;
+        let report = report(state);
+        assert_eq!(report.history().plans()[0].verdict, verdict);
+        assert!(step_summary(&report, STEP_SUMMARY).contains(sign), "{words}");
+    }
 }
 
 #[test]

@@ -68,6 +68,8 @@ impl State {
                 Some(commit) => (200, json!({ "name": part, "commit": { "sha": commit } })),
                 None => (404, json!({ "message": "Branch not found" })),
             },
+            "/compare/{basehead}" => self.compare(&part, request),
+            "/git/blobs/{file_sha}" => self.blob(&part),
             _ => not_found(),
         }
     }

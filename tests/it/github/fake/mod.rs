@@ -16,6 +16,7 @@
 
 mod answers;
 mod contract;
+mod objects;
 mod payload;
 mod routes;
 mod server;

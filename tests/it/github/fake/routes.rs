@@ -50,6 +50,8 @@ const TEMPLATES: &[&str] = &[
     "/repos/{owner}/{repo}/commits/{commit_sha}/pulls",
     "/repos/{owner}/{repo}/collaborators/{username}/permission",
     "/repos/{owner}/{repo}/branches/{branch}",
+    "/repos/{owner}/{repo}/compare/{basehead}",
+    "/repos/{owner}/{repo}/git/blobs/{file_sha}",
 ];
 
 impl Request {

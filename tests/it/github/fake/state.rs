@@ -1,6 +1,7 @@
 //! What the fake GitHub knows.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use offshoot::ids::PullRequestNumber;
 use serde_json::Value;
@@ -47,6 +48,8 @@ pub(crate) struct State {
     pub(crate) people: BTreeMap<String, String>,
     /// Branches with their commits.
     pub(crate) branches: BTreeMap<String, String>,
+    /// The git repository behind it, for what lies between commits and in files.
+    pub(crate) git: Option<PathBuf>,
     /// The pull requests of a commit.
     pub(crate) pulls_of: BTreeMap<String, Vec<u64>>,
     /// What will go wrong: method, end of the path, how.
@@ -184,6 +187,7 @@ impl State {
             reactions: Vec::new(),
             people: [("ada".to_owned(), "maintain".to_owned())].into(),
             branches: [("main".to_owned(), MAIN.to_owned())].into(),
+            git: None,
             pulls_of: BTreeMap::new(),
             troubles: Vec::new(),
             surprises: Vec::new(),
