@@ -31,6 +31,8 @@ impl Exit {
 pub enum CommandErrorKind {
     /// The request was understood and refused.
     No,
+    /// A limit of the settings was reached; what was done stays, and somebody may ask for more.
+    Limit,
     /// The program or its surroundings (warehouse, state, git, disk) failed.
     Failed,
 }
@@ -57,6 +59,11 @@ impl CommandError {
         Self { kind: CommandErrorKind::No, message: message.into(), hints: Vec::new(), source: None, withheld: None }
     }
 
+    /// A limit that was reached (exit 1).
+    pub fn limit(message: impl Into<String>) -> Self {
+        Self { kind: CommandErrorKind::Limit, ..Self::no(message) }
+    }
+
     /// A failure (exit 2).
     pub fn failed(message: impl Into<String>) -> Self {
         Self { kind: CommandErrorKind::Failed, ..Self::no(message) }
@@ -77,7 +84,7 @@ impl CommandError {
     /// The exit code that it leads to.
     pub fn exit(&self) -> Exit {
         match self.kind {
-            CommandErrorKind::No => Exit::No,
+            CommandErrorKind::No | CommandErrorKind::Limit => Exit::No,
             CommandErrorKind::Failed => Exit::Failed,
         }
     }
@@ -105,7 +112,7 @@ impl CommandError {
     /// For scripts on stderr, where `--format json` was asked for.
     pub fn for_scripts(&self) -> String {
         let kind = match self.kind {
-            CommandErrorKind::No => "no",
+            CommandErrorKind::No | CommandErrorKind::Limit => "no",
             CommandErrorKind::Failed => "failed",
         };
         json::error(kind, &self.message, &self.causes(), &self.hints)

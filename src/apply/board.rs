@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Board {
     queue: Mutex<Queue>,
     changed: Condvar,
+    began: Stopwatch,
+    /// After how long nothing further begins.
+    limit: Option<Duration>,
 }
 
 /// What a worker is to do next.
@@ -70,7 +73,10 @@ struct Queue {
 enum Stopped {
     #[default]
     No,
+    /// Somebody asked.
     Yes,
+    /// The limit is over.
+    Late,
 }
 
 impl Board {
@@ -82,18 +88,34 @@ impl Board {
         sharing: BTreeSet<ModelName>,
     ) -> Self {
         let queue = Queue { sharing, ..Queue::new(order, waiting) };
-        Self { queue: Mutex::new(queue), changed: Condvar::new() }
+        Self { queue: Mutex::new(queue), changed: Condvar::new(), began: Stopwatch::start(), limit: None }
+    }
+
+    /// The same for so long only.
+    pub(super) fn limited(self, limit: Option<Duration>) -> Self {
+        Self { limit, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look_at_the_time(&mut queue);
+        queue
+    }
+
+    fn look_at_the_time(&self, queue: &mut Queue) {
+        let is_over = self.limit.is_some_and(|limit| self.began.seconds() >= limit.as_secs_f64());
+        let is_busy = !queue.waiting.is_empty() || !queue.running.is_empty();
+        if is_over && is_busy && queue.stopped == Stopped::No {
+            // What failed before has the word.
+            queue.stopped = if queue.failed.is_empty() { Stopped::Late } else { Stopped::Yes };
+        }
     }
 
     /// The next model whose parents are full; `None` when nothing is left to begin.
     pub(super) fn next(&self) -> Option<Next> {
         let mut queue = self.lock();
         loop {
-            if queue.stopped == Stopped::Yes || queue.waiting.is_empty() {
+            if queue.stopped != Stopped::No || queue.waiting.is_empty() {
                 return None;
             }
             if let Some((place, _)) = queue.ready.first_key_value() {
@@ -111,7 +133,7 @@ impl Board {
     /// The next model that may go into the transaction of another, which began at that moment; never waits.
     pub(super) fn next_shared(&self, before: &ModelName, began: Moment) -> Option<ModelName> {
         let mut queue = self.lock();
-        if queue.stopped == Stopped::Yes {
+        if queue.stopped != Stopped::No {
             return None;
         }
         let fits =
@@ -122,7 +144,7 @@ impl Board {
 
     pub(super) fn running(&self, name: &ModelName, interrupter: Arc<dyn Interrupter>) {
         let mut queue = self.lock();
-        if queue.stopped == Stopped::Yes {
+        if queue.stopped != Stopped::No {
             interrupter.interrupt();
         }
         if let Some(running) = queue.running.get_mut(name) {
@@ -168,15 +190,18 @@ impl Board {
 
     /// Whether nothing further is to begin.
     pub(super) fn is_stopped(&self) -> bool {
-        self.lock().stopped == Stopped::Yes
+        self.lock().stopped != Stopped::No
     }
 
-    /// Waits for the end, and stops running statements when asked to.
+    /// Waits for the end, and stops running statements when asked to, or when the time is over.
     pub(super) fn watch(&self, work: &Work<'_>) {
         let mut queue = self.lock();
-        while !(queue.waiting.is_empty() || queue.stopped == Stopped::Yes) || !queue.running.is_empty() {
+        while !(queue.waiting.is_empty() || queue.stopped != Stopped::No) || !queue.running.is_empty() {
+            self.look_at_the_time(&mut queue);
             if work.interruption.is_requested() {
                 queue.stopped = Stopped::Yes;
+            }
+            if queue.stopped != Stopped::No {
                 queue.interrupt_all();
                 self.changed.notify_all();
             }
@@ -187,10 +212,13 @@ impl Board {
 
     pub(super) fn outcome(self) -> Result<Vec<Build>, CommandError> {
         let queue = self.queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if queue.stopped == Stopped::Late {
+            return Err(CommandError::limit("the time for filling tables is over; what was loaded stays"));
+        }
         let mut failed = queue.failed.into_iter();
         let Some((_, mut error)) = failed.next() else {
             return match queue.stopped {
-                Stopped::No => Ok(queue.builds),
+                Stopped::No | Stopped::Late => Ok(queue.builds),
                 Stopped::Yes => Err(CommandError::failed("stopped as asked; what was built stays")
                     .hint("run the same command again: it goes on from where it was")),
             };

@@ -16,6 +16,7 @@ mod views;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 pub use schedule::build_tables;
 pub use views::{Layer, Layout, ViewPlan, plan_views};
@@ -58,6 +59,8 @@ pub struct Work<'a> {
     pub plan_id: &'a PlanId,
     /// Models filled at once.
     pub jobs: NonZeroUsize,
+    /// How long tables are filled at most; `None` where they take the time that they take.
+    pub limit: Option<Duration>,
     /// Where progress goes.
     pub output: &'a Output,
     /// A request to stop.

@@ -37,7 +37,7 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
         .collect();
     let order = plan.targets.iter().map(|target| &target.name).filter(|name| targets.contains_key(name));
     let sharing = targets.values().filter(|target| may_share(work.tree, target)).map(|target| target.name.clone());
-    let board = Board::new(order, waiting, sharing.collect());
+    let board = Board::new(order, waiting, sharing.collect()).limited(work.limit);
     let physical = Physical { tables: tables_of(plan), keys: keys_of(plan), standing };
     let progress = work.output.progress(targets.len());
     let workers = Workers { work, targets: &targets, physical: &physical, board: &board, progress: &progress };

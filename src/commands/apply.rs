@@ -44,6 +44,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
         environment: &|state, chosen| planning::environment_of(state, chosen, wanted),
         target: Target::Environment,
         work: &arguments.work,
+        limit: None,
     };
     let prepared = prepare(context, &workspace, (chosen, result), &order)?;
     let Published { builds, swapped } = prepared.build(context, &workspace, &order)?;
@@ -68,6 +69,8 @@ pub(super) struct Order<'a> {
     pub(super) target: Target,
     /// How long to wait, how much at once.
     pub(super) work: &'a WorkArguments,
+    /// How long tables are filled at most.
+    pub(super) limit: Option<Duration>,
 }
 
 /// An environment that is planned, with everything that building it takes. Nobody else writes the state meanwhile.
@@ -131,6 +134,7 @@ impl Prepared {
             made_for: &planned.owner,
             plan_id: &plan_id,
             jobs: jobs(context, order.work),
+            limit: order.limit,
             output: context.output,
             interruption: context.surroundings.interruption(),
         };

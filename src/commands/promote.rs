@@ -109,6 +109,7 @@ pub(super) fn promote(
             made_for: &about.owner,
             plan_id: &about.plan_id,
             jobs: jobs(context, &arguments.work),
+            limit: None,
             output: context.output,
             interruption: context.surroundings.interruption(),
         };

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, Secret};
 pub use data_diff::{DataDiff, WhenCompared};
-pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings, PromoteReuse, Views};
+pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings};
 
 use crate::files::FileTree;
 use crate::ids::{FilePath, ProjectName};

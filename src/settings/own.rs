@@ -10,12 +10,12 @@ use crate::yaml::{Node, Value};
 /// Our own settings, with their defaults (research: pull-request bots, section 5.6).
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnSettings {
-    /// Which models get a view in an environment.
-    pub views: Views,
     /// The branch that production follows; found by git where it is not given.
     pub base_branch: Option<String>,
     /// The most days that a pull request's environment loads; `None` for no limit.
     pub backfill_max_days: Option<u32>,
+    /// The most minutes that a pull request's tables are filled for without somebody asking; `None` for no limit.
+    pub backfill_max_minutes: Option<u32>,
     /// How long an idle environment lives.
     pub environment_ttl: TimeToLive,
     /// What of the data is compared with production.
@@ -24,22 +24,10 @@ pub struct OwnSettings {
     pub drafts: Drafts,
     /// What happens to pull requests from forks.
     pub fork_policy: ForkPolicy,
-    /// Whether production takes over tables that pull requests built. Not used yet.
-    pub promote_reuse: PromoteReuse,
     /// What stops a push where the hook is installed; nothing unless it is asked for.
     pub hook_block: Vec<HookBlock>,
     /// Prices by name, as written.
     pub prices: Vec<(String, String)>,
-}
-
-/// Which models get a view in an environment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Views {
-    /// Every one that has data.
-    #[default]
-    All,
-    /// Those that differ from production.
-    Affected,
 }
 
 /// What happens to draft pull requests.
@@ -62,16 +50,6 @@ pub enum ForkPolicy {
     Static,
     /// They are passed over.
     Skip,
-}
-
-/// Whether production takes over tables that pull requests built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PromoteReuse {
-    /// It does.
-    #[default]
-    Always,
-    /// It builds them again.
-    Never,
 }
 
 /// What of a plan stops a push.
@@ -101,14 +79,13 @@ const KEYS: [&str; 10] = [
 impl Default for OwnSettings {
     fn default() -> Self {
         Self {
-            views: Views::default(),
             base_branch: None,
             backfill_max_days: Some(30),
+            backfill_max_minutes: Some(20),
             environment_ttl: TimeToLive::For("in 1 week".into()),
             data_diff: DataDiff::default(),
             drafts: Drafts::default(),
             fork_policy: ForkPolicy::default(),
-            promote_reuse: PromoteReuse::default(),
             hook_block: Vec::new(),
             prices: Vec::new(),
         }
@@ -128,9 +105,8 @@ pub(super) fn read(path: &FilePath, document: &Node, problems: &mut Vec<Problem>
 
 fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
     match key {
-        "views" => {
-            set(&mut settings.views, report.choice(key, node, &[("all", Views::All), ("affected", Views::Affected)]));
-        }
+        // Neither is built yet, and whoever asks for them must not get something else.
+        "views" => only("all", &["affected"], (key, node), report),
         "base_branch" => settings.base_branch = report.text(key, node),
         "environment_ttl" => set(&mut settings.environment_ttl, time_to_live(key, node, report)),
         "backfill" => backfill(node, settings, report),
@@ -143,7 +119,7 @@ fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'
             let choices = [("static", ForkPolicy::Static), ("skip", ForkPolicy::Skip)];
             set(&mut settings.fork_policy, report.choice(key, node, &choices));
         }
-        "promote" => promote(node, settings, report),
+        "promote" => promote(node, report),
         "hook" => hook(node, settings, report),
         "prices" if report.is_map(key, node) => {
             let pairs = node
@@ -160,28 +136,39 @@ fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'
 fn backfill(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
     report.is_map("backfill", node);
     for entry in node.entries() {
-        match entry.key.as_str() {
-            "max_days" if entry.node.value == Value::Null => settings.backfill_max_days = None,
-            "max_days" => {
-                let days = report.number("max_days", &entry.node).and_then(|days| u32::try_from(days).ok());
-                settings.backfill_max_days = days.or(settings.backfill_max_days);
+        let limit = match entry.key.as_str() {
+            "max_days" => &mut settings.backfill_max_days,
+            "max_minutes" => &mut settings.backfill_max_minutes,
+            key => {
+                let known = ["max_days", "max_minutes"];
+                report.unknown("unknown-setting", "setting of `backfill`", key, entry.node.place, &known);
+                continue;
             }
-            key => report.unknown("unknown-setting", "setting of `backfill`", key, entry.node.place, &["max_days"]),
+        };
+        if entry.node.value == Value::Null {
+            *limit = None;
+        } else if let Some(number) = report.number(&entry.key, &entry.node) {
+            *limit = Some(u32::try_from(number).unwrap_or(u32::MAX));
         }
     }
 }
 
-fn promote(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
+fn promote(node: &Node, report: &mut Report<'_>) {
     report.is_map("promote", node);
     for entry in node.entries() {
         match entry.key.as_str() {
-            "reuse" => {
-                let choices = [("always", PromoteReuse::Always), ("never", PromoteReuse::Never)];
-                set(&mut settings.promote_reuse, report.choice("reuse", &entry.node, &choices));
-            }
+            "reuse" => only("always", &["never"], ("reuse", &entry.node), report),
             key => report.unknown("unknown-setting", "setting of `promote`", key, entry.node.place, &["reuse"]),
         }
     }
+}
+
+/// A setting of which one value does what it says, and others not yet.
+fn only(supported: &str, others: &[&str], (key, node): (&str, &Node), report: &mut Report<'_>) {
+    let choices: Vec<(&str, &str)> = others.iter().chain([&supported]).map(|word| (*word, *word)).collect();
+    let Some(found) = report.choice(key, node, &choices).filter(|found| *found != supported) else { return };
+    let problem = Problem::error("unsupported-setting", format!("`{key}: {found}` is not supported yet"));
+    report.push(node.place, problem.help(format!("remove it, or write `{key}: {supported}`")));
 }
 
 fn hook(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {

@@ -161,18 +161,22 @@ fn no_configuration_names_the_way_out() {
 #[test]
 fn our_own_settings_have_defaults_and_are_checked() {
     let (parsed, problems) = settings(
-        "//- config.yaml\n\n//- offshoot.yaml\nviews: affected\nbackfill: {max_days: 7}\nenvironment_ttl: in 3 days\npromote: {reuse: never}\nprices: {tb: 5}\n",
+        "//- config.yaml\n\n//- offshoot.yaml\nviews: all\nbackfill: {max_days: 7, max_minutes: null}\nenvironment_ttl: in 3 days\npromote: {reuse: always}\nprices: {tb: 5}\n",
     );
     assert_eq!(problems, []);
-    assert_eq!(parsed.own.views, Views::Affected);
-    assert_eq!(parsed.own.backfill_max_days, Some(7));
+    assert_eq!((parsed.own.backfill_max_days, parsed.own.backfill_max_minutes), (Some(7), None));
     assert_eq!(parsed.own.environment_ttl, TimeToLive::For("in 3 days".into()));
-    assert_eq!(parsed.own.promote_reuse, PromoteReuse::Never);
     let (parsed, problems) = settings(
         "//- config.yaml\n\n//- offshoot.yaml\nviews: some\nbackfill: {max_days: many}\nenvironment_ttl: soon\n",
     );
     assert_eq!(codes(&problems), ["invalid-setting"; 3]);
-    assert_eq!(parsed.own.backfill_max_days, Some(30));
+    assert_eq!((parsed.own.backfill_max_days, parsed.own.backfill_max_minutes), (Some(30), Some(20)));
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_by_name() {
+    let (_, problems) = settings("//- config.yaml\n\n//- offshoot.yaml\nviews: affected\npromote: {reuse: never}\n");
+    assert_eq!(codes(&problems), ["unsupported-setting"; 2]);
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
         environment: &|_, _| Ok((name.clone(), Owner::Named)),
         target: Target::Tables,
         work: &job.arguments.work,
+        limit: None,
     };
     let built = prepare(job.context, &job.workspace, (chosen, result), &order)
         .and_then(|prepared| prepared.build(job.context, &job.workspace, &order));

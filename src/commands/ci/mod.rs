@@ -188,7 +188,7 @@ fn told(problem: Problem) -> CommandError {
 /// An error as a problem that a reader of the pull request can do something about.
 fn problem_of(error: &CommandError) -> Problem {
     let code = match error.kind {
-        CommandErrorKind::No => "refused",
+        CommandErrorKind::No | CommandErrorKind::Limit => "refused",
         CommandErrorKind::Failed => "not-built",
     };
     let problem = Problem::error(code, error.for_readers());

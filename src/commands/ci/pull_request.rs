@@ -4,11 +4,12 @@
 //! word.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::super::apply::{Order, Prepared, Target, prepare};
 use super::tell::{Began, Teller};
 use super::{Job, data, findings, freshness, short_branch};
-use crate::error::{CommandError, CommandResult};
+use crate::error::{CommandError, CommandErrorKind, CommandResult};
 use crate::event::{Label, Origin, PullRequest, Standing};
 use crate::git::{GitError, Mode, Request, ThreeTrees};
 use crate::ids::{EnvironmentName, FilePath, ModelName};
@@ -78,7 +79,7 @@ pub(super) fn run(job: &Job<'_>, pull_request: &PullRequest, wish: Wish) -> Comm
                     false => report::State::Planned(Box::new(findings), why),
                 }
             }),
-            (None, None) => built(job, pull_request, &settings, (chosen, result), &mut teller),
+            (None, None) => built(job, pull_request, &settings, ((chosen, result), &wish), &mut teller),
         };
     // Errors are for who reads the pull request, too, the log alone has all of them.
     let state = told.unwrap_or_else(|error| {
@@ -191,16 +192,18 @@ fn built(
     job: &Job<'_>,
     pull_request: &PullRequest,
     settings: &Settings,
-    trees: (Chosen, Side),
+    (trees, wish): ((Chosen, Side), &Wish),
     teller: &mut Teller<'_>,
 ) -> Result<report::State, CommandError> {
     let stopwatch = Stopwatch::start();
+    let minutes = settings.own.backfill_max_minutes.filter(|_| *wish == Wish::Usual);
     let order = Order {
         doing: "bot ci",
         settings,
         environment: &|state, chosen| environment(state, chosen, pull_request),
         target: Target::Environment,
         work: &job.arguments.work,
+        limit: minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
     };
     let prepared = prepare(job.context, &job.workspace, trees, &order)?;
     let planned = &prepared.planned;
@@ -261,9 +264,10 @@ fn in_part(
         (done < of).then(|| (target.name.clone(), done, of, target.unit))
     });
     let Some((model, done, of, unit)) = unfinished else { return Err(error) };
-    let cause = match job.context.surroundings.interruption().is_requested() {
-        true => StopCause::Cancelled,
-        false => StopCause::Refused(error.for_readers()),
+    let cause = match error.kind {
+        _ if job.context.surroundings.interruption().is_requested() => StopCause::Cancelled,
+        CommandErrorKind::Limit => StopCause::Limit,
+        CommandErrorKind::No | CommandErrorKind::Failed => StopCause::Refused(error.for_readers()),
     };
     job.context.output.talk(&error.for_terminal(Colour::Never));
     Ok(report::State::Partial(Box::new(findings), Stopped { model, done, of, unit, cause }))

@@ -281,7 +281,7 @@ impl Offered {
             list: &self.0,
             permission: Permission::Write.name(),
             plan: "/bot plan",
-            backfill: "/bot backfill",
+            apply: "/bot apply",
             allow_destructive: "/bot allow-destructive",
         }
     }

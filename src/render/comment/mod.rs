@@ -38,8 +38,8 @@ pub struct Commands<'a> {
     pub permission: &'a str,
     /// The one that plans again.
     pub plan: &'a str,
-    /// The one that loads more, before the model's name.
-    pub backfill: &'a str,
+    /// The one that builds without a limit of time.
+    pub apply: &'a str,
     /// The one that allows a model or its columns to go, before the model's name.
     pub allow_destructive: &'a str,
 }

@@ -165,10 +165,13 @@ impl Writer<'_> {
                 "The run was cancelled; what was loaded is kept, and the next run goes on.".to_owned()
             }
             StopCause::Limit => {
-                let asked = self.commands.map_or(String::new(), |commands| {
-                    format!(" {} loads more.", name(&format!("{} {}", commands.backfill, stopped.model)))
-                });
-                format!("The limit for pull requests is reached; what was loaded is kept.{asked}")
+                let asked = self
+                    .commands
+                    .map_or(String::new(), |commands| format!(", and {} without one", name(commands.apply)));
+                format!(
+                    "The limit of time for pull requests is reached; what was loaded is kept. The next run goes on with \
+                     another one{asked}."
+                )
             }
             StopCause::Refused(why) => {
                 let why = message(&brief(why, super::blockers::MESSAGE));

@@ -141,6 +141,26 @@ fn more_of_the_past_is_loaded_where_somebody_asks_for_it() {
     assert!(promoted.contains("### ✅ Promoted") && !promoted.contains("had to be filled"), "{promoted}");
 }
 
+/// Nobody waits for builds without an end, unless somebody asks for them.
+#[test]
+fn what_takes_too_long_is_built_where_somebody_asks_for_it() {
+    let team = Team::new();
+    team.world.repository.checkout("main");
+    team.world.repository.write("offshoot.yaml", "backfill: {max_minutes: 0}\n");
+    let main = team.world.repository.commit("nothing is built unasked");
+    team.github.state().branches.insert("main".into(), main);
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    let said = team.comment();
+    assert!(said.contains("The limit of time for pull requests is reached"), "{said}");
+    assert!(said.contains("`/bot apply` without one"), "{said}");
+    assert_eq!(team.check().1, "action_required");
+    assert!(!team.has_environment());
+    assert_eq!(team.says(number, "ada", "/bot apply").0, ["eyes", "+1"]);
+    assert_eq!(team.check().1, "success");
+    assert!(team.has_environment());
+}
+
 impl Team {
     /// The first comment of ours; answers follow it.
     fn plan(&self) -> String {

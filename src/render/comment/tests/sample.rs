@@ -424,7 +424,7 @@ pub(super) fn with_commands<T>(used: impl FnOnce(&Commands<'_>) -> T) -> T {
         list: &list,
         permission: "write",
         plan: "/bot plan",
-        backfill: "/bot backfill",
+        apply: "/bot apply",
         allow_destructive: "/bot allow-destructive",
     })
 }
