@@ -44,7 +44,11 @@ impl DataDiff {
 
     /// How many models are compared at most.
     pub fn most_models(&self) -> Option<usize> {
-        (self.when != WhenCompared::Always).then_some(self.max_models)
+        match self.when {
+            WhenCompared::Always => None,
+            WhenCompared::Auto => Some(self.max_models),
+            WhenCompared::Never => Some(0),
+        }
     }
 }
 

@@ -234,10 +234,10 @@ fn built(
         true => settings.own.data_diff.widened(),
         false => settings.own.data_diff,
     };
-    if limits.when != WhenCompared::Never {
-        known.data = data::compared(job, &prepared, &limits)?;
-        known.destructions = findings::destructions(&job.workspace, planned, known.data.as_ref(), &allowed);
-    }
+    // Where no row is compared, what columns there are still counts: one that goes away is somebody's to allow.
+    let data = data::compared(job, &prepared, &limits)?;
+    known.destructions = findings::destructions(&job.workspace, planned, data.as_ref(), &allowed);
+    known.data = data.filter(|_| limits.when != WhenCompared::Never);
     known.freshness = freshness::of(job, &pull_request.base.branch, planned);
     Ok(report::State::Built(Box::new(known)))
 }

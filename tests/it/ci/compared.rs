@@ -136,15 +136,22 @@ fn how_much_is_compared_is_the_bases_to_say() {
 /// What goes away is told by the tables alone where a query does not say what its columns are.
 #[test]
 fn a_column_that_goes_away_blocks_though_no_row_is_compared() {
+    assert_eq!(a_column_goes_away("auto"), json!({ "marts.wide": NO_GRAIN }));
+    assert_eq!(a_column_goes_away("never"), json!({}), "not even named");
+}
+
+/// What is told of the data with that setting.
+fn a_column_goes_away(when: &str) -> Value {
     let wide = "MODEL (name marts.wide, kind FULL);\nSELECT * FROM source.things";
-    let world = lab(&[("models/wide.sql", wide)]);
+    let settings = format!("data_diff: {when}\n");
+    let world = lab(&[("models/wide.sql", wide), ("offshoot.yaml", &settings)]);
     world.sql("CREATE SCHEMA source");
     world.sql("CREATE TABLE source.things AS SELECT 1 AS id, 2 AS amount");
     let team = Team::of(world);
     team.world.sql("ALTER TABLE source.things DROP COLUMN amount");
     let number = team.proposes(&[("models/wide.sql", &wide.replace("SELECT *", "SELECT * , 1 AS one"))]);
     let compared = team.compares(&team.pull_request("opened", number));
-    assert_eq!(compared, json!({ "marts.wide": NO_GRAIN }));
     assert_eq!(team.check().1, "action_required", "{}", team.comment());
     assert!(team.comment().contains("/bot allow-destructive marts.wide"), "{}", team.comment());
+    compared
 }
