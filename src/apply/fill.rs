@@ -101,8 +101,9 @@ pub(super) fn inputs(
     let all: BTreeSet<&TableKey> = read.iter().flatten().collect();
     let tables = work.state.tables(&all.into_iter().cloned().collect::<Vec<_>>())?;
     let newest = |key: &TableKey| tables.get(key).and_then(|table| table.ledger.newest().max(table.snapshot.as_of));
-    let input = |key: TableKey| Some(InputRead { newest: newest(&key)?, key });
-    Ok(read.into_iter().map(|keys| keys.into_iter().filter_map(input).collect()).collect())
+    // One that is empty so far is no longer once it has rows.
+    let input = |key: TableKey| InputRead { newest: newest(&key).unwrap_or(Timestamp(0)), key };
+    Ok(read.into_iter().map(|keys| keys.into_iter().map(input).collect()).collect())
 }
 
 /// A table on its way.
@@ -170,7 +171,8 @@ impl Filler<'_> {
         self.loaded.add(interval);
         let work = self.task.work;
         let (key, run) = (self.task.target.key.clone(), work.run.to_owned());
-        Fact::Load(state::Load { key, interval, loaded_at: work.now, run })
+        let inputs = Some(self.task.target.seen.clone());
+        Fact::Load(state::Load { key, interval, loaded_at: work.now, run, inputs })
     }
 
     /// What the build cost so far and what it read.

@@ -132,6 +132,7 @@ impl<'a> Task<'a> {
             started_at: self.work.now,
             intervals: loaded.ranges().to_vec(),
             inputs,
+            seen: Some(self.target.seen.clone()),
             run: self.work.run.to_owned(),
             made_for: Some(self.work.made_for.clone()),
             plan_id: Some(self.work.plan_id.clone()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::range::Window;
+use super::seen::Seen;
 use super::target::Targets;
 use super::{Action, Basis, Change, Commits, Plan, PlannedModel, Summary, Target};
 use crate::diff::{ModelDiff, diff};
@@ -77,6 +78,8 @@ pub struct Known {
     pub tables: BTreeMap<TableKey, KnownTable>,
     /// The tables that prod (or the environment that is promoted to) shows now.
     pub prod: BTreeMap<ModelName, TableKey>,
+    /// The tables of prod, where it is another environment that is promoted to.
+    pub reference: BTreeMap<ModelName, TableKey>,
 }
 
 /// One table that is there.
@@ -84,14 +87,27 @@ pub struct Known {
 pub struct KnownTable {
     /// Its name.
     pub table: TableName,
-    /// What was loaded into it, with the execution time of each load.
-    pub loads: Vec<(Interval, Timestamp)>,
+    /// What was loaded into it.
+    pub loads: Vec<KnownLoad>,
     /// The execution time of its last fill as a whole; `None` for tables that are loaded by interval.
     pub filled_at: Option<Timestamp>,
     /// Which tables its last build read, and how new each of them was then.
     pub inputs: Vec<(TableKey, Timestamp)>,
+    /// What its last fill found in its inputs; `None` where nobody wrote that down.
+    pub seen: Option<Vec<Seen>>,
     /// Whether another environment shows it.
     pub sharing: Sharing,
+}
+
+/// One load of a table.
+#[derive(Clone, Debug)]
+pub struct KnownLoad {
+    /// The range.
+    pub interval: Interval,
+    /// Its execution time.
+    pub at: Timestamp,
+    /// What it found in its inputs; `None` where nobody wrote that down.
+    pub inputs: Option<Vec<Seen>>,
 }
 
 /// Whether an environment other than the planned one shows a table. Such a table is never written by apply.
@@ -106,12 +122,19 @@ pub enum Sharing {
 impl KnownTable {
     /// What was loaded into it.
     pub fn intervals(&self) -> Intervals {
-        self.loads.iter().map(|(interval, _)| *interval).collect()
+        self.loads.iter().map(|load| load.interval).collect()
     }
 
     /// The execution time of the newest thing in it.
     pub fn newest(&self) -> Option<Timestamp> {
-        self.loads.iter().map(|(_, at)| *at).chain(self.filled_at).max()
+        self.loads.iter().map(|load| load.at).chain(self.filled_at).max()
+    }
+}
+
+impl Inputs<'_> {
+    /// Whether it is the table that prod shows of its model.
+    pub(super) fn is_prods(&self, key: &TableKey) -> bool {
+        self.known.prod.get(&key.model) == Some(key)
     }
 }
 

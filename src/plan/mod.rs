@@ -6,15 +6,17 @@ mod build;
 mod outcome;
 mod partial;
 mod range;
+mod seen;
 mod target;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::change::{Category, Change, Reason};
-pub use build::{Inputs, Known, KnownTable, Purpose, Remembered, Sharing, Unseen, build};
+pub use build::{Inputs, Known, KnownLoad, KnownTable, Purpose, Remembered, Sharing, Unseen, build};
 pub use outcome::{Build, Outcome};
 pub use partial::stored_parents;
 pub use range::{Window, is_loaded_by_interval};
+pub use seen::{Saw, Seen};
 
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, ModelName, TableName, TreeId};
@@ -78,6 +80,8 @@ pub struct Target {
     pub due_at_promote: Vec<Interval>,
     /// What its rows are made of.
     pub basis: Basis,
+    /// What a fill finds in its inputs.
+    pub seen: Vec<Seen>,
 }
 
 /// One model of a plan.

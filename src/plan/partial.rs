@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::seen::{Saw, Seen};
 use crate::graph::Graph;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -10,6 +11,8 @@ use crate::time::{Intervals, Timestamp};
 
 /// What a model's table is once the plan is carried out.
 pub(super) struct Stand {
+    /// What its readers find in it; `None` where nothing of it is loaded by interval.
+    pub(super) saw: Option<Saw>,
     /// Where what was loaded into it ends, if it is behind: it could be loaded further now. `None` for what is filled as a
     /// whole.
     pub(super) behind: Option<Timestamp>,
@@ -39,6 +42,8 @@ pub(super) struct Read {
     pub(super) end: Option<Timestamp>,
     /// Those that lack something.
     pub(super) lacks: Vec<Lacks>,
+    /// What a fill finds in all of them.
+    pub(super) seen: Vec<Seen>,
 }
 
 impl Stands {
@@ -50,7 +55,13 @@ impl Stands {
         let read = stored_parents(graph, name, &|name| self.0.contains_key(name));
         let stands = || read.iter().filter_map(|name| self.0.get(name));
         let lacks: BTreeSet<Lacks> = stands().filter_map(|stand| stand.lacks).collect();
-        Read { end: stands().filter_map(|stand| stand.behind).min(), lacks: lacks.into_iter().collect() }
+        let seen =
+            read.iter().filter_map(|name| Some(Seen { input: name.clone(), saw: self.0.get(name)?.saw.clone()? }));
+        Read {
+            end: stands().filter_map(|stand| stand.behind).min(),
+            lacks: lacks.into_iter().collect(),
+            seen: seen.collect(),
+        }
     }
 }
 

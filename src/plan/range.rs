@@ -7,7 +7,7 @@ use crate::fingerprint::Tree;
 use crate::ids::ModelName;
 use crate::model::{Kind, Model};
 use crate::naming::TableKey;
-use crate::time::{Interval, IntervalUnit, Timestamp};
+use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
 
 /// How much of the past a plan loads into tables that lack it. What is loaded already stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,8 +63,16 @@ pub(super) fn wanted(
     }
     let unit = model.unit();
     let present = present(model, inputs.now);
-    let prod = prods(model, key, inputs).map(KnownTable::intervals).unwrap_or_default();
-    let end = prod.end().or(inputs_end.map(|end| unit.floor(end))).unwrap_or(present).min(present);
+    let prod = reference(model, key, inputs);
+    // Where prod's stopped because the model ended, that says nothing of a model that ends later.
+    let base = inputs.base.models.get(&model.name);
+    let has_ended = |end: &Timestamp| base.and_then(|base| ended(base, inputs.now)).is_some_and(|over| over <= *end);
+    let end = prod
+        .end()
+        .filter(|end| !has_ended(end))
+        .or(inputs_end.map(|end| unit.floor(end)))
+        .unwrap_or(present)
+        .min(present);
     let start = match start? {
         Start::Known(start) => unit.floor(start),
         Start::Default(start) => prod.ranges().first().map_or(unit.floor(start), |first| first.start),
@@ -74,20 +82,27 @@ pub(super) fn wanted(
 
 /// As far as a model can be loaded now: to the last unit that is over, or to its declared end.
 pub(super) fn present(model: &Model, now: Timestamp) -> Timestamp {
-    let (unit, present) = (model.unit(), model.unit().floor(now));
-    let declared = model.properties.end.as_ref().and_then(|end| end.resolve(now));
-    declared.map_or(present, |declared| present.min(unit.ceil(declared)))
+    ended(model, now).unwrap_or_else(|| model.unit().floor(now))
 }
 
-/// The table that says how far a model is loaded: prod's, or that of the environment that is promoted to. What another
-/// promoted environment shows is as far as it should be.
-fn prods<'a>(model: &Model, key: &TableKey, inputs: &Inputs<'a>) -> Option<&'a KnownTable> {
-    let shared = || inputs.known.tables.get(key).filter(|known| known.sharing == Sharing::Shared);
-    match inputs.known.prod_table(&model.name) {
-        Some((_, prod)) => Some(prod),
-        None if inputs.purpose == Purpose::Promote => shared(),
-        None => None,
+/// The declared end of a model that is over.
+pub(super) fn ended(model: &Model, now: Timestamp) -> Option<Timestamp> {
+    let declared = model.unit().ceil(model.properties.end.as_ref()?.resolve(now)?);
+    (declared <= model.unit().floor(now)).then_some(declared)
+}
+
+/// What says how far a model should be loaded: prod's table, and that of the environment that is promoted to. What prod
+/// shows another promoted environment shows, too, as far as it is.
+fn reference(model: &Model, key: &TableKey, inputs: &Inputs<'_>) -> Intervals {
+    let known = inputs.known;
+    let shared = known.tables.get(key).filter(|known| known.sharing == Sharing::Shared);
+    if let (Purpose::Promote, Some(shared)) = (inputs.purpose, shared) {
+        return shared.intervals();
     }
+    let replaced = known.prod_table(&model.name).map(|(_, replaced)| replaced.intervals()).unwrap_or_default();
+    let prods = known.reference.get(&model.name).and_then(|key| known.tables.get(key));
+    let prods = prods.map(KnownTable::intervals).unwrap_or_default();
+    if prods.end() > replaced.end() { prods } else { replaced }
 }
 
 /// Where a model begins.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::partial::{Lacks, Stand, Stands};
-use super::range::{Start, is_loaded_by_interval, own_start, present, starts, wanted};
+use super::partial::{Lacks, Read, Stand, Stands};
+use super::range::{Start, ended, is_loaded_by_interval, own_start, present, starts, wanted};
+use super::seen::{self, Saw, Seen};
 use super::{Action, Basis, Inputs, KnownTable, Purpose, Sharing, Target};
 use crate::graph::SelfReading;
 use crate::hash::{Digest, Hasher};
@@ -34,22 +35,23 @@ impl<'a> Targets<'a> {
         let read = self.stands.read_by(&inputs.result.graph, name);
         let start = self.starts.get(name).copied().or_else(|| own_start(model, inputs.now));
         let key = TableKey { model: name.clone(), data_fingerprint: data };
+        let start = self.begun(start, &key);
         let wanted = wanted(model, &key, inputs, (start, read.end));
-        let whole = self.slot(model, key, wanted);
+        let whole = self.slot(model, key, wanted, &read.seen);
         let due = whole.lacking.clone();
         let is_cut = self.own_past(model) == OwnPast::Counts && whole.lacking != whole.missing;
         let (slot, basis) = match whole.action {
-            Action::Build if is_cut || !read.lacks.is_empty() => {
+            Action::Build if is_cut || !read.lacks.is_empty() || whole.fill == Fill::StaleElsewhere => {
                 let begin = wanted.and_then(|wanted| self.begin(model, wanted));
-                let key = preview_key(&whole.key, &read.lacks, begin);
+                let key = preview_key(&whole.key, &read, begin);
                 let range = wanted.and_then(|wanted| Interval::new(begin.unwrap_or(wanted.start), wanted.end));
-                (self.slot(model, key, range), Basis::Preview)
+                (self.slot(model, key, range, &read.seen), Basis::Preview)
             }
             _ if !kind.has_table() && !read.lacks.is_empty() => (whole, Basis::Preview),
             _ => (whole, Basis::Whole),
         };
         let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
-        self.remember(model, &slot, basis);
+        self.remember(model, &slot, (basis, &read.seen));
         let table = slot.known.map_or_else(|| physical_table(&slot.key, inputs.limit), |known| known.table.clone());
         Some(Target {
             name: name.clone(),
@@ -62,15 +64,32 @@ impl<'a> Targets<'a> {
             intervals_missing: slot.missing.ranges().to_vec(),
             due_at_promote: due.ranges().to_vec(),
             basis,
+            seen: read.seen,
         })
     }
 
-    fn slot(&self, model: &'a Model, key: TableKey, wanted: Option<Interval>) -> Slot<'a> {
+    /// Where nothing says when a model begins, its table does: the usual default moves with the clock.
+    fn begun(&self, start: Option<Start>, key: &TableKey) -> Option<Start> {
+        let first = || self.inputs.known.tables.get(key)?.intervals().ranges().first().map(|range| range.start);
+        match start? {
+            Start::Default(start) => Some(Start::Default(first().map_or(start, |first| first.min(start)))),
+            known => Some(known),
+        }
+    }
+
+    fn slot(&self, model: &'a Model, key: TableKey, wanted: Option<Interval>, seen: &[Seen]) -> Slot<'a> {
         let inputs = self.inputs;
         let kind = model.kind.name();
         let known = inputs.known.tables.get(&key);
         let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
-        let lacking = lacking(model, inputs, (wanted, self.own_past(model)), (&key, known));
+        let lacking = lacking(model, inputs, (wanted, self.own_past(model)), (&key, known), seen);
+        let fill = match known.filter(|known| is_stale(model, inputs, (&key, known), (&self.freshness, seen))) {
+            None => Fill::Fresh,
+            Some(_) if !shared => Fill::Stale,
+            // What prod shows is as new as it should be until `run` or a promote makes it newer.
+            Some(_) if inputs.is_prods(&key) => Fill::Fresh,
+            Some(_) => Fill::StaleElsewhere,
+        };
         let missing = match wanted {
             Some(wanted) if !shared => lacking.since(inputs.window.start(&model.name, model.unit(), wanted)),
             _ => Intervals::default(),
@@ -80,10 +99,10 @@ impl<'a> Targets<'a> {
             _ if !kind.has_table() => Action::None,
             (_, None) => Action::Build,
             _ if !missing.is_empty() => Action::Build,
-            (_, Some(known)) if !shared && is_stale(model, inputs, (&key, known), &self.freshness) => Action::Build,
+            _ if fill != Fill::Fresh => Action::Build,
             _ => Action::Reuse,
         };
-        Slot { key, known, lacking, missing, action }
+        Slot { key, known, lacking, missing, fill, action }
     }
 
     fn own_past(&self, model: &Model) -> OwnPast {
@@ -102,7 +121,7 @@ impl<'a> Targets<'a> {
     }
 
     /// What readers of the model will find.
-    fn remember(&mut self, model: &Model, slot: &Slot<'_>, basis: Basis) {
+    fn remember(&mut self, model: &Model, slot: &Slot<'_>, (basis, seen): (Basis, &[Seen])) {
         let newest = match (slot.action, slot.known) {
             (Action::Build, _) => Some(Newest::Now),
             (Action::Reuse, Some(known)) => known.newest().map(Newest::At),
@@ -116,8 +135,38 @@ impl<'a> Targets<'a> {
         let lacks = slot.lacking.minus(&slot.missing);
         let is_partial = basis == Basis::Preview || !lacks.is_empty();
         let lacks = is_partial.then(|| Lacks::of(&slot.key, &lacks));
-        let behind = covered.end().filter(|end| *end < present(model, self.inputs.now));
-        self.stands.add(&model.name, Stand { behind, lacks });
+        let behind = self.behind(model, &covered);
+        let saw = match (is_loaded_by_interval(model), slot.action) {
+            (true, _) => Some(Saw::Ranges { complete: self.complete(model, slot, &covered, seen), covered }),
+            (false, Action::Build) => seen::whole(seen),
+            (false, _) => slot.known.and_then(|known| known.seen.as_deref()).and_then(seen::whole),
+        };
+        self.stands.add(&model.name, Stand { saw, behind, lacks });
+    }
+
+    /// Where a table ends, or would begin, if it could be loaded further now.
+    fn behind(&self, model: &Model, covered: &Intervals) -> Option<Timestamp> {
+        if !is_loaded_by_interval(model) {
+            return None;
+        }
+        let start = self.starts.get(&model.name).map(|start| match start {
+            Start::Known(start) | Start::Default(start) => model.unit().floor(*start),
+        });
+        covered.end().or(start).filter(|end| *end < present(model, self.inputs.now))
+    }
+
+    /// From when on what a table holds was loaded before its inputs were there.
+    fn complete(&self, model: &Model, slot: &Slot<'_>, covered: &Intervals, seen: &[Seen]) -> Timestamp {
+        let new = slot.missing.ranges().iter().map(|range| seen::incomplete_from(*range, seen));
+        let kept = slot.known.iter().flat_map(|known| &known.loads).flat_map(|load| {
+            let pieces = Intervals::one(load.interval).minus(&slot.missing);
+            let from = |range: &Interval| seen::incomplete_from(*range, load.inputs.as_deref().unwrap_or_default());
+            pieces.ranges().iter().map(from).collect::<Vec<_>>()
+        });
+        let from = new.chain(kept).min().unwrap_or(seen::FOREVER);
+        let end = covered.end().unwrap_or(seen::NEVER);
+        let is_over = ended(model, self.inputs.now).is_some_and(|over| over <= end);
+        if is_over { from } else { from.min(end) }
     }
 }
 
@@ -129,7 +178,19 @@ struct Slot<'a> {
     lacking: Intervals,
     /// What of that this plan loads.
     missing: Intervals,
+    fill: Fill,
     action: Action,
+}
+
+/// Whether a table that is filled as a whole would hold more now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fill {
+    /// It would not.
+    Fresh,
+    /// It would.
+    Stale,
+    /// It would, and another environment shows it, so it is not this plan's to fill again.
+    StaleElsewhere,
 }
 
 /// Whether what a table holds of later times depends on what it holds of earlier ones.
@@ -144,8 +205,13 @@ enum OwnPast {
 /// The key of the table of its own that is filled where the model's own one would hold what it holds under no fingerprint:
 /// rows made of inputs, or of a past of its own, that lack something. It says what is lacking, so that a table of other
 /// gaps is another one.
-fn preview_key(key: &TableKey, read: &[Lacks], begin: Option<Timestamp>) -> TableKey {
-    let hasher = Hasher::new("preview").digest(key.data_fingerprint).digests(read.iter().map(|lacks| lacks.0));
+fn preview_key(key: &TableKey, read: &Read, begin: Option<Timestamp>) -> TableKey {
+    let hasher = Hasher::new("preview").digest(key.data_fingerprint).digests(read.lacks.iter().map(|lacks| lacks.0));
+    // Two that saw as much are the same.
+    let hasher = match seen::whole(&read.seen) {
+        Some(Saw::Whole(digest)) => hasher.option_digest(Some(digest)),
+        _ => hasher.option_digest(None),
+    };
     let begin = begin.map(|begin| begin.0.to_string());
     TableKey { model: key.model.clone(), data_fingerprint: hasher.option(begin.as_deref()).finish() }
 }
@@ -166,22 +232,25 @@ fn lacking(
     inputs: &Inputs<'_>,
     (wanted, own_past): (Option<Interval>, OwnPast),
     (key, known): (&TableKey, Option<&KnownTable>),
+    seen: &[Seen],
 ) -> Intervals {
     let Some(wanted) = wanted else { return Intervals::default() };
     let loads = known.map(|known| known.loads.as_slice()).unwrap_or_default();
-    let have: Intervals = loads.iter().map(|(interval, _)| *interval).collect();
+    let have: Intervals = loads.iter().map(|load| load.interval).collect();
     let mut lacking = Intervals::one(wanted).minus(&have);
+    let inside = |range: &Interval| Interval::new(range.start.max(wanted.start), range.end.min(wanted.end));
+    // How far prod's own tables are is for `run` and promote to mend.
+    if inputs.purpose == Purpose::Promote || !inputs.is_prods(key) {
+        let outdated = seen::outdated(loads, seen);
+        outdated.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));
+    }
     if let (Purpose::Promote, Some((prod_key, prod))) = (inputs.purpose, inputs.known.prod_table(&model.name))
         && prod_key != key
     {
-        for (interval, at) in &prod.loads {
-            let as_new: Intervals = loads.iter().filter(|(_, ours)| ours >= at).map(|(ours, _)| *ours).collect();
-            let newer = Intervals::one(*interval).minus(&as_new);
-            let inside = newer
-                .ranges()
-                .iter()
-                .filter_map(|range| Interval::new(range.start.max(wanted.start), range.end.min(wanted.end)));
-            inside.for_each(|range| lacking.add(range));
+        for theirs in &prod.loads {
+            let as_new = loads.iter().filter(|ours| ours.at >= theirs.at).map(|ours| ours.interval);
+            let newer = Intervals::one(theirs.interval).minus(&as_new.collect());
+            newer.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));
         }
     }
     // Later loads lie over earlier ones: one that is not the next would turn rows back.
@@ -193,9 +262,14 @@ fn lacking(
 }
 
 /// Whether a table that is filled as a whole was filled before the very tables that it read got more data, or before
-/// the one that it replaces in prod: prod never goes back in time. A parent under another key does not count: where the
-/// fingerprint stayed, it holds the same as far as this model reads it.
-fn is_stale(model: &Model, inputs: &Inputs<'_>, (key, known): (&TableKey, &KnownTable), freshness: &Freshness) -> bool {
+/// the one that it replaces in prod: prod never goes back in time. A parent under another key counts as far as it was
+/// loaded further: where the fingerprint stayed, it holds the same over the same time.
+fn is_stale(
+    model: &Model,
+    inputs: &Inputs<'_>,
+    (key, known): (&TableKey, &KnownTable),
+    (freshness, seen): (&Freshness, &[Seen]),
+) -> bool {
     if matches!(model.kind, Kind::Seed(_)) || is_loaded_by_interval(model) {
         return false;
     }
@@ -205,5 +279,6 @@ fn is_stale(model: &Model, inputs: &Inputs<'_>, (key, known): (&TableKey, &Known
     let older_than_prod = prod.and_then(|(_, prod)| prod.filled_at).is_some_and(|prod| prod > filled);
     let newer =
         |(input, at): &(TableKey, Timestamp)| freshness.0.get(input).is_some_and(|newest| *newest > Newest::At(*at));
-    older_than_prod || known.inputs.iter().any(newer)
+    let holds_more = known.seen.as_deref().is_some_and(|then| seen::holds_more(seen, then));
+    older_than_prod || holds_more || known.inputs.iter().any(newer)
 }

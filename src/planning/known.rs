@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fingerprint::Tree;
 use crate::ids::{EnvironmentName, ModelName};
 use crate::naming::TableKey;
-use crate::plan::{Known, KnownTable, Plan, Sharing};
-use crate::state::{Environment, State, StateError};
-use crate::time::Timestamp;
+use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing};
+use crate::state::{Environment, LoadedInterval, State, StateError};
 
 /// What a plan asks the state about.
 pub struct Question<'a> {
@@ -74,34 +73,36 @@ fn known(state: &dyn State, question: &Question<'_>, mut keys: BTreeSet<TableKey
             .collect()
     };
     let prod = replaced.map(stored).unwrap_or_default();
-    keys.extend(prod.values().cloned());
+    let reference = match writer {
+        Writer::Promote(environment) if !environment.is_prod() => state.environment(&EnvironmentName::prod())?,
+        _ => None,
+    };
+    let reference = reference.as_ref().map(stored).unwrap_or_default();
+    keys.extend(prod.values().chain(reference.values()).cloned());
     let keys: Vec<TableKey> = keys.into_iter().collect();
     let mut shared: BTreeSet<TableKey> = BTreeSet::new();
     for about in state.environments()?.into_iter().filter(|about| writer.leaves_alone(&about.name)) {
         shared.extend(state.environment(&about.name)?.iter().flat_map(|environment| stored(environment).into_values()));
     }
     let tables = state.tables(&keys)?;
-    let models: Vec<ModelName> = tables.keys().map(|key| key.model.clone()).collect();
-    let builds = state.builds(&models, BUILDS_LOOKED_AT)?;
-    let inputs = |key: &TableKey| -> Vec<(TableKey, Timestamp)> {
-        let mut found = builds.get(&key.model).into_iter().flatten();
-        let build = found.find(|build| build.key == *key);
-        build
-            .map(|build| build.inputs.iter().map(|input| (input.key.clone(), input.newest)).collect())
-            .unwrap_or_default()
-    };
+    let mut builds = state.newest_builds(&tables.keys().cloned().collect::<Vec<_>>())?;
     let table = |(key, table): (TableKey, crate::state::Table)| {
+        let build = builds.remove(&key);
+        let load = |load: &LoadedInterval| KnownLoad {
+            interval: load.interval,
+            at: load.loaded_at,
+            inputs: load.inputs.clone(),
+        };
+        let inputs = build.iter().flat_map(|build| &build.inputs);
         let known = KnownTable {
-            loads: table.ledger.loads().iter().map(|load| (load.interval, load.loaded_at)).collect(),
+            loads: table.ledger.loads().iter().map(load).collect(),
             filled_at: table.snapshot.as_of,
-            inputs: inputs(&key),
+            inputs: inputs.map(|input| (input.key.clone(), input.newest)).collect(),
+            seen: build.and_then(|build| build.seen),
             sharing: if shared.contains(&key) { Sharing::Shared } else { Sharing::Own },
             table: table.snapshot.table,
         };
         (key, known)
     };
-    Ok(Known { tables: tables.into_iter().map(table).collect(), prod })
+    Ok(Known { tables: tables.into_iter().map(table).collect(), prod, reference })
 }
-
-/// How far back a table's own build is looked for among its model's builds.
-const BUILDS_LOOKED_AT: usize = 20;

@@ -1,6 +1,7 @@
 //! Which ranges a table holds, and when each was loaded. Loading a range again replaces what was recorded of it, and only
 //! of it: the rest keeps the time of its own load, because prod never goes back in time (DESIGN, section 7).
 
+use crate::plan::Seen;
 use crate::time::{Interval, Intervals, Timestamp};
 
 /// The loads of one table: oldest range first, none overlapping.
@@ -16,6 +17,8 @@ pub struct LoadedInterval {
     pub loaded_at: Timestamp,
     /// Who or what ran it.
     pub run: String,
+    /// What it found in its inputs; `None` where nobody wrote that down.
+    pub inputs: Option<Vec<Seen>>,
 }
 
 impl Ledger {
@@ -34,13 +37,15 @@ impl Ledger {
         self.0.iter().map(|load| load.loaded_at).max()
     }
 
-    /// Records a load in place of what was known of its range; joins it with neighbours of the same run and time.
+    /// Records a load in place of what was known of its range; joins it with neighbours of the same run and time that
+    /// found the same in their inputs.
     pub fn add(&mut self, load: LoadedInterval) {
         self.remove(load.interval);
         let mut joined = load;
         self.0.retain(|known| {
             let touches = known.interval.end == joined.interval.start || known.interval.start == joined.interval.end;
-            let same = touches && known.loaded_at == joined.loaded_at && known.run == joined.run;
+            let same = touches
+                && (known.loaded_at, &known.run, &known.inputs) == (joined.loaded_at, &joined.run, &joined.inputs);
             if same {
                 joined.interval.start = joined.interval.start.min(known.interval.start);
                 joined.interval.end = joined.interval.end.max(known.interval.end);
@@ -78,7 +83,7 @@ mod tests {
 
     fn load(start: i64, end: i64, at: i64) -> LoadedInterval {
         let interval = Interval { start: Timestamp(start), end: Timestamp(end) };
-        LoadedInterval { interval, loaded_at: Timestamp(at), run: "test".into() }
+        LoadedInterval { interval, loaded_at: Timestamp(at), run: "test".into(), inputs: None }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, RefName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
-use crate::plan::{Basis, Commits};
+use crate::plan::{Basis, Commits, Seen};
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
 /// An environment: a map from model to snapshot, plus where it came from. It owns no data.
@@ -227,6 +227,9 @@ pub struct Load {
     pub loaded_at: Timestamp,
     /// Who or what ran it.
     pub run: String,
+    /// What it found in its inputs; `None` where nobody wrote that down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Vec<Seen>>,
 }
 
 /// What one build cost, and what it read.
@@ -246,6 +249,9 @@ pub struct Build {
     pub intervals: Vec<Interval>,
     /// Which loads of its inputs it read.
     pub inputs: Vec<InputRead>,
+    /// What it found in its inputs; `None` where an older release recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Vec<Seen>>,
     /// Who or what ran it.
     pub run: String,
     /// Whose environment it was made for; `None` where an older release recorded it.
@@ -261,7 +267,7 @@ pub struct Build {
 pub struct InputRead {
     /// The input's table.
     pub key: TableKey,
-    /// The newest load or fill of it.
+    /// The newest load or fill of it; 1970 where there was none.
     pub newest: Timestamp,
 }
 

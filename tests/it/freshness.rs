@@ -76,7 +76,7 @@ fn load_in_prod(world: &World, model: &str, (start, end): (&str, &str), at: &str
     let lease = state.lease("test", Duration::ZERO).expect("nobody else writes");
     let key = in_prod(&state, model).key;
     let interval = Interval::new(moment(start), moment(end)).expect("a range");
-    let load = Load { key, interval, loaded_at: moment(at), run: "bot run".into() };
+    let load = Load { key, interval, loaded_at: moment(at), run: "bot run".into(), inputs: None };
     state.record(&lease, &[Fact::Load(load)]).expect("recorded");
 }
 

@@ -28,6 +28,7 @@ mod git;
 mod github;
 mod holes;
 mod hook;
+mod horizon;
 mod init;
 mod kill;
 mod lab;

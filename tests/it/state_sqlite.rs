@@ -156,7 +156,7 @@ fn put_version_1(place: &Place) -> PathBuf {
 
 fn assert_version_1_rows(state: &SqliteState) {
     let identity = state.identity().expect("readable").expect("made");
-    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 4));
+    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 5));
     let prod = state.environment(&name("prod")).expect("readable").expect("in the fixture");
     assert_eq!((prod.about.owner, prod.about.plan_id), (Owner::Named, plan("old-plan")));
     assert_eq!(prod.models.keys().cloned().collect::<Vec<_>>(), [model("staging.orders")]);
@@ -168,6 +168,7 @@ fn assert_version_1_rows(state: &SqliteState) {
     assert_eq!(state.history(&name("prod"), 9).expect("readable").len(), 1);
     let builds = &state.builds(&[model("staging.orders")], 9).expect("readable")[&model("staging.orders")];
     assert_eq!((builds.len(), &builds[0].made_for, &builds[0].plan_id), (1, &None, &None));
+    assert_eq!((&builds[0].seen, &table.ledger.loads()[0].inputs), (&None, &None));
     assert_eq!(state.builds_for(&Owner::Named).expect("readable"), [], "unknown is nobody's");
     assert_eq!(state.newest_builds(&[table_key]).expect("readable").len(), 1);
     let branch = state.environment_of(&branch("feature/x")).expect("readable").expect("in the fixture");
@@ -225,7 +226,7 @@ fn a_newer_schema_is_refused_with_both_versions() {
     for mode in [to_write(), OpenMode::ReadOnlyIfExists] {
         let refused = open(&place.file(), &mode).err().expect("newer");
         let message = refused.to_string();
-        assert!(message.contains("has schema version 99, this program knows 4: install a newer `bot`"), "{message}");
+        assert!(message.contains("has schema version 99, this program knows 5: install a newer `bot`"), "{message}");
     }
 }
 

@@ -7,12 +7,12 @@ use offshoot::hash::Digest;
 use offshoot::ids::{CommitId, EnvironmentName, ModelName, PlanId, RefName, TableName};
 use offshoot::model::KindName;
 use offshoot::naming::{self, IdentifierLimit, TableKey};
-use offshoot::plan::{Basis, Commits};
+use offshoot::plan::{Basis, Commits, Saw, Seen};
 use offshoot::state::{
     About, Build, Column, Environment, Fact, InputRead, Load, NewEntry, Owner, Pointer, Snapshot, Status, Version,
     VirtualView,
 };
-use offshoot::time::{Interval, IntervalUnit, Timestamp};
+use offshoot::time::{Interval, IntervalUnit, Intervals, Timestamp};
 
 /// Longer than any test waits for a lease that it will get.
 pub(crate) const PATIENT: Duration = Duration::from_secs(60);
@@ -98,7 +98,20 @@ pub(crate) fn snapshot(text: &str) -> Snapshot {
 }
 
 pub(crate) fn load(text: &str, interval: Interval, loaded_at: i64) -> Fact {
-    Fact::Load(Load { key: key(text), interval, loaded_at: Timestamp(loaded_at), run: "ada".into() })
+    Fact::Load(Load {
+        key: key(text),
+        interval,
+        loaded_at: Timestamp(loaded_at),
+        run: "ada".into(),
+        inputs: Some(seen()),
+    })
+}
+
+/// What something found in its inputs.
+fn seen() -> Vec<Seen> {
+    let covered = Intervals::one(Interval { start: Timestamp(5), end: Timestamp(9) });
+    let saw = [Saw::Ranges { covered, complete: Timestamp(8) }, Saw::Whole(Digest::of("test", "seen"))];
+    saw.into_iter().map(|saw| Seen { input: ModelName::parse("raw.orders").expect("a name"), saw }).collect()
 }
 
 pub(crate) fn build(text: &str, started_at: i64) -> Build {
@@ -110,6 +123,7 @@ pub(crate) fn build(text: &str, started_at: i64) -> Build {
         started_at: Timestamp(started_at),
         intervals: vec![days("2026-01-01", "2026-02-01")],
         inputs: vec![InputRead { key: key("raw.orders"), newest: Timestamp(9) }],
+        seen: Some(seen()),
         run: "ada".into(),
         made_for: None,
         plan_id: None,

@@ -9,6 +9,7 @@ use super::convert::{Failure, Json, Word, json, optional_word};
 use super::tables::key;
 use crate::ids::{ModelName, ProjectName};
 use crate::naming::TableKey;
+use crate::plan::Seen;
 use crate::state::{Build, Owner};
 use crate::time::Timestamp;
 
@@ -73,12 +74,12 @@ pub(super) fn record(connection: &Connection, project: &ProjectName, build: &Bui
     connection
         .prepare_cached(
             "INSERT INTO builds (project, model, data_fingerprint, row_count, byte_count, seconds, started_at, intervals,
-                 inputs, run, owner, plan_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                 inputs, run, owner, plan_id, seen)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT (project, plan_id, model, data_fingerprint) DO UPDATE SET
                  row_count = excluded.row_count, byte_count = excluded.byte_count, seconds = excluded.seconds,
                  started_at = excluded.started_at, intervals = excluded.intervals, inputs = excluded.inputs,
-                 run = excluded.run, owner = excluded.owner",
+                 run = excluded.run, owner = excluded.owner, seen = excluded.seen",
         )?
         .execute(params![
             project.as_str(),
@@ -93,6 +94,7 @@ pub(super) fn record(connection: &Connection, project: &ProjectName, build: &Bui
             build.run,
             build.made_for.as_ref().map(Json),
             build.plan_id.as_ref().map(Word),
+            build.seen.as_ref().map(Json),
         ])?;
     Ok(())
 }
@@ -107,6 +109,7 @@ fn build(row: &Row<'_>) -> rusqlite::Result<Build> {
         started_at: Timestamp(row.get("started_at")?),
         intervals: json(row, "intervals")?,
         inputs: json(row, "inputs")?,
+        seen: row.get::<_, Option<Json<Vec<Seen>>>>("seen")?.map(|seen| seen.0),
         run: row.get("run")?,
         made_for: row.get::<_, Option<Json<Owner>>>("owner")?.map(|owner| owner.0),
         plan_id: optional_word(row, "plan_id")?,

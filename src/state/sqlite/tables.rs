@@ -9,6 +9,7 @@ use super::convert::{Failure, Json, Word, json, word};
 use crate::hash::Digest;
 use crate::ids::{ModelName, ProjectName};
 use crate::naming::TableKey;
+use crate::plan::Seen;
 use crate::state::{Fact, Ledger, Load, LoadedInterval, Snapshot, StateError, Table};
 use crate::time::{Interval, Timestamp};
 
@@ -98,7 +99,8 @@ fn record_load(connection: &Connection, project: &ProjectName, load: &Load) -> R
     if !connection.prepare_cached(known)?.exists(params![project.as_str(), Word(load.key.digest())])? {
         return Err(StateError::UnknownTable(load.key.clone()).into());
     }
-    let loaded = LoadedInterval { interval: load.interval, loaded_at: load.loaded_at, run: load.run.clone() };
+    let Load { key: _, interval, loaded_at, run, inputs } = load.clone();
+    let loaded = LoadedInterval { interval, loaded_at, run, inputs };
     change_ledger(connection, project, &load.key, load.interval, |ledger| ledger.add(loaded))
 }
 
@@ -118,10 +120,12 @@ fn change_ledger(
     change(&mut ledger);
     connection.prepare_cached(&format!("DELETE {near}"))?.execute(nearby)?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO loads (project, table_key, start_at, end_at, loaded_at, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO loads (project, table_key, start_at, end_at, loaded_at, run, inputs)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for LoadedInterval { interval, loaded_at, run } in ledger.loads() {
-        insert.execute(params![project, key, interval.start.0, interval.end.0, loaded_at.0, run])?;
+    for LoadedInterval { interval, loaded_at, run, inputs } in ledger.loads() {
+        let inputs = inputs.as_ref().map(Json);
+        insert.execute(params![project, key, interval.start.0, interval.end.0, loaded_at.0, run, inputs])?;
     }
     Ok(())
 }
@@ -160,6 +164,7 @@ fn load(row: &Row<'_>) -> rusqlite::Result<LoadedInterval> {
         interval: Interval { start: Timestamp(row.get("start_at")?), end: Timestamp(row.get("end_at")?) },
         loaded_at: Timestamp(row.get("loaded_at")?),
         run: row.get("run")?,
+        inputs: row.get::<_, Option<Json<Vec<Seen>>>>("inputs")?.map(|inputs| inputs.0),
     })
 }
 

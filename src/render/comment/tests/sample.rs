@@ -15,7 +15,7 @@ use crate::ids::{
     RunId, TableName,
 };
 use crate::naming::{IdentifierLimit, TableKey, physical_table};
-use crate::plan::{Action, Build, Known, KnownTable, Outcome, Plan, PlannedModel, Sharing};
+use crate::plan::{Action, Build, Known, KnownLoad, KnownTable, Outcome, Plan, PlannedModel, Sharing};
 use crate::problem::Problem;
 use crate::report::tests::plan_between;
 use crate::report::{
@@ -128,11 +128,15 @@ fn known(base: &Tree) -> Known {
     {
         let key = TableKey { model: model.clone(), data_fingerprint: fingerprint.data };
         let is_daily = model.table() == "fct_revenue_daily";
-        let loads = if is_daily { vec![(days("2024-01-01", "2026-11-22"), moment("2026-11-22"))] } else { Vec::new() };
+        let load = KnownLoad { interval: days("2024-01-01", "2026-11-22"), at: moment("2026-11-22"), inputs: None };
+        let loads = if is_daily { vec![load] } else { Vec::new() };
         let filled_at = (!is_daily).then(|| moment("2026-11-22"));
         let table = table(base, model);
         known.prod.insert(model.clone(), key.clone());
-        known.tables.insert(key, KnownTable { table, loads, filled_at, inputs: Vec::new(), sharing: Sharing::Shared });
+        known.tables.insert(
+            key,
+            KnownTable { table, loads, filled_at, inputs: Vec::new(), seen: None, sharing: Sharing::Shared },
+        );
     }
     known
 }
