@@ -206,7 +206,10 @@ fn days_that_were_loaded_before_a_months_input_was_there_are_loaded_again() {
 
 #[test]
 fn hours_that_were_loaded_before_a_days_input_was_there_are_loaded_again() {
-    let hourly = READER.replacen("start", "cron '@hourly', start", 1);
+    let hourly =
+        READER.replacen("start", "cron '@hourly', start", 1).replace("SELECT o.day", "SELECT o.day::TIMESTAMP AS day");
+    let hourly =
+        hourly.replace("o.day BETWEEN @start_date AND @end_date", "o.day::TIMESTAMP BETWEEN @start_ts AND @end_ts");
     let world = project(&[]).at("2026-04-02 12:00");
     world.done(&["promote"]);
     world.repository.branch("feature");
