@@ -152,7 +152,7 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
     let by_name: BTreeMap<&ModelName, &Target> = targets.iter().map(|target| (&target.name, target)).collect();
     let models = diffs.into_iter().filter_map(|diff| planned(diff, inputs.base, inputs.result, &by_name)).collect();
     let drift = match inputs.promoted {
-        Some(promoted) => drift(promoted, &inputs),
+        Some(promoted) => drift(promoted, &inputs, &by_name),
         None => Vec::new(),
     };
     let mut plan = Plan {
@@ -224,8 +224,9 @@ fn planned(
     })
 }
 
-/// What was merged and not promoted yet: main's tip against what prod shows.
-fn drift(promoted: &Tree, inputs: &Inputs<'_>) -> Vec<PlannedModel> {
+/// What was merged and not promoted yet: main's tip against what prod shows. Where the result has the same table, that is
+/// what becomes of it.
+fn drift(promoted: &Tree, inputs: &Inputs<'_>, results: &BTreeMap<&ModelName, &Target>) -> Vec<PlannedModel> {
     let base = Inputs {
         environment: inputs.environment.clone(),
         commits: inputs.commits.clone(),
@@ -247,6 +248,10 @@ fn drift(promoted: &Tree, inputs: &Inputs<'_>) -> Vec<PlannedModel> {
         .iter()
         .filter_map(|diff| {
             let fingerprint = inputs.base.fingerprints.get(&diff.name)?;
+            let in_result = inputs.result.fingerprints.get(&diff.name).filter(|result| result.data == fingerprint.data);
+            if let (Some(_), Some(target)) = (in_result, results.get(&diff.name)) {
+                return Some((*target).clone());
+            }
             targets.of(&diff.name, (fingerprint.data, fingerprint.metadata))
         })
         .collect();

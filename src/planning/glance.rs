@@ -48,7 +48,7 @@ pub fn glance(
     let (base, promoted) = rayon::in_place_scope(|scope| {
         scope.spawn(|_| clashing = clashes(&result.sketch.models, &environment));
         Ok::<_, CommandError>(match chosen.place {
-            Place::Branch => (workspace.draft(&chosen.trees.base_tree, Some(&result))?, promoted),
+            Place::Branch | Place::Queue => (workspace.draft(&chosen.trees.base_tree, Some(&result))?, promoted),
             Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
         })
     })?;

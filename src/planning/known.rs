@@ -47,6 +47,8 @@ pub enum Writer<'a> {
     Branch(&'a EnvironmentName),
     /// Promote: prod may complete any table; another environment leaves prod's alone.
     Promote(&'a EnvironmentName),
+    /// The merge queue: as prod's promote, which comes next.
+    Queue,
 }
 
 impl Writer<'_> {
@@ -54,6 +56,7 @@ impl Writer<'_> {
         match self {
             Self::Branch(environment) => other != *environment,
             Self::Promote(environment) => !environment.is_prod() && other.is_prod(),
+            Self::Queue => false,
         }
     }
 }

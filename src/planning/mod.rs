@@ -68,13 +68,16 @@ pub enum Place {
     Base,
     /// Anywhere else.
     Branch,
+    /// On a commit that is about to become the base branch's: what its promotion would build is built beforehand.
+    Queue,
 }
 
 impl Place {
     fn writer(self, environment: &EnvironmentName) -> (Writer<'_>, Purpose) {
         match self {
-            Self::Base => (Writer::Promote(environment), Purpose::Promote),
-            Self::Branch => (Writer::Branch(environment), Purpose::Apply),
+            Self::Base if environment.is_prod() => (Writer::Promote(environment), Purpose::Promote),
+            Self::Base | Self::Branch => (Writer::Branch(environment), Purpose::Apply),
+            Self::Queue => (Writer::Queue, Purpose::Promote),
         }
     }
 }
@@ -176,7 +179,9 @@ pub fn plan_of(
     let current = state.environment(&environment).map_err(state_error)?;
     let promoted = promoted_side(workspace, prod.as_ref(), &result.tree, &mut result.problems);
     let (base_side, promoted) = match chosen.place {
-        Place::Branch => (Some(workspace.side_like(&chosen.trees.base_tree, Some(&result.tree))?), promoted),
+        Place::Branch | Place::Queue => {
+            (Some(workspace.side_like(&chosen.trees.base_tree, Some(&result.tree))?), promoted)
+        }
         Place::Base => (promoted, None),
     };
     let nothing = workspace.nothing(&result);

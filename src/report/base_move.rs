@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::change::Change;
+use crate::diff::{ModelDiff, diff};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{FilePath, ModelName};
@@ -37,6 +39,8 @@ pub enum Unclear {
     NotInBase(FilePath),
     /// It changed files of a project in which links or Git LFS take part.
     Links,
+    /// It changed the settings, which say where and how much is built.
+    Settings,
     /// The project has errors on it.
     Errors,
 }
@@ -48,8 +52,8 @@ type Print = Option<(Digest, Digest)>;
 /// what the branch makes of it. Empty where the branch makes the same difference on both.
 pub fn touched(before: (&Tree, &Tree), after: (&Tree, &Tree)) -> Vec<ModelName> {
     let (old, new) = (difference(before), difference(after));
-    let mut moved: BTreeSet<&ModelName> = old.keys().chain(new.keys()).copied().collect();
-    moved.retain(|name| old.get(name) != new.get(name));
+    let mut moved: BTreeSet<&ModelName> = old.keys().chain(new.keys()).collect();
+    moved.retain(|name| old.get(*name) != new.get(*name));
     // What people look for is the model that was edited, not all those that it moved.
     let mut feeding = moved.clone();
     let mut pending: Vec<&ModelName> = moved.iter().copied().collect();
@@ -63,12 +67,14 @@ pub fn touched(before: (&Tree, &Tree), after: (&Tree, &Tree)) -> Vec<ModelName> 
     if edited.is_empty() { moved.into_iter().cloned().collect() } else { edited }
 }
 
-/// The models that differ between two trees, with what they are on both sides.
-fn difference<'a>((base, result): (&'a Tree, &'a Tree)) -> BTreeMap<&'a ModelName, (Print, Print)> {
+/// The models of which a plan between two trees speaks, with what they are on both sides.
+fn difference((base, result): (&Tree, &Tree)) -> BTreeMap<ModelName, (Change, Print, Print)> {
     let print = |tree: &Tree, name: &ModelName| tree.fingerprints.get(name).map(|print| (print.data, print.metadata));
-    let names = base.fingerprints.keys().chain(result.fingerprints.keys());
-    let both = names.map(|name| (name, (print(base, name), print(result, name))));
-    both.filter(|(_, (old, new))| old != new).collect()
+    let both = |diff: ModelDiff| {
+        let prints = (print(base, &diff.name), print(result, &diff.name));
+        (diff.name, (diff.change, prints.0, prints.1))
+    };
+    diff(base, result).into_iter().map(both).collect()
 }
 
 #[cfg(test)]

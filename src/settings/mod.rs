@@ -27,7 +27,7 @@ pub const CONFIG_FILES: [&str; 4] = ["config.yaml", "config.yml", "sqlmesh.yaml"
 pub const OWN_FILES: [&str; 2] = ["offshoot.yaml", "offshoot.yml"];
 
 /// A project's configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     /// The file that `config.yaml`'s part came from; `None` where there is none.
     pub path: Option<FilePath>,
@@ -66,7 +66,7 @@ pub struct Settings {
 }
 
 /// One gateway.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gateway {
     /// The engine.
     pub connection: Option<Connection>,
@@ -84,12 +84,19 @@ pub struct Gateway {
 pub type ModelDefaults = BTreeMap<String, DefaultProperty>;
 
 /// One default property.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DefaultProperty {
     /// The value in the syntax of a `MODEL` block.
     pub text: String,
     /// Where it is set.
     pub place: Place,
+}
+
+/// Two are the same wherever they are set.
+impl PartialEq for DefaultProperty {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
 }
 
 /// How long something lives after its last use.

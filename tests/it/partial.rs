@@ -134,6 +134,35 @@ fn a_wider_window_loads_the_rest_and_makes_its_readers_whole() {
     assert_eq!(builds(&promoted), BTreeMap::new(), "then there is nothing to load");
 }
 
+/// On the base branch a named environment is one beside others, and leaves their tables alone.
+#[test]
+fn an_environment_of_the_base_branch_writes_no_table_that_another_shows() {
+    let world = lab(&EVERYTHING[..2]);
+    world.done(&["promote"]);
+    world.repository.branch("one");
+    edit(&world, &[("models/daily.sql", DAILY)]);
+    world.done(&["apply", "--env", "one"]);
+    merge(&world, "one");
+    let world = world.at("2026-04-03");
+    world.done(&["apply", "--env", "dev"]);
+    assert_eq!(world.value("SELECT max(day)::VARCHAR FROM marts__one.daily"), "2026-03-31");
+}
+
+/// What was merged and not promoted is told as it is built.
+#[test]
+fn drift_is_told_as_apply_builds_it() {
+    let world = lab(&EVERYTHING[..4]);
+    world.done(&["promote"]);
+    edit(&world, &[("models/running.sql", RUNNING)]);
+    let world = world.at("2026-04-03");
+    world.repository.branch("feature");
+    edit(&world, &[("models/total.sql", TOTAL)]);
+    let applied = world.done(&["apply", "--max-days", "5", "--format", "json"]);
+    let drift = applied.json()["plan"]["drift"][0].clone();
+    assert_eq!(drift["intervals_missing"], serde_json::json!([["2026-03-27", "2026-04-01"]]));
+    assert_eq!(builds(&applied)["marts.running"], drift["intervals_missing"]);
+}
+
 #[test]
 fn what_prod_has_already_is_not_cut() {
     let world = world();

@@ -72,6 +72,9 @@ fn touched_by(
     let edits = edits(github, changed)?;
     let unclear = |why| Ok(Some(Touched::Unclear(why)));
     let Some(new_base) = job.workspace.side_with(base, &edits, None)? else { return unclear(Unclear::Links) };
+    if new_base.settings != base.project.settings {
+        return unclear(Unclear::Settings);
+    }
     // As the next run would: under the settings of what is the base then.
     let new_result = job.workspace.side_with(result, &edits, Some(&new_base.settings))?;
     let Some(new_result) = new_result else { return unclear(Unclear::Links) };

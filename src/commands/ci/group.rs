@@ -38,8 +38,7 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
     if job.nothing_would_stay() {
         return gate.close(Ended::NotBuilt("nothing would outlive the job on this runner, so nothing was built"));
     }
-    let chosen =
-        Chosen { trees, base_branch: base_branch.to_owned(), place: Place::Branch, window: Window::Everything };
+    let chosen = Chosen { trees, base_branch: base_branch.to_owned(), place: Place::Queue, window: Window::Everything };
     let name = EnvironmentName::new(format!("queue_{}", head.as_str().chars().take(12).collect::<String>()));
     let order = Order {
         doing: "bot ci",

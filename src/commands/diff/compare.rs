@@ -105,6 +105,9 @@ fn compared(
     let relation = |side: &Option<Side>| side.as_ref().and_then(Side::relation).cloned();
     let (here, base) = match (relation(&pair.here), relation(&pair.base)) {
         (Some(here), Some(base)) => (here, base),
+        (Some(_), None) if pair.here.as_ref().is_some_and(|side| !side.pointer.basis.is_whole()) => {
+            return Ok(Compared::Not(NotCompared::Preview));
+        }
         (Some(here), None) => {
             let rows = ask(&format!("SELECT count(*) FROM {}", quote_table(dialect, &here)))?;
             return Ok(Compared::Added { rows: number(&rows, 0) });

@@ -248,6 +248,7 @@ fn touched(touched: &Touched) -> String {
         Touched::Unclear(Unclear::BothChange(path)) => format!("{}, which this branch changes too", file(path)),
         Touched::Unclear(Unclear::NotInBase(path)) => format!("{}, which the plan's base does not have", file(path)),
         Touched::Unclear(Unclear::Links) => "a project with links or Git LFS, which only a clone can tell".to_owned(),
+        Touched::Unclear(Unclear::Settings) => "the settings".to_owned(),
         Touched::Unclear(Unclear::Errors) => return "has errors with this branch on it".to_owned(),
     };
     format!("changed {why}, so the plan counts as stale")

@@ -75,6 +75,36 @@ fn a_new_reader_of_what_the_branch_changes_makes_the_plan_stale() {
     assert!(comment.contains("and changed `marts.more`.**"), "{comment}");
 }
 
+/// It is in the plan of the next run, as what the branch leaves alone.
+#[test]
+fn a_new_reader_of_what_stays_the_same_makes_the_plan_stale_too() {
+    let team = Team::new();
+    let number = team.opens();
+    let reads = "MODEL (name marts.more, kind FULL);\nSELECT product FROM marts.fct_orders AS o \
+                 JOIN staging.products USING (product_id)\n";
+    let main = team.on_main(|repository| {
+        repository.write("models/marts/more.sql", reads);
+    });
+    team.pushes_to_main(&main);
+    done(&team.pull_request("opened", number));
+    let comment = team.comment();
+    assert!(comment.contains("and changed `marts.more`.**"), "{comment}");
+}
+
+/// They say how much is loaded, and where.
+#[test]
+fn new_settings_make_the_plan_stale() {
+    let team = Team::new();
+    let number = team.opens();
+    let main = team.on_main(|repository| {
+        repository.write("offshoot.yaml", "backfill: {max_days: 365}\n");
+    });
+    team.pushes_to_main(&main);
+    done(&team.pull_request("opened", number));
+    assert!(team.comment().contains("**`main` moved by 1 commit and changed the settings, so"), "{}", team.comment());
+    assert_eq!(team.check().1, "action_required");
+}
+
 #[test]
 fn a_draft_is_stale_too_and_what_is_wrong_on_every_base_is_told_first() {
     let team = Team::new();

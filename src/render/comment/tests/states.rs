@@ -160,6 +160,7 @@ fn what_the_base_did_that_cannot_be_told_is_told_to_be_so() {
         Unclear::BothChange(path.clone()),
         Unclear::NotInBase(path),
         Unclear::Links,
+        Unclear::Settings,
         Unclear::Errors,
     ];
     let told = whys.map(|why| {
