@@ -155,6 +155,8 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
         Some(promoted) => drift(promoted, &inputs, &by_name),
         None => Vec::new(),
     };
+    let mut problems = inputs.problems;
+    problems.extend(targets.iter().filter_map(|target| not_ours_to_load(target, inputs.known)));
     let mut plan = Plan {
         environment: inputs.environment,
         commits: inputs.commits,
@@ -162,11 +164,22 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
         drift,
         summary: Summary::default(),
         targets,
-        problems: inputs.problems,
+        problems,
     };
     plan.summary = summary(&plan, inputs.result.models.len());
     plan.summary.to_build += inputs.unseen.unbuilt;
     plan
+}
+
+/// Why a table stays loaded in part, where the window is not to blame.
+fn not_ours_to_load(target: &Target, known: &Known) -> Option<Problem> {
+    let shared = known.tables.get(&target.key).filter(|known| known.sharing == Sharing::Shared)?;
+    (target.basis == Basis::Whole && !target.due_at_promote.is_empty()).then(|| {
+        let model = &target.name;
+        let message = format!("the table of `{model}` lacks some of its time and is another environment's, too");
+        let end = shared.intervals().end().map_or_else(String::new, |end| format!(" (it ends at {})", end.date_time()));
+        Problem::info("shared-table", format!("{message}{end}")).help("promote loads the rest, or that environment")
+    })
 }
 
 fn targets(inputs: &Inputs<'_>) -> Vec<Target> {

@@ -19,7 +19,7 @@ use crate::hash::Digest;
 use crate::ids::ModelName;
 use crate::model::{Kind, Model};
 use crate::naming::TableKey;
-use crate::plan::{Basis, Commits, Inputs, Plan, Remembered, Unseen, build, is_loaded_by_interval};
+use crate::plan::{Basis, Commits, Inputs, Plan, Remembered, Unseen, Window, build, is_loaded_by_interval};
 use crate::problem::Problem;
 use crate::project::{Owned, SecondLook, query_problems, sorted};
 use crate::sql::Query;
@@ -38,6 +38,9 @@ pub fn glance(
 ) -> Result<Plan, CommandError> {
     let result = workspace.draft(&chosen.trees.result, None)?;
     let state = workspace.state_to_read(&result.project.settings)?;
+    if chosen.window != Window::Everything {
+        return of_all(context, workspace, &state, (chosen, wanted));
+    }
     let (environment, _) = environment_of(&state, chosen, wanted)?;
     let prod = state.environment(&crate::ids::EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
@@ -99,13 +102,23 @@ pub fn glance(
     });
     let plan = plan.map_err(state_error)?;
     if plan.targets.iter().any(|target| target.basis != Basis::Whole || !target.due_at_promote.is_empty()) {
-        // Then it counts who reads whom, of models that nobody looked at, too.
-        let owner = environment_of(&state, chosen, wanted)?;
-        let result = workspace.side(&chosen.trees.result)?;
-        return Ok(plan_of(context, workspace, &state, (chosen, result), owner)?.plan);
+        return of_all(context, workspace, &state, (chosen, wanted));
     }
     leave((looked.result, looked.base, looked.promoted));
     Ok(plan)
+}
+
+/// The same of every model: where tables are loaded in part, it counts who reads whom, of models that nobody would look
+/// at, too.
+fn of_all(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    state: &dyn State,
+    (chosen, wanted): (&Chosen, Option<&str>),
+) -> Result<Plan, CommandError> {
+    let owner = environment_of(state, chosen, wanted)?;
+    let result = workspace.side(&chosen.trees.result)?;
+    Ok(plan_of(context, workspace, state, (chosen, result), owner)?.plan)
 }
 
 /// The trees with the fingerprints of what had to be looked at.

@@ -190,6 +190,8 @@ fn a_reader_of_what_another_branch_has_loaded_in_part_is_a_preview() {
     let plan = &applied["plan"];
     assert_eq!(planned(plan, "marts.daily")["due_at_promote"], serde_json::json!([["2026-04-01", "2026-04-03"]]));
     assert_eq!(planned(plan, "marts.running")["basis"], "preview");
+    let problems = plan["problems"].as_array().expect("a list");
+    assert!(problems.iter().any(|problem| problem["code"] == "shared-table"), "{problems:?}");
     merge(&world, "two");
     world.done(&["promote"]);
     assert_same(&shown(world.repository.path(), ""), &clean_build(&world, "2026-04-03"), "after the other branch");
@@ -256,18 +258,21 @@ fn variant(text: &str, number: u64) -> String {
     if text == DAILY && number >= 3 { times.replace("amount FROM", "amount, id FROM") } else { times }
 }
 
-/// Branches are edited, shown with windows of all sizes, merged and promoted in any order: prod always shows what a build
-/// from nothing shows.
+/// Branches are edited, shown with windows of all sizes, merged and promoted in any order, while days go by: prod always
+/// shows what a build from nothing shows over the time that prod has loaded.
 #[test]
 fn prod_never_shows_what_a_window_left_behind() {
-    let world = world();
+    let mut world = world();
     let mut choices = Choices::new(5);
+    let mut day = 1;
     let branches = ["one", "two", "three"];
     for name in branches {
         world.repository.checkout("main").branch(name);
     }
     let (mut previews, mut promotes) = (0, 0);
     while promotes < 6 {
+        day += choices.below(2);
+        world = world.at(&format!("2026-04-{day:02}"));
         let branch = branches[choices.below(branches.len())];
         world.repository.checkout(branch);
         let (path, text) =
