@@ -201,6 +201,10 @@ fn inherited_reasons(new: &Fingerprint, before: &Tree, after: &Tree, name: &Mode
         let parents = after.graph.parents(name).filter(|parent| data(before, parent) != data(after, parent));
         reasons.extend(parents.map(|parent| Read::Whole(parent.clone())));
     }
+    if reasons.is_empty() {
+        let start = |tree: &Tree| tree.fingerprints.get(name).and_then(|found| found.start.clone());
+        return vec![Reason::PropertyChanged { property: "start".into(), old: start(before), new: start(after) }];
+    }
     let rank = |read: &Read| match read {
         Read::Rows(_) => 0,
         Read::Column(_, _) => 1,

@@ -7,12 +7,12 @@ use super::{Batching, Context, Fingerprint, ParentTables, external_rows};
 use crate::graph::{Node, SelfReading};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
-use crate::model::{Kind, KindName, Model, Seed};
+use crate::model::{DeclaredTime, Kind, KindName, Model, Seed};
 use crate::sql::{
     Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Syntax, Traits, analyze_syntax,
     stated_outputs,
 };
-use crate::time::IntervalUnit;
+use crate::time::{IntervalUnit, Timestamp};
 
 /// What a model comes to by itself.
 pub(super) struct Local {
@@ -25,6 +25,7 @@ pub(super) struct Local {
     pub(super) reads: Reads,
     pub(super) assumes: BTreeSet<String>,
     pub(super) batching: Batching,
+    pub(super) start: Option<String>,
 }
 
 pub(super) fn local<'p>(
@@ -51,6 +52,7 @@ pub(super) fn local<'p>(
         (_, None) => of_nothing(model),
     };
     declare_types(model, &mut local);
+    local.start = model.properties.start.as_ref().map(as_written).or_else(|| inherited_start(node, parents));
     local.batching = batching(model, &local);
     local.query_rows = local.rows;
     local.rows = whole_rows(model, node, context, parents, &local);
@@ -71,6 +73,7 @@ fn plain(rows: Digest, columns: Option<Vec<ShapeColumn>>) -> Local {
         reads: Reads::new(),
         assumes: BTreeSet::new(),
         batching: Batching::Any,
+        start: None,
     }
 }
 
@@ -108,7 +111,18 @@ fn of_resolved(resolved: Resolved) -> Local {
         Some(why) => Batching::OneInterval { why },
         None => Batching::Any,
     };
-    Local { rows, query_rows: rows, row_traits, columns, written_order, opaque: None, reads, assumes, batching }
+    Local {
+        rows,
+        query_rows: rows,
+        row_traits,
+        columns,
+        written_order,
+        opaque: None,
+        reads,
+        assumes,
+        batching,
+        start: None,
+    }
 }
 
 fn of_nothing(model: &Model) -> Local {
@@ -203,9 +217,10 @@ fn whole_rows<'p>(
 
 fn kind_rows(model: &Model, local: &Local) -> Digest {
     let properties = &model.properties;
-    let declared = |hasher: Hasher, time: &Option<crate::model::DeclaredTime>| {
-        let text = time.as_ref().map(|time| time.absolute.map_or(time.text.clone(), |moment| moment.date_time()));
-        hasher.option(text.as_deref())
+    // A table that begins earlier holds more rows, whoever says when it begins.
+    let declared = |hasher: Hasher| {
+        let end = properties.end.as_ref().map(as_written);
+        hasher.option(local.start.as_deref()).option(end.as_deref())
     };
     match &model.kind {
         Kind::View | Kind::Full | Kind::Embedded => match kind_matters(model, local) {
@@ -220,7 +235,7 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
                 .text(&range.time_column.to_lowercase())
                 .text(&range.format)
                 .text(model.unit().name());
-            declared(declared(hasher, &properties.start), &properties.end).finish()
+            declared(hasher).finish()
         }
         Kind::UniqueKey(key) => {
             let mut hasher = Hasher::new("unique key").number(key.unique_key.len() as u64);
@@ -234,9 +249,24 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
             if whole {
                 hasher = hasher.digests(local.columns.iter().flatten().map(|column| column.hash));
             }
-            hasher = declared(declared(hasher, &properties.start), &properties.end);
-            hasher.text(model.unit().name()).finish()
+            declared(hasher).text(model.unit().name()).finish()
         }
+    }
+}
+
+/// A declared time: a moment however it is written, or words that only the clock makes one.
+fn as_written(time: &DeclaredTime) -> String {
+    time.absolute.map_or_else(|| time.text.clone(), Timestamp::date_time)
+}
+
+/// The earliest start of the parents (research: SQLMesh, section 5.2); all of them where only the clock says which it is.
+fn inherited_start<'p>(node: &Node, parents: &dyn Fn(&ModelName) -> Option<&'p Fingerprint>) -> Option<String> {
+    let starts: BTreeSet<&str> =
+        node.parents().filter_map(parents).filter_map(|parent| parent.start.as_deref()).collect();
+    let are_moments = starts.iter().all(|start| Timestamp::parse(start).is_some());
+    match are_moments {
+        true => starts.first().map(|first| (*first).to_owned()),
+        false => Some(starts.into_iter().collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -101,6 +101,8 @@ pub struct Fingerprint {
     pub assumes: BTreeSet<String>,
     /// How its intervals may be loaded.
     pub batching: Batching,
+    /// When it begins, as written: its own start, else its parents'. A moment if all of these are moments.
+    pub start: Option<String>,
 }
 
 /// Whether several intervals may be loaded by one statement.
@@ -240,6 +242,7 @@ fn fingerprint_syntax<'a>(
         reads: local.reads,
         assumes: local.assumes,
         batching: local.batching,
+        start: local.start,
     }
 }
 

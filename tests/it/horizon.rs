@@ -299,7 +299,12 @@ fn an_input_whose_past_grows_has_its_readers_loaded_again() {
     world.done(&["promote"]);
     world.repository.branch("feature");
     edit(&world, &[("models/first.sql", &first.replace("2026-03-01", "2026-01-01"))]);
-    world.done(&["apply"]);
+    let plan = world.done(&["plan", "--format", "json"]).json();
+    let applied = world.done(&["apply", "--format", "json"]).json();
+    assert_eq!(plan["models"], applied["plan"]["models"]);
+    let daily = plan["models"].as_array().expect("a list").iter().find(|model| model["name"] == "marts.daily");
+    let reason = &daily.expect("it is in the plan")["reasons"][0];
+    assert_eq!(reason["text"], "start: 2026-03-01 00:00:00 → 2026-01-01 00:00:00", "{reason}");
     merge(&world, "feature");
     promotes(&world, "2026-04-01");
 }
