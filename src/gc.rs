@@ -130,6 +130,8 @@ pub struct Kept {
 pub enum WhyKept {
     /// A view or macro that is no living environment's reads it.
     ReadBy(String),
+    /// It is a view of ours, of an environment that the state does not know; its tables stay with it.
+    UnknownEnvironment(EnvironmentName),
     /// Another project of the state knows it.
     OtherProject,
     /// This program did not make what stands under the name.

@@ -24,7 +24,8 @@
 //!    written by `render/comment/`; `sticky.rs` finds its comment again and decides who may write it next.
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
-//! 10. `gc.rs` decides which tables nothing needs any more; `commands/gc/` looks, and drops them.
+//!
+//! What no push needs any more goes later: `gc.rs` decides which tables those are, `commands/gc/` looks and drops them.
 //!
 //! On GitHub a run begins with `event/`, what happened and what a comment asks, and speaks through `github/`: comments,
 //! checks, pull requests, with the manners that its API asks for.

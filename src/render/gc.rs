@@ -128,6 +128,9 @@ fn kept_row(kept: &Kept) -> Vec<String> {
 fn reason(why: &WhyKept) -> String {
     match why {
         WhyKept::ReadBy(reader) => format!("{reader} reads it"),
+        WhyKept::UnknownEnvironment(name) => {
+            format!("it is a view of environment `{name}`, which the state does not know")
+        }
         WhyKept::OtherProject => "another project of this state knows it".to_owned(),
         WhyKept::NotOurs => "this program did not make it".to_owned(),
         WhyKept::Refused(message) => format!("the engine did not drop it: {message}"),
@@ -209,6 +212,7 @@ impl From<&Kept> for KeptObject {
     fn from(kept: &Kept) -> Self {
         let code = match kept.why {
             WhyKept::ReadBy(_) => "read_by",
+            WhyKept::UnknownEnvironment(_) => "unknown_environment",
             WhyKept::OtherProject => "other_project",
             WhyKept::NotOurs => "not_ours",
             WhyKept::Refused(_) => "refused",
@@ -268,6 +272,7 @@ mod tests {
                 kept("orders", WhyKept::ReadBy(format!("view `{evil}`"))),
                 kept("orders", WhyKept::Refused(evil.into())),
                 kept("orders", WhyKept::OtherProject),
+                kept("orders", WhyKept::UnknownEnvironment(EnvironmentName::new(evil))),
             ],
             needed: 214,
         }
@@ -283,7 +288,7 @@ mod tests {
         let cells = |row: &str| row.matches('|').count();
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
         assert!(rows.iter().all(|row| [5, 6, 4].contains(&cells(row))), "each row has its cells:\n{rows:#?}");
-        assert_eq!(rows.len(), 3 * 2 + 2 + 2 + 4);
+        assert_eq!(rows.len(), 3 * 2 + 2 + 2 + 5);
         insta::assert_snapshot!(text);
         let told = terminal(&hostile(), Colour::Never);
         assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}'), "{told}");

@@ -44,7 +44,9 @@ pub(super) fn look(
         (false, true) => Whose::Living,
         (false, false) => Whose::Foreign,
     };
-    let readers = readers(session, &ours(&owned, settings), &whose).map_err(unreadable)?;
+    let found = session.readers().map_err(unreadable)?;
+    let ours = ours(&owned, settings);
+    let readers: Vec<Reader> = found.iter().map(|reader| reader_of(reader, &ours, &whose)).collect();
     let known = known(*state).map_err(state_error)?;
     let physical = Physical::read(session, &known, &owned).map_err(unreadable)?;
     let elsewhere = state.tables_elsewhere().map_err(state_error)?;
@@ -58,6 +60,7 @@ pub(super) fn look(
         since: &since,
     });
     verdict.kept.extend(physical.foreign());
+    verdict.kept.extend(orphans(&found, &ours, &whose));
     Ok(verdict)
 }
 
@@ -84,31 +87,47 @@ fn roots(
     Ok((tables.collect(), living))
 }
 
-/// What is recorded of this project's views: whose they are.
-fn ours<'a>(owned: &'a [ObjectRecord], settings: &Settings) -> BTreeMap<&'a TableName, &'a EnvironmentName> {
+/// What is recorded of this project's views.
+fn ours<'a>(owned: &'a [ObjectRecord], settings: &Settings) -> BTreeMap<&'a TableName, OurView<'a>> {
     let view = |record: &'a ObjectRecord| match &record.object {
         OwnedObject::View { environment, .. } if record.project == settings.project => {
-            Some((&record.name, environment))
+            Some((&record.name, (&record.model, environment)))
         }
         _ => None,
     };
     owned.iter().filter_map(view).collect()
 }
 
-fn readers(
-    session: &mut dyn Session,
-    ours: &BTreeMap<&TableName, &EnvironmentName>,
+/// What the warehouse says of a view of ours: its model and its environment.
+type OurView<'a> = (&'a ModelName, &'a EnvironmentName);
+
+fn reader_of(
+    reader: &crate::engine::Reader,
+    ours: &BTreeMap<&TableName, OurView<'_>>,
     whose: &dyn Fn(&EnvironmentName) -> Whose,
-) -> Result<Vec<Reader>, EngineError> {
-    let reader = |reader: crate::engine::Reader| Reader {
-        whose: ours.get(&reader.name).map_or(Whose::Foreign, |environment| whose(environment)),
+) -> Reader {
+    Reader {
+        whose: ours.get(&reader.name).map_or(Whose::Foreign, |(_, environment)| whose(environment)),
         shown: match reader.kind {
             ReaderKind::View => format!("view `{}`", reader.name),
             ReaderKind::Macro => format!("macro `{}`", reader.name),
         },
-        text: reader.text,
+        text: reader.text.clone(),
+    }
+}
+
+/// Views of ours that are there, of environments that the state does not know.
+fn orphans(
+    found: &[crate::engine::Reader],
+    ours: &BTreeMap<&TableName, OurView<'_>>,
+    whose: &dyn Fn(&EnvironmentName) -> Whose,
+) -> Vec<Kept> {
+    let orphan = |reader: &crate::engine::Reader| {
+        let (model, environment) = ours.get(&reader.name).filter(|(_, name)| whose(name) == Whose::Foreign)?;
+        let why = WhyKept::UnknownEnvironment((*environment).clone());
+        Some(Kept { name: reader.name.clone(), model: Some((*model).clone()), since: None, why })
     };
-    Ok(session.readers()?.into_iter().map(reader).collect())
+    found.iter().filter_map(orphan).collect()
 }
 
 /// What the state knows of a table.

@@ -1,6 +1,11 @@
 //! What people see over days and weeks.
 
+use std::time::Duration;
+
 use offshoot::error::Exit;
+use offshoot::ids::{EnvironmentName, PlanId, ProjectName, StateId};
+use offshoot::state::{Environment, NewEntry, OpenMode, PendingPromote, SqliteState, State as _};
+use offshoot::time::Timestamp;
 
 use super::{TOTAL, gc, models, table_of, tables, world, world_with_a_branch};
 use crate::lab::edit;
@@ -49,6 +54,54 @@ fn a_table_that_is_needed_again_while_it_waits_starts_anew() {
     let world = world.at("2026-04-08 01:00:00");
     let found = gc(&world);
     assert_eq!(found["waiting"][0]["goes_at"], "2026-04-15T01:00:00Z", "{found}");
+}
+
+/// A run that dies points at nothing, and the next one goes on with what it found.
+#[test]
+fn what_a_run_reuses_that_dies_starts_anew() {
+    let world = world_with_a_branch();
+    world.done(&["env", "drop", "dev"]);
+    gc(&world);
+    let world = world.at("2026-04-07");
+    edit(&world, &[("models/fails.sql", super::FAILS)]);
+    assert_eq!(world.bot(&["apply", "--env", "dev"]).exit, Exit::No);
+    let world = world.at("2026-04-09");
+    let found = gc(&world);
+    assert_eq!((models(&found, "waiting"), models(&found, "dropped")), (vec!["marts.total".to_owned()], vec![]));
+    assert_eq!(found["waiting"][0]["goes_at"], "2026-04-16T00:00:00Z");
+    edit(&world, &[("models/fails.sql", &super::FAILS.replace(" || 'x'", ""))]);
+    let applied = world.done(&["apply", "--env", "dev", "--format", "json"]).json();
+    assert_eq!(applied["builds"].as_array().map(Vec::len), Some(1), "{applied}");
+}
+
+/// A promote that began and was not settled: nobody knows yet whether its views have moved.
+#[test]
+fn what_a_promote_is_about_to_show_is_needed_until_it_is_settled() {
+    let world = world_with_a_branch();
+    let project = ProjectName::new("");
+    let mode = OpenMode::Write { state: StateId::new("x"), algorithm_version: 99 };
+    let open = || SqliteState::open(&world.state(), &project, &mode).expect("a state");
+    let [prod, dev] = ["prod", "dev"]
+        .map(|name| open().environment(&EnvironmentName::new(name)).expect("readable").expect("it is there"));
+    let mut intended = Environment { models: dev.models, ..prod.clone() };
+    intended.about.plan_id = PlanId::new("next");
+    world.done(&["env", "drop", "dev"]);
+    gc(&world);
+    let entry = NewEntry { commit: None, at: Timestamp(0), run: "bot promote".into(), facts: Vec::new() };
+    let pending = PendingPromote { intended, expected: Some(prod.about.version()), entry };
+    let state = open();
+    let lease = state.lease("bot promote", Duration::ZERO).expect("nobody else");
+    state.begin_promote(&lease, &pending).expect("nobody else changed prod");
+    drop((lease, state));
+    let file = std::fs::read(world.state()).expect("a file");
+    let would = world.done(&["gc", "--dry-run", "--execution-time", "2026-04-08", "--format", "json"]).json();
+    assert_eq!((&would["needed"], &would["dropped"]), (&4.into(), &serde_json::json!([])));
+    assert_eq!(std::fs::read(world.state()).expect("a file"), file, "a dry run settles nothing");
+    let world = world.at("2026-04-08");
+    assert_eq!(models(&gc(&world), "dropped"), ["marts.total"], "it did not happen, so nothing needs it");
+    let settled = world.done(&["env", "show", "prod", "--format", "json"]).json();
+    assert_eq!(settled["status"], "ready");
+    assert_eq!(world.value("SELECT amount FROM marts.shown"), "60");
 }
 
 #[test]

@@ -19,6 +19,10 @@ const DAILY: &str = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (ti
 const TOTAL: &str = "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) AS amount FROM marts.daily";
 const SHOWN: &str = "MODEL (name marts.shown, kind VIEW);\nSELECT amount FROM marts.total";
 
+/// Fails when it runs, after its parents were filled.
+const FAILS: &str =
+    "MODEL (name marts.fails, kind FULL);\nSELECT CAST(amount || 'x' AS INT) AS amount FROM marts.total";
+
 /// A seed, a table by day, one of it as a whole and a view of that, promoted.
 fn world() -> World {
     let world = lab(&[

@@ -192,3 +192,30 @@ fn whoever_writes_the_state_is_waited_for() {
     assert_eq!(ran.exit, Exit::Failed, "{}", ran.stdout);
     assert!(ran.stderr.contains("(`bot apply`) is writing the state"), "{}", ran.stderr);
 }
+
+/// The environment was dropped while its warehouse was away: the state forgot it, its views came back.
+#[test]
+fn views_of_an_environment_that_the_state_does_not_know_stay_with_their_tables() {
+    let world = world_with_a_branch();
+    let kept = tempfile::tempdir().expect("a folder");
+    let aside = kept.path().join("warehouse.duckdb");
+    fs::rename(world.warehouse(), &aside).expect("the file is ours");
+    world.done(&["env", "drop", "dev"]);
+    fs::rename(&aside, world.warehouse()).expect("the file is ours");
+    gc(&world);
+    let world = world.at("2026-04-08");
+    let found = gc(&world);
+    assert_eq!(models(&found, "dropped"), Vec::<String>::new());
+    let codes: Vec<&str> = found["kept"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|kept| kept["reason"]["code"].as_str().expect("a code"))
+        .collect();
+    assert_eq!(codes.iter().filter(|code| **code == "unknown_environment").count(), 4, "{found}");
+    assert_eq!(codes.iter().filter(|code| **code == "read_by").count(), 1, "{found}");
+    assert_eq!(world.value("SELECT amount FROM marts__dev.shown"), "61");
+    // Whoever makes the environment again takes its views over, and then all of it can go.
+    world.done(&["apply", "--env", "dev"]);
+    assert_eq!(gc(&world)["kept"], serde_json::json!([]));
+}

@@ -7,17 +7,13 @@ use offshoot::error::Exit;
 use offshoot::time::{IntervalUnit, Timestamp};
 
 use super::facts::{DEPTH, Facts};
-use super::{DAILY, SHOWN, TOTAL};
+use super::{DAILY, FAILS, SHOWN, TOTAL};
 use crate::lab::edit;
 use crate::oracle::world::random::Choices;
 use crate::world::World;
 
 const BRANCHES: [&str; 3] = ["one", "two", "three"];
 const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;
-/// Fails when it runs, after its parents were filled.
-const FAILS: &str =
-    "MODEL (name marts.fails, kind FULL);\nSELECT CAST(amount || 'x' AS INT) AS amount FROM marts.total";
-
 /// What a life has seen so far.
 struct Life {
     world: World,
