@@ -66,6 +66,13 @@ pub enum Command {
     Promote(PromoteArguments),
     /// List, show or drop environments
     Env(EnvironmentArguments),
+    /// Drop environments that are over and tables that nothing has needed for long enough
+    ///
+    /// A table is needed where an environment points at it, or one of the last entries of production's history (`gc:
+    /// {history: 10}` in `offshoot.yaml`), or where a view or macro of the warehouse names it. Its time begins with the first
+    /// `bot gc` that finds it needed by nothing, and ends after `snapshot_ttl` of `config.yaml`, a week unless it says
+    /// otherwise. What is not ours is never dropped. On a terminal nothing is dropped without `--yes`.
+    Gc(GcArguments),
     /// Run a query in which model names mean an environment's tables
     Query(QueryArguments),
     /// Compare the data of an environment with another's: counts, never rows; opens the warehouse for reading only
@@ -249,6 +256,23 @@ pub struct DropArguments {
     pub lock_timeout: u64,
 }
 
+/// `bot gc`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct GcArguments {
+    /// Drop without asking, on a terminal too
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Show what would be dropped, and write nothing [default: on a terminal]
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long to wait for others, and for a DuckDB file that another process holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
 /// `bot query`.
 #[derive(Args, Clone, Debug)]
 pub struct QueryArguments {
@@ -416,6 +440,7 @@ impl Command {
                 EnvironmentCommand::Show(named) => named.format.format,
                 EnvironmentCommand::Drop(arguments) => arguments.environment.format.format,
             },
+            Self::Gc(arguments) => arguments.format.format,
             Self::Query(arguments) if arguments.format == RowFormat::Json => Format::Json,
             Self::Query(_) => Format::Terminal,
             Self::Diff(arguments) => arguments.format.format,
@@ -452,6 +477,8 @@ mod tests {
             "bot env list",
             "bot env show e --format json",
             "bot env drop e",
+            "bot gc --yes --format json",
+            "bot gc --dry-run --lock-timeout 5",
             "bot query --env prod select --format csv --limit 5",
             "bot render a.b",
             "bot lineage a.b.c --upstream --head x --format mermaid",

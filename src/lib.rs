@@ -25,6 +25,8 @@
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
 //!
+//! What no push needs any more goes later: `gc.rs` decides which tables those are, `commands/gc/` looks and drops them.
+//!
 //! On GitHub a run begins with `event/`, what happened and what a comment asks, and speaks through `github/`: comments,
 //! checks, pull requests, with the manners that its API asks for.
 //!
@@ -53,6 +55,7 @@ pub mod event;
 pub mod explain;
 pub mod files;
 pub mod fingerprint;
+pub mod gc;
 pub mod git;
 pub mod github;
 pub mod graph;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views};
+use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views, tables_of};
 use crate::engine::{
     Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange, check_owner,
     claim, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views, take_over,
@@ -59,6 +59,7 @@ pub fn apply(
     vouched_for(work, plan, held.as_mut())?;
     let expected = current.map(|current| current.about.version());
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
+    keep(work, plan)?;
     let builds = build_tables(work, plan)?;
     let views = views(work, plan, &tables(work, plan)?, current)?;
     if !views.changes.is_empty() {
@@ -88,6 +89,7 @@ pub fn build(work: &Work<'_>, plan: &Plan) -> Result<Published, CommandError> {
     vouched_for(work, plan, held.as_mut())?;
     let mut plan = plan.clone();
     plan.targets.retain(|target| target.basis == Basis::Whole);
+    keep(work, &plan)?;
     Ok(Published { builds: build_tables(work, &plan)?, swapped: 0 })
 }
 
@@ -110,6 +112,7 @@ pub fn promote(
         refuse_foreign(work, &views(work, plan, &tables(work, plan)?, current)?, held.as_mut())?;
     }
     vouched_for(work, plan, held.as_mut())?;
+    keep(work, plan)?;
     let builds = build_tables(work, plan)?;
     let tables = tables(work, plan)?;
     let views = views(work, plan, &tables, current)?;
@@ -175,6 +178,12 @@ fn settle_one(
     }
     state.abandon_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
     Ok(Settled::Abandoned)
+}
+
+/// What a plan points at is needed from now on, though a run that dies never says so.
+fn keep(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> {
+    let tables: Vec<TableName> = tables_of(plan).into_values().collect();
+    work.state.keep_tables(work.lease, &tables).map_err(state_error)
 }
 
 /// Says no where the warehouse is another state's, or an empty one in place of that in which the state has tables; writes

@@ -15,7 +15,7 @@ use crate::fingerprint::{ALGORITHM, Sketch, Tree};
 use crate::git::{Git, GitError, GitTree, Head, TreeSource};
 use crate::hash::{Digest, Hasher};
 use crate::ids::StateId;
-use crate::problem::Problem;
+use crate::problem::{Problem, Severity};
 use crate::project::{
     Loaded, ModelCache, Owned, Project, ReadFiles, Surroundings as LoadSurroundings, query_problems, scan, scan_like,
     sorted,
@@ -367,12 +367,30 @@ impl Workspace<'_> {
     /// # Errors
     /// Git cannot be read.
     pub fn project_here(&self) -> Result<Project, CommandError> {
+        Ok(Project { settings: self.settings_and_problems_here()?.0, ..Project::default() })
+    }
+
+    /// The settings of what is checked out, for what must not go by a default in place of a setting that cannot be read.
+    ///
+    /// # Errors
+    /// Git cannot be read, or the configuration has errors.
+    pub fn sound_settings_here(&self) -> Result<Settings, CommandError> {
+        let (settings, problems) = self.settings_and_problems_here()?;
+        match problems.iter().find(|problem| problem.severity == Severity::Error) {
+            Some(problem) => Err(CommandError::no("the configuration has errors, so nothing was done")
+                .because(problem.message.clone())
+                .hint("`bot plan` shows them all")),
+            None => Ok(settings),
+        }
+    }
+
+    fn settings_and_problems_here(&self) -> Result<(Settings, Vec<Problem>), CommandError> {
         let commit = match self.git.head().map_err(git_error)? {
             Head::Branch { commit, .. } | Head::Detached { commit } => commit,
-            Head::Unborn { .. } => return Ok(Project::default()),
+            Head::Unborn { .. } => return Ok((Settings::default(), Vec::new())),
         };
-        let source = self.git.tree_of(&commit).map_err(git_error)?;
-        Ok(Project { settings: self.settings(&source)?, ..Project::default() })
+        let files = self.files(&self.git.tree_of(&commit).map_err(git_error)?)?;
+        Ok(crate::settings::load(&files, self.context.surroundings.variables()))
     }
 
     /// The main database file of the gateway in use; `None` where there is none.

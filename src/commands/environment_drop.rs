@@ -11,7 +11,7 @@ use super::Context;
 use super::environments::find;
 use crate::apply::engine_error;
 use crate::cli::DropArguments;
-use crate::engine::duckdb::OpenMode;
+use crate::engine::duckdb::{DuckDb, OpenMode};
 use crate::engine::{
     self, Engine as _, EngineError, Foreign, ForeignObject, OwnedObject, Owner, Session, ViewChange, foreign_objects,
     forget_object, owned_objects, swap_views, transaction,
@@ -21,7 +21,7 @@ use crate::ids::{EnvironmentName, ProjectName, TableName};
 use crate::publish;
 use crate::render::environments::{self as faces, Dropped, Left};
 use crate::settings::Settings;
-use crate::state::{Environment, State as _};
+use crate::state::{Environment, State, WriteLease};
 use crate::workspace::{Workspace, state_error};
 
 /// A schema with its catalog.
@@ -66,7 +66,26 @@ pub(super) fn drop_environment(
     let lease = state.lease("bot env drop", timeout).map_err(state_error)?;
     let engine = workspace.engine(settings, OpenMode::ReadWrite, timeout)?;
     publish::settle(&state, &lease, &engine, &settings.project)?;
-    let environment = find(&state, name)?;
+    let held = Held { workspace, settings, state: &state, lease: &lease, engine: &engine };
+    drop_held(context, &held, name)
+}
+
+/// State and warehouse in the hands of who may write both.
+pub(super) struct Held<'a> {
+    pub(super) workspace: &'a Workspace<'a>,
+    pub(super) settings: &'a Settings,
+    pub(super) state: &'a dyn State,
+    pub(super) lease: &'a WriteLease,
+    pub(super) engine: &'a DuckDb,
+}
+
+/// Drops an environment that is not production; promotes are settled already.
+///
+/// # Errors
+/// As [`drop_environment`].
+pub(super) fn drop_held(context: &Context<'_>, held: &Held<'_>, name: &str) -> Result<Dropped, CommandError> {
+    let Held { workspace, settings, state, lease, engine } = held;
+    let environment = find(*state, name)?;
     let dropped = match workspace.warehouse_file(settings).filter(|file| file.exists()) {
         Some(_) => {
             let mut session = engine.session().map_err(|error| engine_error("cannot open the warehouse", error))?;
@@ -84,7 +103,7 @@ pub(super) fn drop_environment(
         }
     };
     let about = &environment.about;
-    state.remove_environment(&lease, &about.name, &about.version()).map_err(state_error)?;
+    state.remove_environment(lease, &about.name, &about.version()).map_err(state_error)?;
     Ok(dropped)
 }
 

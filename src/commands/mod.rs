@@ -8,6 +8,7 @@ mod doctor;
 mod environment_drop;
 mod environments;
 mod find;
+mod gc;
 mod hook;
 mod init;
 mod lineage;
@@ -32,6 +33,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Apply(arguments) => apply::run(context, arguments),
         Command::Promote(arguments) => promote::run(context, arguments),
         Command::Env(arguments) => environments::run(context, arguments),
+        Command::Gc(arguments) => gc::run(context, arguments),
         Command::Query(arguments) => query::run(context, arguments),
         Command::Diff(arguments) => diff::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),

@@ -202,6 +202,13 @@ pub trait Session: Send {
         Ok(found)
     }
 
+    /// Every view and macro of the warehouse in whatever catalog and schema, whoever made it: what may read a table by its
+    /// name without keeping it from being dropped.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn readers(&mut self) -> Result<Vec<Reader>>;
+
     /// Streams rows into a table. Cells are cast to the columns' types by the engine; empty text is not NULL.
     ///
     /// # Errors
@@ -229,6 +236,26 @@ pub struct SchemaObject {
     pub definition: Option<String>,
     /// The comment on it, which goes when somebody makes it anew.
     pub comment: Option<String>,
+}
+
+/// A view or macro, which may read tables by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// Its name; no catalog where that is the default one.
+    pub name: TableName,
+    /// What it is.
+    pub kind: ReaderKind,
+    /// The engine's own text of it.
+    pub text: String,
+}
+
+/// What reads tables by their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReaderKind {
+    /// A view.
+    View,
+    /// A macro or function.
+    Macro,
 }
 
 /// Takes the rows of a query.

@@ -11,6 +11,7 @@ pub mod data_diff;
 pub mod environments;
 pub mod explain;
 pub mod findings;
+pub mod gc;
 pub mod json;
 pub mod lineage;
 pub mod markdown;

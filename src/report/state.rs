@@ -122,7 +122,7 @@ pub struct Closing {
     pub dropped: usize,
     /// Tables that nothing points at any more.
     pub tables_kept: usize,
-    /// Until when they are kept; `None` until `bot gc` runs.
+    /// Until when they are kept at least; `None` where they stay for good.
     pub until: Option<Timestamp>,
 }
 

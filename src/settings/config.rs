@@ -131,10 +131,7 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
             settings.after_all = report.texts(key, node);
             statements(key, &settings.after_all, node.place, Problem::warning, report);
         }
-        "snapshot_ttl" => {
-            own::time_to_live(key, node, report);
-            settings.snapshot_ttl = node.text().map(str::to_owned);
-        }
+        "snapshot_ttl" => own::set(&mut settings.snapshot_ttl, own::time_to_live(key, node, report)),
         "environment_ttl" => settings.environment_ttl = own::time_to_live(key, node, report),
         "pinned_environments" => settings.pinned_environments = report.texts(key, node).into_iter().collect(),
         "ignore_patterns" => settings.ignore_patterns = report.texts(key, node),

@@ -19,6 +19,7 @@ pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings};
 use crate::files::FileTree;
 use crate::ids::{FilePath, ProjectName};
 use crate::problem::Problem;
+use crate::time::{Timestamp, later};
 use crate::yaml::{Place, Value};
 
 /// The names that SQLMesh gives its configuration, the usual one first.
@@ -47,8 +48,8 @@ pub struct Settings {
     pub before_all: Vec<String>,
     /// Statements of `after_all`, as written.
     pub after_all: Vec<String>,
-    /// `snapshot_ttl`, as written.
-    pub snapshot_ttl: Option<String>,
+    /// `snapshot_ttl`: how long a table stays that nothing needs, a week by default.
+    pub snapshot_ttl: TimeToLive,
     /// `environment_ttl` of `config.yaml`.
     pub environment_ttl: Option<TimeToLive>,
     /// Environments that never expire.
@@ -106,6 +107,23 @@ pub enum TimeToLive {
     For(String),
     /// For ever.
     Forever,
+}
+
+impl TimeToLive {
+    /// When something is over that was used last at that moment, to the time of day; `None` where it stays.
+    pub fn end(&self, last_use: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::For(text) => later(text, last_use),
+            Self::Forever => None,
+        }
+    }
+}
+
+/// SQLMesh's default, which is ours too.
+impl Default for TimeToLive {
+    fn default() -> Self {
+        Self::For("in 1 week".into())
+    }
 }
 
 /// Where the name of a model without `name` comes from.

@@ -1,5 +1,7 @@
 //! `offshoot.yaml`: our own settings beside SQLMesh's file, which refuses keys that it does not know.
 
+use std::num::NonZeroUsize;
+
 use super::TimeToLive;
 use super::data_diff::{self, DataDiff};
 use super::reader::Report;
@@ -24,6 +26,8 @@ pub struct OwnSettings {
     pub drafts: Drafts,
     /// What happens to pull requests from forks.
     pub fork_policy: ForkPolicy,
+    /// How many entries of its history keep their tables, of an environment that promote writes; the present one counts.
+    pub gc_history: NonZeroUsize,
     /// What stops a push where the hook is installed; nothing unless it is asked for.
     pub hook_block: Vec<HookBlock>,
     /// Prices by name, as written.
@@ -63,7 +67,7 @@ pub enum HookBlock {
     Removed,
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "views",
     "base_branch",
     "backfill",
@@ -72,6 +76,7 @@ const KEYS: [&str; 10] = [
     "drafts",
     "fork_policy",
     "promote",
+    "gc",
     "hook",
     "prices",
 ];
@@ -82,10 +87,11 @@ impl Default for OwnSettings {
             base_branch: None,
             backfill_max_days: Some(30),
             backfill_max_minutes: Some(20),
-            environment_ttl: TimeToLive::For("in 1 week".into()),
+            environment_ttl: TimeToLive::default(),
             data_diff: DataDiff::default(),
             drafts: Drafts::default(),
             fork_policy: ForkPolicy::default(),
+            gc_history: NonZeroUsize::MIN.saturating_add(9),
             hook_block: Vec::new(),
             prices: Vec::new(),
         }
@@ -120,6 +126,7 @@ fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'
             set(&mut settings.fork_policy, report.choice(key, node, &choices));
         }
         "promote" => promote(node, report),
+        "gc" => gc(node, settings, report),
         "hook" => hook(node, settings, report),
         "prices" if report.is_map(key, node) => {
             let pairs = node
@@ -169,6 +176,22 @@ fn only(supported: &str, others: &[&str], (key, node): (&str, &Node), report: &m
     let Some(found) = report.choice(key, node, &choices).filter(|found| *found != supported) else { return };
     let problem = Problem::error("unsupported-setting", format!("`{key}: {found}` is not supported yet"));
     report.push(node.place, problem.help(format!("remove it, or write `{key}: {supported}`")));
+}
+
+fn gc(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
+    report.is_map("gc", node);
+    for entry in node.entries() {
+        match entry.key.as_str() {
+            "history" => {
+                let number = entry.node.text().and_then(|text| text.parse().ok());
+                if number.is_none() && entry.node.value != Value::Null {
+                    report.expected("history", "a whole number from 1", &entry.node);
+                }
+                set(&mut settings.gc_history, number);
+            }
+            key => report.unknown("unknown-setting", "setting of `gc`", key, entry.node.place, &["history"]),
+        }
+    }
 }
 
 fn hook(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {

@@ -56,6 +56,7 @@ fn a_usual_configuration_is_read() {
     assert_eq!(settings.variables_of(None).get("region"), Some(&Value::Text("eu".into())));
     assert_eq!(settings.variables_of(Some("prod")).get("region"), Some(&Value::Text("us".into())));
     assert_eq!(settings.environment_ttl, Some(TimeToLive::Forever));
+    assert_eq!(settings.snapshot_ttl, TimeToLive::For("in 1 week".into()));
     assert_eq!(settings.model_naming, ModelNaming::Inferred);
     let text = |key: &str| settings.defaults.get(key).map(|default| default.text.as_str());
     assert_eq!(text("owner"), Some("'jen''s team'"));
@@ -177,6 +178,28 @@ fn our_own_settings_have_defaults_and_are_checked() {
 fn what_is_not_built_yet_is_refused_by_name() {
     let (_, problems) = settings("//- config.yaml\n\n//- offshoot.yaml\nviews: affected\npromote: {reuse: never}\n");
     assert_eq!(codes(&problems), ["unsupported-setting"; 2]);
+}
+
+#[test]
+fn how_long_unneeded_tables_stay_is_checked() {
+    let read = |config: &str, own: &str| {
+        let (parsed, problems) = settings(&format!("//- config.yaml\n{config}\n//- offshoot.yaml\n{own}\n"));
+        (parsed.snapshot_ttl, parsed.own.gc_history.get(), codes(&problems).len())
+    };
+    let week = TimeToLive::For("in 1 week".into());
+    assert_eq!(read("", ""), (week.clone(), 10, 0));
+    assert_eq!(read("snapshot_ttl: null", "gc: {history: 3}"), (TimeToLive::Forever, 3, 0));
+    assert_eq!(read("snapshot_ttl: in 2 days", "gc:"), (TimeToLive::For("in 2 days".into()), 10, 0));
+    for (config, own) in [
+        ("snapshot_ttl: soon", ""),
+        ("snapshot_ttl: 1 week ago", ""),
+        ("", "gc: {history: 0}"),
+        ("", "gc: {history: -1}"),
+        ("", "gc: {depth: 3}"),
+        ("", "gc: 3"),
+    ] {
+        assert_eq!(read(config, own), (week.clone(), 10, 1), "{config} {own}");
+    }
 }
 
 #[test]

@@ -17,20 +17,21 @@ mod record;
 mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use error::StateError;
 pub use lease::{Holder, WriteLease};
 pub use ledger::{Ledger, LoadedInterval};
 pub use record::{
-    About, Allowance, Build, Column, Environment, Fact, HistoryEntry, Identity, InputRead, Load, NewEntry, Owner,
-    PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
+    About, Allowance, Build, Column, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load, NewEntry,
+    Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
 };
 pub use sqlite::{OpenMode, SqliteState};
 
-use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId};
+use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, TableName};
 use crate::naming::TableKey;
-use crate::time::Interval;
+use crate::time::{Interval, Timestamp};
 
 /// A state of one project. Reads take many keys at once, so that a plan is a handful of round trips.
 pub trait State: Send + Sync {
@@ -97,6 +98,25 @@ pub trait State: Send + Sync {
     /// The store cannot be read.
     fn newest_builds(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Build>, StateError>;
 
+    /// Every table of the project, by model.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn all_tables(&self) -> Result<Vec<Snapshot>, StateError>;
+
+    /// The physical tables that other projects of this state know. Equal models of two projects may meet in one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn tables_elsewhere(&self) -> Result<BTreeSet<TableName>, StateError>;
+
+    /// Since when nothing has needed a table, for those of which [`State::mark_unreferenced`] said so and that nobody has
+    /// pointed at or filled since.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn unreferenced(&self) -> Result<BTreeMap<TableName, Timestamp>, StateError>;
+
     /// Promotes that began and neither finished nor were abandoned; whoever opens the state to write settles them first.
     ///
     /// # Errors
@@ -134,6 +154,38 @@ pub trait State: Send + Sync {
     /// # Errors
     /// The store cannot be written.
     fn forget_tables(&self, lease: &WriteLease, keys: &[TableKey]) -> Result<(), StateError>;
+
+    /// Remembers since when nothing has needed these tables; of all others the project needs every one. A plan or promote
+    /// that points at a table takes that back as it ends, and so does every fact about it.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn mark_unreferenced(&self, lease: &WriteLease, tables: &BTreeMap<TableName, Timestamp>) -> Result<(), StateError>;
+
+    /// Somebody is about to point at these tables: they are needed again.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn keep_tables(&self, lease: &WriteLease, tables: &[TableName]) -> Result<(), StateError>;
+
+    /// Looks once more whether a table has been needed by nothing since that moment, and then forgets it with its ledger.
+    /// Nothing needs it where no environment of any project points at it, no promote that is not settled and no history of
+    /// an environment that promote writes, and no other project knows it. The mark stays until it is gone.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn forget_unreferenced(
+        &self,
+        lease: &WriteLease,
+        table: &TableName,
+        since: Timestamp,
+    ) -> Result<Forgotten, StateError>;
+
+    /// Forgets what environments were before their newest few entries; gives how many entries that were.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn forget_history(&self, lease: &WriteLease, kept: NonZeroUsize) -> Result<usize, StateError>;
 
     /// Begins a plan: the environment is `building` and carries the new plan id; its models stay what they were.
     /// `expected` is what was read, `None` where the environment is to be made.

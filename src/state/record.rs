@@ -280,6 +280,15 @@ pub struct Table {
     pub ledger: Ledger,
 }
 
+/// Whether a table was forgotten because nothing needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    /// It is forgotten.
+    Yes,
+    /// Something needs it, or has needed it since: nothing was changed.
+    No,
+}
+
 /// Who a state is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {

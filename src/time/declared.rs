@@ -16,6 +16,20 @@ pub fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
         "tomorrow" => return shift(today, 1, "day"),
         _ => {}
     }
+    let (count, unit) = span(&text)?;
+    let from = if matches!(unit, "second" | "minute" | "min" | "hour") { now } else { today };
+    shift(from, count, unit)
+}
+
+/// The moment that is so much later than another, to the time of day: what lives `in 1 week` lives no hour less.
+pub fn later(text: &str, than: Timestamp) -> Option<Timestamp> {
+    let text = text.trim().to_ascii_lowercase();
+    let (count, unit) = if text == "tomorrow" { (1, "day") } else { span(&text)? };
+    shift(than, count, unit).filter(|moment| *moment > than)
+}
+
+/// So many units; less than none where they are past.
+fn span(text: &str) -> Option<(i64, &str)> {
     let mut words: Vec<&str> = text.split_whitespace().collect();
     let past = words.last() == Some(&"ago");
     if past {
@@ -26,11 +40,9 @@ pub fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
     let [count, unit] = words[..] else { return None };
     let count = match count {
         "a" | "an" | "one" => 1,
-        digits => digits.parse::<u32>().ok()?,
+        digits => i64::from(digits.parse::<u32>().ok()?),
     };
-    let unit = unit.strip_suffix('s').unwrap_or(unit);
-    let from = if matches!(unit, "second" | "minute" | "min" | "hour") { now } else { today };
-    shift(from, if past { -i64::from(count) } else { i64::from(count) }, unit)
+    Some((if past { -count } else { count }, unit.strip_suffix('s').unwrap_or(unit)))
 }
 
 fn shift(from: Timestamp, count: i64, unit: &str) -> Option<Timestamp> {
@@ -70,8 +82,25 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(relative(text, now).map(Timestamp::date_time).as_deref(), Some(expected), "{text}");
         }
-        for text in ["", "soon", "1 fortnight ago", "99999999999 days ago", "4294967295 years ago", "-1 day"] {
+        for text in ["", "in", "soon", "1 fortnight ago", "99999999999 days ago", "4294967295 years ago", "-1 day"] {
             assert_eq!(relative(text, now), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_lifetime_is_as_long_as_it_says() {
+        let late = Timestamp::parse("2026-03-31 23:59:59").expect("a moment");
+        let table = [
+            ("in 1 day", "2026-04-01 23:59:59"),
+            ("tomorrow", "2026-04-01 23:59:59"),
+            ("1 month", "2026-04-30 23:59:59"),
+            ("in 90 seconds", "2026-04-01 00:01:29"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(later(text, late).map(Timestamp::date_time).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["now", "today", "yesterday", "1 day ago", "0 days", "4294967295 years"] {
+            assert_eq!(later(text, late), None, "{text}");
         }
     }
 }

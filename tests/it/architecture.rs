@@ -22,6 +22,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "lineage",
             "explain",
             "naming",
+            "gc",
             "plan",
             "data_diff",
             "sticky",

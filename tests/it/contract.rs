@@ -129,6 +129,31 @@ fn every_key_is_always_there() {
 }
 
 #[test]
+fn a_gc_has_every_key() {
+    let world = world();
+    world.done(&["promote"]);
+    world.repository.branch("feature");
+    edit(&world, &[("models/daily.sql", &DAILY.replace("day, amount", "day, amount + 1 AS amount"))]);
+    world.done(&["apply", "--env", "over"]);
+    world.sql("CREATE TABLE offshoot__marts.theirs AS SELECT 1 AS a; CREATE SCHEMA theirs");
+    let world = world.at("2026-05-01");
+    let run = |arguments: &[&str]| world.done(&[&["gc", "--format", "json"], arguments].concat()).json();
+    let first = run(&["--dry-run"]);
+    keys(&first, &["schema_version", "dry_run", "environments", "dropped", "waiting", "kept", "needed"]);
+    assert_eq!((&first["schema_version"], &first["dry_run"]), (&1.into(), &true.into()));
+    let (over, waits, kept) = (&first["environments"][0], &first["waiting"][0], &first["kept"][0]);
+    keys(over, &["name", "expired_at", "left"]);
+    keys(waits, &["table", "model", "rows", "action", "known_to_state", "unneeded_since", "goes_at"]);
+    keys(kept, &["table", "model", "unneeded_since", "reason"]);
+    keys(&kept["reason"], &["code", "text"]);
+    assert_eq!((&kept["model"], &kept["unneeded_since"]), (&Value::Null, &Value::Null));
+    assert_eq!((&waits["rows"], &waits["goes_at"]), (&Value::Null, &"2026-05-08T00:00:00Z".into()));
+    assert_eq!(run(&[])["dry_run"], false);
+    let gone = world.at("2026-05-08").done(&["gc", "--format", "json"]).json();
+    keys(&gone["dropped"][0], &["table", "model", "rows", "action", "known_to_state", "unneeded_since", "goes_at"]);
+}
+
+#[test]
 fn errors_in_the_project_print_the_plan_and_change_nothing() {
     let world = world();
     edit(

@@ -19,7 +19,8 @@ use offshoot::time::{Interval, Timestamp};
 
 use self::ownership::{
     a_warehouse_has_one_owner, changed_views_are_foreign, foreign_objects_are_found_and_set_aside,
-    promotions_are_remembered, record_of, schemas_with_content_stay, views_swap_together,
+    promotions_are_remembered, record_of, schemas_with_content_stay,
+    views_and_macros_are_told_with_their_texts_whoever_made_them, views_swap_together,
     what_stands_under_a_name_is_told,
 };
 use self::tables::{
@@ -77,6 +78,7 @@ macro_rules! conforms {
             sessions_share_no_temporary_objects,
             a_warehouse_has_one_owner,
             what_stands_under_a_name_is_told,
+            views_and_macros_are_told_with_their_texts_whoever_made_them,
             foreign_objects_are_found_and_set_aside,
             changed_views_are_foreign,
             views_swap_together,

@@ -29,22 +29,33 @@ impl Draw {
 }
 
 /// How a run ended that was to be killed.
-struct Killed {
-    /// Statement lines that it told before it was gone.
-    lines: usize,
+pub(crate) struct Killed {
+    /// The lines that it told before it was gone, of those that count.
+    pub(crate) lines: usize,
     /// Whether it was gone before it could end by itself.
-    by_signal: bool,
+    pub(crate) by_signal: bool,
 }
 
 /// Runs the binary and kills it when it tells its `at`th statement line; 0 lets it live.
 fn run_and_kill(folder: &Path, arguments: &[&str], at: usize) -> Killed {
+    let counts = |line: &str| line.contains("statement begins: ") || line.contains("statement ends: ");
+    run_and_kill_where(folder, arguments, at, counts)
+}
+
+/// Runs the binary and kills it when it tells the `at`th line that counts; 0 lets it live.
+pub(crate) fn run_and_kill_where(
+    folder: &Path,
+    arguments: &[&str],
+    at: usize,
+    counts: impl Fn(&str) -> bool,
+) -> Killed {
     let mut command = bot(folder, arguments);
     let mut child = command.arg("-vv").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary");
     let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
     let (mut lines, mut talk) = (0, String::new());
     for line in stderr.lines() {
         let line = line.expect("text");
-        if line.contains("statement begins: ") || line.contains("statement ends: ") {
+        if counts(&line) {
             lines += 1;
             if lines == at {
                 child.kill().expect("it is ours");
@@ -142,7 +153,8 @@ fn change(world: &World) {
     );
 }
 
-fn copied(world: &World) -> (tempfile::TempDir, PathBuf) {
+/// A copy of all that a world is, which goes with the folder.
+pub(crate) fn copied(world: &World) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("project");
     copy(world.repository.path(), &root);

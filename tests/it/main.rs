@@ -24,6 +24,7 @@ mod explain;
 #[cfg(feature = "duckdb")]
 mod fingerprints;
 mod freshness;
+mod gc;
 mod git;
 mod github;
 mod holes;

@@ -1,6 +1,7 @@
 //! What every implementation of `State` must do. A new one adds a factory and one line at the end.
 
 mod tables;
+mod unreferenced;
 mod writers;
 
 use offshoot::ids::{CommitId, EnvironmentName, Login, StateId};
@@ -15,6 +16,11 @@ use self::tables::{
     a_build_that_is_told_again_under_its_plan_is_one_build, builds_are_known_by_whom_they_were_made_for,
     filling_a_table_again_moves_its_time_and_not_its_birth, loads_merge_and_a_second_load_replaces_the_first,
     snapshots_and_builds_come_back_in_batches, withdrawn_ranges_and_forgotten_tables_are_not_loaded,
+};
+use self::unreferenced::{
+    a_table_is_forgotten_only_where_nothing_needs_it, every_table_is_listed_and_those_of_other_projects_by_name,
+    history_keeps_its_newest_entries_and_goes_on_counting, marking_says_of_all_others_that_they_are_needed,
+    marks_stay_until_somebody_points_at_the_table_or_fills_it,
 };
 use self::writers::{
     a_lease_excludes_others_and_names_its_holder, a_lease_of_another_state_is_refused,
@@ -373,6 +379,11 @@ macro_rules! every_case {
                 one_call_is_done_wholly_or_not_at_all,
                 a_promote_is_in_the_journal_until_it_is_settled,
                 an_abandoned_promote_leaves_nothing,
+                marks_stay_until_somebody_points_at_the_table_or_fills_it,
+                marking_says_of_all_others_that_they_are_needed,
+                every_table_is_listed_and_those_of_other_projects_by_name,
+                a_table_is_forgotten_only_where_nothing_needs_it,
+                history_keeps_its_newest_entries_and_goes_on_counting,
                 projects_do_not_see_each_other,
                 a_lease_excludes_others_and_names_its_holder,
                 of_many_writers_each_win_counts_once,

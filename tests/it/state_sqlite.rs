@@ -156,7 +156,7 @@ fn put_version_1(place: &Place) -> PathBuf {
 
 fn assert_version_1_rows(state: &SqliteState) {
     let identity = state.identity().expect("readable").expect("made");
-    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 5));
+    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 6));
     let prod = state.environment(&name("prod")).expect("readable").expect("in the fixture");
     assert_eq!((prod.about.owner, prod.about.plan_id), (Owner::Named, plan("old-plan")));
     assert_eq!(prod.models.keys().cloned().collect::<Vec<_>>(), [model("staging.orders")]);
@@ -174,6 +174,8 @@ fn assert_version_1_rows(state: &SqliteState) {
     let branch = state.environment_of(&branch("feature/x")).expect("readable").expect("in the fixture");
     assert_eq!(branch.name, name("feature_x_3fa2"));
     assert_eq!(state.pending_promotes().expect("readable"), []);
+    assert!(state.unreferenced().expect("readable").is_empty(), "every table is taken for needed");
+    assert_eq!(state.all_tables().expect("readable").len(), 1);
 }
 
 #[test]
@@ -187,9 +189,12 @@ fn an_old_schema_is_migrated_with_its_rows() {
     let intended = environment(about("prod", Owner::Named, "new"), &["a.b"]);
     let promote = PendingPromote { intended, expected: Some(ready("old-plan")), entry: entry(1) };
     state.begin_promote(&lease, &promote).expect("the journal is there");
+    let since = [(snapshot("a.b").table, Timestamp(7))].into();
+    state.mark_unreferenced(&lease, &since).expect("marks are there");
     drop((lease, state));
     let again = open(&file, &to_write()).expect("opens");
     assert_eq!(again.pending_promotes().expect("readable").len(), 1);
+    assert_eq!(again.unreferenced().expect("readable"), since);
 }
 
 #[test]
@@ -226,7 +231,7 @@ fn a_newer_schema_is_refused_with_both_versions() {
     for mode in [to_write(), OpenMode::ReadOnlyIfExists] {
         let refused = open(&place.file(), &mode).err().expect("newer");
         let message = refused.to_string();
-        assert!(message.contains("has schema version 99, this program knows 5: install a newer `bot`"), "{message}");
+        assert!(message.contains("has schema version 99, this program knows 6: install a newer `bot`"), "{message}");
     }
 }
 

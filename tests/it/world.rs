@@ -10,7 +10,7 @@ use offshoot::engine::Engine as _;
 use offshoot::engine::duckdb::DuckDb;
 use offshoot::error::Exit;
 use offshoot::output::Output;
-use offshoot::surroundings::Surroundings;
+use offshoot::surroundings::{Surroundings, Terminal};
 use offshoot::time::Timestamp;
 
 use crate::repository::Repository;
@@ -133,10 +133,26 @@ impl World {
         self.run(folder, &[], arguments)
     }
 
+    /// Runs `bot` as a person at a terminal does.
+    pub(crate) fn on_a_terminal(&self, arguments: &[&str]) -> Ran {
+        self.run_at(Terminal::Yes, self.repository.path(), &[], arguments)
+    }
+
     fn run(&self, folder: &Path, variables: &[(&'static str, String)], arguments: &[&str]) -> Ran {
+        self.run_at(Terminal::No, folder, variables, arguments)
+    }
+
+    fn run_at(
+        &self,
+        terminal: Terminal,
+        folder: &Path,
+        variables: &[(&'static str, String)],
+        arguments: &[&str],
+    ) -> Ran {
         let (output, data, talk) = Output::in_memory();
         let cache = self.repository.path().join(".git/offshoot-cache").display().to_string();
         let mut surroundings = Surroundings::fixed(folder, self.now).with_variable("OFFSHOOT_CACHE_DIR", cache);
+        surroundings.stdout = terminal;
         for (name, value) in &self.variables {
             surroundings = surroundings.with_variable(name, value);
         }

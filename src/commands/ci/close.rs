@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use super::super::environment_drop::drop_environment;
+use super::super::gc;
 use super::tell::{self, Teller};
 use super::{DONE, Job, github_error};
 use crate::error::{CommandError, CommandResult};
 use crate::event::{Origin, PullRequest, Standing};
+use crate::gc::Mode;
 use crate::ids::{EnvironmentName, RefName};
+use crate::render::gc as faces;
 use crate::report::{Closing, State};
 use crate::settings::Settings;
 use crate::state::{About, Owner, State as _};
 use crate::workspace::state_error;
+
+/// Why there is nothing to drop on a hosted runner.
+const GONE_WITH_THE_JOB: &str = "state and warehouse are gone with the job that made them";
 
 /// A pull request was merged or closed: its environment is dropped, and its comment says so.
 ///
@@ -22,7 +28,7 @@ pub(super) fn pull_request(job: &Job<'_>, pull_request: &PullRequest) -> Command
         return tell::nothing(job.context, "the pull request was of a fork, which has no environment");
     }
     if job.nothing_would_stay() {
-        return tell::nothing(job.context, "state and warehouse are gone with the job that made them");
+        return tell::nothing(job.context, GONE_WITH_THE_JOB);
     }
     let settings = job.settings_of_base(&pull_request.base)?;
     let owner = Owner::PullRequest(pull_request.number.0);
@@ -33,7 +39,7 @@ pub(super) fn pull_request(job: &Job<'_>, pull_request: &PullRequest) -> Command
     let closing = dropped(job, &settings, &about.name)?;
     // What was merged is production's to tell, once it shows it.
     if pull_request.standing == Standing::Merged {
-        job.context.output.data(&format!("dropped {}\n", about.name));
+        told(job, &about.name);
         return DONE;
     }
     let teller = Teller::afterwards(job, pull_request, &settings, about.commits.base.clone())?;
@@ -46,15 +52,23 @@ pub(super) fn pull_request(job: &Job<'_>, pull_request: &PullRequest) -> Command
 /// The state or the warehouse cannot be written.
 pub(super) fn branch(job: &Job<'_>, branch: &RefName) -> CommandResult {
     let of_branch = |about: &About| about.branch.as_ref() == Some(branch) && about.promoted.is_none();
-    drop_all(job, environments(job)?, &of_branch, "no environment shows the branch that was deleted")
+    let shown: Vec<About> = environments(job)?.into_iter().filter(of_branch).collect();
+    if shown.is_empty() {
+        return tell::nothing(job.context, "no environment shows the branch that was deleted");
+    }
+    drop_each(job, shown.into_iter())?;
+    DONE
 }
 
-/// Drops environments of pull requests that are not open any more, and those whose time is over: a pull request that
-/// conflicts or whose branch is gone sends no event (research: pull-request bots, 3.8).
+/// Drops environments of pull requests that are not open any more (one that conflicts or whose branch is gone sends no
+/// event; research: pull-request bots, 3.8), then does what `bot gc` does: environments whose time is over, and tables.
 ///
 /// # Errors
 /// The state or the warehouse cannot be written, or GitHub cannot be asked.
 pub(super) fn reconcile(job: &Job<'_>) -> CommandResult {
+    if job.nothing_would_stay() {
+        return tell::nothing(job.context, GONE_WITH_THE_JOB);
+    }
     let Some(github) = job.github()? else {
         return Err(CommandError::failed("`GITHUB_TOKEN` is not set, so open pull requests cannot be listed")
             .hint("give the step `env: GITHUB_TOKEN: ${{ github.token }}`"));
@@ -63,13 +77,17 @@ pub(super) fn reconcile(job: &Job<'_>) -> CommandResult {
     let environments = environments(job)?;
     let open: Vec<u64> =
         github.open_pull_requests().map_err(github_error)?.iter().map(|pull_request| pull_request.number.0).collect();
-    let now = job.context.surroundings.now();
-    let is_over = |about: &About| {
-        let is_closed = matches!(about.owner, Owner::PullRequest(number) if !open.contains(&number));
-        let is_expired = about.expires_at.is_some_and(|expiry| expiry <= now);
-        about.promoted.is_none() && (is_closed || is_expired)
+    let is_closed = |about: &About| {
+        about.promoted.is_none() && matches!(about.owner, Owner::PullRequest(number) if !open.contains(&number))
     };
-    drop_all(job, environments, &is_over, "every environment has its pull request, and none is over")
+    drop_each(job, environments.into_iter().filter(is_closed))?;
+    let timeout = Duration::from_secs(job.arguments.work.lock_timeout);
+    let collected = gc::collect(job.context, &job.workspace, Mode::Real, timeout)?;
+    for over in &collected.environments {
+        told(job, &over.name);
+    }
+    job.context.output.data(&format!("gc: {}\n", faces::line(&collected)));
+    DONE
 }
 
 fn environments(job: &Job<'_>) -> Result<Vec<About>, CommandError> {
@@ -77,22 +95,17 @@ fn environments(job: &Job<'_>) -> Result<Vec<About>, CommandError> {
     job.workspace.state_to_read(&settings)?.environments().map_err(state_error)
 }
 
-fn drop_all(
-    job: &Job<'_>,
-    environments: Vec<About>,
-    is_over: &dyn Fn(&About) -> bool,
-    otherwise: &str,
-) -> CommandResult {
+fn drop_each(job: &Job<'_>, over: impl Iterator<Item = About>) -> Result<(), CommandError> {
     let settings = job.workspace.project_here()?.settings;
-    let over: Vec<About> = environments.into_iter().filter(|about| is_over(about)).collect();
-    if over.is_empty() {
-        return tell::nothing(job.context, otherwise);
-    }
     for about in over {
         dropped(job, &settings, &about.name)?;
-        job.context.output.data(&format!("dropped {}\n", about.name));
+        told(job, &about.name);
     }
-    DONE
+    Ok(())
+}
+
+fn told(job: &Job<'_>, name: &EnvironmentName) {
+    job.context.output.data(&format!("dropped {name}\n"));
 }
 
 pub(super) fn dropped(job: &Job<'_>, settings: &Settings, name: &EnvironmentName) -> Result<Closing, CommandError> {
@@ -105,5 +118,7 @@ pub(super) fn dropped(job: &Job<'_>, settings: &Settings, name: &EnvironmentName
     drop(state);
     let timeout = Duration::from_secs(job.arguments.work.lock_timeout);
     let gone = drop_environment(job.context, &job.workspace, settings, (name.as_str(), timeout))?;
-    Ok(Closing { dropped: gone.views.len(), tables_kept, until: None })
+    // What an environment pointed at until now has no older mark: its time begins with the next gc.
+    let until = settings.snapshot_ttl.end(job.context.execution_time()?);
+    Ok(Closing { dropped: gone.views.len(), tables_kept, until })
 }

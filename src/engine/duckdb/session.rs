@@ -9,8 +9,8 @@ use super::database::{Database, message_of, zone_of};
 use super::{CAPABILITIES, load, text};
 use crate::engine::error::first_line;
 use crate::engine::{
-    Capabilities, CellRows, Cells, ColumnType, EngineError, Interrupter, ObjectKind, Result, RowSink, SchemaObject,
-    Session,
+    Capabilities, CellRows, Cells, ColumnType, EngineError, Interrupter, ObjectKind, Reader, ReaderKind, Result,
+    RowSink, SchemaObject, Session,
 };
 use crate::ids::TableName;
 use crate::sql::{Dialect, tokenize};
@@ -306,6 +306,16 @@ impl Session for DuckDbSession {
         Ok(rows.into_iter().filter_map(|row| object_of(catalog, row)).collect())
     }
 
+    fn readers(&mut self) -> Result<Vec<Reader>> {
+        let sql = "SELECT nullif(database_name, current_database()), schema_name, view_name, 'view', sql \
+                   FROM duckdb_views() WHERE NOT internal \
+                   UNION ALL SELECT nullif(database_name, current_database()), schema_name, function_name, 'macro', \
+                   macro_definition FROM duckdb_functions() WHERE NOT internal AND macro_definition IS NOT NULL \
+                   ORDER BY ALL";
+        let session: &mut dyn Session = self;
+        Ok(session.query(sql)?.rows.into_iter().filter_map(reader_of).collect())
+    }
+
     fn load(&mut self, table: &TableName, columns: &[ColumnType], rows: &mut CellRows<'_>) -> Result<u64> {
         load::load(self, table, columns, rows)
     }
@@ -340,6 +350,12 @@ fn object_of(catalog: Option<&str>, row: Vec<Option<String>>) -> Option<SchemaOb
         definition,
         comment,
     })
+}
+
+fn reader_of(row: Vec<Option<String>>) -> Option<Reader> {
+    let [catalog, schema, name, kind, text]: [Option<String>; 5] = row.try_into().ok()?;
+    let kind = if kind.as_deref() == Some("view") { ReaderKind::View } else { ReaderKind::Macro };
+    Some(Reader { name: TableName { catalog, schema: schema?, name: name? }, kind, text: text.unwrap_or_default() })
 }
 
 #[cfg(test)]

@@ -203,8 +203,7 @@ impl Writer<'_> {
         let mut output =
             format!("⚫ Environment {environment} is dropped, {} with it.", counted(closing.dropped, "view"));
         if closing.tables_kept > 0 {
-            let until =
-                closing.until.map_or("until `bot gc` runs".to_owned(), |until| format!("until {}", until.date()));
+            let until = closing.until.map_or("for good".to_owned(), |until| format!("at least until {}", until.date()));
             let verb = if closing.tables_kept == 1 { "is" } else { "are" };
             let tables = counted(closing.tables_kept, "table");
             let _ = write!(output, " {tables} that nothing else shows {verb} kept {until}.");

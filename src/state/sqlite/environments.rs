@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::convert::{Failure, Json, Word, json, optional_word, word};
-use super::tables;
+use super::{tables, unreferenced};
 use crate::ids::{EnvironmentName, ModelName, PlanId, ProjectName};
 use crate::state::{
     About, Environment, HistoryEntry, NewEntry, Owner, PendingPromote, Pointer, StateError, Status, Version,
@@ -209,6 +209,8 @@ fn write_environment(
         .prepare_cached("UPDATE environments SET models = ?3 WHERE project = ?1 AND name = ?2")?
         .execute(params![project.as_str(), ready.name.as_str(), Json(&environment.models)])?;
     add_history(connection, project, &ready, entry)?;
+    let pointed_at = environment.models.values().filter_map(|pointer| pointer.table.as_ref());
+    unreferenced::keep(connection, project, pointed_at)?;
     tables::record(connection, project, &entry.facts)
 }
 

@@ -9,8 +9,10 @@ mod lock;
 mod open;
 mod schema;
 mod tables;
+mod unreferenced;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,12 +22,12 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use self::convert::{Failure, word};
 use self::lock::{FileLock, LockFailure};
 use super::{
-    About, Allowance, Build, Environment, Fact, HistoryEntry, Identity, NewEntry, Owner, PendingPromote, State,
-    StateError, Table, Version, WriteLease,
+    About, Allowance, Build, Environment, Fact, Forgotten, HistoryEntry, Identity, NewEntry, Owner, PendingPromote,
+    Snapshot, State, StateError, Table, Version, WriteLease,
 };
-use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId};
+use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
-use crate::time::Interval;
+use crate::time::{Interval, Timestamp};
 
 /// What a state is opened for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +143,10 @@ impl SqliteState {
         if lease.state() != state {
             return Err(StateError::OtherState { expected: state.clone(), found: lease.state().clone() });
         }
+        // Tests count these lines, and kill the process at each.
+        tracing::debug!(target: "offshoot::statement", "state write begins");
         let written = self.transact((TransactionBehavior::Immediate, durability), work);
+        tracing::debug!(target: "offshoot::statement", "state write ends");
         written.map_err(|failure| open::explain(failure, "write", &self.location()))
     }
 
@@ -217,6 +222,18 @@ impl State for SqliteState {
         self.read(|transaction| builds::newest(transaction, &self.project, keys))
     }
 
+    fn all_tables(&self) -> Result<Vec<Snapshot>, StateError> {
+        self.read(|transaction| unreferenced::all_tables(transaction, &self.project))
+    }
+
+    fn tables_elsewhere(&self) -> Result<BTreeSet<TableName>, StateError> {
+        self.read(|transaction| unreferenced::elsewhere(transaction, &self.project))
+    }
+
+    fn unreferenced(&self) -> Result<BTreeMap<TableName, Timestamp>, StateError> {
+        self.read(|transaction| unreferenced::marks(transaction, &self.project))
+    }
+
     fn pending_promotes(&self) -> Result<Vec<PendingPromote>, StateError> {
         self.read(|transaction| environments::pending_promotes(transaction, &self.project))
     }
@@ -239,6 +256,27 @@ impl State for SqliteState {
 
     fn forget_tables(&self, lease: &WriteLease, keys: &[TableKey]) -> Result<(), StateError> {
         self.write(lease, |transaction| tables::forget(transaction, &self.project, keys))
+    }
+
+    fn mark_unreferenced(&self, lease: &WriteLease, tables: &BTreeMap<TableName, Timestamp>) -> Result<(), StateError> {
+        self.write(lease, |transaction| unreferenced::mark(transaction, &self.project, tables))
+    }
+
+    fn keep_tables(&self, lease: &WriteLease, tables: &[TableName]) -> Result<(), StateError> {
+        self.write(lease, |transaction| unreferenced::keep(transaction, &self.project, tables.iter()))
+    }
+
+    fn forget_unreferenced(
+        &self,
+        lease: &WriteLease,
+        table: &TableName,
+        since: Timestamp,
+    ) -> Result<Forgotten, StateError> {
+        self.write(lease, |transaction| unreferenced::forget(transaction, &self.project, table, since))
+    }
+
+    fn forget_history(&self, lease: &WriteLease, kept: NonZeroUsize) -> Result<usize, StateError> {
+        self.write(lease, |transaction| unreferenced::forget_history(transaction, &self.project, kept))
     }
 
     fn start_plan(&self, lease: &WriteLease, about: &About, expected: Option<&Version>) -> Result<(), StateError> {

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::builds;
 use super::convert::{Failure, Json, Word, json, word};
+use super::unreferenced;
 use crate::hash::Digest;
 use crate::ids::{ModelName, ProjectName};
 use crate::naming::TableKey;
@@ -42,10 +43,13 @@ pub(super) fn built_models(connection: &Connection, project: &ProjectName) -> Re
 
 /// [`crate::state::State::record`].
 pub(super) fn record(connection: &Connection, project: &ProjectName, facts: &[Fact]) -> Result<(), Failure> {
-    facts.iter().try_for_each(|fact| match fact {
-        Fact::Snapshot(snapshot) => record_snapshot(connection, project, snapshot),
-        Fact::Load(load) => record_load(connection, project, load),
-        Fact::Build(build) => builds::record(connection, project, build),
+    facts.iter().try_for_each(|fact| {
+        match fact {
+            Fact::Snapshot(snapshot) => record_snapshot(connection, project, snapshot),
+            Fact::Load(load) => record_load(connection, project, load),
+            Fact::Build(build) => builds::record(connection, project, build),
+        }?;
+        unreferenced::keep_filled(connection, project, fact.key())
     })
 }
 
@@ -147,7 +151,8 @@ fn ledgers(
     Ok(loads.into_iter().map(|(key, loads)| (key, loads.into_iter().collect())).collect())
 }
 
-fn snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
+/// A row of `snapshots`.
+pub(super) fn snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
     Ok(Snapshot {
         key: key(row)?,
         table: json(row, "physical_table")?,

@@ -31,7 +31,7 @@ fn a_pull_request_that_is_closed_loses_its_environment_and_says_so() {
     team.github.state().pulls.get_mut(&number.0).expect("the pull request").state = "closed";
     done(&team.pull_request("closed", number));
     let comment = team.comment();
-    assert!(comment.contains("dropped"), "{comment}");
+    assert!(comment.contains("dropped") && comment.contains("kept at least until 2026-04-08."), "{comment}");
     assert!(!team.has_environment());
 }
 
@@ -67,11 +67,56 @@ fn environments_of_pull_requests_that_ended_silently_are_dropped_on_schedule() {
     let number = team.opens();
     done(&team.pull_request("opened", number));
     let kept = team.event(&Payload::Schedule);
-    assert!(kept.stdout.contains("nothing to do"), "{}", kept.stdout);
+    done(&kept);
+    assert!(kept.stdout.starts_with("gc: Dropped 0 environments and 0 tables; "), "{}", kept.stdout);
+    assert!(team.has_environment());
     team.github.state().pulls.get_mut(&number.0).expect("the pull request").state = "closed";
     let ran = team.event(&Payload::Schedule);
     done(&ran);
-    assert_eq!(ran.stdout, "dropped feature_fx_rates_142\n");
+    let (dropped, gc) = ran.stdout.split_once('\n').expect("two lines");
+    assert_eq!(dropped, "dropped feature_fx_rates_142");
+    assert!(
+        gc.starts_with("gc: Dropped 0 environments and 0 tables; ") && gc.contains(" wait, the first until "),
+        "{gc}"
+    );
+    assert!(!team.has_environment());
+    // A week later the tables of the pull request go; production has its own.
+    let tables = |team: &Team| -> usize {
+        let sql = "SELECT count(*) FROM duckdb_tables() WHERE starts_with(schema_name, 'offshoot__')";
+        team.world.value(sql).parse().expect("a number")
+    };
+    let (before, shown) = (tables(&team), team.world.value("SELECT count(*) FROM marts.product_sales"));
+    let mut team = team;
+    team.world = team.world.at("2026-04-08");
+    let ran = team.event(&Payload::Schedule);
+    done(&ran);
+    assert!(
+        ran.stdout.starts_with("gc: Dropped 0 environments and ") && !ran.stdout.contains("and 0 tables"),
+        "{}",
+        ran.stdout
+    );
+    assert!(tables(&team) < before);
+    assert_eq!(team.world.value("SELECT count(*) FROM marts.product_sales"), shown);
+}
+
+#[test]
+fn an_environment_whose_time_is_over_goes_on_schedule_and_on_a_hosted_runner_nothing_does() {
+    let mut team = Team::new();
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    team.world = team.world.at("2026-04-09").with_variable("RUNNER_ENVIRONMENT", "github-hosted");
+    let ran = team.event(&Payload::Schedule);
+    done(&ran);
+    assert_eq!(ran.stdout, "nothing to do: state and warehouse are gone with the job that made them\n");
+    assert!(team.has_environment());
+    team.world = team.world.with_variable("RUNNER_ENVIRONMENT", "self-hosted");
+    let ran = team.event(&Payload::Schedule);
+    done(&ran);
+    assert!(
+        ran.stdout.starts_with("dropped feature_fx_rates_142\ngc: Dropped 1 environment and 0 tables; "),
+        "{}",
+        ran.stdout
+    );
     assert!(!team.has_environment());
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use offshoot::engine::{
-    EngineError, Foreign, ObjectKind, ObjectRecord, OwnedObject, Owner, Promotion, Session, Shows, Standing,
-    ViewChange, claim, foreign_objects, last_promotion, owned_objects, owner, record_new_object, record_object,
-    record_promotion, standing, swap_views, take_over, transaction,
+    EngineError, Foreign, ObjectKind, ObjectRecord, OwnedObject, Owner, Promotion, ReaderKind, Session, Shows,
+    Standing, ViewChange, claim, foreign_objects, last_promotion, owned_objects, owner, record_new_object,
+    record_object, record_promotion, standing, swap_views, take_over, transaction,
 };
 use offshoot::hash::Digest;
 use offshoot::ids::{CommitId, EnvironmentName, ModelName, PlanId, ProjectName, StateId, TableName};
@@ -178,4 +178,17 @@ pub(super) fn schemas_with_content_stay(warehouse: &Warehouse) {
     session.execute("drop view s.v").expect("no view");
     assert_eq!(session.drop_schema_if_empty(None, "s").expect("an answer"), []);
     assert!(session.execute("create view s.v as select 1 as a").is_err(), "the schema is gone");
+}
+
+pub(super) fn views_and_macros_are_told_with_their_texts_whoever_made_them(warehouse: &Warehouse) {
+    let mut session = with_schema(warehouse);
+    assert_eq!(session.readers().expect("an answer"), [], "those of the engine itself are left out");
+    session.execute("create table s.t as select 1 as a; create schema other").expect("a table");
+    session.execute("create view other.v as select a from s.t").expect("a view");
+    session.execute("create macro s.m() as table select a from s.t").expect("a macro");
+    let mut told = warehouse.session().readers().expect("an answer");
+    told.sort_by_key(|reader| reader.name.to_string());
+    let names: Vec<(String, ReaderKind)> = told.iter().map(|reader| (reader.name.to_string(), reader.kind)).collect();
+    assert_eq!(names, [("other.v".to_owned(), ReaderKind::View), ("s.m".to_owned(), ReaderKind::Macro)]);
+    assert!(told.iter().all(|reader| reader.text.contains("s.t")), "{told:?}");
 }

@@ -1,0 +1,71 @@
+//! `bot gc`: what goes, what waits, what stays, on real warehouses.
+
+mod conversations;
+mod facts;
+mod killed;
+mod others;
+mod random;
+
+use serde_json::Value;
+
+use crate::lab::{edit, lab};
+use crate::world::World;
+
+const ORDERS: &str = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n";
+const RAW: &str =
+    "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))";
+const DAILY: &str = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day));\n\
+                     SELECT day, amount FROM raw.orders WHERE day BETWEEN @start_date AND @end_date";
+const TOTAL: &str = "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) AS amount FROM marts.daily";
+const SHOWN: &str = "MODEL (name marts.shown, kind VIEW);\nSELECT amount FROM marts.total";
+
+/// Fails when it runs, after its parents were filled.
+const FAILS: &str =
+    "MODEL (name marts.fails, kind FULL);\nSELECT CAST(amount || 'x' AS INT) AS amount FROM marts.total";
+
+/// A seed, a table by day, one of it as a whole and a view of that, promoted.
+fn world() -> World {
+    let world = lab(&[
+        ("seeds/orders.csv", ORDERS),
+        ("models/raw.sql", RAW),
+        ("models/daily.sql", DAILY),
+        ("models/total.sql", TOTAL),
+        ("models/shown.sql", SHOWN),
+    ]);
+    world.done(&["promote"]);
+    world
+}
+
+/// A branch on which the total is another one: one table that nothing else shows.
+fn world_with_a_branch() -> World {
+    let world = world();
+    world.repository.branch("feature");
+    edit(&world, &[("models/total.sql", &TOTAL.replace("SUM(amount)", "SUM(amount) + 1"))]);
+    world.done(&["apply", "--env", "dev"]);
+    world
+}
+
+fn gc(world: &World) -> Value {
+    world.done(&["gc", "--format", "json"]).json()
+}
+
+/// The models of the tables in one of the lists.
+fn models(collected: &Value, list: &str) -> Vec<String> {
+    let entries = collected[list].as_array().unwrap_or_else(|| panic!("no {list} in {collected}"));
+    entries.iter().map(|entry| entry["model"].as_str().unwrap_or("-").to_owned()).collect()
+}
+
+/// The names of the physical tables that are there.
+fn tables(world: &World) -> Vec<String> {
+    let sql = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE schema_name LIKE 'offshoot\\_\\_%' \
+               ESCAPE '\\' AND schema_name <> 'offshoot__meta' ORDER BY 1";
+    world.sql(sql).into_iter().map(|row| row[0].clone().expect("a name")).collect()
+}
+
+/// The one table of a model that is there.
+fn table_of(world: &World, model: &str) -> String {
+    let start = format!("offshoot__{model}__");
+    let found: Vec<String> = tables(world).into_iter().filter(|table| table.starts_with(&start)).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0].clone()
+}
