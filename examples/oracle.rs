@@ -1,5 +1,5 @@
 //! Runs the oracle for as long as one likes:
-//! `cargo run --release --example oracle -- --edits N --seed S [--jobs J] [--faults | --whole]`.
+//! `cargo run --release --example oracle -- --edits N --seed S [--jobs J] [--faults [NAME] | --whole]`.
 //!
 //! Exit 1 on an unsound reuse, a build ratio above 1.05, or an uneven mix of edits; with `--faults`, where a planted fault
 //! is not noticed; with `--whole`, which drives the product itself over git, a file and a state, on any difference.
@@ -42,7 +42,8 @@ fn main() -> ExitCode {
         return if whole.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) };
     }
     if arguments.iter().any(|argument| argument == "--faults") {
-        return faults(&mut out, seed, jobs);
+        let named = |text: &&String| Fault::ALL.iter().any(|(fault, _)| format!("{fault:?}") == **text);
+        return faults(&mut out, (seed, jobs), arguments.iter().find(named).map(String::as_str));
     }
     let begin = Instant::now();
     let report = workers::run(&Plan { edits, seed, fault: None, enough: value("--enough", 20) as usize }, jobs);
@@ -60,10 +61,13 @@ fn worker(arguments: &[String]) -> ExitCode {
     }
 }
 
-/// Each planted fault must be caught within 2,000 edits, and the same seed without one must find nothing.
-fn faults(out: &mut dyn std::io::Write, seed: u64, jobs: usize) -> ExitCode {
-    let plans: Vec<Option<Fault>> =
-        std::iter::once(None).chain(Fault::ALL.iter().map(|(fault, _)| Some(*fault))).collect();
+/// Each planted fault, or the one of that name, must be caught within 2,000 edits, and the same seed without one must find
+/// nothing.
+fn faults(out: &mut dyn std::io::Write, (seed, jobs): (u64, usize), only: Option<&str>) -> ExitCode {
+    let planted: Vec<&(Fault, &str)> =
+        Fault::ALL.iter().filter(|(fault, _)| only.is_none_or(|only| only == format!("{fault:?}"))).collect();
+    let control = only.is_none().then_some(None);
+    let plans: Vec<Option<Fault>> = control.into_iter().chain(planted.iter().map(|(fault, _)| Some(*fault))).collect();
     let (next, reports) = (AtomicUsize::new(0), std::sync::Mutex::new(vec![Report::default(); plans.len()]));
     let work = || {
         while let Some(fault) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -79,17 +83,17 @@ fn faults(out: &mut dyn std::io::Write, seed: u64, jobs: usize) -> ExitCode {
     std::thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
     let reports = reports.into_inner().unwrap_or_default();
     let mut missed = 0;
-    if let Some(control) = reports.first() {
+    if let (Some(_), Some(control)) = (control, reports.first()) {
         let clean = control.unsound.is_empty() && control.misled.is_empty() && control.edits == 2000;
         let _ = writeln!(out, "{} after {:>5} edits: no fault", if clean { "clean " } else { "FOUND " }, control.edits);
         missed += u32::from(!clean);
     }
-    for ((_, what), report) in Fault::ALL.iter().zip(reports.iter().skip(1)) {
+    for ((_, what), report) in planted.iter().zip(reports.iter().skip(usize::from(control.is_some()))) {
         let caught = !report.unsound.is_empty();
         missed += u32::from(!caught);
         let _ = writeln!(out, "{} after {:>5} edits: {what}", if caught { "caught" } else { "MISSED" }, report.edits);
     }
     let crashes: usize = reports.iter().map(|report| report.crashes.len()).sum();
-    let _ = writeln!(out, "{} faults planted, {missed} missed, {crashes} engine crashes", Fault::ALL.len());
+    let _ = writeln!(out, "{} faults planted, {missed} missed, {crashes} engine crashes", planted.len());
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

@@ -33,14 +33,22 @@ pub(crate) fn reorder_filter(desk: &mut Desk<'_>) -> bool {
 }
 
 fn typed_join(select: &Select) -> Option<usize> {
-    let fits = |input: &Input| matches!(input.on, On::Condition(_) | On::Using(_));
+    let fits = |input: &Input| match input.on {
+        On::Condition(_) | On::Using(_) => true,
+        On::None => UNCONDITIONAL.contains(&input.join),
+    };
     select.from.iter().skip(1).position(fits).map(|place| place + 1)
 }
+
+/// Joins that say nothing of what they compare.
+const UNCONDITIONAL: &[&str] = &["CROSS JOIN", "NATURAL JOIN", "NATURAL LEFT JOIN"];
 
 pub(crate) fn join_type(desk: &mut Desk<'_>) -> bool {
     desk.change_select(&|select| typed_join(select).is_some(), &mut |select, grow, _| {
         let Some(place) = typed_join(select) else { return };
         let types: &[&str] = match &select.from[place].on {
+            // What is compared where nothing says it.
+            On::None => UNCONDITIONAL,
             On::Condition(_) => &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN"],
             _ => &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"],
         };
@@ -271,13 +279,18 @@ fn is_set(query: &Query) -> bool {
 pub(crate) fn set_operator(desk: &mut Desk<'_>) -> bool {
     desk.change_query(&is_set, &mut |query, grow| {
         if let Body::Set { operator, .. } = &mut query.body {
-            let all: Vec<&'static str> = SETS
-                .iter()
-                .copied()
-                .chain(["UNION BY NAME", "UNION ALL BY NAME"])
-                .filter(|other| other != operator)
-                .collect();
-            *operator = grow.choices.one(&all);
+            let by_name = [("UNION", "UNION BY NAME"), ("UNION ALL", "UNION ALL BY NAME")];
+            let counterpart = by_name.iter().find_map(|(place, name)| match () {
+                () if place == operator => Some(*name),
+                () if name == operator => Some(*place),
+                () => None,
+            });
+            let named = by_name.iter().map(|(_, name)| *name);
+            let all: Vec<&'static str> = SETS.iter().copied().chain(named).filter(|other| other != operator).collect();
+            *operator = match counterpart.filter(|_| grow.choices.chance(40)) {
+                Some(counterpart) => counterpart,
+                None => grow.choices.one(&all),
+            };
         }
     })
 }
