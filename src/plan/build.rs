@@ -132,9 +132,9 @@ impl KnownTable {
 }
 
 impl Inputs<'_> {
-    /// Whether it is the table that prod shows of its model.
+    /// Whether it is the table that prod, or the environment that is promoted to, shows of its model.
     pub(super) fn is_prods(&self, key: &TableKey) -> bool {
-        self.known.prod.get(&key.model) == Some(key)
+        [&self.known.prod, &self.known.reference].iter().any(|shown| shown.get(&key.model) == Some(key))
     }
 }
 

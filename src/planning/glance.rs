@@ -19,7 +19,7 @@ use crate::hash::Digest;
 use crate::ids::ModelName;
 use crate::model::{Kind, Model};
 use crate::naming::TableKey;
-use crate::plan::{Basis, Commits, Inputs, Plan, Remembered, Unseen, Window, build, is_loaded_by_interval};
+use crate::plan::{Basis, Inputs, Plan, Remembered, Unseen, Window, build, is_loaded_by_interval};
 use crate::problem::Problem;
 use crate::project::{Owned, SecondLook, query_problems, sorted};
 use crate::sql::Query;
@@ -82,12 +82,7 @@ pub fn glance(
     let plan = plan_over(&state, &question, &|known| {
         build(Inputs {
             environment: environment.clone(),
-            commits: Commits {
-                base: chosen.trees.base.clone(),
-                head: Some(chosen.trees.head.clone()),
-                merge_base: chosen.trees.merge_base.clone(),
-                result_tree: Some(chosen.trees.result.id().clone()),
-            },
+            commits: chosen.commits(),
             base: &looked.base,
             result: &looked.result,
             promoted: looked.promoted.as_ref(),

@@ -61,6 +61,18 @@ pub struct Chosen {
     pub window: Window,
 }
 
+impl Chosen {
+    /// The commits that the trees are of.
+    fn commits(&self) -> Commits {
+        Commits {
+            base: self.trees.base.clone(),
+            head: Some(self.trees.head.clone()),
+            merge_base: self.trees.merge_base.clone(),
+            result_tree: Some(self.trees.result.id().clone()),
+        }
+    }
+}
+
 /// Where a command stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -200,12 +212,7 @@ pub fn plan_of(
     let plan = plan_over(state, &question, &|known| {
         build(Inputs {
             environment: environment.clone(),
-            commits: Commits {
-                base: chosen.trees.base.clone(),
-                head: Some(chosen.trees.head.clone()),
-                merge_base: chosen.trees.merge_base.clone(),
-                result_tree: Some(chosen.trees.result.id().clone()),
-            },
+            commits: chosen.commits(),
             base,
             result: &result.tree,
             promoted,
