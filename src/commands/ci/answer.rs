@@ -11,11 +11,12 @@ use crate::error::{CommandError, CommandResult, Exit};
 use crate::event::{Command, Comment, Misspoken, Origin, PullRequest, Standing, help};
 use crate::github::{GitHub, Reaction};
 use crate::ids::{EnvironmentName, Login, ModelName, PullRequestNumber};
+use crate::naming::TableKey;
 use crate::plan::is_loaded_by_interval;
 use crate::render::markdown;
 use crate::state::{Allowance, Owner, State as _};
 use crate::sticky;
-use crate::time::Timestamp;
+use crate::time::{Intervals, Timestamp};
 use crate::workspace::{git_error, state_error};
 
 /// Why something is not done, in words for the pull request.
@@ -152,7 +153,29 @@ fn backfill(
         }
         Some(_) => {}
     }
-    pull_request::run(job, pull_request, Wish::Backfill { model, from }).map(Ok)
+    let before = loaded(job, pull_request, &model)?;
+    let exit = pull_request::run(job, pull_request, Wish::Backfill { model: model.clone(), from })?;
+    if exit == Exit::Done && before.is_some() && loaded(job, pull_request, &model)? == before {
+        return Ok(Err(format!(
+            "Nothing more of {name} was loaded: it is there from that day on, or another environment shows the same table, \
+             which only promote completes."
+        )));
+    }
+    Ok(Ok(exit))
+}
+
+/// What the pull request's environment has loaded of a model; `None` where there is no environment, or no table.
+fn loaded(job: &Job<'_>, pull_request: &PullRequest, model: &ModelName) -> Result<Option<Intervals>, CommandError> {
+    let settings = job.settings_of_base(&pull_request.base)?;
+    let state = job.workspace.state_to_read(&settings)?;
+    let about = state.environment_of(&Owner::PullRequest(pull_request.number.0)).map_err(state_error)?;
+    let Some(about) = about else { return Ok(None) };
+    let environment = state.environment(&about.name).map_err(state_error)?;
+    let pointer = environment.and_then(|environment| environment.models.get(model).cloned());
+    let Some(pointer) = pointer else { return Ok(None) };
+    let key = TableKey { model: model.clone(), data_fingerprint: pointer.data_fingerprint };
+    let mut tables = state.tables(std::slice::from_ref(&key)).map_err(state_error)?;
+    Ok(tables.remove(&key).map(|table| table.ledger.intervals()))
 }
 
 /// Remembers who allowed what for this head, and plans again, so that the check says so.

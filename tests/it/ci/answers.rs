@@ -130,6 +130,9 @@ fn more_of_the_past_is_loaded_where_somebody_asks_for_it() {
     assert!(row(&said, daily).contains("| 68 days · about "), "{said}");
     done(&team.pull_request("synchronize", number));
     assert!(row(&team.plan(), daily).contains("| 68 days · about "), "what was asked for stays: {}", team.plan());
+    assert_eq!(asks("2026-03-12"), ["eyes", "confused"], "it is there already");
+    let answer = team.github.state().comments.last().expect("comments").body.clone();
+    assert!(answer.contains("Nothing more of `marts.fct_orders` was loaded"), "{answer}");
     assert_eq!(asks("1900-01-01"), ["eyes", "+1"]);
     let said = team.plan();
     assert!(said.contains("| **Still due at promote** | nothing but the swap of pointers"), "{said}");
