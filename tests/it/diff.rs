@@ -3,12 +3,10 @@
 use offshoot::error::Exit;
 use serde_json::Value;
 
-use crate::lab::{edit, lab};
+use crate::lab::{RAW, edit, lab};
 use crate::world::World;
 
 const ORDERS: &str = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-28\n4,40,2026-03-29\n";
-const RAW: &str =
-    "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))";
 
 fn shop(model: &str, text: &str) -> World {
     let world = lab(&[("seeds/orders.csv", ORDERS), ("models/raw.sql", RAW), (model, text)]);

@@ -10,15 +10,10 @@ use offshoot::naming::TableKey;
 use offshoot::state::{Fact, Load, NewEntry, OpenMode, PendingPromote, Snapshot, SqliteState, State as _};
 use offshoot::time::{Interval, Timestamp};
 
-use crate::lab::{assert_same, clean_build, copy, edit, lab, shown};
+use crate::lab::{DAILY, RAW, TOTAL, assert_same, clean_build, copy, edit, lab, shown};
 use crate::world::{Ran, World};
 
 const ORDERS: &str = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n4,40,2026-04-03\n";
-const RAW: &str =
-    "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))";
-const DAILY: &str = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day));\n\
-                     SELECT day, amount FROM raw.orders WHERE day BETWEEN @start_date AND @end_date";
-const TOTAL: &str = "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) AS amount FROM marts.daily";
 const LATEST: &str = "MODEL (name marts.latest, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key k, batch_size 1));\n\
                       SELECT 1 AS k, MAX(amount) AS amount FROM raw.orders \
                       WHERE day BETWEEN @start_date AND @end_date HAVING COUNT(*) > 0";
@@ -43,14 +38,6 @@ fn merge(world: &World, files: &[(&str, &str)]) -> Ran {
     world.repository.checkout("main");
     world.repository.merge("feature");
     ran
-}
-
-fn builds(ran: &Ran) -> BTreeMap<String, serde_json::Value> {
-    let value = ran.json();
-    let builds = value["builds"].as_array().expect("a list");
-    let build =
-        |build: &serde_json::Value| (build["model"].as_str().expect("a name").to_owned(), build["intervals"].clone());
-    builds.iter().map(build).collect()
 }
 
 fn state(world: &World) -> SqliteState {
@@ -84,7 +71,7 @@ fn load_in_prod(world: &World, model: &str, (start, end): (&str, &str), at: &str
 fn h29_a_full_table_older_than_prods_is_filled_again() {
     let world = world();
     let applied = merge(&world, &[("models/total.sql", &TOTAL.replace("SUM(amount)", "SUM(amount) * 2"))]);
-    assert_eq!(builds(&applied).len(), 1);
+    assert_eq!(applied.builds().len(), 1);
     {
         let state = state(&world);
         let lease = state.lease("test", Duration::ZERO).expect("nobody else writes");
@@ -95,21 +82,21 @@ fn h29_a_full_table_older_than_prods_is_filled_again() {
     let plan = world.done(&["plan", "--format", "json"]).json();
     assert_eq!(plan["summary"]["to_build"], 1, "the plan says so beforehand");
     let promoted = world.done(&["promote", "--format", "json"]);
-    assert_eq!(builds(&promoted).keys().collect::<Vec<_>>(), ["marts.total"]);
+    assert_eq!(promoted.builds().keys().collect::<Vec<_>>(), ["marts.total"]);
 }
 
 #[test]
 fn an_interval_that_prod_loaded_later_is_loaded_again_and_its_full_reader_filled_again() {
     let world = world();
     let applied = merge(&world, &[("models/daily.sql", &DAILY.replace("day, amount", "day, amount + 1 AS amount"))]);
-    assert_eq!(builds(&applied).len(), 2);
+    assert_eq!(applied.builds().len(), 2);
     load_in_prod(&world, "marts.daily", ("2026-03-27", "2026-03-28"), "2026-04-03");
     let promoted = world.at("2026-04-04").done(&["promote", "--format", "json"]);
     let expected = [
         ("marts.daily".to_owned(), serde_json::json!([["2026-03-27", "2026-03-28"]])),
         ("marts.total".to_owned(), serde_json::json!([])),
     ];
-    assert_eq!(builds(&promoted), BTreeMap::from(expected));
+    assert_eq!(promoted.builds(), BTreeMap::from(expected));
 }
 
 #[test]
@@ -119,7 +106,7 @@ fn a_table_is_completed_to_where_prods_ends_by_now() {
     load_in_prod(&world, "marts.daily", ("2026-04-01", "2026-04-05"), "2026-04-05");
     let world = world.at("2026-04-09");
     let promoted = world.done(&["promote", "--format", "json"]);
-    assert_eq!(builds(&promoted)["marts.daily"], serde_json::json!([["2026-04-01", "2026-04-05"]]));
+    assert_eq!(promoted.builds()["marts.daily"], serde_json::json!([["2026-04-01", "2026-04-05"]]));
     assert_eq!(world.value("SELECT amount FROM marts.total"), "104");
 }
 
@@ -137,7 +124,7 @@ fn a_table_that_somebody_dropped_is_made_anew_by_the_run_after() {
     let ran = world.bot(&["promote"]);
     assert!(ran.stderr.contains("it is gone from the warehouse"), "{}", ran.stderr);
     let promoted = world.done(&["promote", "--format", "json"]);
-    assert_eq!(builds(&promoted)["marts.daily"], serde_json::json!([["2026-03-26", "2026-04-05"]]));
+    assert_eq!(promoted.builds()["marts.daily"], serde_json::json!([["2026-03-26", "2026-04-05"]]));
     assert_eq!(world.value("SELECT amount FROM marts.total"), "104");
 }
 
@@ -149,7 +136,7 @@ fn a_unique_key_begins_again_where_prod_loaded_an_interval_in_the_middle() {
     load_in_prod(&world, "marts.latest", ("2026-03-27", "2026-03-28"), "2026-04-03");
     let world = world.at("2026-04-04");
     let promoted = world.done(&["promote", "--format", "json"]);
-    assert_eq!(builds(&promoted)["marts.latest"], serde_json::json!([["2026-03-26", "2026-04-01"]]));
+    assert_eq!(promoted.builds()["marts.latest"], serde_json::json!([["2026-03-26", "2026-04-01"]]));
     assert_eq!(world.value("SELECT k || ' ' || amount FROM marts.latest"), "2 30", "the last load lies on top");
 }
 
@@ -158,9 +145,9 @@ fn a_reader_of_what_did_not_change_is_not_built_again() {
     let world = world();
     let wide = DAILY.replace("day, amount", "day, amount, id");
     let applied = merge(&world, &[("models/daily.sql", &wide)]);
-    assert_eq!(builds(&applied).keys().collect::<Vec<_>>(), ["marts.daily"]);
+    assert_eq!(applied.builds().keys().collect::<Vec<_>>(), ["marts.daily"]);
     let promoted = world.at("2026-04-04").done(&["promote", "--format", "json"]);
-    assert_eq!(builds(&promoted), BTreeMap::new());
+    assert_eq!(promoted.builds(), BTreeMap::new());
     let unaffected = &promoted.json()["plan"]["models"][1];
     assert_eq!((&unaffected["name"], &unaffected["change"]), (&"marts.total".into(), &"unaffected".into()));
 }
@@ -217,7 +204,7 @@ fn a_swap_that_the_state_was_not_told_of_is_found_in_the_warehouse() {
     begin_again(&world, keep.path());
     assert_eq!(world.value("SELECT amount FROM marts.total"), "60");
     let ran = world.done(&["promote", "--format", "json"]);
-    assert_eq!((builds(&ran), &ran.json()["swapped"]), (BTreeMap::new(), &1.into()));
+    assert_eq!((ran.builds(), &ran.json()["swapped"]), (BTreeMap::new(), &1.into()));
     assert_eq!(world.value("SELECT amount FROM marts.total"), "120");
     assert_eq!(state(&world).pending_promotes().expect("readable").len(), 0);
 }

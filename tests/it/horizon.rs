@@ -1,16 +1,13 @@
 //! Time goes on between a build and its promotion: what inputs hold more by then, under whatever key and name, is in what
 //! prod shows afterwards.
 
-use crate::lab::{assert_same, clean_build, edit, lab, shown};
-use crate::world::{Ran, World};
+use crate::lab::{RAW, TOTAL, assert_same, clean_build, edit, lab, shown};
+use crate::world::World;
 
 const ORDERS: &str = "id,amount,day\n1,1,2026-01-10\n2,2,2026-02-10\n3,4,2026-03-10\n4,8,2026-03-20\n5,16,2026-03-31\n\
                       6,32,2026-04-01\n7,64,2026-04-02\n8,128,2026-04-05\n";
-const RAW: &str =
-    "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))";
 const DAILY: &str = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day), start '2026-01-01');\n\
                      SELECT day, amount FROM raw.orders WHERE day BETWEEN @start_date AND @end_date";
-const TOTAL: &str = "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) AS amount FROM marts.daily";
 /// Reads a second table beside the days that it is loaded for.
 const READER: &str = "MODEL (name marts.reader, kind INCREMENTAL_BY_TIME_RANGE (time_column day), start '2026-01-01');\n\
                       SELECT o.day, o.amount, d.amount AS other FROM raw.orders AS o LEFT JOIN marts.daily AS d \
@@ -28,15 +25,16 @@ fn wider(model: &str) -> String {
     model.replace("SELECT day, amount", "SELECT day, id, amount")
 }
 
+/// Gives `marts.daily` another name, and its reader that name to read.
+fn renames_daily(world: &World, (path, reader): (&str, &str)) {
+    let renamed = |text: &str| text.replace("marts.daily", "marts.daily2");
+    world.repository.remove("models/daily.sql");
+    edit(world, &[("models/daily2.sql", &renamed(DAILY)), (path, &renamed(reader))]);
+}
+
 fn merge(world: &World, branch: &str) {
     world.repository.checkout("main");
     world.repository.merge(branch);
-}
-
-fn builds(ran: &Ran) -> Vec<String> {
-    let value = ran.json();
-    let builds = value["builds"].as_array().expect("a list").iter();
-    builds.map(|build| build["model"].as_str().expect("a name").to_owned()).collect()
 }
 
 /// Promotes, and prod shows what a build from nothing shows.
@@ -50,14 +48,7 @@ fn promotes(world: &World, now: &str) {
 fn a_whole_table_is_filled_again_where_its_renamed_input_was_loaded_further() {
     let world = project(&[("models/daily.sql", DAILY), ("models/total.sql", TOTAL)]);
     world.done(&["promote"]);
-    world.repository.remove("models/daily.sql");
-    edit(
-        &world,
-        &[
-            ("models/daily2.sql", &DAILY.replace("marts.daily", "marts.daily2")),
-            ("models/total.sql", &TOTAL.replace("marts.daily", "marts.daily2")),
-        ],
-    );
+    renames_daily(&world, ("models/total.sql", TOTAL));
     promotes(&world.at("2026-04-03"), "2026-04-03");
 }
 
@@ -65,15 +56,9 @@ fn a_whole_table_is_filled_again_where_its_renamed_input_was_loaded_further() {
 fn a_rename_alone_fills_no_reader() {
     let world = project(&[("models/daily.sql", DAILY), ("models/total.sql", TOTAL)]);
     world.done(&["promote"]);
-    world.repository.remove("models/daily.sql");
-    edit(
-        &world,
-        &[
-            ("models/daily2.sql", &DAILY.replace("marts.daily", "marts.daily2")),
-            ("models/total.sql", &TOTAL.replace("marts.daily", "marts.daily2")),
-        ],
-    );
-    assert_eq!(builds(&world.done(&["promote", "--format", "json"])), ["marts.daily2"]);
+    renames_daily(&world, ("models/total.sql", TOTAL));
+    let promoted = world.done(&["promote", "--format", "json"]);
+    assert_eq!(promoted.builds().keys().collect::<Vec<_>>(), ["marts.daily2"]);
 }
 
 #[test]
@@ -230,12 +215,7 @@ fn a_reader_waits_for_an_input_that_has_nothing_yet() {
     edit(&world, &[("models/late.sql", late), ("models/reader.sql", &reader)]);
     world.done(&["promote"]);
     assert_eq!(world.value("SELECT max(day)::VARCHAR FROM marts.reader"), "2026-04-01", "no further than its inputs");
-    world.repository.remove("models/daily.sql");
-    let renamed = [
-        ("models/daily2.sql", DAILY.replace("marts.daily", "marts.daily2")),
-        ("models/late.sql", late.replace("marts.daily", "marts.daily2")),
-    ];
-    edit(&world, &renamed.each_ref().map(|(path, text)| (*path, text.as_str())));
+    renames_daily(&world, ("models/late.sql", late));
     world.done(&["promote"]);
     assert_eq!(world.value("SELECT count(*) FROM marts.reader WHERE day >= '2026-04-02' AND other IS NULL"), "0");
 }
@@ -258,12 +238,7 @@ fn rows_that_were_loaded_beyond_an_input_are_loaded_again_once_it_is_there() {
         "2",
         "as far as prod was, it stays"
     );
-    world.repository.remove("models/daily.sql");
-    let renamed = [
-        ("models/daily2.sql", DAILY.replace("marts.daily", "marts.daily2")),
-        ("models/reader.sql", READER.replace("marts.daily", "marts.daily2")),
-    ];
-    edit(&world, &renamed.each_ref().map(|(path, text)| (*path, text.as_str())));
+    renames_daily(&world, ("models/reader.sql", READER));
     promotes(&world, "2026-04-03");
 }
 

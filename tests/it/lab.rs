@@ -15,6 +15,14 @@ use crate::world::World;
 pub(crate) const CONFIG: &str = "gateways:\n  local:\n    connection:\n      type: duckdb\n      \
                                  database: warehouse.duckdb\nmodel_defaults:\n  dialect: duckdb\n  start: 2026-03-26\n";
 
+/// Orders in a seed, their days loaded by interval, the sum of these as a table, and a view of that.
+pub(crate) const RAW: &str =
+    "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))";
+pub(crate) const DAILY: &str = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day));\n\
+                     SELECT day, amount FROM raw.orders WHERE day BETWEEN @start_date AND @end_date";
+pub(crate) const TOTAL: &str = "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) AS amount FROM marts.daily";
+pub(crate) const SHOWN: &str = "MODEL (name marts.shown, kind VIEW);\nSELECT amount FROM marts.total";
+
 /// What a view shows: its columns with their types, and its rows in an order that does not depend on the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shown {

@@ -3,15 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::lab::{assert_same, clean_build, edit, lab, shown, suffix};
+use crate::lab::{RAW, assert_same, clean_build, edit, lab, shown, suffix};
 use crate::oracle::world::random::Choices;
-use crate::world::{Ran, World};
+use crate::world::World;
 
 /// Two rows a month since January, and one on each of the last days.
 const ORDERS: &str = "id,amount,day\n1,1,2026-01-10\n2,2,2026-02-10\n3,4,2026-03-10\n4,8,2026-03-20\n5,16,2026-03-31\n\
                       6,32,2026-04-01\n7,64,2026-04-02\n";
-const RAW: &str =
-    "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))";
 const DAILY: &str = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day), start '2026-01-01');\n\
                      SELECT day, amount FROM raw.orders WHERE day BETWEEN @start_date AND @end_date";
 const TOTAL: &str = "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) AS amount FROM marts.shown";
@@ -49,15 +47,6 @@ fn merge(world: &World, branch: &str) {
     world.repository.merge(branch);
 }
 
-/// What was built, with its intervals.
-fn builds(ran: &Ran) -> BTreeMap<String, serde_json::Value> {
-    let value = ran.json();
-    let builds = value["builds"].as_array().expect("a list");
-    let build =
-        |build: &serde_json::Value| (build["model"].as_str().expect("a name").to_owned(), build["intervals"].clone());
-    builds.iter().map(build).collect()
-}
-
 fn planned<'a>(plan: &'a serde_json::Value, model: &str) -> &'a serde_json::Value {
     let models = plan["models"].as_array().expect("a list");
     models.iter().find(|planned| planned["name"] == model).expect("a model of the plan")
@@ -82,17 +71,17 @@ fn a_window_loads_the_last_days_and_what_reads_them_is_a_preview() {
         ("marts.running", serde_json::json!([["2026-03-02", "2026-04-01"]])),
         ("marts.total", serde_json::json!([])),
     ];
-    assert_eq!(builds(&applied), expected.map(|(name, ranges)| (name.to_owned(), ranges)).into());
+    assert_eq!(applied.builds(), expected.map(|(name, ranges)| (name.to_owned(), ranges)).into());
     let schema = format!("marts{}", suffix(world.repository.path()));
     assert_eq!(world.value(&format!("SELECT amount FROM {schema}.total")), "56");
     assert_eq!(world.value(&format!("SELECT max(so_far) FROM {schema}.running")), "56");
     let again = world.done(&["apply", "--max-days", "30", "--format", "json"]);
-    assert_eq!(builds(&again), BTreeMap::new(), "previews are found again");
+    assert_eq!(again.builds(), BTreeMap::new(), "previews are found again");
 
     merge(&world, "feature");
     let promoted = world.done(&["promote", "--format", "json"]);
-    assert_eq!(builds(&promoted)["marts.daily"], serde_json::json!([["2026-01-01", "2026-03-02"]]));
-    assert_eq!(builds(&promoted).len(), 4, "{:?}", builds(&promoted));
+    assert_eq!(promoted.builds()["marts.daily"], serde_json::json!([["2026-01-01", "2026-03-02"]]));
+    assert_eq!(promoted.builds().len(), 4, "{:?}", promoted.builds());
     assert_same(&shown(world.repository.path(), ""), &clean_build(&world, "2026-04-01"), "after the window");
 }
 
@@ -108,7 +97,7 @@ fn another_branch_takes_nothing_that_was_made_of_a_window() {
     let wider = doubled(DAILY).replace("amount FROM", "amount, id FROM");
     edit(&world, &[("models/daily.sql", &wider)]);
     let applied = world.done(&["apply", "--env", "two", "--format", "json"]);
-    assert_eq!(builds(&applied).len(), 4, "{:?}", builds(&applied));
+    assert_eq!(applied.builds().len(), 4, "{:?}", applied.builds());
     assert_same(&shown(world.repository.path(), "__two"), &clean_build(&world, "2026-04-01"), "beside a window");
     merge(&world, "two");
     world.done(&["promote"]);
@@ -122,16 +111,16 @@ fn a_wider_window_loads_the_rest_and_makes_its_readers_whole() {
     edit(&world, &[("models/daily.sql", &doubled(DAILY))]);
     world.done(&["apply", "--env", "dev", "--max-days", "30"]);
     let wider = world.done(&["apply", "--env", "dev", "--max-days", "60", "--format", "json"]);
-    assert_eq!(builds(&wider)["marts.daily"], serde_json::json!([["2026-01-31", "2026-03-02"]]));
+    assert_eq!(wider.builds()["marts.daily"], serde_json::json!([["2026-01-31", "2026-03-02"]]));
     assert_eq!(world.value("SELECT amount FROM marts__dev.total"), "60");
     let narrower = world.done(&["apply", "--env", "dev", "--max-days", "5", "--format", "json"]);
-    assert_eq!(builds(&narrower).keys().collect::<Vec<_>>(), ["marts.latest"], "what is loaded stays loaded");
+    assert_eq!(narrower.builds().keys().collect::<Vec<_>>(), ["marts.latest"], "what is loaded stays loaded");
     assert_eq!(world.value("SELECT amount FROM marts__dev.total"), "60");
     world.done(&["apply", "--env", "dev"]);
     assert_same(&shown(world.repository.path(), "__dev"), &clean_build(&world, "2026-04-01"), "without a window");
     merge(&world, "feature");
     let promoted = world.done(&["promote", "--format", "json"]);
-    assert_eq!(builds(&promoted), BTreeMap::new(), "then there is nothing to load");
+    assert_eq!(promoted.builds(), BTreeMap::new(), "then there is nothing to load");
 }
 
 /// On the base branch a named environment is one beside others, and leaves their tables alone.
@@ -160,7 +149,7 @@ fn drift_is_told_as_apply_builds_it() {
     let applied = world.done(&["apply", "--max-days", "5", "--format", "json"]);
     let drift = applied.json()["plan"]["drift"][0].clone();
     assert_eq!(drift["intervals_missing"], serde_json::json!([["2026-03-27", "2026-04-01"]]));
-    assert_eq!(builds(&applied)["marts.running"], drift["intervals_missing"]);
+    assert_eq!(applied.builds()["marts.running"], drift["intervals_missing"]);
 }
 
 #[test]
@@ -169,10 +158,10 @@ fn what_prod_has_already_is_not_cut() {
     world.repository.branch("feature");
     edit(&world, &[("models/total.sql", &TOTAL.replace("SUM(amount)", "SUM(amount) + 1"))]);
     let applied = world.done(&["apply", "--max-days", "1", "--format", "json"]);
-    assert_eq!(builds(&applied).keys().collect::<Vec<_>>(), ["marts.total"]);
+    assert_eq!(applied.builds().keys().collect::<Vec<_>>(), ["marts.total"]);
     assert_eq!(planned(&applied.json()["plan"], "marts.total")["basis"], "whole");
     merge(&world, "feature");
-    assert_eq!(builds(&world.done(&["promote", "--format", "json"])), BTreeMap::new());
+    assert_eq!(world.done(&["promote", "--format", "json"]).builds(), BTreeMap::new());
 }
 
 /// A new model that another branch shows ends where that branch loaded it, and is not this one's to load.
@@ -207,10 +196,10 @@ fn a_new_reader_ends_where_its_inputs_do() {
     edit(&world, &[("models/running.sql", &RUNNING.replace("marts.daily AS d", "marts.shown AS d"))]);
     let glance = world.done(&["plan", "--format", "json"]).json();
     let applied = world.done(&["apply", "--format", "json"]);
-    assert_eq!(builds(&applied)["marts.running"], serde_json::json!([["2026-01-01", "2026-04-01"]]));
+    assert_eq!(applied.builds()["marts.running"], serde_json::json!([["2026-01-01", "2026-04-01"]]));
     assert_eq!(glance["models"], applied.json()["plan"]["models"]);
     merge(&world, "feature");
-    assert_eq!(builds(&world.done(&["promote", "--format", "json"])), BTreeMap::new());
+    assert_eq!(world.done(&["promote", "--format", "json"]).builds(), BTreeMap::new());
 }
 
 /// A month that is not over is not missing, nor is what a model says that it never will have.
@@ -228,7 +217,7 @@ fn inputs_that_are_as_far_as_they_can_be_hold_nobody_up() {
                   ON e.day = d.day WHERE d.day BETWEEN @start_date AND @end_date";
     edit(&world, &[("models/reader.sql", reader)]);
     let applied = world.done(&["apply", "--format", "json"]);
-    assert_eq!(builds(&applied)["marts.reader"], serde_json::json!([["2026-01-01", "2026-04-03"]]));
+    assert_eq!(applied.builds()["marts.reader"], serde_json::json!([["2026-01-01", "2026-04-03"]]));
 }
 
 #[test]

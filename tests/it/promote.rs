@@ -2,16 +2,10 @@
 
 use offshoot::error::Exit;
 
-use crate::lab::{assert_same, clean_build, edit, lab, shown};
+use crate::lab::{DAILY, RAW, SHOWN, TOTAL, assert_same, clean_build, edit, lab, shown};
 use crate::world::{Ran, World};
 
 const ORDERS: &str = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n";
-const RAW: &str =
-    "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))";
-const DAILY: &str = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day));\n\
-                     SELECT day, amount FROM raw.orders WHERE day BETWEEN @start_date AND @end_date";
-const TOTAL: &str = "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) AS amount FROM marts.daily";
-const SHOWN: &str = "MODEL (name marts.shown, kind VIEW);\nSELECT amount FROM marts.total";
 
 fn files() -> [(&'static str, &'static str); 5] {
     [

@@ -203,6 +203,14 @@ impl World {
 }
 
 impl Ran {
+    /// What an `apply` or `promote` with `--format json` built: each model with its intervals.
+    pub(crate) fn builds(&self) -> BTreeMap<String, serde_json::Value> {
+        let value = self.json();
+        let builds = value["builds"].as_array().expect("a list").iter();
+        let name = |build: &serde_json::Value| build["model"].as_str().expect("a name").to_owned();
+        builds.map(|build| (name(build), build["intervals"].clone())).collect()
+    }
+
     /// What was printed, as JSON.
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout)

@@ -1,6 +1,7 @@
 //! What people ask for in comments, and who may.
 
 use offshoot::error::Exit;
+use offshoot::ids::PullRequestNumber;
 
 use super::{Team, done};
 use crate::github::fake::Payload;
@@ -99,13 +100,7 @@ fn a_plan_that_is_asked_for_is_what_a_push_would_get() {
 /// A pull request loads the last days; promote loads what it left, and a comment asks for more before that.
 #[test]
 fn more_of_the_past_is_loaded_where_somebody_asks_for_it() {
-    let team = Team::new();
-    team.world.repository.checkout("main");
-    team.world.repository.write("offshoot.yaml", "backfill:\n  max_days: 5\n");
-    let main = team.world.repository.commit("five days are enough");
-    team.github.state().branches.insert("main".into(), main);
-    let number = team.opens();
-    done(&team.pull_request("opened", number));
+    let (team, number) = opened_under("backfill:\n  max_days: 5\n");
     let said = team.plan();
     let daily = "marts.fct_orders";
     assert!(row(&said, daily).contains("| **5 of 90 days** · "), "{said}");
@@ -147,13 +142,7 @@ fn more_of_the_past_is_loaded_where_somebody_asks_for_it() {
 /// Nobody waits for builds without an end, unless somebody asks for them.
 #[test]
 fn what_takes_too_long_is_built_where_somebody_asks_for_it() {
-    let team = Team::new();
-    team.world.repository.checkout("main");
-    team.world.repository.write("offshoot.yaml", "backfill: {max_minutes: 0}\n");
-    let main = team.world.repository.commit("nothing is built unasked");
-    team.github.state().branches.insert("main".into(), main);
-    let number = team.opens();
-    done(&team.pull_request("opened", number));
+    let (team, number) = opened_under("backfill: {max_minutes: 0}\n");
     let said = team.comment();
     assert!(said.contains("The limit of time for pull requests is reached"), "{said}");
     assert!(said.contains("`/bot apply` without one"), "{said}");
@@ -162,6 +151,17 @@ fn what_takes_too_long_is_built_where_somebody_asks_for_it() {
     assert_eq!(team.says(number, "ada", "/bot apply").0, ["eyes", "+1"]);
     assert_eq!(team.check().1, "success");
     assert!(team.has_environment());
+}
+
+/// A pull request of a team with these settings.
+fn opened_under(settings: &str) -> (Team, PullRequestNumber) {
+    let team = Team::new();
+    team.world.repository.checkout("main").write("offshoot.yaml", settings);
+    let main = team.world.repository.commit("settings");
+    team.github.state().branches.insert("main".into(), main);
+    let number = team.opens();
+    done(&team.pull_request("opened", number));
+    (team, number)
 }
 
 impl Team {

@@ -61,34 +61,23 @@ fn main_touches_what_feeds_the_plan_and_the_plan_is_made_again_when_asked_for() 
     assert_eq!(team.check().1, "success");
 }
 
+/// Of what the branch changes, and of what it leaves as it is: the next plan would speak of both.
 #[test]
-fn a_new_reader_of_what_the_branch_changes_makes_the_plan_stale() {
-    let team = Team::new();
-    let number = team.opens();
-    let reads = "MODEL (name marts.more, kind FULL);\nSELECT sold FROM marts.product_sales\n";
-    let main = team.on_main(|repository| {
-        repository.write("models/marts/more.sql", reads);
-    });
-    team.pushes_to_main(&main);
-    done(&team.pull_request("opened", number));
-    let comment = team.comment();
-    assert!(comment.contains("and changed `marts.more`.**"), "{comment}");
-}
-
-/// It is in the plan of the next run, as what the branch leaves alone.
-#[test]
-fn a_new_reader_of_what_stays_the_same_makes_the_plan_stale_too() {
-    let team = Team::new();
-    let number = team.opens();
-    let reads = "MODEL (name marts.more, kind FULL);\nSELECT product FROM marts.fct_orders AS o \
-                 JOIN staging.products USING (product_id)\n";
-    let main = team.on_main(|repository| {
-        repository.write("models/marts/more.sql", reads);
-    });
-    team.pushes_to_main(&main);
-    done(&team.pull_request("opened", number));
-    let comment = team.comment();
-    assert!(comment.contains("and changed `marts.more`.**"), "{comment}");
+fn a_new_reader_of_models_of_the_plan_makes_it_stale() {
+    for reads in [
+        "SELECT sold FROM marts.product_sales",
+        "SELECT product FROM marts.fct_orders JOIN staging.products USING (product_id)",
+    ] {
+        let team = Team::new();
+        let number = team.opens();
+        let main = team.on_main(|repository| {
+            repository.write("models/marts/more.sql", format!("MODEL (name marts.more, kind FULL);\n{reads}\n"));
+        });
+        team.pushes_to_main(&main);
+        done(&team.pull_request("opened", number));
+        let comment = team.comment();
+        assert!(comment.contains("and changed `marts.more`.**"), "{reads}: {comment}");
+    }
 }
 
 /// They say how much is loaded, and where.
