@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views, tables_of};
 use crate::engine::{
-    Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange, check_owner,
-    claim, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views, take_over,
-    transaction,
+    Dependents, Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange,
+    check_owner, claim, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views,
+    take_over, transaction,
 };
 use crate::error::CommandError;
 use crate::ids::{CommitId, ProjectName, TableName};
@@ -282,7 +282,12 @@ fn cleared(
 }
 
 fn owner(work: &Work<'_>, about: &About) -> ViewOwner {
-    ViewOwner { state: work.state_id.clone(), project: work.project.clone(), environment: about.name.clone() }
+    ViewOwner {
+        state: work.state_id.clone(),
+        project: work.project.clone(),
+        environment: about.name.clone(),
+        dependents: Dependents::Refuse,
+    }
 }
 
 fn names<'a>(changes: impl Iterator<Item = &'a ViewChange>) -> Vec<TableName> {

@@ -13,8 +13,8 @@ use crate::apply::engine_error;
 use crate::cli::DropArguments;
 use crate::engine::duckdb::{DuckDb, OpenMode};
 use crate::engine::{
-    self, Engine as _, EngineError, Foreign, ForeignObject, OwnedObject, Owner, Session, ViewChange, foreign_objects,
-    forget_object, owned_objects, swap_views, transaction,
+    self, Dependents, Engine as _, EngineError, Foreign, ForeignObject, OwnedObject, Owner, Session, ViewChange,
+    foreign_objects, forget_object, owned_objects, swap_views, transaction,
 };
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::ids::{EnvironmentName, ProjectName, TableName};
@@ -93,6 +93,7 @@ pub(super) fn drop_held(context: &Context<'_>, held: &Held<'_>, name: &str) -> R
                 state: lease.state().clone(),
                 project: settings.project.clone(),
                 environment: environment.about.name.clone(),
+                dependents: Dependents::Refuse,
             };
             drop_layer(session.as_mut(), &owner, &environment)
                 .map_err(|error| engine_error("the views were not dropped", error))?

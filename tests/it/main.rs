@@ -18,6 +18,7 @@ mod doctor;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
+mod engine_postgres;
 mod environments;
 #[cfg(feature = "duckdb")]
 mod explain;
