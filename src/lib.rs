@@ -48,6 +48,8 @@ pub mod cli;
 #[cfg(feature = "duckdb")]
 pub mod commands;
 #[cfg(feature = "duckdb")]
+pub mod connect;
+#[cfg(feature = "duckdb")]
 pub mod context;
 pub mod data_diff;
 pub mod diff;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::apply::Work;
 use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
 use crate::context::Context;
-use crate::engine::duckdb::{DuckDb, OpenMode};
+use crate::engine::{Engine, OpenMode};
 use crate::error::{CommandError, Exit};
 use crate::ids::{EnvironmentName, PlanId, ProjectName};
 use crate::plan::{Outcome, Plan};
@@ -77,7 +77,7 @@ pub(super) struct Order<'a> {
 pub(super) struct Prepared {
     pub(super) planned: Planned,
     pub(super) state: SqliteState,
-    pub(super) engine: DuckDb,
+    pub(super) engine: Box<dyn Engine>,
     lease: WriteLease,
     project: ProjectName,
 }
@@ -97,7 +97,7 @@ pub(super) fn prepare(
     let lease = workspace.lease(&state, order.doing, lock_timeout(order.work))?;
     let engine = workspace.engine(order.settings, OpenMode::ReadWrite, lock_timeout(order.work))?;
     let project = order.settings.project.clone();
-    publish::settle(&state, &lease, &engine, &project)?;
+    publish::settle(&state, &lease, engine.as_ref(), &project)?;
     let owner = (order.environment)(&state, &chosen)?;
     let planned = planning::plan_of(context, workspace, &state, (&chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
@@ -124,7 +124,7 @@ impl Prepared {
         let work = Work {
             tree: &planned.result.tree,
             files: &files,
-            engine: &self.engine,
+            engine: self.engine.as_ref(),
             state: &self.state,
             lease: &self.lease,
             state_id: &identity.state,

@@ -6,7 +6,7 @@ use super::apply::{jobs, lock_timeout, print, refuse_errors};
 use crate::apply::Work;
 use crate::cli::PromoteArguments;
 use crate::context::Context;
-use crate::engine::duckdb::OpenMode;
+use crate::engine::OpenMode;
 use crate::error::{CommandError, Exit};
 use crate::fingerprint::Tree;
 use crate::git::Base;
@@ -62,7 +62,7 @@ pub(super) fn promote(
     let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
     let engine = workspace.engine(&result.project.settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
     let project = result.project.settings.project.clone();
-    publish::settle(&state, &lease, &engine, &project)?;
+    publish::settle(&state, &lease, engine.as_ref(), &project)?;
     let current = state.environment(&environment).map_err(state_error)?;
     if let Some(current) = &current {
         refuse_branch(&current.about)?;
@@ -99,7 +99,7 @@ pub(super) fn promote(
         let work = Work {
             tree: &result.tree,
             files: &files,
-            engine: &engine,
+            engine: engine.as_ref(),
             state: &state,
             lease: &lease,
             state_id: &identity.state,

@@ -57,6 +57,15 @@ pub trait Engine: Send + Sync {
     fn session(&self) -> Result<Box<dyn Session>>;
 }
 
+/// Whether a warehouse may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Reads and writes. A DuckDB file is then open for no other process.
+    ReadWrite,
+    /// Reads only; every write is refused.
+    ReadOnly,
+}
+
 /// What an engine can do; the executor chooses its statements by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {

@@ -37,7 +37,20 @@ const LEVELS: &[(Level, &[&str])] = &[
     (Level::Apart, &["surroundings", "git", "state", "engine", "shelf", "github"]),
     (
         Level::InOrder,
-        &["error", "cli", "output", "context", "workspace", "apply", "planning", "publish", "commands", "entry", "lib"],
+        &[
+            "error",
+            "cli",
+            "output",
+            "context",
+            "connect",
+            "workspace",
+            "apply",
+            "planning",
+            "publish",
+            "commands",
+            "entry",
+            "lib",
+        ],
     ),
 ];
 

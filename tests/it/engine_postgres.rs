@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use offshoot::engine::postgres::{Access, Postgres, PostgresConfig};
+use offshoot::engine::postgres::{Postgres, PostgresConfig};
 use offshoot::engine::{
-    Dependents, Engine, EngineError, Owner, Session, Shows, ViewChange, claim, foreign_objects, swap_views, transaction,
+    Dependents, Engine, EngineError, OpenMode, Owner, Session, Shows, ViewChange, claim, foreign_objects, swap_views,
+    transaction,
 };
 use offshoot::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
 use offshoot::statement::quote_identifier;
@@ -17,7 +18,7 @@ pub(crate) fn config(database: &Database) -> PostgresConfig {
     PostgresConfig {
         address: database.address(),
         role: None,
-        access: Access::ReadWrite,
+        mode: OpenMode::ReadWrite,
         statement_timeout: None,
         patience: Duration::ZERO,
     }
@@ -197,7 +198,7 @@ fn a_statement_may_take_so_long_and_a_reader_may_not_write() {
         matches!(&error, EngineError::Statement { message, .. } if message.contains("statement timeout")),
         "{error}"
     );
-    let mut reader = open(PostgresConfig { access: Access::ReadOnly, ..config(&database) });
+    let mut reader = open(PostgresConfig { mode: OpenMode::ReadOnly, ..config(&database) });
     let error = reader.execute("create table t (a int)").expect_err("not to be written");
     assert!(error.to_string().contains("read-only"), "{error}");
     assert_eq!(list(reader.as_mut(), "select 1"), ["1"]);

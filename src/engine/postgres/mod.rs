@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use self::pool::Pool;
 use self::session::PostgresSession;
-use super::{Ability, Capabilities, Engine, EngineError, Result, Session, StableText};
+use super::{Ability, Capabilities, Engine, EngineError, OpenMode, Result, Session, StableText};
 use crate::postgres::{Address, PostgresError};
 use crate::sql::Dialect;
 
@@ -28,20 +28,11 @@ pub struct PostgresConfig {
     /// The role that everything runs as, where it is another one.
     pub role: Option<String>,
     /// Whether anything may be written.
-    pub access: Access,
+    pub mode: OpenMode,
     /// How long one statement may take; `None` for as long as it likes.
     pub statement_timeout: Option<Duration>,
     /// How long to wait for a server that starts or has no connection left.
     pub patience: Duration,
-}
-
-/// Whether anything may be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Reads and writes.
-    ReadWrite,
-    /// Reads only; the server refuses every write.
-    ReadOnly,
 }
 
 /// PostgreSQL as an [`Engine`].

@@ -1,13 +1,13 @@
 //! One session: transactions with settings of our own, statements, and a stop that holds.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pool::Pool;
-use super::{Access, CAPABILITIES, PostgresConfig, catalog, failed, load, rows, view};
+use super::{CAPABILITIES, PostgresConfig, catalog, failed, load, rows, view};
 use crate::engine::{
-    Capabilities, CellRows, Cells, ColumnType, Dependents, EngineError, Interrupter, Reader, Result, RowSink,
+    Capabilities, CellRows, Cells, ColumnType, Dependents, EngineError, Interrupter, OpenMode, Reader, Result, RowSink,
     SchemaObject, Session, ViewDefinition, first_line, logged,
 };
 use crate::ids::TableName;
@@ -33,14 +33,23 @@ enum Open {
 
 struct Stop {
     asked: AtomicBool,
-    canceller: Canceller,
+    /// Taken when the session ends: its connection may be another's then.
+    canceller: Mutex<Option<Canceller>>,
+}
+
+impl Stop {
+    fn canceller(&self) -> MutexGuard<'_, Option<Canceller>> {
+        self.canceller.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Interrupter for Stop {
     fn interrupt(&self) {
-        // The server forgets a request that comes between two statements; the flag does not.
-        self.asked.store(true, Ordering::SeqCst);
-        self.canceller.cancel();
+        if let Some(canceller) = self.canceller().as_ref() {
+            // The server forgets a request that comes between two statements; the flag does not.
+            self.asked.store(true, Ordering::SeqCst);
+            canceller.cancel();
+        }
     }
 }
 
@@ -51,7 +60,7 @@ const SETTINGS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, 
 impl PostgresSession {
     pub(super) fn open(pool: Arc<Pool>) -> Result<Self> {
         let client = pool.take()?;
-        let stop = Arc::new(Stop { asked: AtomicBool::new(false), canceller: client.canceller() });
+        let stop = Arc::new(Stop { asked: AtomicBool::new(false), canceller: Mutex::new(Some(client.canceller())) });
         Ok(Self { client: Some(client), pool, open: Open::Nothing, stop, version: OnceCell::new() })
     }
 
@@ -122,9 +131,9 @@ impl PostgresSession {
     }
 
     fn opening(config: &PostgresConfig) -> String {
-        let mut sql = match config.access {
-            Access::ReadWrite => format!("BEGIN; {SETTINGS}"),
-            Access::ReadOnly => format!("BEGIN READ ONLY; {SETTINGS}"),
+        let mut sql = match config.mode {
+            OpenMode::ReadWrite => format!("BEGIN; {SETTINGS}"),
+            OpenMode::ReadOnly => format!("BEGIN READ ONLY; {SETTINGS}"),
         };
         if let Some(timeout) = config.statement_timeout {
             sql.push_str(&format!("; SET LOCAL statement_timeout = {}", timeout.as_millis()));
@@ -198,7 +207,9 @@ impl Session for PostgresSession {
             return Ok(());
         }
         self.open = Open::Nothing;
-        match self.send("ROLLBACK") {
+        // A stop that was asked for earlier may reach the server only now, and stop this.
+        let again = |_| self.send("ROLLBACK");
+        match self.send("ROLLBACK").or_else(again) {
             // With the connection the transaction is gone.
             Err(EngineError::Lost { .. }) => Ok(()),
             other => other.map(drop),
@@ -264,6 +275,7 @@ impl Session for PostgresSession {
 impl Drop for PostgresSession {
     fn drop(&mut self) {
         let left = self.rollback();
+        drop(self.stop.canceller().take());
         if let Some(client) = self.client.take()
             && left.is_ok()
             && !self.stop.asked.load(Ordering::SeqCst)
