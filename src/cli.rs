@@ -64,6 +64,13 @@ pub enum Command {
     Apply(ApplyArguments),
     /// Point production at the models of a commit of the base branch
     Promote(PromoteArguments),
+    /// Point production back at an earlier entry of its history, and hold it there
+    ///
+    /// Moves pointers only, in one transaction: what was built since stays, and no table is filled. A model that the entry has
+    /// not loses its view, one that is gone since gets it again. Afterwards `bot promote` refuses whatever would bring back
+    /// what was rolled back, until a revert or a fix is merged or `bot promote --release` says otherwise. On a terminal
+    /// nothing is done without `--yes`.
+    Rollback(RollbackArguments),
     /// List, show or drop environments
     Env(EnvironmentArguments),
     /// Drop environments that are over and tables that nothing has needed for long enough
@@ -206,11 +213,43 @@ pub struct PromoteArguments {
     /// Promote also what is no descendant of the commit promoted last, that commit itself included
     #[arg(long)]
     pub force: bool,
+    /// End the hold that a rollback left, and promote what it held back
+    #[arg(long)]
+    pub release: bool,
     /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`
     #[arg(long)]
     pub take_over: bool,
     #[command(flatten)]
     pub work: WorkArguments,
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
+/// `bot rollback`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct RollbackArguments {
+    /// The entry, by its number in `bot env show` [default: the one before what is shown now]
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// The environment, one that promote writes
+    #[arg(long = "env", value_name = "NAME", default_value = "prod")]
+    pub environment: String,
+    /// Why, for those whose promote is refused meanwhile
+    #[arg(long, value_name = "TEXT")]
+    pub why: Option<String>,
+    /// Go back without asking, on a terminal too
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Show what would move, and write nothing [default: on a terminal]
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`
+    #[arg(long)]
+    pub take_over: bool,
+    /// How long to wait for others, and for a DuckDB file that another process holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
     #[command(flatten)]
     pub format: FormatArguments,
 }
@@ -228,8 +267,8 @@ pub struct EnvironmentArguments {
 pub enum EnvironmentCommand {
     /// List all environments
     List(FormatArguments),
-    /// Show where one came from and what each of its models points at
-    Show(NamedEnvironment),
+    /// Show where one came from, what each of its models points at, and what it was before
+    Show(ShowArguments),
     /// Drop one: its views go, its tables stay until gc
     Drop(DropArguments),
 }
@@ -243,6 +282,17 @@ pub struct NamedEnvironment {
     pub name: String,
     #[command(flatten)]
     pub format: FormatArguments,
+}
+
+/// `bot env show`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct ShowArguments {
+    #[command(flatten)]
+    pub environment: NamedEnvironment,
+    /// The most entries of its history that are shown
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub history: usize,
 }
 
 /// `bot env drop`.
@@ -435,9 +485,10 @@ impl Command {
             Self::Plan(arguments) => arguments.format.format,
             Self::Apply(arguments) => arguments.format.format,
             Self::Promote(arguments) => arguments.format.format,
+            Self::Rollback(arguments) => arguments.format.format,
             Self::Env(arguments) => match &arguments.command {
                 EnvironmentCommand::List(format) => format.format,
-                EnvironmentCommand::Show(named) => named.format.format,
+                EnvironmentCommand::Show(arguments) => arguments.environment.format.format,
                 EnvironmentCommand::Drop(arguments) => arguments.environment.format.format,
             },
             Self::Gc(arguments) => arguments.format.format,
@@ -473,9 +524,11 @@ mod tests {
             "bot plan --explain a.b --format json",
             "bot plan --worktree --env e --execution-time 2026-03-01 --color never -vv",
             "bot apply --jobs 4 --lock-timeout 5 --env e --gateway g --format json",
-            "bot promote HEAD~1 --to staging --force --take-over",
+            "bot promote HEAD~1 --to staging --force --release --take-over",
+            "bot rollback --to 3 --env staging --why late --yes --take-over --lock-timeout 5 --format json",
+            "bot rollback --dry-run",
             "bot env list",
-            "bot env show e --format json",
+            "bot env show e --history 3 --format json",
             "bot env drop e",
             "bot gc --yes --format json",
             "bot gc --dry-run --lock-timeout 5",

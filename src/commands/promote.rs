@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::apply::{jobs, lock_timeout, print, refuse_errors};
+use super::hold;
+use super::who::who;
 use crate::apply::Work;
 use crate::cli::PromoteArguments;
 use crate::context::Context;
@@ -14,7 +16,9 @@ use crate::ids::{CommitId, EnvironmentName, PlanId};
 use crate::naming::parse_environment_name;
 use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, Window, build};
 use crate::planning::{self, LIMIT, Question, Writer};
+use crate::problem::has_errors;
 use crate::publish::{self, ForeignPolicy};
+use crate::rollback::{Contained, Hold, HoldChange};
 use crate::state::{About, Environment, Owner, State, Status};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
@@ -68,7 +72,8 @@ pub(super) fn promote(
         refuse_branch(&current.about)?;
     }
     let promoted = current.as_ref().and_then(|current| current.about.promoted.clone());
-    let order = order(workspace, promoted.as_ref(), &commit)?;
+    let held = hold::of(&state, &environment)?;
+    let order = order(workspace, promoted.as_ref(), held.as_ref(), &commit)?;
     let now = context.execution_time()?;
     let order = if arguments.force && order == Order::Contained { Order::Elsewhere } else { order };
     if order == Order::Contained {
@@ -88,14 +93,27 @@ pub(super) fn promote(
     } else {
         result
     };
+    if arguments.release && held.is_none() {
+        context.output.talk(&format!("{environment} is not held: nothing to release"));
+    }
+    let released = match &held {
+        Some(_) if order == Order::Contained && !arguments.release => None,
+        Some(held) => ending(workspace, (held, arguments), &base, (&shown, &result))?,
+        None => None,
+    };
     let plan = plan(workspace, &state, (&environment, current.as_ref()), (&shown, &result), now)?;
-    let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, seconds: 0.0 };
-    if order != Order::Contained {
+    let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };
+    if order == Order::Contained {
+        if outcome.released.is_some() {
+            outcome.released = state.release_hold(&lease, &environment).map_err(state_error)?;
+        }
+    } else {
         refuse_errors(context, &outcome.plan.problems)?;
         let identity = state.identity().map_err(state_error)?;
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&result.source)?;
         let about = about(&outcome.plan, current.as_ref(), shown.clone(), PlanId::new(workspace.random_id()?), now);
+        let who = who(context, workspace);
         let work = Work {
             tree: &result.tree,
             files: &files,
@@ -106,6 +124,7 @@ pub(super) fn promote(
             project: &project,
             now,
             run: "bot promote",
+            who: &who,
             made_for: &about.owner,
             plan_id: &about.plan_id,
             jobs: jobs(context, &arguments.work),
@@ -114,7 +133,8 @@ pub(super) fn promote(
             interruption: context.surroundings.interruption(),
         };
         let policy = if arguments.take_over { ForeignPolicy::TakeOver } else { ForeignPolicy::Refuse };
-        let published = publish::promote(&work, &outcome.plan, &about, current.as_ref(), policy)?;
+        let change = if outcome.released.is_some() { HoldChange::Ends } else { HoldChange::Stays };
+        let published = publish::promote(&work, &outcome.plan, &about, current.as_ref(), (policy, change))?;
         outcome.builds = published.builds;
         outcome.swapped = published.swapped;
     }
@@ -174,15 +194,52 @@ enum Order {
     Elsewhere,
 }
 
-fn order(workspace: &Workspace<'_>, promoted: Option<&CommitId>, commit: &CommitId) -> Result<Order, CommandError> {
+fn order(
+    workspace: &Workspace<'_>,
+    promoted: Option<&CommitId>,
+    held: Option<&Hold>,
+    commit: &CommitId,
+) -> Result<Order, CommandError> {
     let Some(promoted) = promoted else { return Ok(Order::First) };
     if workspace.git.is_ancestor(commit, promoted).map_err(git_error)? {
         return Ok(Order::Contained);
     }
     match workspace.git.is_ancestor(promoted, commit).map_err(git_error)? {
         true => Ok(Order::Descendant),
-        false => Ok(Order::Elsewhere),
+        false => Ok(match held.and_then(|held| held.promoted.as_ref()) {
+            // Main may have been written anew since the entry that a rollback shows: what was promoted before it counts.
+            Some(last) if workspace.git.is_ancestor(last, commit).is_ok_and(|is_ancestor| is_ancestor) => {
+                Order::Descendant
+            }
+            _ => Order::Elsewhere,
+        }),
     }
+}
+
+/// The hold, if it ends with the promotion of a commit: because somebody says so, or because neither the commit nor main's
+/// tip has anything of what was rolled back.
+///
+/// # Errors
+/// The commit has it again, and nobody released it.
+fn ending(
+    workspace: &Workspace<'_>,
+    (held, arguments): (&Hold, &PromoteArguments),
+    base: &Base,
+    (commit, result): (&CommitId, &Side),
+) -> Result<Option<Hold>, CommandError> {
+    if arguments.release {
+        return Ok(Some(held.clone()));
+    }
+    hold::refuse(held, &EnvironmentName::new(arguments.to.as_str()), &result.tree)?;
+    if *commit != base.commit {
+        let tip = workspace.git.tree_of(&base.commit).map_err(git_error)?;
+        let tip = workspace.side_like(&tip, Some(&result.tree))?;
+        // What cannot be loaded is not gone.
+        if has_errors(&tip.problems) || hold::contained(held, &tip.tree) != Contained::Nothing {
+            return Ok(None);
+        }
+    }
+    Ok(Some(held.clone()))
 }
 
 fn plan(
