@@ -31,7 +31,7 @@ fn what_was_rolled_back_is_not_promoted_again_and_who_says_so_is_told() {
         message,
         "`prod` is held: Ada rolled it back from entry 2 to entry 1 on 2026-04-01 00:00:00: one too many"
     );
-    assert_eq!(error["causes"], json!(["`marts.total` is again what was rolled back"]));
+    assert_eq!(error["causes"], json!(["`marts.shown`, `marts.total` are again what was rolled back"]));
     assert!(error["hints"][0].as_str().expect("a hint").contains("`bot promote --release`"), "{error}");
     // By force neither: that is about ancestry.
     refused(&world, &["--force"]);

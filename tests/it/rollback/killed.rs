@@ -136,3 +136,43 @@ fn a_promote_that_ends_a_hold_and_dies_ends_it_with_the_swap() {
     }
     assert!(stays > 0 && ended > 0, "stays {stays} times, ended {ended} times");
 }
+
+/// Who rolls back means what was promoted: where that never came to be shown, nothing is behind it to go to.
+#[test]
+fn a_rollback_after_a_dead_promote_goes_behind_that_promote_alone() {
+    let world = world();
+    commits_total(&world, 1);
+    world.done(&["promote"]);
+    let second = shown(world.repository.path(), "");
+    commits_total(&world, 2);
+    let promote = ["promote", "--execution-time", NOW, "--jobs", "1"];
+    let (_kept, finished) = copied(&world);
+    let lines = run(&finished, &promote, 0).lines;
+    let (mut settled, mut back) = (0, 0);
+    // The journal is written for the swap only; before it there is nothing to settle.
+    for at in (lines - 30..=lines).rev() {
+        let (_folder, root) = copied(&world);
+        run(&root, &promote, at);
+        let has_swapped = shown(&root, "") != second;
+        let is_in_journal = prod(&root)["status"] == "promoting";
+        if !has_swapped && !is_in_journal {
+            continue;
+        }
+        let ran = bot(&root, &["rollback", "--execution-time", NOW]).output().expect("the binary");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_same(&shown(&root, ""), &second, &format!("after a death at {at}"));
+        match has_swapped {
+            true => {
+                assert!(ran.status.success(), "at {at}: {said}");
+                back += 1;
+            }
+            false => {
+                assert_eq!(ran.status.code(), Some(1), "at {at}: {said}");
+                assert!(said.contains("had moved no view"), "at {at}: {said}");
+                settled += 1;
+            }
+        }
+        assert_eq!(prod(&root)["status"], "ready", "at {at}");
+    }
+    assert!(settled > 0 && back > 0, "{settled} settled, {back} back");
+}
