@@ -8,18 +8,18 @@ use super::who::who;
 use crate::apply::Work;
 use crate::cli::PromoteArguments;
 use crate::context::Context;
-use crate::engine::duckdb::OpenMode;
+use crate::engine::duckdb::{DuckDb, OpenMode};
 use crate::error::{CommandError, Exit};
 use crate::fingerprint::Tree;
 use crate::git::Base;
-use crate::ids::{CommitId, EnvironmentName, PlanId};
+use crate::ids::{CommitId, EnvironmentName, PlanId, ProjectName};
 use crate::naming::parse_environment_name;
 use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, Window, build};
 use crate::planning::{self, LIMIT, Question, Writer};
 use crate::problem::has_errors;
-use crate::publish::{self, ForeignPolicy};
+use crate::publish::{self, ForeignPolicy, Published};
 use crate::rollback::{Contained, Hold, HoldChange};
-use crate::state::{About, Environment, Owner, State, Status};
+use crate::state::{About, Environment, Owner, SqliteState, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace, git_error, state_error};
@@ -62,17 +62,14 @@ pub(super) fn promote(
     result.problems.extend(base.problems.iter().cloned());
     refuse_errors(context, &result.problems)?;
 
-    let state = workspace.state_to_write(&result.project.settings)?;
-    let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
-    let engine = workspace.engine(&result.project.settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
-    let project = result.project.settings.project.clone();
-    publish::settle(&state, &lease, &engine, &project)?;
+    let hands = Hands::take(workspace, &result, arguments)?;
+    let state = &hands.state;
     let current = state.environment(&environment).map_err(state_error)?;
     if let Some(current) = &current {
         refuse_branch(&current.about)?;
     }
     let promoted = current.as_ref().and_then(|current| current.about.promoted.clone());
-    let held = hold::of(&state, &environment)?;
+    let held = hold::of(state, &environment)?;
     let order = order(workspace, promoted.as_ref(), held.as_ref(), &commit)?;
     let now = context.execution_time()?;
     let order = if arguments.force && order == Order::Contained { Order::Elsewhere } else { order };
@@ -80,12 +77,7 @@ pub(super) fn promote(
         context.output.talk(&format!("{environment} already contains {}: nothing to do", short(&commit)));
     }
     if order == Order::Elsewhere && !arguments.force {
-        let from = promoted.as_ref().map_or_else(String::new, short);
-        return Err(CommandError::no(format!(
-            "{} is no descendant of {from}, which was promoted to {environment} last",
-            short(&commit)
-        ))
-        .hint("promote a commit that contains it, or say `--force` to go there all the same"));
+        return Err(elsewhere(&environment, promoted.as_ref(), &commit));
     }
     let shown = if order == Order::Contained { promoted.clone().unwrap_or(commit) } else { commit };
     let result = if order == Order::Contained {
@@ -97,31 +89,69 @@ pub(super) fn promote(
         context.output.talk(&format!("{environment} is not held: nothing to release"));
     }
     let released = match &held {
-        Some(_) if order == Order::Contained && !arguments.release => None,
-        Some(held) => ending(workspace, (held, arguments), &base, (&shown, &result))?,
-        None => None,
-    };
-    let plan = plan(workspace, &state, (&environment, current.as_ref()), (&shown, &result), now)?;
-    let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };
-    if order == Order::Contained {
-        if outcome.released.is_some() {
-            outcome.released = state.release_hold(&lease, &environment).map_err(state_error)?;
+        // What is shown already brings nothing back; only a person's word ends a hold then.
+        Some(held) if order != Order::Contained || arguments.release => {
+            ending(workspace, (held, arguments), &base, (&shown, &result))?
         }
-    } else {
+        _ => None,
+    };
+    let plan = plan(workspace, state, (&environment, current.as_ref()), (&shown, &result), now)?;
+    let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };
+    if order != Order::Contained {
         refuse_errors(context, &outcome.plan.problems)?;
-        let identity = state.identity().map_err(state_error)?;
+        let from = (&outcome, current.as_ref(), now);
+        let published = hands.promote(context, workspace, arguments, from, (&shown, &result))?;
+        outcome.builds = published.builds;
+        outcome.swapped = published.swapped;
+    } else if outcome.released.is_some() {
+        outcome.released = state.release_hold(&hands.lease, &environment).map_err(state_error)?;
+    }
+    outcome.seconds = stopwatch.seconds();
+    Ok(Promoted { outcome, commit: shown })
+}
+
+/// State and warehouse, while nobody else writes them.
+struct Hands {
+    state: SqliteState,
+    lease: WriteLease,
+    engine: DuckDb,
+    project: ProjectName,
+}
+
+impl Hands {
+    /// Takes them, and settles what died before.
+    fn take(workspace: &Workspace<'_>, result: &Side, arguments: &PromoteArguments) -> Result<Self, CommandError> {
+        let settings = &result.project.settings;
+        let state = workspace.state_to_write(settings)?;
+        let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
+        let engine = workspace.engine(settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
+        let project = settings.project.clone();
+        publish::settle(&state, &lease, &engine, &project)?;
+        Ok(Self { state, lease, engine, project })
+    }
+
+    /// Carries out the plan of a commit; where a hold is released, it ends with it.
+    fn promote(
+        &self,
+        context: &Context<'_>,
+        workspace: &Workspace<'_>,
+        arguments: &PromoteArguments,
+        (outcome, current, now): (&Outcome, Option<&Environment>, Timestamp),
+        (commit, result): (&CommitId, &Side),
+    ) -> Result<Published, CommandError> {
+        let identity = self.state.identity().map_err(state_error)?;
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&result.source)?;
-        let about = about(&outcome.plan, current.as_ref(), shown.clone(), PlanId::new(workspace.random_id()?), now);
+        let about = about(&outcome.plan, current, commit.clone(), PlanId::new(workspace.random_id()?), now);
         let who = who(context, workspace);
         let work = Work {
             tree: &result.tree,
             files: &files,
-            engine: &engine,
-            state: &state,
-            lease: &lease,
+            engine: &self.engine,
+            state: &self.state,
+            lease: &self.lease,
             state_id: &identity.state,
-            project: &project,
+            project: &self.project,
             now,
             run: "bot promote",
             who: &who,
@@ -134,12 +164,14 @@ pub(super) fn promote(
         };
         let policy = if arguments.take_over { ForeignPolicy::TakeOver } else { ForeignPolicy::Refuse };
         let change = if outcome.released.is_some() { HoldChange::Ends } else { HoldChange::Stays };
-        let published = publish::promote(&work, &outcome.plan, &about, current.as_ref(), (policy, change))?;
-        outcome.builds = published.builds;
-        outcome.swapped = published.swapped;
+        publish::promote(&work, &outcome.plan, &about, current, (policy, change))
     }
-    outcome.seconds = stopwatch.seconds();
-    Ok(Promoted { outcome, commit: shown })
+}
+
+fn elsewhere(environment: &EnvironmentName, promoted: Option<&CommitId>, commit: &CommitId) -> CommandError {
+    let from = promoted.map_or_else(String::new, short);
+    CommandError::no(format!("{} is no descendant of {from}, which was promoted to {environment} last", short(commit)))
+        .hint("promote a commit that contains it, or say `--force` to go there all the same")
 }
 
 /// The commit that is promoted: as given, if the base branch contains it, else the base branch's tip.
