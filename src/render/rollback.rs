@@ -13,6 +13,7 @@ use crate::gc::Mode;
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, ModelName};
 use crate::rollback::{Behind, Entry, Moved, Rollback, release_command};
+use crate::time::Timestamp;
 
 const MODELS: [&str; 5] = ["MODEL", "FROM", "TO", "LOADED TO", "FILLED"];
 
@@ -85,7 +86,7 @@ fn line(rollback: &Rollback, name: &dyn Fn(&str) -> String) -> String {
 
 fn row(moved: &Moved) -> Vec<String> {
     let digest = |digest: Option<Digest>, none: &str| digest.map_or_else(|| none.to_owned(), |digest| digest.short(12));
-    let moment = |moment: Option<crate::time::Timestamp>| moment.map_or_else(|| "-".to_owned(), |at| at.date_time());
+    let moment = |moment: Option<Timestamp>| moment.map_or_else(|| "-".to_owned(), |at| at.date_time());
     vec![
         moved.model.to_string(),
         digest(moved.from, "(not there)"),
@@ -170,8 +171,8 @@ impl<'a> From<&'a Moved> for ModelObject<'a> {
             name: &moved.model,
             from: moved.from,
             to: moved.to,
-            loaded_to: moved.loaded_to.map(crate::time::Timestamp::rfc3339),
-            filled_at: moved.filled_at.map(crate::time::Timestamp::rfc3339),
+            loaded_to: moved.loaded_to.map(Timestamp::rfc3339),
+            filled_at: moved.filled_at.map(Timestamp::rfc3339),
             behind: moved.behind.iter().map(BehindObject::from).collect(),
         }
     }

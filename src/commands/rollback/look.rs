@@ -12,7 +12,7 @@ use crate::ids::{CommitId, EnvironmentName, ModelName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
 use crate::plan::{Action, Commits, Plan, Summary, Target};
-use crate::problem::has_errors;
+use crate::problem::{Severity, has_errors};
 use crate::publish::{self, ForeignPolicy};
 use crate::rollback::{Freshness, Moved, Stand, moved};
 use crate::sql::Dialect;
@@ -132,7 +132,7 @@ fn side(workspace: &Workspace<'_>, entry: &HistoryEntry) -> Result<(CommitId, Si
             .hint("fetch the whole history (`fetch-depth: 0`)")
     })?;
     if has_errors(&side.problems) {
-        let first = side.problems.iter().find(|problem| problem.severity == crate::problem::Severity::Error);
+        let first = side.problems.iter().find(|problem| problem.severity == Severity::Error);
         let error = refused(format!("the project of its commit `{short}` has errors for this program"));
         return Err(match first {
             Some(problem) => error.because(problem.message.clone()),

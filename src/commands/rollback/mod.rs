@@ -15,8 +15,8 @@ use super::who::who;
 use crate::apply::{Work, engine_error};
 use crate::cli::RollbackArguments;
 use crate::context::Context;
-use crate::engine::Engine as _;
-use crate::engine::duckdb::OpenMode;
+use crate::engine::duckdb::{DuckDb, OpenMode};
+use crate::engine::{Engine as _, EngineError, Session};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::fingerprint::ALGORITHM;
 use crate::gc::Mode;
@@ -63,7 +63,13 @@ pub(super) fn run(context: &Context<'_>, arguments: &RollbackArguments) -> Comma
         || faces::json(&rollback),
     );
     if is_asked && !arguments.dry_run {
-        context.output.talk("nothing was changed: `bot rollback --yes` does it");
+        // With the number that was shown: whoever promotes meanwhile must not shift it.
+        let number = rollback.to.number;
+        let environment = match rollback.environment.is_prod() {
+            true => String::new(),
+            false => format!(" --env {}", rollback.environment),
+        };
+        context.output.talk(&format!("nothing was changed: `bot rollback{environment} --to {number} --yes` does it"));
     }
     Ok(Exit::Done)
 }
@@ -86,12 +92,7 @@ impl Asked<'_> {
         if self.arguments.take_over { ForeignPolicy::TakeOver } else { ForeignPolicy::Refuse }
     }
 
-    fn look(
-        &self,
-        state: &dyn State,
-        engine: &crate::engine::duckdb::DuckDb,
-        session: &mut dyn crate::engine::Session,
-    ) -> Result<Found, CommandError> {
+    fn look(&self, state: &dyn State, engine: &DuckDb, session: &mut dyn Session) -> Result<Found, CommandError> {
         let looking = Looking {
             workspace: self.workspace,
             state,
@@ -260,6 +261,6 @@ fn about(found: &Found, plan_id: PlanId, now: Timestamp) -> About {
     }
 }
 
-fn cannot_open(error: crate::engine::EngineError) -> CommandError {
+fn cannot_open(error: EngineError) -> CommandError {
     engine_error("cannot open the warehouse", error)
 }

@@ -240,7 +240,7 @@ fn a_dry_run_writes_nothing_and_a_terminal_is_asked_first() {
     assert_eq!(bytes_of(&world), before);
     let told = world.on_a_terminal(&["rollback"]);
     assert_eq!(told.exit, Exit::Done);
-    assert!(told.stderr.contains("nothing was changed: `bot rollback --yes` does it"), "{}", told.stderr);
+    assert!(told.stderr.contains("nothing was changed: `bot rollback --to 1 --yes` does it"), "{}", told.stderr);
     assert_eq!(bytes_of(&world), before);
     let done = world.on_a_terminal(&["rollback", "--yes", "--color", "never"]);
     assert!(done.stdout.starts_with("Rolled back prod from entry 2 ("), "{}{}", done.stdout, done.stderr);

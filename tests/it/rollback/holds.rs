@@ -153,3 +153,20 @@ fn a_broken_tip_is_not_taken_for_one_without_the_mistake() {
     world.done(&["promote", &reverted]);
     assert!(prod(&world)["hold"].is_object(), "nobody knows what main's tip has");
 }
+
+/// A program whose fingerprints are others cannot tell what main has again.
+#[test]
+fn fingerprints_of_another_version_keep_production_where_it_is() {
+    let world = held();
+    world.repository.git(&["revert", "--no-edit", "HEAD"]);
+    let now = offshoot::fingerprint::ALGORITHM;
+    let changed = rusqlite::Connection::open(world.state()).and_then(|state| {
+        let sql = "UPDATE holds SET hold = replace(hold, ?1, '\"algorithm\":999')";
+        state.execute(sql, [format!("\"algorithm\":{now}")])
+    });
+    assert_eq!(changed.expect("a hold"), 1);
+    let error = refused(&world, &[]);
+    assert!(error["causes"][0].as_str().expect("a text").contains("another version of this program"), "{error}");
+    world.done(&["promote", "--release"]);
+    assert_eq!((&prod(&world)["hold"], total(&world).as_str()), (&json!(null), "60"));
+}
