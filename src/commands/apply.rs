@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::who::who;
 use crate::apply::Work;
 use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
 use crate::context::Context;
@@ -48,7 +49,8 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
     };
     let prepared = prepare(context, &workspace, (chosen, result), &order)?;
     let Published { builds, swapped } = prepared.build(context, &workspace, &order)?;
-    let outcome = Outcome { plan: prepared.planned.plan, builds, swapped, seconds: stopwatch.seconds() };
+    let outcome =
+        Outcome { plan: prepared.planned.plan, builds, swapped, released: None, seconds: stopwatch.seconds() };
     print(context, &arguments.format, &outcome);
     Ok(Exit::Done)
 }
@@ -121,6 +123,7 @@ impl Prepared {
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&planned.result.source)?;
         let plan_id = PlanId::new(workspace.random_id()?);
+        let who = who(context, workspace);
         let work = Work {
             tree: &planned.result.tree,
             files: &files,
@@ -131,6 +134,7 @@ impl Prepared {
             project: &self.project,
             now: context.execution_time()?,
             run: order.doing,
+            who: &who,
             made_for: &planned.owner,
             plan_id: &plan_id,
             jobs: jobs(context, order.work),

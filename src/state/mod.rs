@@ -31,6 +31,7 @@ pub use sqlite::{OpenMode, SqliteState};
 
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, TableName};
 use crate::naming::TableKey;
+use crate::rollback::Hold;
 use crate::time::{Interval, Timestamp};
 
 /// A state of one project. Reads take many keys at once, so that a plan is a handful of round trips.
@@ -218,8 +219,20 @@ pub trait State: Send + Sync {
     /// [`StateError::Conflict`], [`StateError::PromotePending`], [`StateError::NameTaken`], [`StateError::OwnerElsewhere`].
     fn begin_promote(&self, lease: &WriteLease, promote: &PendingPromote) -> Result<(), StateError>;
 
-    /// Makes the journal's environment the present one, records its facts and an entry of the history, and clears the
-    /// journal. Call it once the swap is known to be committed.
+    /// The environments that promote may not bring back to what was rolled back, each with who holds it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn holds(&self) -> Result<BTreeMap<EnvironmentName, Hold>, StateError>;
+
+    /// Ends a hold without a promote, and gives it back where there was one.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn release_hold(&self, lease: &WriteLease, environment: &EnvironmentName) -> Result<Option<Hold>, StateError>;
+
+    /// Makes the journal's environment the present one, records its facts and an entry of the history, lets its hold begin
+    /// or end, and clears the journal. Call it once the swap is known to be committed.
     ///
     /// # Errors
     /// [`StateError::NoSuchPromote`].

@@ -23,6 +23,8 @@ const LEVELS: &[(Level, &[&str])] = &[
             "explain",
             "naming",
             "gc",
+            "history",
+            "rollback",
             "plan",
             "data_diff",
             "sticky",

@@ -47,6 +47,7 @@ mod promote;
 mod query;
 mod render;
 mod repository;
+mod rollback;
 mod state_conformance;
 mod state_sqlite;
 mod state_world;

@@ -1,5 +1,6 @@
 //! What every implementation of `State` must do. A new one adds a factory and one line at the end.
 
+mod holds;
 mod tables;
 mod unreferenced;
 mod writers;
@@ -12,6 +13,10 @@ use offshoot::state::{
 use offshoot::time::Timestamp;
 use tempfile::TempDir;
 
+use self::holds::{
+    a_hold_begins_and_ends_with_a_promote_and_never_before, a_hold_is_released_once_and_goes_with_its_environment,
+    an_entry_says_what_it_was_and_who_made_it,
+};
 use self::tables::{
     a_build_that_is_told_again_under_its_plan_is_one_build, builds_are_known_by_whom_they_were_made_for,
     filling_a_table_again_moves_its_time_and_not_its_birth, loads_merge_and_a_second_load_replaces_the_first,
@@ -379,6 +384,9 @@ macro_rules! every_case {
                 one_call_is_done_wholly_or_not_at_all,
                 a_promote_is_in_the_journal_until_it_is_settled,
                 an_abandoned_promote_leaves_nothing,
+                a_hold_begins_and_ends_with_a_promote_and_never_before,
+                a_hold_is_released_once_and_goes_with_its_environment,
+                an_entry_says_what_it_was_and_who_made_it,
                 marks_stay_until_somebody_points_at_the_table_or_fills_it,
                 marking_says_of_all_others_that_they_are_needed,
                 every_table_is_listed_and_those_of_other_projects_by_name,

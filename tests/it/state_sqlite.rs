@@ -156,7 +156,7 @@ fn put_version_1(place: &Place) -> PathBuf {
 
 fn assert_version_1_rows(state: &SqliteState) {
     let identity = state.identity().expect("readable").expect("made");
-    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 6));
+    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 7));
     let prod = state.environment(&name("prod")).expect("readable").expect("in the fixture");
     assert_eq!((prod.about.owner, prod.about.plan_id), (Owner::Named, plan("old-plan")));
     assert_eq!(prod.models.keys().cloned().collect::<Vec<_>>(), [model("staging.orders")]);
@@ -165,7 +165,9 @@ fn assert_version_1_rows(state: &SqliteState) {
     let table = &state.tables(std::slice::from_ref(&table_key)).expect("readable")[&table_key];
     assert_eq!(table.snapshot.columns[0].name, "id");
     assert_eq!(table.ledger.newest(), Some(Timestamp(1_767_312_000_000)));
-    assert_eq!(state.history(&name("prod"), 9).expect("readable").len(), 1);
+    let history = state.history(&name("prod"), 9).expect("readable");
+    assert_eq!((history.len(), &history[0].origin), (1, &None), "what an older release did is not known");
+    assert!(state.holds().expect("readable").is_empty());
     let builds = &state.builds(&[model("staging.orders")], 9).expect("readable")[&model("staging.orders")];
     assert_eq!((builds.len(), &builds[0].made_for, &builds[0].plan_id), (1, &None, &None));
     assert_eq!((&builds[0].seen, &table.ledger.loads()[0].inputs), (&None, &None));
@@ -231,7 +233,7 @@ fn a_newer_schema_is_refused_with_both_versions() {
     for mode in [to_write(), OpenMode::ReadOnlyIfExists] {
         let refused = open(&place.file(), &mode).err().expect("newer");
         let message = refused.to_string();
-        assert!(message.contains("has schema version 99, this program knows 6: install a newer `bot`"), "{message}");
+        assert!(message.contains("has schema version 99, this program knows 7: install a newer `bot`"), "{message}");
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::convert::{Failure, Json, Word, json, optional_word, word};
-use super::{tables, unreferenced};
+use super::{holds, tables, unreferenced};
+use crate::history::Origin;
 use crate::ids::{EnvironmentName, ModelName, PlanId, ProjectName};
 use crate::state::{
     About, Environment, HistoryEntry, NewEntry, Owner, PendingPromote, Pointer, StateError, Status, Version,
@@ -50,6 +51,7 @@ pub(super) fn history(
             commit: optional_word(row, "commit_id")?,
             at: Timestamp(row.get("at")?),
             run: row.get("run")?,
+            origin: row.get::<_, Option<Json<Origin>>>("origin")?.map(|origin| origin.0),
             models: json(row, "models")?,
         })
     })?;
@@ -209,6 +211,7 @@ fn write_environment(
         .prepare_cached("UPDATE environments SET models = ?3 WHERE project = ?1 AND name = ?2")?
         .execute(params![project.as_str(), ready.name.as_str(), Json(&environment.models)])?;
     add_history(connection, project, &ready, entry)?;
+    holds::change(connection, project, &ready.name, &entry.hold)?;
     let pointed_at = environment.models.values().filter_map(|pointer| pointer.table.as_ref());
     unreferenced::keep(connection, project, pointed_at)?;
     tables::record(connection, project, &entry.facts)
@@ -218,10 +221,10 @@ fn write_environment(
 fn add_history(connection: &Connection, project: &ProjectName, about: &About, entry: &NewEntry) -> Result<(), Failure> {
     connection
         .prepare_cached(
-            "INSERT INTO history (project, environment, sequence, plan_id, commit_id, at, run, models)
+            "INSERT INTO history (project, environment, sequence, plan_id, commit_id, at, run, origin, models)
              SELECT project, name, 1 + (
                  SELECT coalesce(max(sequence), 0) FROM history WHERE project = ?1 AND environment = ?2
-             ), plan_id, ?3, ?4, ?5, models
+             ), plan_id, ?3, ?4, ?5, ?6, models
              FROM environments WHERE project = ?1 AND name = ?2",
         )?
         .execute(params![
@@ -229,7 +232,8 @@ fn add_history(connection: &Connection, project: &ProjectName, about: &About, en
             about.name.as_str(),
             entry.commit.as_ref().map(Word),
             entry.at.0,
-            entry.run
+            entry.run,
+            entry.origin.as_ref().map(Json)
         ])?;
     Ok(())
 }

@@ -5,6 +5,7 @@ mod allowances;
 mod builds;
 mod convert;
 mod environments;
+mod holds;
 mod lock;
 mod open;
 mod schema;
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
+use crate::rollback::Hold;
 use crate::time::{Interval, Timestamp};
 
 /// What a state is opened for.
@@ -298,6 +300,14 @@ impl State for SqliteState {
 
     fn begin_promote(&self, lease: &WriteLease, promote: &PendingPromote) -> Result<(), StateError> {
         self.write(lease, |transaction| environments::begin_promote(transaction, &self.project, promote))
+    }
+
+    fn holds(&self) -> Result<BTreeMap<EnvironmentName, Hold>, StateError> {
+        self.read(|transaction| holds::holds(transaction, &self.project))
+    }
+
+    fn release_hold(&self, lease: &WriteLease, environment: &EnvironmentName) -> Result<Option<Hold>, StateError> {
+        self.write(lease, |transaction| holds::release(transaction, &self.project, environment))
     }
 
     fn finish_promote(&self, lease: &WriteLease, name: &EnvironmentName, plan_id: &PlanId) -> Result<(), StateError> {
