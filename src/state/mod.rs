@@ -15,6 +15,7 @@ mod lease;
 mod ledger;
 mod record;
 mod sqlite;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -27,11 +28,25 @@ pub use record::{
     About, Allowance, Build, Column, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load, NewEntry,
     Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
 };
-pub use sqlite::{OpenMode, SqliteState};
+pub use sqlite::SqliteState;
 
-use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, TableName};
+use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, StateId, TableName};
 use crate::naming::TableKey;
 use crate::time::{Interval, Timestamp};
+
+/// What a state is opened for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// For `plan`: a missing state reads as empty, and nothing is created or changed.
+    ReadOnlyIfExists,
+    /// To write: what a state lies in (folder, file, tables) is made where it is missing, an old schema is migrated.
+    Write {
+        /// The random id that a state gets which is made now.
+        state: StateId,
+        /// The version of the fingerprints that this program makes.
+        algorithm_version: u64,
+    },
+}
 
 /// A state of one project. Reads take many keys at once, so that a plan is a handful of round trips.
 pub trait State: Send + Sync {
