@@ -3,7 +3,7 @@
 export DUCKDB_LIB_DIR ?= $(CURDIR)/.duckdb
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help build demo test lint duckdb
+.PHONY: help build demo test lint duckdb postgres
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -11,7 +11,7 @@ help: ## List the targets
 demo: duckdb ## Watch a branch become an environment and a merge promote it; DIR=folder says where
 	cargo run --locked --quiet -- demo "$${DIR:-$$(mktemp -d)/offshoot-demo}"
 
-test: duckdb ## Run all tests
+test: duckdb postgres ## Run all tests
 	cargo test --locked
 
 build: duckdb ## Build a release binary that runs from anywhere: target/release/bot
@@ -28,3 +28,6 @@ lint: duckdb ## Check formatting and lints, warnings denied
 
 duckdb:
 	@scripts/duckdb-lib.sh
+
+postgres:
+	@scripts/postgres-server.sh

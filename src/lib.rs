@@ -37,6 +37,8 @@
 //! * Each foreign crate is known to one module.
 //! * No file has more than 500 lines before its tests.
 //!
+//! `postgres/` is the client that an engine and a state on PostgreSQL stand on.
+//!
 //! Without the feature `duckdb` the core, the renderers and the other edges still build and are tested; the shell is not.
 
 #[cfg(feature = "duckdb")]
@@ -69,6 +71,7 @@ pub mod output;
 pub mod plan;
 #[cfg(feature = "duckdb")]
 pub mod planning;
+pub mod postgres;
 pub mod problem;
 pub mod project;
 #[cfg(feature = "duckdb")]

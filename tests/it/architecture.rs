@@ -32,6 +32,8 @@ const LEVELS: &[(Level, &[&str])] = &[
         ],
     ),
     (Level::InOrder, &["render"]),
+    // What more than one edge stands on.
+    (Level::InOrder, &["postgres"]),
     (Level::Apart, &["surroundings", "git", "state", "engine", "shelf", "github"]),
     (
         Level::InOrder,
@@ -74,7 +76,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("similar", &["report"]),
     ("sqlparser", &["sql"]),
     ("strsim", &["problem"]),
-    ("tokio", &["github"]),
+    ("futures_util", &["postgres"]),
+    ("rustls", &["postgres"]),
+    ("rustls_native_certs", &["postgres"]),
+    ("tokio", &["github", "postgres"]),
+    ("tokio_postgres", &["postgres"]),
+    ("tokio_postgres_rustls", &["postgres"]),
     ("tracing_subscriber", &["output"]),
 ];
 

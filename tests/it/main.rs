@@ -40,6 +40,7 @@ mod mutation;
 #[cfg(feature = "duckdb")]
 mod oracle;
 mod partial;
+mod postgres;
 mod processes;
 mod promote;
 mod query;
