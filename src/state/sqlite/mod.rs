@@ -6,14 +6,15 @@ mod open;
 mod rows;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use self::lock::{FileLock, LockFailure};
 use self::rows::stored;
-use super::store::{Failure, Reading, Statements, Store, StoredState, Writing};
+use super::lease::SessionId;
+use super::store::{self, Failure, NewSession, Reading, Statements, Store, StoredState, Writing};
 use super::{OpenMode, StateError, WriteLease};
 use crate::ids::{ProjectName, StateId};
 
@@ -45,20 +46,17 @@ impl SqliteState {
             OpenMode::ReadOnlyIfExists => open::open_to_read(file)?,
             OpenMode::Write { state, algorithm_version } => open::open_to_write(file, state, *algorithm_version)?,
         };
-        let mut store = SqliteStore { connection: Mutex::new(connection), file: file.to_owned(), access: Access::Read };
+        let mut opened =
+            SqliteStore { connection: Mutex::new(connection), file: file.to_owned(), access: Access::Read };
         if *mode != OpenMode::ReadOnlyIfExists {
-            let identity = store.read(Reading::Once, super::store::identity)?;
-            store.access = identity.map_or(Access::Read, |identity| Access::Write(identity.state));
+            let identity = opened.read(Reading::Once, store::identity)?;
+            opened.access = identity.map_or(Access::Read, |identity| Access::Write(identity.state));
         }
-        Ok(Self::new(store, project.clone()))
+        Ok(Self::new(opened, project.clone()))
     }
 }
 
 impl SqliteStore {
-    fn location(&self) -> String {
-        self.file.display().to_string()
-    }
-
     /// A panic in another thread rolled its transaction back, so the connection is sound.
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
@@ -83,6 +81,22 @@ impl SqliteStore {
         let mut path = self.file.clone().into_os_string();
         path.push(".lock");
         path.into()
+    }
+}
+
+/// The session of whoever has the lock.
+struct Session {
+    store: Arc<SqliteStore>,
+    id: SessionId,
+    /// Given back after the session is ended.
+    _lock: FileLock,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Err(error) = self.store.write(Writing::Facts, |statements| store::end_session(statements, &self.id)) {
+            tracing::debug!("the next writer ends the session: {error}");
+        }
     }
 }
 
@@ -112,14 +126,25 @@ impl Store for SqliteStore {
         }
     }
 
-    fn lease(&self, doing: &str, timeout: Duration) -> Result<WriteLease, StateError> {
+    fn lease(self: &Arc<Self>, doing: &str, timeout: Duration) -> Result<WriteLease, StateError> {
         let state = self.writable()?.clone();
-        match FileLock::take(&self.lock_file(), doing, timeout) {
-            Ok(lock) => Ok(WriteLease::new(state, Box::new(lock))),
-            Err(LockFailure::Held { holder, waited }) => Err(StateError::Busy { holder, waited }),
+        let lock = match FileLock::take(&self.lock_file(), doing, timeout) {
+            Ok(lock) => lock,
+            Err(LockFailure::Held { holder, waited }) => return Err(StateError::Busy { holder, waited }),
             Err(LockFailure::Io(error)) => {
-                Err(StateError::Store { doing: "lock", location: self.location(), source: Box::new(error) })
+                return Err(StateError::Store { doing: "lock", location: self.location(), source: Box::new(error) });
             }
-        }
+        };
+        let begun = self.write(Writing::Alone, |statements| {
+            // Whoever still stands there is dead: the lock is ours.
+            store::end_all_sessions(statements)?;
+            store::begin_session(statements, &NewSession { doing, known_as: None, lasts: None })
+        })?;
+        let session = Session { store: Arc::clone(self), id: begun.id.clone(), _lock: lock };
+        Ok(WriteLease::new(state, begun, Box::new(session)))
+    }
+
+    fn location(&self) -> String {
+        self.file.display().to_string()
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn explain(failure: Failure, doing: &'static str, location: &str) -> 
     let error = match failure {
         Failure::Refused(error) => return error,
         Failure::Unreadable(reason) => return StateError::Damaged { location, reason },
+        Failure::Unknown => return StateError::Unknown { location },
         Failure::Store(error) => error,
     };
     let of_sqlite = error.downcast_ref::<rusqlite::Error>();

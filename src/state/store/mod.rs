@@ -8,6 +8,7 @@ mod builds;
 mod dialect;
 mod environments;
 mod schema;
+mod sessions;
 mod statements;
 mod tables;
 mod unreferenced;
@@ -15,23 +16,27 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use self::dialect::Dialect;
 pub(super) use self::schema::{Contents, IDENTITY, NEWEST, migrate};
-pub(super) use self::statements::Statements;
+pub(super) use self::sessions::{
+    Life, NewSession, begin as begin_session, end as end_session, end_all as end_all_sessions, renew as renew_session,
+};
+pub(super) use self::statements::{Nothing, Statements};
 pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
-    About, Allowance, Build, Environment, Fact, Forgotten, HistoryEntry, Identity, NewEntry, Owner, PendingPromote,
-    Snapshot, State, StateError, Table, Version, WriteLease,
+    About, Allowance, Build, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Hold, Holder, Identity,
+    NewEntry, Owner, PendingPromote, Snapshot, State, StateError, Subject, Table, Version, WriteLease,
 };
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
 use crate::time::{Interval, Timestamp};
 
 /// Where the tables of a state are.
-pub trait Store: Send + Sync {
+pub trait Store: Send + Sync + 'static {
     /// Runs a read that sees one moment of the state.
     fn read<T>(
         &self,
@@ -50,7 +55,10 @@ pub trait Store: Send + Sync {
     fn writable(&self) -> Result<&StateId, StateError>;
 
     /// [`State::lease`].
-    fn lease(&self, doing: &str, timeout: Duration) -> Result<WriteLease, StateError>;
+    fn lease(self: &Arc<Self>, doing: &str, timeout: Duration) -> Result<WriteLease, StateError>;
+
+    /// Where it is, in words without a secret.
+    fn location(&self) -> String;
 }
 
 /// How many statements a read has.
@@ -77,14 +85,14 @@ pub enum Writing {
 
 /// One project's rows in a store.
 pub struct StoredState<S> {
-    store: S,
+    store: Arc<S>,
     project: ProjectName,
 }
 
 impl<S: Store> StoredState<S> {
     /// The rows of a project.
     pub(super) fn new(store: S, project: ProjectName) -> Self {
-        Self { store, project }
+        Self { store: Arc::new(store), project }
     }
 
     fn read<T>(
@@ -114,9 +122,28 @@ impl<S: Store> StoredState<S> {
         }
         // Tests count these lines, and kill the process at each.
         tracing::debug!(target: "offshoot::statement", "state write begins");
-        let written = self.store.write(writing, |statements| work(statements, &self.project));
+        let location = self.store.location();
+        let written = self.store.write(writing, |statements| {
+            sessions::check(statements, lease, &location)?;
+            work(statements, &self.project)
+        });
         tracing::debug!(target: "offshoot::statement", "state write ends");
         written
+    }
+}
+
+/// Gives back what is held, when it is dropped.
+struct GivenBack<S: Store> {
+    store: Arc<S>,
+    token: FencingToken,
+}
+
+impl<S: Store> Drop for GivenBack<S> {
+    fn drop(&mut self) {
+        let given_back = self.store.write(Writing::Facts, |statements| sessions::give_back(statements, self.token));
+        if let Err(error) = given_back {
+            tracing::debug!("what was held is given back with the session: {error}");
+        }
     }
 }
 
@@ -127,6 +154,16 @@ impl<S: Store> State for StoredState<S> {
 
     fn lease(&self, doing: &str, timeout: Duration) -> Result<WriteLease, StateError> {
         self.store.lease(doing, timeout)
+    }
+
+    fn hold(&self, lease: &WriteLease, subject: &Subject) -> Result<Hold, StateError> {
+        let session = lease.session();
+        let token = self.write(lease, |statements, project| sessions::hold(statements, project, session, subject))?;
+        Ok(Hold::new(token, Box::new(GivenBack { store: Arc::clone(&self.store), token })))
+    }
+
+    fn holds(&self) -> Result<Vec<(Subject, Holder, Timestamp)>, StateError> {
+        self.read(sessions::holds)
     }
 
     fn environments(&self) -> Result<Vec<About>, StateError> {

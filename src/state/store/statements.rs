@@ -14,6 +14,23 @@ pub trait Statements {
     fn batch(&self, sql: &str) -> Result<(), Failure>;
 }
 
+/// What there is before anybody made a state.
+pub(in crate::state) struct Nothing;
+
+impl Statements for Nothing {
+    fn query(&self, _: &str, _: &[Value]) -> Result<Vec<Row>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn execute(&self, _: &str, _: &[Value]) -> Result<u64, Failure> {
+        Ok(0)
+    }
+
+    fn batch(&self, _: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
 /// The most rows of one inserting statement: few enough for the number of values that every store takes in one.
 const ROWS: usize = 100;
 

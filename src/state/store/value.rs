@@ -35,6 +35,8 @@ pub enum Failure {
     Refused(StateError),
     /// A value is not what we write; says which and why.
     Unreadable(String),
+    /// The way to the store was lost as it was told to commit, and nobody can tell whether it did.
+    Unknown,
     /// The store failed; it knows its own error.
     Store(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -99,7 +101,7 @@ pub(super) fn optional_word(value: Option<&impl Serialize>) -> Result<Value, Fai
 
 impl Row {
     /// A column that holds a text.
-    pub(super) fn text(&self, column: &str) -> Result<&str, Failure> {
+    pub(in crate::state) fn text(&self, column: &str) -> Result<&str, Failure> {
         self.optional_text(column)?.ok_or_else(|| unreadable(column, "nothing is there"))
     }
 

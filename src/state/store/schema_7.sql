@@ -1,0 +1,1 @@
+-- Kept free: another line of work has this version.
