@@ -47,6 +47,7 @@ mod query;
 mod render;
 mod repository;
 mod state_conformance;
+mod state_postgres;
 mod state_sqlite;
 mod state_world;
 mod verdicts;

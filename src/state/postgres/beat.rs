@@ -1,57 +1,81 @@
-//! What keeps a writer's session alive: a thread with a connection of its own that tells from time to time that it lives.
+//! A writer's session: a thread with a connection of its own tells from time to time that it lives.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use super::Terms;
 use super::link::Link;
+use super::{PostgresStore, Terms};
 use crate::state::lease::SessionId;
-use crate::state::store::{self, Failure, Reading};
+use crate::state::store::{self, Failure, Life, Reading};
 
-/// Ends the session when it is dropped.
-pub(super) struct Beat {
-    /// Gone when the session is to end.
+/// A session, which ends when this is dropped.
+pub(super) struct Session {
+    store: Arc<PostgresStore>,
+    id: SessionId,
+    beat: Beat,
+}
+
+/// The thread that keeps a session alive.
+struct Beat {
+    /// Gone when the thread is to end.
     alive: Option<Sender<()>>,
+    /// Set when it is not to try any longer to reach the server.
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
+impl Session {
+    pub(super) fn new(store: Arc<PostgresStore>, id: SessionId) -> Self {
+        let beat = Beat::start(&store, id.clone());
+        Self { store, id, beat }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.beat.end();
+        let mut link = self.store.link.lock().unwrap_or_else(PoisonError::into_inner);
+        // One statement by itself, which may be said twice.
+        let ended = link.read(Reading::Once, |statements| store::end_session(statements, &self.id));
+        if let Err(failure) = ended {
+            tracing::debug!("the right to write the state ends by itself: {failure:?}");
+        }
+    }
+}
+
 impl Beat {
-    pub(super) fn start(link: Link, terms: &Terms, session: SessionId) -> Self {
+    fn start(of: &PostgresStore, session: SessionId) -> Self {
         let (alive, until) = mpsc::channel::<()>();
+        let stop = Arc::new(AtomicBool::new(false));
+        let terms = Terms { stop: Arc::clone(&stop), ..of.terms.clone() };
         let (beat, lasts) = (terms.beat, terms.lasts);
+        // It connects when it has something to tell: most sessions are over before that.
+        let mut link = Link::new(of.place.clone(), terms);
+        let mut tell = move || -> Result<Life, Failure> {
+            link.read(Reading::Once, |statements| store::renew_session(statements, &session, lasts))
+        };
         let work = move || {
-            let mut link = link;
             while until.recv_timeout(beat) == Err(RecvTimeoutError::Timeout) {
-                match tell(&mut link, &session, lasts) {
-                    Ok(store::Life::Goes) => {}
+                match tell() {
+                    Ok(Life::Goes) => {}
                     // Every write finds that out by itself.
-                    Ok(store::Life::Over) => return,
+                    Ok(Life::Over) => return,
                     Err(failure) => tracing::debug!("cannot renew the right to write the state: {failure:?}"),
                 }
-            }
-            let ended = link.read(Reading::Once, |statements| store::end_session(statements, &session));
-            if let Err(failure) = ended {
-                tracing::debug!("cannot end the right to write the state, which ends by itself: {failure:?}");
             }
         };
         let thread = thread::Builder::new().name("state-heartbeat".into()).spawn(work);
         if let Err(error) = &thread {
             tracing::warn!("no thread can be had ({error}): the right to write the state lasts {} s", lasts.as_secs());
         }
-        Self { alive: Some(alive), thread: thread.ok() }
+        Self { alive: Some(alive), stop, thread: thread.ok() }
     }
-}
 
-/// One statement by itself, which may be said twice.
-fn tell(link: &mut Link, session: &SessionId, lasts: Duration) -> Result<store::Life, Failure> {
-    link.read(Reading::Once, |statements| store::renew_session(statements, session, lasts))
-}
-
-impl Drop for Beat {
-    fn drop(&mut self) {
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         drop(self.alive.take());
-        // It ends the session before anybody goes on.
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -22,7 +22,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use self::beat::Beat;
+use self::beat::Session;
 use self::link::Link;
 use super::store::{self, Failure, NewSession, Nothing, Reading, Statements, Store, StoredState, Writing};
 use super::{OpenMode, StateError, WriteLease};
@@ -143,8 +143,8 @@ impl Store for PostgresStore {
         let state = self.writable()?.clone();
         let session = NewSession { doing, known_as: self.terms.known_as.as_deref(), lasts: Some(self.terms.lasts) };
         let begun = self.write(Writing::Alone, |statements| store::begin_session(statements, &session))?;
-        let beat = Beat::start(Link::new(self.place.clone(), self.terms.clone()), &self.terms, begun.id.clone());
-        Ok(WriteLease::new(state, begun, Box::new(beat)))
+        let session = Session::new(Arc::clone(self), begun.id.clone());
+        Ok(WriteLease::new(state, begun, Box::new(session)))
     }
 
     fn location(&self) -> String {

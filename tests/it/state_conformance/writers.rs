@@ -47,7 +47,12 @@ pub(crate) fn win_once(state: &dyn State, plan_id: &str) {
         let mut made = environment(about("x_1", branch("x"), plan_id), &[plan_id]);
         made.models.extend(read.map(|found| found.models).unwrap_or_default());
         let lease = lease(state);
-        let Ok(_held) = state.hold(&lease, &Subject::Environment(name("x_1"))) else { continue };
+        let Ok(_held) = state.hold(&lease, &Subject::Environment(name("x_1"))) else {
+            while !state.holds().expect("readable").is_empty() {
+                thread::yield_now();
+            }
+            continue;
+        };
         match state.start_plan(&lease, &made.about, expected.as_ref()) {
             Ok(()) => return state.finish_plan(&lease, &made, &entry(1)).expect("nobody else has it"),
             Err(StateError::Conflict { .. }) => {}
