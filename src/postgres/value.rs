@@ -33,6 +33,11 @@ impl Row {
         self.0.iter().find(|(name, _)| name == column).map(|(_, value)| value)
     }
 
+    /// The names of the columns, in order.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The values, in order.
     pub fn values(&self) -> impl Iterator<Item = &Parameter> {
         self.0.iter().map(|(_, value)| value)

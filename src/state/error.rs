@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::lease::Holder;
+use super::lease::{Holder, Subject};
 use super::record::{Owner, Version};
 use crate::ids::{EnvironmentName, PlanId, StateId};
 use crate::naming::TableKey;
+use crate::time::Timestamp;
 
 /// Why a state refuses, or fails.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,25 @@ pub enum StateError {
         /// For how long we waited.
         waited: Duration,
     },
+    /// Somebody else has what is to be held.
+    #[error("{subject} is held by {holder} since {} UTC", .since.date_time())]
+    Held {
+        /// What they have of it.
+        subject: Box<Subject>,
+        /// Who.
+        holder: Box<Holder>,
+        /// Since when, by the store's clock.
+        since: Timestamp,
+    },
+    /// The writer's session is over: it was not renewed in time, or somebody took its place.
+    #[error(
+        "this run may not write state `{location}` any more: it was not heard of for too long, or another took its place; \
+         run it again, and it goes on from what is recorded"
+    )]
+    LeaseLost {
+        /// Where the state is.
+        location: String,
+    },
     /// A write to a state that is open for reading, or not there.
     #[error("state `{location}` is open for reading only")]
     ReadOnly {
@@ -101,6 +121,40 @@ pub enum StateError {
         found: u32,
         /// The newest that this program knows.
         known: u32,
+    },
+    /// An older program made the tables, and reading changes nothing.
+    #[error(
+        "state `{location}` has schema version {found}, this program reads {known}: run a command that writes, which \
+         brings it there"
+    )]
+    OlderSchema {
+        /// Where the state is.
+        location: String,
+        /// Its version.
+        found: u32,
+        /// The version that this program reads.
+        known: u32,
+    },
+    /// The role may not do what is needed.
+    #[error(
+        "state `{location}`: {reason}; grant the role USAGE on schema `{schema}` and SELECT, INSERT, UPDATE and DELETE on \
+         its tables (SELECT is enough to plan), or let a role that may CREATE in the database make or migrate it"
+    )]
+    Denied {
+        /// Where the state is.
+        location: String,
+        /// What the server says, which names what is missing.
+        reason: String,
+        /// The schema of the state.
+        schema: String,
+    },
+    /// The connection was lost as a write was committed, and the server cannot tell what became of it.
+    #[error(
+        "the connection to state `{location}` was lost, and whether the last write is done is not known: run it again"
+    )]
+    Unknown {
+        /// Where the state is.
+        location: String,
     },
     /// A newer program made the fingerprints; reading is allowed, writing is not.
     #[error(

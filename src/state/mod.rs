@@ -4,35 +4,54 @@
 //! [`State`] is what an implementation must do; `tests/it/state_conformance.rs` is the suite that each one runs.
 //! Rules that hold for all of them:
 //! * a state handle belongs to one project; no row holds an absolute path or a machine's name;
-//! * every write takes the [`WriteLease`], and every call is one transaction: done wholly, or not at all;
+//! * every write takes a [`WriteLease`], the session of a writer, and checks within its own transaction that it goes on
+//!   ([`StateError::LeaseLost`]); every call is one transaction: done wholly, or not at all;
 //! * a write that depends on an environment that was read compares its [`Version`] first ([`StateError::Conflict`]);
-//! * times and random ids are arguments; nothing here asks a clock what to store.
+//! * times and random ids are arguments; nothing here asks a clock what to store. Only sessions and what they hold live by
+//!   the store's own clock and random ids, because writers on many machines share nothing else.
 //!
 //! This module alone knows `rusqlite`. It never touches a warehouse.
 
 mod error;
 mod lease;
 mod ledger;
+mod postgres;
 mod record;
 mod sqlite;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use error::StateError;
-pub use lease::{Holder, WriteLease};
+pub use lease::{Claim, FencingToken, Holder, Subject, WriteLease};
 pub use ledger::{Ledger, LoadedInterval};
+pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
 pub use record::{
     About, Allowance, Build, Column, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load, NewEntry,
     Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
 };
-pub use sqlite::{OpenMode, SqliteState};
+pub use sqlite::SqliteState;
 
-use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, TableName};
+use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, StateId, TableName};
 use crate::naming::TableKey;
 use crate::rollback::Hold;
 use crate::time::{Interval, Timestamp};
+
+/// What a state is opened for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// For `plan`: a missing state reads as empty, and nothing is created or changed.
+    ReadOnlyIfExists,
+    /// To write: what a state lies in (folder, file, tables) is made where it is missing, an old schema is migrated.
+    Write {
+        /// The random id that a state gets which is made now.
+        state: StateId,
+        /// The version of the fingerprints that this program makes.
+        algorithm_version: u64,
+    },
+}
 
 /// A state of one project. Reads take many keys at once, so that a plan is a handful of round trips.
 pub trait State: Send + Sync {
@@ -42,14 +61,25 @@ pub trait State: Send + Sync {
     /// The store cannot be read.
     fn identity(&self) -> Result<Option<Identity>, StateError>;
 
-    /// Waits up to `timeout` for the right to write; `doing` (such as `bot apply`) is what others are told meanwhile.
-    ///
-    /// One lease covers the whole state for now. Leases on one (table, interval) with heartbeat and fencing token will be
-    /// a second method beside this one; [`State::record`] will take either.
+    /// Begins a writer's session, and waits up to `timeout` for it where the store has one writer at a time; `doing` (such
+    /// as `bot apply`) is what others are told meanwhile.
     ///
     /// # Errors
-    /// Somebody else holds it for longer than that, or the state is open for reading only.
+    /// Somebody else writes for longer than that, or the state is open for reading only.
     fn lease(&self, doing: &str, timeout: Duration) -> Result<WriteLease, StateError>;
+
+    /// Takes what one writer at a time may have, or says who has it. What a session had that is over is taken over, and the
+    /// session cannot write any more. Nobody waits: ask again.
+    ///
+    /// # Errors
+    /// [`StateError::Held`], by another session or by this one; [`StateError::LeaseLost`].
+    fn claim(&self, lease: &WriteLease, subject: &Subject) -> Result<Claim, StateError>;
+
+    /// What is held now, by whom and since when (by the store's clock); the oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn claims(&self) -> Result<Vec<(Subject, Holder, Timestamp)>, StateError>;
 
     /// Every environment without its models, by name.
     ///

@@ -49,6 +49,7 @@ mod render;
 mod repository;
 mod rollback;
 mod state_conformance;
+mod state_postgres;
 mod state_sqlite;
 mod state_world;
 mod verdicts;

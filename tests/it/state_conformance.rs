@@ -1,18 +1,25 @@
 //! What every implementation of `State` must do. A new one adds a factory and one line at the end.
 
+mod claims;
 mod holds;
 mod tables;
 mod unreferenced;
 mod writers;
 
-use offshoot::ids::{CommitId, EnvironmentName, Login, StateId};
+use offshoot::ids::{CommitId, EnvironmentName, Login, ProjectName, StateId};
 use offshoot::state::{
-    Allowance, Environment, Fact, OpenMode, Owner, PendingPromote, SqliteState, State, StateError, Status, Version,
-    WriteLease,
+    Allowance, Environment, Fact, OpenMode, Owner, PendingPromote, PostgresPlace, PostgresState, SqliteState, State,
+    StateError, Status, Terms, Version, WriteLease,
 };
 use offshoot::time::Timestamp;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
+use self::claims::{
+    a_hold_ends_when_it_is_dropped_or_its_session_ends, a_silent_session_is_taken_over_and_cannot_write_any_more,
+    one_writer_at_a_time_has_a_subject, ranges_of_a_table_exclude_each_other_where_they_overlap,
+    sixteen_threads_take_and_give_back, what_is_held_is_listed,
+};
 use self::holds::{
     a_hold_begins_and_ends_with_a_promote_and_never_before, a_hold_is_released_once_and_goes_with_its_environment,
     an_entry_says_what_it_was_and_who_made_it,
@@ -28,11 +35,12 @@ use self::unreferenced::{
     marks_stay_until_somebody_points_at_the_table_or_fills_it,
 };
 use self::writers::{
-    a_lease_excludes_others_and_names_its_holder, a_lease_of_another_state_is_refused,
-    of_many_writers_each_win_counts_once, threads_of_one_run_record_at_once,
+    a_lease_of_another_state_is_refused, of_many_writers_each_win_counts_once, threads_of_one_run_record_at_once,
+    tokens_of_sessions_grow,
 };
 pub(crate) use self::writers::{assert_wins, win_once};
 
+use crate::postgres::Database;
 use crate::state_world::{
     PATIENT, about, branch, build, building, days, entry, environment, key, load, model, name, plan, pointer, ready,
     snapshot,
@@ -42,6 +50,15 @@ use crate::state_world::{
 trait Factory: Sync {
     fn new() -> Self;
     fn open(&self, project: &str) -> Box<dyn State>;
+    /// What if every writer's process had stopped, and had not been heard of for long enough.
+    fn silence_writers(&self);
+}
+
+/// A fresh id each time: only the first one that makes the state may count.
+fn to_write() -> OpenMode {
+    let opening = tempfile::NamedTempFile::new().expect("a temporary file");
+    let state = StateId::new(opening.path().file_name().expect("has a name").to_string_lossy());
+    OpenMode::Write { state, algorithm_version: 1 }
 }
 
 fn lease(state: &dyn State) -> WriteLease {
@@ -334,11 +351,34 @@ impl Factory for Sqlite {
 
     fn open(&self, project: &str) -> Box<dyn State> {
         let file = self.0.path().join(".offshoot/state.db");
-        // A fresh id each time: only the first one that makes the state may count.
-        let opening = tempfile::NamedTempFile::new().expect("a temporary file");
-        let state = StateId::new(opening.path().file_name().expect("has a name").to_string_lossy());
-        let mode = OpenMode::Write { state, algorithm_version: 1 };
-        Box::new(SqliteState::open(&file, &offshoot::ids::ProjectName::new(project), &mode).expect("opens"))
+        Box::new(SqliteState::open(&file, &ProjectName::new(project), &to_write()).expect("opens"))
+    }
+
+    fn silence_writers(&self) {
+        let folder = self.0.path().join(".offshoot");
+        let connection = Connection::open(folder.join("state.db")).expect("opens");
+        connection.execute("UPDATE sessions SET expires_at = 1", []).expect("written");
+        // The lock that they have is on no file any more.
+        std::fs::remove_file(folder.join("state.db.lock")).expect("it was there");
+    }
+}
+
+/// A PostgreSQL state in a database of its own.
+struct Postgres(Database);
+
+impl Factory for Postgres {
+    fn new() -> Self {
+        Self(Database::new())
+    }
+
+    fn open(&self, project: &str) -> Box<dyn State> {
+        let place = PostgresPlace { address: self.0.address(), schema: PostgresPlace::SCHEMA.into() };
+        let terms = Terms { known_as: Some("ada".into()), ..Terms::default() };
+        Box::new(PostgresState::open(&place, &ProjectName::new(project), &to_write(), &terms).expect("opens"))
+    }
+
+    fn silence_writers(&self) {
+        self.0.client().batch("UPDATE offshoot.sessions SET expires_at = 1").expect("written");
     }
 }
 
@@ -393,7 +433,13 @@ macro_rules! every_case {
                 a_table_is_forgotten_only_where_nothing_needs_it,
                 history_keeps_its_newest_entries_and_goes_on_counting,
                 projects_do_not_see_each_other,
-                a_lease_excludes_others_and_names_its_holder,
+                tokens_of_sessions_grow,
+                one_writer_at_a_time_has_a_subject,
+                ranges_of_a_table_exclude_each_other_where_they_overlap,
+                a_hold_ends_when_it_is_dropped_or_its_session_ends,
+                a_silent_session_is_taken_over_and_cannot_write_any_more,
+                what_is_held_is_listed,
+                sixteen_threads_take_and_give_back,
                 of_many_writers_each_win_counts_once,
                 threads_of_one_run_record_at_once,
             ]
@@ -402,3 +448,4 @@ macro_rules! every_case {
 }
 
 every_case!(sqlite, super::Sqlite);
+every_case!(postgres, super::Postgres);

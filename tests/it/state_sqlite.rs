@@ -156,7 +156,7 @@ fn put_version_1(place: &Place) -> PathBuf {
 
 fn assert_version_1_rows(state: &SqliteState) {
     let identity = state.identity().expect("readable").expect("made");
-    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 7));
+    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 8));
     let prod = state.environment(&name("prod")).expect("readable").expect("in the fixture");
     assert_eq!((prod.about.owner, prod.about.plan_id), (Owner::Named, plan("old-plan")));
     assert_eq!(prod.models.keys().cloned().collect::<Vec<_>>(), [model("staging.orders")]);
@@ -233,7 +233,7 @@ fn a_newer_schema_is_refused_with_both_versions() {
     for mode in [to_write(), OpenMode::ReadOnlyIfExists] {
         let refused = open(&place.file(), &mode).err().expect("newer");
         let message = refused.to_string();
-        assert!(message.contains("has schema version 99, this program knows 7: install a newer `bot`"), "{message}");
+        assert!(message.contains("has schema version 99, this program knows 8: install a newer `bot`"), "{message}");
     }
 }
 
@@ -354,6 +354,20 @@ fn assert_whole(state: &SqliteState, recorded: usize) {
     for table in tables.values() {
         assert_eq!(table.ledger.intervals().ranges(), [days("2026-01-01", "2026-01-28")]);
     }
+}
+
+#[test]
+fn a_lease_excludes_others_and_names_its_holder() {
+    let place = Place::new();
+    let [one, two] = [(), ()].map(|()| open(&place.file(), &to_write()).expect("opens"));
+    let held = one.lease("bot apply x", Duration::ZERO).expect("nobody else");
+    let refused = two.lease("bot promote", Duration::ZERO).expect_err("held");
+    let message = refused.to_string();
+    assert!(message.contains(&format!("process {} (`bot apply x`)", std::process::id())), "{message}");
+    assert!(matches!(refused, StateError::Busy { .. }));
+    assert_eq!(two.environments().expect("readers never wait"), []);
+    drop(held);
+    two.lease("bot promote", Duration::ZERO).expect("given back");
 }
 
 #[test]

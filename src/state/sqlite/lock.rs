@@ -66,12 +66,11 @@ impl Drop for FileLock {
     }
 }
 
-/// Who says to hold the lock. The text is another process's, so only printable characters of it are kept.
+/// Who says to hold the lock.
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.rewind().ok()?;
     file.take(1024).read_to_string(&mut text).ok()?;
     let (pid, doing) = text.split_once('\n')?;
-    let doing = doing.trim_end().chars().filter(|character| !character.is_control()).collect();
-    Some(Holder { pid: pid.parse().ok()?, doing })
+    Some(Holder::new(pid.parse().ok()?, doing, None))
 }

@@ -1,23 +1,20 @@
 //! Many writers of one state: what a lease excludes, and that nobody's write is lost.
 
 use std::thread;
-use std::time::Duration;
 
-use offshoot::state::{Fact, State, StateError};
+use offshoot::state::{Fact, State, StateError, Subject};
 
 use super::{Factory, lease};
 use crate::state_world::{about, branch, build, days, entry, environment, key, load, name, snapshot};
 
-pub(super) fn a_lease_excludes_others_and_names_its_holder(store: &impl Factory) {
-    let (one, two) = (store.open(""), store.open(""));
-    let held = one.lease("bot apply x", Duration::ZERO).expect("nobody else");
-    let refused = two.lease("bot promote", Duration::ZERO).expect_err("held");
-    let message = refused.to_string();
-    assert!(message.contains(&format!("process {} (`bot apply x`)", std::process::id())), "{message}");
-    assert!(matches!(refused, StateError::Busy { .. }));
-    assert_eq!(two.environments().expect("readers never wait"), []);
-    drop(held);
-    two.lease("bot promote", Duration::ZERO).expect("given back");
+pub(super) fn tokens_of_sessions_grow(store: &impl Factory) {
+    let state = store.open("");
+    let mut last = lease(state.as_ref()).token();
+    for _ in 0..3 {
+        let next = lease(store.open("other").as_ref()).token();
+        assert!(next > last, "{next} comes after {last}");
+        last = next;
+    }
 }
 
 pub(super) fn a_lease_of_another_state_is_refused(store: &impl Factory, other: &impl Factory) {
@@ -41,7 +38,7 @@ pub(super) fn of_many_writers_each_win_counts_once(store: &impl Factory) {
     assert_wins(store.open("").as_ref(), WRITERS * WINS);
 }
 
-/// Adds one model to what it read, and tries until its plan is through; it read before it had the lease, so that
+/// Adds one model to what it read, and tries until its plan is through; it read before it had the environment, so that
 /// without compare-and-swap the model of another writer would be lost.
 pub(crate) fn win_once(state: &dyn State, plan_id: &str) {
     loop {
@@ -50,8 +47,14 @@ pub(crate) fn win_once(state: &dyn State, plan_id: &str) {
         let mut made = environment(about("x_1", branch("x"), plan_id), &[plan_id]);
         made.models.extend(read.map(|found| found.models).unwrap_or_default());
         let lease = lease(state);
+        let Ok(_held) = state.claim(&lease, &Subject::Environment(name("x_1"))) else {
+            while !state.holds().expect("readable").is_empty() {
+                thread::yield_now();
+            }
+            continue;
+        };
         match state.start_plan(&lease, &made.about, expected.as_ref()) {
-            Ok(()) => return state.finish_plan(&lease, &made, &entry(1)).expect("still under the lease"),
+            Ok(()) => return state.finish_plan(&lease, &made, &entry(1)).expect("nobody else has it"),
             Err(StateError::Conflict { .. }) => {}
             Err(other) => panic!("only a conflict is expected: {other}"),
         }

@@ -1,0 +1,185 @@
+//! Who writes, and what each of them holds. Moments are the store's own: those of two machines may differ.
+
+use std::time::Duration;
+
+use super::Statements;
+use super::value::{Failure, Row, Value, count, json, text, word};
+use crate::ids::{EnvironmentName, ProjectName};
+use crate::state::lease::{Begun, FencingToken, Holder, SessionId, Subject};
+use crate::state::{StateError, WriteLease};
+use crate::time::{Interval, Timestamp};
+
+/// A writer's session that is to begin.
+pub(in crate::state) struct NewSession<'a> {
+    /// What it does, such as `bot apply`.
+    pub(in crate::state) doing: &'a str,
+    /// What a person can recognise it by.
+    pub(in crate::state) known_as: Option<&'a str>,
+    /// For how long it lives that tells nothing; `None` where a lock says whether it lives.
+    pub(in crate::state) lasts: Option<Duration>,
+}
+
+/// Whether a session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::state) enum Life {
+    /// It does.
+    Goes,
+    /// It was not renewed in time, or somebody took its place.
+    Over,
+}
+
+/// A session that is neither over by its time nor needs one.
+const ALIVE: &str = "(expires_at IS NULL OR expires_at > @now)";
+
+/// Begins a session; those that are over go.
+pub(in crate::state) fn begin(statements: &dyn Statements, session: &NewSession<'_>) -> Result<Begun, Failure> {
+    bury(statements)?;
+    let token = next_token(statements)?;
+    let lasts = session.lasts.map_or(Value::Integer(None), |lasts| count(lasts.as_millis()));
+    let row = statements.first(
+        "INSERT INTO @sessions (id, token, pid, doing, known_as, began_at, expires_at)
+         VALUES (@random, ?1, ?2, ?3, ?4, @now, @now + ?5) RETURNING id",
+        &[
+            count(token.0),
+            count(std::process::id()),
+            text(session.doing),
+            Value::Text(session.known_as.map(str::to_owned)),
+            lasts,
+        ],
+    )?;
+    let id = row.ok_or_else(|| Failure::Unreadable("a session has no id".into()))?.text("id")?.to_owned();
+    Ok(Begun { id: SessionId(id), token })
+}
+
+/// Lets a session live on from now; one that is over stays so.
+pub(in crate::state) fn renew(
+    statements: &dyn Statements,
+    session: &SessionId,
+    lasts: Duration,
+) -> Result<Life, Failure> {
+    let sql = "UPDATE @sessions SET expires_at = @now + ?2 WHERE id = ?1 AND expires_at > @now";
+    match statements.execute(sql, &[text(&session.0), count(lasts.as_millis())])? {
+        0 => Ok(Life::Over),
+        _ => Ok(Life::Goes),
+    }
+}
+
+/// Ends a session; all that it holds is free.
+pub(in crate::state) fn end(statements: &dyn Statements, session: &SessionId) -> Result<(), Failure> {
+    statements.execute("DELETE FROM @sessions WHERE id = ?1", &[text(&session.0)])?;
+    Ok(())
+}
+
+/// Ends every session, where a lock says that nobody else writes.
+pub(in crate::state) fn end_all(statements: &dyn Statements) -> Result<(), Failure> {
+    statements.execute("DELETE FROM @sessions", &[])?;
+    Ok(())
+}
+
+/// Refuses to write for a session that is over, and into tables that a newer program has changed meanwhile.
+pub(super) fn check(statements: &dyn Statements, lease: &WriteLease, location: &str) -> Result<(), Failure> {
+    let sql = format!(
+        "SELECT schema_version, (SELECT count(*) FROM @sessions WHERE id = ?1 AND {ALIVE}) AS alive FROM @state_identity"
+    );
+    let row = statements.first(&sql, &[text(&lease.session().0)])?;
+    let row = row.ok_or_else(|| Failure::Unreadable("the state does not say who it is".into()))?;
+    let (found, known, location) = (super::version(&row)?, super::NEWEST, location.to_owned());
+    if found > known {
+        return Err(StateError::NewerSchema { location, found, known }.into());
+    }
+    match row.integer("alive")? {
+        0 => Err(StateError::LeaseLost { location }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// [`crate::state::State::claim`], in a transaction that is alone.
+pub(super) fn claim(
+    statements: &dyn Statements,
+    project: &ProjectName,
+    session: &SessionId,
+    subject: &Subject,
+) -> Result<FencingToken, Failure> {
+    bury(statements)?;
+    let [project, kind, name, start, end] = place(project, subject)?;
+    let sql = format!(
+        "{HOLDS} WHERE claims.project = ?1 AND kind = ?2 AND name = ?3 AND start_at < ?5 AND end_at > ?4
+         ORDER BY claims.token LIMIT 1"
+    );
+    let wanted = [project, kind, name, start, end];
+    if let Some(row) = statements.first(&sql, &wanted)? {
+        let (subject, holder, since) = held(&row)?;
+        return Err(StateError::Held { subject: Box::new(subject), holder: Box::new(holder), since }.into());
+    }
+    let token = next_token(statements)?;
+    let [project, kind, name, start, end] = wanted;
+    statements.execute(
+        "INSERT INTO @claims (token, project, kind, name, start_at, end_at, session, since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, @now)",
+        &[count(token.0), project, kind, name, start, end, text(&session.0)],
+    )?;
+    Ok(token)
+}
+
+/// Gives back what was held under a token.
+pub(super) fn give_back(statements: &dyn Statements, token: FencingToken) -> Result<(), Failure> {
+    statements.execute("DELETE FROM @claims WHERE token = ?1", &[count(token.0)])?;
+    Ok(())
+}
+
+/// [`crate::state::State::claims`].
+pub(super) fn claims(
+    statements: &dyn Statements,
+    project: &ProjectName,
+) -> Result<Vec<(Subject, Holder, Timestamp)>, Failure> {
+    let sql = format!("{HOLDS} WHERE (claims.project = ?1 OR kind = '{TABLE}') AND {ALIVE} ORDER BY claims.token");
+    statements.query(&sql, &[project.into()])?.iter().map(held).collect()
+}
+
+/// What is held, and by whom.
+const HOLDS: &str = "SELECT kind, name, start_at, end_at, since, pid, doing, known_as
+                     FROM @claims AS claims JOIN @sessions AS sessions ON sessions.id = claims.session";
+
+const ENVIRONMENT: &str = "environment";
+const TABLE: &str = "table";
+const GC: &str = "gc";
+
+/// What is not a range is all of time.
+const ALWAYS: Interval = Interval { start: Timestamp(i64::MIN), end: Timestamp(i64::MAX) };
+
+/// Takes away the sessions that are over, and with them what they held.
+fn bury(statements: &dyn Statements) -> Result<(), Failure> {
+    statements.execute(&format!("DELETE FROM @sessions WHERE NOT {ALIVE}"), &[])?;
+    Ok(())
+}
+
+fn next_token(statements: &dyn Statements) -> Result<FencingToken, Failure> {
+    let sql = "UPDATE @fencing SET last_token = last_token + 1 WHERE only_row = 1 RETURNING last_token";
+    let row = statements.first(sql, &[])?;
+    let row = row.ok_or_else(|| Failure::Unreadable("the counter of tokens is gone".into()))?;
+    Ok(FencingToken(row.integer("last_token")?.unsigned_abs()))
+}
+
+/// Project, kind, name and range. Equal models of two projects may meet in one table, so that tables are everybody's.
+fn place(project: &ProjectName, subject: &Subject) -> Result<[Value; 5], Failure> {
+    let (project, kind, name, range) = match subject {
+        Subject::Environment(name) => (project.into(), ENVIRONMENT, word(name)?, None),
+        Subject::Table { table, range } => (text(""), TABLE, json(table)?, *range),
+        Subject::Gc => (project.into(), GC, text(""), None),
+    };
+    let range = range.unwrap_or(ALWAYS);
+    Ok([project, text(kind), name, range.start.into(), range.end.into()])
+}
+
+fn held(row: &Row) -> Result<(Subject, Holder, Timestamp), Failure> {
+    let range = Interval { start: row.moment("start_at")?, end: row.moment("end_at")? };
+    let subject = match row.text("kind")? {
+        ENVIRONMENT => Subject::Environment(EnvironmentName::new(row.text("name")?)),
+        TABLE => Subject::Table { table: row.json("name")?, range: Some(range).filter(|range| *range != ALWAYS) },
+        GC => Subject::Gc,
+        other => return Err(Failure::Unreadable(format!("column `kind`: `{other}` is nothing that can be held"))),
+    };
+    let pid = u32::try_from(row.integer("pid")?).unwrap_or_default();
+    let holder = Holder::new(pid, row.text("doing")?, row.optional_text("known_as")?);
+    Ok((subject, holder, row.moment("since")?))
+}
