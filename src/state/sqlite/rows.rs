@@ -13,7 +13,7 @@ pub(super) const PREPARED_TEXTS: usize = 64;
 impl Statements for Connection {
     fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Failure> {
         let mut statement = prepared(self, sql)?;
-        let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query(params_from_iter(values)).map_err(stored)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(stored)? {
