@@ -16,7 +16,7 @@ use crate::problem::{Problem, Severity, has_errors};
 use crate::publish::{self, Published};
 use crate::render::{Colour, json, markdown, terminal};
 use crate::settings::{Settings, TimeToLive};
-use crate::state::{About, Owner, SqliteState, State, Status, WriteLease};
+use crate::state::{About, Owner, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace, state_error};
@@ -78,7 +78,7 @@ pub(super) struct Order<'a> {
 /// An environment that is planned, with everything that building it takes. Nobody else writes the state meanwhile.
 pub(super) struct Prepared {
     pub(super) planned: Planned,
-    pub(super) state: SqliteState,
+    pub(super) state: Box<dyn State>,
     pub(super) engine: Box<dyn Engine>,
     lease: WriteLease,
     project: ProjectName,
@@ -96,12 +96,12 @@ pub(super) fn prepare(
 ) -> Result<Prepared, CommandError> {
     refuse_errors(context, &result.problems)?;
     let state = workspace.state_to_write(order.settings)?;
-    let lease = workspace.lease(&state, order.doing, lock_timeout(order.work))?;
+    let lease = workspace.lease(state.as_ref(), order.doing, lock_timeout(order.work))?;
     let engine = workspace.engine(order.settings, OpenMode::ReadWrite, lock_timeout(order.work))?;
     let project = order.settings.project.clone();
-    publish::settle(&state, &lease, engine.as_ref(), &project)?;
-    let owner = (order.environment)(&state, &chosen)?;
-    let planned = planning::plan_of(context, workspace, &state, (&chosen, result), owner)?;
+    publish::settle(state.as_ref(), &lease, engine.as_ref(), &project)?;
+    let owner = (order.environment)(state.as_ref(), &chosen)?;
+    let planned = planning::plan_of(context, workspace, state.as_ref(), (&chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
     refuse_unready(&planned)?;
     Ok(Prepared { planned, state, engine, lease, project })
@@ -128,7 +128,7 @@ impl Prepared {
             tree: &planned.result.tree,
             files: &files,
             engine: self.engine.as_ref(),
-            state: &self.state,
+            state: self.state.as_ref(),
             lease: &self.lease,
             state_id: &identity.state,
             project: &self.project,

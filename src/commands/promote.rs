@@ -19,7 +19,7 @@ use crate::planning::{self, LIMIT, Question, Writer};
 use crate::problem::has_errors;
 use crate::publish::{self, ForeignPolicy, Published};
 use crate::rollback::{Contained, Hold, HoldChange};
-use crate::state::{About, Environment, Owner, SqliteState, State, Status, WriteLease};
+use crate::state::{About, Environment, Owner, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace, git_error, state_error};
@@ -63,7 +63,7 @@ pub(super) fn promote(
     refuse_errors(context, &result.problems)?;
 
     let hands = Hands::take(workspace, &result, arguments)?;
-    let state = &hands.state;
+    let state = hands.state.as_ref();
     let current = state.environment(&environment).map_err(state_error)?;
     if let Some(current) = &current {
         refuse_branch(&current.about)?;
@@ -112,7 +112,7 @@ pub(super) fn promote(
 
 /// State and warehouse, while nobody else writes them.
 struct Hands {
-    state: SqliteState,
+    state: Box<dyn State>,
     lease: WriteLease,
     engine: Box<dyn Engine>,
     project: ProjectName,
@@ -123,10 +123,10 @@ impl Hands {
     fn take(workspace: &Workspace<'_>, result: &Side, arguments: &PromoteArguments) -> Result<Self, CommandError> {
         let settings = &result.project.settings;
         let state = workspace.state_to_write(settings)?;
-        let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
+        let lease = workspace.lease(state.as_ref(), "bot promote", lock_timeout(&arguments.work))?;
         let engine = workspace.engine(settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
         let project = settings.project.clone();
-        publish::settle(&state, &lease, engine.as_ref(), &project)?;
+        publish::settle(state.as_ref(), &lease, engine.as_ref(), &project)?;
         Ok(Self { state, lease, engine, project })
     }
 
@@ -148,7 +148,7 @@ impl Hands {
             tree: &result.tree,
             files: &files,
             engine: self.engine.as_ref(),
-            state: &self.state,
+            state: self.state.as_ref(),
             lease: &self.lease,
             state_id: &identity.state,
             project: &self.project,
