@@ -5,6 +5,7 @@
 //! says whether the swap happened.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views, tables_of};
 use crate::engine::{
@@ -15,14 +16,15 @@ use crate::engine::{
 use crate::error::CommandError;
 use crate::fingerprint::Tree;
 use crate::history::{Deed, Origin};
-use crate::ids::{CommitId, ProjectName, StateId, TableName};
+use crate::ids::{CommitId, EnvironmentName, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
 use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::{DEFAULT_SCHEMA, LIMIT};
 use crate::rollback::HoldChange;
 use crate::sql::Dialect;
-use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, Table, WriteLease};
+use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, Subject, Table, WriteLease};
 use crate::time::Timestamp;
+use crate::turn::{Turn, TurnError, Turns};
 use crate::workspace::state_error;
 
 /// What was done.
@@ -160,18 +162,46 @@ pub fn point(
     }
 }
 
-/// Settles promotes that began and did not end: the warehouse says whether their views were swapped.
+/// Settles promotes that began and did not end: the warehouse says whether their views were swapped. `ours` is the
+/// environment that this run has; what another run has is that run's to settle.
 ///
 /// # Errors
 /// The state or the warehouse cannot be reached.
 pub fn settle(
-    state: &dyn State,
-    lease: &WriteLease,
+    turns: &Turns<'_>,
     engine: &dyn Engine,
     project: &ProjectName,
+    ours: Option<&EnvironmentName>,
 ) -> Result<(), CommandError> {
-    let pending = state.pending_promotes().map_err(state_error)?;
-    pending.iter().try_for_each(|pending| settle_one(state, lease, engine, project, pending).map(drop))
+    for pending in turns.state.pending_promotes().map_err(state_error)? {
+        let name = &pending.intended.about.name;
+        // Whoever has the environment is at it.
+        let turn = if ours == Some(name) { None } else { turns.try_take(&environment(name)).map_err(state_error)? };
+        if ours == Some(name) || turn.is_some() {
+            // It may have ended since.
+            let still = turns.state.pending_promotes().map_err(state_error)?;
+            if still.iter().any(|other| other.intended.about.plan_id == pending.intended.about.plan_id) {
+                settle_one(turns.state, turns.lease, engine, project, &pending)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An environment as something that one run at a time writes.
+fn environment(name: &EnvironmentName) -> Subject {
+    Subject::Environment(name.clone())
+}
+
+/// Takes an environment, for which others are waited for up to `patience`.
+///
+/// # Errors
+/// Somebody has it for longer, or the run was asked to stop.
+pub fn take(turns: &Turns<'_>, name: &EnvironmentName, patience: Duration) -> Result<Turn, CommandError> {
+    turns.take(&environment(name), Some(patience)).map_err(|error| match error {
+        TurnError::State(error) => state_error(error),
+        TurnError::Stopped(_) => CommandError::failed(format!("{error}; nothing was changed")),
+    })
 }
 
 /// What became of a promote.

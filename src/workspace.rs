@@ -25,6 +25,7 @@ use crate::settings::{OptionValue, Settings};
 use crate::shelf::Shelf;
 use crate::state::{OpenMode as StateMode, State, StateError, Terms, WriteLease};
 use crate::surroundings::Stopwatch;
+use crate::turn::Turns;
 
 /// How often a request to stop is looked for while somebody else writes the state.
 const STOP_POLL: Duration = Duration::from_millis(200);
@@ -298,6 +299,12 @@ impl<'a> Workspace<'a> {
                 other => return other.map_err(state_error),
             }
         }
+    }
+
+    /// What taking turns with others needs.
+    pub fn turns<'t>(&'t self, state: &'t dyn State, lease: &'t WriteLease) -> Turns<'t> {
+        let Context { output, surroundings, .. } = self.context;
+        Turns { state, lease, output, interruption: surroundings.interruption() }
     }
 
     /// Where the state is.

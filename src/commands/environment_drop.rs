@@ -65,7 +65,10 @@ pub(super) fn drop_environment(
     let state = workspace.state_to_write(settings)?;
     let lease = state.lease("bot env drop", timeout).map_err(state_error)?;
     let engine = workspace.engine(settings, OpenMode::ReadWrite, timeout)?;
-    publish::settle(state.as_ref(), &lease, engine.as_ref(), &settings.project)?;
+    let turns = workspace.turns(state.as_ref(), &lease);
+    let environment = EnvironmentName::new(name);
+    let _turn = publish::take(&turns, &environment, timeout)?;
+    publish::settle(&turns, engine.as_ref(), &settings.project, Some(&environment))?;
     let held = Held { workspace, settings, state: state.as_ref(), lease: &lease, engine: engine.as_ref() };
     drop_held(context, &held, name)
 }

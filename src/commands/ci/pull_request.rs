@@ -205,7 +205,7 @@ fn built(
         work: &job.arguments.work,
         limit: minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
     };
-    let prepared = prepare(job.context, &job.workspace, trees, &order)?;
+    let mut prepared = prepare(job.context, &job.workspace, trees, &order)?;
     let planned = &prepared.planned;
     teller.environment(planned.plan.environment.clone());
     let is_unchanged = planned.plan.models.is_empty();
@@ -220,10 +220,11 @@ fn built(
     let published = match prepared.build(job.context, &job.workspace, &order) {
         Ok(published) => published,
         Err(error) => {
-            known.cost.spent = findings::spent(prepared.state.as_ref(), planned)?;
+            known.cost.spent = findings::spent(prepared.state.as_ref(), &prepared.planned)?;
             return in_part(job, &prepared, known, error);
         }
     };
+    let planned = &prepared.planned;
     // An environment of an earlier push shows what the branch says now: the base.
     if is_unchanged {
         return Ok(report::State::NoChange);

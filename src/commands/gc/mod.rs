@@ -21,7 +21,7 @@ use crate::ids::EnvironmentName;
 use crate::publish;
 use crate::render::gc as faces;
 use crate::settings::Settings;
-use crate::state::{About, State};
+use crate::state::{About, State, Subject};
 use crate::surroundings::Terminal;
 use crate::time::Timestamp;
 use crate::workspace::{Workspace, state_error};
@@ -94,9 +94,19 @@ fn collect_for_real(
     // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
     let mut session = engine.session().map_err(cannot_open)?;
     vouched_for(state.as_ref(), session.as_mut())?;
-    publish::settle(state.as_ref(), &lease, engine.as_ref(), &settings.project)?;
+    let turns = workspace.turns(state.as_ref(), &lease);
+    let _turn = turns.take(&Subject::Gc, Some(timeout)).map_err(|error| CommandError::failed(error.to_string()))?;
+    publish::settle(&turns, engine.as_ref(), &settings.project, None)?;
     let mut over = over(state.as_ref(), settings, now)?;
     let held = Held { workspace, settings, state: state.as_ref(), lease: &lease, engine: engine.as_ref() };
+    let mut turn_of = Vec::new();
+    for environment in std::mem::take(&mut over) {
+        // Whoever writes it now does not think it over.
+        if let Some(turn) = turns.try_take(&Subject::Environment(environment.name.clone())).map_err(state_error)? {
+            turn_of.push(turn);
+            over.push(environment);
+        }
+    }
     for environment in &mut over {
         let dropped = drop_held(context, &held, environment.name.as_str())?;
         environment.left = dropped.left.into_iter().map(|left| (left.name, left.why)).collect();
@@ -104,7 +114,7 @@ fn collect_for_real(
     state.forget_history(&lease, settings.own.gc_history).map_err(state_error)?;
     let verdict = look(&looking(state.as_ref(), settings, now), &BTreeSet::new(), session.as_mut())?;
     state.mark_unreferenced(&lease, &verdict.since).map_err(state_error)?;
-    let verdict = sweep::sweep(context, (state.as_ref(), &lease), session.as_mut(), verdict)?;
+    let verdict = sweep::sweep(&turns, session.as_mut(), verdict)?;
     Ok(collected(Mode::Real, over, verdict))
 }
 

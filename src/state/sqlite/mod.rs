@@ -15,7 +15,7 @@ use self::lock::{FileLock, LockFailure};
 use self::rows::stored;
 use super::lease::SessionId;
 use super::store::{self, Failure, NewSession, Reading, Statements, Store, StoredState, Writing};
-use super::{OpenMode, StateError, WriteLease};
+use super::{OpenMode, StateError, WriteLease, Writers};
 use crate::ids::{ProjectName, StateId};
 
 /// One project's rows in an SQLite file.
@@ -141,7 +141,7 @@ impl Store for SqliteStore {
             store::begin_session(statements, &NewSession { doing, known_as: None, lasts: None })
         })?;
         let session = Session { store: Arc::clone(self), id: begun.id.clone(), _lock: lock };
-        Ok(WriteLease::new(state, begun, Box::new(session)))
+        Ok(WriteLease::new(state, begun, Writers::One, Box::new(session)))
     }
 
     fn location(&self) -> String {
