@@ -71,7 +71,7 @@ pub fn apply(
     let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
     if !views.changes.is_empty() {
         let mut session = session(work.engine)?;
-        transaction(session.as_mut(), |session| {
+        when_free(work, session.as_mut(), |session| {
             claim(session, work.state_id)?;
             let foreign = foreign_objects(session, work.state_id, &names(views.changes.iter()))?;
             if !foreign.is_empty() {
@@ -270,6 +270,27 @@ pub fn refuse_foreign(
     look(session).map_err(CommandError::from)
 }
 
+/// How often views are tried to be moved while somebody reads them, and how long others have in between.
+const TRIES: u32 = 100;
+const GIVEN_WAY: Duration = Duration::from_millis(100);
+
+/// Runs work in one transaction; where somebody reads what it changes, others have their turn and it is tried again.
+fn when_free<T>(
+    work: &Work<'_>,
+    session: &mut dyn Session,
+    mut once: impl FnMut(&mut dyn Session) -> Result<T, PublishError>,
+) -> Result<T, PublishError> {
+    for _ in 0..TRIES {
+        match transaction(session, &mut once) {
+            Err(PublishError::Engine(EngineError::InUseByOthers { .. })) if !work.interruption.is_requested() => {
+                std::thread::sleep(GIVEN_WAY);
+            }
+            other => return other,
+        }
+    }
+    transaction(session, once)
+}
+
 fn swap(
     work: &Work<'_>,
     tables: &BTreeMap<TableKey, Table>,
@@ -280,7 +301,7 @@ fn swap(
     let about = &pending.intended.about;
     let payload = payload(tables, &pending.intended)?;
     let mut session = session(work.engine)?;
-    transaction(session.as_mut(), |session| {
+    when_free(work, session.as_mut(), |session| {
         claim(session, work.state_id)?;
         let changes = cleared(work, session, views, policy)?;
         let swapped = swap_views(session, &owner(work, about), &changes)?;
@@ -294,7 +315,7 @@ fn swap(
                 plan: about.plan_id.clone(),
                 commit,
                 sequence,
-                payload,
+                payload: payload.clone(),
                 at: work.now,
             },
         )?;
