@@ -25,14 +25,18 @@ use crate::surroundings::Stopwatch;
 use crate::time::{Interval, Intervals, Timestamp};
 use crate::turn::Turn;
 
-/// The physical layer, as a run finds it when it begins. The warehouse is held from then on, so nobody else changes it.
+/// What stands under names.
+pub(super) type Standings = BTreeMap<TableName, Standing>;
+
+/// The physical layer, as a run finds it when it begins. Where a state
+/// has one writer the warehouse is held from then on, so nobody else changes it.
 pub(super) struct Physical {
     /// The table of every model that has one.
     pub(super) tables: BTreeMap<ModelName, TableName>,
     /// Its identity.
     pub(super) keys: BTreeMap<ModelName, TableKey>,
     /// What stands under the names of the tables that are to be filled.
-    pub(super) standing: BTreeMap<TableName, Standing>,
+    pub(super) standing: Standings,
 }
 
 /// Fills one table and records it. Each of its sessions is told to `running` as it begins.
@@ -89,7 +93,7 @@ fn begin<'a>(
     work: &Work<'_>,
     target: &Target,
     physical: &'a Physical,
-) -> Result<(Option<Turn>, Cow<'a, BTreeMap<TableName, Standing>>), FillError> {
+) -> Result<(Option<Turn>, Cow<'a, Standings>), FillError> {
     let Some(table) = target.table.as_ref().filter(|_| work.lease.writers() == Writers::Many) else {
         return Ok((None, Cow::Borrowed(&physical.standing)));
     };

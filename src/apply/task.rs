@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::columns::output_columns;
 use super::fault::FillError;
-use super::fill::Physical;
+use super::fill::{Physical, Standings};
 use super::{Work, everything};
 use crate::engine::{EngineError, ObjectRecord, OwnedObject, Session, Standing};
 use crate::fingerprint::Fingerprint;
@@ -39,7 +39,7 @@ impl<'a> Task<'a> {
     pub(super) fn of(
         work: &'a Work<'a>,
         target: &'a Target,
-        (physical, standing): (&'a Physical, &'a BTreeMap<TableName, Standing>),
+        (physical, standing): (&'a Physical, &'a Standings),
     ) -> Result<Self, FillError> {
         let missing =
             || FillError::Internal(format!("the plan builds `{}`, which has no table or fingerprint", target.name));

@@ -42,17 +42,12 @@ impl Comparison<'_> {
         format!("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT {most}) AS looked_at", self.rows(table))
     }
 
-    /// The buckets in which the two differ, one a row: what a row hashes to is added up on both sides. The second
-    /// hash mixes what the first of several columns only combines, lest values that rows swap cancel out in the sum.
+    /// The buckets in which the two differ, one a row: what a row hashes to is added up on both sides.
     pub fn differing_buckets(&self) -> String {
         let side = |table: &TableName| {
             let all: Vec<&str> = self.grain.iter().chain(self.values).map(String::as_str).collect();
-            let row = column_list(self.dialect, all);
-            format!(
-                "SELECT {} AS bucket, count(*) AS n, sum(hash(hash({row}))::HUGEINT) AS s FROM {} GROUP BY 1",
-                self.bucket(),
-                self.rows(table)
-            )
+            let (bucket, hash) = (self.bucket(), self.hash(&column_list(self.dialect, all)));
+            format!("SELECT {bucket} AS bucket, count(*) AS n, sum({hash}) AS s FROM {} GROUP BY 1", self.rows(table))
         };
         format!(
             "SELECT coalesce(a.bucket, b.bucket) FROM ({}) AS a FULL JOIN ({}) AS b ON a.bucket = b.bucket \
@@ -79,19 +74,19 @@ impl Comparison<'_> {
         ];
         counts
             .extend(self.values.iter().map(|column| format!("count(*) FILTER (WHERE {both} AND {})", differs(column))));
-        let keys = self.grain.iter();
-        let keys = keys.map(|key| format!("{} IS NOT DISTINCT FROM {}", name("a", key), name("b", key)));
         let within = buckets.map_or(String::new(), |buckets| {
             let list: Vec<String> = buckets.iter().map(u32::to_string).collect();
             format!(" WHERE {} IN ({})", self.bucket(), list.join(", "))
         });
-        let side = |table: &TableName| format!("(SELECT *, 1 AS offshoot__side FROM {}{within})", self.rows(table));
+        let key = self.key();
+        let side =
+            |table: &TableName| format!("(SELECT *, 1 AS offshoot__side{key} FROM {}{within})", self.rows(table));
         format!(
             "SELECT {} FROM {} AS a FULL JOIN {} AS b ON {}",
             counts.join(", "),
             side(self.here),
             side(self.base),
-            keys.collect::<Vec<_>>().join(" AND ")
+            self.same_key()
         )
     }
 
@@ -107,12 +102,14 @@ impl Comparison<'_> {
         for column in self.values {
             let name = quote_identifier(self.dialect, column);
             parts.push(format!("count(*) - count({name})"));
-            parts.push(format!("count(DISTINCT {name})"));
+            // PostgreSQL knows no equality of some types (`json`), but of every text.
+            let as_text = self.dialect == Dialect::Postgres && !is_ordered(column);
+            let value = if as_text { format!("{name}::text") } else { name.clone() };
+            parts.push(format!("count(DISTINCT {value})"));
             for function in ["min", "max"] {
                 parts.push(if is_ordered(column) { format!("{function}({name})") } else { "NULL".to_owned() });
             }
-            let mean = format!("round(avg({name})::DOUBLE, 9)");
-            parts.push(if is_number(column) { mean } else { "NULL".to_owned() });
+            parts.push(if is_number(column) { self.mean(&name) } else { "NULL".to_owned() });
         }
         format!("SELECT {} FROM {}", parts.join(", "), self.rows(table))
     }
@@ -129,7 +126,47 @@ impl Comparison<'_> {
         column_list(self.dialect, columns.iter().map(String::as_str))
     }
 
+    /// What a row of these columns hashes to, of a type whose sum does not run over. DuckDB's second hash mixes what the
+    /// first of several columns only combines, lest values that rows swap cancel out in the sum.
+    fn hash(&self, columns: &str) -> String {
+        match self.dialect {
+            Dialect::Postgres => format!("hashtextextended(ROW({columns})::text, 0)::numeric"),
+            _ => format!("hash(hash({columns}))::HUGEINT"),
+        }
+    }
+
     fn bucket(&self) -> String {
-        format!("hash({}) % {BUCKETS}", self.list(self.grain))
+        let grain = self.list(self.grain);
+        match self.dialect {
+            Dialect::Postgres => format!("(hashtextextended(ROW({grain})::text, 0) & {})", BUCKETS - 1),
+            _ => format!("hash({grain}) % {BUCKETS}"),
+        }
+    }
+
+    /// A further column that tells rows apart: PostgreSQL joins both sides in full only on what it can hash or sort, and in
+    /// a whole row one NULL equals another.
+    fn key(&self) -> String {
+        match self.dialect {
+            Dialect::Postgres => format!(", ROW({}) AS offshoot__key", self.list(self.grain)),
+            _ => String::new(),
+        }
+    }
+
+    fn same_key(&self) -> String {
+        if self.dialect == Dialect::Postgres {
+            return "a.offshoot__key = b.offshoot__key".to_owned();
+        }
+        let same = |key: &String| {
+            let name = quote_identifier(self.dialect, key);
+            format!("a.{name} IS NOT DISTINCT FROM b.{name}")
+        };
+        self.grain.iter().map(same).collect::<Vec<_>>().join(" AND ")
+    }
+
+    fn mean(&self, name: &str) -> String {
+        match self.dialect {
+            Dialect::Postgres => format!("round(avg({name})::numeric, 9)"),
+            _ => format!("round(avg({name})::DOUBLE, 9)"),
+        }
     }
 }

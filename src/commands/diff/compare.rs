@@ -232,7 +232,9 @@ fn by_column(
         let found = in_common.iter().find(|(column, _)| column == name);
         found.map(|(_, data_type)| data_type.as_str()).unwrap_or_default()
     };
-    let (is_number, is_ordered) = (|name: &str| is_number(type_of(name)), |name: &str| is_ordered(type_of(name)));
+    let dialect = of.dialect;
+    let is_number = |name: &str| is_number(dialect, type_of(name));
+    let is_ordered = |name: &str| is_ordered(dialect, type_of(name));
     let mut profile = |table: &TableName| ask(&comparison.profile(table, &is_number, &is_ordered));
     let (here, base) = (profile(comparison.here)?, profile(comparison.base)?);
     let rows = Sides { here: number(&here, 0), base: number(&base, 0) };
@@ -249,13 +251,23 @@ fn profile_at(rows: &Rows, place: usize) -> Profile {
     Profile { nulls: cell(0), distinct: cell(1), least: cell(2), greatest: cell(3), mean: cell(4) }
 }
 
-fn is_number(data_type: &str) -> bool {
+fn is_number(dialect: Dialect, data_type: &str) -> bool {
+    if dialect == Dialect::Postgres {
+        let name = data_type.split('(').next().unwrap_or_default();
+        return ["smallint", "integer", "bigint", "numeric", "real", "double precision"].contains(&name);
+    }
     let is_whole = data_type.ends_with("INT") || data_type.ends_with("INTEGER");
     is_whole || data_type.starts_with("DECIMAL") || matches!(data_type, "DOUBLE" | "FLOAT")
 }
 
-/// Nested values, bits and blobs have an order in DuckDB, and no use as a least or greatest one.
-fn is_ordered(data_type: &str) -> bool {
+/// What has a least and a greatest value that tells something. Nested values, bits and blobs have an order in DuckDB, and no
+/// use as one; PostgreSQL has `min` and `max` for these alone.
+fn is_ordered(dialect: Dialect, data_type: &str) -> bool {
+    if dialect == Dialect::Postgres {
+        const ORDERED: [&str; 6] = ["text", "character", "date", "timestamp", "time", "interval"];
+        let first = data_type.split([' ', '(']).next().unwrap_or_default();
+        return is_number(dialect, data_type) || (ORDERED.contains(&first) && !data_type.ends_with("[]"));
+    }
     let is_nested = data_type.contains(['[', '(', ']']) && !data_type.starts_with("DECIMAL");
     !is_nested && !matches!(data_type, "BLOB" | "BIT")
 }

@@ -95,3 +95,49 @@ fn no_output_has_the_password() {
     assert_eq!(runs[3].exit, Exit::Failed, "{}", runs[3].stderr);
     assert!(runs[3].stderr.contains("password authentication failed"), "{}", runs[3].stderr);
 }
+
+#[test]
+fn data_is_compared_row_by_row_and_column_by_column() {
+    let keyed = "MODEL (name marts.keyed, kind FULL, grain (id, part));\n\
+                 SELECT id, nullif(id, 2) AS part, amount, true AS ok FROM raw.orders";
+    let loose = "MODEL (name marts.loose, kind FULL);\n\
+                 SELECT id, amount::numeric(9, 2) AS amount, '{}'::json AS more, day FROM raw.orders";
+    let shared = OnPostgres::with(
+        World::empty(),
+        &[FILES[0], FILES[1], ("models/keyed.sql", keyed), ("models/loose.sql", loose)],
+    );
+    let world = &shared.world;
+    world.done(&["promote"]);
+    world.repository.branch("feature/more");
+    edit(
+        world,
+        &[
+            (
+                "models/keyed.sql",
+                &keyed
+                    .replace("amount,", "CASE id WHEN 2 THEN 21 ELSE amount END AS amount,")
+                    .replace("raw.orders", "raw.orders WHERE id < 3"),
+            ),
+            ("models/loose.sql", &loose.replace("amount::numeric", "(amount * 2)::numeric")),
+        ],
+    );
+    world.done(&["apply"]);
+    let told = world.done(&["diff", "--format", "json"]).json();
+    let of = |name: &str| {
+        let models = told["models"].as_array().expect("a list");
+        models.iter().find(|model| model["name"] == name).unwrap_or_else(|| panic!("{told}")).clone()
+    };
+    let keyed = of("marts.keyed");
+    assert_eq!(keyed["how"], "by_grain", "{keyed}");
+    assert_eq!(keyed["compared"]["only"], serde_json::json!({"here": 0, "base": 1}), "the third order is gone");
+    assert_eq!(keyed["compared"]["changed"], 1, "the second, of which a part of the grain is NULL: {keyed}");
+    let loose = of("marts.loose");
+    assert_eq!(loose["how"], "by_column", "{loose}");
+    let columns = loose["compared"]["columns"].as_array().expect("a list");
+    let names: Vec<&str> = columns.iter().filter_map(|column| column["name"].as_str()).collect();
+    assert_eq!(names, ["amount"], "{loose}");
+    assert_eq!(
+        (&columns[0]["here"]["mean"], &columns[0]["base"]["mean"]),
+        (&"40.000000000".into(), &"20.000000000".into())
+    );
+}
