@@ -223,6 +223,10 @@ pub struct PromoteArguments {
     /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`
     #[arg(long)]
     pub take_over: bool,
+
+    /// Where views of others stand upon production's and columns change (PostgreSQL), make theirs again as they were
+    #[arg(long)]
+    pub recreate_dependents: bool,
     #[command(flatten)]
     pub work: WorkArguments,
     #[command(flatten)]

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views, tables_of};
 use crate::engine::{
-    Dependents, Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange,
-    check_owner, claim, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views,
-    take_over, transaction,
+    Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange, check_owner,
+    claim, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views, take_over,
+    transaction,
 };
 use crate::error::CommandError;
 use crate::fingerprint::Tree;
@@ -366,7 +366,7 @@ fn owner(work: &Work<'_>, about: &About) -> ViewOwner {
         state: work.state_id.clone(),
         project: work.project.clone(),
         environment: about.name.clone(),
-        dependents: Dependents::Refuse,
+        dependents: work.dependents,
     }
 }
 

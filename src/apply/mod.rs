@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use schedule::build_tables;
 pub use views::{Layer, Layout, ViewPlan, plan_views};
 
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Dependents, Engine, EngineError};
 use crate::error::CommandError;
 use crate::files::FileTree;
 use crate::fingerprint::Tree;
@@ -65,6 +65,8 @@ pub struct Work<'a> {
     pub jobs: NonZeroUsize,
     /// How long tables are filled at most; `None` where they take the time that they take.
     pub limit: Option<Duration>,
+    /// What happens to views of others upon ours.
+    pub dependents: Dependents,
     /// Where progress goes.
     pub output: &'a Output,
     /// A request to stop.

@@ -26,6 +26,10 @@ pub struct RollbackArguments {
     /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`
     #[arg(long)]
     pub take_over: bool,
+
+    /// Where views of others stand upon production's and columns change (PostgreSQL), make theirs again as they were
+    #[arg(long)]
+    pub recreate_dependents: bool,
     /// How long to wait for others, and for a DuckDB file that another process holds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub lock_timeout: u64,

@@ -7,7 +7,7 @@ use super::who::who;
 use crate::apply::Work;
 use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
 use crate::context::Context;
-use crate::engine::{Engine, OpenMode};
+use crate::engine::{Dependents, Engine, OpenMode};
 use crate::error::{Again, CommandError, Exit};
 use crate::ids::{EnvironmentName, PlanId, ProjectName};
 use crate::plan::{Outcome, Plan};
@@ -192,6 +192,7 @@ impl Prepared {
             plan_id: &plan_id,
             jobs: jobs(context, order.work),
             limit: order.limit,
+            dependents: Dependents::Refuse,
             output: context.output,
             interruption: context.surroundings.interruption(),
         };

@@ -8,7 +8,7 @@ use super::who::who;
 use crate::apply::Work;
 use crate::cli::PromoteArguments;
 use crate::context::Context;
-use crate::engine::{Engine, OpenMode};
+use crate::engine::{Dependents, Engine, OpenMode};
 use crate::error::{CommandError, Exit};
 use crate::fingerprint::Tree;
 use crate::git::Base;
@@ -120,6 +120,11 @@ fn promote_once(
     Ok(Promoted { outcome, commit: shown })
 }
 
+/// What `--recreate-dependents` asks for.
+pub(super) fn dependents(recreate: bool) -> Dependents {
+    if recreate { Dependents::Recreate } else { Dependents::Refuse }
+}
+
 /// State and warehouse, while nobody else writes them.
 struct Hands {
     // Given back before the session ends.
@@ -177,6 +182,7 @@ impl Hands {
             plan_id: &about.plan_id,
             jobs: jobs(context, &arguments.work),
             limit: None,
+            dependents: dependents(arguments.recreate_dependents),
             output: context.output,
             interruption: context.surroundings.interruption(),
         };

@@ -141,7 +141,7 @@ fn backfill(
     model: ModelName,
     from: Timestamp,
 ) -> Result<Result<Exit, Refusal>, CommandError> {
-    if job.nothing_would_stay() {
+    if job.nothing_would_stay(&job.settings_of_base(&pull_request.base)?) {
         return Ok(Err(FORGETS.to_owned()));
     }
     let source = job.workspace.git.tree_of(&pull_request.head.commit).map_err(git_error)?;
@@ -185,10 +185,10 @@ fn allow(
     model: ModelName,
     author: &Login,
 ) -> Result<Result<Exit, Refusal>, CommandError> {
-    if job.nothing_would_stay() {
+    let settings = job.workspace.project_here()?.settings;
+    if job.nothing_would_stay(&settings) {
         return Ok(Err(FORGETS.to_owned()));
     }
-    let settings = job.workspace.project_here()?.settings;
     let state = job.workspace.state_to_write(&settings)?;
     let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
     if !prod.is_some_and(|prod| prod.models.contains_key(&model)) {
@@ -209,10 +209,10 @@ fn allow(
 }
 
 fn drop_environment(job: &Job<'_>, pull_request: &PullRequest) -> Result<Result<Exit, Refusal>, CommandError> {
-    if job.nothing_would_stay() {
+    let settings = job.workspace.project_here()?.settings;
+    if job.nothing_would_stay(&settings) {
         return Ok(Err(FORGETS.to_owned()));
     }
-    let settings = job.workspace.project_here()?.settings;
     let state = job.workspace.state_to_read(&settings)?;
     let about = state.environment_of(&Owner::PullRequest(pull_request.number.0)).map_err(state_error)?;
     drop(state);

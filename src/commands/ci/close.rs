@@ -27,10 +27,10 @@ pub(super) fn pull_request(job: &Job<'_>, pull_request: &PullRequest) -> Command
     if !matches!(pull_request.origin, Origin::Here) {
         return tell::nothing(job.context, "the pull request was of a fork, which has no environment");
     }
-    if job.nothing_would_stay() {
+    let settings = job.settings_of_base(&pull_request.base)?;
+    if job.nothing_would_stay(&settings) {
         return tell::nothing(job.context, GONE_WITH_THE_JOB);
     }
-    let settings = job.settings_of_base(&pull_request.base)?;
     let owner = Owner::PullRequest(pull_request.number.0);
     let state = job.workspace.state_to_read(&settings)?;
     let Some(about) = state.environment_of(&owner).map_err(state_error)? else {
@@ -66,7 +66,7 @@ pub(super) fn branch(job: &Job<'_>, branch: &RefName) -> CommandResult {
 /// # Errors
 /// The state or the warehouse cannot be written, or GitHub cannot be asked.
 pub(super) fn reconcile(job: &Job<'_>) -> CommandResult {
-    if job.nothing_would_stay() {
+    if job.nothing_would_stay(&job.workspace.project_here()?.settings) {
         return tell::nothing(job.context, GONE_WITH_THE_JOB);
     }
     let Some(github) = job.github()? else {

@@ -36,7 +36,7 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
     if has_errors(&result.problems) {
         return gate.close(Ended::Failed(result.problems));
     }
-    if job.nothing_would_stay() {
+    if job.nothing_would_stay(&settings) {
         return gate.close(Ended::NotBuilt("nothing would outlive the job on this runner, so nothing was built"));
     }
     let chosen = Chosen { trees, base_branch: base_branch.to_owned(), place: Place::Queue, window: Window::Everything };

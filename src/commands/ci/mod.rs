@@ -121,9 +121,11 @@ impl Job<'_> {
         Run { key, at: self.context.surroundings.now() }
     }
 
-    /// Whether state and warehouse, both files, are gone with the machine after the job, wherever on it they lie.
-    fn nothing_would_stay(&self) -> bool {
-        self.runner.hosting == Hosting::GitHub
+    /// Whether the state or the warehouse is a file and so gone with the machine after the job, wherever on it it lies.
+    fn nothing_would_stay(&self, settings: &Settings) -> bool {
+        let state_stays = || self.workspace.state_place(settings).is_ok_and(|place| place.file().is_none());
+        let warehouse_stays = || self.workspace.warehouse(settings).is_some_and(|place| place.file().is_none());
+        self.runner.hosting == Hosting::GitHub && !(state_stays() && warehouse_stays())
     }
 
     /// The settings of a pull request's base branch, whatever is checked out: that may be the pull request's own merge.

@@ -45,11 +45,11 @@ pub(super) fn started(job: &Job<'_>, reference: Option<&RefName>) -> CommandResu
 /// # Errors
 /// As [`pushed`].
 pub(super) fn promoted(job: &Job<'_>, commit: Option<&CommitId>) -> CommandResult {
-    if job.nothing_would_stay() {
+    if job.nothing_would_stay(&job.workspace.project_here()?.settings) {
         return Err(CommandError::no(
-            "state and warehouse are files, so production would be gone with this job of a hosted runner",
+            "state or warehouse is a file, so production would be gone with this job of a hosted runner",
         )
-        .hint("use a runner of your own, on which both lie outside of the checkout"));
+        .hint("name both on a server, or use a runner of your own, on which both lie outside of the checkout"));
     }
     let arguments = PromoteArguments {
         revision: commit.map(|commit| commit.as_str().to_owned()),
@@ -57,6 +57,7 @@ pub(super) fn promoted(job: &Job<'_>, commit: Option<&CommitId>) -> CommandResul
         force: false,
         release: false,
         take_over: false,
+        recreate_dependents: false,
         work: job.arguments.work,
         format: FormatArguments::default(),
     };

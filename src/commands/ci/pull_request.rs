@@ -141,7 +141,7 @@ fn instead_of_building(
     settings: &Settings,
     wish: &Wish,
 ) -> Option<NotBuilt> {
-    if job.nothing_would_stay() {
+    if job.nothing_would_stay(settings) {
         return Some(NotBuilt::NothingWouldStay);
     }
     match wish {

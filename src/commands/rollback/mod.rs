@@ -11,6 +11,7 @@ use std::time::Duration;
 use self::look::{Found, Looking, look, stands};
 use super::environments::find;
 use super::hold;
+use super::promote::dependents;
 use super::who::who;
 use crate::apply::{Work, engine_error};
 use crate::cli::RollbackArguments;
@@ -154,6 +155,7 @@ impl Asked<'_> {
             plan_id: &about.plan_id,
             jobs: NonZeroUsize::MIN,
             limit: None,
+            dependents: dependents(self.arguments.recreate_dependents),
             output: context.output,
             interruption: context.surroundings.interruption(),
         };
