@@ -1,9 +1,13 @@
 //! The command line as types; the doc comments are the help. Nothing here decides or reads anything.
 
+mod rollback;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use rollback::RollbackArguments;
 
 /// A data environment for every git branch.
 ///
@@ -64,6 +68,13 @@ pub enum Command {
     Apply(ApplyArguments),
     /// Point production at the models of a commit of the base branch
     Promote(PromoteArguments),
+    /// Point production back at an earlier entry of its history, and hold it there
+    ///
+    /// Moves pointers only, in one transaction: what was built since stays, and no table is filled. A model that the entry has
+    /// not loses its view, one that is gone since gets it again. Afterwards `bot promote` refuses whatever would bring back
+    /// what was rolled back, until a revert or a fix is merged or `bot promote --release` says otherwise. On a terminal
+    /// nothing is done without `--yes`.
+    Rollback(RollbackArguments),
     /// List, show or drop environments
     Env(EnvironmentArguments),
     /// Drop environments that are over and tables that nothing has needed for long enough
@@ -206,6 +217,9 @@ pub struct PromoteArguments {
     /// Promote also what is no descendant of the commit promoted last, that commit itself included
     #[arg(long)]
     pub force: bool,
+    /// End the hold that a rollback left, and promote what it held back
+    #[arg(long)]
+    pub release: bool,
     /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`
     #[arg(long)]
     pub take_over: bool,
@@ -228,8 +242,8 @@ pub struct EnvironmentArguments {
 pub enum EnvironmentCommand {
     /// List all environments
     List(FormatArguments),
-    /// Show where one came from and what each of its models points at
-    Show(NamedEnvironment),
+    /// Show where one came from, what each of its models points at, and what it was before
+    Show(ShowArguments),
     /// Drop one: its views go, its tables stay until gc
     Drop(DropArguments),
 }
@@ -243,6 +257,17 @@ pub struct NamedEnvironment {
     pub name: String,
     #[command(flatten)]
     pub format: FormatArguments,
+}
+
+/// `bot env show`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct ShowArguments {
+    #[command(flatten)]
+    pub environment: NamedEnvironment,
+    /// The most entries of its history that are shown
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub history: usize,
 }
 
 /// `bot env drop`.
@@ -435,9 +460,10 @@ impl Command {
             Self::Plan(arguments) => arguments.format.format,
             Self::Apply(arguments) => arguments.format.format,
             Self::Promote(arguments) => arguments.format.format,
+            Self::Rollback(arguments) => arguments.format.format,
             Self::Env(arguments) => match &arguments.command {
                 EnvironmentCommand::List(format) => format.format,
-                EnvironmentCommand::Show(named) => named.format.format,
+                EnvironmentCommand::Show(arguments) => arguments.environment.format.format,
                 EnvironmentCommand::Drop(arguments) => arguments.environment.format.format,
             },
             Self::Gc(arguments) => arguments.format.format,
@@ -473,9 +499,11 @@ mod tests {
             "bot plan --explain a.b --format json",
             "bot plan --worktree --env e --execution-time 2026-03-01 --color never -vv",
             "bot apply --jobs 4 --lock-timeout 5 --env e --gateway g --format json",
-            "bot promote HEAD~1 --to staging --force --take-over",
+            "bot promote HEAD~1 --to staging --force --release --take-over",
+            "bot rollback --to 3 --env staging --why late --yes --take-over --lock-timeout 5 --format json",
+            "bot rollback --dry-run",
             "bot env list",
-            "bot env show e --format json",
+            "bot env show e --history 3 --format json",
             "bot env drop e",
             "bot gc --yes --format json",
             "bot gc --dry-run --lock-timeout 5",

@@ -119,7 +119,8 @@ impl CommandError {
     }
 
     /// The chain of causes, outermost first; one that only repeats the text before it is left out.
-    fn causes(&self) -> Vec<String> {
+    /// What lies behind it, outermost first.
+    pub fn causes(&self) -> Vec<String> {
         const DEEPEST: usize = 16;
         let mut causes: Vec<String> = Vec::new();
         let mut next: Option<&(dyn Error + 'static)> = self.source.as_deref().map(|source| source as _);

@@ -25,6 +25,9 @@
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
 //!
+//! What turns out to be wrong goes back: `commands/rollback/` shows an earlier entry of production's history again, and
+//! `rollback.rs` knows what promote must not bring back until main has something else.
+//!
 //! What no push needs any more goes later: `gc.rs` decides which tables those are, `commands/gc/` looks and drops them.
 //!
 //! On GitHub a run begins with `event/`, what happened and what a comment asks, and speaks through `github/`: comments,
@@ -48,6 +51,8 @@ pub mod cli;
 #[cfg(feature = "duckdb")]
 pub mod commands;
 #[cfg(feature = "duckdb")]
+pub mod connect;
+#[cfg(feature = "duckdb")]
 pub mod context;
 pub mod data_diff;
 pub mod diff;
@@ -62,6 +67,7 @@ pub mod git;
 pub mod github;
 pub mod graph;
 pub mod hash;
+pub mod history;
 pub mod ids;
 pub mod lineage;
 pub mod mask;
@@ -80,6 +86,7 @@ pub mod push;
 pub mod render;
 pub mod report;
 pub mod resolve;
+pub mod rollback;
 pub mod settings;
 pub mod shelf;
 pub mod sql;

@@ -20,6 +20,9 @@ pub enum Severity {
     Info,
 }
 
+/// The code of a problem that says that production is held after a rollback.
+pub const HELD: &str = "held";
+
 /// One problem, with where it is and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {

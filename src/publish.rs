@@ -8,16 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views, tables_of};
 use crate::engine::{
-    Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange, check_owner,
-    claim, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views, take_over,
-    transaction,
+    Dependents, Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange,
+    check_owner, claim, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views,
+    take_over, transaction,
 };
 use crate::error::CommandError;
-use crate::ids::{CommitId, ProjectName, TableName};
+use crate::fingerprint::Tree;
+use crate::history::{Deed, Origin};
+use crate::ids::{CommitId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
 use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::{DEFAULT_SCHEMA, LIMIT};
+use crate::rollback::HoldChange;
+use crate::sql::Dialect;
 use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, Table, WriteLease};
+use crate::time::Timestamp;
 use crate::workspace::state_error;
 
 /// What was done.
@@ -49,7 +54,7 @@ pub fn apply(
 ) -> Result<Published, CommandError> {
     let unchanged = plan.targets.iter().all(|target| target.action != Action::Build);
     if unchanged && let Some(current) = current.filter(|current| current.about.status == Status::Ready) {
-        let views = views(work, plan, &tables(work, plan)?, Some(current))?;
+        let views = views_of(work, plan, &tables(work.state, plan)?, Some(current))?;
         if views.changes.is_empty() && views.pointers == current.models && current.about.commits == plan.commits {
             return Ok(Published { builds: Vec::new(), swapped: 0 });
         }
@@ -61,7 +66,7 @@ pub fn apply(
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    let views = views(work, plan, &tables(work, plan)?, current)?;
+    let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
     if !views.changes.is_empty() {
         let mut session = session(work.engine)?;
         transaction(session.as_mut(), |session| {
@@ -75,7 +80,7 @@ pub fn apply(
     }
     let swapped = views.changes.len();
     let environment = Environment { about: About { status: Status::Ready, ..about.clone() }, models: views.pointers };
-    let entry = entry(work, about.commits.head.clone());
+    let entry = entry(work, about.commits.head.clone(), (Deed::Apply, HoldChange::Stays));
     work.state.finish_plan(work.lease, &environment, &entry).map_err(state_error)?;
     Ok(Published { builds, swapped })
 }
@@ -102,41 +107,57 @@ pub fn promote(
     plan: &Plan,
     about: &About,
     current: Option<&Environment>,
-    policy: ForeignPolicy,
+    (policy, hold): (ForeignPolicy, HoldChange),
 ) -> Result<Published, CommandError> {
     // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
     let mut held = session(work.engine)?;
     let builds = plan.targets.iter().any(|target| target.action == Action::Build);
     if policy == ForeignPolicy::Refuse && builds {
         // Asked again where it counts, in the swap; here, so that nobody waits for builds to hear a no.
-        refuse_foreign(work, &views(work, plan, &tables(work, plan)?, current)?, held.as_mut())?;
+        let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
+        refuse_foreign(work.state_id, work.run, &views, held.as_mut())?;
     }
     vouched_for(work, plan, held.as_mut())?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    let tables = tables(work, plan)?;
-    let views = views(work, plan, &tables, current)?;
+    let tables = tables(work.state, plan)?;
+    let views = views_of(work, plan, &tables, current)?;
+    let swapped = point(work, about, (current, &tables, &views), policy, (Deed::Promote, hold))?;
+    Ok(Published { builds, swapped })
+}
+
+/// Points an environment that promote owns at tables that are all there: into the journal, then every view in one
+/// transaction of the engine, then out of the journal. Gives the number of views that moved.
+///
+/// # Errors
+/// Something foreign stands in the way, a view cannot be made, or the environment was changed meanwhile.
+pub fn point(
+    work: &Work<'_>,
+    about: &About,
+    (current, tables, views): (Option<&Environment>, &BTreeMap<TableKey, Table>, &ViewPlan),
+    policy: ForeignPolicy,
+    deed: (Deed, HoldChange),
+) -> Result<usize, CommandError> {
     let about = About { status: Status::Ready, ..about.clone() };
     let environment = Environment { about: about.clone(), models: views.pointers.clone() };
     let pending = PendingPromote {
         expected: current.map(|current| current.about.version()),
-        entry: entry(work, about.promoted.clone()),
+        entry: entry(work, about.promoted.clone(), deed),
         intended: environment,
     };
     work.state.begin_promote(work.lease, &pending).map_err(state_error)?;
-    let swapped = match swap(work, tables, &pending, &views, policy) {
+    match swap(work, tables, &pending, views, policy) {
         Ok(swapped) => {
             work.state.finish_promote(work.lease, &about.name, &about.plan_id).map_err(state_error)?;
-            swapped
+            Ok(swapped)
         }
         // A commit may have failed after all was done: the warehouse says.
         Err(error) => match settle_one(work.state, work.lease, work.engine, work.project, &pending) {
-            Ok(Settled::Happened) => views.changes.len(),
-            Ok(Settled::Abandoned) => return Err(error),
-            Err(_) => return Err(error.hint("run `bot promote` again: it finds out whether the views were swapped")),
+            Ok(Settled::Happened) => Ok(views.changes.len()),
+            Ok(Settled::Abandoned) => Err(error),
+            Err(_) => Err(error.hint(format!("run `{}` again: it finds out whether the views were swapped", work.run))),
         },
-    };
-    Ok(Published { builds, swapped })
+    }
 }
 
 /// Settles promotes that began and did not end: the warehouse says whether their views were swapped.
@@ -202,18 +223,26 @@ fn vouched_for(work: &Work<'_>, plan: &Plan, session: &mut dyn Session) -> Resul
 }
 
 /// Says no where anything foreign stands under a view's name; writes nothing.
-fn refuse_foreign(work: &Work<'_>, views: &ViewPlan, session: &mut dyn Session) -> Result<(), CommandError> {
+///
+/// # Errors
+/// As it says, or the warehouse is another state's or cannot be read.
+pub fn refuse_foreign(
+    state_id: &StateId,
+    run: &str,
+    views: &ViewPlan,
+    session: &mut dyn Session,
+) -> Result<(), CommandError> {
     let look = |session: &mut dyn Session| -> Result<(), PublishError> {
-        check_owner(session, work.state_id)?;
-        let foreign = foreign_objects(session, work.state_id, &names(views.all()))?;
-        if foreign.is_empty() { Ok(()) } else { Err(PublishError::InTheWayOfPromote(foreign)) }
+        check_owner(session, state_id)?;
+        let foreign = foreign_objects(session, state_id, &names(views.all()))?;
+        if foreign.is_empty() { Ok(()) } else { Err(PublishError::in_the_way(run, foreign)) }
     };
     look(session).map_err(CommandError::from)
 }
 
 fn swap(
     work: &Work<'_>,
-    tables: BTreeMap<TableKey, Table>,
+    tables: &BTreeMap<TableKey, Table>,
     pending: &PendingPromote,
     views: &ViewPlan,
     policy: ForeignPolicy,
@@ -245,9 +274,9 @@ fn swap(
 }
 
 /// Pointers and ledger of the environment, enough to read it back where the state is lost.
-fn payload(tables: BTreeMap<TableKey, Table>, environment: &Environment) -> Result<String, CommandError> {
+fn payload(tables: &BTreeMap<TableKey, Table>, environment: &Environment) -> Result<String, CommandError> {
     let ledger: Vec<serde_json::Value> = tables
-        .into_values()
+        .values()
         .map(|table| {
             let loads = table.ledger.loads().iter();
             let loads: Vec<_> = loads.map(|load| (load.interval, load.loaded_at, &load.run)).collect();
@@ -271,7 +300,7 @@ fn cleared(
         return Ok(views.changes.clone());
     }
     if policy == ForeignPolicy::Refuse {
-        return Err(PublishError::InTheWayOfPromote(foreign));
+        return Err(PublishError::in_the_way(work.run, foreign));
     }
     take_over(session, &foreign)?;
     // One that stood still must be made again where it was renamed.
@@ -282,7 +311,12 @@ fn cleared(
 }
 
 fn owner(work: &Work<'_>, about: &About) -> ViewOwner {
-    ViewOwner { state: work.state_id.clone(), project: work.project.clone(), environment: about.name.clone() }
+    ViewOwner {
+        state: work.state_id.clone(),
+        project: work.project.clone(),
+        environment: about.name.clone(),
+        dependents: Dependents::Refuse,
+    }
 }
 
 fn names<'a>(changes: impl Iterator<Item = &'a ViewChange>) -> Vec<TableName> {
@@ -290,13 +324,29 @@ fn names<'a>(changes: impl Iterator<Item = &'a ViewChange>) -> Vec<TableName> {
 }
 
 /// What the state knows of the tables that a plan points at.
-fn tables(work: &Work<'_>, plan: &Plan) -> Result<BTreeMap<TableKey, Table>, CommandError> {
+///
+/// # Errors
+/// The state cannot be read.
+pub fn tables(state: &dyn State, plan: &Plan) -> Result<BTreeMap<TableKey, Table>, CommandError> {
     let keys: Vec<TableKey> = keys_of(plan).into_values().collect();
-    work.state.tables(&keys).map_err(state_error)
+    state.tables(&keys).map_err(state_error)
 }
 
-fn views(
+fn views_of(
     work: &Work<'_>,
+    plan: &Plan,
+    tables: &BTreeMap<TableKey, Table>,
+    previous: Option<&Environment>,
+) -> Result<ViewPlan, CommandError> {
+    views((work.tree, work.engine.dialect(), work.now), plan, tables, previous)
+}
+
+/// The views of an environment at the tables of a plan.
+///
+/// # Errors
+/// One of them cannot be written down.
+pub fn views(
+    (tree, dialect, now): (&Tree, Dialect, Timestamp),
     plan: &Plan,
     tables: &BTreeMap<TableKey, Table>,
     previous: Option<&Environment>,
@@ -305,19 +355,20 @@ fn views(
     let columns: BTreeMap<TableKey, Vec<String>> =
         tables.iter().map(|(key, table)| (key.clone(), names(table))).collect();
     let layer = Layer {
-        tree: work.tree,
+        tree,
         plan,
         layout: Layout { environment: &plan.environment, default_schema: DEFAULT_SCHEMA, limit: LIMIT },
-        dialect: work.engine.dialect(),
+        dialect,
         columns: &columns,
         previous,
-        now: work.now,
+        now,
     };
     plan_views(&layer).map_err(|error| CommandError::no("the views cannot be made").because(error))
 }
 
-fn entry(work: &Work<'_>, commit: Option<CommitId>) -> NewEntry {
-    NewEntry { commit, at: work.now, run: work.run.to_owned(), facts: Vec::new() }
+fn entry(work: &Work<'_>, commit: Option<CommitId>, (deed, hold): (Deed, HoldChange)) -> NewEntry {
+    let origin = Some(Origin { deed, who: work.who.clone() });
+    NewEntry { commit, at: work.now, run: work.run.to_owned(), origin, hold, facts: Vec::new() }
 }
 
 fn session(engine: &dyn Engine) -> Result<Box<dyn Session>, CommandError> {
@@ -327,7 +378,13 @@ fn session(engine: &dyn Engine) -> Result<Box<dyn Session>, CommandError> {
 enum PublishError {
     Engine(EngineError),
     InTheWayOfApply(Vec<ForeignObject>),
-    InTheWayOfPromote(Vec<ForeignObject>),
+    InTheWayOfPromote { run: String, foreign: Vec<ForeignObject> },
+}
+
+impl PublishError {
+    fn in_the_way(run: &str, foreign: Vec<ForeignObject>) -> Self {
+        Self::InTheWayOfPromote { run: run.to_owned(), foreign }
+    }
 }
 
 impl From<EngineError> for PublishError {
@@ -347,8 +404,8 @@ impl From<PublishError> for CommandError {
             PublishError::InTheWayOfApply(foreign) => {
                 in_the_way(&foreign).hint("rename or drop it, or choose another environment name with `--env NAME`")
             }
-            PublishError::InTheWayOfPromote(foreign) => in_the_way(&foreign)
-                .hint("rename or drop it, or let `bot promote --take-over` rename it to `<name>__before_offshoot`"),
+            PublishError::InTheWayOfPromote { run, foreign } => in_the_way(&foreign)
+                .hint(format!("rename or drop it, or let `{run} --take-over` rename it to `<name>__before_offshoot`")),
         }
     }
 }

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::connect::{self, Opening, Place};
 use crate::context::Context;
-use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode as EngineMode};
+use crate::engine::{Engine, OpenMode as EngineMode};
 use crate::error::CommandError;
 use crate::files::{Edits, FileTree, Overlaid};
 use crate::fingerprint::{ALGORITHM, Sketch, Tree};
@@ -20,7 +21,7 @@ use crate::project::{
     Loaded, ModelCache, Owned, Project, ReadFiles, Surroundings as LoadSurroundings, query_problems, scan, scan_like,
     sorted,
 };
-use crate::settings::{DuckDbConnection, OptionValue, Settings};
+use crate::settings::{OptionValue, Settings};
 use crate::shelf::Shelf;
 use crate::state::{OpenMode, SqliteState, State, StateError, WriteLease};
 use crate::surroundings::Stopwatch;
@@ -309,47 +310,18 @@ impl<'a> Workspace<'a> {
         &self,
         settings: &Settings,
         mode: EngineMode,
-        lock_timeout: Duration,
-    ) -> Result<DuckDb, CommandError> {
+        patience: Duration,
+    ) -> Result<Box<dyn Engine>, CommandError> {
         let refused = |error| CommandError::no("no warehouse to work on").because(error);
         let connection = settings.connection(self.gateway(settings)).map_err(refused)?;
-        let connection = connection.duckdb().map_err(refused)?;
-        let config = self.duckdb_config(&connection, mode, lock_timeout)?;
-        if config.database == Location::Memory {
-            return Err(CommandError::no("the gateway's DuckDB is in memory, so nothing would outlive this run")
-                .hint("name a file in `config.yaml`: `database: warehouse.duckdb`"));
-        }
-        Ok(DuckDb::new(config).until(self.context.surroundings.interruption().flag()))
-    }
-
-    fn duckdb_config(
-        &self,
-        connection: &DuckDbConnection,
-        mode: EngineMode,
-        lock_timeout: Duration,
-    ) -> Result<DuckDbConfig, CommandError> {
-        let location = |path: &str| match path {
-            ":memory:" => Location::Memory,
-            path => Location::File(self.root.join(path)),
-        };
-        let mut catalogs = connection.catalogs.iter();
-        let database = match &connection.database {
-            Some(path) => location(path),
-            None => catalogs.next().map_or(Location::Memory, |catalog| location(&catalog.path)),
-        };
-        let attached = catalogs.map(|catalog| Attachment {
-            catalog: catalog.name.clone(),
-            location: location(&catalog.path),
+        let place = Opening {
+            root: &self.root,
+            variables: self.context.surroundings.variables(),
             mode,
-        });
-        let mut settings = std::collections::BTreeMap::new();
-        for (name, value) in &connection.settings {
-            let text = value
-                .text()
-                .ok_or_else(|| CommandError::no(format!("`connector_config.{name}` must be a plain value")))?;
-            settings.insert(name.clone(), text.to_owned());
-        }
-        Ok(DuckDbConfig { attached: attached.collect(), settings, mode, lock_timeout, ..DuckDbConfig::new(database) })
+            patience,
+            stop: self.context.surroundings.interruption().flag(),
+        };
+        connect::engine(connection, &place)
     }
 
     /// 128 random bits as text.
@@ -393,12 +365,9 @@ impl Workspace<'_> {
         Ok(crate::settings::load(&files, self.context.surroundings.variables()))
     }
 
-    /// The main database file of the gateway in use; `None` where there is none.
-    pub fn warehouse_file(&self, settings: &Settings) -> Option<PathBuf> {
-        let connection = settings.connection(self.gateway(settings)).ok()?.duckdb().ok()?;
-        let first = || connection.catalogs.first().map(|catalog| catalog.path.clone());
-        let path = connection.database.clone().or_else(first)?;
-        (path != ":memory:").then(|| self.root.join(path))
+    /// Where the warehouse of the gateway in use is; `None` where there is none.
+    pub fn warehouse(&self, settings: &Settings) -> Option<Place> {
+        connect::place(settings.connection(self.gateway(settings)).ok()?, &self.root)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::engine::{Engine, EngineError};
 use crate::error::CommandError;
 use crate::files::FileTree;
 use crate::fingerprint::Tree;
+use crate::history::Who;
 use crate::ids::{ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
 use crate::output::Output;
@@ -53,6 +54,8 @@ pub struct Work<'a> {
     pub now: Timestamp,
     /// What this run is called in the state.
     pub run: &'a str,
+    /// Who does it.
+    pub who: &'a Who,
     /// Whose environment it is all done for.
     pub made_for: &'a Owner,
     /// The plan that is carried out.

@@ -3,10 +3,11 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::who::who;
 use crate::apply::Work;
 use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
 use crate::context::Context;
-use crate::engine::duckdb::{DuckDb, OpenMode};
+use crate::engine::{Engine, OpenMode};
 use crate::error::{CommandError, Exit};
 use crate::ids::{EnvironmentName, PlanId, ProjectName};
 use crate::plan::{Outcome, Plan};
@@ -48,7 +49,8 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
     };
     let prepared = prepare(context, &workspace, (chosen, result), &order)?;
     let Published { builds, swapped } = prepared.build(context, &workspace, &order)?;
-    let outcome = Outcome { plan: prepared.planned.plan, builds, swapped, seconds: stopwatch.seconds() };
+    let outcome =
+        Outcome { plan: prepared.planned.plan, builds, swapped, released: None, seconds: stopwatch.seconds() };
     print(context, &arguments.format, &outcome);
     Ok(Exit::Done)
 }
@@ -77,7 +79,7 @@ pub(super) struct Order<'a> {
 pub(super) struct Prepared {
     pub(super) planned: Planned,
     pub(super) state: SqliteState,
-    pub(super) engine: DuckDb,
+    pub(super) engine: Box<dyn Engine>,
     lease: WriteLease,
     project: ProjectName,
 }
@@ -97,7 +99,7 @@ pub(super) fn prepare(
     let lease = workspace.lease(&state, order.doing, lock_timeout(order.work))?;
     let engine = workspace.engine(order.settings, OpenMode::ReadWrite, lock_timeout(order.work))?;
     let project = order.settings.project.clone();
-    publish::settle(&state, &lease, &engine, &project)?;
+    publish::settle(&state, &lease, engine.as_ref(), &project)?;
     let owner = (order.environment)(&state, &chosen)?;
     let planned = planning::plan_of(context, workspace, &state, (&chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
@@ -121,16 +123,18 @@ impl Prepared {
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&planned.result.source)?;
         let plan_id = PlanId::new(workspace.random_id()?);
+        let who = who(context, workspace);
         let work = Work {
             tree: &planned.result.tree,
             files: &files,
-            engine: &self.engine,
+            engine: self.engine.as_ref(),
             state: &self.state,
             lease: &self.lease,
             state_id: &identity.state,
             project: &self.project,
             now: context.execution_time()?,
             run: order.doing,
+            who: &who,
             made_for: &planned.owner,
             plan_id: &plan_id,
             jobs: jobs(context, order.work),

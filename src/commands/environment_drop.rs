@@ -11,10 +11,10 @@ use super::Context;
 use super::environments::find;
 use crate::apply::engine_error;
 use crate::cli::DropArguments;
-use crate::engine::duckdb::{DuckDb, OpenMode};
+use crate::connect::Place;
 use crate::engine::{
-    self, Engine as _, EngineError, Foreign, ForeignObject, OwnedObject, Owner, Session, ViewChange, foreign_objects,
-    forget_object, owned_objects, swap_views, transaction,
+    self, Dependents, Engine, EngineError, Foreign, ForeignObject, OpenMode, OwnedObject, Owner, Session, ViewChange,
+    foreign_objects, forget_object, owned_objects, swap_views, transaction,
 };
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::ids::{EnvironmentName, ProjectName, TableName};
@@ -65,8 +65,8 @@ pub(super) fn drop_environment(
     let state = workspace.state_to_write(settings)?;
     let lease = state.lease("bot env drop", timeout).map_err(state_error)?;
     let engine = workspace.engine(settings, OpenMode::ReadWrite, timeout)?;
-    publish::settle(&state, &lease, &engine, &settings.project)?;
-    let held = Held { workspace, settings, state: &state, lease: &lease, engine: &engine };
+    publish::settle(&state, &lease, engine.as_ref(), &settings.project)?;
+    let held = Held { workspace, settings, state: &state, lease: &lease, engine: engine.as_ref() };
     drop_held(context, &held, name)
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Held<'a> {
     pub(super) settings: &'a Settings,
     pub(super) state: &'a dyn State,
     pub(super) lease: &'a WriteLease,
-    pub(super) engine: &'a DuckDb,
+    pub(super) engine: &'a dyn Engine,
 }
 
 /// Drops an environment that is not production; promotes are settled already.
@@ -86,13 +86,14 @@ pub(super) struct Held<'a> {
 pub(super) fn drop_held(context: &Context<'_>, held: &Held<'_>, name: &str) -> Result<Dropped, CommandError> {
     let Held { workspace, settings, state, lease, engine } = held;
     let environment = find(*state, name)?;
-    let dropped = match workspace.warehouse_file(settings).filter(|file| file.exists()) {
+    let dropped = match workspace.warehouse(settings).filter(Place::may_be_there) {
         Some(_) => {
             let mut session = engine.session().map_err(|error| engine_error("cannot open the warehouse", error))?;
             let owner = Owner {
                 state: lease.state().clone(),
                 project: settings.project.clone(),
                 environment: environment.about.name.clone(),
+                dependents: Dependents::Refuse,
             };
             drop_layer(session.as_mut(), &owner, &environment)
                 .map_err(|error| engine_error("the views were not dropped", error))?

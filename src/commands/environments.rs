@@ -1,13 +1,17 @@
 //! `bot env list` and `bot env show`: what the state knows of environments. No warehouse is opened; `drop` is a file of
 //! its own.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Context, environment_drop};
-use crate::cli::{EnvironmentArguments, EnvironmentCommand, FormatArguments, NamedEnvironment};
+use crate::cli::{EnvironmentArguments, EnvironmentCommand, FormatArguments, ShowArguments};
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::ids::EnvironmentName;
+use crate::history::{Deed, Origin, Who};
+use crate::ids::{EnvironmentName, ModelName};
 use crate::problem::nearest;
 use crate::render::environments::{self as faces, Owner as OwnerFace};
-use crate::state::{About, Environment, Owner, State, Status};
+use crate::render::history::Past;
+use crate::state::{About, Environment, HistoryEntry, Owner, Pointer, State, Status};
 use crate::workspace::{Workspace, state_error};
 
 /// Runs one of `bot env`'s commands.
@@ -17,7 +21,7 @@ use crate::workspace::{Workspace, state_error};
 pub(super) fn run(context: &Context<'_>, arguments: &EnvironmentArguments) -> CommandResult {
     match &arguments.command {
         EnvironmentCommand::List(format) => list(context, *format),
-        EnvironmentCommand::Show(named) => show(context, named),
+        EnvironmentCommand::Show(arguments) => show(context, arguments),
         EnvironmentCommand::Drop(arguments) => environment_drop::run(context, arguments),
     }
 }
@@ -45,7 +49,8 @@ fn list(context: &Context<'_>, format: FormatArguments) -> CommandResult {
     Ok(Exit::Done)
 }
 
-fn show(context: &Context<'_>, named: &NamedEnvironment) -> CommandResult {
+fn show(context: &Context<'_>, arguments: &ShowArguments) -> CommandResult {
+    let named = &arguments.environment;
     let workspace = Workspace::open(context)?;
     let state = workspace.state_to_read(&workspace.project_here()?.settings)?;
     let environment = find(&state, &named.name)?;
@@ -64,7 +69,9 @@ fn show(context: &Context<'_>, named: &NamedEnvironment) -> CommandResult {
         created_from: about.created_from.clone(),
         commits: about.commits.clone(),
         as_of: about.as_of,
+        hold: state.holds().map_err(state_error)?.remove(&about.name),
         models: models.collect(),
+        history: history(&state, &about.name, arguments.history)?,
     };
     context.print(
         named.format.format,
@@ -73,6 +80,30 @@ fn show(context: &Context<'_>, named: &NamedEnvironment) -> CommandResult {
         || faces::show_json(&shown),
     );
     Ok(Exit::Done)
+}
+
+/// What an environment was, newest first, at most so many entries.
+fn history(state: &dyn State, name: &EnvironmentName, most: usize) -> Result<Vec<Past>, CommandError> {
+    let entries = state.history(name, most.saturating_add(1)).map_err(state_error)?;
+    let past = |(place, entry): (usize, &HistoryEntry)| Past {
+        number: entry.sequence,
+        at: entry.at,
+        commit: entry.commit.clone(),
+        origin: entry.origin.clone().unwrap_or_else(|| Origin { deed: Deed::of_run(&entry.run), who: Who::default() }),
+        run: entry.run.clone(),
+        moved: match entries.get(place + 1) {
+            Some(before) => Some(moved(&before.models, &entry.models)),
+            None => (entry.sequence == 1).then_some(entry.models.len()),
+        },
+    };
+    Ok(entries.iter().enumerate().take(most).map(past).collect())
+}
+
+/// How many models point elsewhere, came or went.
+fn moved(before: &BTreeMap<ModelName, Pointer>, after: &BTreeMap<ModelName, Pointer>) -> usize {
+    let names: BTreeSet<&ModelName> = before.keys().chain(after.keys()).collect();
+    let key = |models: &BTreeMap<ModelName, Pointer>, name| models.get(name).map(|pointer| pointer.data_fingerprint);
+    names.into_iter().filter(|name| key(before, *name) != key(after, *name)).count()
 }
 
 fn face(state: &dyn State, about: &About) -> Result<faces::About, CommandError> {

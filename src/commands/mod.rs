@@ -9,6 +9,7 @@ mod environment_drop;
 mod environments;
 mod find;
 mod gc;
+mod hold;
 mod hook;
 mod init;
 mod lineage;
@@ -16,6 +17,8 @@ mod plan;
 mod promote;
 mod query;
 mod render;
+mod rollback;
+mod who;
 
 use crate::cli::Command;
 use crate::context::Context;
@@ -32,6 +35,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Plan(arguments) => plan::run(context, arguments),
         Command::Apply(arguments) => apply::run(context, arguments),
         Command::Promote(arguments) => promote::run(context, arguments),
+        Command::Rollback(arguments) => rollback::run(context, arguments),
         Command::Env(arguments) => environments::run(context, arguments),
         Command::Gc(arguments) => gc::run(context, arguments),
         Command::Query(arguments) => query::run(context, arguments),

@@ -3,19 +3,23 @@
 use std::collections::BTreeSet;
 
 use super::apply::{jobs, lock_timeout, print, refuse_errors};
+use super::hold;
+use super::who::who;
 use crate::apply::Work;
 use crate::cli::PromoteArguments;
 use crate::context::Context;
-use crate::engine::duckdb::OpenMode;
+use crate::engine::{Engine, OpenMode};
 use crate::error::{CommandError, Exit};
 use crate::fingerprint::Tree;
 use crate::git::Base;
-use crate::ids::{CommitId, EnvironmentName, PlanId};
+use crate::ids::{CommitId, EnvironmentName, PlanId, ProjectName};
 use crate::naming::parse_environment_name;
 use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, Window, build};
 use crate::planning::{self, LIMIT, Question, Writer};
-use crate::publish::{self, ForeignPolicy};
-use crate::state::{About, Environment, Owner, State, Status};
+use crate::problem::has_errors;
+use crate::publish::{self, ForeignPolicy, Published};
+use crate::rollback::{Contained, Hold, HoldChange};
+use crate::state::{About, Environment, Owner, SqliteState, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace, git_error, state_error};
@@ -58,29 +62,22 @@ pub(super) fn promote(
     result.problems.extend(base.problems.iter().cloned());
     refuse_errors(context, &result.problems)?;
 
-    let state = workspace.state_to_write(&result.project.settings)?;
-    let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
-    let engine = workspace.engine(&result.project.settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
-    let project = result.project.settings.project.clone();
-    publish::settle(&state, &lease, &engine, &project)?;
+    let hands = Hands::take(workspace, &result, arguments)?;
+    let state = &hands.state;
     let current = state.environment(&environment).map_err(state_error)?;
     if let Some(current) = &current {
         refuse_branch(&current.about)?;
     }
     let promoted = current.as_ref().and_then(|current| current.about.promoted.clone());
-    let order = order(workspace, promoted.as_ref(), &commit)?;
+    let held = hold::of(state, &environment)?;
+    let order = order(workspace, promoted.as_ref(), held.as_ref(), &commit)?;
     let now = context.execution_time()?;
     let order = if arguments.force && order == Order::Contained { Order::Elsewhere } else { order };
     if order == Order::Contained {
         context.output.talk(&format!("{environment} already contains {}: nothing to do", short(&commit)));
     }
     if order == Order::Elsewhere && !arguments.force {
-        let from = promoted.as_ref().map_or_else(String::new, short);
-        return Err(CommandError::no(format!(
-            "{} is no descendant of {from}, which was promoted to {environment} last",
-            short(&commit)
-        ))
-        .hint("promote a commit that contains it, or say `--force` to go there all the same"));
+        return Err(elsewhere(&environment, promoted.as_ref(), &commit));
     }
     let shown = if order == Order::Contained { promoted.clone().unwrap_or(commit) } else { commit };
     let result = if order == Order::Contained {
@@ -88,24 +85,76 @@ pub(super) fn promote(
     } else {
         result
     };
-    let plan = plan(workspace, &state, (&environment, current.as_ref()), (&shown, &result), now)?;
-    let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, seconds: 0.0 };
+    if arguments.release && held.is_none() {
+        context.output.talk(&format!("{environment} is not held: nothing to release"));
+    }
+    let released = match &held {
+        // What is shown already brings nothing back; only a person's word ends a hold then.
+        Some(held) if order != Order::Contained || arguments.release => {
+            ending(workspace, (held, arguments), &base, (&shown, &result))?
+        }
+        _ => None,
+    };
+    let plan = plan(workspace, state, (&environment, current.as_ref()), (&shown, &result), now)?;
+    let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };
     if order != Order::Contained {
         refuse_errors(context, &outcome.plan.problems)?;
-        let identity = state.identity().map_err(state_error)?;
+        let from = (&outcome, current.as_ref(), now);
+        let published = hands.promote(context, workspace, arguments, from, (&shown, &result))?;
+        outcome.builds = published.builds;
+        outcome.swapped = published.swapped;
+    } else if outcome.released.is_some() {
+        outcome.released = state.release_hold(&hands.lease, &environment).map_err(state_error)?;
+    }
+    outcome.seconds = stopwatch.seconds();
+    Ok(Promoted { outcome, commit: shown })
+}
+
+/// State and warehouse, while nobody else writes them.
+struct Hands {
+    state: SqliteState,
+    lease: WriteLease,
+    engine: Box<dyn Engine>,
+    project: ProjectName,
+}
+
+impl Hands {
+    /// Takes them, and settles what died before.
+    fn take(workspace: &Workspace<'_>, result: &Side, arguments: &PromoteArguments) -> Result<Self, CommandError> {
+        let settings = &result.project.settings;
+        let state = workspace.state_to_write(settings)?;
+        let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
+        let engine = workspace.engine(settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
+        let project = settings.project.clone();
+        publish::settle(&state, &lease, engine.as_ref(), &project)?;
+        Ok(Self { state, lease, engine, project })
+    }
+
+    /// Carries out the plan of a commit; where a hold is released, it ends with it.
+    fn promote(
+        &self,
+        context: &Context<'_>,
+        workspace: &Workspace<'_>,
+        arguments: &PromoteArguments,
+        (outcome, current, now): (&Outcome, Option<&Environment>, Timestamp),
+        (commit, result): (&CommitId, &Side),
+    ) -> Result<Published, CommandError> {
+        let identity = self.state.identity().map_err(state_error)?;
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&result.source)?;
-        let about = about(&outcome.plan, current.as_ref(), shown.clone(), PlanId::new(workspace.random_id()?), now);
+        let about = about(&outcome.plan, current, commit.clone(), PlanId::new(workspace.random_id()?), now);
+        let who = who(context, workspace);
         let work = Work {
             tree: &result.tree,
             files: &files,
-            engine: &engine,
-            state: &state,
-            lease: &lease,
+            engine: self.engine.as_ref(),
+            state: &self.state,
+            lease: &self.lease,
             state_id: &identity.state,
-            project: &project,
+            project: &self.project,
             now,
             run: "bot promote",
+            who: &who,
             made_for: &about.owner,
             plan_id: &about.plan_id,
             jobs: jobs(context, &arguments.work),
@@ -114,12 +163,15 @@ pub(super) fn promote(
             interruption: context.surroundings.interruption(),
         };
         let policy = if arguments.take_over { ForeignPolicy::TakeOver } else { ForeignPolicy::Refuse };
-        let published = publish::promote(&work, &outcome.plan, &about, current.as_ref(), policy)?;
-        outcome.builds = published.builds;
-        outcome.swapped = published.swapped;
+        let change = if outcome.released.is_some() { HoldChange::Ends } else { HoldChange::Stays };
+        publish::promote(&work, &outcome.plan, &about, current, (policy, change))
     }
-    outcome.seconds = stopwatch.seconds();
-    Ok(Promoted { outcome, commit: shown })
+}
+
+fn elsewhere(environment: &EnvironmentName, promoted: Option<&CommitId>, commit: &CommitId) -> CommandError {
+    let from = promoted.map_or_else(String::new, short);
+    CommandError::no(format!("{} is no descendant of {from}, which was promoted to {environment} last", short(commit)))
+        .hint("promote a commit that contains it, or say `--force` to go there all the same")
 }
 
 /// The commit that is promoted: as given, if the base branch contains it, else the base branch's tip.
@@ -174,15 +226,52 @@ enum Order {
     Elsewhere,
 }
 
-fn order(workspace: &Workspace<'_>, promoted: Option<&CommitId>, commit: &CommitId) -> Result<Order, CommandError> {
+fn order(
+    workspace: &Workspace<'_>,
+    promoted: Option<&CommitId>,
+    held: Option<&Hold>,
+    commit: &CommitId,
+) -> Result<Order, CommandError> {
     let Some(promoted) = promoted else { return Ok(Order::First) };
     if workspace.git.is_ancestor(commit, promoted).map_err(git_error)? {
         return Ok(Order::Contained);
     }
     match workspace.git.is_ancestor(promoted, commit).map_err(git_error)? {
         true => Ok(Order::Descendant),
-        false => Ok(Order::Elsewhere),
+        false => Ok(match held.and_then(|held| held.promoted.as_ref()) {
+            // Main may have been written anew since the entry that a rollback shows: what was promoted before it counts.
+            Some(last) if workspace.git.is_ancestor(last, commit).is_ok_and(|is_ancestor| is_ancestor) => {
+                Order::Descendant
+            }
+            _ => Order::Elsewhere,
+        }),
     }
+}
+
+/// The hold, if it ends with the promotion of a commit: because somebody says so, or because neither the commit nor main's
+/// tip has anything of what was rolled back.
+///
+/// # Errors
+/// The commit has it again, and nobody released it.
+fn ending(
+    workspace: &Workspace<'_>,
+    (held, arguments): (&Hold, &PromoteArguments),
+    base: &Base,
+    (commit, result): (&CommitId, &Side),
+) -> Result<Option<Hold>, CommandError> {
+    if arguments.release {
+        return Ok(Some(held.clone()));
+    }
+    hold::refuse(held, &EnvironmentName::new(arguments.to.as_str()), &result.tree)?;
+    if *commit != base.commit {
+        let tip = workspace.git.tree_of(&base.commit).map_err(git_error)?;
+        let tip = workspace.side_like(&tip, Some(&result.tree))?;
+        // What cannot be loaded is not gone.
+        if has_errors(&tip.problems) || hold::contained(held, &tip.tree) != Contained::Nothing {
+            return Ok(None);
+        }
+    }
+    Ok(Some(held.clone()))
 }
 
 fn plan(

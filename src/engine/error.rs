@@ -22,6 +22,31 @@ pub enum EngineError {
         /// The statement's first line.
         statement: String,
     },
+    /// The server cannot be reached.
+    #[error("{message}")]
+    Connect {
+        /// Where it should be, and what it or the network says.
+        message: String,
+    },
+    /// The connection broke; whether the statement is done is not known, and what was not committed is not.
+    #[error("the connection is lost: {message} (in `{statement}`)")]
+    Lost {
+        /// The network's words.
+        message: String,
+        /// The statement's first line.
+        statement: String,
+    },
+    /// Somebody built upon a view of ours that must go, if only for a moment, to get other columns.
+    #[error(
+        "view `{view}` cannot change while {} read it: drop what reads it, or have it made again with \
+         `--recreate-dependents`", listed(.dependents)
+    )]
+    Dependents {
+        /// The view.
+        view: String,
+        /// What was built upon it.
+        dependents: Vec<String>,
+    },
     /// Another process holds the database file.
     #[error(
         "`{}` is held by {}, still after {} s; end it or give more time with --lock-timeout",
@@ -97,6 +122,10 @@ pub enum EngineError {
 
 fn process(pid: &Option<u32>) -> String {
     pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn column_of(column: &Option<String>) -> String {

@@ -9,7 +9,9 @@
 pub mod duckdb;
 mod error;
 mod ownership;
+pub mod postgres;
 mod swap;
+mod text;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -21,12 +23,12 @@ pub use ownership::{
     foreign_objects, forget_object, last_promotion, owned_objects, owner, record_new_object, record_object,
     record_promotion, standing, take_over,
 };
-pub use swap::{Owner, Shows, ViewChange, swap_views};
+pub use swap::{Dependents, Owner, Shows, ViewChange, swap_views};
 
 use crate::ids::TableName;
 use crate::sql::Dialect;
 pub use crate::statement::{ColumnType, ObjectKind};
-use crate::statement::{quote_schema, rename_object};
+use crate::statement::{ViewReplacement, comment_on_view, create_view, drop_view, quote_schema, rename_object};
 
 /// What an engine call gives.
 pub type Result<T, E = EngineError> = std::result::Result<T, E>;
@@ -53,6 +55,15 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// The warehouse cannot be reached or opened, or another process holds it for longer than the lock timeout.
     fn session(&self) -> Result<Box<dyn Session>>;
+}
+
+/// Whether a warehouse may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Reads and writes. A DuckDB file is then open for no other process.
+    ReadWrite,
+    /// Reads only; every write is refused.
+    ReadOnly,
 }
 
 /// What an engine can do; the executor chooses its statements by this.
@@ -209,6 +220,41 @@ pub trait Session: Send {
     /// What the engine says.
     fn readers(&mut self) -> Result<Vec<Reader>>;
 
+    /// Makes a schema unless it is there.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn create_schema_if_missing(&mut self, catalog: Option<&str>, schema: &str) -> Result<()> {
+        let name = quote_schema(self.dialect(), catalog, schema);
+        self.execute(&format!("CREATE SCHEMA IF NOT EXISTS {name}")).map(drop)
+    }
+
+    /// Makes views, or makes them anew in place of ours of the same names, and drops others. Must run inside a transaction.
+    /// What others built upon a view that must go, if only for a moment, is dealt with as `dependents` says.
+    ///
+    /// # Errors
+    /// What the engine says; [`EngineError::Dependents`] names what others built upon a view that must go.
+    fn define_views(&mut self, made: &[ViewDefinition], dropped: &[TableName], _: Dependents) -> Result<()> {
+        let dialect = self.dialect();
+        let mut statements = Vec::new();
+        for view in made {
+            statements.extend(create_view(dialect, &view.name, &view.columns, &view.query, ViewReplacement::InPlace));
+            let comment = view.comment.as_deref();
+            statements.extend(comment.map(|comment| comment_on_view(dialect, &view.name, comment)));
+        }
+        statements.extend(dropped.iter().map(|view| drop_view(dialect, view)));
+        self.define(&statements)
+    }
+
+    /// Waits until no other transaction of the warehouse works on a topic, and keeps others from it until this one ends.
+    /// Nothing where one process at a time has the warehouse.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn exclude(&mut self, _topic: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// Streams rows into a table. Cells are cast to the columns' types by the engine; empty text is not NULL.
     ///
     /// # Errors
@@ -223,6 +269,19 @@ pub trait Session: Send {
 pub trait Interrupter: Send + Sync {
     /// Makes the running statement, or the next one, end with [`EngineError::Interrupted`].
     fn interrupt(&self);
+}
+
+/// A view that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewDefinition {
+    /// Its name.
+    pub name: TableName,
+    /// Its columns; empty where they are not known.
+    pub columns: Vec<String>,
+    /// What it reads.
+    pub query: String,
+    /// A comment to leave on it.
+    pub comment: Option<String>,
 }
 
 /// A table or view as the warehouse has it.
@@ -327,15 +386,6 @@ impl dyn Session + '_ {
         Ok(sink.rows)
     }
 
-    /// Makes a schema unless it is there.
-    ///
-    /// # Errors
-    /// What the engine says.
-    pub fn create_schema_if_missing(&mut self, catalog: Option<&str>, schema: &str) -> Result<()> {
-        let name = quote_schema(self.dialect(), catalog, schema);
-        self.execute(&format!("CREATE SCHEMA IF NOT EXISTS {name}")).map(drop)
-    }
-
     /// Drops a schema that holds nothing; says what it holds otherwise, and never cascades.
     ///
     /// # Errors
@@ -386,4 +436,13 @@ impl Drop for OpenTransaction<'_> {
         // After a commit nothing is open and this does nothing; after an error the first error is the one to tell.
         let _ = self.0.rollback();
     }
+}
+
+/// Tells the log (`-vv`) when a statement begins and when it is over: its first line, quoted, and no secret.
+fn logged<T>(sql: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    tracing::debug!(target: "offshoot::statement", "statement begins: {:?}", first_line(sql));
+    let done = run();
+    let outcome = if done.is_ok() { "ends" } else { "fails" };
+    tracing::debug!(target: "offshoot::statement", "statement {outcome}: {:?}", first_line(sql));
+    done
 }

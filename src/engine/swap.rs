@@ -5,12 +5,11 @@
 use std::collections::BTreeSet;
 
 use super::ownership::{KnownBy, MadeView, adopt_views};
-use super::{Result, Session, forget_object, record_object};
+use super::{Result, Session, ViewDefinition, forget_object, record_object};
 use crate::hash::Hasher;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
-use crate::statement::{ViewReplacement, comment_on_view, create_view, drop_view};
 
-/// In whose name views are made.
+/// In whose name views are made, and on what terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// The state that owns the warehouse.
@@ -19,6 +18,8 @@ pub struct Owner {
     pub project: ProjectName,
     /// The environment that the views show.
     pub environment: EnvironmentName,
+    /// What happens to views of others upon them.
+    pub dependents: Dependents,
 }
 
 /// A view that is made, pointed elsewhere, or dropped.
@@ -44,6 +45,16 @@ pub enum ViewChange {
     },
 }
 
+/// What happens to views that others built upon ours, where the engine lets none of ours go beneath them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dependents {
+    /// They are named, and nothing changes.
+    #[default]
+    Refuse,
+    /// They are made again as they were, with their owners, grants and comments.
+    Recreate,
+}
+
 /// What a view shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
@@ -67,32 +78,22 @@ impl ViewChange {
 /// # Errors
 /// What the engine says; the transaction is then to be rolled back, and no view has changed.
 pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChange]) -> Result<usize> {
-    let dialect = session.dialect();
-    let replacement = match session.capabilities().replace_view_changes_columns.is_yes() {
-        true => ViewReplacement::InPlace,
-        false => ViewReplacement::DropFirst,
-    };
     create_schemas(session, changes)?;
-    let (mut made, mut dropped, mut statements) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut made, mut dropped, mut definitions) = (Vec::new(), Vec::new(), Vec::new());
     for change in changes {
         match change {
             ViewChange::Point { view, model, columns, query, shows } => {
-                statements.extend(create_view(dialect, view, columns, query, replacement));
-                let mut known_by = KnownBy::Text;
-                if KnownBy::needs_comment(session.capabilities().stable_view_text, *shows) {
-                    let comment = mark(model, columns, query);
-                    statements.push(comment_on_view(dialect, view, &comment));
-                    known_by = KnownBy::Comment(comment);
-                }
+                let needs_comment = KnownBy::needs_comment(session.capabilities().stable_view_text, *shows);
+                let comment = needs_comment.then(|| mark(model, columns, query));
+                let (name, columns, query) = (view.clone(), columns.clone(), query.clone());
+                definitions.push(ViewDefinition { name, columns, query, comment: comment.clone() });
+                let known_by = comment.map_or(KnownBy::Text, KnownBy::Comment);
                 made.push(MadeView { name: view.clone(), model: model.clone(), known_by });
             }
-            ViewChange::Drop { view } => {
-                statements.push(drop_view(dialect, view));
-                dropped.push(view.clone());
-            }
+            ViewChange::Drop { view } => dropped.push(view.clone()),
         }
     }
-    session.define(&statements)?;
+    session.define_views(&definitions, &dropped, owner.dependents)?;
     let records = adopt_views(session, &owner.project, &owner.environment, &made)?;
     record_object(session, &owner.state, &records)?;
     forget_object(session, &dropped)?;

@@ -162,6 +162,12 @@ impl Git {
         self.repository.is_path_ignored(inside).ok()
     }
 
+    /// The name that git would sign with, if it was told one; text from anybody. Never the address, which may name a machine.
+    pub fn user_name(&self) -> Option<String> {
+        let name = self.repository.config().ok()?.get_string("user.name").ok()?;
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+    }
+
     /// What is checked out.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What became of a plan: what was built and how many views moved. A plain value, as the plan is.
 
 use crate::ids::{ModelName, TableName};
+use crate::rollback::Hold;
 use crate::time::{Interval, IntervalUnit};
 
 use super::Plan;
@@ -14,6 +15,8 @@ pub struct Outcome {
     pub builds: Vec<Build>,
     /// Views whose target moved.
     pub swapped: usize,
+    /// The hold of a rollback that ended with it.
+    pub released: Option<Hold>,
     /// How long the whole took.
     pub seconds: f64,
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, never_promoted, plan_of, plan_over,
+    Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, held, never_promoted, plan_of, plan_over,
     unknown_columns,
 };
 use crate::context::Context;
@@ -70,6 +70,7 @@ pub fn glance(
     problems = sorted(problems);
     problems.extend(looked.cycles.iter().cloned());
     problems.extend(prod.is_none().then(never_promoted));
+    problems.extend(held(&state).map_err(state_error)?);
     problems.extend(chosen.trees.problems.iter().cloned());
     problems.extend(clashing);
     problems.extend(unknown_columns(&looked.result, &|name| looked.reached.contains(name)));

@@ -18,9 +18,10 @@ use crate::naming::{
     view_clashes,
 };
 use crate::plan::{Commits, Inputs, Plan, Purpose, Unseen, Window, build};
-use crate::problem::Problem;
+use crate::problem::{HELD, Problem};
+use crate::rollback;
 use crate::sql::Opaque;
-use crate::state::{Environment, Owner, State};
+use crate::state::{Environment, Owner, State, StateError};
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
 pub use glance::glance;
@@ -202,6 +203,7 @@ pub fn plan_of(
     if prod.is_none() {
         result.problems.push(never_promoted());
     }
+    result.problems.extend(held(state).map_err(state_error)?);
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree.models, &environment));
     result.problems.extend(unknown_columns(&result.tree, &|_| true));
@@ -259,6 +261,13 @@ fn drift_unknown(commit: &CommitId, error: &CommandError) -> Problem {
 fn never_promoted() -> Problem {
     Problem::info("never-promoted", "nothing was promoted yet, so prod has no tables to reuse")
         .help("run `bot promote` on the base branch first")
+}
+
+/// Production was rolled back, and what that was is still held back.
+fn held(state: &dyn State) -> Result<Option<Problem>, StateError> {
+    let prod = EnvironmentName::prod();
+    let hold = state.holds()?.remove(&prod);
+    Ok(hold.map(|hold| Problem::warning(HELD, hold.sentence(&prod)).help(rollback::ends(&prod))))
 }
 
 /// What only the warehouse could tell, and how to tell it without one.

@@ -128,6 +128,14 @@ impl PostgresError {
         Self::Connect { server: address.to_string(), message, state }
     }
 
+    /// The same error, told by the lines of a text that begins after so many lines of the one that ran.
+    pub(super) fn below(mut self, lines: usize) -> Self {
+        if let Self::Statement(failure) = &mut self {
+            failure.line = failure.line.map(|line| line.saturating_sub(lines).max(1));
+        }
+        self
+    }
+
     pub(super) fn of(error: &tokio_postgres::Error, sql: &str) -> Self {
         let Some(told) = error.as_db_error() else {
             let message = with_causes(error);

@@ -153,10 +153,10 @@ impl Client {
     pub fn describe(&self, query: &str) -> Result<Vec<OutputColumn>, PostgresError> {
         // One row is made, of NULLs: rows alone tell their columns, and a statement prepared by name would stay behind in
         // the pooler's session.
-        let probe = format!(
-            "SELECT offshoot__query.* FROM (VALUES (1)) AS offshoot__one (one) LEFT JOIN (\n{query}\n) AS offshoot__query ON false"
-        );
-        let rows = self.wait(self.client.query_typed(&probe, &[])).map_err(|error| PostgresError::of(&error, query))?;
+        const HEAD: &str = "SELECT offshoot__query.* FROM (VALUES (1)) AS offshoot__one (one) LEFT JOIN (\n";
+        let probe = format!("{HEAD}{query}\n) AS offshoot__query ON false");
+        let rows = self.wait(self.client.query_typed(&probe, &[]));
+        let rows = rows.map_err(|error| PostgresError::of(&error, &probe).below(1))?;
         let columns = rows.first().map(tokio_postgres::Row::columns).unwrap_or_default();
         let column = |column: &tokio_postgres::Column| OutputColumn {
             name: column.name().to_owned(),

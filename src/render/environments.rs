@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use owo_colors::Style;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
+use super::history::{self, Past};
+use super::hold::HoldObject;
 use super::terminal::Paint;
 use super::text::counted;
 use super::{Colour, json, markdown, table, visible};
@@ -12,6 +14,7 @@ use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, ModelName, PlanId, RefName, TableName};
 use crate::model::KindName;
 use crate::plan::{Basis, Commits};
+use crate::rollback::Hold;
 use crate::time::Timestamp;
 
 /// What is known of an environment besides its models.
@@ -92,8 +95,13 @@ pub struct Shown {
     /// The execution time of its build.
     #[serde(serialize_with = "moment")]
     pub as_of: Timestamp,
+    /// What a rollback holds back.
+    #[serde(serialize_with = "hold")]
+    pub hold: Option<Hold>,
     /// Where each model points.
     pub models: Vec<ShownModel>,
+    /// What it was, newest first.
+    pub history: Vec<Past>,
 }
 
 /// Where one model points.
@@ -190,6 +198,10 @@ pub fn show_terminal(shown: &Shown, colour: Colour) -> String {
     }
     let rows: Vec<Vec<String>> = shown.models.iter().map(|model| dashed(model_row(model))).collect();
     let _ = write!(output, "\n{}", table::aligned(&MODELS, &rows));
+    let rows: Vec<Vec<String>> = shown.history.iter().map(|past| dashed(history::row(past))).collect();
+    if !rows.is_empty() {
+        let _ = write!(output, "\n{}", table::aligned(&history::HEADER, &rows));
+    }
     output
 }
 
@@ -202,10 +214,14 @@ pub fn show_markdown(shown: &Shown) -> String {
     }
     let rows: Vec<Vec<String>> = shown.models.iter().map(model_row).collect();
     let _ = write!(output, "\n{}", markdown::names_table(&MODELS, &rows));
+    let rows: Vec<Vec<String>> = shown.history.iter().map(history::row).collect();
+    if !rows.is_empty() {
+        let _ = write!(output, "\n#### History\n\n{}", markdown::names_table(&history::HEADER, &rows));
+    }
     output
 }
 
-/// One environment as `{"schema_version":1,"name",…,"models":[…]}`.
+/// One environment as `{"schema_version":1,"name",…,"hold","models":[…],"history":[…]}`.
 pub fn show_json(shown: &Shown) -> String {
     json::object(shown)
 }
@@ -287,6 +303,7 @@ fn facts(shown: &Shown) -> Vec<(&'static str, String)> {
     let lines = [
         ("owner", Some(about.owner.text(about.branch.as_ref())).filter(|text| !text.is_empty())),
         ("created from", created_from),
+        ("held", shown.hold.as_ref().map(Hold::account)),
         ("promoted", about.promoted.as_ref().map(ToString::to_string)),
         ("base", Some(shown.commits.base.to_string())),
         ("head", shown.commits.head.as_ref().map(ToString::to_string)),
@@ -354,6 +371,10 @@ fn moment<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::
 
 fn optional_moment<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     moment.map(Timestamp::rfc3339).serialize(serializer)
+}
+
+fn hold<S: Serializer>(hold: &Option<Hold>, serializer: S) -> Result<S::Ok, S::Error> {
+    hold.as_ref().map(HoldObject::from).serialize(serializer)
 }
 
 fn table_name<S: Serializer>(table: &Option<TableName>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::data_diff;
+use super::hold::HoldObject;
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, ProjectName, PullRequestNumber, RepositoryName};
 use crate::model::KindName;
@@ -28,6 +29,7 @@ pub fn outcome(outcome: &Outcome) -> String {
         plan: PlanObject::from(&outcome.plan),
         builds: outcome.builds.iter().map(BuildObject::from).collect(),
         swapped: outcome.swapped,
+        released: outcome.released.as_ref().map(HoldObject::from),
         seconds: rounded(outcome.seconds),
     })
 }
@@ -161,6 +163,7 @@ struct OutcomeObject<'a> {
     plan: PlanObject<'a>,
     builds: Vec<BuildObject<'a>>,
     swapped: usize,
+    released: Option<HoldObject<'a>>,
     seconds: f64,
 }
 

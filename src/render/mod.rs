@@ -12,9 +12,12 @@ pub mod environments;
 pub mod explain;
 pub mod findings;
 pub mod gc;
+pub mod history;
+mod hold;
 pub mod json;
 pub mod lineage;
 pub mod markdown;
+pub mod rollback;
 #[cfg(test)]
 mod sample;
 pub mod statements;

@@ -151,5 +151,5 @@ pub(super) fn outcome() -> Outcome {
             intervals: model.intervals_missing.clone(),
         })
         .collect();
-    Outcome { plan, builds, swapped: 3, seconds: 61.25 }
+    Outcome { plan, builds, swapped: 3, released: None, seconds: 61.25 }
 }

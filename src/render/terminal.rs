@@ -54,6 +54,9 @@ pub fn outcome(outcome: &Outcome, colour: Colour) -> String {
         let seconds = readable_seconds(outcome.seconds);
         writeln!(output, "{environment}: {built} built, {swapped} pointed anew, {seconds}.")
     };
+    if let Some(hold) = &outcome.released {
+        let _ = writeln!(output, "The hold of {environment} is over: {}.", visible(&hold.account()));
+    }
     output
 }
 

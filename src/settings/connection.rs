@@ -104,6 +104,31 @@ pub struct DuckDbConnection {
     pub settings: BTreeMap<String, OptionValue>,
 }
 
+/// What PostgreSQL needs to be reached, as SQLMesh writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresConnection {
+    /// The server's name, address or socket folder.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The role that logs in.
+    pub user: String,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// The database.
+    pub database: String,
+    /// The role that everything runs as, where it is another one.
+    pub role: Option<String>,
+    /// libpq's `sslmode`.
+    pub sslmode: Option<String>,
+    /// Seconds that one attempt to connect may take.
+    pub connect_timeout: u64,
+    /// Seconds without a word after which the connection is probed.
+    pub keepalives_idle: Option<u64>,
+    /// What the server lists us as.
+    pub application_name: Option<String>,
+}
+
 /// Why there is no connection to use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionError {
@@ -129,6 +154,28 @@ pub enum ConnectionError {
     Unset {
         /// The variables.
         names: String,
+    },
+    /// It lacks something.
+    #[error("the connection has no `{key}`")]
+    Missing {
+        /// What it lacks.
+        key: &'static str,
+    },
+    /// One of its values cannot be.
+    #[error("`{key}` of the connection is {found:?}: expected {expected}")]
+    Invalid {
+        /// Its key.
+        key: &'static str,
+        /// What is expected.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
+    /// It is of a type that this program cannot work on.
+    #[error("a connection of type `{found}` is not supported: this program works on `duckdb` and `postgres`")]
+    Unsupported {
+        /// What is configured.
+        found: String,
     },
     /// It is of another type.
     #[error("expected a connection of type `{expected}`, found `{found}`")]
@@ -160,6 +207,46 @@ impl Connection {
             _ => BTreeMap::new(),
         };
         Ok(DuckDbConnection { database, catalogs: self.catalogs.clone(), extensions, settings })
+    }
+
+    /// The connection as PostgreSQL's. What it does not say and libpq's variables (`PGPASSWORD`, `PGSSLMODE`) do is
+    /// theirs, as it is for SQLMesh.
+    ///
+    /// # Errors
+    /// It is of another type, lacks something, or names environment variables that are not set.
+    pub fn postgres(&self, environment: &BTreeMap<String, String>) -> Result<PostgresConnection, ConnectionError> {
+        if self.kind != "postgres" {
+            return Err(ConnectionError::OtherType { expected: "postgres", found: self.kind.clone() });
+        }
+        self.complete()?;
+        let needed = |key| self.text(key).map(str::to_owned).ok_or(ConnectionError::Missing { key });
+        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+        let password = match self.options.get("password") {
+            Some(OptionValue::Secret(secret)) => Some(secret.clone()),
+            _ => variable("PGPASSWORD").map(Secret::new),
+        };
+        Ok(PostgresConnection {
+            host: needed("host")?,
+            port: self.number("port", "a port such as 5432")?.unwrap_or(5432),
+            user: needed("user")?,
+            password,
+            database: needed("database")?,
+            role: self.text("role").map(str::to_owned),
+            sslmode: self.text("sslmode").map(str::to_owned).or_else(|| variable("PGSSLMODE").cloned()),
+            connect_timeout: self.number("connect_timeout", "a number of seconds")?.unwrap_or(10),
+            keepalives_idle: self.number("keepalives_idle", "a number of seconds")?,
+            application_name: self.text("application_name").map(str::to_owned),
+        })
+    }
+
+    fn number<T: std::str::FromStr>(
+        &self,
+        key: &'static str,
+        expected: &'static str,
+    ) -> Result<Option<T>, ConnectionError> {
+        let Some(text) = self.text(key) else { return Ok(None) };
+        let invalid = |_| ConnectionError::Invalid { key, expected, found: text.to_owned() };
+        text.parse().map(Some).map_err(invalid)
     }
 
     /// An option that is a text.

@@ -12,7 +12,7 @@ mod reader;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, Secret};
+pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, PostgresConnection, Secret};
 pub use data_diff::{DataDiff, WhenCompared};
 pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings};
 

@@ -1,13 +1,15 @@
-//! The right to write, as a value that every writing function takes, and what its owner holds while others write too.
+//! The right to write, as a value that every writing function takes, and what its owner claims while others write too.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::ids::{EnvironmentName, StateId, TableName};
 use crate::time::Interval;
 
 /// A writer's session: what every write is done under. It ends when this is dropped, and by itself soon after its process
 /// has died. Whether others may write meanwhile is the store's: a file has one writer, a server many, which keep out of
-/// each other's way by what they hold ([`super::State::hold`]).
+/// each other's way by what they claim ([`super::State::claim`]).
 pub struct WriteLease {
     state: StateId,
     begun: Begun,
@@ -16,7 +18,7 @@ pub struct WriteLease {
 }
 
 /// The right to something that one writer at a time may have; given back when it is dropped, or with the session.
-pub struct Hold {
+pub struct Claim {
     token: FencingToken,
     _given_back: Box<dyn Send + Sync>,
 }
@@ -57,6 +59,38 @@ pub struct Holder {
 pub(super) struct Begun {
     pub(super) id: SessionId,
     pub(super) token: FencingToken,
+    pub(super) row: SessionRow,
+}
+
+/// Whether the store has a session's row.
+#[derive(Clone, Debug)]
+pub(super) enum SessionRow {
+    /// From its beginning.
+    There,
+    /// From its first write, so that a run which is refused leaves the store as it was. Only where a lock keeps others away.
+    WithFirstWrite {
+        /// What it does.
+        doing: String,
+        /// Whether that was made.
+        written: Arc<AtomicBool>,
+    },
+}
+
+impl SessionRow {
+    /// A write was made under the session.
+    pub(super) fn was_written(&self) {
+        if let Self::WithFirstWrite { written, .. } = self {
+            written.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// What the session does, where its row is still to be made.
+    pub(super) fn to_be_made(&self) -> Option<&str> {
+        match self {
+            Self::WithFirstWrite { doing, written } if !written.load(Ordering::SeqCst) => Some(doing),
+            Self::WithFirstWrite { .. } | Self::There => None,
+        }
+    }
 }
 
 /// The random id of a session.
@@ -77,17 +111,17 @@ impl WriteLease {
         &self.state
     }
 
-    /// Larger than that of every session before it.
+    /// Larger than that of every session before it that wrote or claimed something.
     pub fn token(&self) -> FencingToken {
         self.begun.token
     }
 
-    pub(super) fn session(&self) -> &SessionId {
-        &self.begun.id
+    pub(super) fn session(&self) -> &Begun {
+        &self.begun
     }
 }
 
-impl Hold {
+impl Claim {
     pub(super) fn new(token: FencingToken, given_back: Box<dyn Send + Sync>) -> Self {
         Self { token, _given_back: given_back }
     }
@@ -112,9 +146,9 @@ impl fmt::Debug for WriteLease {
     }
 }
 
-impl fmt::Debug for Hold {
+impl fmt::Debug for Claim {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Hold({})", self.token)
+        write!(formatter, "Claim({})", self.token)
     }
 }
 

@@ -7,7 +7,7 @@
 //! * every write takes a [`WriteLease`], the session of a writer, and checks within its own transaction that it goes on
 //!   ([`StateError::LeaseLost`]); every call is one transaction: done wholly, or not at all;
 //! * a write that depends on an environment that was read compares its [`Version`] first ([`StateError::Conflict`]);
-//! * times and random ids are arguments; nothing here asks a clock what to store. Only sessions and what they hold live by
+//! * times and random ids are arguments; nothing here asks a clock what to store. Only sessions and what they claim live by
 //!   the store's own clock and random ids, because writers on many machines share nothing else.
 //!
 //! This module alone knows `rusqlite`. It never touches a warehouse.
@@ -25,7 +25,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use error::StateError;
-pub use lease::{FencingToken, Hold, Holder, Subject, WriteLease};
+pub use lease::{Claim, FencingToken, Holder, Subject, WriteLease};
 pub use ledger::{Ledger, LoadedInterval};
 pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
 pub use record::{
@@ -36,6 +36,7 @@ pub use sqlite::SqliteState;
 
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, StateId, TableName};
 use crate::naming::TableKey;
+use crate::rollback::Hold;
 use crate::time::{Interval, Timestamp};
 
 /// What a state is opened for.
@@ -71,14 +72,14 @@ pub trait State: Send + Sync {
     /// session cannot write any more. Nobody waits: ask again.
     ///
     /// # Errors
-    /// [`StateError::Held`], by another session or by this one; [`StateError::LeaseLost`].
-    fn hold(&self, lease: &WriteLease, subject: &Subject) -> Result<Hold, StateError>;
+    /// [`StateError::Claimed`], by another session or by this one; [`StateError::LeaseLost`].
+    fn claim(&self, lease: &WriteLease, subject: &Subject) -> Result<Claim, StateError>;
 
-    /// What is held now, by whom and since when (by the store's clock); the oldest first.
+    /// What is claimed now, by whom and since when (by the store's clock); the oldest first.
     ///
     /// # Errors
     /// The store cannot be read.
-    fn holds(&self) -> Result<Vec<(Subject, Holder, Timestamp)>, StateError>;
+    fn claims(&self) -> Result<Vec<(Subject, Holder, Timestamp)>, StateError>;
 
     /// Every environment without its models, by name.
     ///
@@ -248,8 +249,20 @@ pub trait State: Send + Sync {
     /// [`StateError::Conflict`], [`StateError::PromotePending`], [`StateError::NameTaken`], [`StateError::OwnerElsewhere`].
     fn begin_promote(&self, lease: &WriteLease, promote: &PendingPromote) -> Result<(), StateError>;
 
-    /// Makes the journal's environment the present one, records its facts and an entry of the history, and clears the
-    /// journal. Call it once the swap is known to be committed.
+    /// The environments that promote may not bring back to what was rolled back, each with who holds it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn holds(&self) -> Result<BTreeMap<EnvironmentName, Hold>, StateError>;
+
+    /// Ends a hold without a promote, and gives it back where there was one.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn release_hold(&self, lease: &WriteLease, environment: &EnvironmentName) -> Result<Option<Hold>, StateError>;
+
+    /// Makes the journal's environment the present one, records its facts and an entry of the history, lets its hold begin
+    /// or end, and clears the journal. Call it once the swap is known to be committed.
     ///
     /// # Errors
     /// [`StateError::NoSuchPromote`].

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::error::StateError;
 use super::ledger::Ledger;
 use crate::hash::Digest;
+use crate::history::Origin;
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, RefName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
 use crate::plan::{Basis, Commits, Seen};
+use crate::rollback::HoldChange;
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
 /// An environment: a map from model to snapshot, plus where it came from. It owns no data.
@@ -143,6 +145,12 @@ pub struct NewEntry {
     pub at: Timestamp,
     /// Who or what ran it.
     pub run: String,
+    /// What was done, and by whom; `None` where an older release wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// What becomes of the environment's hold in the same transaction.
+    #[serde(default)]
+    pub hold: HoldChange,
     /// Facts to record in the same transaction.
     pub facts: Vec<Fact>,
 }
@@ -160,6 +168,8 @@ pub struct HistoryEntry {
     pub at: Timestamp,
     /// Who or what ran it.
     pub run: String,
+    /// What was done, and by whom; `None` where an older release wrote it.
+    pub origin: Option<Origin>,
     /// The full map.
     pub models: BTreeMap<ModelName, Pointer>,
 }

@@ -23,6 +23,8 @@ const LEVELS: &[(Level, &[&str])] = &[
             "explain",
             "naming",
             "gc",
+            "history",
+            "rollback",
             "plan",
             "data_diff",
             "sticky",
@@ -37,7 +39,20 @@ const LEVELS: &[(Level, &[&str])] = &[
     (Level::Apart, &["surroundings", "git", "state", "engine", "shelf", "github"]),
     (
         Level::InOrder,
-        &["error", "cli", "output", "context", "workspace", "apply", "planning", "publish", "commands", "entry", "lib"],
+        &[
+            "error",
+            "cli",
+            "output",
+            "context",
+            "connect",
+            "workspace",
+            "apply",
+            "planning",
+            "publish",
+            "commands",
+            "entry",
+            "lib",
+        ],
     ),
 ];
 

@@ -90,7 +90,7 @@ fn check_model(model: &Value) {
 }
 
 fn check_outcome(outcome: &Value) {
-    keys(outcome, &["schema_version", "environment", "plan", "builds", "swapped", "seconds"]);
+    keys(outcome, &["schema_version", "environment", "plan", "builds", "swapped", "released", "seconds"]);
     check_plan(&outcome["plan"]);
     assert_eq!(outcome["environment"], outcome["plan"]["environment"]);
     assert!(outcome["swapped"].is_u64() && outcome["seconds"].is_number());
@@ -151,6 +151,63 @@ fn a_gc_has_every_key() {
     assert_eq!(run(&[])["dry_run"], false);
     let gone = world.at("2026-05-08").done(&["gc", "--format", "json"]).json();
     keys(&gone["dropped"][0], &["table", "model", "rows", "action", "known_to_state", "unneeded_since", "goes_at"]);
+}
+
+#[test]
+fn a_rollback_and_a_held_environment_have_every_key() {
+    let world = world();
+    world.done(&["promote"]);
+    edit(&world, &[("models/daily.sql", &DAILY.replace("day, amount", "day, amount + 1 AS amount"))]);
+    let world = world.at("2026-04-02");
+    world.done(&["promote"]);
+    let hold = ["who", "run", "at", "why", "from", "to", "models"];
+    for arguments in [&["--dry-run"][..], &[]] {
+        let done = world.done(&[&["rollback", "--format", "json"], arguments].concat());
+        assert_eq!(done.stderr, "");
+        let done = done.json();
+        keys(&done, &["schema_version", "dry_run", "environment", "from", "to", "models", "swapped", "hold"]);
+        assert_eq!((&done["schema_version"], &done["dry_run"]), (&1.into(), &(!arguments.is_empty()).into()));
+        [&done["from"], &done["to"]].into_iter().for_each(|entry| keys(entry, &["entry", "commit", "at"]));
+        let daily = &done["models"][0];
+        keys(daily, &["name", "from", "to", "loaded_to", "filled_at", "behind"]);
+        keys(&daily["behind"][0], &["code", "text", "intervals"]);
+        keys(&done["hold"], &hold);
+        assert_eq!(
+            (&done["hold"]["why"], &done["hold"]["models"]),
+            (&Value::Null, &serde_json::json!(["marts.daily", "marts.shown"]))
+        );
+    }
+    let page = world.done(&["env", "show", "prod", "--format", "json"]).json();
+    let expected = [
+        "schema_version",
+        "name",
+        "owner",
+        "branch",
+        "base",
+        "status",
+        "head",
+        "promoted",
+        "plan_id",
+        "created_at",
+        "updated_at",
+        "expires_at",
+        "created_from",
+        "commits",
+        "as_of",
+        "hold",
+        "models",
+        "history",
+    ];
+    keys(&page, &expected);
+    keys(&page["hold"], &hold);
+    let entry = ["entry", "at", "commit", "who", "run", "command", "kind", "to", "why", "moved"];
+    page["history"].as_array().expect("a list").iter().for_each(|past| keys(past, &entry));
+    let refused = world.bot(&["promote", "--format", "json"]);
+    assert_eq!((refused.exit, refused.stdout.as_str()), (Exit::No, ""));
+    assert_eq!(refused.error()["error"]["kind"], "no");
+    let released = world.done(&["promote", "--release", "--format", "json"]).json();
+    check_outcome(&released);
+    keys(&released["released"], &hold);
 }
 
 #[test]

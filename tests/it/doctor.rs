@@ -111,13 +111,13 @@ fn what_the_configuration_says_is_held_against_what_works() {
 #[test]
 fn another_engine_is_an_error_and_no_secret_is_told() {
     let world = with_config(
-        "gateways:\n  prod:\n    connection: {type: postgres, host: db, user: bot, password: \"{{ env_var('SECRET') }}\"}\n\
+        "gateways:\n  prod:\n    connection: {type: snowflake, account: db, user: bot, password: \"{{ env_var('SECRET') }}\"}\n\
          model_defaults: {dialect: duckdb}\n",
     )
     .with_variable("SECRET", "hunter2");
     let ran = doctor(&world);
     assert_eq!(ran.exit, Exit::No);
-    expect(&ran, "engine", "connection", "error", "found `postgres`");
+    expect(&ran, "engine", "connection", "error", "type `snowflake` is not supported");
     let told = world.bot(&["doctor"]);
     assert!(![&ran.stdout, &ran.stderr, &told.stdout, &told.stderr].iter().any(|text| text.contains("hunter2")));
 }

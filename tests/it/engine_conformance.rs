@@ -12,6 +12,7 @@ use offshoot::engine::{
 };
 use offshoot::ids::{StateId, TableName};
 use offshoot::model::DeclaredColumn;
+use offshoot::sql::Dialect;
 use offshoot::statement::{
     Parent, Target, TimeColumn, UpsertRule, column_list, quote_identifier, quote_table, with_parents,
 };
@@ -32,10 +33,27 @@ use self::tables::{
 pub(crate) struct Warehouse {
     pub(crate) engine: Box<dyn Engine>,
     /// Holds what goes when the test ends.
-    pub(crate) _folder: Option<tempfile::TempDir>,
+    pub(crate) _place: Place,
+}
+
+/// Where a warehouse is; it goes with this value.
+pub(crate) enum Place {
+    Memory,
+    #[expect(dead_code, reason = "held until the test ends")]
+    Folder(tempfile::TempDir),
+    #[expect(dead_code, reason = "held until the test ends")]
+    Server(crate::postgres::Database),
 }
 
 impl Warehouse {
+    /// What is written one way for DuckDB and another for PostgreSQL.
+    fn either<'a>(&self, duckdb: &'a str, postgres: &'a str) -> &'a str {
+        match self.engine.dialect() {
+            Dialect::Postgres => postgres,
+            _ => duckdb,
+        }
+    }
+
     fn session(&self) -> Box<dyn Session> {
         self.engine.session().expect("a session")
     }
@@ -92,6 +110,7 @@ macro_rules! conforms {
 conforms!(duckdb_file, crate::engine_duckdb::in_a_file());
 #[cfg(feature = "duckdb")]
 conforms!(duckdb_memory, crate::engine_duckdb::in_memory());
+conforms!(postgres, crate::engine_postgres::warehouse());
 
 fn table(name: &str) -> TableName {
     TableName { catalog: None, schema: "s".into(), name: name.into() }
@@ -164,15 +183,17 @@ fn a_failed_transaction_leaves_nothing(warehouse: &Warehouse) {
 fn asking_for_a_missing_table_ends_no_transaction(warehouse: &Warehouse) {
     let mut session = with_schema(warehouse);
     let asked = transaction(&mut *session, |session| {
-        session.execute("create table s.t as select cast(1 as decimal(9, 2)) as a, [1] as b, 'x' as \"C d\"")?;
+        session.execute("create table s.t as select cast(1 as decimal(9, 2)) as a, array[1] as b, 'x' as \"C d\"")?;
         assert_eq!(session.columns(&table("absent"))?, None);
         let nowhere = TableName { schema: "no_such_schema".into(), ..table("t") };
         assert_eq!(session.columns(&nowhere)?, None);
-        session.columns(&TableName { name: "T".into(), ..table("t") })
+        session.columns(&TableName { name: warehouse.either("T", "t").into(), ..table("t") })
     });
     let columns = asked.expect("a commit").expect("columns");
     let told: Vec<_> = columns.iter().map(|column| (column.name.as_str(), column.data_type.as_str())).collect();
-    assert_eq!(told, [("a", "DECIMAL(9,2)"), ("b", "INTEGER[]"), ("C d", "VARCHAR")]);
+    let [number, list, text] = [("DECIMAL(9,2)", "numeric(9,2)"), ("INTEGER[]", "integer[]"), ("VARCHAR", "text")]
+        .map(|(duckdb, postgres)| warehouse.either(duckdb, postgres));
+    assert_eq!(told, [("a", number), ("b", list), ("C d", text)]);
     assert_eq!(rows(&mut *session, "select a from s.t"), ["1.00"]);
 }
 
@@ -461,7 +482,11 @@ fn a_running_query_is_cancelled(warehouse: &Warehouse) {
 
 fn rows_come_one_at_a_time(warehouse: &Warehouse) {
     let mut session = warehouse.session();
-    let endless = "select n from generate_series(1, 1000000000000) as s(n) -- the end";
+    // PostgreSQL would keep all rows of a function in FROM before it gives the first.
+    let endless = warehouse.either(
+        "select n from generate_series(1, 1000000000000) as s(n) -- the end",
+        "select generate_series(1, 1000000000000) as n -- the end",
+    );
     let found = session.query_first(endless, 3).expect("three rows");
     assert_eq!(found.rows, ["1", "2", "3"].map(|text| vec![Some(text.to_owned())]));
     assert_eq!(found.rest, Rest::More);

@@ -7,24 +7,24 @@ use std::time::Duration;
 
 use offshoot::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, OpenMode};
 use offshoot::engine::{
-    Engine, EngineError, Foreign, ObjectRecord, OwnedObject, Owner, Session, Shows, ViewChange, claim, foreign_objects,
-    record_object, swap_views, transaction,
+    Dependents, Engine, EngineError, Foreign, ObjectRecord, OwnedObject, Owner, Session, Shows, ViewChange, claim,
+    foreign_objects, record_object, swap_views, transaction,
 };
 use offshoot::hash::Hasher;
 use offshoot::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
 use offshoot::sql::Dialect;
 use offshoot::statement::pointer_query;
 
-use crate::engine_conformance::Warehouse;
+use crate::engine_conformance::{Place, Warehouse};
 
 pub(crate) fn in_a_file() -> Warehouse {
     let folder = tempfile::tempdir().expect("a folder");
     let engine = DuckDb::file(folder.path().join("warehouse.db"), Duration::ZERO);
-    Warehouse { engine: Box::new(engine), _folder: Some(folder) }
+    Warehouse { engine: Box::new(engine), _place: Place::Folder(folder) }
 }
 
 pub(crate) fn in_memory() -> Warehouse {
-    Warehouse { engine: Box::new(DuckDb::memory()), _folder: None }
+    Warehouse { engine: Box::new(DuckDb::memory()), _place: Place::Memory }
 }
 
 fn one(session: &mut dyn Session, sql: &str) -> Option<String> {
@@ -333,8 +333,12 @@ fn further_catalogs_are_attached() {
 fn views_of_ours_are_known_again_after_the_file_was_closed() {
     let folder = tempfile::tempdir().expect("a folder");
     let engine = DuckDb::file(folder.path().join("warehouse.db"), Duration::ZERO);
-    let owner =
-        Owner { state: StateId::new("mine"), project: ProjectName::new(""), environment: EnvironmentName::prod() };
+    let owner = Owner {
+        state: StateId::new("mine"),
+        project: ProjectName::new(""),
+        environment: EnvironmentName::prod(),
+        dependents: Dependents::Refuse,
+    };
     let view = TableName { catalog: None, schema: "s".into(), name: "v".into() };
     let query = "SELECT CAST('1' AS INT) AS a, [1]::INT[] AS b, 1::NUMERIC(9, 2) AS c, 'x'::TEXT AS \"Day\"";
     let model = ModelName::parse("s.v").expect("a name");
@@ -362,8 +366,12 @@ fn views_of_ours_are_known_again_after_the_file_was_closed() {
 fn views_of_tables_are_known_by_their_text_however_the_file_is_opened() {
     let folder = tempfile::tempdir().expect("a folder");
     let engine = DuckDb::file(folder.path().join("warehouse.db"), Duration::ZERO);
-    let owner =
-        Owner { state: StateId::new("mine"), project: ProjectName::new(""), environment: EnvironmentName::prod() };
+    let owner = Owner {
+        state: StateId::new("mine"),
+        project: ProjectName::new(""),
+        environment: EnvironmentName::prod(),
+        dependents: Dependents::Refuse,
+    };
     let named = |name: &str| TableName { catalog: None, schema: "it's \"s\"".into(), name: name.into() };
     let (model, columns) = (ModelName::parse("s.v").expect("a name"), ["select", "A b", "ö", "day", "x.y", "q\"uote"]);
     let columns = columns.map(str::to_owned);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use offshoot::ids::{EnvironmentName, ModelName, ProjectName, StateId};
 use offshoot::naming::TableKey;
+use offshoot::rollback::HoldChange;
 use offshoot::state::{Fact, Load, NewEntry, OpenMode, PendingPromote, Snapshot, SqliteState, State as _};
 use offshoot::time::{Interval, Timestamp};
 
@@ -181,7 +182,14 @@ fn begin(world: &World, old: &std::path::Path) {
     assert_ne!(before.about.plan_id, done.about.plan_id);
     let lease = state.lease("test", Duration::ZERO).expect("nobody else writes");
     let commit = Some(offshoot::ids::CommitId::new(commit));
-    let entry = NewEntry { commit, at: entry_at, run: "bot promote".into(), facts: Vec::new() };
+    let entry = NewEntry {
+        commit,
+        at: entry_at,
+        run: "bot promote".into(),
+        origin: None,
+        hold: HoldChange::Stays,
+        facts: Vec::new(),
+    };
     let pending = PendingPromote { intended: done, expected: Some(before.about.version()), entry };
     state.begin_promote(&lease, &pending).expect("a journal");
 }

@@ -18,6 +18,7 @@ mod doctor;
 mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
+mod engine_postgres;
 mod environments;
 #[cfg(feature = "duckdb")]
 mod explain;
@@ -46,6 +47,7 @@ mod promote;
 mod query;
 mod render;
 mod repository;
+mod rollback;
 mod state_conformance;
 mod state_postgres;
 mod state_sqlite;

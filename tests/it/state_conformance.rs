@@ -1,5 +1,6 @@
 //! What every implementation of `State` must do. A new one adds a factory and one line at the end.
 
+mod claims;
 mod holds;
 mod tables;
 mod unreferenced;
@@ -14,10 +15,14 @@ use offshoot::time::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use self::holds::{
-    a_hold_ends_when_it_is_dropped_or_its_session_ends, a_silent_session_is_taken_over_and_cannot_write_any_more,
+use self::claims::{
+    a_claim_ends_when_it_is_dropped_or_its_session_ends, a_silent_session_is_taken_over_and_cannot_write_any_more,
     one_writer_at_a_time_has_a_subject, ranges_of_a_table_exclude_each_other_where_they_overlap,
-    sixteen_threads_take_and_give_back, what_is_held_is_listed,
+    sixteen_threads_take_and_give_back, what_is_claimed_is_listed,
+};
+use self::holds::{
+    a_hold_begins_and_ends_with_a_promote_and_never_before, a_hold_is_released_once_and_goes_with_its_environment,
+    an_entry_says_what_it_was_and_who_made_it,
 };
 use self::tables::{
     a_build_that_is_told_again_under_its_plan_is_one_build, builds_are_known_by_whom_they_were_made_for,
@@ -419,6 +424,9 @@ macro_rules! every_case {
                 one_call_is_done_wholly_or_not_at_all,
                 a_promote_is_in_the_journal_until_it_is_settled,
                 an_abandoned_promote_leaves_nothing,
+                a_hold_begins_and_ends_with_a_promote_and_never_before,
+                a_hold_is_released_once_and_goes_with_its_environment,
+                an_entry_says_what_it_was_and_who_made_it,
                 marks_stay_until_somebody_points_at_the_table_or_fills_it,
                 marking_says_of_all_others_that_they_are_needed,
                 every_table_is_listed_and_those_of_other_projects_by_name,
@@ -428,9 +436,9 @@ macro_rules! every_case {
                 tokens_of_sessions_grow,
                 one_writer_at_a_time_has_a_subject,
                 ranges_of_a_table_exclude_each_other_where_they_overlap,
-                a_hold_ends_when_it_is_dropped_or_its_session_ends,
+                a_claim_ends_when_it_is_dropped_or_its_session_ends,
                 a_silent_session_is_taken_over_and_cannot_write_any_more,
-                what_is_held_is_listed,
+                what_is_claimed_is_listed,
                 sixteen_threads_take_and_give_back,
                 of_many_writers_each_win_counts_once,
                 threads_of_one_run_record_at_once,

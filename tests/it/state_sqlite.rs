@@ -165,7 +165,9 @@ fn assert_version_1_rows(state: &SqliteState) {
     let table = &state.tables(std::slice::from_ref(&table_key)).expect("readable")[&table_key];
     assert_eq!(table.snapshot.columns[0].name, "id");
     assert_eq!(table.ledger.newest(), Some(Timestamp(1_767_312_000_000)));
-    assert_eq!(state.history(&name("prod"), 9).expect("readable").len(), 1);
+    let history = state.history(&name("prod"), 9).expect("readable");
+    assert_eq!((history.len(), &history[0].origin), (1, &None), "what an older release did is not known");
+    assert!(state.holds().expect("readable").is_empty());
     let builds = &state.builds(&[model("staging.orders")], 9).expect("readable")[&model("staging.orders")];
     assert_eq!((builds.len(), &builds[0].made_for, &builds[0].plan_id), (1, &None, &None));
     assert_eq!((&builds[0].seen, &table.ledger.loads()[0].inputs), (&None, &None));
@@ -366,6 +368,26 @@ fn a_lease_excludes_others_and_names_its_holder() {
     assert_eq!(two.environments().expect("readers never wait"), []);
     drop(held);
     two.lease("bot promote", Duration::ZERO).expect("given back");
+}
+
+/// Two may believe that they have the lock, where its file was taken away: whoever writes first is the one.
+#[test]
+fn of_two_that_lost_their_lock_one_writes() {
+    let place = Place::new();
+    let [one, two] = [(), ()].map(|()| open(&place.file(), &to_write()).expect("opens"));
+    // Writes go to the log while the file is open.
+    let log = || fs::metadata(place.file().with_extension("db-wal")).expect("there").len();
+    let before = log();
+    let first = one.lease("bot apply", Duration::ZERO).expect("nobody else");
+    fs::remove_file(place.file().with_extension("db.lock")).expect("it was there");
+    let second = two.lease("bot apply", Duration::ZERO).expect("nobody else, it seems");
+    assert_eq!(log(), before, "who has not written has changed nothing");
+    let facts = [Fact::Snapshot(snapshot("a.b"))];
+    two.record(&second, &facts).expect("the first to write");
+    let refused = one.record(&first, &facts).expect_err("overtaken");
+    assert!(matches!(refused, StateError::LeaseLost { .. }), "{refused}");
+    drop((first, second));
+    one.record(&one.lease("bot apply", Duration::ZERO).expect("given back"), &facts).expect("a new session");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use offshoot::ids::{CommitId, EnvironmentName, ModelName, PlanId, RefName, Table
 use offshoot::model::KindName;
 use offshoot::naming::{self, IdentifierLimit, TableKey};
 use offshoot::plan::{Basis, Commits, Saw, Seen};
+use offshoot::rollback::HoldChange;
 use offshoot::state::{
     About, Build, Column, Environment, Fact, InputRead, Load, NewEntry, Owner, Pointer, Snapshot, Status, Version,
     VirtualView,
@@ -81,7 +82,14 @@ pub(crate) fn pointer(text: &str) -> Pointer {
 }
 
 pub(crate) fn entry(at: i64) -> NewEntry {
-    NewEntry { commit: Some(CommitId::new("cccc")), at: Timestamp(at), run: "ada".into(), facts: Vec::new() }
+    NewEntry {
+        commit: Some(CommitId::new("cccc")),
+        at: Timestamp(at),
+        run: "ada".into(),
+        origin: None,
+        hold: HoldChange::Stays,
+        facts: Vec::new(),
+    }
 }
 
 pub(crate) fn snapshot(text: &str) -> Snapshot {

@@ -2,6 +2,7 @@
 //! group's head. There is no environment and no comment; a group may hold several pull requests and names none.
 
 use super::super::apply::{Order, Target, prepare};
+use super::super::hold;
 use super::gate::{Ended, Gate};
 use super::{Job, short_branch};
 use crate::error::CommandResult;
@@ -48,8 +49,14 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
         work: &job.arguments.work,
         limit: None,
     };
-    let built = prepare(job.context, &job.workspace, (chosen, result), &order)
-        .and_then(|prepared| prepared.build(job.context, &job.workspace, &order));
+    let built = prepare(job.context, &job.workspace, (chosen, result), &order).and_then(|prepared| {
+        // What promote would refuse after the merge does not come in.
+        let prod = EnvironmentName::prod();
+        if let Some(held) = hold::of(&prepared.state, &prod)? {
+            hold::refuse(&held, &prod, &prepared.planned.result.tree)?;
+        }
+        prepared.build(job.context, &job.workspace, &order)
+    });
     match built {
         Ok(published) => gate.close(Ended::Built { tables: published.builds.len() }),
         Err(error) => {

@@ -55,6 +55,7 @@ pub(super) fn promoted(job: &Job<'_>, commit: Option<&CommitId>) -> CommandResul
         revision: commit.map(|commit| commit.as_str().to_owned()),
         to: EnvironmentName::PROD.to_owned(),
         force: false,
+        release: false,
         take_over: false,
         work: job.arguments.work,
         format: FormatArguments::default(),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::cli::DemoArguments;
 use crate::context::Context;
-use crate::engine::Engine as _;
+use crate::engine::Engine;
 use crate::engine::duckdb::{DuckDb, LOCK_TIMEOUT};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::git::NewRepository;

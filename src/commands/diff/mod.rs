@@ -14,8 +14,7 @@ use crate::apply::engine_error;
 use crate::cli::DiffArguments;
 use crate::context::Context;
 use crate::data_diff::{Choice, DataDiff, LeftOut, ModelDataDiff, SchemaChange, at_most};
-use crate::engine::duckdb::{DuckDb, OpenMode};
-use crate::engine::{Engine as _, EngineError};
+use crate::engine::{Engine, EngineError, OpenMode};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::git::Head;
 use crate::ids::{EnvironmentName, ModelName};
@@ -51,7 +50,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &DiffArguments) -> CommandRe
     let timeout = Duration::from_secs(arguments.lock_timeout);
     let engine = workspace.engine(&project.settings, OpenMode::ReadOnly, timeout)?;
     let between = Between { here: &here, base: &base, models: &models };
-    let models = between.compare(context, (&state, &engine), &choice.compared, max_rows)?;
+    let models = between.compare(context, (&state, engine.as_ref()), &choice.compared, max_rows)?;
     let left_out = choice.left_out.into_iter().map(|(name, why)| LeftOut { name, why, schema: Vec::new() }).collect();
     let diff = DataDiff { environment: here.about.name.clone(), base: base.about.name.clone(), models, left_out };
     context.print(
@@ -79,7 +78,7 @@ impl Between<'_> {
     pub(super) fn compare(
         &self,
         context: &Context<'_>,
-        (state, engine): (&dyn State, &DuckDb),
+        (state, engine): (&dyn State, &dyn Engine),
         names: &[ModelName],
         max_rows: Option<u64>,
     ) -> Result<Vec<ModelDataDiff>, CommandError> {
@@ -94,7 +93,7 @@ impl Between<'_> {
     pub(super) fn schemas(
         &self,
         context: &Context<'_>,
-        (state, engine): (&dyn State, &DuckDb),
+        (state, engine): (&dyn State, &dyn Engine),
         names: &[ModelName],
     ) -> Result<BTreeMap<ModelName, Vec<SchemaChange>>, CommandError> {
         let schema =
@@ -106,7 +105,7 @@ impl Between<'_> {
     fn each<T>(
         &self,
         context: &Context<'_>,
-        (state, engine): (&dyn State, &DuckDb),
+        (state, engine): (&dyn State, &dyn Engine),
         names: &[ModelName],
         look: impl Fn(&Pair<'_>, &mut Ask<'_>) -> Result<T, EngineError>,
     ) -> Result<Vec<T>, CommandError> {

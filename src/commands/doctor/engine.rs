@@ -1,11 +1,12 @@
 //! What doctor looks at in the engine: the connection, whether the warehouse opens, whose it is, and how far it can be
 //! trusted. It is opened for reading only, and nobody who holds it is waited for.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{error, failed, ok, warning};
-use crate::engine::duckdb::OpenMode;
-use crate::engine::{self, Engine as _, EngineError};
+use crate::connect::Place;
+use crate::engine::{self, Engine, EngineError, OpenMode};
 use crate::error::CommandError;
 use crate::ids::StateId;
 use crate::project::Project;
@@ -22,27 +23,27 @@ pub(super) fn look(workspace: &Workspace<'_>, project: &Project, identity: Optio
         Ok(connection) => connection,
         Err(problem) => return vec![error(AREA, "connection", problem.to_string())],
     };
-    if let Err(problem) = connection.duckdb() {
-        let finding = error(AREA, "connection", problem.to_string());
-        let is_other = connection.kind != "duckdb";
-        return vec![if is_other { finding.help("name a gateway of type `duckdb`") } else { finding }];
-    }
     let mut found = vec![ok(AREA, "connection", format!("type `{}`", connection.kind))];
     let engine = match workspace.engine(settings, OpenMode::ReadOnly, Duration::ZERO) {
         Ok(engine) => engine,
-        Err(problem) => {
-            found.push(failed(AREA, "connection", &problem));
-            return found;
-        }
+        Err(problem) => return vec![failed(AREA, "connection", &problem)],
     };
-    let file = workspace.warehouse_file(settings);
-    let place = file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-    if file.as_ref().is_some_and(|file| file.exists()) {
-        found.extend(open(&engine, &place, identity));
+    let Some(place) = workspace.warehouse(settings) else { return found };
+    if place.may_be_there() {
+        found.extend(open(engine.as_ref(), &place, identity));
     } else {
         found.push(ok(AREA, "warehouse", format!("`{place}` is not there yet")).help("`bot promote` makes it"));
     }
-    if file.is_some_and(|file| workspace.git.is_ignored(&file) == Some(false)) {
+    if let Some(file) = place.file() {
+        found.extend(of_a_file(workspace, file));
+    }
+    found
+}
+
+/// What a file cannot do for the trust that is put in it.
+fn of_a_file(workspace: &Workspace<'_>, file: &Path) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if workspace.git.is_ignored(file) == Some(false) {
         let message = "git does not ignore the warehouse's file, so it may be committed";
         found.push(warning(AREA, "ignored", message).help("add `*.duckdb*`, or its name, to `.gitignore`"));
     }
@@ -53,7 +54,7 @@ pub(super) fn look(workspace: &Workspace<'_>, project: &Project, identity: Optio
     found
 }
 
-fn open(engine: &engine::duckdb::DuckDb, place: &str, identity: Option<&Identity>) -> Vec<Finding> {
+fn open(engine: &dyn Engine, place: &Place, identity: Option<&Identity>) -> Vec<Finding> {
     let mut session = match engine.session() {
         Ok(session) => session,
         Err(EngineError::Locked { pid, .. }) => {
@@ -64,12 +65,20 @@ fn open(engine: &engine::duckdb::DuckDb, place: &str, identity: Option<&Identity
         }
         Err(problem) => return vec![error(AREA, "warehouse", problem.to_string())],
     };
-    let mut found = vec![ok(AREA, "warehouse", format!("`{place}` opens, DuckDB {}", session.version()))];
+    let mut found = vec![ok(AREA, "warehouse", format!("`{place}` opens, {} {}", name_of(engine), session.version()))];
     found.push(match engine::owner(session.as_mut()) {
         Ok(owner) => owned(owner.as_ref(), identity.map(|identity| &identity.state)),
         Err(problem) => failed(AREA, "owner", &CommandError::failed(problem.to_string())),
     });
     found
+}
+
+fn name_of(engine: &dyn Engine) -> &'static str {
+    match engine.kind() {
+        "duckdb" => "DuckDB",
+        "postgres" => "PostgreSQL",
+        other => other,
+    }
 }
 
 /// Whose the warehouse is, held against the state that is used here.

@@ -50,7 +50,8 @@ fn look(context: &Context<'_>) -> Vec<Finding> {
 
 /// An error as a finding.
 fn failed(area: &'static str, check: &'static str, error: &CommandError) -> Finding {
-    let finding = Finding::new(area, check, Verdict::Error, error.message.clone());
+    let message = std::iter::once(error.message.clone()).chain(error.causes()).collect::<Vec<_>>().join(": ");
+    let finding = Finding::new(area, check, Verdict::Error, message);
     match error.hints.first() {
         Some(hint) => finding.help(hint.clone()),
         None => finding,

@@ -4,6 +4,7 @@ use super::{failed, ok, warning};
 use crate::fingerprint::ALGORITHM;
 use crate::project::Project;
 use crate::render::findings::Finding;
+use crate::rollback;
 use crate::state::{Identity, State, Status};
 use crate::workspace::{Workspace, state_error};
 
@@ -69,6 +70,9 @@ fn contents(state: &dyn State, found: &mut Vec<Finding>) -> Result<Option<Identi
             warning(AREA, "promotes", format!("a promote of `{name}` is not finished"))
                 .help("where nobody runs it any more, run `bot promote`: it settles it first"),
         );
+    }
+    for (name, hold) in state.holds()? {
+        found.push(warning(AREA, "holds", hold.sentence(&name)).help(rollback::ends(&name)));
     }
     Ok(identity)
 }

@@ -14,8 +14,7 @@ use super::environment_drop::{Held, drop_held};
 use crate::apply::engine_error;
 use crate::cli::GcArguments;
 use crate::context::Context;
-use crate::engine::duckdb::OpenMode;
-use crate::engine::{Engine as _, Session, check_owner, owner};
+use crate::engine::{OpenMode, Session, check_owner, owner};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::gc::{Collected, Mode, Over, Verdict};
 use crate::ids::EnvironmentName;
@@ -95,9 +94,9 @@ fn collect_for_real(
     // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
     let mut session = engine.session().map_err(cannot_open)?;
     vouched_for(&state, session.as_mut())?;
-    publish::settle(&state, &lease, &engine, &settings.project)?;
+    publish::settle(&state, &lease, engine.as_ref(), &settings.project)?;
     let mut over = over(&state, settings, now)?;
-    let held = Held { workspace, settings, state: &state, lease: &lease, engine: &engine };
+    let held = Held { workspace, settings, state: &state, lease: &lease, engine: engine.as_ref() };
     for environment in &mut over {
         let dropped = drop_held(context, &held, environment.name.as_str())?;
         environment.left = dropped.left.into_iter().map(|left| (left.name, left.why)).collect();
@@ -142,7 +141,7 @@ fn over(state: &dyn State, settings: &Settings, now: Timestamp) -> Result<Vec<Ov
 /// Whether the warehouse's file is there. Where it is not, and the state knows of anything in it, nothing is decided: it may
 /// be back tomorrow.
 fn is_there(workspace: &Workspace<'_>, settings: &Settings, state: &dyn State) -> Result<bool, CommandError> {
-    if workspace.warehouse_file(settings).is_none_or(|file| file.exists()) {
+    if workspace.warehouse(settings).is_none_or(|place| place.may_be_there()) {
         return Ok(true);
     }
     let tables = state.all_tables().map_err(state_error)?.len();

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use self::database::Database;
 use self::session::DuckDbSession;
+pub use super::OpenMode;
 use super::{Ability, Capabilities, Engine, Result, Session, StableText};
 use crate::sql::Dialect;
 
@@ -57,15 +58,6 @@ pub struct Attachment {
     pub location: Location,
     /// Whether it may be written.
     pub mode: OpenMode,
-}
-
-/// Whether a database may be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenMode {
-    /// Reads and writes; no other process may have it open.
-    ReadWrite,
-    /// Reads only; other readers may have it open.
-    ReadOnly,
 }
 
 impl DuckDbConfig {

@@ -10,7 +10,7 @@ use super::{CAPABILITIES, load, text};
 use crate::engine::error::first_line;
 use crate::engine::{
     Capabilities, CellRows, Cells, ColumnType, EngineError, Interrupter, ObjectKind, Reader, ReaderKind, Result,
-    RowSink, SchemaObject, Session,
+    RowSink, SchemaObject, Session, logged,
 };
 use crate::ids::TableName;
 use crate::sql::{Dialect, tokenize};
@@ -129,15 +129,6 @@ impl DuckDbSession {
             None => Ok(()),
         }
     }
-}
-
-/// Tells the log (`-vv`) when a statement begins and when it is over: its first line, quoted, and no secret.
-fn logged<T>(sql: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
-    tracing::debug!(target: "offshoot::statement", "statement begins: {:?}", first_line(sql));
-    let done = run();
-    let outcome = if done.is_ok() { "ends" } else { "fails" };
-    tracing::debug!(target: "offshoot::statement", "statement {outcome}: {:?}", first_line(sql));
-    done
 }
 
 /// What must be known of a text before it runs.

@@ -10,16 +10,17 @@ use duckdb::arrow::array::{Array as _, StructArray};
 use duckdb::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::session::DuckDbSession;
+use crate::engine::text::{is_query, split};
 use crate::engine::{Cells, ColumnType, EngineError, Result, RowSink, Session as _};
 use crate::ids::TableName;
-use crate::sql::{Dialect, tokenize};
+use crate::sql::Dialect;
 use crate::statement::quote_table;
 
 const QUERY: &str = "offshoot__query";
 
 /// Runs the statements of a text and hands on the rows of the last.
 pub(super) fn stream(session: &mut DuckDbSession, sql: &str, sink: &mut dyn RowSink) -> Result<()> {
-    let mut statements = split(sql);
+    let mut statements = split(sql, Dialect::DuckDb);
     let last = statements.pop().unwrap_or_default();
     for statement in statements {
         session.execute(statement)?;
@@ -39,7 +40,7 @@ pub(super) fn stream(session: &mut DuckDbSession, sql: &str, sink: &mut dyn RowS
 /// The output columns of a query.
 pub(super) fn describe(session: &DuckDbSession, sql: &str) -> Result<Vec<ColumnType>> {
     session.not_stopped(sql)?;
-    let sql = split(sql).pop().unwrap_or_default();
+    let sql = split(sql, Dialect::DuckDb).pop().unwrap_or_default();
     let text = format!("SELECT column_name, column_type FROM (DESCRIBE (\n{sql}\n))");
     let failed = |error: duckdb::Error| session.failed(&error, sql);
     let mut statement = session.connection()?.prepare(&text).map_err(failed)?;
@@ -130,44 +131,9 @@ fn hand_on(batch: &StructArray, sink: &mut dyn RowSink) -> std::result::Result<C
     Ok(ControlFlow::Continue(()))
 }
 
-/// The statements of a text, without the `;` between them. A text that cannot be cut into tokens is one statement.
-fn split(sql: &str) -> Vec<&str> {
-    let Ok(tokens) = tokenize(sql, Dialect::DuckDb) else { return vec![sql] };
-    let (mut statements, mut start, mut says) = (Vec::new(), 0, false);
-    for token in &tokens {
-        if token.is_symbol(";") {
-            if says {
-                statements.push(&sql[start..token.range.start]);
-            }
-            (start, says) = (token.range.end, false);
-        } else {
-            says |= token.is_significant();
-        }
-    }
-    if says {
-        statements.push(&sql[start..]);
-    }
-    statements
-}
-
 /// Whether a statement may stand in `FROM ( … )`.
 fn wrappable(sql: &str) -> bool {
     const QUERIES: [&str; 11] =
         ["select", "with", "from", "values", "table", "pivot", "unpivot", "show", "describe", "desc", "summarize"];
-    let Ok(tokens) = tokenize(sql, Dialect::DuckDb) else { return false };
-    let first = tokens.iter().find(|token| token.is_significant());
-    first.is_some_and(|token| token.is_symbol("(") || QUERIES.iter().any(|word| token.is_word(word)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statements_are_split_outside_of_strings() {
-        assert_eq!(split("select ';' ; -- a;\n select 2 -- b"), ["select ';' ", " -- a;\n select 2 -- b"]);
-        assert_eq!(split(" ; -- nothing\n"), Vec::<&str>::new());
-        assert!(wrappable("-- x\n(select 1)"));
-        assert!(!wrappable("explain select 1"));
-    }
+    is_query(sql, Dialect::DuckDb, &QUERIES)
 }

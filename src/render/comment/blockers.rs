@@ -1,11 +1,12 @@
-//! What stands between the plan and production, as alerts: what is wrong, then what somebody has to allow.
+//! What stands between the plan and production, as alerts: what is wrong, what somebody has to allow, whether production is
+//! held.
 
 use std::fmt::Write as _;
 
 use super::verdict::some;
 use super::{NAME, Writer, brief, name};
 use crate::ids::FilePath;
-use crate::problem::{Problem, Severity};
+use crate::problem::{HELD, Problem, Severity};
 use crate::render::markdown::{code, one_line};
 use crate::render::text::counted;
 use crate::report::{Blocker, Check, Destruction, Findings};
@@ -38,6 +39,8 @@ pub(super) fn write(output: &mut String, writer: &Writer<'_>, findings: &Finding
     }
     alert(output, "CAUTION", &wrong);
     alert(output, "WARNING", &lost);
+    let held = findings.plan.problems.iter().filter(|problem| problem.code == HELD);
+    alert(output, "WARNING", &held.map(told).collect::<Vec<_>>());
     let allowed = findings.destructions.iter().filter(|destruction| destruction.allowed_by.is_some());
     let allowed: Vec<String> = allowed.take(ALLOWED).map(|destruction| destroyed(writer, destruction)).collect();
     alert(output, "NOTE", &allowed);

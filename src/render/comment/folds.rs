@@ -6,7 +6,7 @@ use super::{Writer, blockers, brief};
 use crate::ids::TableName;
 use crate::naming::{IdentifierLimit, view_name};
 use crate::plan::{Category, Change, PlannedModel};
-use crate::problem::{Problem, Severity};
+use crate::problem::{HELD, Problem, Severity};
 use crate::render::markdown::{drift as drift_table, fenced, folded, html_code};
 use crate::render::terminal::command_line;
 use crate::render::text::counted;
@@ -102,8 +102,12 @@ pub(super) fn drift(findings: &Findings) -> String {
 
 /// What is worth knowing and stops nothing.
 pub(super) fn remarks(findings: &Findings) -> String {
-    let remarks: Vec<&Problem> =
-        findings.plan.problems.iter().filter(|problem| problem.severity != Severity::Error).collect();
+    let remarks: Vec<&Problem> = findings
+        .plan
+        .problems
+        .iter()
+        .filter(|problem| problem.severity != Severity::Error && problem.code != HELD)
+        .collect();
     if remarks.is_empty() {
         return String::new();
     }

@@ -34,6 +34,10 @@ pub fn plan(plan: &Plan) -> String {
 pub fn outcome(outcome: &Outcome) -> String {
     let mut output = plan(&outcome.plan);
     output.push_str("\n#### Done\n\n");
+    if let Some(hold) = &outcome.released {
+        let environment = code(outcome.plan.environment.as_str());
+        let _ = writeln!(output, "The hold of {environment} is over: {}.\n", prose(&hold.account()));
+    }
     if outcome.builds.is_empty() && outcome.swapped == 0 {
         output.push_str("Up to date: nothing built, no view moved.\n");
         return output;

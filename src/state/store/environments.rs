@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::value::{Failure, Row, Value, count, json, optional_json, optional_word, text, word};
-use super::{Statements, tables, unreferenced};
+use super::{Statements, holds, tables, unreferenced};
 use crate::ids::{EnvironmentName, ModelName, PlanId, ProjectName};
 use crate::state::{
     About, Environment, HistoryEntry, NewEntry, Owner, PendingPromote, Pointer, StateError, Status, Version,
@@ -42,6 +42,7 @@ pub(super) fn history(
             commit: row.optional_word("commit_id")?,
             at: row.moment("at")?,
             run: row.text("run")?.to_owned(),
+            origin: row.optional_json("origin")?,
             models: row.json("models")?,
         })
     };
@@ -201,6 +202,7 @@ fn write_environment(
     let sql = "UPDATE @environments SET models = ?3 WHERE project = ?1 AND name = ?2";
     statements.execute(sql, &[project.into(), text(ready.name.as_str()), json(&environment.models)?])?;
     add_history(statements, project, &ready, entry)?;
+    holds::change(statements, project, &ready.name, &entry.hold)?;
     let pointed_at = environment.models.values().filter_map(|pointer| pointer.table.as_ref());
     unreferenced::keep(statements, project, pointed_at)?;
     tables::record(statements, project, &entry.facts)
@@ -214,10 +216,10 @@ fn add_history(
     entry: &NewEntry,
 ) -> Result<(), Failure> {
     statements.execute(
-        "INSERT INTO @history (project, environment, sequence, plan_id, commit_id, at, run, models)
+        "INSERT INTO @history (project, environment, sequence, plan_id, commit_id, at, run, origin, models)
          SELECT project, name, 1 + (
              SELECT coalesce(max(sequence), 0) FROM @history WHERE project = ?1 AND environment = ?2
-         ), plan_id, ?3, ?4, ?5, models
+         ), plan_id, ?3, ?4, ?5, ?6, models
          FROM @environments WHERE project = ?1 AND name = ?2",
         &[
             project.into(),
@@ -225,6 +227,7 @@ fn add_history(
             optional_word(entry.commit.as_ref())?,
             entry.at.into(),
             text(&entry.run),
+            optional_json(entry.origin.as_ref())?,
         ],
     )?;
     Ok(())

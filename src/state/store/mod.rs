@@ -7,6 +7,7 @@ mod allowances;
 mod builds;
 mod dialect;
 mod environments;
+mod holds;
 mod schema;
 mod sessions;
 mod statements;
@@ -22,17 +23,20 @@ use std::time::Duration;
 pub(super) use self::dialect::Dialect;
 pub(super) use self::schema::{Contents, IDENTITY, NEWEST, migrate};
 pub(super) use self::sessions::{
-    Life, NewSession, begin as begin_session, end as end_session, end_all as end_all_sessions, renew as renew_session,
+    Life, NewSession, begin as begin_session, begin_unwritten, end as end_session, renew as renew_session,
 };
 pub(super) use self::statements::{Nothing, Statements};
+#[cfg(test)]
+pub(super) use self::tables::record;
 pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
-    About, Allowance, Build, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Hold, Holder, Identity,
+    About, Allowance, Build, Claim, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Holder, Identity,
     NewEntry, Owner, PendingPromote, Snapshot, State, StateError, Subject, Table, Version, WriteLease,
 };
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
+use crate::rollback::Hold;
 use crate::time::{Interval, Timestamp};
 
 /// Where the tables of a state are.
@@ -127,12 +131,15 @@ impl<S: Store> StoredState<S> {
             sessions::check(statements, lease, &location)?;
             work(statements, &self.project)
         });
+        if written.is_ok() {
+            lease.session().row.was_written();
+        }
         tracing::debug!(target: "offshoot::statement", "state write ends");
         written
     }
 }
 
-/// Gives back what is held, when it is dropped.
+/// Gives back what is claimed, when it is dropped.
 struct GivenBack<S: Store> {
     store: Arc<S>,
     token: FencingToken,
@@ -142,7 +149,7 @@ impl<S: Store> Drop for GivenBack<S> {
     fn drop(&mut self) {
         let given_back = self.store.write(Writing::Facts, |statements| sessions::give_back(statements, self.token));
         if let Err(error) = given_back {
-            tracing::debug!("what was held is given back with the session: {error}");
+            tracing::debug!("what was claimed is given back with the session: {error}");
         }
     }
 }
@@ -156,14 +163,14 @@ impl<S: Store> State for StoredState<S> {
         self.store.lease(doing, timeout)
     }
 
-    fn hold(&self, lease: &WriteLease, subject: &Subject) -> Result<Hold, StateError> {
-        let session = lease.session();
-        let token = self.write(lease, |statements, project| sessions::hold(statements, project, session, subject))?;
-        Ok(Hold::new(token, Box::new(GivenBack { store: Arc::clone(&self.store), token })))
+    fn claim(&self, lease: &WriteLease, subject: &Subject) -> Result<Claim, StateError> {
+        let session = &lease.session().id;
+        let token = self.write(lease, |statements, project| sessions::claim(statements, project, session, subject))?;
+        Ok(Claim::new(token, Box::new(GivenBack { store: Arc::clone(&self.store), token })))
     }
 
-    fn holds(&self) -> Result<Vec<(Subject, Holder, Timestamp)>, StateError> {
-        self.read(sessions::holds)
+    fn claims(&self) -> Result<Vec<(Subject, Holder, Timestamp)>, StateError> {
+        self.read(sessions::claims)
     }
 
     fn environments(&self) -> Result<Vec<About>, StateError> {
@@ -274,6 +281,14 @@ impl<S: Store> State for StoredState<S> {
 
     fn begin_promote(&self, lease: &WriteLease, promote: &PendingPromote) -> Result<(), StateError> {
         self.write(lease, |statements, project| environments::begin_promote(statements, project, promote))
+    }
+
+    fn holds(&self) -> Result<BTreeMap<EnvironmentName, Hold>, StateError> {
+        self.read(holds::holds)
+    }
+
+    fn release_hold(&self, lease: &WriteLease, environment: &EnvironmentName) -> Result<Option<Hold>, StateError> {
+        self.write(lease, |statements, project| holds::release(statements, project, environment))
     }
 
     fn finish_promote(&self, lease: &WriteLease, name: &EnvironmentName, plan_id: &PlanId) -> Result<(), StateError> {

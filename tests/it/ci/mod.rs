@@ -7,6 +7,7 @@ mod base;
 mod compared;
 mod cost;
 mod faults;
+mod held;
 mod history;
 mod open;
 mod places;

@@ -34,7 +34,7 @@ pub(super) fn output_names_are_ours_not_the_engines(warehouse: &Warehouse) {
 pub(super) fn a_made_table_tells_its_rows(warehouse: &Warehouse) {
     let mut session = with_schema(warehouse);
     for expected in [0_u64, 1, 5_000] {
-        let query = format!("select i, 'x' as b from range({expected}) as t(i) order by i desc");
+        let query = format!("select i, 'x' as b from generate_series(1, {expected}) as t(i) order by i desc");
         let (name, columns) = (table(&format!("t_{expected}")), names(&["a", "b"]));
         let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
         assert_eq!(session.execute(&target.create(&query)).expect("a table"), expected);

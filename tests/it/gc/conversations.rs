@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use offshoot::error::Exit;
 use offshoot::ids::{EnvironmentName, PlanId, ProjectName, StateId};
+use offshoot::rollback::HoldChange;
 use offshoot::state::{Environment, NewEntry, OpenMode, PendingPromote, SqliteState, State as _};
 use offshoot::time::Timestamp;
 
@@ -87,7 +88,14 @@ fn what_a_promote_is_about_to_show_is_needed_until_it_is_settled() {
     intended.about.plan_id = PlanId::new("next");
     world.done(&["env", "drop", "dev"]);
     gc(&world);
-    let entry = NewEntry { commit: None, at: Timestamp(0), run: "bot promote".into(), facts: Vec::new() };
+    let entry = NewEntry {
+        commit: None,
+        at: Timestamp(0),
+        run: "bot promote".into(),
+        origin: None,
+        hold: HoldChange::Stays,
+        facts: Vec::new(),
+    };
     let pending = PendingPromote { intended, expected: Some(prod.about.version()), entry };
     let state = open();
     let lease = state.lease("bot promote", Duration::ZERO).expect("nobody else");

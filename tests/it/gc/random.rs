@@ -1,5 +1,5 @@
-//! Random lives of a project: branches are edited, shown in part or as a whole, merged, promoted and dropped, builds fail
-//! midway, days pass, and now and then somebody collects.
+//! Random lives of a project: branches are edited, shown in part or as a whole, merged, promoted, rolled back and dropped,
+//! builds fail midway, days pass, and now and then somebody collects.
 
 use std::collections::BTreeMap;
 
@@ -34,6 +34,8 @@ struct Counts {
     failed: usize,
     over: usize,
     previews: usize,
+    rolled_back: usize,
+    held: usize,
 }
 
 impl Life {
@@ -119,7 +121,33 @@ impl Life {
         let branch = self.choices.one(&BRANCHES);
         self.edits(branch);
         self.world.repository.checkout("main").merge(branch);
-        self.world.done(&["promote"]);
+        let ran = self.world.bot(&["promote"]);
+        if ran.exit == Exit::No {
+            assert!(ran.stderr.contains("`prod` is held"), "{}", ran.stderr);
+            self.counts.held += 1;
+            if self.choices.chance(70) {
+                self.world.done(&["promote", "--release"]);
+            }
+        }
+    }
+
+    /// Production goes back to an entry that is remembered; one within the depth is always there.
+    fn rolls_back(&mut self) {
+        let page = self.world.done(&["env", "show", "prod", "--history", "4", "--format", "json"]).json();
+        let entries = page["history"].as_array().expect("a list");
+        if entries.len() < 2 {
+            return;
+        }
+        let place = 1 + self.choices.below(entries.len() - 1);
+        let number = entries[place]["entry"].to_string();
+        let ran = self.world.bot(&["rollback", "--to", &number]);
+        if ran.exit == Exit::Done {
+            self.counts.rolled_back += 1;
+            return;
+        }
+        let is_same = ran.stderr.contains("shows what is shown now");
+        let is_gone = place >= DEPTH && ran.stderr.contains("are gone");
+        assert!(is_same || is_gone, "entry {number}, {place} back: {}", ran.stderr);
     }
 
     fn drops(&mut self) {
@@ -163,17 +191,19 @@ impl Life {
 #[test]
 fn nothing_that_is_needed_goes_and_everything_else_does() {
     let mut life = Life::new(4);
-    for step in 0..60 {
-        match life.choices.below(12) {
+    for step in 0..80 {
+        match life.choices.below(14) {
             0..=3 => life.applies(),
             4 => life.fails(),
             5 | 6 => life.promotes(),
             7 => life.drops(),
             8 | 9 => life = life.waits(),
+            10 | 11 => life.rolls_back(),
             _ => life.collects(step),
         }
         life.look(&format!("after step {step}"));
     }
-    let Counts { gone, revived, failed, over, previews } = life.counts;
+    let Counts { gone, revived, failed, over, previews, rolled_back, held } = life.counts;
     assert!(gone >= 10 && revived >= 2 && failed >= 3 && over >= 1 && previews >= 2, "{:?}", life.counts);
+    assert!(rolled_back >= 3 && held >= 1, "{:?}", life.counts);
 }

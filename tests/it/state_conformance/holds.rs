@@ -1,192 +1,115 @@
-//! What one writer at a time may have: who is kept away, what is given back, and who cannot write any more.
+//! Environments that promote may not bring back to what was rolled back, and what an entry of history says of itself.
 
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::collections::BTreeSet;
 
-use offshoot::ids::{CommitId, EnvironmentName, Login};
-use offshoot::state::{Allowance, Fact, Hold, Owner, State, StateError, Subject, WriteLease};
+use offshoot::history::{Deed, Origin, Who};
+use offshoot::ids::CommitId;
+use offshoot::rollback::{Hold, HoldChange, RolledBack};
+use offshoot::state::{NewEntry, Owner, PendingPromote, State, WriteLease};
 use offshoot::time::Timestamp;
 
 use super::{Factory, apply, lease, pending};
-use crate::state_world::{about, branch, days, entry, environment, key, model, name, plan, ready, snapshot};
+use crate::state_world::{about, branch, entry, environment, key, model, name, plan, ready};
 
-fn of(environment: &str) -> Subject {
-    Subject::Environment(EnvironmentName::new(environment))
-}
-
-/// A range of days in January, or the whole table.
-fn part(model: &str, range: Option<(u8, u8)>) -> Subject {
-    let day = |day: u8| format!("2026-01-{day:02}");
-    let range = range.map(|(start, end)| days(&day(start), &day(end)));
-    Subject::Table { table: snapshot(model).table, range }
-}
-
-fn take(state: &dyn State, lease: &WriteLease, subject: &Subject) -> Hold {
-    state.hold(lease, subject).unwrap_or_else(|error| panic!("{subject:?}: {error}"))
-}
-
-/// What somebody has of what is wanted.
-fn refused(state: &dyn State, lease: &WriteLease, subject: &Subject) -> Subject {
-    match state.hold(lease, subject) {
-        Err(StateError::Held { subject, holder, since }) => {
-            assert_eq!((holder.pid, holder.doing.as_str()), (std::process::id(), "bot test"));
-            assert!(since > Timestamp::parse("2020-01-01").expect("a date"), "{since:?}");
-            *subject
-        }
-        other => panic!("{subject:?} is had twice: {other:?}"),
-    }
-}
-
-pub(super) fn one_writer_at_a_time_has_a_subject(store: &impl Factory) {
-    let (state, other) = (store.open(""), store.open("other"));
-    let lease = lease(state.as_ref());
-    let subjects = [of("x_1"), Subject::Gc, part("a.b", None)];
-    let held: Vec<_> = subjects.iter().map(|subject| take(state.as_ref(), &lease, subject)).collect();
-    for subject in &subjects {
-        assert_eq!(refused(state.as_ref(), &lease, subject), *subject);
-    }
-    take(state.as_ref(), &lease, &of("x_2"));
-    // Environments and the search are a project's own; a table may be of two.
-    take(other.as_ref(), &lease, &of("x_1"));
-    take(other.as_ref(), &lease, &Subject::Gc);
-    refused(other.as_ref(), &lease, &part("a.b", None));
-    let message = state.hold(&lease, &of("x_1")).expect_err("held").to_string();
-    let holder = format!("environment `x_1` is held by process {} (`bot test`)", std::process::id());
-    assert!(message.starts_with(&holder) && message.ends_with(" UTC"), "{message}");
-    drop(held);
-}
-
-pub(super) fn ranges_of_a_table_exclude_each_other_where_they_overlap(store: &impl Factory) {
-    let state = store.open("");
-    let lease = lease(state.as_ref());
-    let middle = part("a.b", Some((10, 20)));
-    let held = take(state.as_ref(), &lease, &middle);
-    for range in [(10, 20), (12, 13), (1, 11), (19, 25), (1, 30)] {
-        assert_eq!(refused(state.as_ref(), &lease, &part("a.b", Some(range))), middle, "{range:?}");
-    }
-    assert_eq!(refused(state.as_ref(), &lease, &part("a.b", None)), middle);
-    let touching = [(1, 10), (20, 30)].map(|range| take(state.as_ref(), &lease, &part("a.b", Some(range))));
-    take(state.as_ref(), &lease, &part("c.d", Some((10, 20))));
-    drop((held, touching));
-    let whole = take(state.as_ref(), &lease, &part("a.b", None));
-    assert_eq!(refused(state.as_ref(), &lease, &middle), part("a.b", None));
-    drop(whole);
-}
-
-pub(super) fn a_hold_ends_when_it_is_dropped_or_its_session_ends(store: &impl Factory) {
-    let state = store.open("");
-    let first = lease(state.as_ref());
-    let held = take(state.as_ref(), &first, &of("x_1"));
-    let before = held.token();
-    drop(held);
-    let held = take(state.as_ref(), &first, &of("x_1"));
-    assert!(held.token() > before, "{:?} comes after {before:?}", held.token());
-    drop(first);
-    let second = lease(state.as_ref());
-    let again = take(state.as_ref(), &second, &of("x_1"));
-    assert!(again.token() > held.token());
-    // What the first one had is not the second one's.
-    drop(held);
-    refused(state.as_ref(), &second, &of("x_1"));
-}
-
-pub(super) fn what_is_held_is_listed(store: &impl Factory) {
-    let (state, other) = (store.open(""), store.open("other"));
-    let held = lease(state.as_ref());
-    let subjects = [of("x_1"), part("a.b", None), part("c.d", Some((1, 2))), Subject::Gc];
-    let _kept: Vec<_> = subjects.iter().map(|subject| take(state.as_ref(), &held, subject)).collect();
-    let _theirs = take(other.as_ref(), &held, &of("x_1"));
-    let listed = |state: &dyn State| -> Vec<Subject> {
-        let holds = state.holds().expect("readable");
-        assert!(holds.iter().all(|(_, holder, _)| holder.pid == std::process::id() && holder.doing == "bot test"));
-        holds.into_iter().map(|(subject, _, _)| subject).collect()
-    };
-    assert_eq!(listed(state.as_ref()), subjects);
-    assert_eq!(listed(other.as_ref()), [subjects[1].clone(), subjects[2].clone(), of("x_1")]);
-    store.silence_writers();
-    assert_eq!(listed(state.as_ref()), [], "the dead hold nothing");
-}
-
-/// A session that was not heard of is as good as dead; where its process lives after all, it must not write any more.
-pub(super) fn a_silent_session_is_taken_over_and_cannot_write_any_more(store: &impl Factory) {
-    let state = store.open("");
-    apply(state.as_ref(), &environment(about("x_1", branch("x"), "one"), &["a.b"]));
-    let lost = lease(state.as_ref());
-    let held = take(state.as_ref(), &lost, &of("x_1"));
-    state.record(&lost, &[Fact::Snapshot(snapshot("a.b"))]).expect("it lives");
-    store.silence_writers();
-    assert_cannot_write(state.as_ref(), &lost);
-    let next = lease(state.as_ref());
-    let taken = take(state.as_ref(), &next, &of("x_1"));
-    assert!(next.token() > lost.token() && taken.token() > held.token());
-    assert_cannot_write(state.as_ref(), &lost);
-    drop((held, lost));
-    refused(state.as_ref(), &next, &of("x_1"));
-    state.record(&next, &[Fact::Snapshot(snapshot("c.d"))]).expect("it lives");
-    assert_eq!(state.all_tables().expect("readable"), [snapshot("a.b"), snapshot("c.d")]);
-    let found = state.environment(&name("x_1")).expect("readable").expect("made");
-    assert_eq!(found.about.version(), ready("one"));
-}
-
-/// Tries each method that writes.
-fn assert_cannot_write(state: &dyn State, lost: &WriteLease) {
-    let shown = about("x_1", branch("x"), "two");
-    let made = environment(shown.clone(), &["a.b"]);
-    let promote = pending(environment(about("prod", Owner::Named, "two"), &[]), None);
-    let allowance = Allowance {
-        pull_request: 1,
-        model: model("a.b"),
-        head: CommitId::new("aaaa"),
-        by: Login::new("ada"),
-        at: Timestamp(1),
-    };
-    let table = snapshot("a.b").table;
-    let (prod, two) = (name("prod"), plan("two"));
-    let outcomes = [
-        state.allow(lost, &allowance),
-        state.record(lost, &[Fact::Snapshot(snapshot("e.f"))]),
-        state.withdraw(lost, &key("a.b"), days("2026-01-01", "2026-01-02")),
-        state.forget_tables(lost, &[key("a.b")]),
-        state.mark_unreferenced(lost, &[(table.clone(), Timestamp(1))].into()),
-        state.keep_tables(lost, std::slice::from_ref(&table)),
-        state.forget_unreferenced(lost, &table, Timestamp(1)).map(|_| ()),
-        state.forget_history(lost, NonZeroUsize::MIN).map(|_| ()),
-        state.start_plan(lost, &shown, Some(&ready("one"))),
-        state.finish_plan(lost, &made, &entry(1)),
-        state.remove_environment(lost, &name("x_1"), &ready("one")),
-        state.begin_promote(lost, &promote),
-        state.finish_promote(lost, &prod, &two),
-        state.abandon_promote(lost, &prod, &two),
-        state.hold(lost, &of("x_2")).map(|_| ()),
-    ];
-    for (number, outcome) in outcomes.into_iter().enumerate() {
-        assert!(matches!(outcome, Err(StateError::LeaseLost { .. })), "method {number}: {outcome:?}");
-    }
-}
-
-/// Each with a handle and a session of its own; whoever has it is alone.
-pub(super) fn sixteen_threads_take_and_give_back(store: &impl Factory) {
-    let is_had = AtomicBool::new(false);
-    thread::scope(|scope| {
-        for _ in 0..16 {
-            scope.spawn(|| {
-                let state = store.open("");
-                for _ in 0..2 {
-                    let lease = lease(state.as_ref());
-                    let held = loop {
-                        match state.hold(&lease, &of("x_1")) {
-                            Ok(held) => break held,
-                            Err(StateError::Held { .. }) => thread::yield_now(),
-                            Err(other) => panic!("{other}"),
-                        }
-                    };
-                    assert!(!is_had.swap(true, Ordering::SeqCst), "two have it");
-                    is_had.store(false, Ordering::SeqCst);
-                    drop(held);
-                }
-            });
-        }
+fn hold(why: &str) -> Hold {
+    let rolled_back = [("a.\"b.c\"", true), ("a.gone", false)].map(|(text, there)| RolledBack {
+        model: model(text),
+        data_fingerprint: there.then(|| key(text).data_fingerprint),
     });
-    assert_eq!(store.open("").holds().expect("readable"), []);
+    Hold {
+        who: Who { name: Some("ada \"x\"".into()), run: None },
+        at: Timestamp(5),
+        why: Some(why.into()),
+        from: 2,
+        to: 1,
+        promoted: Some(CommitId::new("bbbb")),
+        algorithm: 3,
+        rolled_back: BTreeSet::from(rolled_back),
+    }
+}
+
+/// A promote of an environment that does something to its hold.
+fn promote(environment_name: &str, plan_id: &str, expected: Option<&str>, change: HoldChange) -> PendingPromote {
+    let made = environment(about(environment_name, Owner::Named, plan_id), &["a.b"]);
+    let next = pending(made, expected);
+    PendingPromote { entry: NewEntry { hold: change, ..next.entry.clone() }, ..next }
+}
+
+fn done(state: &dyn State, lease: &WriteLease, promote: &PendingPromote) {
+    state.begin_promote(lease, promote).expect("nobody else");
+    let about = &promote.intended.about;
+    state.finish_promote(lease, &about.name, &about.plan_id).expect("in the journal");
+}
+
+fn why(state: &dyn State, environment: &str) -> Option<String> {
+    state.holds().expect("readable").remove(&name(environment)).and_then(|hold| hold.why)
+}
+
+pub(super) fn a_hold_begins_and_ends_with_a_promote_and_never_before(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let begins = |why| HoldChange::Begins(Box::new(hold(why)));
+    done(state.as_ref(), &lease, &promote("prod", "one", None, HoldChange::Stays));
+    done(state.as_ref(), &lease, &promote("staging", "s", None, begins("elsewhere")));
+    assert_eq!(why(state.as_ref(), "prod"), None);
+    let next = promote("prod", "two", Some("one"), begins("wrong"));
+    state.begin_promote(&lease, &next).expect("nobody else");
+    assert_eq!(why(store.open("").as_ref(), "prod"), None, "nobody knows yet whether it happened");
+    state.abandon_promote(&lease, &name("prod"), &plan("two")).expect("in the journal");
+    assert_eq!(why(state.as_ref(), "prod"), None);
+    done(state.as_ref(), &lease, &next);
+    assert_eq!(store.open("").holds().expect("readable")[&name("prod")], hold("wrong"));
+    assert!(store.open("other").holds().expect("readable").is_empty(), "another project's are its own");
+    done(state.as_ref(), &lease, &promote("prod", "three", Some("two"), HoldChange::Stays));
+    assert_eq!(why(state.as_ref(), "prod").as_deref(), Some("wrong"));
+    done(state.as_ref(), &lease, &promote("prod", "four", Some("three"), begins("worse")));
+    assert_eq!(why(state.as_ref(), "prod").as_deref(), Some("worse"), "the last word counts");
+    let ends = promote("prod", "five", Some("four"), HoldChange::Ends);
+    state.begin_promote(&lease, &ends).expect("nobody else");
+    assert_eq!(why(state.as_ref(), "prod").as_deref(), Some("worse"));
+    state.finish_promote(&lease, &name("prod"), &plan("five")).expect("in the journal");
+    assert_eq!(why(state.as_ref(), "prod"), None);
+    assert_eq!(why(state.as_ref(), "staging").as_deref(), Some("elsewhere"));
+}
+
+pub(super) fn a_hold_is_released_once_and_goes_with_its_environment(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let begins = || HoldChange::Begins(Box::new(hold("wrong")));
+    done(state.as_ref(), &lease, &promote("prod", "one", None, begins()));
+    done(state.as_ref(), &lease, &promote("staging", "s", None, begins()));
+    let other = store.open("other");
+    assert_eq!(other.release_hold(&lease, &name("prod")).expect("writable"), None, "another project's are its own");
+    assert_eq!(state.release_hold(&lease, &name("prod")).expect("writable"), Some(hold("wrong")));
+    assert_eq!(state.release_hold(&lease, &name("prod")).expect("writable"), None);
+    assert_eq!(state.history(&name("prod"), 9).expect("readable").len(), 1, "a release is no entry");
+    state.remove_environment(&lease, &name("staging"), &ready("s")).expect("nobody else");
+    assert!(state.holds().expect("readable").is_empty());
+}
+
+pub(super) fn an_entry_says_what_it_was_and_who_made_it(store: &impl Factory) {
+    let state = store.open("");
+    apply(state.as_ref(), &environment(about("x_1", branch("x"), "old"), &["a.b"]));
+    let lease = lease(state.as_ref());
+    let who = Who { name: Some("ada".into()), run: Some("https://x/1".into()) };
+    let deeds = [
+        Deed::Apply,
+        Deed::Promote,
+        Deed::Rollback { to: 1, why: Some("it's \"wrong\"".into()) },
+        Deed::Rollback { to: u64::from(u32::MAX), why: None },
+    ];
+    let origins = deeds.map(|deed| Origin { deed, who: who.clone() });
+    let mut before = "old".to_owned();
+    for (place, origin) in origins.iter().enumerate() {
+        let plan_id = format!("plan-{place}");
+        let about = about("x_1", branch("x"), &plan_id);
+        state.start_plan(&lease, &about, Some(&ready(&before))).expect("nobody else");
+        let entry = NewEntry { origin: Some(origin.clone()), ..entry(3) };
+        state.finish_plan(&lease, &environment(about, &["a.b"]), &entry).expect("the same plan");
+        before = plan_id;
+    }
+    let history = store.open("").history(&name("x_1"), 9).expect("readable");
+    let found: Vec<Option<Origin>> = history.into_iter().rev().map(|entry| entry.origin).collect();
+    let expected: Vec<Option<Origin>> = std::iter::once(None).chain(origins.map(Some)).collect();
+    assert_eq!(found, expected);
 }

@@ -8,12 +8,13 @@ use super::{Factory, lease};
 use crate::state_world::{about, branch, build, days, entry, environment, key, load, name, snapshot};
 
 pub(super) fn tokens_of_sessions_grow(store: &impl Factory) {
-    let state = store.open("");
-    let mut last = lease(state.as_ref()).token();
-    for _ in 0..3 {
-        let next = lease(store.open("other").as_ref()).token();
-        assert!(next > last, "{next} comes after {last}");
-        last = next;
+    let mut last = None;
+    for project in ["", "other", "", ""] {
+        let state = store.open(project);
+        let lease = lease(state.as_ref());
+        let claim = state.claim(&lease, &Subject::Gc).expect("nobody else");
+        assert!(Some(lease.token()) > last && claim.token() > lease.token(), "{lease:?} and {claim:?} after {last:?}");
+        last = Some(claim.token());
     }
 }
 
@@ -47,8 +48,8 @@ pub(crate) fn win_once(state: &dyn State, plan_id: &str) {
         let mut made = environment(about("x_1", branch("x"), plan_id), &[plan_id]);
         made.models.extend(read.map(|found| found.models).unwrap_or_default());
         let lease = lease(state);
-        let Ok(_held) = state.hold(&lease, &Subject::Environment(name("x_1"))) else {
-            while !state.holds().expect("readable").is_empty() {
+        let Ok(_held) = state.claim(&lease, &Subject::Environment(name("x_1"))) else {
+            while !state.claims().expect("readable").is_empty() {
                 thread::yield_now();
             }
             continue;

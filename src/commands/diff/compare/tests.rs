@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::duckdb::DuckDb;
-use crate::engine::{Engine as _, Session};
+use crate::engine::{Engine, Session};
 use crate::fingerprint::tests::tree;
 
 const JOINED: Bounds = Bounds { rows: None, buckets_from: u64::MAX };

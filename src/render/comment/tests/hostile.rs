@@ -9,7 +9,7 @@ use crate::data_diff::{Compared, LeftOut, SchemaChange, WhyLeftOut};
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, FilePath, Login, ModelName, ProjectName};
 use crate::plan::{Category, Change, Reason};
-use crate::problem::Problem;
+use crate::problem::{HELD, Problem};
 use crate::report::{Blocker, Destruction, Findings, Hunks, Neighbour, Price, SqlChange, StopCause, Stopped};
 use crate::time::IntervalUnit;
 
@@ -81,7 +81,8 @@ fn poisoned(text: &str) -> Report {
     findings.plan.drift.push(drifted);
     let error = Problem::error("code", text).at(&FilePath::new(text)).position(1, 2).help(text);
     let quoted = Problem::warning("code", format!("a name `{text}` of ours"));
-    findings.plan.problems.extend([error.clone(), quoted]);
+    let held = Problem::warning(HELD, format!("`{text}` is held: {text}")).help(text);
+    findings.plan.problems.extend([error.clone(), quoted, held]);
     for data in findings.data.iter_mut().flat_map(|data| &mut data.models) {
         data.schema.push(SchemaChange::Added { column: text.into(), data_type: text.into() });
         data.schema.push(SchemaChange::Retyped { column: text.into(), old: text.into(), new: text.into() });
@@ -201,7 +202,7 @@ fn the_worst_that_always_stays_fits_into_the_smallest_place() {
         readers: vec![model(&text); 9],
         allowed_by,
     };
-    findings.plan.problems.clear();
+    findings.plan.problems = vec![Problem::warning(HELD, text.clone()).help(text.clone())];
     findings.destructions = [vec![lost(None); 20], vec![lost(Some(Login::new(text.as_str()))); 20]].concat();
     for planned in &mut findings.plan.models {
         planned.name = model(&text);

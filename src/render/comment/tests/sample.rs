@@ -171,12 +171,12 @@ fn outcome(plan: Plan) -> Outcome {
             intervals: model.intervals_missing.clone(),
         }
     });
-    Outcome { builds: builds.collect(), swapped: 8, seconds: 131.0, plan }
+    Outcome { builds: builds.collect(), swapped: 8, released: None, seconds: 131.0, plan }
 }
 
 /// What one run built is what was built for the pull request.
 fn built(outcome: Outcome) -> Findings {
-    let Outcome { plan, builds, swapped, seconds } = outcome;
+    let Outcome { plan, builds, swapped, released: _, seconds } = outcome;
     let fingerprint =
         |name: &ModelName| plan.models.iter().find(|model| model.name == *name).map(|m| m.data_fingerprint);
     let work = |build: &Build| Work {

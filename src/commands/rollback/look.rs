@@ -1,0 +1,295 @@
+//! What an entry of the history would show today: gathered from state, git and warehouse, and refused where it is not
+//! exactly what it was. Writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::environments::find;
+use crate::apply::{ViewPlan, engine_error};
+use crate::engine::{EngineError, ObjectKind, OwnedObject, Session, check_owner, owned_objects};
+use crate::error::CommandError;
+use crate::history::{Deed, Origin};
+use crate::ids::{CommitId, EnvironmentName, ModelName, StateId, TableName};
+use crate::model::KindName;
+use crate::naming::TableKey;
+use crate::plan::{Action, Commits, Plan, Summary, Target};
+use crate::problem::{Severity, has_errors};
+use crate::publish::{self, ForeignPolicy};
+use crate::rollback::{Freshness, Moved, Stand, moved};
+use crate::sql::Dialect;
+use crate::state::{Environment, HistoryEntry, Pointer, State, Table};
+use crate::workspace::{Side, Workspace, git_error, state_error};
+
+/// What is looked at.
+pub(super) struct Looking<'a> {
+    pub(super) workspace: &'a Workspace<'a>,
+    pub(super) state: &'a dyn State,
+    pub(super) environment: &'a EnvironmentName,
+    /// The entry that somebody named.
+    pub(super) wanted: Option<u64>,
+    pub(super) policy: ForeignPolicy,
+    pub(super) dialect: Dialect,
+}
+
+/// An entry that can be shown again, and what that changes.
+pub(super) struct Found {
+    pub(super) current: Environment,
+    /// The entry that is shown now.
+    pub(super) present: HistoryEntry,
+    /// The entry that is shown again.
+    pub(super) entry: HistoryEntry,
+    pub(super) side: Side,
+    /// The entry as a plan in which there is nothing to build.
+    pub(super) plan: Plan,
+    pub(super) tables: BTreeMap<TableKey, Table>,
+    pub(super) views: ViewPlan,
+    pub(super) moved: Vec<Moved>,
+    /// Where models point afterwards.
+    pub(super) after: BTreeMap<ModelName, Stand>,
+}
+
+/// Finds the entry and everything that it needs.
+///
+/// # Errors
+/// It cannot be shown exactly as it was, and why.
+pub(super) fn look(looking: &Looking<'_>, session: &mut dyn Session) -> Result<Found, CommandError> {
+    let Looking { workspace, state, environment, dialect, .. } = looking;
+    let current = find(*state, environment.as_str())?;
+    let (present, entry) = chosen(looking, &current)?;
+    let number = entry.sequence;
+    let (before, after) = (stands(*state, &current.models)?, stands(*state, &entry.models)?);
+    let moved = moved(&before, &after);
+    if moved.is_empty() {
+        return Err(CommandError::no(format!("entry {number} of `{environment}` shows what is shown now")).hint(
+            format!("`bot env show {environment}` tells which entries moved something; name one with `--to N`"),
+        ));
+    }
+    let (commit, side) = side(workspace, &entry)?;
+    refuse_different(&entry, differing(&side, &entry))?;
+    let plan = plan(environment, (&current, &commit), &side, &entry);
+    let tables = publish::tables(*state, &plan)?;
+    let identity = state.identity().map_err(state_error)?;
+    let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
+    refuse_gone(&entry, &tables, (session, &identity.state))?;
+    let views = publish::views((&side.tree, *dialect, entry.at), &plan, &tables, Some(&current))?;
+    refuse_different(&entry, other_texts(&views, &entry))?;
+    if looking.policy == ForeignPolicy::Refuse {
+        publish::refuse_foreign(&identity.state, "bot rollback", &views, session)?;
+    }
+    Ok(Found { current, present, entry, side, plan, tables, views, moved, after })
+}
+
+/// The entry that is shown now, and the one that is wanted.
+fn chosen(looking: &Looking<'_>, current: &Environment) -> Result<(HistoryEntry, HistoryEntry), CommandError> {
+    let Looking { state, environment, wanted, .. } = looking;
+    if current.about.promoted.is_none() {
+        return Err(CommandError::no(format!(
+            "environment `{environment}` belongs to {} and was made by `bot apply`",
+            current.about.owner
+        ))
+        .hint("only what `bot promote` writes is rolled back; `bot apply` makes it match its branch again"));
+    }
+    let hint = format!("`bot env show {environment}` lists the entries that there are");
+    let newest = |limit| state.history(environment, limit).map_err(state_error);
+    let Some(present) = newest(1)?.pop() else {
+        return Err(CommandError::no(format!("`{environment}` has no history")));
+    };
+    let number = match (wanted, &present.origin) {
+        (Some(wanted), _) if *wanted == present.sequence => {
+            return Err(CommandError::no(format!("entry {wanted} is what `{environment}` shows now")).hint(hint));
+        }
+        (Some(wanted), _) => *wanted,
+        (None, Some(Origin { deed: Deed::Rollback { to, .. }, .. })) => {
+            return Err(CommandError::no(format!("`{environment}` was rolled back to entry {to} already"))
+                .hint(format!("say which entry it is to show now, with `--to N`: {hint}")));
+        }
+        (None, _) => present.sequence.saturating_sub(1),
+    };
+    // An entry so many before the newest; none is read that lies further back.
+    let back = present.sequence.checked_sub(number).filter(|_| number > 0);
+    let entry = match back.and_then(|back| usize::try_from(back).ok()) {
+        Some(back) => newest(back.saturating_add(1))?.pop().filter(|entry| entry.sequence == number),
+        None => None,
+    };
+    match entry {
+        Some(entry) => Ok((present, entry)),
+        None if wanted.is_none() => {
+            Err(CommandError::no(format!("`{environment}` has no entry before {}", present.sequence)).hint(hint))
+        }
+        None => Err(CommandError::no(format!("`{environment}` has no entry {number}")).hint(hint)),
+    }
+}
+
+/// The project as the entry's commit has it.
+fn side(workspace: &Workspace<'_>, entry: &HistoryEntry) -> Result<(CommitId, Side), CommandError> {
+    let number = entry.sequence;
+    let refused = |why: String| CommandError::no(format!("entry {number} cannot be shown as it was: {why}"));
+    let Some(commit) = &entry.commit else { return Err(refused("it names no commit".to_owned())) };
+    let short: String = commit.as_str().chars().take(12).collect();
+    let side = workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side(&source));
+    let side = side.map_err(|error| {
+        refused(format!("its commit `{short}` is not here"))
+            .because(error.message)
+            .hint("fetch the whole history (`fetch-depth: 0`)")
+    })?;
+    if has_errors(&side.problems) {
+        let first = side.problems.iter().find(|problem| problem.severity == Severity::Error);
+        let error = refused(format!("the project of its commit `{short}` has errors for this program"));
+        return Err(match first {
+            Some(problem) => error.because(problem.message.clone()),
+            None => error,
+        });
+    }
+    Ok((commit.clone(), side))
+}
+
+/// The models that the commit's tree does not give as the entry has them.
+fn differing(side: &Side, entry: &HistoryEntry) -> Vec<ModelName> {
+    let names: BTreeSet<&ModelName> = side.tree.models.keys().chain(entry.models.keys()).collect();
+    let is_same = |name: &ModelName| {
+        let (model, pointer) = (side.tree.models.get(name)?, entry.models.get(name)?);
+        let fingerprint = side.tree.fingerprints.get(name)?;
+        let of_tree = (model.kind.name(), fingerprint.data, fingerprint.metadata);
+        Some(of_tree == (pointer.kind, pointer.data_fingerprint, pointer.metadata_fingerprint))
+    };
+    names.into_iter().filter(|name| is_same(name) != Some(true)).cloned().collect()
+}
+
+/// The models without a table whose views would have another text.
+fn other_texts(views: &ViewPlan, entry: &HistoryEntry) -> Vec<ModelName> {
+    let computed = entry.models.iter().filter(|(_, pointer)| pointer.table.is_none());
+    let other =
+        computed.filter(|(name, pointer)| views.pointers.get(*name).is_none_or(|made| made.view != pointer.view));
+    other.map(|(name, _)| name.clone()).collect()
+}
+
+/// Says no where what would be shown is not what was shown.
+fn refuse_different(entry: &HistoryEntry, models: Vec<ModelName>) -> Result<(), CommandError> {
+    if models.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = models.iter().map(|model| format!("`{model}`")).collect();
+    let verb = if models.len() == 1 { "is" } else { "are" };
+    Err(CommandError::no(format!(
+        "entry {} cannot be shown as it was: from its commit {} {verb} something else today",
+        entry.sequence,
+        names.join(", ")
+    ))
+    .because("this program, a variable or the gateway is another one than when the entry was made")
+    .hint("revert the commits on the base branch instead, and promote that"))
+}
+
+/// The entry as a plan: every table is there, and nothing is built.
+fn plan(
+    environment: &EnvironmentName,
+    (current, commit): (&Environment, &CommitId),
+    side: &Side,
+    entry: &HistoryEntry,
+) -> Plan {
+    let target = |(name, pointer): (&ModelName, &Pointer)| {
+        Some(Target {
+            name: name.clone(),
+            kind: pointer.kind,
+            key: key(name, pointer),
+            metadata_fingerprint: pointer.metadata_fingerprint,
+            table: pointer.table.clone(),
+            action: match (&pointer.table, pointer.kind) {
+                (Some(_), _) => Action::Reuse,
+                (None, KindName::View) => Action::View,
+                (None, _) => Action::None,
+            },
+            unit: side.tree.models.get(name)?.unit(),
+            intervals_missing: Vec::new(),
+            due_at_promote: Vec::new(),
+            basis: pointer.basis,
+            seen: Vec::new(),
+        })
+    };
+    Plan {
+        environment: environment.clone(),
+        commits: Commits {
+            base: current.about.promoted.clone().unwrap_or_else(|| commit.clone()),
+            head: Some(commit.clone()),
+            merge_base: None,
+            result_tree: Some(side.source.id().clone()),
+        },
+        models: Vec::new(),
+        drift: Vec::new(),
+        summary: Summary::default(),
+        targets: entry.models.iter().filter_map(target).collect(),
+        problems: Vec::new(),
+    }
+}
+
+fn key(name: &ModelName, pointer: &Pointer) -> TableKey {
+    TableKey { model: name.clone(), data_fingerprint: pointer.data_fingerprint }
+}
+
+/// Says no where tables of the entry are gone, and names them all.
+fn refuse_gone(
+    entry: &HistoryEntry,
+    known: &BTreeMap<TableKey, Table>,
+    (session, state_id): (&mut dyn Session, &StateId),
+) -> Result<(), CommandError> {
+    let wanted = entry.models.iter().filter_map(|(name, pointer)| Some((name, pointer, pointer.table.as_ref()?)));
+    let wanted: Vec<(&ModelName, &Pointer, &TableName)> = wanted.collect();
+    let names: Vec<&TableName> = wanted.iter().map(|(_, _, table)| *table).collect();
+    let there = there(session, state_id, &names).map_err(|error| engine_error("cannot use the warehouse", error))?;
+    let gone = wanted.iter().filter_map(|(name, pointer, table)| {
+        let is_known = known.get(&key(name, pointer)).is_some_and(|known| known.snapshot.table == **table);
+        match (is_known, there.contains(*table)) {
+            (false, _) => Some(format!("`{table}` of `{name}`, which the state does not know any more")),
+            (true, false) => Some(format!("`{table}` of `{name}`, which is not in the warehouse")),
+            (true, true) => None,
+        }
+    });
+    let gone: Vec<String> = gone.collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::no(format!("tables of entry {} are gone: {}", entry.sequence, gone.join("; ")))
+        .hint("revert the commits on the base branch instead, and promote that: it builds them again"))
+}
+
+/// Those of the tables that are there and that we made.
+fn there(
+    session: &mut dyn Session,
+    state_id: &StateId,
+    wanted: &[&TableName],
+) -> Result<BTreeSet<TableName>, EngineError> {
+    check_owner(session, state_id)?;
+    let owned = owned_objects(session, state_id)?.into_iter();
+    let owned = owned.filter(|record| matches!(record.object, OwnedObject::Table { .. })).map(|record| record.name);
+    let mut schemas: BTreeMap<Option<&str>, BTreeSet<&str>> = BTreeMap::new();
+    for name in wanted {
+        schemas.entry(name.catalog.as_deref()).or_default().insert(&name.schema);
+    }
+    let mut there = BTreeSet::new();
+    for (catalog, schemas) in schemas {
+        let objects = session.objects_of(catalog, &schemas.into_iter().collect::<Vec<_>>())?;
+        there.extend(objects.into_iter().filter(|object| object.kind == ObjectKind::Table).map(|object| object.name));
+    }
+    Ok(owned.filter(|name| there.contains(name)).collect())
+}
+
+/// Where models point, and how fresh that is.
+///
+/// # Errors
+/// The state cannot be read.
+pub(super) fn stands(
+    state: &dyn State,
+    models: &BTreeMap<ModelName, Pointer>,
+) -> Result<BTreeMap<ModelName, Stand>, CommandError> {
+    let stored = models.iter().filter(|(_, pointer)| pointer.table.is_some());
+    let keys: Vec<TableKey> = stored.map(|(name, pointer)| key(name, pointer)).collect();
+    let tables = state.tables(&keys).map_err(state_error)?;
+    let freshness = |table: &Table| Freshness {
+        intervals: table.snapshot.as_of.is_none().then(|| table.ledger.intervals()),
+        unit: table.snapshot.unit,
+        filled_at: table.ledger.newest().max(table.snapshot.as_of),
+    };
+    let stand = |(name, pointer): (&ModelName, &Pointer)| {
+        let table = tables.get(&key(name, pointer)).map(freshness);
+        (name.clone(), Stand { data: pointer.data_fingerprint, table })
+    };
+    Ok(models.iter().map(stand).collect())
+}

@@ -1,0 +1,151 @@
+//! From a connection of the configuration to the engine that it stands for. Nothing is opened here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location};
+use crate::engine::postgres::{Postgres, PostgresConfig};
+use crate::engine::{Engine, OpenMode};
+use crate::error::CommandError;
+use crate::postgres::{Address, TlsMode};
+use crate::settings::{Connection, ConnectionError, DuckDbConnection};
+
+/// How a warehouse is opened.
+pub struct Opening<'a> {
+    /// The project's folder, from which paths go.
+    pub root: &'a Path,
+    /// The process's variables.
+    pub variables: &'a BTreeMap<String, String>,
+    /// Whether it may be written.
+    pub mode: OpenMode,
+    /// How long to wait for who holds it, or for a server that starts.
+    pub patience: Duration,
+    /// Set when nobody waits any more.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Where a warehouse is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a file, which may not be there yet.
+    File(PathBuf),
+    /// On a server, as messages name it.
+    Server(String),
+}
+
+impl Place {
+    /// Whether it is there, as far as one can tell without asking a server.
+    pub fn may_be_there(&self) -> bool {
+        match self {
+            Self::File(path) => path.exists(),
+            Self::Server(_) => true,
+        }
+    }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        if let Self::File(path) = self { Some(path) } else { None }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(formatter, "{}", path.display()),
+            Self::Server(server) => formatter.write_str(server),
+        }
+    }
+}
+
+/// The engine of a connection.
+///
+/// # Errors
+/// Its type is not supported, or it says too little.
+pub fn engine(connection: &Connection, opening: &Opening<'_>) -> Result<Box<dyn Engine>, CommandError> {
+    let refused = |error| CommandError::no("no warehouse to work on").because(error);
+    match connection.kind.as_str() {
+        "duckdb" => {
+            let config = duckdb_config(&connection.duckdb().map_err(refused)?, opening)?;
+            if config.database == Location::Memory {
+                return Err(CommandError::no("the gateway's DuckDB is in memory, so nothing would outlive this run")
+                    .hint("name a file in `config.yaml`: `database: warehouse.duckdb`"));
+            }
+            Ok(Box::new(DuckDb::new(config).until(Arc::clone(&opening.stop))))
+        }
+        "postgres" => {
+            let role = connection.text("role").map(str::to_owned);
+            let address = address(connection, opening.variables).map_err(refused)?;
+            let (mode, patience) = (opening.mode, opening.patience);
+            let config = PostgresConfig { address, role, mode, statement_timeout: None, patience };
+            Ok(Box::new(Postgres::new(config, Arc::clone(&opening.stop))))
+        }
+        other => Err(refused(ConnectionError::Unsupported { found: other.to_owned() })),
+    }
+}
+
+/// Where the warehouse of a connection is; `None` where that is nowhere that lasts.
+pub fn place(connection: &Connection, root: &Path) -> Option<Place> {
+    if connection.kind == "postgres" {
+        let part = |key| connection.text(key).unwrap_or("?");
+        return Some(Place::Server(format!("{}/{}", part("host"), part("database"))));
+    }
+    let connection = connection.duckdb().ok()?;
+    let first = || connection.catalogs.first().map(|catalog| catalog.path.clone());
+    let path = connection.database.clone().or_else(first)?;
+    (path != ":memory:").then(|| Place::File(root.join(path)))
+}
+
+/// The address of a connection of type `postgres`.
+///
+/// # Errors
+/// It is of another type, or says too little.
+pub fn address(connection: &Connection, variables: &BTreeMap<String, String>) -> Result<Address, ConnectionError> {
+    let told = connection.postgres(variables)?;
+    let tls = match told.sslmode {
+        None => TlsMode::default(),
+        Some(word) => TlsMode::parse(&word).ok_or(ConnectionError::Invalid {
+            key: "sslmode",
+            expected: "disable, allow, prefer, require, verify-ca or verify-full",
+            found: word,
+        })?,
+    };
+    Ok(Address {
+        host: told.host,
+        port: told.port,
+        user: told.user,
+        password: told.password,
+        database: told.database,
+        tls,
+        root_certificates: variables.get("PGSSLROOTCERT").filter(|path| *path != "system").map(PathBuf::from),
+        connect_timeout: Duration::from_secs(told.connect_timeout),
+        keepalives_idle: told.keepalives_idle.map(Duration::from_secs),
+        application_name: told.application_name.unwrap_or_else(|| "offshoot".to_owned()),
+    })
+}
+
+fn duckdb_config(connection: &DuckDbConnection, opening: &Opening<'_>) -> Result<DuckDbConfig, CommandError> {
+    let location = |path: &str| match path {
+        ":memory:" => Location::Memory,
+        path => Location::File(opening.root.join(path)),
+    };
+    let mode = opening.mode;
+    let mut catalogs = connection.catalogs.iter();
+    let database = match &connection.database {
+        Some(path) => location(path),
+        None => catalogs.next().map_or(Location::Memory, |catalog| location(&catalog.path)),
+    };
+    let attached =
+        catalogs.map(|catalog| Attachment { catalog: catalog.name.clone(), location: location(&catalog.path), mode });
+    let mut settings = BTreeMap::new();
+    for (name, value) in &connection.settings {
+        let text =
+            value.text().ok_or_else(|| CommandError::no(format!("`connector_config.{name}` must be a plain value")))?;
+        settings.insert(name.clone(), text.to_owned());
+    }
+    let lock_timeout = opening.patience;
+    Ok(DuckDbConfig { attached: attached.collect(), settings, mode, lock_timeout, ..DuckDbConfig::new(database) })
+}

@@ -1,0 +1,77 @@
+//! `bot rollback`: an earlier entry is shown again exactly as it was, and what was rolled back stays away until main has
+//! something else.
+
+mod conversations;
+mod holds;
+mod killed;
+mod refused;
+mod told;
+
+use serde_json::Value;
+
+use crate::lab::{DAILY, RAW, SHOWN, TOTAL, edit, lab};
+use crate::world::World;
+
+const ORDERS: &str = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n";
+
+/// A seed, a table by day, one of it as a whole and a view of that, promoted by Ada: entry 1.
+fn world() -> World {
+    let world = lab(&[
+        ("seeds/orders.csv", ORDERS),
+        ("models/raw.sql", RAW),
+        ("models/daily.sql", DAILY),
+        ("models/total.sql", TOTAL),
+        ("models/shown.sql", SHOWN),
+    ]);
+    world.repository.git(&["config", "user.name", "Ada"]);
+    world.done(&["promote"]);
+    world
+}
+
+/// The same, and a second entry whose total is one too many.
+fn world_with_a_mistake() -> World {
+    let world = world();
+    promotes_total(&world, 1);
+    world
+}
+
+/// Commits a total with so many too many.
+fn commits_total(world: &World, number: u32) -> String {
+    let text = match number {
+        0 => TOTAL.to_owned(),
+        number => TOTAL.replace("SUM(amount)", &format!("SUM(amount) + {number}")),
+    };
+    edit(world, &[("models/total.sql", &text)])
+}
+
+fn promotes_total(world: &World, number: u32) {
+    commits_total(world, number);
+    world.done(&["promote"]);
+}
+
+fn total(world: &World) -> String {
+    world.value("SELECT amount FROM marts.shown")
+}
+
+fn rollback(world: &World, arguments: &[&str]) -> Value {
+    world.done(&[&["rollback", "--format", "json"], arguments].concat()).json()
+}
+
+fn prod(world: &World) -> Value {
+    world.done(&["env", "show", "prod", "--format", "json"]).json()
+}
+
+/// The history of prod, newest first: number, kind, and how many models moved.
+fn history(world: &World) -> Vec<(u64, String, Option<u64>)> {
+    let shown = prod(world);
+    let entry = |entry: &Value| {
+        let kind = entry["kind"].as_str().expect("a kind").to_owned();
+        (entry["entry"].as_u64().expect("a number"), kind, entry["moved"].as_u64())
+    };
+    shown["history"].as_array().expect("a list").iter().map(entry).collect()
+}
+
+/// State and warehouse, byte by byte.
+fn bytes(world: &World) -> [Vec<u8>; 2] {
+    [world.state(), world.warehouse()].map(|file| std::fs::read(file).expect("a file"))
+}
