@@ -79,9 +79,9 @@ pub enum StateError {
         /// For how long we waited.
         waited: Duration,
     },
-    /// Somebody else has what is to be claimed.
-    #[error("{subject} is in use by {holder} since {} UTC", .since.date_time())]
-    Claimed {
+    /// Somebody else has what is to be held.
+    #[error("{subject} is held by {holder} since {} UTC", .since.date_time())]
+    Held {
         /// What they have of it.
         subject: Box<Subject>,
         /// Who.

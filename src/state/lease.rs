@@ -1,4 +1,4 @@
-//! The right to write, as a value that every writing function takes, and what its owner claims while others write too.
+//! The right to write, as a value that every writing function takes, and what its owner holds while others write too.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::time::Interval;
 
 /// A writer's session: what every write is done under. It ends when this is dropped, and by itself soon after its process
 /// has died. Whether others may write meanwhile is the store's: a file has one writer, a server many, which keep out of
-/// each other's way by what they claim ([`super::State::claim`]).
+/// each other's way by what they hold ([`super::State::claim`]).
 pub struct WriteLease {
     state: StateId,
     begun: Begun,

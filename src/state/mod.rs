@@ -7,7 +7,7 @@
 //! * every write takes a [`WriteLease`], the session of a writer, and checks within its own transaction that it goes on
 //!   ([`StateError::LeaseLost`]); every call is one transaction: done wholly, or not at all;
 //! * a write that depends on an environment that was read compares its [`Version`] first ([`StateError::Conflict`]);
-//! * times and random ids are arguments; nothing here asks a clock what to store. Only sessions and what they claim live by
+//! * times and random ids are arguments; nothing here asks a clock what to store. Only sessions and what they hold live by
 //!   the store's own clock and random ids, because writers on many machines share nothing else.
 //!
 //! This module alone knows `rusqlite`. It never touches a warehouse.
@@ -72,10 +72,10 @@ pub trait State: Send + Sync {
     /// session cannot write any more. Nobody waits: ask again.
     ///
     /// # Errors
-    /// [`StateError::Claimed`], by another session or by this one; [`StateError::LeaseLost`].
+    /// [`StateError::Held`], by another session or by this one; [`StateError::LeaseLost`].
     fn claim(&self, lease: &WriteLease, subject: &Subject) -> Result<Claim, StateError>;
 
-    /// What is claimed now, by whom and since when (by the store's clock); the oldest first.
+    /// What is held now, by whom and since when (by the store's clock); the oldest first.
     ///
     /// # Errors
     /// The store cannot be read.

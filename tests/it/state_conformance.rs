@@ -16,9 +16,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use self::claims::{
-    a_claim_ends_when_it_is_dropped_or_its_session_ends, a_silent_session_is_taken_over_and_cannot_write_any_more,
+    a_hold_ends_when_it_is_dropped_or_its_session_ends, a_silent_session_is_taken_over_and_cannot_write_any_more,
     one_writer_at_a_time_has_a_subject, ranges_of_a_table_exclude_each_other_where_they_overlap,
-    sixteen_threads_take_and_give_back, what_is_claimed_is_listed,
+    sixteen_threads_take_and_give_back, what_is_held_is_listed,
 };
 use self::holds::{
     a_hold_begins_and_ends_with_a_promote_and_never_before, a_hold_is_released_once_and_goes_with_its_environment,
@@ -436,9 +436,9 @@ macro_rules! every_case {
                 tokens_of_sessions_grow,
                 one_writer_at_a_time_has_a_subject,
                 ranges_of_a_table_exclude_each_other_where_they_overlap,
-                a_claim_ends_when_it_is_dropped_or_its_session_ends,
+                a_hold_ends_when_it_is_dropped_or_its_session_ends,
                 a_silent_session_is_taken_over_and_cannot_write_any_more,
-                what_is_claimed_is_listed,
+                what_is_held_is_listed,
                 sixteen_threads_take_and_give_back,
                 of_many_writers_each_win_counts_once,
                 threads_of_one_run_record_at_once,

@@ -234,7 +234,7 @@ fn of_two_plans_of_one_environment_one_begins() {
 }
 
 #[test]
-fn two_sessions_never_claim_one_subject_and_each_is_told_of_the_other() {
+fn two_sessions_never_hold_one_subject_and_each_is_told_of_the_other() {
     let database = Database::new();
     let terms = Terms { known_as: Some("https://ci.example/runs/7\u{1b}[31m".into()), ..Terms::default() };
     let (one, two) = (opened_on(&database, "one", &terms), opened(&database));

@@ -200,6 +200,27 @@ impl World {
     pub(crate) fn state(&self) -> PathBuf {
         self.repository.path().join(".offshoot/state.db")
     }
+
+    /// All that the state remembers, as text; who writes at the moment is no part of it.
+    pub(crate) fn remembered(&self) -> String {
+        let connection = rusqlite::Connection::open(self.state()).expect("a state");
+        let list = |sql: &str| -> Vec<String> {
+            let mut statement = connection.prepare(sql).expect("a query");
+            let width = statement.column_count();
+            let row = |row: &rusqlite::Row<'_>| {
+                let cells = (0..width).map(|index| Ok(format!("{:?}", row.get_ref(index)?)));
+                Ok(cells.collect::<rusqlite::Result<Vec<_>>>()?.join("|"))
+            };
+            statement.query_map([], row).expect("rows").map(|row| row.expect("a row")).collect()
+        };
+        let mut tables =
+            connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").expect("a query");
+        let tables =
+            tables.query_map([], |row| row.get::<_, String>(0)).expect("rows").map(|name| name.expect("a name"));
+        let lasting = tables.filter(|name| !["sessions", "claims", "fencing"].contains(&name.as_str()));
+        let told = lasting.map(|name| format!("{name}\n{}\n", list(&format!("SELECT * FROM \"{name}\"")).join("\n")));
+        told.collect()
+    }
 }
 
 impl Ran {

@@ -38,12 +38,9 @@ pub(super) fn change(
         HoldChange::Stays => Ok(()),
         HoldChange::Ends => release(statements, project, environment).map(drop),
         HoldChange::Begins(hold) => {
-            statements.execute(
-                "INSERT INTO @holds (project, environment, hold) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (project, environment) DO UPDATE SET hold = excluded.hold",
-                &[project.into(), text(environment.as_str()), json(hold)?],
-            )?;
-            Ok(())
+            let sql = "INSERT INTO @holds (project, environment, hold) VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (project, environment) DO UPDATE SET hold = excluded.hold";
+            statements.execute(sql, &[project.into(), text(environment.as_str()), json(hold)?]).map(drop)
         }
     }
 }

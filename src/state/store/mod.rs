@@ -139,7 +139,7 @@ impl<S: Store> StoredState<S> {
     }
 }
 
-/// Gives back what is claimed, when it is dropped.
+/// Gives back what is held, when it is dropped.
 struct GivenBack<S: Store> {
     store: Arc<S>,
     token: FencingToken,
@@ -149,7 +149,7 @@ impl<S: Store> Drop for GivenBack<S> {
     fn drop(&mut self) {
         let given_back = self.store.write(Writing::Facts, |statements| sessions::give_back(statements, self.token));
         if let Err(error) = given_back {
-            tracing::debug!("what was claimed is given back with the session: {error}");
+            tracing::debug!("what was held is given back with the session: {error}");
         }
     }
 }

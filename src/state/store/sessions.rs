@@ -1,4 +1,4 @@
-//! Who writes, and what each of them has claimed. Moments are the store's own: those of two machines may differ.
+//! Who writes, and what each of them holds. Moments are the store's own: those of two machines may differ.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +87,7 @@ pub(in crate::state) fn renew(
     }
 }
 
-/// Ends a session; all that it has claimed is free.
+/// Ends a session; all that it holds is free.
 pub(in crate::state) fn end(statements: &dyn Statements, session: &SessionId) -> Result<(), Failure> {
     statements.execute("DELETE FROM @sessions WHERE id = ?1", &[text(&session.0)])?;
     Ok(())
@@ -125,13 +125,13 @@ pub(super) fn claim(
     bury(statements)?;
     let [project, kind, name, start, end] = place(project, subject)?;
     let sql = format!(
-        "{CLAIMS} WHERE claims.project = ?1 AND kind = ?2 AND name = ?3 AND start_at < ?5 AND end_at > ?4
+        "{HOLDS} WHERE claims.project = ?1 AND kind = ?2 AND name = ?3 AND start_at < ?5 AND end_at > ?4
          ORDER BY claims.token LIMIT 1"
     );
     let wanted = [project, kind, name, start, end];
     if let Some(row) = statements.first(&sql, &wanted)? {
-        let (subject, holder, since) = claimed(&row)?;
-        return Err(StateError::Claimed { subject: Box::new(subject), holder: Box::new(holder), since }.into());
+        let (subject, holder, since) = held(&row)?;
+        return Err(StateError::Held { subject: Box::new(subject), holder: Box::new(holder), since }.into());
     }
     let token = next_token(statements)?;
     let [project, kind, name, start, end] = wanted;
@@ -143,7 +143,7 @@ pub(super) fn claim(
     Ok(token)
 }
 
-/// Gives back what was claimed under a token.
+/// Gives back what was held under a token.
 pub(super) fn give_back(statements: &dyn Statements, token: FencingToken) -> Result<(), Failure> {
     statements.execute("DELETE FROM @claims WHERE token = ?1", &[count(token.0)])?;
     Ok(())
@@ -154,12 +154,12 @@ pub(super) fn claims(
     statements: &dyn Statements,
     project: &ProjectName,
 ) -> Result<Vec<(Subject, Holder, Timestamp)>, Failure> {
-    let sql = format!("{CLAIMS} WHERE (claims.project = ?1 OR kind = '{TABLE}') AND {ALIVE} ORDER BY claims.token");
-    statements.query(&sql, &[project.into()])?.iter().map(claimed).collect()
+    let sql = format!("{HOLDS} WHERE (claims.project = ?1 OR kind = '{TABLE}') AND {ALIVE} ORDER BY claims.token");
+    statements.query(&sql, &[project.into()])?.iter().map(held).collect()
 }
 
-/// What is claimed, and by whom.
-const CLAIMS: &str = "SELECT kind, name, start_at, end_at, since, pid, doing, known_as
+/// What is held, and by whom.
+const HOLDS: &str = "SELECT kind, name, start_at, end_at, since, pid, doing, known_as
                      FROM @claims AS claims JOIN @sessions AS sessions ON sessions.id = claims.session";
 
 const ENVIRONMENT: &str = "environment";
@@ -169,7 +169,7 @@ const GC: &str = "gc";
 /// What is not a range is all of time.
 const ALWAYS: Interval = Interval { start: Timestamp(i64::MIN), end: Timestamp(i64::MAX) };
 
-/// Takes away the sessions that are over, and with them what they had claimed.
+/// Takes away the sessions that are over, and with them what they held.
 fn bury(statements: &dyn Statements) -> Result<(), Failure> {
     statements.execute(&format!("DELETE FROM @sessions WHERE NOT {ALIVE}"), &[])?;
     Ok(())
@@ -193,13 +193,13 @@ fn place(project: &ProjectName, subject: &Subject) -> Result<[Value; 5], Failure
     Ok([project, text(kind), name, range.start.into(), range.end.into()])
 }
 
-fn claimed(row: &Row) -> Result<(Subject, Holder, Timestamp), Failure> {
+fn held(row: &Row) -> Result<(Subject, Holder, Timestamp), Failure> {
     let range = Interval { start: row.moment("start_at")?, end: row.moment("end_at")? };
     let subject = match row.text("kind")? {
         ENVIRONMENT => Subject::Environment(EnvironmentName::new(row.text("name")?)),
         TABLE => Subject::Table { table: row.json("name")?, range: Some(range).filter(|range| *range != ALWAYS) },
         GC => Subject::Gc,
-        other => return Err(Failure::Unreadable(format!("column `kind`: `{other}` is nothing that can be claimed"))),
+        other => return Err(Failure::Unreadable(format!("column `kind`: `{other}` is nothing that can be held"))),
     };
     let pid = u32::try_from(row.integer("pid")?).unwrap_or_default();
     let holder = Holder::new(pid, row.text("doing")?, row.optional_text("known_as")?);

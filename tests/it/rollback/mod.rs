@@ -71,7 +71,7 @@ fn history(world: &World) -> Vec<(u64, String, Option<u64>)> {
     shown["history"].as_array().expect("a list").iter().map(entry).collect()
 }
 
-/// State and warehouse, byte by byte.
+/// All that the state remembers, and the warehouse byte by byte.
 fn bytes(world: &World) -> [Vec<u8>; 2] {
-    [world.state(), world.warehouse()].map(|file| std::fs::read(file).expect("a file"))
+    [world.remembered().into_bytes(), std::fs::read(world.warehouse()).expect("a file")]
 }

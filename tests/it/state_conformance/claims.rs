@@ -29,7 +29,7 @@ fn take(state: &dyn State, lease: &WriteLease, subject: &Subject) -> Claim {
 /// What somebody has of what is wanted.
 fn refused(state: &dyn State, lease: &WriteLease, subject: &Subject) -> Subject {
     match state.claim(lease, subject) {
-        Err(StateError::Claimed { subject, holder, since }) => {
+        Err(StateError::Held { subject, holder, since }) => {
             assert_eq!((holder.pid, holder.doing.as_str()), (std::process::id(), "bot test"));
             assert!(since > Timestamp::parse("2020-01-01").expect("a date"), "{since:?}");
             *subject
@@ -52,7 +52,7 @@ pub(super) fn one_writer_at_a_time_has_a_subject(store: &impl Factory) {
     take(other.as_ref(), &lease, &Subject::Gc);
     refused(other.as_ref(), &lease, &part("a.b", None));
     let message = state.claim(&lease, &of("x_1")).expect_err("held").to_string();
-    let holder = format!("environment `x_1` is in use by process {} (`bot test`)", std::process::id());
+    let holder = format!("environment `x_1` is held by process {} (`bot test`)", std::process::id());
     assert!(message.starts_with(&holder) && message.ends_with(" UTC"), "{message}");
     drop(held);
 }
@@ -74,7 +74,7 @@ pub(super) fn ranges_of_a_table_exclude_each_other_where_they_overlap(store: &im
     drop(whole);
 }
 
-pub(super) fn a_claim_ends_when_it_is_dropped_or_its_session_ends(store: &impl Factory) {
+pub(super) fn a_hold_ends_when_it_is_dropped_or_its_session_ends(store: &impl Factory) {
     let state = store.open("");
     let first = lease(state.as_ref());
     let held = take(state.as_ref(), &first, &of("x_1"));
@@ -91,21 +91,21 @@ pub(super) fn a_claim_ends_when_it_is_dropped_or_its_session_ends(store: &impl F
     refused(state.as_ref(), &second, &of("x_1"));
 }
 
-pub(super) fn what_is_claimed_is_listed(store: &impl Factory) {
+pub(super) fn what_is_held_is_listed(store: &impl Factory) {
     let (state, other) = (store.open(""), store.open("other"));
     let held = lease(state.as_ref());
     let subjects = [of("x_1"), part("a.b", None), part("c.d", Some((1, 2))), Subject::Gc];
     let _kept: Vec<_> = subjects.iter().map(|subject| take(state.as_ref(), &held, subject)).collect();
     let _theirs = take(other.as_ref(), &held, &of("x_1"));
     let listed = |state: &dyn State| -> Vec<Subject> {
-        let claims = state.claims().expect("readable");
-        assert!(claims.iter().all(|(_, holder, _)| holder.pid == std::process::id() && holder.doing == "bot test"));
-        claims.into_iter().map(|(subject, _, _)| subject).collect()
+        let holds = state.claims().expect("readable");
+        assert!(holds.iter().all(|(_, holder, _)| holder.pid == std::process::id() && holder.doing == "bot test"));
+        holds.into_iter().map(|(subject, _, _)| subject).collect()
     };
     assert_eq!(listed(state.as_ref()), subjects);
     assert_eq!(listed(other.as_ref()), [subjects[1].clone(), subjects[2].clone(), of("x_1")]);
     store.silence_writers();
-    assert_eq!(listed(state.as_ref()), [], "the dead have nothing");
+    assert_eq!(listed(state.as_ref()), [], "the dead hold nothing");
 }
 
 /// A session that was not heard of is as good as dead; where its process lives after all, it must not write any more.
@@ -177,7 +177,7 @@ pub(super) fn sixteen_threads_take_and_give_back(store: &impl Factory) {
                     let held = loop {
                         match state.claim(&lease, &of("x_1")) {
                             Ok(held) => break held,
-                            Err(StateError::Claimed { .. }) => thread::yield_now(),
+                            Err(StateError::Held { .. }) => thread::yield_now(),
                             Err(other) => panic!("{other}"),
                         }
                     };

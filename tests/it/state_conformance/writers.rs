@@ -49,7 +49,7 @@ pub(crate) fn win_once(state: &dyn State, plan_id: &str) {
         made.models.extend(read.map(|found| found.models).unwrap_or_default());
         let lease = lease(state);
         let Ok(_held) = state.claim(&lease, &Subject::Environment(name("x_1"))) else {
-            while !state.claims().expect("readable").is_empty() {
+            while !state.holds().expect("readable").is_empty() {
                 thread::yield_now();
             }
             continue;
