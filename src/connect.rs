@@ -1,4 +1,4 @@
-//! From a connection of the configuration to the engine that it stands for. Nothing is opened here.
+//! From a connection of the configuration to the engine or the state that it stands for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,8 +11,10 @@ use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location};
 use crate::engine::postgres::{Postgres, PostgresConfig};
 use crate::engine::{Engine, OpenMode};
 use crate::error::CommandError;
+use crate::ids::ProjectName;
 use crate::postgres::{Address, TlsMode};
-use crate::settings::{Connection, ConnectionError, DuckDbConnection};
+use crate::settings::{Connection, ConnectionError, DuckDbConnection, Settings};
+use crate::state::{OpenMode as StateMode, PostgresPlace, PostgresState, SqliteState, State, StateError, Terms};
 
 /// How a warehouse is opened.
 pub struct Opening<'a> {
@@ -59,6 +61,84 @@ impl fmt::Display for Place {
             Self::Server(server) => formatter.write_str(server),
         }
     }
+}
+
+/// Where a state is.
+#[derive(Clone, Debug)]
+pub enum StatePlace {
+    /// In a file, which may not be there yet.
+    File(PathBuf),
+    /// In a schema of a PostgreSQL database.
+    Postgres(PostgresPlace),
+}
+
+impl StatePlace {
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        if let Self::File(path) = self { Some(path) } else { None }
+    }
+}
+
+impl fmt::Display for StatePlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(formatter, "{}", path.display()),
+            Self::Postgres(PostgresPlace { address, schema }) => write!(formatter, "{address}, schema {schema}"),
+        }
+    }
+}
+
+/// Where the state lies unless the configuration says otherwise.
+const STATE_FILE: &str = ".offshoot/state.db";
+
+/// Where the state of a gateway is: `state_connection` of type `sqlite` or `postgres`, else the warehouse itself where that
+/// is PostgreSQL, else a file beside `config.yaml`.
+///
+/// # Errors
+/// The connection says too little.
+pub fn state_place(
+    settings: &Settings,
+    gateway: Option<&str>,
+    opening: &Opening<'_>,
+) -> Result<StatePlace, CommandError> {
+    let named = settings.state_connection(gateway);
+    let warehouse = || settings.connection(gateway).ok().filter(|connection| connection.kind == "postgres");
+    match named.or_else(warehouse) {
+        Some(connection) if connection.kind == "postgres" => {
+            let refused = |error| CommandError::no("no state to work with").because(error);
+            let address = address(connection, opening.variables).map_err(refused)?;
+            Ok(StatePlace::Postgres(PostgresPlace { address, schema: state_schema(settings, gateway) }))
+        }
+        connection => {
+            let file = connection.filter(|connection| connection.kind == "sqlite");
+            let file = file.and_then(|connection| connection.text("database")).unwrap_or(STATE_FILE);
+            Ok(StatePlace::File(opening.root.join(file)))
+        }
+    }
+}
+
+/// A schema that is named for SQLMesh's state stays SQLMesh's, so ours is beside it.
+fn state_schema(settings: &Settings, gateway: Option<&str>) -> String {
+    match settings.state_schema(gateway) {
+        Some(schema) => format!("{schema}_{}", PostgresPlace::SCHEMA),
+        None => PostgresPlace::SCHEMA.to_owned(),
+    }
+}
+
+/// Opens a state.
+///
+/// # Errors
+/// It cannot be read, or is none of ours.
+pub fn state(
+    place: &StatePlace,
+    project: &ProjectName,
+    mode: &StateMode,
+    terms: &Terms,
+) -> Result<Box<dyn State>, StateError> {
+    Ok(match place {
+        StatePlace::File(path) => Box::new(SqliteState::open(path, project, mode)?),
+        StatePlace::Postgres(place) => Box::new(PostgresState::open(place, project, mode, terms)?),
+    })
 }
 
 /// The engine of a connection.

@@ -48,6 +48,16 @@ pub struct CommandError {
     pub hints: Vec<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
     withheld: Option<String>,
+    again: Again,
+}
+
+/// Whether the same may go well at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// It ends the same way.
+    No,
+    /// Another run has done some of it meanwhile: planned anew, it goes on from there.
+    PlanAnew,
 }
 
 /// What commands return.
@@ -56,7 +66,14 @@ pub type CommandResult = Result<Exit, CommandError>;
 impl CommandError {
     /// A refusal (exit 1).
     pub fn no(message: impl Into<String>) -> Self {
-        Self { kind: CommandErrorKind::No, message: message.into(), hints: Vec::new(), source: None, withheld: None }
+        Self {
+            kind: CommandErrorKind::No,
+            message: message.into(),
+            hints: Vec::new(),
+            source: None,
+            withheld: None,
+            again: Again::No,
+        }
     }
 
     /// A limit that was reached (exit 1).
@@ -67,6 +84,16 @@ impl CommandError {
     /// A failure (exit 2).
     pub fn failed(message: impl Into<String>) -> Self {
         Self { kind: CommandErrorKind::Failed, ..Self::no(message) }
+    }
+
+    /// The same, which planned anew may go well.
+    pub fn plan_anew(self) -> Self {
+        Self { again: Again::PlanAnew, ..self }
+    }
+
+    /// Whether the same may go well at once.
+    pub fn again(&self) -> Again {
+        self.again
     }
 
     /// Adds what caused it.

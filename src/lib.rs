@@ -95,6 +95,8 @@ pub mod statement;
 pub mod sticky;
 pub mod surroundings;
 pub mod time;
+#[cfg(feature = "duckdb")]
+pub mod turn;
 pub mod url;
 pub mod visible;
 #[cfg(feature = "duckdb")]

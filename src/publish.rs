@@ -5,6 +5,7 @@
 //! says whether the swap happened.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views, tables_of};
 use crate::engine::{
@@ -15,14 +16,15 @@ use crate::engine::{
 use crate::error::CommandError;
 use crate::fingerprint::Tree;
 use crate::history::{Deed, Origin};
-use crate::ids::{CommitId, ProjectName, StateId, TableName};
+use crate::ids::{CommitId, EnvironmentName, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
 use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::{DEFAULT_SCHEMA, LIMIT};
 use crate::rollback::HoldChange;
 use crate::sql::Dialect;
-use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, Table, WriteLease};
+use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, Subject, Table, WriteLease};
 use crate::time::Timestamp;
+use crate::turn::{Turn, TurnError, Turns};
 use crate::workspace::state_error;
 
 /// What was done.
@@ -69,7 +71,7 @@ pub fn apply(
     let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
     if !views.changes.is_empty() {
         let mut session = session(work.engine)?;
-        transaction(session.as_mut(), |session| {
+        when_free(work, session.as_mut(), |session| {
             claim(session, work.state_id)?;
             let foreign = foreign_objects(session, work.state_id, &names(views.changes.iter()))?;
             if !foreign.is_empty() {
@@ -160,18 +162,46 @@ pub fn point(
     }
 }
 
-/// Settles promotes that began and did not end: the warehouse says whether their views were swapped.
+/// Settles promotes that began and did not end: the warehouse says whether their views were swapped. `ours` is the
+/// environment that this run has; what another run has is that run's to settle.
 ///
 /// # Errors
 /// The state or the warehouse cannot be reached.
 pub fn settle(
-    state: &dyn State,
-    lease: &WriteLease,
+    turns: &Turns<'_>,
     engine: &dyn Engine,
     project: &ProjectName,
+    ours: Option<&EnvironmentName>,
 ) -> Result<(), CommandError> {
-    let pending = state.pending_promotes().map_err(state_error)?;
-    pending.iter().try_for_each(|pending| settle_one(state, lease, engine, project, pending).map(drop))
+    for pending in turns.state.pending_promotes().map_err(state_error)? {
+        let name = &pending.intended.about.name;
+        // Whoever has the environment is at it.
+        let turn = if ours == Some(name) { None } else { turns.try_take(&environment(name)).map_err(state_error)? };
+        if ours == Some(name) || turn.is_some() {
+            // It may have ended since.
+            let still = turns.state.pending_promotes().map_err(state_error)?;
+            if still.iter().any(|other| other.intended.about.plan_id == pending.intended.about.plan_id) {
+                settle_one(turns.state, turns.lease, engine, project, &pending)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An environment as something that one run at a time writes.
+fn environment(name: &EnvironmentName) -> Subject {
+    Subject::Environment(name.clone())
+}
+
+/// Takes an environment, for which others are waited for up to `patience`.
+///
+/// # Errors
+/// Somebody has it for longer, or the run was asked to stop.
+pub fn take(turns: &Turns<'_>, name: &EnvironmentName, patience: Duration) -> Result<Turn, CommandError> {
+    turns.take(&environment(name), Some(patience)).map_err(|error| match error {
+        TurnError::State(error) => state_error(error),
+        TurnError::Stopped(_) => CommandError::failed(format!("{error}; nothing was changed")),
+    })
 }
 
 /// What became of a promote.
@@ -240,6 +270,27 @@ pub fn refuse_foreign(
     look(session).map_err(CommandError::from)
 }
 
+/// How often views are tried to be moved while somebody reads them, and how long others have in between.
+const TRIES: u32 = 100;
+const GIVEN_WAY: Duration = Duration::from_millis(100);
+
+/// Runs work in one transaction; where somebody reads what it changes, others have their turn and it is tried again.
+fn when_free<T>(
+    work: &Work<'_>,
+    session: &mut dyn Session,
+    mut once: impl FnMut(&mut dyn Session) -> Result<T, PublishError>,
+) -> Result<T, PublishError> {
+    for _ in 0..TRIES {
+        match transaction(session, &mut once) {
+            Err(PublishError::Engine(EngineError::InUseByOthers { .. })) if !work.interruption.is_requested() => {
+                std::thread::sleep(GIVEN_WAY);
+            }
+            other => return other,
+        }
+    }
+    transaction(session, once)
+}
+
 fn swap(
     work: &Work<'_>,
     tables: &BTreeMap<TableKey, Table>,
@@ -250,7 +301,7 @@ fn swap(
     let about = &pending.intended.about;
     let payload = payload(tables, &pending.intended)?;
     let mut session = session(work.engine)?;
-    transaction(session.as_mut(), |session| {
+    when_free(work, session.as_mut(), |session| {
         claim(session, work.state_id)?;
         let changes = cleared(work, session, views, policy)?;
         let swapped = swap_views(session, &owner(work, about), &changes)?;
@@ -264,7 +315,7 @@ fn swap(
                 plan: about.plan_id.clone(),
                 commit,
                 sequence,
-                payload,
+                payload: payload.clone(),
                 at: work.now,
             },
         )?;

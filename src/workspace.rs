@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connect::{self, Opening, Place};
+use crate::connect::{self, Opening, Place, StatePlace};
 use crate::context::Context;
 use crate::engine::{Engine, OpenMode as EngineMode};
 use crate::error::CommandError;
@@ -23,11 +23,10 @@ use crate::project::{
 };
 use crate::settings::{OptionValue, Settings};
 use crate::shelf::Shelf;
-use crate::state::{OpenMode, SqliteState, State, StateError, WriteLease};
+use crate::state::{OpenMode as StateMode, State, StateError, Terms, WriteLease};
 use crate::surroundings::Stopwatch;
+use crate::turn::Turns;
 
-/// Where the state lies unless `state_connection` says otherwise.
-const STATE_FILE: &str = ".offshoot/state.db";
 /// How often a request to stop is looked for while somebody else writes the state.
 const STOP_POLL: Duration = Duration::from_millis(200);
 
@@ -252,20 +251,34 @@ impl<'a> Workspace<'a> {
     ///
     /// # Errors
     /// There is something that is no state.
-    pub fn state_to_read(&self, settings: &Settings) -> Result<SqliteState, CommandError> {
-        let path = self.state_path(settings);
-        SqliteState::open(&path, &settings.project, &OpenMode::ReadOnlyIfExists).map_err(state_error)
+    pub fn state_to_read(&self, settings: &Settings) -> Result<Box<dyn State>, CommandError> {
+        self.state(settings, &StateMode::ReadOnlyIfExists)
     }
 
     /// The state to write; made where it is missing.
     ///
     /// # Errors
-    /// There is something that is no state, or the disk refuses.
-    pub fn state_to_write(&self, settings: &Settings) -> Result<SqliteState, CommandError> {
-        let path = self.state_path(settings);
+    /// There is something that is no state, or the store refuses.
+    pub fn state_to_write(&self, settings: &Settings) -> Result<Box<dyn State>, CommandError> {
         let state = StateId::new(self.random_id()?);
-        let mode = OpenMode::Write { state, algorithm_version: ALGORITHM };
-        SqliteState::open(&path, &settings.project, &mode).map_err(state_error)
+        self.state(settings, &StateMode::Write { state, algorithm_version: ALGORITHM })
+    }
+
+    fn state(&self, settings: &Settings, mode: &StateMode) -> Result<Box<dyn State>, CommandError> {
+        let place = self.state_place(settings)?;
+        let stop = self.context.surroundings.interruption().flag();
+        let terms = Terms { known_as: self.known_as(), stop, ..Terms::default() };
+        connect::state(&place, &settings.project, mode, &terms).map_err(state_error)
+    }
+
+    /// What others recognise this run by: its address in CI, else who runs it.
+    fn known_as(&self) -> Option<String> {
+        let variable = |name| self.context.surroundings.variable(name).map(str::to_owned);
+        let in_ci = || {
+            let (server, repository) = (variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?);
+            Some(format!("{server}/{repository}/actions/runs/{}", variable("GITHUB_RUN_ID")?))
+        };
+        in_ci().or_else(|| self.git.user_name())
     }
 
     /// Waits for the right to write the state, until told to stop.
@@ -288,13 +301,29 @@ impl<'a> Workspace<'a> {
         }
     }
 
-    /// Where the state is: `state_connection` of type `sqlite`, else beside `config.yaml`.
-    pub fn state_path(&self, settings: &Settings) -> PathBuf {
-        let connection = settings.state_connection(self.gateway(settings));
-        let named = connection
-            .filter(|connection| connection.kind == "sqlite")
-            .and_then(|connection| connection.text("database"));
-        self.root.join(named.unwrap_or(STATE_FILE))
+    /// What taking turns with others needs.
+    pub fn turns<'t>(&'t self, state: &'t dyn State, lease: &'t WriteLease) -> Turns<'t> {
+        let Context { output, surroundings, .. } = self.context;
+        Turns { state, lease, output, interruption: surroundings.interruption() }
+    }
+
+    /// Where the state is.
+    ///
+    /// # Errors
+    /// The configuration says too little.
+    pub fn state_place(&self, settings: &Settings) -> Result<StatePlace, CommandError> {
+        let opening = self.opening(EngineMode::ReadOnly, Duration::ZERO);
+        connect::state_place(settings, self.gateway(settings), &opening)
+    }
+
+    fn opening(&self, mode: EngineMode, patience: Duration) -> Opening<'_> {
+        Opening {
+            root: &self.root,
+            variables: self.context.surroundings.variables(),
+            mode,
+            patience,
+            stop: self.context.surroundings.interruption().flag(),
+        }
     }
 
     /// The gateway in use.
@@ -314,14 +343,7 @@ impl<'a> Workspace<'a> {
     ) -> Result<Box<dyn Engine>, CommandError> {
         let refused = |error| CommandError::no("no warehouse to work on").because(error);
         let connection = settings.connection(self.gateway(settings)).map_err(refused)?;
-        let place = Opening {
-            root: &self.root,
-            variables: self.context.surroundings.variables(),
-            mode,
-            patience,
-            stop: self.context.surroundings.interruption().flag(),
-        };
-        connect::engine(connection, &place)
+        connect::engine(connection, &self.opening(mode, patience))
     }
 
     /// 128 random bits as text.
@@ -438,10 +460,13 @@ pub fn git_error(error: GitError) -> CommandError {
 
 /// What the state's refusal means to the caller.
 pub fn state_error(error: StateError) -> CommandError {
-    match &error {
+    match error {
         StateError::NameTaken { .. } | StateError::Conflict { .. } | StateError::OwnerElsewhere { .. } => {
             CommandError::no(error.to_string())
         }
-        _ => CommandError::failed(error.to_string()),
+        StateError::Store { source, doing, location } => {
+            CommandError::failed(format!("cannot {doing} state `{location}`")).because(source)
+        }
+        other => CommandError::failed(other.to_string()),
     }
 }

@@ -7,6 +7,7 @@ use crate::ids::ModelName;
 use crate::resolve::ResolveError;
 use crate::state::StateError;
 use crate::statement::StatementError;
+use crate::turn::TurnError;
 
 /// Why a table was not filled.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,10 @@ pub(super) enum FillError {
     TableGone(String),
     #[error("table `{0}` is there already, and this program did not make it")]
     Foreign(String),
+    #[error("another run has written table `{0}` meanwhile")]
+    Overtaken(String),
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     #[error("{0}")]
     Internal(String),
 }
@@ -47,6 +52,8 @@ impl FillError {
             ) => CommandError::no(what).because(error),
             Self::Engine(error) => engine_error(&what, error),
             Self::State(_) | Self::Internal(_) => CommandError::failed(what).because(self),
+            Self::Turn(_) => CommandError::failed(what).because(self),
+            Self::Overtaken(_) => CommandError::failed(what).because(self).plan_anew().hint("run the same command again"),
             Self::TableGone(_) => CommandError::failed(what)
                 .because(self)
                 .hint("somebody dropped it meanwhile; run the same command again: it is built anew"),

@@ -3,6 +3,7 @@
 //! A table that the state does not vouch for is made again, even where one of its name is there: a run that was killed
 //! between the engine's commit and the state's leaves such a table. `kinds` knows what filling means for each kind.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,17 +12,18 @@ use super::columns::check_columns;
 use super::fault::FillError;
 use super::task::Task;
 use crate::engine::{
-    EngineError, Interrupter, ObjectRecord, Session, Standing, record_new_object, record_object, transaction,
+    EngineError, Interrupter, ObjectRecord, Session, Standing, record_new_object, record_object, standing, transaction,
 };
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::model::Kind;
 use crate::naming::TableKey;
 use crate::plan::{Build, Target, stored_parents};
-use crate::state::{self, Fact, InputRead};
+use crate::state::{self, Fact, InputRead, Subject, Writers};
 use crate::statement::{ColumnType, quote_table};
 use crate::surroundings::Stopwatch;
 use crate::time::{Interval, Intervals, Timestamp};
+use crate::turn::Turn;
 
 /// The physical layer, as a run finds it when it begins. The warehouse is held from then on, so nobody else changes it.
 pub(super) struct Physical {
@@ -49,8 +51,10 @@ fn fill_inner(
     physical: &Physical,
     running: &dyn Fn(Arc<dyn Interrupter>),
 ) -> Result<Build, FillError> {
+    // Given back when the table is filled and recorded.
+    let (_turn, standing) = begin(work, target, physical)?;
     let stopwatch = Stopwatch::start();
-    let task = Task::of(work, target, physical)?;
+    let task = Task::of(work, target, (physical, &standing))?;
     let inputs = inputs(work, &[target], &physical.keys)?.pop().unwrap_or_default();
     let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
     let session = open(work, running)?;
@@ -77,6 +81,26 @@ fn fill_inner(
     }
     filled?;
     Ok(task.build(filler.rows, stopwatch.seconds()))
+}
+
+/// Takes the table from all who may want it, once nobody has it, and looks how it stands: where others write too, somebody
+/// may have filled it since it was planned.
+fn begin<'a>(
+    work: &Work<'_>,
+    target: &Target,
+    physical: &'a Physical,
+) -> Result<(Option<Turn>, Cow<'a, BTreeMap<TableName, Standing>>), FillError> {
+    let Some(table) = target.table.as_ref().filter(|_| work.lease.writers() == Writers::Many) else {
+        return Ok((None, Cow::Borrowed(&physical.standing)));
+    };
+    let turn = work.turns().take(&Subject::Table { table: table.clone(), range: None }, None)?;
+    let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
+    if known.as_ref().map(state::Table::found) != target.found {
+        return Err(FillError::Overtaken(table.to_string()));
+    }
+    let mut session = work.engine.session()?;
+    let standing = standing(session.as_mut(), work.state_id, std::slice::from_ref(table))?;
+    Ok((Some(turn), Cow::Owned(standing)))
 }
 
 /// A session, told to `running` as it begins.

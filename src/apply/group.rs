@@ -69,13 +69,13 @@ pub(super) fn fill_together<'a>(
     let stopwatch = Stopwatch::start();
     let mut session = open(work, running)?;
     let (members, columns) = transaction(session.as_mut(), |session| -> Result<_, FillError> {
-        let mut members = vec![make(session, Task::of(work, first, physical)?)?];
+        let mut members = vec![make(session, Task::of(work, first, (physical, &physical.standing))?)?];
         while members.len() < MOST
             && members.iter().all(|member| member.leaves == Leaves::Nothing)
             && stopwatch.seconds() < LONGEST.as_secs_f64()
             && let Some(target) = next()
         {
-            members.push(make(session, Task::of(work, target, physical)?)?);
+            members.push(make(session, Task::of(work, target, (physical, &physical.standing))?)?);
         }
         let columns = check(session, &members)?;
         vouch(session, work, &members)?;

@@ -33,6 +33,7 @@ use crate::plan::Plan;
 use crate::state::{Owner, State, WriteLease};
 use crate::surroundings::Interruption;
 use crate::time::{Interval, Timestamp};
+use crate::turn::Turns;
 
 /// What filling tables needs.
 pub struct Work<'a> {
@@ -68,6 +69,14 @@ pub struct Work<'a> {
     pub output: &'a Output,
     /// A request to stop.
     pub interruption: &'a Interruption,
+}
+
+impl Work<'_> {
+    /// What taking turns with others needs.
+    pub fn turns(&self) -> Turns<'_> {
+        let Self { state, lease, output, interruption, .. } = self;
+        Turns { state: *state, lease, output, interruption }
+    }
 }
 
 /// The physical table of every model that has one, as a plan points at them.

@@ -13,6 +13,7 @@ use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::output::Progress;
 use crate::plan::{Action, Build, Plan, Target, stored_parents};
+use crate::state::Writers;
 
 /// Fills the tables that a plan builds, in graph order, and gives what was done in the order in which it was done.
 ///
@@ -36,7 +37,10 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
         .map(|name| ((*name).clone(), stored_parents(&work.tree.graph, name, &|parent| targets.contains_key(parent))))
         .collect();
     let order = plan.targets.iter().map(|target| &target.name).filter(|name| targets.contains_key(name));
-    let sharing = targets.values().filter(|target| may_share(work.tree, target)).map(|target| target.name.clone());
+    // Where others write too, each table is taken by itself and given back at once.
+    let alone = work.lease.writers() == Writers::Many;
+    let sharing =
+        targets.values().filter(|target| !alone && may_share(work.tree, target)).map(|target| target.name.clone());
     let board = Board::new(order, waiting, sharing.collect()).limited(work.limit);
     let physical = Physical { tables: tables_of(plan), keys: keys_of(plan), standing };
     let progress = work.output.progress(targets.len());

@@ -36,13 +36,17 @@ impl<'a> Task<'a> {
     ///
     /// # Errors
     /// Something that we did not make stands under the table's name.
-    pub(super) fn of(work: &'a Work<'a>, target: &'a Target, physical: &'a Physical) -> Result<Self, FillError> {
+    pub(super) fn of(
+        work: &'a Work<'a>,
+        target: &'a Target,
+        (physical, standing): (&'a Physical, &'a BTreeMap<TableName, Standing>),
+    ) -> Result<Self, FillError> {
         let missing =
             || FillError::Internal(format!("the plan builds `{}`, which has no table or fingerprint", target.name));
         let model = work.tree.models.get(&target.name).ok_or_else(missing)?;
         let fingerprint = work.tree.fingerprints.get(&target.name).ok_or_else(missing)?;
         let table = target.table.as_ref().ok_or_else(missing)?;
-        let recorded = match physical.standing.get(table) {
+        let recorded = match standing.get(table) {
             Some(Standing::Ours(record)) => Some(&**record),
             Some(Standing::Foreign) => return Err(FillError::Foreign(table.to_string())),
             None => None,

@@ -8,7 +8,7 @@ use crate::apply::Work;
 use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
 use crate::context::Context;
 use crate::engine::{Engine, OpenMode};
-use crate::error::{CommandError, Exit};
+use crate::error::{Again, CommandError, Exit};
 use crate::ids::{EnvironmentName, PlanId, ProjectName};
 use crate::plan::{Outcome, Plan};
 use crate::planning::{self, Chosen, Place, Planned};
@@ -16,9 +16,10 @@ use crate::problem::{Problem, Severity, has_errors};
 use crate::publish::{self, Published};
 use crate::render::{Colour, json, markdown, terminal};
 use crate::settings::{Settings, TimeToLive};
-use crate::state::{About, Owner, SqliteState, State, Status, WriteLease};
+use crate::state::{About, Owner, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
+use crate::turn::Turn;
 use crate::workspace::{Side, Workspace, state_error};
 
 /// Builds what the plan needs and points the environment's views at it.
@@ -47,7 +48,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
         work: &arguments.work,
         limit: None,
     };
-    let prepared = prepare(context, &workspace, (chosen, result), &order)?;
+    let mut prepared = prepare(context, &workspace, (chosen, result), &order)?;
     let Published { builds, swapped } = prepared.build(context, &workspace, &order)?;
     let outcome =
         Outcome { plan: prepared.planned.plan, builds, swapped, released: None, seconds: stopwatch.seconds() };
@@ -78,10 +79,31 @@ pub(super) struct Order<'a> {
 /// An environment that is planned, with everything that building it takes. Nobody else writes the state meanwhile.
 pub(super) struct Prepared {
     pub(super) planned: Planned,
-    pub(super) state: SqliteState,
+    pub(super) state: Box<dyn State>,
     pub(super) engine: Box<dyn Engine>,
+    chosen: Chosen,
+    // Given back before the session ends.
+    _turn: Turn,
     lease: WriteLease,
     project: ProjectName,
+}
+
+/// How often something is planned anew because others were quicker. Each time they have done some of it.
+const TURNS: usize = 100;
+
+/// Does something again for as long as another run has done some of it meanwhile.
+///
+/// # Errors
+/// What it ends with.
+pub(super) fn until_planned_for_good<T>(mut once: impl FnMut() -> Result<T, CommandError>) -> Result<T, CommandError> {
+    let mut done = once();
+    for _ in 0..TURNS {
+        match &done {
+            Err(error) if error.again() == Again::PlanAnew => done = once(),
+            _ => break,
+        }
+    }
+    done
 }
 
 /// Plans trees for an environment that is to be built.
@@ -96,23 +118,54 @@ pub(super) fn prepare(
 ) -> Result<Prepared, CommandError> {
     refuse_errors(context, &result.problems)?;
     let state = workspace.state_to_write(order.settings)?;
-    let lease = workspace.lease(&state, order.doing, lock_timeout(order.work))?;
+    let lease = workspace.lease(state.as_ref(), order.doing, lock_timeout(order.work))?;
     let engine = workspace.engine(order.settings, OpenMode::ReadWrite, lock_timeout(order.work))?;
     let project = order.settings.project.clone();
-    publish::settle(&state, &lease, engine.as_ref(), &project)?;
-    let owner = (order.environment)(&state, &chosen)?;
-    let planned = planning::plan_of(context, workspace, &state, (&chosen, result), owner)?;
+    let owner = (order.environment)(state.as_ref(), &chosen)?;
+    let turns = workspace.turns(state.as_ref(), &lease);
+    let turn = publish::take(&turns, &owner.0, lock_timeout(order.work))?;
+    publish::settle(&turns, engine.as_ref(), &project, Some(&owner.0))?;
+    let planned = planning::plan_of(context, workspace, state.as_ref(), (&chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
     refuse_unready(&planned)?;
-    Ok(Prepared { planned, state, engine, lease, project })
+    Ok(Prepared { planned, state, engine, chosen, _turn: turn, lease, project })
 }
 
 impl Prepared {
-    /// Builds what is missing and points the environment's views at it.
+    /// Builds what is missing and points the environment's views at it. Where another run builds some of it meanwhile, it
+    /// is planned anew and goes on from there.
     ///
     /// # Errors
     /// A model was not built, or something that is not ours stands in the way.
     pub(super) fn build(
+        &mut self,
+        context: &Context<'_>,
+        workspace: &Workspace<'_>,
+        order: &Order<'_>,
+    ) -> Result<Published, CommandError> {
+        let mut is_first = true;
+        until_planned_for_good(|| {
+            if !std::mem::take(&mut is_first) {
+                self.plan_anew(context, workspace, order)?;
+            }
+            self.build_once(context, workspace, order)
+        })
+    }
+
+    fn plan_anew(
+        &mut self,
+        context: &Context<'_>,
+        workspace: &Workspace<'_>,
+        order: &Order<'_>,
+    ) -> Result<(), CommandError> {
+        let state = self.state.as_ref();
+        let owner = (order.environment)(state, &self.chosen)?;
+        let result = workspace.side_under(&self.chosen.trees.result, order.settings)?;
+        self.planned = planning::plan_of(context, workspace, state, (&self.chosen, result), owner)?;
+        refuse_errors(context, &self.planned.plan.problems)
+    }
+
+    fn build_once(
         &self,
         context: &Context<'_>,
         workspace: &Workspace<'_>,
@@ -128,7 +181,7 @@ impl Prepared {
             tree: &planned.result.tree,
             files: &files,
             engine: self.engine.as_ref(),
-            state: &self.state,
+            state: self.state.as_ref(),
             lease: &self.lease,
             state_id: &identity.state,
             project: &self.project,

@@ -61,12 +61,15 @@ pub(super) fn drop_environment(
     (name, timeout): (&str, Duration),
 ) -> Result<Dropped, CommandError> {
     // Nothing is made for an environment that is not there.
-    find(&workspace.state_to_read(settings)?, name)?;
+    find(workspace.state_to_read(settings)?.as_ref(), name)?;
     let state = workspace.state_to_write(settings)?;
     let lease = state.lease("bot env drop", timeout).map_err(state_error)?;
     let engine = workspace.engine(settings, OpenMode::ReadWrite, timeout)?;
-    publish::settle(&state, &lease, engine.as_ref(), &settings.project)?;
-    let held = Held { workspace, settings, state: &state, lease: &lease, engine: engine.as_ref() };
+    let turns = workspace.turns(state.as_ref(), &lease);
+    let environment = EnvironmentName::new(name);
+    let _turn = publish::take(&turns, &environment, timeout)?;
+    publish::settle(&turns, engine.as_ref(), &settings.project, Some(&environment))?;
+    let held = Held { workspace, settings, state: state.as_ref(), lease: &lease, engine: engine.as_ref() };
     drop_held(context, &held, name)
 }
 

@@ -34,7 +34,7 @@ fn list(context: &Context<'_>, format: FormatArguments) -> CommandResult {
         // One that was dropped meanwhile is not listed.
         if let Some(environment) = state.environment(&about.name).map_err(state_error)? {
             listed.push(faces::Listed {
-                about: face(&state, &environment.about)?,
+                about: face(state.as_ref(), &environment.about)?,
                 models: environment.models.len(),
                 views: environment.models.values().filter(|pointer| pointer.view.is_some()).count(),
             });
@@ -53,7 +53,7 @@ fn show(context: &Context<'_>, arguments: &ShowArguments) -> CommandResult {
     let named = &arguments.environment;
     let workspace = Workspace::open(context)?;
     let state = workspace.state_to_read(&workspace.project_here()?.settings)?;
-    let environment = find(&state, &named.name)?;
+    let environment = find(state.as_ref(), &named.name)?;
     let models = environment.models.iter().map(|(name, pointer)| faces::ShownModel {
         name: name.clone(),
         kind: pointer.kind,
@@ -65,13 +65,13 @@ fn show(context: &Context<'_>, arguments: &ShowArguments) -> CommandResult {
     });
     let about = &environment.about;
     let shown = faces::Shown {
-        about: face(&state, about)?,
+        about: face(state.as_ref(), about)?,
         created_from: about.created_from.clone(),
         commits: about.commits.clone(),
         as_of: about.as_of,
         hold: state.holds().map_err(state_error)?.remove(&about.name),
         models: models.collect(),
-        history: history(&state, &about.name, arguments.history)?,
+        history: history(state.as_ref(), &about.name, arguments.history)?,
     };
     context.print(
         named.format.format,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::apply::{jobs, lock_timeout, print, refuse_errors};
+use super::apply::{jobs, lock_timeout, print, refuse_errors, until_planned_for_good};
 use super::hold;
 use super::who::who;
 use crate::apply::Work;
@@ -19,9 +19,10 @@ use crate::planning::{self, LIMIT, Question, Writer};
 use crate::problem::has_errors;
 use crate::publish::{self, ForeignPolicy, Published};
 use crate::rollback::{Contained, Hold, HoldChange};
-use crate::state::{About, Environment, Owner, SqliteState, State, Status, WriteLease};
+use crate::state::{About, Environment, Owner, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
+use crate::turn::Turn;
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
 /// Points production, or `--to ENV`, at the models of a commit.
@@ -43,11 +44,20 @@ pub(super) struct Promoted {
     pub(super) commit: CommitId,
 }
 
-/// Points production, or `--to ENV`, at the models of a commit.
+/// Points production, or `--to ENV`, at the models of a commit. Where another run builds some of its tables meanwhile, it is
+/// planned anew and goes on from there.
 ///
 /// # Errors
 /// As [`run`].
 pub(super) fn promote(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    arguments: &PromoteArguments,
+) -> Result<Promoted, CommandError> {
+    until_planned_for_good(|| promote_once(context, workspace, arguments))
+}
+
+fn promote_once(
     context: &Context<'_>,
     workspace: &Workspace<'_>,
     arguments: &PromoteArguments,
@@ -62,8 +72,8 @@ pub(super) fn promote(
     result.problems.extend(base.problems.iter().cloned());
     refuse_errors(context, &result.problems)?;
 
-    let hands = Hands::take(workspace, &result, arguments)?;
-    let state = &hands.state;
+    let hands = Hands::take(workspace, (&environment, &result), arguments)?;
+    let state = hands.state.as_ref();
     let current = state.environment(&environment).map_err(state_error)?;
     if let Some(current) = &current {
         refuse_branch(&current.about)?;
@@ -112,7 +122,9 @@ pub(super) fn promote(
 
 /// State and warehouse, while nobody else writes them.
 struct Hands {
-    state: SqliteState,
+    // Given back before the session ends.
+    _turn: Turn,
+    state: Box<dyn State>,
     lease: WriteLease,
     engine: Box<dyn Engine>,
     project: ProjectName,
@@ -120,14 +132,20 @@ struct Hands {
 
 impl Hands {
     /// Takes them, and settles what died before.
-    fn take(workspace: &Workspace<'_>, result: &Side, arguments: &PromoteArguments) -> Result<Self, CommandError> {
+    fn take(
+        workspace: &Workspace<'_>,
+        (environment, result): (&EnvironmentName, &Side),
+        arguments: &PromoteArguments,
+    ) -> Result<Self, CommandError> {
         let settings = &result.project.settings;
         let state = workspace.state_to_write(settings)?;
-        let lease = workspace.lease(&state, "bot promote", lock_timeout(&arguments.work))?;
+        let lease = workspace.lease(state.as_ref(), "bot promote", lock_timeout(&arguments.work))?;
         let engine = workspace.engine(settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
         let project = settings.project.clone();
-        publish::settle(&state, &lease, engine.as_ref(), &project)?;
-        Ok(Self { state, lease, engine, project })
+        let turns = workspace.turns(state.as_ref(), &lease);
+        let turn = publish::take(&turns, environment, lock_timeout(&arguments.work))?;
+        publish::settle(&turns, engine.as_ref(), &project, Some(environment))?;
+        Ok(Self { _turn: turn, state, lease, engine, project })
     }
 
     /// Carries out the plan of a commit; where a hold is released, it ends with it.
@@ -148,7 +166,7 @@ impl Hands {
             tree: &result.tree,
             files: &files,
             engine: self.engine.as_ref(),
-            state: &self.state,
+            state: self.state.as_ref(),
             lease: &self.lease,
             state_id: &identity.state,
             project: &self.project,

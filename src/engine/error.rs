@@ -36,6 +36,12 @@ pub enum EngineError {
         /// The statement's first line.
         statement: String,
     },
+    /// Somebody reads what was to be changed; asked again a moment later, it may go.
+    #[error("somebody reads what was to be changed (in `{statement}`)")]
+    InUseByOthers {
+        /// The statement's first line.
+        statement: String,
+    },
     /// Somebody built upon a view of ours that must go, if only for a moment, to get other columns.
     #[error(
         "view `{view}` cannot change while {} read it: drop what reads it, or have it made again with \

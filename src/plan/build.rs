@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::range::Window;
 use super::seen::Seen;
 use super::target::Targets;
-use super::{Action, Basis, Change, Commits, Plan, PlannedModel, Summary, Target};
+use super::{Action, Basis, Change, Commits, Found, Plan, PlannedModel, Summary, Target};
 use crate::diff::{ModelDiff, diff};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
@@ -120,6 +120,12 @@ pub enum Sharing {
 }
 
 impl KnownTable {
+    /// It as it is.
+    pub fn found(&self) -> Found {
+        let loads = self.loads.iter().map(|load| (load.interval, load.at)).collect();
+        Found { filled_at: self.filled_at, loads }
+    }
+
     /// What was loaded into it.
     pub fn intervals(&self) -> Intervals {
         self.loads.iter().map(|load| load.interval).collect()

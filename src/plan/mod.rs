@@ -23,7 +23,7 @@ use crate::ids::{CommitId, EnvironmentName, ModelName, TableName, TreeId};
 use crate::model::KindName;
 use crate::naming::TableKey;
 use crate::problem::Problem;
-use crate::time::{Interval, IntervalUnit};
+use crate::time::{Interval, IntervalUnit, Timestamp};
 
 /// What an environment would become, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +82,17 @@ pub struct Target {
     pub basis: Basis,
     /// What a fill finds in its inputs.
     pub seen: Vec<Seen>,
+    /// The table as the plan found it; `None` where nothing was known of it.
+    pub found: Option<Found>,
+}
+
+/// A table as a plan found it: whoever writes it finds out by this whether another has meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The execution time of its last fill as a whole.
+    pub filled_at: Option<Timestamp>,
+    /// The ranges that are loaded, each with the execution time of its load.
+    pub loads: Vec<(Interval, Timestamp)>,
 }
 
 /// One model of a plan.

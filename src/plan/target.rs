@@ -65,6 +65,7 @@ impl<'a> Targets<'a> {
             due_at_promote: due.ranges().to_vec(),
             basis,
             seen: read.seen,
+            found: slot.known.map(KnownTable::found),
         })
     }
 

@@ -39,9 +39,9 @@ pub fn glance(
     let result = workspace.draft(&chosen.trees.result, None)?;
     let state = workspace.state_to_read(&result.project.settings)?;
     if chosen.window != Window::Everything {
-        return of_all(context, workspace, &state, (chosen, wanted));
+        return of_all(context, workspace, state.as_ref(), (chosen, wanted));
     }
-    let (environment, _) = environment_of(&state, chosen, wanted)?;
+    let (environment, _) = environment_of(state.as_ref(), chosen, wanted)?;
     let prod = state.environment(&crate::ids::EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
     let mut problems = result.problems.clone();
@@ -60,7 +60,7 @@ pub fn glance(
     let surroundings = workspace.surroundings();
     let looks = files.each_ref().map(|files| files.as_ref().map(|files| SecondLook::at(files, &surroundings)));
     let pointers = [prod.as_ref(), current.as_ref()];
-    let looked = Looked::at([result, base], promoted, &state, pointers, &looks)?;
+    let looked = Looked::at([result, base], promoted, state.as_ref(), pointers, &looks)?;
     workspace.keep();
     let reached = looked.reached.iter().filter_map(|name| looked.result.models.get(name).map(Arc::as_ref));
     let owned = Owned { models: &looked.result.models, broken: &looked.result.broken };
@@ -70,7 +70,7 @@ pub fn glance(
     problems = sorted(problems);
     problems.extend(looked.cycles.iter().cloned());
     problems.extend(prod.is_none().then(never_promoted));
-    problems.extend(held(&state).map_err(state_error)?);
+    problems.extend(held(state.as_ref()).map_err(state_error)?);
     problems.extend(chosen.trees.problems.iter().cloned());
     problems.extend(clashing);
     problems.extend(unknown_columns(&looked.result, &|name| looked.reached.contains(name)));
@@ -80,7 +80,7 @@ pub fn glance(
     let keys = remembered.map(|known| TableKey { model: known.name.clone(), data_fingerprint: known.data }).collect();
     let question = Question { writer, trees, keys, replaced: prod.as_ref() };
     let now = context.execution_time()?;
-    let plan = plan_over(&state, &question, &|known| {
+    let plan = plan_over(state.as_ref(), &question, &|known| {
         build(Inputs {
             environment: environment.clone(),
             commits: chosen.commits(),
@@ -98,7 +98,7 @@ pub fn glance(
     });
     let plan = plan.map_err(state_error)?;
     if plan.targets.iter().any(|target| target.basis != Basis::Whole || !target.due_at_promote.is_empty()) {
-        return of_all(context, workspace, &state, (chosen, wanted));
+        return of_all(context, workspace, state.as_ref(), (chosen, wanted));
     }
     leave((looked.result, looked.base, looked.promoted));
     Ok(plan)

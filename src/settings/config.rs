@@ -183,7 +183,8 @@ fn gateway(entry: &Entry, report: &mut Report<'_>) -> Gateway {
                 refuse_unset(key, node, report);
                 gateway.defaults = defaults(node, report);
             }
-            "state_schema" | "scheduler" => {}
+            "state_schema" => gateway.state_schema = report.text(key, node),
+            "scheduler" => {}
             _ => {
                 let known = [
                     "connection",

@@ -73,6 +73,8 @@ pub struct Gateway {
     pub connection: Option<Connection>,
     /// Where the state lives, where that is told apart.
     pub state_connection: Option<Connection>,
+    /// The schema that is named for it.
+    pub state_schema: Option<String>,
     /// Where unit tests run.
     pub test_connection: Option<Connection>,
     /// Variables that win over the project's, names in lower case.
@@ -166,6 +168,11 @@ impl Settings {
     /// The state's connection of a gateway, where it is told apart from the engine's.
     pub fn state_connection(&self, gateway: Option<&str>) -> Option<&Connection> {
         self.gateways.get(self.gateway_name(gateway)?)?.state_connection.as_ref()
+    }
+
+    /// The schema that a gateway names for the state.
+    pub fn state_schema(&self, gateway: Option<&str>) -> Option<&str> {
+        self.gateways.get(self.gateway_name(gateway)?)?.state_schema.as_deref()
     }
 
     /// The variables that models of a gateway see.

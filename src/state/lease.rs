@@ -13,8 +13,18 @@ use crate::time::Interval;
 pub struct WriteLease {
     state: StateId,
     begun: Begun,
+    writers: Writers,
     /// Whatever an implementation holds: a locked file, a thread that keeps the session alive.
     _held: Box<dyn Send + Sync>,
+}
+
+/// How many writers a store has at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// One: whoever has the lease may have everything.
+    One,
+    /// Many, who claim what they write.
+    Many,
 }
 
 /// The right to something that one writer at a time may have; given back when it is dropped, or with the session.
@@ -102,13 +112,18 @@ const LONGEST: usize = 200;
 
 impl WriteLease {
     /// A lease of a state that lasts as long as what is held.
-    pub(super) fn new(state: StateId, begun: Begun, held: Box<dyn Send + Sync>) -> Self {
-        Self { state, begun, _held: held }
+    pub(super) fn new(state: StateId, begun: Begun, writers: Writers, held: Box<dyn Send + Sync>) -> Self {
+        Self { state, begun, writers, _held: held }
     }
 
     /// The state that may be written.
     pub fn state(&self) -> &StateId {
         &self.state
+    }
+
+    /// Whether others may write meanwhile.
+    pub fn writers(&self) -> Writers {
+        self.writers
     }
 
     /// Larger than that of every session before it that wrote or claimed something.

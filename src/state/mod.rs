@@ -25,7 +25,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use error::StateError;
-pub use lease::{Claim, FencingToken, Holder, Subject, WriteLease};
+pub use lease::{Claim, FencingToken, Holder, Subject, WriteLease, Writers};
 pub use ledger::{Ledger, LoadedInterval};
 pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
 pub use record::{

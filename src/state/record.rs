@@ -14,7 +14,7 @@ use crate::history::Origin;
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, RefName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
-use crate::plan::{Basis, Commits, Seen};
+use crate::plan::{Basis, Commits, Found, Seen};
 use crate::rollback::HoldChange;
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
@@ -308,6 +308,14 @@ pub struct Identity {
     pub schema_version: u32,
     /// The version of the fingerprints in it.
     pub algorithm_version: u64,
+}
+
+impl Table {
+    /// It as it is, for whoever finds out later whether it still is.
+    pub fn found(&self) -> Found {
+        let loads = self.ledger.loads().iter().map(|load| (load.interval, load.loaded_at)).collect();
+        Found { filled_at: self.snapshot.as_of, loads }
+    }
 }
 
 impl About {

@@ -44,6 +44,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "cli",
             "output",
             "context",
+            "turn",
             "connect",
             "workspace",
             "apply",

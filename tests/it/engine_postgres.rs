@@ -235,3 +235,18 @@ fn an_error_names_the_line_of_the_authors_text() {
         "{error}"
     );
 }
+
+#[test]
+fn who_reads_a_view_is_never_the_one_to_give_way() {
+    let (database, mut session) = with_views();
+    let mut reader = open(config(&database));
+    reader.begin().expect("a transaction");
+    assert_eq!(list(reader.as_mut(), "select a from s.w"), ["1"]);
+    let both = || [point("v", &["a", "b"], "select 2, 'x'"), point("w", &["a"], "select 2")];
+    let swapped = swap(session.as_mut(), Dependents::Refuse, &both());
+    assert!(matches!(swapped, Err(EngineError::InUseByOthers { .. })), "{swapped:?}");
+    assert_eq!(list(reader.as_mut(), "select a from s.v"), ["1"], "it reads on what it began with");
+    reader.commit().expect("read");
+    swap(session.as_mut(), Dependents::Refuse, &both()).expect("nobody reads any more");
+    assert_eq!(list(reader.as_mut(), "select v.a + w.a from s.v, s.w"), ["4"]);
+}

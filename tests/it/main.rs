@@ -38,6 +38,7 @@ mod lab;
 mod lineage;
 #[cfg(feature = "duckdb")]
 mod mutation;
+mod on_postgres;
 #[cfg(feature = "duckdb")]
 mod oracle;
 mod partial;

@@ -14,7 +14,7 @@ use crate::ids::{EnvironmentName, Login, ModelName, PullRequestNumber};
 use crate::naming::TableKey;
 use crate::plan::is_loaded_by_interval;
 use crate::render::markdown;
-use crate::state::{Allowance, Owner, State as _};
+use crate::state::{Allowance, Owner};
 use crate::sticky;
 use crate::time::{Intervals, Timestamp};
 use crate::workspace::{git_error, state_error};
@@ -195,7 +195,7 @@ fn allow(
         return Ok(Err(format!("Production shows no model {}.", markdown::code(&model.to_string()))));
     }
     let timeout = Duration::from_secs(job.arguments.work.lock_timeout);
-    let lease = job.workspace.lease(&state, "bot ci", timeout)?;
+    let lease = job.workspace.lease(state.as_ref(), "bot ci", timeout)?;
     let allowance = Allowance {
         pull_request: pull_request.number.0,
         model,

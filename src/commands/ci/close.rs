@@ -13,7 +13,7 @@ use crate::ids::{EnvironmentName, RefName};
 use crate::render::gc as faces;
 use crate::report::{Closing, State};
 use crate::settings::Settings;
-use crate::state::{About, Owner, State as _};
+use crate::state::{About, Owner};
 use crate::workspace::state_error;
 
 /// Why there is nothing to drop on a hosted runner.

@@ -13,7 +13,6 @@ use crate::ids::{EnvironmentName, ModelName};
 use crate::plan::{Category, Change, PlannedModel};
 use crate::planning::Planned;
 use crate::settings;
-use crate::state::State as _;
 use crate::workspace::state_error;
 
 /// Compares; `None` where one side is not there.
@@ -44,7 +43,7 @@ pub(super) fn compared(
         .collect();
     let choice = choose(&candidates, limits);
     let between = Between { here: &here, base: &prod, models };
-    let places = (&prepared.state as _, prepared.engine.as_ref());
+    let places = (prepared.state.as_ref(), prepared.engine.as_ref());
     let compared = between.compare(job.context, places, &choice.compared, limits.max_rows)?;
     let silent = choice.left_out.iter().map(|(name, _)| name).filter(|name| !tells_its_columns(planned, name));
     let mut schemas = between.schemas(job.context, places, &silent.cloned().collect::<Vec<_>>())?;

@@ -49,10 +49,10 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
         work: &job.arguments.work,
         limit: None,
     };
-    let built = prepare(job.context, &job.workspace, (chosen, result), &order).and_then(|prepared| {
+    let built = prepare(job.context, &job.workspace, (chosen, result), &order).and_then(|mut prepared| {
         // What promote would refuse after the merge does not come in.
         let prod = EnvironmentName::prod();
-        if let Some(held) = hold::of(&prepared.state, &prod)? {
+        if let Some(held) = hold::of(prepared.state.as_ref(), &prod)? {
             hold::refuse(&held, &prod, &prepared.planned.result.tree)?;
         }
         prepared.build(job.context, &job.workspace, &order)

@@ -20,7 +20,7 @@ use crate::problem::has_errors;
 use crate::render::Colour;
 use crate::report::{self, Findings, NotBuilt, ReadOnly, StopCause, Stopped};
 use crate::settings::{Drafts, ForkPolicy, Settings, WhenCompared};
-use crate::state::{Owner, State as _};
+use crate::state::Owner;
 use crate::surroundings::Stopwatch;
 use crate::time::{Intervals, Timestamp};
 use crate::workspace::{Side, git_error, state_error};
@@ -181,10 +181,10 @@ fn static_plan(
     (chosen, result): (Chosen, Side),
 ) -> Result<Findings, CommandError> {
     let state = job.workspace.state_to_read(settings)?;
-    let owner = environment(&state, &chosen, pull_request)?;
-    let planned = planning::plan_of(job.context, &job.workspace, &state, (&chosen, result), owner)?;
+    let owner = environment(state.as_ref(), &chosen, pull_request)?;
+    let planned = planning::plan_of(job.context, &job.workspace, state.as_ref(), (&chosen, result), owner)?;
     let allowed = state.allowed(pull_request.number.0, &pull_request.head.commit).map_err(state_error)?;
-    let findings = findings::of(&job.workspace, &state, settings, &planned, &allowed)?;
+    let findings = findings::of(&job.workspace, state.as_ref(), settings, &planned, &allowed)?;
     Ok(Findings { freshness: freshness::of(job, &pull_request.base.branch, &planned), ..findings })
 }
 
@@ -205,7 +205,7 @@ fn built(
         work: &job.arguments.work,
         limit: minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
     };
-    let prepared = prepare(job.context, &job.workspace, trees, &order)?;
+    let mut prepared = prepare(job.context, &job.workspace, trees, &order)?;
     let planned = &prepared.planned;
     teller.environment(planned.plan.environment.clone());
     let is_unchanged = planned.plan.models.is_empty();
@@ -216,19 +216,20 @@ fn built(
         teller.running()?;
     }
     let allowed = prepared.state.allowed(pull_request.number.0, &pull_request.head.commit).map_err(state_error)?;
-    let mut known = findings::of(&job.workspace, &prepared.state, settings, planned, &allowed)?;
+    let mut known = findings::of(&job.workspace, prepared.state.as_ref(), settings, planned, &allowed)?;
     let published = match prepared.build(job.context, &job.workspace, &order) {
         Ok(published) => published,
         Err(error) => {
-            known.cost.spent = findings::spent(&prepared.state, planned)?;
+            known.cost.spent = findings::spent(prepared.state.as_ref(), &prepared.planned)?;
             return in_part(job, &prepared, known, error);
         }
     };
+    let planned = &prepared.planned;
     // An environment of an earlier push shows what the branch says now: the base.
     if is_unchanged {
         return Ok(report::State::NoChange);
     }
-    known.cost.spent = findings::spent(&prepared.state, planned)?;
+    known.cost.spent = findings::spent(prepared.state.as_ref(), planned)?;
     known = findings::built(known, published, stopwatch.seconds());
     let limits = match pull_request.labels.contains(&Label::DiffAll) {
         true => settings.own.data_diff.widened(),

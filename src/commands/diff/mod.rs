@@ -33,8 +33,8 @@ pub(super) fn run(context: &Context<'_>, arguments: &DiffArguments) -> CommandRe
     let workspace = Workspace::open(context)?;
     let project = workspace.project_here()?;
     let state = workspace.state_to_read(&project.settings)?;
-    let here = environment(&workspace, &state, arguments.environment.as_deref())?;
-    let base = base_of(&state, &here, arguments.base.as_deref())?;
+    let here = environment(&workspace, state.as_ref(), arguments.environment.as_deref())?;
+    let base = base_of(state.as_ref(), &here, arguments.base.as_deref())?;
     for environment in [&here, &base].into_iter().filter(|environment| environment.about.status == Status::Building) {
         let name = &environment.about.name;
         context.output.talk(&format!("{name}: its last plan is not through; what is compared is what stood before it"));
@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &DiffArguments) -> CommandRe
     let timeout = Duration::from_secs(arguments.lock_timeout);
     let engine = workspace.engine(&project.settings, OpenMode::ReadOnly, timeout)?;
     let between = Between { here: &here, base: &base, models: &models };
-    let models = between.compare(context, (&state, engine.as_ref()), &choice.compared, max_rows)?;
+    let models = between.compare(context, (state.as_ref(), engine.as_ref()), &choice.compared, max_rows)?;
     let left_out = choice.left_out.into_iter().map(|(name, why)| LeftOut { name, why, schema: Vec::new() }).collect();
     let diff = DataDiff { environment: here.about.name.clone(), base: base.about.name.clone(), models, left_out };
     context.print(

@@ -1,6 +1,7 @@
 //! What doctor looks at in the state: where it is, who it is, what is not finished, and whether git would commit it.
 
 use super::{failed, ok, warning};
+use crate::connect::StatePlace;
 use crate::fingerprint::ALGORITHM;
 use crate::project::Project;
 use crate::render::findings::Finding;
@@ -12,22 +13,29 @@ const AREA: &str = "state";
 
 /// Everything about the state, and who it is.
 pub(super) fn look(workspace: &Workspace<'_>, project: &Project) -> (Option<Identity>, Vec<Finding>) {
-    let mut found = place(workspace, project);
-    let path = workspace.state_path(&project.settings);
+    let place = match workspace.state_place(&project.settings) {
+        Ok(place) => place,
+        Err(error) => return (None, vec![failed(AREA, "connection", &error)]),
+    };
+    let mut found = trusted(workspace, project, &place);
+    let check = if place.file().is_some() { "file" } else { "server" };
     let state = match workspace.state_to_read(&project.settings) {
         Ok(state) => state,
         Err(error) => {
-            found.push(failed(AREA, "file", &error));
+            found.push(failed(AREA, check, &error));
             return (None, found);
         }
     };
-    if !path.exists() {
-        let message = format!("`{}` is not there yet", path.display());
-        found.push(ok(AREA, "file", message).help("`bot promote` makes it"));
+    let is_there = match &place {
+        StatePlace::File(path) => path.exists(),
+        StatePlace::Postgres(_) => state.identity().is_ok_and(|identity| identity.is_some()),
+    };
+    if !is_there {
+        found.push(ok(AREA, check, format!("`{place}` is not there yet")).help("`bot promote` makes it"));
         return (None, found);
     }
-    found.push(ok(AREA, "file", format!("`{}`", path.display())));
-    match contents(&state, &mut found) {
+    found.push(ok(AREA, check, format!("`{place}`")));
+    match contents(state.as_ref(), &mut found) {
         Ok(identity) => (identity, found),
         Err(error) => {
             found.push(failed(AREA, "contents", &state_error(error)));
@@ -77,21 +85,29 @@ fn contents(state: &dyn State, found: &mut Vec<Finding>) -> Result<Option<Identi
     Ok(identity)
 }
 
-/// Which connection decides where the state is, and whether git would commit it.
-fn place(workspace: &Workspace<'_>, project: &Project) -> Vec<Finding> {
+/// Which connection decides where the state is, and who can come near it.
+fn trusted(workspace: &Workspace<'_>, project: &Project, place: &StatePlace) -> Vec<Finding> {
     let mut found = Vec::new();
     let connection = project.settings.state_connection(workspace.gateway(&project.settings));
-    if let Some(connection) = connection.filter(|connection| connection.kind != "sqlite") {
+    let known = ["sqlite", "postgres"];
+    if let Some(connection) = connection.filter(|connection| !known.contains(&connection.kind.as_str())) {
         let message = format!(
             "a `state_connection` of type `{}` cannot hold our state and is passed over; a file is used",
             connection.kind
         );
-        found.push(warning(AREA, "connection", message).help("name a file: `type: sqlite` with `database: PATH`"));
+        found.push(
+            warning(AREA, "connection", message)
+                .help("name one of type `postgres`, or a file: `type: sqlite` with `database: PATH`"),
+        );
     }
-    let path = workspace.state_path(&project.settings);
-    if workspace.git.is_ignored(&path) == Some(false) {
+    if place.file().is_some_and(|path| workspace.git.is_ignored(path) == Some(false)) {
         let help = "add `.offshoot/`, or where your state is, to `.gitignore`";
         found.push(warning(AREA, "ignored", "git does not ignore the state's file, so it may be committed").help(help));
+    }
+    if connection.is_none() && place.file().is_none() {
+        let message = "the state is in the warehouse, under the role that runs models: their SQL can write it";
+        let help = "name a `state_connection` whose role no model runs as";
+        found.push(warning(AREA, "trust", message).help(help));
     }
     found
 }

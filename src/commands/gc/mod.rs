@@ -21,7 +21,7 @@ use crate::ids::EnvironmentName;
 use crate::publish;
 use crate::render::gc as faces;
 use crate::settings::Settings;
-use crate::state::{About, State};
+use crate::state::{About, State, Subject};
 use crate::surroundings::Terminal;
 use crate::time::Timestamp;
 use crate::workspace::{Workspace, state_error};
@@ -63,16 +63,16 @@ pub(super) fn collect(
     let nothing = Collected::nothing(mode);
     // Nothing is made for a project in which nothing was made.
     let state = workspace.state_to_read(&settings)?;
-    if state.identity().map_err(state_error)?.is_none() || !is_there(workspace, &settings, &state)? {
+    if state.identity().map_err(state_error)?.is_none() || !is_there(workspace, &settings, state.as_ref())? {
         return Ok(nothing);
     }
     match mode {
         Mode::DryRun => {
             let engine = workspace.engine(&settings, OpenMode::ReadOnly, timeout)?;
             let mut session = engine.session().map_err(cannot_open)?;
-            vouched_for(&state, session.as_mut())?;
-            let over = over(&state, &settings, now)?;
-            let verdict = look(&looking(&state, &settings, now), &names(&over), session.as_mut())?;
+            vouched_for(state.as_ref(), session.as_mut())?;
+            let over = over(state.as_ref(), &settings, now)?;
+            let verdict = look(&looking(state.as_ref(), &settings, now), &names(&over), session.as_mut())?;
             Ok(collected(mode, over, verdict))
         }
         Mode::Real => {
@@ -89,22 +89,32 @@ fn collect_for_real(
     timeout: Duration,
 ) -> Result<Collected, CommandError> {
     let state = workspace.state_to_write(settings)?;
-    let lease = workspace.lease(&state, "bot gc", timeout)?;
+    let lease = workspace.lease(state.as_ref(), "bot gc", timeout)?;
     let engine = workspace.engine(settings, OpenMode::ReadWrite, timeout)?;
     // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
     let mut session = engine.session().map_err(cannot_open)?;
-    vouched_for(&state, session.as_mut())?;
-    publish::settle(&state, &lease, engine.as_ref(), &settings.project)?;
-    let mut over = over(&state, settings, now)?;
-    let held = Held { workspace, settings, state: &state, lease: &lease, engine: engine.as_ref() };
+    vouched_for(state.as_ref(), session.as_mut())?;
+    let turns = workspace.turns(state.as_ref(), &lease);
+    let _turn = turns.take(&Subject::Gc, Some(timeout)).map_err(|error| CommandError::failed(error.to_string()))?;
+    publish::settle(&turns, engine.as_ref(), &settings.project, None)?;
+    let mut over = over(state.as_ref(), settings, now)?;
+    let held = Held { workspace, settings, state: state.as_ref(), lease: &lease, engine: engine.as_ref() };
+    let mut turn_of = Vec::new();
+    for environment in std::mem::take(&mut over) {
+        // Whoever writes it now does not think it over.
+        if let Some(turn) = turns.try_take(&Subject::Environment(environment.name.clone())).map_err(state_error)? {
+            turn_of.push(turn);
+            over.push(environment);
+        }
+    }
     for environment in &mut over {
         let dropped = drop_held(context, &held, environment.name.as_str())?;
         environment.left = dropped.left.into_iter().map(|left| (left.name, left.why)).collect();
     }
     state.forget_history(&lease, settings.own.gc_history).map_err(state_error)?;
-    let verdict = look(&looking(&state, settings, now), &BTreeSet::new(), session.as_mut())?;
+    let verdict = look(&looking(state.as_ref(), settings, now), &BTreeSet::new(), session.as_mut())?;
     state.mark_unreferenced(&lease, &verdict.since).map_err(state_error)?;
-    let verdict = sweep::sweep(context, (&state, &lease), session.as_mut(), verdict)?;
+    let verdict = sweep::sweep(&turns, session.as_mut(), verdict)?;
     Ok(collected(Mode::Real, over, verdict))
 }
 

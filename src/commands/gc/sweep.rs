@@ -6,12 +6,12 @@
 //! know and whose mark is old: the next gc drops it.
 
 use crate::apply::engine_error;
-use crate::context::Context;
 use crate::engine::{EngineError, Session, forget_object, transaction};
 use crate::error::CommandError;
 use crate::gc::{Kept, Known, Standing, Unneeded, Verdict, WhyKept};
-use crate::state::{Forgotten, State, StateError, WriteLease};
+use crate::state::{Forgotten, State, StateError, Subject, WriteLease};
 use crate::statement::Target;
+use crate::turn::Turns;
 use crate::workspace::state_error;
 
 /// Drops the tables that are to go; what was not dropped is kept, with the reason.
@@ -19,18 +19,24 @@ use crate::workspace::state_error;
 /// # Errors
 /// State or warehouse cannot be written, or the run was asked to stop; what has gone is gone.
 pub(super) fn sweep(
-    context: &Context<'_>,
-    (state, lease): (&dyn State, &WriteLease),
+    turns: &Turns<'_>,
     session: &mut dyn Session,
     mut verdict: Verdict,
 ) -> Result<Verdict, CommandError> {
+    let (state, lease) = (turns.state, turns.lease);
     let going = std::mem::take(&mut verdict.going);
     let is_any = !going.is_empty();
     for unneeded in going {
-        if context.surroundings.interruption().is_requested() {
+        if turns.interruption.is_requested() {
             return Err(CommandError::failed("stopped as asked; what was dropped is gone")
                 .hint("run `bot gc` again: it goes on from where it was"));
         }
+        // Somebody makes it anew: it is needed.
+        let subject = Subject::Table { table: unneeded.table.name.clone(), range: None };
+        let Some(_turn) = turns.try_take(&subject).map_err(state_error)? else {
+            verdict.needed += 1;
+            continue;
+        };
         match drop_one((state, lease), session, &unneeded)? {
             Done::Gone => {
                 verdict.since.remove(&unneeded.table.name);

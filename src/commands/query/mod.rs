@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &QueryArguments) -> CommandR
     let engine = workspace.engine(&project.settings, OpenMode::ReadOnly, timeout)?;
     let question = Question::parse(&arguments.sql, engine.dialect())?;
     let state = workspace.state_to_read(&project.settings)?;
-    let environment = environment(&workspace, &state, arguments.environment.as_deref())?;
+    let environment = environment(&workspace, state.as_ref(), arguments.environment.as_deref())?;
     if environment.about.status == Status::Building {
         let name = &environment.about.name;
         context.output.talk(&format!("{name}: its last plan is not through; what is shown is what stood before it"));

@@ -202,6 +202,7 @@ fn plan(
             due_at_promote: Vec::new(),
             basis: pointer.basis,
             seen: Vec::new(),
+            found: None,
         })
     };
     Plan {

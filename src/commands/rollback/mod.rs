@@ -42,14 +42,14 @@ pub(super) fn run(context: &Context<'_>, arguments: &RollbackArguments) -> Comma
     let mode = if arguments.dry_run || is_asked { Mode::DryRun } else { Mode::Real };
     // Nothing is made for a project in which nothing was made.
     let state = workspace.state_to_read(&settings)?;
-    let environment = find(&state, &arguments.environment)?.about.name;
+    let environment = find(state.as_ref(), &arguments.environment)?.about.name;
     if workspace.warehouse(&settings).is_some_and(|place| !place.may_be_there()) {
         return Err(CommandError::no("the warehouse's file is not there, so nothing was changed")
             .hint("put the warehouse back; `bot doctor` tells where it is looked for"));
     }
     let asked = Asked { context, workspace: &workspace, settings: &settings, arguments, environment };
     let rollback = match mode {
-        Mode::DryRun => asked.dry_run(&state)?,
+        Mode::DryRun => asked.dry_run(state.as_ref())?,
         Mode::Real => {
             drop(state);
             asked.for_real()?
@@ -119,20 +119,22 @@ impl Asked<'_> {
     fn for_real(&self) -> Result<Rollback, CommandError> {
         let Self { context, workspace, settings, environment, .. } = self;
         let state = workspace.state_to_write(settings)?;
-        let lease = workspace.lease(&state, "bot rollback", self.timeout())?;
+        let lease = workspace.lease(state.as_ref(), "bot rollback", self.timeout())?;
         let engine = workspace.engine(settings, OpenMode::ReadWrite, self.timeout())?;
         // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
         let mut session = engine.session().map_err(cannot_open)?;
-        let interrupted = pending(&state, environment)?;
-        publish::settle(&state, &lease, engine.as_ref(), &settings.project)?;
+        let turns = workspace.turns(state.as_ref(), &lease);
+        let _turn = publish::take(&turns, environment, self.timeout())?;
+        let interrupted = pending(state.as_ref(), environment)?;
+        publish::settle(&turns, engine.as_ref(), &settings.project, Some(environment))?;
         if let Some(interrupted) = interrupted
-            && let Some(done) = self.settled(&state, &interrupted)?
+            && let Some(done) = self.settled(state.as_ref(), &interrupted)?
         {
             return Ok(done);
         }
-        let found = self.look(&state, engine.as_ref(), session.as_mut())?;
+        let found = self.look(state.as_ref(), engine.as_ref(), session.as_mut())?;
         let now = context.execution_time()?;
-        let hold = self.hold(&state, &found, now)?;
+        let hold = self.hold(state.as_ref(), &found, now)?;
         let identity = state.identity().map_err(state_error)?;
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&found.side.source)?;
@@ -141,7 +143,7 @@ impl Asked<'_> {
             tree: &found.side.tree,
             files: &files,
             engine: engine.as_ref(),
-            state: &state,
+            state: state.as_ref(),
             lease: &lease,
             state_id: &identity.state,
             project: &settings.project,

@@ -86,6 +86,8 @@ impl Engine for Postgres {
 fn failed(error: PostgresError, sql: &str) -> EngineError {
     match error {
         PostgresError::Connect { .. } => EngineError::Connect { message: error.to_string() },
+        // lock_not_available: `lock_timeout` is over.
+        _ if error.state() == Some("55P03") => EngineError::InUseByOthers { statement: super::first_line(sql) },
         PostgresError::Lost { message } => EngineError::Lost { message, statement: super::first_line(sql) },
         _ if error.is_lost() => EngineError::Lost { message: error.to_string(), statement: super::first_line(sql) },
         PostgresError::Statement(failure) => {

@@ -18,8 +18,23 @@ const AT_ONCE: usize = 64;
 /// The server's word for a view whose columns may not become those.
 const OTHER_COLUMNS: &str = "[42P16]";
 
+/// Less than the second after which the server looks for deadlocks (`deadlock_timeout`): where a reader has one of our views
+/// and waits for another, it is we who give way, and never the reader.
+const PATIENCE: &str = "300ms";
+
 /// Makes views and drops others, in the open transaction.
 pub(super) fn define(
+    session: &mut PostgresSession,
+    made: &[ViewDefinition],
+    dropped: &[TableName],
+    dependents: Dependents,
+) -> Result<()> {
+    session.send(&format!("SET LOCAL lock_timeout = '{PATIENCE}'"))?;
+    define_in_time(session, made, dropped, dependents)?;
+    session.send("SET LOCAL lock_timeout TO DEFAULT").map(drop)
+}
+
+fn define_in_time(
     session: &mut PostgresSession,
     made: &[ViewDefinition],
     dropped: &[TableName],

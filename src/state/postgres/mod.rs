@@ -25,7 +25,7 @@ use std::time::Duration;
 use self::beat::Session;
 use self::link::Link;
 use super::store::{self, Failure, NewSession, Nothing, Reading, Statements, Store, StoredState, Writing};
-use super::{OpenMode, StateError, WriteLease};
+use super::{OpenMode, StateError, WriteLease, Writers};
 use crate::ids::{ProjectName, StateId};
 use crate::postgres::Address;
 
@@ -144,7 +144,7 @@ impl Store for PostgresStore {
         let session = NewSession { doing, known_as: self.terms.known_as.as_deref(), lasts: self.terms.lasts };
         let begun = self.write(Writing::Alone, |statements| store::begin_session(statements, &session))?;
         let session = Session::new(Arc::clone(self), begun.id.clone());
-        Ok(WriteLease::new(state, begun, Box::new(session)))
+        Ok(WriteLease::new(state, begun, Writers::Many, Box::new(session)))
     }
 
     fn location(&self) -> String {

@@ -15,7 +15,7 @@ use self::lock::{FileLock, LockFailure};
 use self::rows::stored;
 use super::lease::Begun;
 use super::store::{self, Failure, Reading, Statements, Store, StoredState, Writing};
-use super::{OpenMode, StateError, WriteLease};
+use super::{OpenMode, StateError, WriteLease, Writers};
 use crate::ids::{ProjectName, StateId};
 
 /// One project's rows in an SQLite file.
@@ -141,7 +141,7 @@ impl Store for SqliteStore {
         };
         let begun = self.read(Reading::Once, |statements| store::begin_unwritten(statements, doing))?;
         let session = Session { store: Arc::clone(self), begun: begun.clone(), _lock: lock };
-        Ok(WriteLease::new(state, begun, Box::new(session)))
+        Ok(WriteLease::new(state, begun, Writers::One, Box::new(session)))
     }
 
     fn location(&self) -> String {

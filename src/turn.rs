@@ -1,0 +1,94 @@
+//! Many bots, one warehouse: who may have what, and who waits for whom.
+//!
+//! Where a store has one writer at a time there is nothing to share out, and nothing here costs anything. Where it has many,
+//! each claims an environment before it plans it and a table before it fills or drops it, and nobody waits for one table
+//! while it has another, so that no two wait for each other.
+
+use std::time::Duration;
+
+use crate::output::Output;
+use crate::state::{Claim, State, StateError, Subject, WriteLease, Writers};
+use crate::surroundings::{Interruption, Stopwatch};
+
+/// How often somebody who waits asks again.
+const POLL: Duration = Duration::from_millis(100);
+
+/// What taking turns needs.
+#[derive(Clone, Copy)]
+pub struct Turns<'a> {
+    /// Where it is written who has what.
+    pub state: &'a dyn State,
+    /// Our session.
+    pub lease: &'a WriteLease,
+    /// Where those who wait say so.
+    pub output: &'a Output,
+    /// A request to stop.
+    pub interruption: &'a Interruption,
+}
+
+/// Something that is ours until this is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _claim: Option<Claim>,
+}
+
+/// Why it was not our turn.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The state says no: somebody has it for longer than we wait, or the state is out of reach.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Somebody asked us to stop.
+    #[error("stopped as asked while it waited for {0}")]
+    Stopped(
+        /// What was waited for.
+        Box<Subject>,
+    ),
+}
+
+impl Turns<'_> {
+    /// Takes something at once, or gives `None` where somebody has it.
+    ///
+    /// # Errors
+    /// The state is out of reach.
+    pub fn try_take(&self, subject: &Subject) -> Result<Option<Turn>, StateError> {
+        if self.lease.writers() == Writers::One {
+            return Ok(Some(Turn { _claim: None }));
+        }
+        match self.state.claim(self.lease, subject) {
+            Ok(claim) => Ok(Some(Turn { _claim: Some(claim) })),
+            Err(StateError::Held { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes something, and waits for whoever has it: up to `patience`, or for as long as they live. Says once for whom.
+    ///
+    /// # Errors
+    /// [`StateError::Held`] where patience is over; a request to stop.
+    pub fn take(&self, subject: &Subject, patience: Option<Duration>) -> Result<Turn, TurnError> {
+        if self.lease.writers() == Writers::One {
+            return Ok(Turn { _claim: None });
+        }
+        let (stopwatch, mut told) = (Stopwatch::start(), None);
+        loop {
+            let error = match self.state.claim(self.lease, subject) {
+                Ok(claim) => return Ok(Turn { _claim: Some(claim) }),
+                Err(error @ StateError::Held { .. }) => error,
+                Err(error) => return Err(error.into()),
+            };
+            if patience.is_some_and(|patience| stopwatch.seconds() >= patience.as_secs_f64()) {
+                return Err(error.into());
+            }
+            if self.interruption.is_requested() {
+                return Err(TurnError::Stopped(Box::new(subject.clone())));
+            }
+            let text = format!("waiting: {error}");
+            if told.as_ref() != Some(&text) {
+                self.output.talk(&text);
+                told = Some(text);
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The whole program with its warehouse and its state on PostgreSQL.
+
+mod conversations;
+mod together;
+
+use std::collections::BTreeMap;
+
+use offshoot::postgres::{Client, Reply};
+
+use crate::lab::edit;
+use crate::postgres::{Database, PASSWORD};
+use crate::world::World;
+
+/// A world whose warehouse and state are one database; the database goes with this value.
+pub(super) struct OnPostgres {
+    pub(super) world: World,
+    pub(super) database: Database,
+}
+
+/// A password that is not in the configuration, as it should be.
+const CONFIG: &str = "gateways:
+  shared:
+    connection:
+      type: postgres
+      host: 127.0.0.1
+      port: PORT
+      user: USER
+      password: \"{{ env_var('WAREHOUSE_PASSWORD') }}\"
+      database: DATABASE
+model_defaults:
+  dialect: postgres
+  start: 2026-03-26
+";
+
+/// The orders of [`crate::lab`], in PostgreSQL's words, and a table by key.
+pub(super) const FILES: [(&str, &str); 6] = [
+    ("seeds/orders.csv", "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n"),
+    (
+        "models/raw.sql",
+        "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))",
+    ),
+    (
+        "models/daily.sql",
+        "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day));\n\
+         SELECT day, sum(amount)::int AS amount FROM raw.orders WHERE day BETWEEN @start_date AND @end_date GROUP BY day",
+    ),
+    (
+        "models/latest.sql",
+        "MODEL (name marts.latest, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key (id)));\n\
+         SELECT id, max(amount) AS amount, max(day) AS day FROM raw.orders GROUP BY id",
+    ),
+    ("models/total.sql", "MODEL (name marts.total, kind FULL);\nSELECT sum(amount) AS amount FROM marts.daily"),
+    ("models/shown.sql", "MODEL (name marts.shown, kind VIEW);\nSELECT amount, 'EUR' AS currency FROM marts.total"),
+];
+
+impl OnPostgres {
+    /// Those files, committed on main; nothing is promoted.
+    pub(super) fn new() -> Self {
+        Self::with(World::empty(), &FILES)
+    }
+
+    pub(super) fn with(world: World, files: &[(&str, &str)]) -> Self {
+        let database = Database::new();
+        let address = database.address();
+        let config = CONFIG
+            .replace("PORT", &address.port.to_string())
+            .replace("USER", &address.user)
+            .replace("DATABASE", &database.name);
+        let world = world.with_variable("WAREHOUSE_PASSWORD", PASSWORD);
+        world.repository.write("config.yaml", config);
+        edit(&world, files);
+        Self { world, database }
+    }
+
+    /// Every view that ends with a suffix, by its name in prod, with its columns and rows as text.
+    pub(super) fn shown(&self, suffix: &str) -> BTreeMap<String, Vec<String>> {
+        let client = self.database.client();
+        let views = rows(
+            &client,
+            "SELECT schemaname || '.' || viewname FROM pg_views WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+        );
+        let mut shown = BTreeMap::new();
+        for view in views {
+            let (schema, name) = view.split_once('.').expect("two parts");
+            let Some(plain) = schema.strip_suffix(suffix).filter(|plain| !plain.contains("__")) else { continue };
+            let mut lines = rows(
+                &client,
+                &format!(
+                    "SELECT column_name || ' ' || data_type FROM information_schema.columns \
+                     WHERE table_schema = '{schema}' AND table_name = '{name}' ORDER BY ordinal_position"
+                ),
+            );
+            lines.extend(rows(&client, &format!("SELECT t::text FROM \"{schema}\".\"{name}\" AS t ORDER BY 1")));
+            shown.insert(format!("{plain}.{name}"), lines);
+        }
+        shown
+    }
+}
+
+/// Rows as text, cells with `|` between them.
+pub(super) fn rows(client: &Client, sql: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let cell = |cell: Option<String>| cell.unwrap_or_else(|| "NULL".into());
+    let keep = |reply| {
+        if let Reply::Row(cells) = reply {
+            found.push(cells.into_iter().map(cell).collect::<Vec<_>>().join("|"));
+        }
+    };
+    client.simple(sql, keep).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    found
+}
