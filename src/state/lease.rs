@@ -1,6 +1,8 @@
 //! The right to write, as a value that every writing function takes, and what its owner holds while others write too.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::ids::{EnvironmentName, StateId, TableName};
 use crate::time::Interval;
@@ -67,6 +69,38 @@ pub struct Holder {
 pub(super) struct Begun {
     pub(super) id: SessionId,
     pub(super) token: FencingToken,
+    pub(super) row: SessionRow,
+}
+
+/// Whether the store has a session's row.
+#[derive(Clone, Debug)]
+pub(super) enum SessionRow {
+    /// From its beginning.
+    There,
+    /// From its first write, so that a run which is refused leaves the store as it was. Only where a lock keeps others away.
+    WithFirstWrite {
+        /// What it does.
+        doing: String,
+        /// Whether that was made.
+        written: Arc<AtomicBool>,
+    },
+}
+
+impl SessionRow {
+    /// A write was made under the session.
+    pub(super) fn was_written(&self) {
+        if let Self::WithFirstWrite { written, .. } = self {
+            written.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// What the session does, where its row is still to be made.
+    pub(super) fn to_be_made(&self) -> Option<&str> {
+        match self {
+            Self::WithFirstWrite { doing, written } if !written.load(Ordering::SeqCst) => Some(doing),
+            Self::WithFirstWrite { .. } | Self::There => None,
+        }
+    }
 }
 
 /// The random id of a session.
@@ -92,13 +126,13 @@ impl WriteLease {
         self.writers
     }
 
-    /// Larger than that of every session before it.
+    /// Larger than that of every session before it that wrote or claimed something.
     pub fn token(&self) -> FencingToken {
         self.begun.token
     }
 
-    pub(super) fn session(&self) -> &SessionId {
-        &self.begun.id
+    pub(super) fn session(&self) -> &Begun {
+        &self.begun
     }
 }
 

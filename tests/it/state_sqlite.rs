@@ -370,6 +370,26 @@ fn a_lease_excludes_others_and_names_its_holder() {
     two.lease("bot promote", Duration::ZERO).expect("given back");
 }
 
+/// Two may believe that they have the lock, where its file was taken away: whoever writes first is the one.
+#[test]
+fn of_two_that_lost_their_lock_one_writes() {
+    let place = Place::new();
+    let [one, two] = [(), ()].map(|()| open(&place.file(), &to_write()).expect("opens"));
+    // Writes go to the log while the file is open.
+    let log = || fs::metadata(place.file().with_extension("db-wal")).expect("there").len();
+    let before = log();
+    let first = one.lease("bot apply", Duration::ZERO).expect("nobody else");
+    fs::remove_file(place.file().with_extension("db.lock")).expect("it was there");
+    let second = two.lease("bot apply", Duration::ZERO).expect("nobody else, it seems");
+    assert_eq!(log(), before, "who has not written has changed nothing");
+    let facts = [Fact::Snapshot(snapshot("a.b"))];
+    two.record(&second, &facts).expect("the first to write");
+    let refused = one.record(&first, &facts).expect_err("overtaken");
+    assert!(matches!(refused, StateError::LeaseLost { .. }), "{refused}");
+    drop((first, second));
+    one.record(&one.lease("bot apply", Duration::ZERO).expect("given back"), &facts).expect("a new session");
+}
+
 #[test]
 fn a_waiting_process_gets_the_lease_when_the_holder_gives_it_back() {
     let place = Place::new();

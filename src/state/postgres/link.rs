@@ -115,7 +115,8 @@ impl Link {
     fn was_committed(&mut self, transaction: &str) -> Result<bool, Failure> {
         let mut pause = FIRST_PAUSE;
         for _ in 0..UNANSWERED {
-            let client = self.take()?;
+            // It is done or not, but nobody is there to say.
+            let client = self.take().map_err(|_| Failure::Unknown)?;
             let asked = client.query(
                 "SELECT pg_xact_status($1::text::xid8) AS status",
                 &[Parameter::Text(Some(transaction.to_owned()))],

@@ -141,7 +141,7 @@ impl Store for PostgresStore {
     /// Many may write at once, so nobody is waited for.
     fn lease(self: &Arc<Self>, doing: &str, _: Duration) -> Result<WriteLease, StateError> {
         let state = self.writable()?.clone();
-        let session = NewSession { doing, known_as: self.terms.known_as.as_deref(), lasts: Some(self.terms.lasts) };
+        let session = NewSession { doing, known_as: self.terms.known_as.as_deref(), lasts: self.terms.lasts };
         let begun = self.write(Writing::Alone, |statements| store::begin_session(statements, &session))?;
         let session = Session::new(Arc::clone(self), begun.id.clone());
         Ok(WriteLease::new(state, begun, Writers::Many, Box::new(session)))

@@ -13,8 +13,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use self::lock::{FileLock, LockFailure};
 use self::rows::stored;
-use super::lease::SessionId;
-use super::store::{self, Failure, NewSession, Reading, Statements, Store, StoredState, Writing};
+use super::lease::Begun;
+use super::store::{self, Failure, Reading, Statements, Store, StoredState, Writing};
 use super::{OpenMode, StateError, WriteLease, Writers};
 use crate::ids::{ProjectName, StateId};
 
@@ -87,14 +87,18 @@ impl SqliteStore {
 /// The session of whoever has the lock.
 struct Session {
     store: Arc<SqliteStore>,
-    id: SessionId,
+    begun: Begun,
     /// Given back after the session is ended.
     _lock: FileLock,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Err(error) = self.store.write(Writing::Facts, |statements| store::end_session(statements, &self.id)) {
+        if self.begun.row.to_be_made().is_some() {
+            return;
+        }
+        let ended = self.store.write(Writing::Facts, |statements| store::end_session(statements, &self.begun.id));
+        if let Err(error) = ended {
             tracing::debug!("the next writer ends the session: {error}");
         }
     }
@@ -135,12 +139,8 @@ impl Store for SqliteStore {
                 return Err(StateError::Store { doing: "lock", location: self.location(), source: Box::new(error) });
             }
         };
-        let begun = self.write(Writing::Alone, |statements| {
-            // Whoever still stands there is dead: the lock is ours.
-            store::end_all_sessions(statements)?;
-            store::begin_session(statements, &NewSession { doing, known_as: None, lasts: None })
-        })?;
-        let session = Session { store: Arc::clone(self), id: begun.id.clone(), _lock: lock };
+        let begun = self.read(Reading::Once, |statements| store::begin_unwritten(statements, doing))?;
+        let session = Session { store: Arc::clone(self), begun: begun.clone(), _lock: lock };
         Ok(WriteLease::new(state, begun, Writers::One, Box::new(session)))
     }
 

@@ -23,9 +23,11 @@ use std::time::Duration;
 pub(super) use self::dialect::Dialect;
 pub(super) use self::schema::{Contents, IDENTITY, NEWEST, migrate};
 pub(super) use self::sessions::{
-    Life, NewSession, begin as begin_session, end as end_session, end_all as end_all_sessions, renew as renew_session,
+    Life, NewSession, begin as begin_session, begin_unwritten, end as end_session, renew as renew_session,
 };
 pub(super) use self::statements::{Nothing, Statements};
+#[cfg(test)]
+pub(super) use self::tables::record;
 pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
@@ -129,6 +131,9 @@ impl<S: Store> StoredState<S> {
             sessions::check(statements, lease, &location)?;
             work(statements, &self.project)
         });
+        if written.is_ok() {
+            lease.session().row.was_written();
+        }
         tracing::debug!(target: "offshoot::statement", "state write ends");
         written
     }
@@ -159,7 +164,7 @@ impl<S: Store> State for StoredState<S> {
     }
 
     fn claim(&self, lease: &WriteLease, subject: &Subject) -> Result<Claim, StateError> {
-        let session = lease.session();
+        let session = &lease.session().id;
         let token = self.write(lease, |statements, project| sessions::claim(statements, project, session, subject))?;
         Ok(Claim::new(token, Box::new(GivenBack { store: Arc::clone(&self.store), token })))
     }

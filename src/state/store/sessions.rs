@@ -1,11 +1,12 @@
 //! Who writes, and what each of them holds. Moments are the store's own: those of two machines may differ.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Statements;
 use super::value::{Failure, Row, Value, count, json, text, word};
 use crate::ids::{EnvironmentName, ProjectName};
-use crate::state::lease::{Begun, FencingToken, Holder, SessionId, Subject};
+use crate::state::lease::{Begun, FencingToken, Holder, SessionId, SessionRow, Subject};
 use crate::state::{StateError, WriteLease};
 use crate::time::{Interval, Timestamp};
 
@@ -15,8 +16,8 @@ pub(in crate::state) struct NewSession<'a> {
     pub(in crate::state) doing: &'a str,
     /// What a person can recognise it by.
     pub(in crate::state) known_as: Option<&'a str>,
-    /// For how long it lives that tells nothing; `None` where a lock says whether it lives.
-    pub(in crate::state) lasts: Option<Duration>,
+    /// For how long it lives that tells nothing.
+    pub(in crate::state) lasts: Duration,
 }
 
 /// Whether a session goes on.
@@ -35,7 +36,6 @@ const ALIVE: &str = "(expires_at IS NULL OR expires_at > @now)";
 pub(in crate::state) fn begin(statements: &dyn Statements, session: &NewSession<'_>) -> Result<Begun, Failure> {
     bury(statements)?;
     let token = next_token(statements)?;
-    let lasts = session.lasts.map_or(Value::Integer(None), |lasts| count(lasts.as_millis()));
     let row = statements.first(
         "INSERT INTO @sessions (id, token, pid, doing, known_as, began_at, expires_at)
          VALUES (@random, ?1, ?2, ?3, ?4, @now, @now + ?5) RETURNING id",
@@ -44,11 +44,34 @@ pub(in crate::state) fn begin(statements: &dyn Statements, session: &NewSession<
             count(std::process::id()),
             text(session.doing),
             Value::Text(session.known_as.map(str::to_owned)),
-            lasts,
+            count(session.lasts.as_millis()),
         ],
     )?;
     let id = row.ok_or_else(|| Failure::Unreadable("a session has no id".into()))?.text("id")?.to_owned();
-    Ok(Begun { id: SessionId(id), token })
+    Ok(Begun { id: SessionId(id), token, row: SessionRow::There })
+}
+
+/// A session whose row is made with its first write, where a lock says that nobody else writes. Nothing is written now.
+pub(in crate::state) fn begin_unwritten(statements: &dyn Statements, doing: &str) -> Result<Begun, Failure> {
+    let row = statements.first("SELECT last_token + 1 AS token, @random AS id FROM @fencing", &[])?;
+    let row = row.ok_or_else(|| Failure::Unreadable("the counter of tokens is gone".into()))?;
+    let row_is = SessionRow::WithFirstWrite { doing: doing.to_owned(), written: Arc::default() };
+    let token = FencingToken(row.integer("token")?.unsigned_abs());
+    Ok(Begun { id: SessionId(row.text("id")?.to_owned()), token, row: row_is })
+}
+
+/// Makes the row of such a session, unless another has begun meanwhile. Whoever still stands there is dead.
+fn enter(statements: &dyn Statements, session: &Begun, doing: &str) -> Result<Life, Failure> {
+    let sql = "UPDATE @fencing SET last_token = ?1 WHERE last_token = ?1 - 1";
+    if statements.execute(sql, &[count(session.token.0)])? == 0 {
+        return Ok(Life::Over);
+    }
+    statements.execute("DELETE FROM @sessions", &[])?;
+    statements.execute(
+        "INSERT INTO @sessions (id, token, pid, doing, began_at) VALUES (?1, ?2, ?3, ?4, @now)",
+        &[text(&session.id.0), count(session.token.0), count(std::process::id()), text(doing)],
+    )?;
+    Ok(Life::Goes)
 }
 
 /// Lets a session live on from now; one that is over stays so.
@@ -70,26 +93,25 @@ pub(in crate::state) fn end(statements: &dyn Statements, session: &SessionId) ->
     Ok(())
 }
 
-/// Ends every session, where a lock says that nobody else writes.
-pub(in crate::state) fn end_all(statements: &dyn Statements) -> Result<(), Failure> {
-    statements.execute("DELETE FROM @sessions", &[])?;
-    Ok(())
-}
-
 /// Refuses to write for a session that is over, and into tables that a newer program has changed meanwhile.
 pub(super) fn check(statements: &dyn Statements, lease: &WriteLease, location: &str) -> Result<(), Failure> {
     let sql = format!(
         "SELECT schema_version, (SELECT count(*) FROM @sessions WHERE id = ?1 AND {ALIVE}) AS alive FROM @state_identity"
     );
-    let row = statements.first(&sql, &[text(&lease.session().0)])?;
+    let row = statements.first(&sql, &[text(&lease.session().id.0)])?;
     let row = row.ok_or_else(|| Failure::Unreadable("the state does not say who it is".into()))?;
     let (found, known, location) = (super::version(&row)?, super::NEWEST, location.to_owned());
     if found > known {
         return Err(StateError::NewerSchema { location, found, known }.into());
     }
-    match row.integer("alive")? {
-        0 => Err(StateError::LeaseLost { location }.into()),
-        _ => Ok(()),
+    let life = match (row.integer("alive")?, lease.session().row.to_be_made()) {
+        (0, Some(doing)) => enter(statements, lease.session(), doing)?,
+        (0, None) => Life::Over,
+        _ => Life::Goes,
+    };
+    match life {
+        Life::Goes => Ok(()),
+        Life::Over => Err(StateError::LeaseLost { location }.into()),
     }
 }
 

@@ -40,7 +40,11 @@ pub(super) fn built_models(statements: &dyn Statements, project: &ProjectName) -
 
 /// [`crate::state::State::record`]. Facts of one sort are written together, so that a thousand cost as many round trips as
 /// a few; of two about the same thing the later one counts.
-pub(super) fn record(statements: &dyn Statements, project: &ProjectName, facts: &[Fact]) -> Result<(), Failure> {
+pub(in crate::state) fn record(
+    statements: &dyn Statements,
+    project: &ProjectName,
+    facts: &[Fact],
+) -> Result<(), Failure> {
     if facts.is_empty() {
         return Ok(());
     }

@@ -115,7 +115,7 @@ impl Row {
     }
 
     /// A column that holds a number without a fraction.
-    pub(super) fn integer(&self, column: &str) -> Result<i64, Failure> {
+    pub(in crate::state) fn integer(&self, column: &str) -> Result<i64, Failure> {
         self.optional_integer(column)?.ok_or_else(|| unreadable(column, "nothing is there"))
     }
 

@@ -8,12 +8,13 @@ use super::{Factory, lease};
 use crate::state_world::{about, branch, build, days, entry, environment, key, load, name, snapshot};
 
 pub(super) fn tokens_of_sessions_grow(store: &impl Factory) {
-    let state = store.open("");
-    let mut last = lease(state.as_ref()).token();
-    for _ in 0..3 {
-        let next = lease(store.open("other").as_ref()).token();
-        assert!(next > last, "{next} comes after {last}");
-        last = next;
+    let mut last = None;
+    for project in ["", "other", "", ""] {
+        let state = store.open(project);
+        let lease = lease(state.as_ref());
+        let claim = state.claim(&lease, &Subject::Gc).expect("nobody else");
+        assert!(Some(lease.token()) > last && claim.token() > lease.token(), "{lease:?} and {claim:?} after {last:?}");
+        last = Some(claim.token());
     }
 }
 
