@@ -45,6 +45,7 @@ mod promote;
 mod query;
 mod render;
 mod repository;
+mod stand_ins;
 mod state_conformance;
 mod state_sqlite;
 mod state_world;
