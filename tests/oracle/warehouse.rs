@@ -274,8 +274,8 @@ impl Warehouse {
                 let loads = match (is_loaded_by_interval(model), &fingerprint.batching) {
                     (true, Batching::OneInterval { .. }) => whole.batches(IntervalUnit::Day, Some(1)),
                     (true, Batching::Any) => whole.batches(IntervalUnit::Day, Some(1 + choices.below(4) as u32)),
-                    // Loaded as a whole, it may be so again.
-                    (false, _) => vec![whole; 1 + usize::from(choices.chance(30))],
+                    // Loaded as a whole, it begins anew each time.
+                    (false, _) => vec![whole],
                 };
                 for interval in loads {
                     let query = self.text(resolver, model, LoadTime { interval, execution: END }, parents)?;
