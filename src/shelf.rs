@@ -5,7 +5,7 @@
 //! whole by renaming: two writers leave one of the two files, and a damaged one is as good as none. It may be deleted at
 //! any time. This module alone knows `postcard`; it never holds anything that cannot be made again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ struct Contents {
     records: Records,
 }
 
-type Records = HashMap<[u8; 32], Record>;
+type Records = BTreeMap<[u8; 32], Record>;
 
 /// A record of the file.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::sql::{Query, Relation, Token, TokenKind};
 pub(super) struct Reading<'a> {
     pub(super) reader: &'a ModelName,
     pub(super) query: &'a Query,
-    pub(super) outer: Option<&'a Reading<'a>>,
+    pub(super) outer: Option<&'a Self>,
     pub(super) depth: usize,
 }
 

@@ -415,7 +415,7 @@ fn refuse_misread(tokens: &[Token], dialect: Dialect) -> Result<(), ParseFailure
             }
             TokenKind::Symbol(text) if !["(", ")", ",", ".", ";"].contains(&text.as_str()) => operators += 1,
             TokenKind::Word { quote: None, value }
-                if ["and", "or", "union"].contains(&value.to_lowercase().as_str()) =>
+                if ["and", "or", "union"].iter().any(|word| value.eq_ignore_ascii_case(word)) =>
             {
                 operators += 1;
             }
