@@ -205,17 +205,36 @@ pub fn view_clashes<'a>(
     limit: IdentifierLimit,
 ) -> Vec<Clash> {
     let models: Vec<&ModelName> = models.into_iter().collect();
-    let place = |model: &ModelName| (model.catalog().map(str::to_owned), model.schema().map(str::to_lowercase));
-    let production: BTreeMap<_, _> = models.iter().rev().map(|model| (place(model), *model)).collect();
+    let place_of = |model: &&'a ModelName| (model.catalog(), model.schema());
+    // Whatever is the same for a whole schema is made once: there are few of them, and many models.
+    let (mut shown, mut production) = (BTreeMap::new(), BTreeMap::new());
+    for model in &models {
+        shown.entry(place_of(model)).or_insert_with(|| {
+            production.entry((model.catalog(), model.schema().map(str::to_lowercase))).or_insert(*model);
+            view_name(model, environment, default_schema, limit).schema
+        });
+    }
+    let owner = |catalog, shown: &str| production.get(&(catalog, Some(shown.to_lowercase()))).copied();
+    let owner = |catalog, shown: &str| if environment.is_prod() { None } else { owner(catalog, shown) };
+    let owners: BTreeMap<_, _> =
+        shown.iter().map(|(place, shown)| (*place, owner(place.0, shown).map(|owner| (owner, shown)))).collect();
+    let mut meeting: BTreeMap<_, usize> = BTreeMap::new();
+    for (place, shown) in &shown {
+        *meeting.entry((place.0, shown)).or_default() += 1;
+    }
     let mut views: BTreeMap<TableName, &ModelName> = BTreeMap::new();
     let mut clashes = Vec::new();
     for model in models {
-        let view = view_name(model, environment, default_schema, limit);
-        let owner = production.get(&(view.catalog.clone(), Some(view.schema.to_lowercase())));
-        if let Some(owner) = owner.filter(|_| !environment.is_prod()) {
-            let (owner, model) = ((*owner).clone(), model.clone());
-            clashes.push(Clash::ProductionSchema { schema: view.schema.clone(), owner, model });
+        let place = place_of(&model);
+        if let Some((owner, schema)) = owners[&place] {
+            let (owner, model) = (owner.clone(), model.clone());
+            clashes.push(Clash::ProductionSchema { schema: schema.clone(), owner, model });
         }
+        // Models of one schema have different names: only those of schemas that meet can be one view.
+        if meeting[&(place.0, &shown[&place])] < 2 {
+            continue;
+        }
+        let view = view_name(model, environment, default_schema, limit);
         if let Some(other) = views.insert(view.clone(), model).filter(|other| *other != model) {
             clashes.push(Clash::OneView { view, models: [other.clone(), model.clone()] });
         }

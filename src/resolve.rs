@@ -2,18 +2,19 @@
 //!
 //! A parent with a table is named by it. A VIEW or EMBEDDED parent has none while tables are built, and becomes a CTE,
 //! once per statement; so a view of the virtual layer never depends on another and never goes stale. Only where DuckDB
-//! names the columns of a CTE otherwise than those of a view does its text stand in place. Time variables are written as
-//! literals, or kept symbolic to compare texts. Pure: nothing here talks to an engine.
+//! takes a CTE otherwise than a view does its text stand in place. Time variables are written as literals, or kept symbolic
+//! to compare texts. Pure: nothing here talks to an engine.
+
+mod place;
 
 use std::collections::BTreeMap;
 
+use self::place::{Reading, groups_by_all_inside, may_define, stands_inside};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
-use crate::sql::{
-    ColumnNames, Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable, Token, named_in_texts,
-};
+use crate::sql::{ColumnNames, Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable, named_in_texts};
 use crate::statement::{
     LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
 };
@@ -85,6 +86,9 @@ pub enum ResolveError {
 /// More views in a row than this are refused, so that no chain exhausts the stack.
 const DEPTH_LIMIT: usize = 100;
 
+/// So many texts stand in place at most where a CTE only might not do: views that read views twice grow without end.
+const NEARER_LIMIT: usize = 24;
+
 impl Resolver<'_> {
     /// The query of a model.
     ///
@@ -103,7 +107,7 @@ impl Resolver<'_> {
     /// As [`Resolver::model`].
     pub fn query(&self, reader: &ModelName, query: &Query, times: Times) -> Result<String, ResolveError> {
         let mut inlined = Inlined::new(StandIn::Cte);
-        let text = self.text(reader, query, times, &mut inlined, 0)?;
+        let text = self.text(&Reading::of(reader, query), times, &mut inlined)?;
         Ok(with_parents(self.dialect, &text, &inlined.parents))
     }
 
@@ -118,8 +122,17 @@ impl Resolver<'_> {
         if model.pre_statements.is_empty() || self.dialect != Dialect::DuckDb {
             return Ok(BesideStatements { definitions: Vec::new(), query: self.query(&model.name, query, times)? });
         }
+        self.over_session_views(model, times)
+    }
+
+    /// A model's query over views of the session, which is what an engine plans best, and what must be defined before it.
+    ///
+    /// # Errors
+    /// As [`Resolver::model`].
+    pub fn over_session_views(&self, model: &Model, times: Times) -> Result<BesideStatements, ResolveError> {
+        let Some(query) = &model.query else { return Ok(BesideStatements::default()) };
         let mut inlined = Inlined::new(StandIn::SessionView);
-        let query = self.text(&model.name, query, times, &mut inlined, 0)?;
+        let query = self.text(&Reading::of(&model.name, query), times, &mut inlined)?;
         let definitions = inlined.parents.iter().map(|parent| create_session_view(self.dialect, parent)).collect();
         Ok(BesideStatements { definitions, query })
     }
@@ -146,15 +159,9 @@ impl Resolver<'_> {
         Ok(statement.render(&splices, &|variable| self.literal(variable, times)))
     }
 
-    fn text(
-        &self,
-        reader: &ModelName,
-        query: &Query,
-        times: Times,
-        inlined: &mut Inlined,
-        depth: usize,
-    ) -> Result<String, ResolveError> {
-        if depth > DEPTH_LIMIT {
+    fn text(&self, reading: &Reading<'_>, times: Times, inlined: &mut Inlined) -> Result<String, ResolveError> {
+        let Reading { reader, query, .. } = *reading;
+        if reading.depth > DEPTH_LIMIT {
             return Err(ResolveError::TooDeep { model: reader.clone(), limit: DEPTH_LIMIT });
         }
         // Whoever names a model in a text has it among the parents that no relation names.
@@ -166,7 +173,7 @@ impl Resolver<'_> {
             if !self.tree.models.contains_key(&relation.name) {
                 continue;
             }
-            if let Some(name) = self.stand_in((reader, query), relation, times, inlined, depth)? {
+            if let Some(name) = self.stand_in(reading, relation, times, inlined)? {
                 splices.push(self.splice(relation, &name));
             }
         }
@@ -191,13 +198,12 @@ impl Resolver<'_> {
     /// What a parent is called in the text: its table, its CTE, its own text, or nothing where its own name stays.
     fn stand_in(
         &self,
-        (reader, reading): (&ModelName, &Query),
+        reading: &Reading<'_>,
         relation: &Relation,
         times: Times,
         inlined: &mut Inlined,
-        depth: usize,
     ) -> Result<Option<String>, ResolveError> {
-        let parent = &relation.name;
+        let (reader, parent) = (reading.reader, &relation.name);
         if let Some(table) = self.tables.get(parent) {
             return Ok(Some(quote_table(self.dialect, table)));
         }
@@ -207,22 +213,15 @@ impl Resolver<'_> {
             (Kind::View | Kind::Embedded, Some(query)) => query,
             _ => return Err(ResolveError::NoTable { model: reader.clone(), parent: parent.clone() }),
         };
-        let is_cte = inlined.stand_in == StandIn::Cte;
-        let names_differ = || {
-            relation.columns == ColumnNames::Listed && self.columns(parent).is_empty() && self.is_safe_in_place(query)
-        };
-        let rows_differ = || self.is_safe_in_place(query) && groups_by_all_inside(reading);
-        if is_cte && (names_differ() || rows_differ()) {
-            inlined.in_place += 1;
-            if inlined.in_place > DEPTH_LIMIT {
-                return Err(ResolveError::TooDeep { model: reader.clone(), limit: DEPTH_LIMIT });
-            }
-            return Ok(Some(format!("(\n{}\n)", self.text(parent, query, times, inlined, depth + 1)?)));
+        let inner = Reading { reader: parent, query, outer: Some(reading), depth: reading.depth + 1 };
+        if inlined.stand_in == StandIn::Cte && self.stands_in_place(&inner, reading, relation, inlined)? {
+            return Ok(Some(format!("(\n{}\n)", self.text(&inner, times, inlined)?)));
         }
         if let Some(name) = inlined.names.get(parent) {
             return Ok(Some(quote_identifier(self.dialect, name)));
         }
-        let text = self.text(parent, query, times, inlined, depth + 1)?;
+        // A CTE stands before everything that its readers define.
+        let text = self.text(&Reading { outer: None, ..inner }, times, inlined)?;
         let name = Self::cte_name(parent);
         let columns = self.columns(parent);
         inlined.names.insert(parent.clone(), name.clone());
@@ -230,17 +229,47 @@ impl Resolver<'_> {
         Ok(Some(quote_identifier(self.dialect, &name)))
     }
 
-    /// Where an alias lists fewer names than a view has columns and two of those have one name, DuckDB 1.5 makes the rest
-    /// unique behind the list for a view or subquery (`id`), and before it for a CTE (`id_1`). Columns that are all stated
-    /// have different names. And a query inside that groups by ALL its outer columns gives a row over no rows of a view or
-    /// subquery, and none over those of some CTEs. A text that reads a table by a bare name stays a CTE: among the reader's
-    /// own CTEs it could mean one of them.
-    fn is_safe_in_place(&self, query: &Query) -> bool {
+    /// Whether DuckDB 1.5 takes a parent's CTE for something else than it takes a view for, so that its text stands in place:
+    ///
+    /// * where an alias lists fewer names than a view has columns and two of those have one name, it makes the rest unique
+    ///   behind the list for a view or subquery (`id`), and before it for a CTE (`id_1`); columns that are all stated have
+    ///   different names;
+    /// * a query inside that groups by ALL its outer columns gives a row over no rows of a view or subquery, and none over
+    ///   those of some CTEs;
+    /// * a query inside that reads a CTE from outside of it and aggregates its columns in a further one may end in an
+    ///   INTERNAL Error. As long as there are few, every parent that is read inside stands in place therefore.
+    fn stands_in_place(
+        &self,
+        inner: &Reading<'_>,
+        reading: &Reading<'_>,
+        relation: &Relation,
+        inlined: &mut Inlined,
+    ) -> Result<bool, ResolveError> {
+        let differs = (relation.columns == ColumnNames::Listed && self.columns(&relation.name).is_empty())
+            || groups_by_all_inside(reading.query);
+        if differs && self.is_safe_in_place(inner) {
+            inlined.in_place += 1;
+            return match inlined.in_place > DEPTH_LIMIT {
+                true => Err(ResolveError::TooDeep { model: reading.reader.clone(), limit: DEPTH_LIMIT }),
+                false => Ok(true),
+            };
+        }
+        let is_inside = || reading.outer.is_some() || stands_inside(reading.query, relation);
+        let is_nearer = inlined.nearer < NEARER_LIMIT && is_inside() && self.is_safe_in_place(inner);
+        inlined.nearer += usize::from(is_nearer);
+        Ok(is_nearer)
+    }
+
+    /// Whether a text means in place what it means alone. A table that it reads by a bare name could be a CTE of those around
+    /// it there.
+    fn is_safe_in_place(&self, inner: &Reading<'_>) -> bool {
         let is_safe = |relation: &Relation| {
             let model = self.tree.models.get(&relation.name);
-            relation.name.parts().len() > 1 || model.is_some_and(|model| !matches!(model.kind, Kind::External))
+            relation.name.parts().len() > 1
+                || model.is_some_and(|model| !matches!(model.kind, Kind::External))
+                || inner.around().all(|query| !may_define(query, &relation.name))
         };
-        self.dialect == Dialect::DuckDb && query.relations().iter().all(is_safe)
+        self.dialect == Dialect::DuckDb && inner.query.relations().iter().all(is_safe)
     }
 
     /// Readable, and told from every name that an author may write by eight hex of the parent's name.
@@ -286,22 +315,6 @@ pub struct BesideStatements {
     pub query: String,
 }
 
-/// Whether a query inside this one says `GROUP BY ALL`.
-fn groups_by_all_inside(query: &Query) -> bool {
-    let tokens = query.tokens();
-    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
-    let mut depth = 0_usize;
-    significant.iter().enumerate().any(|(place, token)| {
-        if token.is_symbol("(") {
-            depth += 1;
-        } else if token.is_symbol(")") {
-            depth = depth.saturating_sub(1);
-        }
-        let next = |ahead: usize, word: &str| significant.get(place + ahead).is_some_and(|next| next.is_word(word));
-        depth > 0 && token.is_word("group") && next(1, "by") && next(2, "all")
-    })
-}
-
 /// What a parent without a table becomes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum StandIn {
@@ -313,12 +326,14 @@ struct Inlined {
     stand_in: StandIn,
     parents: Vec<Parent>,
     names: BTreeMap<ModelName, String>,
-    /// How often a text stands in place; each may hold further ones, so that they must be counted.
+    /// How often a text must stand in place; each may hold further ones, so that they must be counted.
     in_place: usize,
+    /// How often one does so that need not.
+    nearer: usize,
 }
 
 impl Inlined {
     fn new(stand_in: StandIn) -> Self {
-        Self { stand_in, parents: Vec::new(), names: BTreeMap::new(), in_place: 0 }
+        Self { stand_in, parents: Vec::new(), names: BTreeMap::new(), in_place: 0, nearer: 0 }
     }
 }

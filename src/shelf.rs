@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -57,12 +57,13 @@ struct Record {
     range: Range<usize>,
     /// How many writes ago it was needed.
     age: u8,
+    /// Whether this run needed it.
+    used: AtomicBool,
 }
 
-/// What this run needed and made.
+/// What this run made.
 #[derive(Debug, Default)]
 struct Session {
-    used: Vec<[u8; 32]>,
     added: BTreeMap<[u8; 32], Vec<u8>>,
 }
 
@@ -119,13 +120,10 @@ impl Shelf {
         let mut records: BTreeMap<&[u8; 32], (u8, &[u8])> = BTreeMap::new();
         let Contents { bytes, records: known } = self.contents();
         for (key, record) in known {
-            if record.age < oldest {
-                records.insert(key, (record.age + 1, &bytes[record.range.clone()]));
-            }
-        }
-        for key in &session.used {
-            if let Some(record) = known.get(key) {
-                records.insert(key, (0, &bytes[record.range.clone()]));
+            let is_used = record.used.load(Ordering::Relaxed);
+            if is_used || record.age < oldest {
+                let age = if is_used { 0 } else { record.age + 1 };
+                records.insert(key, (age, &bytes[record.range.clone()]));
             }
         }
         records.extend(session.added.iter().map(|(key, bytes)| (key, (0, bytes.as_slice()))));
@@ -151,7 +149,7 @@ impl project::Shelf for Shelf {
         let contents = self.contents();
         let record = contents.records.get(&key.bytes())?;
         let file = postcard::from_bytes(&contents.bytes[record.range.clone()]).ok()?;
-        self.session().used.push(key.bytes());
+        record.used.store(true, Ordering::Relaxed);
         Some(file)
     }
 
@@ -182,7 +180,7 @@ fn records(bytes: &[u8]) -> Option<Records> {
         let length = u32::from_le_bytes(head[33..].try_into().ok()?) as usize;
         let range = at + HEAD..at + HEAD + length;
         bytes.get(range.clone())?;
-        records.push((key, Record { range, age: head[32] }));
+        records.push((key, Record { range, age: head[32], used: AtomicBool::new(false) }));
         at += HEAD + length;
     }
     Some(records.into_iter().collect())
@@ -273,7 +271,7 @@ mod tests {
             assert_eq!(found.len(), 2, "round {round}");
             let contents = OnceLock::from(Contents { records: found, bytes });
             let again = Shelf { contents, ..Shelf::default() };
-            again.session().used.push([1; 32]);
+            again.contents().records[&[1; 32]].used.store(true, Ordering::Relaxed);
             bytes = again.body(&again.session(), GENERATIONS);
         }
         let found = records(&bytes).expect("a whole file");

@@ -41,6 +41,11 @@ pub(super) enum FillError {
 }
 
 impl FillError {
+    /// Whether the engine failed by a mistake of its own.
+    pub(super) fn is_internal(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.is_internal())
+    }
+
     /// A mistake in the project is an answer of no; anything else is a failure.
     pub(super) fn told(self, work: &Work<'_>, name: &ModelName) -> CommandError {
         let place = work.tree.models.get(name).map_or(String::new(), |model| format!(" (`{}`)", model.path));

@@ -4,7 +4,7 @@
 use super::everything;
 use super::fault::FillError;
 use super::fill::{Filler, count, run_all};
-use super::task::Task;
+use super::task::{Parents, Statements, Task};
 use crate::engine::Session;
 use crate::fingerprint::Batching;
 use crate::model::{DeclaredColumn, Seed, TimeRange, UniqueKey};
@@ -17,15 +17,12 @@ impl Filler<'_> {
     pub(super) fn whole(&mut self) -> Result<(), FillError> {
         let task = self.task;
         let time = task.whole_time();
-        let query = task.query(time)?;
-        let (pre, post) = task.statements(time)?;
-        let columns = self.transact(|session| {
-            run_all(session, &pre)?;
-            let made = task.make_filled(session, &query)?;
-            if post.is_empty() {
+        let columns = self.run(time, &|session, query, after| {
+            let made = task.make_filled(session, query)?;
+            if after.is_empty() {
                 return Ok(made);
             }
-            run_all(session, &post)?;
+            run_all(session, after)?;
             Ok(count(session, task.table)?)
         })?;
         self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
@@ -42,18 +39,18 @@ impl Filler<'_> {
         let typed: Vec<ColumnType> =
             seed.columns.iter().map(|column| ColumnType::new(&column.name, &column.data_type)).collect();
         let create = task.over(&columns).create_typed()?;
-        let (pre, post) = task.statements(task.whole_time())?;
+        let around = task.statements(task.whole_time(), Parents::Usual)?;
         let cannot_read = |error: &dyn std::fmt::Display| FillError::Seed(seed.path.to_string(), error.to_string());
         let stream = task.work.files.open(&seed.path).map_err(|error| cannot_read(&error))?;
         let rows = seed_rows(std::io::BufReader::new(stream), &seed.csv, &seed.columns)
             .map_err(|error| cannot_read(&error))?;
         let mut rows = rows.map(|row| row.map_err(|error| error.to_string()));
         let columns = self.transact(|session| {
-            run_all(session, &pre)?;
+            run_all(session, &around.before)?;
             run_all(session, task.make_room().as_slice())?;
             session.execute(&create)?;
             let loaded = session.load(task.table, &typed, &mut rows)?;
-            run_all(session, &post)?;
+            run_all(session, &around.after)?;
             Ok(loaded)
         })?;
         self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
@@ -145,32 +142,41 @@ impl Filler<'_> {
         load: &LoadBatch<'_>,
     ) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
-        let time = task.time(batch);
-        let query = task.query(time)?;
-        let (pre, post) = task.statements(time)?;
-        self.transact(|session| {
-            run_all(session, &pre)?;
+        self.run(task.time(batch), &|session, query, after| {
             let columns = match table {
-                TableState::ToMake => task.make(session, &query)?,
+                TableState::ToMake => task.make(session, query)?,
                 TableState::Known => {
                     session.columns(task.table)?.ok_or_else(|| FillError::TableGone(task.table.to_string()))?
                 }
             };
-            let rows = load(session, &columns, &query, batch)?;
-            run_all(session, &post)?;
+            let rows = load(session, &columns, query, batch)?;
+            run_all(session, after)?;
             Ok(rows)
         })
+    }
+
+    /// What a model's own statements are around, in one transaction with them. Where the engine fails at the query by a
+    /// mistake of its own, it is tried once more over views: DuckDB 1.5 plans some queries over views alone, and not over the
+    /// CTEs that stand for them.
+    fn run(&mut self, time: LoadTime, work: &Around<'_>) -> Result<Vec<ColumnType>, FillError> {
+        let usual = self.task.statements(time, Parents::Usual)?;
+        let done = self.transact(|session| usual.run(session, work));
+        if !done.as_ref().is_err_and(FillError::is_internal) {
+            return done;
+        }
+        let other = self.task.statements(time, Parents::SessionViews)?;
+        if other.query == usual.query {
+            return done;
+        }
+        self.begin_anew()?;
+        self.transact(|session| other.run(session, work))
     }
 
     /// The table without rows, where there is nothing to load.
     fn make_empty(&mut self) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
-        let time: LoadTime = task.whole_time();
-        let query = task.query(time)?;
-        let (pre, _) = task.statements(time)?;
-        self.transact(|session| {
-            run_all(session, &pre)?;
-            task.make(session, &query)?;
+        self.run(task.whole_time(), &|session, query, _| {
+            task.make(session, query)?;
             Ok(0)
         })
     }
@@ -203,6 +209,16 @@ impl Task<'_> {
         missing.ranges().iter().flat_map(|range| range.batches(self.target.unit, units)).collect()
     }
 }
+
+impl Statements {
+    fn run(&self, session: &mut dyn Session, work: &Around<'_>) -> Result<u64, FillError> {
+        run_all(session, &self.before)?;
+        work(session, &self.query, &self.after)
+    }
+}
+
+/// Runs a query and the statements after it, and gives the rows that it wrote.
+type Around<'a> = dyn Fn(&mut dyn Session, &str, &[String]) -> Result<u64, FillError> + 'a;
 
 /// Loads one batch into a table of these columns with this query, and gives the rows that it wrote.
 type LoadBatch<'a> = dyn Fn(&mut dyn Session, &[ColumnType], &str, Interval) -> Result<u64, FillError> + 'a;

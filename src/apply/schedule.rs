@@ -100,7 +100,8 @@ impl Workers<'_> {
         let taken = taken.into_inner();
         match built {
             Ok(builds) => self.finished(taken.into_iter().zip(builds.into_iter().map(Ok)).collect()),
-            Err(error) if taken.len() == 1 || self.board.is_stopped() => {
+            // Alone it is tried in another form.
+            Err(error) if (taken.len() == 1 && !error.is_internal()) || self.board.is_stopped() => {
                 let error = error.told(self.work, &first);
                 self.board.put_back(&taken);
                 self.finished(vec![(first, Err(error))]);

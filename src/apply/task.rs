@@ -15,7 +15,7 @@ use crate::plan::{Build, Target};
 use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::Template;
 use crate::state::{self, Fact, InputRead};
-use crate::statement::{ColumnType, LoadTime, Target as Statements};
+use crate::statement::{ColumnType, LoadTime, Target as Over};
 use crate::time::{Interval, Intervals, Timestamp};
 
 /// What is to be filled, from what.
@@ -29,6 +29,23 @@ pub(super) struct Task<'a> {
     tables: &'a BTreeMap<ModelName, TableName>,
     /// What the warehouse said of the table when the run began; `None` where no such table was there.
     pub(super) recorded: Option<&'a ObjectRecord>,
+}
+
+/// What a model's own statements and its query are when they run.
+pub(super) struct Statements {
+    /// What runs before the query.
+    pub(super) before: Vec<String>,
+    pub(super) query: String,
+    pub(super) after: Vec<String>,
+}
+
+/// What parents without a table become.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parents {
+    /// As it is best for the text.
+    Usual,
+    /// Views of the session, as the engine plans them best.
+    SessionViews,
 }
 
 impl<'a> Task<'a> {
@@ -80,22 +97,26 @@ impl<'a> Task<'a> {
         Ok(self.resolver().beside_statements(self.model, Times::At(time))?.query)
     }
 
-    /// What runs before the query, and the post-statements.
-    pub(super) fn statements(self, time: LoadTime) -> Result<(Vec<String>, Vec<String>), ResolveError> {
-        let resolver = self.resolver();
+    /// All that runs for the query.
+    pub(super) fn statements(self, time: LoadTime, parents: Parents) -> Result<Statements, ResolveError> {
+        let (resolver, times) = (self.resolver(), Times::At(time));
         let resolve = |statements: &[Template]| -> Result<Vec<String>, ResolveError> {
-            statements.iter().map(|statement| resolver.statement(self.model, statement, Times::At(time))).collect()
+            statements.iter().map(|statement| resolver.statement(self.model, statement, times)).collect()
         };
-        let mut before = resolver.beside_statements(self.model, Times::At(time))?.definitions;
+        let beside = match parents {
+            Parents::Usual => resolver.beside_statements(self.model, times)?,
+            Parents::SessionViews => resolver.over_session_views(self.model, times)?,
+        };
+        let mut before = beside.definitions;
         before.extend(resolve(&self.model.pre_statements)?);
-        Ok((before, resolve(&self.model.post_statements)?))
+        Ok(Statements { before, query: beside.query, after: resolve(&self.model.post_statements)? })
     }
 
-    pub(super) fn over<'s>(self, columns: &'s [DeclaredColumn]) -> Statements<'s>
+    pub(super) fn over<'s>(self, columns: &'s [DeclaredColumn]) -> Over<'s>
     where
         'a: 's,
     {
-        Statements { dialect: self.work.engine.dialect(), table: self.table, columns }
+        Over { dialect: self.work.engine.dialect(), table: self.table, columns }
     }
 
     /// Drops the table where one of ours was there. Where none was, nothing is dropped, so that making a table fails

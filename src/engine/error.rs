@@ -146,9 +146,25 @@ impl EngineError {
         let message = if carries_secrets(sql) {
             without_texts(message.lines().next().unwrap_or(""), sql)
         } else {
-            message.trim().to_owned()
+            without_stack(message).trim().to_owned()
         };
         Self::Statement { message, statement }
+    }
+
+    /// Whether the engine failed by a mistake of its own, for which the statement is not to blame.
+    pub fn is_internal(&self) -> bool {
+        matches!(self, Self::Statement { message, .. } if message.starts_with(INTERNAL))
+    }
+}
+
+/// How DuckDB begins to tell of its own mistakes.
+const INTERNAL: &str = "INTERNAL Error: ";
+
+/// A message without the addresses of the engine's code, and the paths of this machine, that DuckDB adds to an INTERNAL one.
+fn without_stack(message: &str) -> &str {
+    match message.starts_with(INTERNAL) {
+        true => message.split("\n\nStack Trace:").next().unwrap_or(message),
+        false => message,
     }
 }
 
@@ -223,6 +239,16 @@ mod tests {
             assert!(!without_values(told).contains("Hamburg"), "{told}");
         }
         assert!(without_values("Conversion Error: x").starts_with("Conversion Error; the log of the run"));
+    }
+
+    #[test]
+    fn a_mistake_of_the_engines_is_told_without_its_addresses() {
+        let told =
+            "INTERNAL Error: no cast\n\nStack Trace:\n\n/home/me/libduckdb.so(+0x1)\n\nThis error signals an assertion";
+        let error = EngineError::statement(told, "select 1");
+        assert!(error.is_internal());
+        assert_eq!(error.to_string(), "INTERNAL Error: no cast (in `select 1`)");
+        assert!(!EngineError::statement("Binder Error: INTERNAL Error: x", "select 1").is_internal());
     }
 
     #[test]

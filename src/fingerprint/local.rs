@@ -175,7 +175,7 @@ fn declare_types(model: &Model, local: &mut Local) {
     for column in local.columns.iter_mut().flatten() {
         let folded = model.dialect.fold_name(&column.name.text, true);
         let mut declared = model.properties.columns.iter();
-        let declared = declared.find(|declared| model.dialect.fold_name(&declared.name, true) == folded);
+        let declared = declared.find(|declared| model.dialect.is_name(&declared.name, &folded));
         if let Some(data_type) = declared.and_then(|declared| declared.data_type.as_ref()) {
             // The case of a quoted part, as in ENUM('a', 'A'), is part of the type.
             let quoted = data_type.contains(['\'', '"']);
@@ -285,7 +285,7 @@ fn kind_matters(model: &Model, local: &Local) -> bool {
 fn column_hash(model: &Model, local: &Local, name: &str) -> Option<Digest> {
     let folded = model.dialect.fold_name(name.trim_matches('"'), true);
     let mut columns = local.columns.iter().flatten();
-    columns.find(|column| model.dialect.fold_name(&column.name.text, true) == folded).map(|column| column.hash)
+    columns.find(|column| model.dialect.is_name(&column.name.text, &folded)).map(|column| column.hash)
 }
 
 fn is_within_day(unit: IntervalUnit) -> bool {
@@ -320,7 +320,7 @@ fn batching(model: &Model, local: &Local) -> Batching {
     }
     let folded = model.dialect.fold_name(&range.time_column, true);
     let mut columns = local.columns.iter().flatten();
-    let time = columns.find(|column| model.dialect.fold_name(&column.name.text, true) == folded);
+    let time = columns.find(|column| model.dialect.is_name(&column.name.text, &folded));
     match (&local.batching, time) {
         (Batching::OneInterval { why }, _) => one(why),
         (Batching::Any, Some(time)) if time.traits.daily && is_within_day(model.unit()) => {

@@ -89,6 +89,16 @@ impl Dialect {
         if matches!(self, Self::BigQuery | Self::MySql) { name.to_lowercase() } else { self.fold(name, quoted) }
     }
 
+    /// Whether a quoted name of a column, alias or CTE is the one that [`Dialect::fold_name`] gave. Asked of every column for
+    /// every reference, so that nothing is made for it.
+    pub fn is_name(self, name: &str, folded: &str) -> bool {
+        let minds_case = matches!(self, Self::Postgres | Self::Redshift | Self::Snowflake | Self::ClickHouse);
+        if minds_case || !name.is_ascii() {
+            return self.fold_name(name, true) == folded;
+        }
+        name.len() == folded.len() && name.bytes().map(|byte| byte.to_ascii_lowercase()).eq(folded.bytes())
+    }
+
     /// A name as the engine shows it: as written, unless the dialect folds what is not quoted.
     pub fn shown(self, name: &str, quoted: bool) -> String {
         match self {
@@ -120,5 +130,23 @@ impl Dialect {
 impl fmt::Display for Dialect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_compared_as_it_is_folded() {
+        let names = ["id", "ID", "Id", "ids", "", "ä", "Ä", "İ", "i\u{307}", "\u{212a}", "k", "\u{1}id"];
+        for (dialect, _) in Dialect::NAMES {
+            for one in names {
+                for folded in names.iter().flat_map(|name| [dialect.fold_name(name, true), (*name).to_owned()]) {
+                    let expected = dialect.fold_name(one, true) == folded;
+                    assert_eq!(dialect.is_name(one, &folded), expected, "{dialect}: {one:?} and {folded:?}");
+                }
+            }
+        }
     }
 }

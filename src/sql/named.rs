@@ -20,6 +20,11 @@ pub fn names_in(
         if let TokenKind::String(text) = &significant[index].kind {
             names_in_text(text, dialect, known, found);
         }
+        // A word alone is no name of two parts.
+        if !significant.get(index + 1).is_some_and(|next| next.is_symbol(".")) {
+            index += 1;
+            continue;
+        }
         let mut parts = Vec::new();
         let mut end = index;
         while let Some(TokenKind::Word { value, quote }) = significant.get(end).map(|token| &token.kind) {

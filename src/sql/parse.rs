@@ -205,6 +205,10 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
             index += put;
             continue;
         }
+        if !is_word_before(&tokens[index].token) {
+            index += 1;
+            continue;
+        }
         let next = |from: usize| (from + 1..tokens.len()).find(|place| is_significant(&tokens[*place].token));
         let (one, two) = (next(index), next(index).and_then(next));
         let word = |place: usize| word_of(&tokens[place].token);
@@ -245,6 +249,12 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
         index += 1;
     }
     Ok(tokens)
+}
+
+/// Whether a token is one of the words that [`in_known_words`] looks behind: hardly one is, and every token comes by here.
+fn is_word_before(token: &Known) -> bool {
+    let Known::Word(word) = token else { return false };
+    ["as", "asof", "positional", "global", WHOLE_FUNCTION].iter().any(|known| word.value.eq_ignore_ascii_case(known))
 }
 
 /// DuckDB's `e'a\n'` as the text that it is, which the parser takes from a few dialects only; quotes in it are doubled, as
@@ -405,7 +415,7 @@ fn refuse_misread(tokens: &[Token], dialect: Dialect) -> Result<(), ParseFailure
             }
             TokenKind::Symbol(text) if !["(", ")", ",", ".", ";"].contains(&text.as_str()) => operators += 1,
             TokenKind::Word { quote: None, value }
-                if ["and", "or", "union"].contains(&value.to_lowercase().as_str()) =>
+                if ["and", "or", "union"].iter().any(|word| value.eq_ignore_ascii_case(word)) =>
             {
                 operators += 1;
             }

@@ -82,12 +82,19 @@ pub fn tokenize(text: &str, dialect: Dialect) -> Result<Vec<Token>, TokenError> 
 /// The parser's own tokens.
 pub(super) fn located(text: &str, dialect: Dialect) -> Result<Vec<TokenWithSpan>, TokenError> {
     let parser = dialect.parser();
-    let found = Tokenizer::new(parser.as_ref(), text).with_unescape(false).tokenize_with_location();
-    found.map_err(|error| TokenError {
-        message: error.message,
-        offset: LineStarts::new(text).offset(text, error.location),
-    })
+    // Growing by doubling would move the tokens of a long text several times, each time into memory never used before.
+    let mut found = Vec::with_capacity(text.len() / BYTES_A_TOKEN + 8);
+    let done = Tokenizer::new(parser.as_ref(), text).with_unescape(false).tokenize_with_location_into_buf(&mut found);
+    match done {
+        Ok(()) => Ok(found),
+        Err(error) => {
+            Err(TokenError { message: error.message, offset: LineStarts::new(text).offset(text, error.location) })
+        }
+    }
 }
+
+/// Most texts have fewer tokens than one in so many bytes.
+const BYTES_A_TOKEN: usize = 2;
 
 /// Ours, of the parser's own of the same text; a run of white space is one token.
 pub(super) fn from_located(text: &str, found: &[TokenWithSpan]) -> Vec<Token> {

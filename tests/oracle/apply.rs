@@ -38,7 +38,8 @@ impl Episode<'_> {
     pub(crate) fn apply(&mut self, branch: usize, mut project: Project) -> Option<bool> {
         // What two branches bring together need not fit.
         settle(&mut project);
-        if project.models.values().any(|model| walk::takes_lone(&model.query)) {
+        let is_no_good = |query| walk::takes_lone(query) || walk::takes_greatest_of_padding(query);
+        if project.models.values().any(|model| is_no_good(&model.query)) {
             return None;
         }
         let clean = match self.warehouse.build_clean(&project) {

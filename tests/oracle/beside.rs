@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::grow::IN_INTERVAL;
 use super::ir::*;
 use super::ops::FORMS;
 use super::render::Render;
@@ -111,6 +112,14 @@ pub(crate) fn settle(project: &mut Project) {
         });
         if !is_full {
             model.beside = Beside::default();
+        }
+        // Without the interval in its query it is loaded as a whole.
+        let mut mentions = false;
+        walk::expressions(&mut model.query, &mut |value| {
+            mentions |= matches!(value, Expr::Call { op, .. } if *op == &IN_INTERVAL);
+        });
+        if let Kind::UniqueKey { daily, .. } = &mut model.kind {
+            *daily &= mentions;
         }
     }
 }

@@ -5,7 +5,7 @@ use super::grow::{Grow, NAMES, Names, SETS};
 use super::ir::*;
 use super::ops::FORMS;
 use super::shape::Ctes;
-use super::walk::is_aggregate;
+use super::walk::{self, is_aggregate};
 
 pub(crate) fn add_filter(desk: &mut Desk<'_>) -> bool {
     desk.change_select(&|_| true, &mut |select, grow, names| {
@@ -40,6 +40,9 @@ fn typed_join(select: &Select) -> Option<usize> {
     select.from.iter().skip(1).position(fits).map(|place| place + 1)
 }
 
+/// Joins that show nothing of what they compare with.
+const HIDING: &[&str] = &["SEMI JOIN", "ANTI JOIN"];
+
 /// Joins that say nothing of what they compare.
 const UNCONDITIONAL: &[&str] = &["CROSS JOIN", "NATURAL JOIN", "NATURAL LEFT JOIN"];
 
@@ -47,6 +50,8 @@ pub(crate) fn join_type(desk: &mut Desk<'_>) -> bool {
     desk.change_select(&|select| typed_join(select).is_some(), &mut |select, grow, _| {
         let Some(place) = typed_join(select) else { return };
         let types: &[&str] = match &select.from[place].on {
+            // A join that shows more columns would leave ties in the order of a window.
+            _ if HIDING.contains(&select.from[place].join) && walk::counts_places(select) => HIDING,
             // What is compared where nothing says it.
             On::None => UNCONDITIONAL,
             On::Condition(_) => &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN"],
@@ -91,7 +96,8 @@ pub(crate) fn add_input(desk: &mut Desk<'_>) -> bool {
         let Some(mut input) = fresh.from.into_iter().next().filter(|input| input.name() != known) else { return };
         let right = grow.names(&Select::from(vec![input.clone()]), &Ctes::new());
         let (one, two) = (grow.value(names, N, 0), grow.value(&right, N, 0));
-        input.join = grow.choices.one(&["JOIN", "LEFT JOIN", "SEMI JOIN", "ANTI JOIN"]);
+        let shown: &[&str] = &["JOIN", "LEFT JOIN", "SEMI JOIN", "ANTI JOIN"];
+        input.join = grow.choices.one(if walk::counts_places(select) { HIDING } else { shown });
         input.on = On::Condition(vec![Expr::Call { op: super::grow::equality(N), parts: vec![one, two] }]);
         select.from.push(input);
     })

@@ -96,6 +96,11 @@ impl Render<'_> {
             return format!(" ORDER BY ALL{}", if *descending { " DESC" } else { "" });
         }
         let count = outputs.len();
+        // A name that two columns have means the first of them alone.
+        let is_twice = |place: usize| {
+            outputs.iter().filter(|other| other.name.eq_ignore_ascii_case(&outputs[place].name)).count() > 1
+        };
+        let by = if (0..count).any(is_twice) { &OrderBy::Ordinals } else { by };
         let keys: Vec<String> = (0..count)
             .map(|place| (place + rotate) % count)
             .map(|place| match by {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ir::*;
-use super::ops::ORDERLESS;
+use super::ops::{ORDERLESS, PLACES};
 
 /// Calls `act` on the query and on every query inside it, innermost last.
 pub(crate) fn queries(query: &mut Query, act: &mut dyn FnMut(&mut Query)) {
@@ -85,6 +85,15 @@ pub(crate) fn expression(value: &mut Expr, act: &mut dyn FnMut(&mut Expr)) {
     }
 }
 
+/// Whether a window of a select decides by place: its order is total, over the inputs that it was made for.
+pub(crate) fn counts_places(select: &Select) -> bool {
+    let mut found = false;
+    own_expressions(&mut select.clone(), &mut |value| {
+        found |= matches!(value, Expr::Window { op, .. } if PLACES.contains(op));
+    });
+    found
+}
+
 /// Every expression of a query, those of inner queries too.
 pub(crate) fn expressions(query: &mut Query, act: &mut dyn FnMut(&mut Expr)) {
     selects(query, &mut |select| own_expressions(select, act));
@@ -114,6 +123,21 @@ pub(crate) fn takes_lone(query: &Query) -> bool {
         read |= matches!(&input.relation, Relation::Table(name) | Relation::Over { table: name, .. } if name == "lone");
     });
     named && read
+}
+
+/// Whether the greatest struct of a padded join is asked for in grouping sets. DuckDB 1.5.6 reads the length of a text there
+/// that is NULL: what it gives is no text of any row, or an error of four billion characters.
+pub(crate) fn takes_greatest_of_padding(query: &Query) -> bool {
+    let mut found = false;
+    selects(&mut query.clone(), &mut |select| {
+        let in_sets = matches!(select.group.form, GroupForm::Rollup | GroupForm::Cube | GroupForm::Sets);
+        let is_padded = select.from.iter().any(|input| input.join != "JOIN" && input.join.ends_with("JOIN"));
+        own_expressions(&mut select.clone(), &mut |value| {
+            let of_struct = matches!(value, Expr::Aggregate { op, .. } if op.takes == [S]);
+            found |= in_sets && is_padded && of_struct;
+        });
+    });
+    found
 }
 
 /// Whether a value holds what `test` asks for.

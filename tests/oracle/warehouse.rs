@@ -11,7 +11,7 @@ use offshoot::files::{FileTree, TextTree};
 use offshoot::fingerprint::{Batching, Fingerprint, Tree};
 use offshoot::hash::Digest;
 use offshoot::ids::{ModelName, TableName};
-use offshoot::model::{DeclaredColumn, Kind as ModelKind};
+use offshoot::model::{DeclaredColumn, Kind as ModelKind, Model};
 use offshoot::plan::is_loaded_by_interval;
 use offshoot::project::seed_rows;
 use offshoot::resolve::{Resolver, Times};
@@ -56,6 +56,13 @@ const MANY: usize = 400;
 const DAY: i64 = 86_400_000;
 /// 2024-01-06: everything is loaded up to here.
 const END: Timestamp = Timestamp(19_728 * DAY);
+
+/// What parents without a table become.
+#[derive(Clone, Copy)]
+enum Parents {
+    Usual,
+    SessionViews,
+}
 
 pub(crate) type Outcome<T> = Result<T, String>;
 
@@ -167,7 +174,7 @@ impl Warehouse {
         Ok(Content::new(rows.columns, rows.rows))
     }
 
-    /// Fills a model's table as `apply` does.
+    /// Fills a model's table as `apply` does: where the engine fails at the usual text by a mistake of its own, over views.
     pub(crate) fn fill(
         &mut self,
         tree: &Tree,
@@ -176,16 +183,38 @@ impl Warehouse {
         tables: &BTreeMap<ModelName, TableName>,
         choices: &mut Choices,
     ) -> Outcome<Stored> {
-        let (model, fingerprint) = (&tree.models[name], &tree.fingerprints[name]);
-        let table = self.fresh("e");
         let resolver = Resolver { tree, dialect: Dialect::DuckDb, tables };
-        let everything = LoadTime { interval: Interval { start: Timestamp(0), end: END }, execution: END };
-        let text = |time| resolver.model(model, Times::At(time)).map_err(|error| error.to_string());
-        let beside = resolver.beside_statements(model, Times::At(everything)).map_err(|error| error.to_string())?;
-        for definition in &beside.definitions {
-            self.run(definition)?;
+        match self.fill_from(&resolver, files, name, choices, Parents::Usual) {
+            Err(message) if message.starts_with("INTERNAL Error") => {
+                self.fill_from(&resolver, files, name, choices, Parents::SessionViews)
+            }
+            filled => filled,
         }
-        let query = beside.query;
+    }
+
+    /// The text of a model's query; what it needs of the session is made.
+    fn text(&mut self, resolver: &Resolver<'_>, model: &Model, time: LoadTime, parents: Parents) -> Outcome<String> {
+        let beside = match parents {
+            Parents::Usual => resolver.beside_statements(model, Times::At(time)),
+            Parents::SessionViews => resolver.over_session_views(model, Times::At(time)),
+        };
+        let beside = beside.map_err(|error| error.to_string())?;
+        beside.definitions.iter().try_for_each(|definition| self.run(definition))?;
+        Ok(beside.query)
+    }
+
+    fn fill_from(
+        &mut self,
+        resolver: &Resolver<'_>,
+        files: &TextTree,
+        name: &ModelName,
+        choices: &mut Choices,
+        parents: Parents,
+    ) -> Outcome<Stored> {
+        let (model, fingerprint) = (&resolver.tree.models[name], &resolver.tree.fingerprints[name]);
+        let table = self.fresh("e");
+        let everything = LoadTime { interval: Interval { start: Timestamp(0), end: END }, execution: END };
+        let query = self.text(resolver, model, everything, parents)?;
         let statements = |list: &[Template]| -> Outcome<Vec<String>> {
             let statement = |one| resolver.statement(model, one, Times::At(everything));
             list.iter().map(statement).collect::<Result<_, _>>().map_err(|error| error.to_string())
@@ -224,16 +253,16 @@ impl Warehouse {
                 };
                 let batches = Interval { start, end: END }.batches(IntervalUnit::Day, units);
                 let time = |interval| LoadTime { interval, execution: END };
-                let first = text(time(batches.first().copied().unwrap_or(Interval { start, end: END })))?;
+                let first = time(batches.first().copied().unwrap_or(Interval { start, end: END }));
+                let first = self.text(resolver, model, first, parents)?;
                 self.run(&over.create_empty(&first))?;
                 let data_type = self.type_of(&table, &range.time_column)?;
                 // A run that was killed begins with what it had loaded, and late rows are looked for again.
                 let again = if choices.chance(30) { choices.pick(&batches).copied() } else { None };
                 for batch in batches.into_iter().chain(again) {
                     let column = TimeColumn { name: &range.time_column, data_type: &data_type, format: &range.format };
-                    for statement in
-                        over.load_interval(&text(time(batch))?, column, batch).map_err(|error| error.to_string())?
-                    {
+                    let text = self.text(resolver, model, time(batch), parents)?;
+                    for statement in over.load_interval(&text, column, batch).map_err(|error| error.to_string())? {
                         self.run(&statement)?;
                     }
                 }
@@ -245,11 +274,11 @@ impl Warehouse {
                 let loads = match (is_loaded_by_interval(model), &fingerprint.batching) {
                     (true, Batching::OneInterval { .. }) => whole.batches(IntervalUnit::Day, Some(1)),
                     (true, Batching::Any) => whole.batches(IntervalUnit::Day, Some(1 + choices.below(4) as u32)),
-                    // Loaded as a whole, it may be so again.
-                    (false, _) => vec![whole; 1 + usize::from(choices.chance(30))],
+                    // Loaded as a whole, it begins anew each time.
+                    (false, _) => vec![whole],
                 };
                 for interval in loads {
-                    let query = text(LoadTime { interval, execution: END })?;
+                    let query = self.text(resolver, model, LoadTime { interval, execution: END }, parents)?;
                     let upsert = over.upsert(&query, &UpsertRule::from(key)).map_err(|error| error.to_string())?;
                     for statement in upsert.stage.iter().chain(&upsert.apply).chain([&upsert.clean]) {
                         self.run(statement)?;
@@ -294,7 +323,7 @@ impl Warehouse {
 
     fn output_columns(
         &mut self,
-        model: &offshoot::model::Model,
+        model: &Model,
         fingerprint: &Fingerprint,
         query: &str,
     ) -> Outcome<Vec<DeclaredColumn>> {

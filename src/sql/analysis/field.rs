@@ -133,7 +133,7 @@ impl<'q> Analyzer<'_> {
         let is_taken = |input: &Input| match &input.columns {
             Columns::Known(columns) => {
                 input.names.iter().any(|name| name.contains(&prefix))
-                    || columns.iter().any(|column| self.dialect.fold_name(&column.name.text, true) == prefix)
+                    || columns.iter().any(|column| self.dialect.is_name(&column.name.text, &prefix))
             }
             Columns::Open(_) => true,
         };

@@ -234,9 +234,7 @@ impl<'q> Analyzer<'_> {
     pub(super) fn refuse_column(&self, scope: &Scope<'_, 'q>, ident: &ast::Ident) -> Step<()> {
         let name = self.fold(ident);
         let owns = |input: &Input| match &input.columns {
-            Columns::Known(columns) => {
-                columns.iter().any(|column| self.dialect.fold_name(&column.name.text, true) == name)
-            }
+            Columns::Known(columns) => columns.iter().any(|column| self.dialect.is_name(&column.name.text, &name)),
             Columns::Open(_) => false,
         };
         match scope.inputs.iter().any(owns) || scope.aliases.iter().any(|alias| alias.name == name) {
@@ -246,7 +244,7 @@ impl<'q> Analyzer<'_> {
     }
 
     pub(super) fn is_named(&self, column: &Column, name: &str) -> bool {
-        column.name.origin.is_named() && self.dialect.fold_name(&column.name.text, true) == name
+        column.name.origin.is_named() && self.dialect.is_name(&column.name.text, name)
     }
 
     /// A bare name that no known column of the block owns: a column of its one open input, an outer block's, or a whole row.

@@ -1,0 +1,127 @@
+//! Where a query reads a parent, as far as that decides whether the parent's own text may or must stand there.
+
+use crate::ids::ModelName;
+use crate::sql::{Query, Relation, Token, TokenKind};
+
+/// A query that is being written, and the ones in whose text it will stand.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) reader: &'a ModelName,
+    pub(super) query: &'a Query,
+    pub(super) outer: Option<&'a Self>,
+    pub(super) depth: usize,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn of(reader: &'a ModelName, query: &'a Query) -> Self {
+        Self { reader, query, outer: None, depth: 0 }
+    }
+
+    /// The queries in whose text this one will stand, the nearest first.
+    pub(super) fn around(&self) -> impl Iterator<Item = &'a Query> {
+        std::iter::successors(self.outer, |reading| reading.outer).map(|reading| reading.query)
+    }
+}
+
+/// Whether a query inside this one says `GROUP BY ALL`.
+pub(super) fn groups_by_all_inside(query: &Query) -> bool {
+    let tokens = query.tokens();
+    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+    let mut depth = 0_usize;
+    significant.iter().enumerate().any(|(place, token)| {
+        if token.is_symbol("(") {
+            depth += 1;
+        } else if token.is_symbol(")") {
+            depth = depth.saturating_sub(1);
+        }
+        let next = |ahead: usize, word: &str| significant.get(place + ahead).is_some_and(|next| next.is_word(word));
+        depth > 0 && token.is_word("group") && next(1, "by") && next(2, "all")
+    })
+}
+
+/// Whether a relation stands in parentheses that are not the body of a CTE.
+pub(super) fn stands_inside(query: &Query, relation: &Relation) -> bool {
+    let tokens = query.tokens();
+    let before = tokens.iter().take_while(|token| token.range.start < relation.range.start);
+    let (mut open, mut last) = (Vec::new(), None::<&Token>);
+    for token in before.filter(|token| token.is_significant()) {
+        if token.is_symbol("(") {
+            open.push(last.is_some_and(|last| last.is_word("as") || last.is_word("materialized")));
+        } else if token.is_symbol(")") {
+            open.pop();
+        }
+        last = Some(token);
+    }
+    open.contains(&false)
+}
+
+/// Whether a query may have a CTE of a name: the word stands in it elsewhere than where that table is read, and qualifies
+/// nothing.
+pub(super) fn may_define(query: &Query, name: &ModelName) -> bool {
+    let reads = |token: &Token| {
+        let is_it = |relation: &&Relation| relation.range.contains(&token.range.start);
+        query.relations().iter().find(is_it).is_some_and(|relation| relation.name == *name)
+    };
+    let tokens = query.tokens();
+    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+    // A text without tokens is one that nobody can read.
+    tokens.is_empty()
+        || significant.iter().enumerate().any(|(place, token)| {
+            let is_named = |value: &str| name.parts().iter().any(|part| part.to_lowercase() == value.to_lowercase());
+            let is_name = matches!(&token.kind, TokenKind::Word { value, .. } if is_named(value));
+            let qualifies = significant.get(place + 1).is_some_and(|next| next.is_symbol("."));
+            is_name && !qualifies && !reads(token)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{Dialect, Template};
+
+    fn parsed(text: &str) -> Query {
+        Query::parse(Template::plain(text), Dialect::DuckDb)
+    }
+
+    #[test]
+    fn a_relation_inside_is_told_from_one_of_a_cte() {
+        let inside = |text: &str| {
+            let query = parsed(text);
+            let found = query.relations().iter().find(|relation| relation.name.to_string() == "s.v");
+            stands_inside(&query, found.expect("it is read"))
+        };
+        for text in [
+            "SELECT 1 FROM s.t WHERE EXISTS (SELECT 1 FROM s.v)",
+            "SELECT * FROM (SELECT x FROM s.v) AS q",
+            "WITH a AS (SELECT (SELECT max(x) FROM s.v)) FROM a",
+            "SELECT (WITH a AS (SELECT x FROM s.v) SELECT max(x) FROM a)",
+        ] {
+            assert!(inside(text), "{text}");
+        }
+        for text in [
+            "SELECT x FROM s.v",
+            "SELECT (1 + 2) FROM s.v",
+            "WITH a AS (SELECT x FROM s.v) FROM a",
+            "WITH a AS NOT MATERIALIZED (SELECT x FROM s.v) FROM a",
+        ] {
+            assert!(!inside(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_may_be_a_ctes_is_seen_however_it_is_written() {
+        let name = ModelName::parse("lone").expect("a name");
+        for text in [
+            "WITH lone AS (SELECT 1) FROM s.v",
+            "WITH Lone(a) AS (SELECT 1) FROM s.v",
+            "WITH \"lone\" AS MATERIALIZED (SELECT 1) FROM s.v",
+            "SELECT 1 AS x FROM lone, (WITH lone AS (SELECT 1) FROM lone)",
+            "SELECT 'not closed",
+        ] {
+            assert!(may_define(&parsed(text), &name), "{text}");
+        }
+        for text in ["SELECT 1 FROM s.v", "SELECT lone.x FROM lone", "SELECT 'lone' FROM raw.t -- lone"] {
+            assert!(!may_define(&parsed(text), &name), "{text}");
+        }
+    }
+}
