@@ -101,7 +101,9 @@ pub fn everything(now: Timestamp) -> Interval {
 pub fn engine_error(what: &str, error: EngineError) -> CommandError {
     match &error {
         // Refused rather than failed: somebody must choose.
-        EngineError::ForeignState { .. } => CommandError::no(what.to_owned()).because(error),
+        EngineError::ForeignState { .. } | EngineError::Dependents { .. } => {
+            CommandError::no(what.to_owned()).because(error)
+        }
         EngineError::Interrupted { .. } => CommandError::failed(format!("{what}: stopped as asked"))
             .hint("run the same command again: it goes on from where it was"),
         EngineError::Locked { pid: Some(pid), .. } => CommandError::failed(what.to_owned())

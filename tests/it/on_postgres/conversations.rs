@@ -141,3 +141,27 @@ fn data_is_compared_row_by_row_and_column_by_column() {
         (&"40.000000000".into(), &"20.000000000".into())
     );
 }
+
+#[test]
+fn what_others_built_upon_production_is_named_and_made_again_when_told() {
+    let shared = OnPostgres::new();
+    let world = &shared.world;
+    world.done(&["promote"]);
+    let client = shared.database.client();
+    client
+        .batch("CREATE SCHEMA bi; CREATE VIEW bi.board AS SELECT currency FROM marts.shown")
+        .expect("somebody's view");
+    let turned = "MODEL (name marts.shown, kind VIEW);\nSELECT 'USD' AS currency, amount FROM marts.total";
+    edit(world, &[("models/shown.sql", turned)]);
+    let prod = shared.shown("");
+    let refused = world.bot(&["promote"]);
+    assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("`bi.board`") && refused.stderr.contains("--recreate-dependents"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(shared.shown(""), prod, "nothing has changed");
+    world.done(&["promote", "--recreate-dependents"]);
+    assert_eq!(shared.shown("")["bi.board"], ["currency text", "(USD)"]);
+}
