@@ -1,28 +1,29 @@
 //! What every engine must do. A case takes any [`Engine`] on an empty warehouse; `conformance!` runs all of them on one.
 
+mod loads;
 mod ownership;
+mod queries;
 mod tables;
 
-use std::ops::ControlFlow;
-use std::sync::Arc;
-
-use offshoot::engine::{
-    Cells, ColumnType, Engine, EngineError, ObjectKind, Rest, RowSink, Session, claim, owned_objects, record_object,
-    transaction,
-};
+use offshoot::engine::{Engine, EngineError, ObjectKind, Session, claim, owned_objects, record_object, transaction};
 use offshoot::ids::{StateId, TableName};
 use offshoot::model::DeclaredColumn;
 use offshoot::sql::Dialect;
-use offshoot::statement::{
-    Parent, Target, TimeColumn, UpsertRule, column_list, quote_identifier, quote_table, with_parents,
-};
-use offshoot::time::{Interval, Timestamp};
+use offshoot::statement::{Target, quote_identifier, quote_table};
 
+use self::loads::{
+    a_cell_that_does_not_fit_is_named, a_key_that_comes_twice_is_named, an_interval_is_replaced_and_leaks_nothing,
+    an_upsert_replaces_rows_by_key_also_null, merges_take_authors_clauses, seeds_keep_nulls_dates_and_decimals,
+};
 use self::ownership::{
     a_warehouse_has_one_owner, changed_views_are_foreign, foreign_objects_are_found_and_set_aside,
     promotions_are_remembered, record_of, schemas_with_content_stay,
     views_and_macros_are_told_with_their_texts_whoever_made_them, views_swap_together,
     what_stands_under_a_name_is_told,
+};
+use self::queries::{
+    a_running_query_is_cancelled, parents_without_tables_become_ctes, rows_come_one_at_a_time,
+    sessions_share_no_temporary_objects,
 };
 use self::tables::{
     a_full_table_is_made_and_replaced_whole, a_made_table_tells_its_rows, output_names_are_ours_not_the_engines,
@@ -138,11 +139,6 @@ fn rows(session: &mut dyn Session, sql: &str) -> Vec<String> {
     rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join("|")).collect()
 }
 
-fn interval(start: &str, end: &str) -> Interval {
-    let moment = |text| Timestamp::parse(text).expect("a moment");
-    Interval { start: moment(start), end: moment(end) }
-}
-
 fn declared_types_are_picked_by_name(warehouse: &Warehouse) {
     let mut session = with_schema(warehouse);
     let declared =
@@ -231,120 +227,6 @@ fn eight_sessions_build_at_once(warehouse: &Warehouse) {
     assert_eq!(rows(&mut *session, "select a from s.t_7_3"), ["73"]);
 }
 
-/// Loads of one model by intervals, for each way in which a column holds time.
-fn an_interval_is_replaced_and_leaks_nothing(warehouse: &Warehouse) {
-    let mut session = with_schema(warehouse);
-    let cases = [
-        ("d", "DATE", "cast(happened as date)", "%Y-%m-%d"),
-        ("ts", "TIMESTAMP", "happened", "%Y-%m-%d"),
-        ("tz", "TIMESTAMPTZ", "cast(happened as timestamptz)", "%Y-%m-%d"),
-        (
-            "n",
-            "INTEGER",
-            "cast(extract(year from happened) * 10000 + 100 + extract(day from happened) as integer)",
-            "%Y%m%d",
-        ),
-        ("x", "VARCHAR", "cast(cast(happened as date) as varchar)", "%Y-%m-%d"),
-    ];
-    for (name, data_type, expression, format) in cases {
-        let (name, columns) = (table(name), names(&["v", "Moment"]));
-        let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
-        let source = |value: u32| {
-            let moments = ["2026-01-01 00:00:00", "2026-01-02 23:59:59.999", "2026-01-03 00:00:00"];
-            let rows = moments.map(|at| format!("select {value} as v, timestamp '{at}' as happened"));
-            format!("select v, {expression} from ({}) as src", rows.join(" union all "))
-        };
-        run(&mut *session, &[target.create_empty(&source(0))]);
-        let time = TimeColumn { name: "Moment", data_type, format };
-        let counts = format!("select v, count(*) from {} group by v order by v", quote_table(target.dialect, &name));
-        let load = |value, start, end| target.load_interval(&source(value), time, interval(start, end)).expect("sql");
-        run(&mut *session, &load(1, "2026-01-01", "2026-01-03"));
-        assert_eq!(rows(&mut *session, &counts), ["1|2"], "{data_type}: the third day is not in the interval");
-        run(&mut *session, &load(1, "2026-01-03", "2026-01-04"));
-        assert_eq!(rows(&mut *session, &counts), ["1|3"], "{data_type}: the next interval adds its row");
-        run(&mut *session, &load(2, "2026-01-02", "2026-01-03"));
-        assert_eq!(rows(&mut *session, &counts), ["1|2", "2|1"], "{data_type}: only the second day is replaced");
-        run(&mut *session, &load(2, "2026-01-02", "2026-01-03"));
-        assert_eq!(rows(&mut *session, &counts), ["1|2", "2|1"], "{data_type}: again changes nothing");
-    }
-}
-
-fn upsert(session: &mut dyn Session, query: &str, rule: &UpsertRule<'_>) -> Result<(), String> {
-    let (name, columns) = (table("u"), names(&["id", "part", "v"]));
-    let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
-    let upsert = target.upsert(query, rule).expect("statements");
-    transaction(session, |session| {
-        upsert.stage.iter().try_for_each(|statement| session.execute(statement).map(drop))?;
-        if let Some(row) = session.query(&upsert.duplicates)?.rows.first() {
-            return Ok(Err(upsert.duplicate(row)));
-        }
-        upsert.apply.iter().try_for_each(|statement| session.execute(statement).map(drop))?;
-        session.execute(&upsert.clean)?;
-        Ok::<_, EngineError>(Ok(()))
-    })
-    .expect("an upsert")
-}
-
-fn keyed(session: &mut dyn Session) {
-    let (name, columns) = (table("u"), names(&["id", "part", "v"]));
-    let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
-    let empty = "select cast(1 as integer), cast('a' as varchar), cast(1 as integer)";
-    run(session, &[target.create_empty(empty)]);
-}
-
-const CONTENT: &str = "select id, part, v from s.u order by id nulls last, part nulls last";
-
-fn an_upsert_replaces_rows_by_key_also_null(warehouse: &Warehouse) {
-    let mut session = with_schema(warehouse);
-    keyed(&mut *session);
-    let keys = ["id".to_owned(), "Part".to_owned()];
-    let rule = UpsertRule { unique_key: &keys, when_matched: None, merge_filter: None };
-    let first = "select 1, 'a', 10 union all select 2, null, 20 union all select null, null, 30";
-    upsert(&mut *session, first, &rule).expect("no key twice");
-    assert_eq!(rows(&mut *session, CONTENT), ["1|a|10", "2|NULL|20", "NULL|NULL|30"]);
-    let second = "select 2, null, 21 union all select null, null, 31 union all select 1, 'b', 11";
-    upsert(&mut *session, second, &rule).expect("no key twice");
-    assert_eq!(rows(&mut *session, CONTENT), ["1|a|10", "1|b|11", "2|NULL|21", "NULL|NULL|31"]);
-}
-
-fn a_key_that_comes_twice_is_named(warehouse: &Warehouse) {
-    let mut session = with_schema(warehouse);
-    keyed(&mut *session);
-    let keys = ["id".to_owned(), "coalesce(part, '-')".to_owned()];
-    let rule = UpsertRule { unique_key: &keys, when_matched: None, merge_filter: None };
-    let query = "select 7, null, 1 union all select 7, '-', 2 union all select 8, 'x', 3";
-    let message = upsert(&mut *session, query, &rule).expect_err("a key twice");
-    assert!(
-        message.contains("comes 2 times in one load where id = \"7\" and coalesce(part, '-') = \"-\""),
-        "{message}"
-    );
-    assert_eq!(rows(&mut *session, CONTENT), Vec::<String>::new());
-}
-
-fn merges_take_authors_clauses(warehouse: &Warehouse) {
-    if !warehouse.engine.capabilities().merge.is_yes() {
-        return;
-    }
-    let mut session = with_schema(warehouse);
-    keyed(&mut *session);
-    let keys = ["id".to_owned()];
-    let rule = UpsertRule {
-        unique_key: &keys,
-        when_matched: Some(
-            "(WHEN MATCHED AND source.v < 0 THEN DELETE \
-             WHEN MATCHED THEN UPDATE SET target.v = source.v + target.v, target.part = COALESCE(source.part, target.part))",
-        ),
-        merge_filter: None,
-    };
-    upsert(&mut *session, "select 1, 'a', 10 union all select 2, 'b', 20", &rule).expect("no key twice");
-    upsert(&mut *session, "select 1, null, 5 union all select 2, 'c', -1 union all select 3, 'd', 1", &rule)
-        .expect("no key twice");
-    assert_eq!(rows(&mut *session, CONTENT), ["1|a|15", "3|d|1"]);
-    let rule = UpsertRule { unique_key: &keys, when_matched: None, merge_filter: Some("source.v > target.v") };
-    upsert(&mut *session, "select 3, 'e', 2", &rule).expect("no key twice");
-    assert_eq!(rows(&mut *session, CONTENT), ["1|a|15", "3|e|2"]);
-}
-
 fn hostile_names_stay_names(warehouse: &Warehouse) {
     let mut session = with_schema(warehouse);
     session.execute("create table s.x as select 1 as a").expect("a table that must survive");
@@ -366,145 +248,4 @@ fn hostile_names_stay_names(warehouse: &Warehouse) {
         assert_eq!(objects.iter().map(|object| &object.name).collect::<Vec<_>>(), [&name]);
     }
     assert_eq!(rows(&mut *session, "select a from s.x"), ["1"]);
-}
-
-fn load(session: &mut dyn Session, columns: &[ColumnType], data: &[&[Option<&str>]]) -> Result<u64, EngineError> {
-    let name = table("seed");
-    let declared: Vec<DeclaredColumn> = columns
-        .iter()
-        .map(|column| DeclaredColumn { name: column.name.clone(), data_type: Some(column.data_type.clone()) })
-        .collect();
-    let target = Target { dialect: session.dialect(), table: &name, columns: &declared };
-    let create = target.create_typed().expect("a statement");
-    let cells = |row: &&[Option<&str>]| Ok(row.iter().map(|cell| cell.map(str::to_owned)).collect::<Cells>());
-    let mut source = data.iter().map(cells);
-    transaction(session, |session| {
-        session.execute(&create)?;
-        session.load(&name, columns, &mut source)
-    })
-}
-
-fn seeds_keep_nulls_dates_and_decimals(warehouse: &Warehouse) {
-    let mut session = with_schema(warehouse);
-    let columns = [
-        ColumnType::new("id", "INTEGER"),
-        ColumnType::new("Day", "DATE"),
-        ColumnType::new("price", "DECIMAL(12,3)"),
-        ColumnType::new("note", "VARCHAR"),
-        ColumnType::new("ok", "BOOLEAN"),
-    ];
-    let data: [&[Option<&str>]; 3] = [
-        &[Some("1"), Some("2026-01-31"), Some("12345678.901"), Some("it's, \"x\"\n;--"), Some("true")],
-        &[Some("2"), None, None, Some(""), None],
-        &[None, Some("1999-12-31"), Some("-0.5"), None, Some("false")],
-    ];
-    assert_eq!(load(&mut *session, &columns, &data).expect("a load"), 3);
-    let listed = column_list(session.dialect(), columns.iter().map(|column| column.name.as_str()));
-    assert_eq!(
-        rows(&mut *session, &format!("select {listed} from s.seed order by id nulls last")),
-        ["1|2026-01-31|12345678.901|it's, \"x\"\n;--|true", "2|NULL|NULL||NULL", "NULL|1999-12-31|-0.500|NULL|false"]
-    );
-}
-
-fn a_cell_that_does_not_fit_is_named(warehouse: &Warehouse) {
-    let mut session = with_schema(warehouse);
-    let columns = [ColumnType::new("a", "INTEGER"), ColumnType::new("b", "DATE")];
-    let data: [&[Option<&str>]; 2] = [&[Some("1"), Some("2026-01-31")], &[Some("2"), Some("2026-02-31")]];
-    let error = load(&mut *session, &columns, &data).expect_err("no such day");
-    let EngineError::Load { row, column, message, .. } = &error else { panic!("{error}") };
-    assert_eq!((*row, column.as_deref()), (2, Some("b")));
-    assert!(message.contains("2026-02-31"), "{message}");
-    let short: [&[Option<&str>]; 1] = [&[Some("1")]];
-    let error = load(&mut *session, &columns, &short).expect_err("a cell too few");
-    assert!(matches!(error, EngineError::Load { row: 1, column: None, .. }), "{error}");
-    assert_eq!(session.objects(None, "s").expect("an answer"), []);
-}
-
-fn parents_without_tables_become_ctes(warehouse: &Warehouse) {
-    let mut session = warehouse.session();
-    let parent = |name: &str, query: &str| Parent { name: name.into(), columns: Vec::new(), query: query.into() };
-    let parents = [parent("p", "select 1 as a -- one"), parent("Q 2", "select a + 1 as a from p")];
-    let queries = [
-        ("select a from p union all select a from \"Q 2\"", vec!["1", "2"]),
-        ("with x as (select a from \"Q 2\") select x.a from x join p on p.a < x.a", vec!["2"]),
-        ("(select a from p) union all (with y as (select 5 as a) select a from y) order by a desc", vec!["5", "1"]),
-        (
-            "/* with */ WITH RECURSIVE r(n) as (select a from p union all select n + 1 from r where n < 3) select n from r",
-            { vec!["1", "2", "3"] },
-        ),
-        ("values (1), (2)", vec!["1", "2"]),
-    ];
-    for (query, expected) in queries {
-        let sql = with_parents(session.dialect(), query, &parents);
-        assert_eq!(rows(&mut *session, &sql), expected, "{sql}");
-    }
-}
-
-fn a_running_query_is_cancelled(warehouse: &Warehouse) {
-    if !warehouse.engine.capabilities().cancel.is_yes() {
-        return;
-    }
-    struct Cancels(Arc<dyn offshoot::engine::Interrupter>, u64);
-    impl RowSink for Cancels {
-        fn columns(&mut self, _: Vec<ColumnType>) {}
-
-        fn row(&mut self, _: Cells) -> ControlFlow<()> {
-            self.1 += 1;
-            if self.1 == 1 {
-                let interrupter = Arc::clone(&self.0);
-                std::thread::spawn(move || interrupter.interrupt()).join().expect("an interrupt");
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let endless = "with recursive r(n) as (select 1 union all select n + 1 from r) select count(*) from r";
-    let long = "select a.n from generate_series(1, 100000) as a(n), generate_series(1, 100000) as b(n)";
-    let mut session = warehouse.session();
-    let mut sink = Cancels(session.interrupter(), 0);
-    let ended = session.stream(long, &mut sink);
-    assert!(matches!(ended, Err(EngineError::Interrupted { .. })), "{ended:?}");
-    assert!(sink.1 < 10_000_000_000, "it ended before all rows");
-
-    let mut session = with_schema(warehouse);
-    session.begin().expect("a transaction");
-    session.execute("create table s.t as select 1 as a").expect("a table");
-    let interrupter = session.interrupter();
-    let ended = std::thread::scope(|scope| {
-        let running = scope.spawn(|| session.execute(&format!("create table s.u as {endless}")));
-        interrupter.interrupt();
-        running.join().expect("no panic")
-    });
-    assert!(matches!(ended, Err(EngineError::Interrupted { .. })), "{ended:?}");
-    assert!(matches!(session.commit(), Err(EngineError::Interrupted { .. })), "what was stopped is not committed");
-    session.rollback().expect("undone");
-    assert_eq!(warehouse.session().objects(None, "s").expect("an answer"), []);
-}
-
-fn rows_come_one_at_a_time(warehouse: &Warehouse) {
-    let mut session = warehouse.session();
-    // PostgreSQL would keep all rows of a function in FROM before it gives the first.
-    let endless = warehouse.either(
-        "select n from generate_series(1, 1000000000000) as s(n) -- the end",
-        "select generate_series(1, 1000000000000) as n -- the end",
-    );
-    let found = session.query_first(endless, 3).expect("three rows");
-    assert_eq!(found.rows, ["1", "2", "3"].map(|text| vec![Some(text.to_owned())]));
-    assert_eq!(found.rest, Rest::More);
-    let found = session.query_first("select 1 as a, 2 as a, null as b where 1 = 1;", 1).expect("a row");
-    assert_eq!((found.rest, found.rows), (Rest::None, vec![vec![Some("1".into()), Some("2".into()), None]]));
-    let named: Vec<&str> = found.columns.iter().map(|column| column.name.as_str()).collect();
-    assert_eq!(named, ["a", "a", "b"]);
-    let described = session.describe("select 1 as a, 2 as a, null as b").expect("columns");
-    assert_eq!(described, found.columns);
-    let sorted = "select n from (values (2), (3), (1)) as v(n) order by n desc";
-    assert_eq!(rows(&mut *session, sorted), ["3", "2", "1"]);
-    let error = session.query("select no_such from nowhere").expect_err("no such table");
-    assert!(error.to_string().contains("nowhere"), "{error}");
-}
-
-fn sessions_share_no_temporary_objects(warehouse: &Warehouse) {
-    let (mut one, mut other) = (with_schema(warehouse), warehouse.session());
-    one.execute("create table s.t as select 1 as a; create temporary table t as select 2 as a").expect("tables");
-    assert!(other.query("select a from t").is_err());
-    assert_eq!(one.objects(None, "s").expect("an answer").len(), 1);
 }
