@@ -4,7 +4,7 @@
 use super::everything;
 use super::fault::FillError;
 use super::fill::{Filler, count, run_all};
-use super::task::{Parents, Statements, Task};
+use super::task::{Parents, Room, Statements, Task};
 use crate::engine::Session;
 use crate::fingerprint::Batching;
 use crate::model::{DeclaredColumn, Seed, TimeRange, UniqueKey};
@@ -38,7 +38,8 @@ impl Filler<'_> {
             .collect();
         let typed: Vec<ColumnType> =
             seed.columns.iter().map(|column| ColumnType::new(&column.name, &column.data_type)).collect();
-        let create = task.over(&columns).create_typed()?;
+        let over = task.over(&columns);
+        let (create, shape) = (over.create_typed()?, over.typed_shape()?);
         let around = task.statements(task.whole_time(), Parents::Usual)?;
         let cannot_read = |error: &dyn std::fmt::Display| FillError::Seed(seed.path.to_string(), error.to_string());
         let stream = task.work.files.open(&seed.path).map_err(|error| cannot_read(&error))?;
@@ -47,8 +48,10 @@ impl Filler<'_> {
         let mut rows = rows.map(|row| row.map_err(|error| error.to_string()));
         let columns = self.transact(|session| {
             run_all(session, &around.before)?;
-            run_all(session, task.make_room().as_slice())?;
-            session.execute(&create)?;
+            match task.make_room(session, &shape)? {
+                Room::Free => session.execute(&create)?,
+                Room::Taken => session.execute(&over.empty())?,
+            };
             let loaded = session.load(task.table, &typed, &mut rows)?;
             run_all(session, &around.after)?;
             Ok(loaded)
@@ -186,8 +189,11 @@ impl Task<'_> {
     /// Makes the table without rows, in place of one that may be there.
     fn make(self, session: &mut dyn Session, query: &str) -> Result<Vec<ColumnType>, FillError> {
         let columns = self.columns(session, query)?;
-        run_all(session, self.make_room().as_slice())?;
-        session.execute(&self.over(&columns).create_empty(query))?;
+        let over = self.over(&columns);
+        match self.make_room(session, &over.shape(query))? {
+            Room::Free => session.execute(&over.create_empty(query))?,
+            Room::Taken => session.execute(&over.empty())?,
+        };
         let made = session.columns(self.table)?;
         made.ok_or_else(|| StatementError::NoColumns { table: self.table.to_string() }.into())
     }
@@ -195,8 +201,11 @@ impl Task<'_> {
     /// Makes the table with its rows, in place of one of ours that may be there, and gives their number.
     pub(super) fn make_filled(self, session: &mut dyn Session, query: &str) -> Result<u64, FillError> {
         let columns = self.columns(session, query)?;
-        run_all(session, self.make_room().as_slice())?;
-        Ok(session.execute(&self.over(&columns).create(query))?)
+        let over = self.over(&columns);
+        match self.make_room(session, &over.shape(query))? {
+            Room::Free => Ok(session.execute(&over.create(query))?),
+            Room::Taken => Ok(run_all(session, &over.refill(query)?)?),
+        }
     }
 
     /// Ranges to load, cut where loading several intervals at once would give another result.

@@ -18,6 +18,15 @@ use crate::state::{self, Fact, InputRead};
 use crate::statement::{ColumnType, LoadTime, Target as Over};
 use crate::time::{Interval, Intervals, Timestamp};
 
+/// Whether a table is still to be made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It is.
+    Free,
+    /// It stands with the right columns and whatever rows it has.
+    Taken,
+}
+
 /// What is to be filled, from what.
 #[derive(Clone, Copy)]
 pub(super) struct Task<'a> {
@@ -120,9 +129,20 @@ impl<'a> Task<'a> {
     }
 
     /// Drops the table where one of ours was there. Where none was, nothing is dropped, so that making a table fails
-    /// that somebody else has made meanwhile.
-    pub(super) fn make_room(self) -> Option<String> {
-        self.recorded.map(|_| self.over(&[]).drop_table())
+    /// that somebody else has made meanwhile. Where views bind to their table one with the columns that it is to have
+    /// (what `shape` gives) stays, because views may stand on it; with others the engine says which do.
+    pub(super) fn make_room(self, session: &mut dyn Session, shape: &str) -> Result<Room, EngineError> {
+        if self.recorded.is_none() {
+            return Ok(Room::Free);
+        }
+        if session.capabilities().view_depends_on_table.is_yes()
+            && let Some(there) = session.columns(self.table)?
+            && there == session.describe(shape)?
+        {
+            return Ok(Room::Taken);
+        }
+        session.execute(&self.over(&[]).drop_table())?;
+        Ok(Room::Free)
     }
 
     /// The output columns of the query, with their declared types.

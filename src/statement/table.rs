@@ -60,8 +60,33 @@ impl Target<'_> {
     /// # Errors
     /// The columns are not known.
     pub fn refill(&self, query: &str) -> Result<Vec<String>, StatementError> {
-        let delete = format!("DELETE FROM {}", self.name());
-        Ok(vec![delete, self.insert(query, None)?])
+        Ok(vec![self.empty(), self.insert(query, None)?])
+    }
+
+    /// All rows deleted and the table kept. Not `TRUNCATE`, after which others would find it empty before the rows come.
+    pub fn empty(&self) -> String {
+        format!("DELETE FROM {}", self.name())
+    }
+
+    /// A query whose output columns are those that [`Target::create`] gives the table, names and types.
+    pub fn shape(&self, query: &str) -> String {
+        format!("SELECT * FROM (\n{}\n) AS {QUERY}{}", self.projected(query), self.listed())
+    }
+
+    /// The same of [`Target::create_typed`].
+    ///
+    /// # Errors
+    /// As [`Target::create_typed`].
+    pub fn typed_shape(&self) -> Result<String, StatementError> {
+        self.names()?;
+        let column = |column: &DeclaredColumn| match &column.data_type {
+            Some(data_type) => {
+                Ok(format!("CAST(NULL AS {data_type}) AS {}", quote_identifier(self.dialect, &column.name)))
+            }
+            None => Err(StatementError::NoType { table: self.table.to_string(), column: column.name.clone() }),
+        };
+        let columns = self.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        Ok(format!("SELECT {}", columns.join(", ")))
     }
 
     /// The rows of an interval replaced: those there are deleted, those that the query gives for it inserted. A query

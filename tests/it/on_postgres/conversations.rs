@@ -165,3 +165,44 @@ fn what_others_built_upon_production_is_named_and_made_again_when_told() {
     world.done(&["promote", "--recreate-dependents"]);
     assert_eq!(shared.shown("")["bi.board"], ["currency text", "(USD)"]);
 }
+
+/// Tables that views stand on cannot be dropped, so they are filled again where they are.
+#[test]
+fn days_that_come_later_are_loaded_into_tables_that_views_show() {
+    let mut shared = OnPostgres::new();
+    let seed = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n4,40,2026-04-02\n";
+    edit(&shared.world, &[("seeds/orders.csv", seed)]);
+    shared.world.done(&["promote"]);
+    shared.world.repository.branch("feature/own");
+    edit(
+        &shared.world,
+        &[
+            ("models/own.sql", &FILES[2].1.replace("marts.daily", "marts.own")),
+            ("models/sum.sql", "MODEL (name marts.sum, kind FULL);\nSELECT sum(amount) AS amount FROM marts.own"),
+            (
+                "models/keyed.sql",
+                "MODEL (name marts.keyed, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key (amount)));\n\
+                 SELECT amount, max(day) AS day FROM marts.own GROUP BY amount",
+            ),
+        ],
+    );
+    let applied = shared.world.done(&["apply", "--format", "json"]).json();
+    let suffix = format!("__{}", applied["environment"].as_str().expect("a name"));
+    let last = |shared: &OnPostgres, view: &str| shared.shown(&suffix)[view].last().cloned();
+    assert_eq!(last(&shared, "marts.sum").as_deref(), Some("(60)"));
+    shared.world = shared.world.at("2026-04-05");
+    shared.world.done(&["apply"]);
+    assert_eq!(last(&shared, "marts.sum").as_deref(), Some("(100)"));
+    assert_eq!(last(&shared, "marts.keyed").as_deref(), Some("(40,2026-04-02)"));
+}
+
+#[test]
+fn a_state_that_forgot_its_tables_fills_them_again_where_they_stand() {
+    let shared = OnPostgres::new();
+    shared.world.done(&["promote"]);
+    let prod = shared.shown("");
+    shared.database.client().batch("DELETE FROM offshoot.snapshots").expect("forgotten");
+    edit(&shared.world, &[("README.md", "nothing that a model reads")]);
+    shared.world.done(&["promote"]);
+    assert_eq!(shared.shown(""), prod);
+}
