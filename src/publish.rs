@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views, tables_of};
 use crate::engine::{
-    Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange, check_owner,
-    claim, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views, take_over,
-    transaction,
+    Engine, EngineError, Fence, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange,
+    check_owner, claim, fence, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views,
+    take_over, transaction,
 };
 use crate::error::CommandError;
 use crate::fingerprint::Tree;
@@ -73,6 +73,7 @@ pub fn apply(
         let mut session = session(work.engine)?;
         when_free(work, session.as_mut(), |session| {
             claim(session, work.state_id)?;
+            work.fence.as_ref().map_or(Ok(()), |ours| fence(session, ours))?;
             let foreign = foreign_objects(session, work.state_id, &names(views.changes.iter()))?;
             if !foreign.is_empty() {
                 return Err(PublishError::InTheWayOfApply(foreign));
@@ -154,11 +155,15 @@ pub fn point(
             Ok(swapped)
         }
         // A commit may have failed after all was done: the warehouse says.
-        Err(error) => match settle_one(work.state, work.lease, work.engine, work.project, &pending) {
-            Ok(Settled::Happened) => Ok(views.changes.len()),
-            Ok(Settled::Abandoned) => Err(error),
-            Err(_) => Err(error.hint(format!("run `{}` again: it finds out whether the views were swapped", work.run))),
-        },
+        Err(error) => {
+            match settle_one((work.state, work.lease), work.engine, work.project, (&pending, work.fence.clone())) {
+                Ok(Settled::Happened) => Ok(views.changes.len()),
+                Ok(Settled::Abandoned) => Err(error),
+                Err(_) => {
+                    Err(error.hint(format!("run `{}` again: it finds out whether the views were swapped", work.run)))
+                }
+            }
+        }
     }
 }
 
@@ -171,18 +176,26 @@ pub fn settle(
     turns: &Turns<'_>,
     engine: &dyn Engine,
     project: &ProjectName,
-    ours: Option<&EnvironmentName>,
+    ours: Option<(&EnvironmentName, &Turn)>,
 ) -> Result<(), CommandError> {
     for pending in turns.state.pending_promotes().map_err(state_error)? {
         let name = &pending.intended.about.name;
-        // Whoever has the environment is at it.
-        let turn = if ours == Some(name) { None } else { turns.try_take(&environment(name)).map_err(state_error)? };
-        if ours == Some(name) || turn.is_some() {
-            // It may have ended since.
-            let still = turns.state.pending_promotes().map_err(state_error)?;
-            if still.iter().any(|other| other.intended.about.plan_id == pending.intended.about.plan_id) {
-                settle_one(turns.state, turns.lease, engine, project, &pending)?;
-            }
+        let taken;
+        let turn = match ours {
+            Some((environment, turn)) if environment == name => turn,
+            // Whoever has the environment is at it.
+            _ => match turns.try_take(&environment(name)).map_err(state_error)? {
+                Some(turn) => {
+                    taken = turn;
+                    &taken
+                }
+                None => continue,
+            },
+        };
+        // It may have ended since.
+        let still = turns.state.pending_promotes().map_err(state_error)?;
+        if still.iter().any(|other| other.intended.about.plan_id == pending.intended.about.plan_id) {
+            settle_one((turns.state, turns.lease), engine, project, (&pending, turn.fence()))?;
         }
     }
     Ok(())
@@ -212,23 +225,35 @@ enum Settled {
     Abandoned,
 }
 
+/// From here on whoever began the promote cannot swap its views any more, should it live: the warehouse is told first.
 fn settle_one(
-    state: &dyn State,
-    lease: &WriteLease,
+    (state, lease): (&dyn State, &WriteLease),
     engine: &dyn Engine,
     project: &ProjectName,
-    pending: &PendingPromote,
+    (pending, ours): (&PendingPromote, Option<Fence>),
 ) -> Result<Settled, CommandError> {
     let about = &pending.intended.about;
     let mut session = session(engine)?;
-    let last = last_promotion(session.as_mut(), project, &about.name)
-        .map_err(|error| engine_error("cannot read what was promoted last", error))?;
+    let last = match ours {
+        Some(ours) if warehouse_owner(session.as_mut()).map_err(unreadable)?.is_some() => {
+            transaction(session.as_mut(), |session| {
+                fence(session, &ours)?;
+                last_promotion(session, project, &about.name)
+            })
+        }
+        _ => last_promotion(session.as_mut(), project, &about.name),
+    };
+    let last = last.map_err(unreadable)?;
     if last.is_some_and(|last| last.plan == about.plan_id) {
         state.finish_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
         return Ok(Settled::Happened);
     }
     state.abandon_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
     Ok(Settled::Abandoned)
+}
+
+fn unreadable(error: EngineError) -> CommandError {
+    engine_error("cannot read what was promoted last", error)
 }
 
 /// What a plan points at is needed from now on, though a run that dies never says so.
@@ -303,6 +328,7 @@ fn swap(
     let mut session = session(work.engine)?;
     when_free(work, session.as_mut(), |session| {
         claim(session, work.state_id)?;
+        work.fence.as_ref().map_or(Ok(()), |ours| fence(session, ours))?;
         let changes = cleared(work, session, views, policy)?;
         let swapped = swap_views(session, &owner(work, about), &changes)?;
         let sequence = last_promotion(session, work.project, &about.name)?.map_or(1, |last| last.sequence + 1);

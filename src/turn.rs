@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::engine::Fence;
+use crate::ids::ProjectName;
 use crate::output::Output;
 use crate::state::{Claim, State, StateError, Subject, WriteLease, Writers};
 use crate::surroundings::{Interruption, Stopwatch};
@@ -20,6 +22,8 @@ pub struct Turns<'a> {
     pub state: &'a dyn State,
     /// Our session.
     pub lease: &'a WriteLease,
+    /// Whose environments are meant.
+    pub project: &'a ProjectName,
     /// Where those who wait say so.
     pub output: &'a Output,
     /// A request to stop.
@@ -29,7 +33,22 @@ pub struct Turns<'a> {
 /// Something that is ours until this is dropped.
 #[derive(Debug)]
 pub struct Turn {
-    _claim: Option<Claim>,
+    had: Option<(Claim, Subject, ProjectName)>,
+}
+
+impl Turn {
+    /// What tells the warehouse that it is our turn; `None` where nobody else can write it.
+    pub fn fence(&self) -> Option<Fence> {
+        let (claim, subject, project) = self.had.as_ref()?;
+        let subject = match subject {
+            Subject::Table { table, .. } => format!("table {table}"),
+            Subject::Environment(name) => {
+                format!("environment {name} of project {project:?}", project = project.as_str())
+            }
+            Subject::Gc => "gc".to_owned(),
+        };
+        Some(Fence { subject, token: claim.token().0 })
+    }
 }
 
 /// Why it was not our turn.
@@ -53,13 +72,17 @@ impl Turns<'_> {
     /// The state is out of reach.
     pub fn try_take(&self, subject: &Subject) -> Result<Option<Turn>, StateError> {
         if self.lease.writers() == Writers::One {
-            return Ok(Some(Turn { _claim: None }));
+            return Ok(Some(Turn { had: None }));
         }
         match self.state.claim(self.lease, subject) {
-            Ok(claim) => Ok(Some(Turn { _claim: Some(claim) })),
+            Ok(claim) => Ok(Some(self.turn(claim, subject))),
             Err(StateError::Held { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn turn(&self, claim: Claim, subject: &Subject) -> Turn {
+        Turn { had: Some((claim, subject.clone(), self.project.clone())) }
     }
 
     /// Takes something, and waits for whoever has it: up to `patience`, or for as long as they live. Says once for whom.
@@ -68,12 +91,12 @@ impl Turns<'_> {
     /// [`StateError::Held`] where patience is over; a request to stop.
     pub fn take(&self, subject: &Subject, patience: Option<Duration>) -> Result<Turn, TurnError> {
         if self.lease.writers() == Writers::One {
-            return Ok(Turn { _claim: None });
+            return Ok(Turn { had: None });
         }
         let (stopwatch, mut told) = (Stopwatch::start(), None);
         loop {
             let error = match self.state.claim(self.lease, subject) {
-                Ok(claim) => return Ok(Turn { _claim: Some(claim) }),
+                Ok(claim) => return Ok(self.turn(claim, subject)),
                 Err(error @ StateError::Held { .. }) => error,
                 Err(error) => return Err(error.into()),
             };

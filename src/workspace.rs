@@ -302,9 +302,9 @@ impl<'a> Workspace<'a> {
     }
 
     /// What taking turns with others needs.
-    pub fn turns<'t>(&'t self, state: &'t dyn State, lease: &'t WriteLease) -> Turns<'t> {
+    pub fn turns<'t>(&'t self, state: &'t dyn State, lease: &'t WriteLease, settings: &'t Settings) -> Turns<'t> {
         let Context { output, surroundings, .. } = self.context;
-        Turns { state, lease, output, interruption: surroundings.interruption() }
+        Turns { state, lease, project: &settings.project, output, interruption: surroundings.interruption() }
     }
 
     /// Where the state is.

@@ -12,7 +12,8 @@ use super::columns::check_columns;
 use super::fault::FillError;
 use super::task::Task;
 use crate::engine::{
-    EngineError, Interrupter, ObjectRecord, Session, Standing, record_new_object, record_object, standing, transaction,
+    EngineError, Fence, Interrupter, ObjectRecord, Session, Standing, fence, record_new_object, record_object,
+    standing, transaction,
 };
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
@@ -56,7 +57,7 @@ fn fill_inner(
     running: &dyn Fn(Arc<dyn Interrupter>),
 ) -> Result<Build, FillError> {
     // Given back when the table is filled and recorded.
-    let (_turn, standing) = begin(work, target, physical)?;
+    let (turn, standing) = begin(work, target, physical)?;
     let stopwatch = Stopwatch::start();
     let task = Task::of(work, target, (physical, &standing))?;
     let inputs = inputs(work, &[target], &physical.keys)?.pop().unwrap_or_default();
@@ -72,6 +73,7 @@ fn fill_inner(
         rows: 0,
         loaded: Intervals::default(),
         recorded: task.recorded.cloned(),
+        fence: turn.as_ref().and_then(Turn::fence),
     };
     let filled = match &task.model.kind {
         Kind::Seed(seed) => filler.seed(seed),
@@ -148,6 +150,8 @@ pub(super) struct Filler<'a> {
     loaded: Intervals,
     /// What the warehouse says of it now.
     recorded: Option<ObjectRecord>,
+    /// What tells it that the table is ours to fill.
+    fence: Option<Fence>,
 }
 
 impl Filler<'_> {
@@ -160,8 +164,9 @@ impl Filler<'_> {
         let task = self.task;
         let record = task.record();
         let state = task.work.state_id;
-        let recorded = self.recorded.as_ref();
+        let (recorded, ours) = (self.recorded.as_ref(), self.fence.as_ref());
         let (rows, columns) = transaction(self.session.as_mut(), |session| -> Result<_, FillError> {
+            ours.map_or(Ok(()), |ours| fence(session, ours))?;
             let rows = work(session)?;
             let columns = session.columns(task.table)?.unwrap_or_default();
             check_columns(task.fingerprint, &columns)?;

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use schedule::build_tables;
 pub use views::{Layer, Layout, ViewPlan, plan_views};
 
-use crate::engine::{Dependents, Engine, EngineError};
+use crate::engine::{Dependents, Engine, EngineError, Fence};
 use crate::error::CommandError;
 use crate::files::FileTree;
 use crate::fingerprint::Tree;
@@ -59,6 +59,8 @@ pub struct Work<'a> {
     pub who: &'a Who,
     /// Whose environment it is all done for.
     pub made_for: &'a Owner,
+    /// What tells the warehouse that the environment is ours; `None` where nobody else can write it.
+    pub fence: Option<Fence>,
     /// The plan that is carried out.
     pub plan_id: &'a PlanId,
     /// Models filled at once.
@@ -76,8 +78,8 @@ pub struct Work<'a> {
 impl Work<'_> {
     /// What taking turns with others needs.
     pub fn turns(&self) -> Turns<'_> {
-        let Self { state, lease, output, interruption, .. } = self;
-        Turns { state: *state, lease, output, interruption }
+        let Self { state, lease, project, output, interruption, .. } = self;
+        Turns { state: *state, lease, project, output, interruption }
     }
 }
 

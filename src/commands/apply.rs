@@ -83,7 +83,7 @@ pub(super) struct Prepared {
     pub(super) engine: Box<dyn Engine>,
     chosen: Chosen,
     // Given back before the session ends.
-    _turn: Turn,
+    turn: Turn,
     lease: WriteLease,
     project: ProjectName,
 }
@@ -122,13 +122,13 @@ pub(super) fn prepare(
     let engine = workspace.engine(order.settings, OpenMode::ReadWrite, lock_timeout(order.work))?;
     let project = order.settings.project.clone();
     let owner = (order.environment)(state.as_ref(), &chosen)?;
-    let turns = workspace.turns(state.as_ref(), &lease);
+    let turns = workspace.turns(state.as_ref(), &lease, order.settings);
     let turn = publish::take(&turns, &owner.0, lock_timeout(order.work))?;
-    publish::settle(&turns, engine.as_ref(), &project, Some(&owner.0))?;
+    publish::settle(&turns, engine.as_ref(), &project, Some((&owner.0, &turn)))?;
     let planned = planning::plan_of(context, workspace, state.as_ref(), (&chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
     refuse_unready(&planned)?;
-    Ok(Prepared { planned, state, engine, chosen, _turn: turn, lease, project })
+    Ok(Prepared { planned, state, engine, chosen, turn, lease, project })
 }
 
 impl Prepared {
@@ -189,6 +189,7 @@ impl Prepared {
             run: order.doing,
             who: &who,
             made_for: &planned.owner,
+            fence: self.turn.fence(),
             plan_id: &plan_id,
             jobs: jobs(context, order.work),
             limit: order.limit,

@@ -13,8 +13,8 @@ use crate::apply::engine_error;
 use crate::cli::DropArguments;
 use crate::connect::Place;
 use crate::engine::{
-    self, Dependents, Engine, EngineError, Foreign, ForeignObject, OpenMode, OwnedObject, Owner, Session, ViewChange,
-    foreign_objects, forget_object, owned_objects, swap_views, transaction,
+    self, Dependents, Engine, EngineError, Fence, Foreign, ForeignObject, OpenMode, OwnedObject, Owner, Session,
+    ViewChange, fence, foreign_objects, forget_object, owned_objects, swap_views, transaction,
 };
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::ids::{EnvironmentName, ProjectName, TableName};
@@ -22,6 +22,7 @@ use crate::publish;
 use crate::render::environments::{self as faces, Dropped, Left};
 use crate::settings::Settings;
 use crate::state::{Environment, State, WriteLease};
+use crate::turn::Turn;
 use crate::workspace::{Workspace, state_error};
 
 /// A schema with its catalog.
@@ -65,12 +66,12 @@ pub(super) fn drop_environment(
     let state = workspace.state_to_write(settings)?;
     let lease = state.lease("bot env drop", timeout).map_err(state_error)?;
     let engine = workspace.engine(settings, OpenMode::ReadWrite, timeout)?;
-    let turns = workspace.turns(state.as_ref(), &lease);
+    let turns = workspace.turns(state.as_ref(), &lease, settings);
     let environment = EnvironmentName::new(name);
-    let _turn = publish::take(&turns, &environment, timeout)?;
-    publish::settle(&turns, engine.as_ref(), &settings.project, Some(&environment))?;
+    let turn = publish::take(&turns, &environment, timeout)?;
+    publish::settle(&turns, engine.as_ref(), &settings.project, Some((&environment, &turn)))?;
     let held = Held { workspace, settings, state: state.as_ref(), lease: &lease, engine: engine.as_ref() };
-    drop_held(context, &held, name)
+    drop_held(context, &held, (name, &turn))
 }
 
 /// State and warehouse in the hands of who may write both.
@@ -86,7 +87,11 @@ pub(super) struct Held<'a> {
 ///
 /// # Errors
 /// As [`drop_environment`].
-pub(super) fn drop_held(context: &Context<'_>, held: &Held<'_>, name: &str) -> Result<Dropped, CommandError> {
+pub(super) fn drop_held(
+    context: &Context<'_>,
+    held: &Held<'_>,
+    (name, turn): (&str, &Turn),
+) -> Result<Dropped, CommandError> {
     let Held { workspace, settings, state, lease, engine } = held;
     let environment = find(*state, name)?;
     let dropped = match workspace.warehouse(settings).filter(Place::may_be_there) {
@@ -98,7 +103,7 @@ pub(super) fn drop_held(context: &Context<'_>, held: &Held<'_>, name: &str) -> R
                 environment: environment.about.name.clone(),
                 dependents: Dependents::Refuse,
             };
-            drop_layer(session.as_mut(), &owner, &environment)
+            drop_layer(session.as_mut(), (&owner, turn.fence()), &environment)
                 .map_err(|error| engine_error("the views were not dropped", error))?
         }
         None => {
@@ -113,10 +118,21 @@ pub(super) fn drop_held(context: &Context<'_>, held: &Held<'_>, name: &str) -> R
 
 /// Drops views and schemas in one transaction. A schema that the engine does not let go, for what it holds besides
 /// tables and views, is left out of the next try.
-fn drop_layer(session: &mut dyn Session, owner: &Owner, environment: &Environment) -> Result<Dropped, EngineError> {
+fn drop_layer(
+    session: &mut dyn Session,
+    (owner, ours): (&Owner, Option<Fence>),
+    environment: &Environment,
+) -> Result<Dropped, EngineError> {
     let mut refused: BTreeMap<Schema, String> = BTreeMap::new();
     loop {
-        let done = transaction(session, |session| drop_once(session, owner, environment, &refused));
+        let done = transaction(session, |session| {
+            if let Some(ours) = &ours
+                && engine::owner(session)?.is_some()
+            {
+                fence(session, ours)?;
+            }
+            drop_once(session, owner, environment, &refused)
+        });
         match done {
             Ok(dropped) => return Ok(dropped),
             Err(DropError::Engine(error)) => return Err(error),

@@ -128,7 +128,7 @@ pub(super) fn dependents(recreate: bool) -> Dependents {
 /// State and warehouse, while nobody else writes them.
 struct Hands {
     // Given back before the session ends.
-    _turn: Turn,
+    turn: Turn,
     state: Box<dyn State>,
     lease: WriteLease,
     engine: Box<dyn Engine>,
@@ -147,10 +147,10 @@ impl Hands {
         let lease = workspace.lease(state.as_ref(), "bot promote", lock_timeout(&arguments.work))?;
         let engine = workspace.engine(settings, OpenMode::ReadWrite, lock_timeout(&arguments.work))?;
         let project = settings.project.clone();
-        let turns = workspace.turns(state.as_ref(), &lease);
+        let turns = workspace.turns(state.as_ref(), &lease, settings);
         let turn = publish::take(&turns, environment, lock_timeout(&arguments.work))?;
-        publish::settle(&turns, engine.as_ref(), &project, Some(environment))?;
-        Ok(Self { _turn: turn, state, lease, engine, project })
+        publish::settle(&turns, engine.as_ref(), &project, Some((environment, &turn)))?;
+        Ok(Self { turn, state, lease, engine, project })
     }
 
     /// Carries out the plan of a commit; where a hold is released, it ends with it.
@@ -179,6 +179,7 @@ impl Hands {
             run: "bot promote",
             who: &who,
             made_for: &about.owner,
+            fence: self.turn.fence(),
             plan_id: &about.plan_id,
             jobs: jobs(context, &arguments.work),
             limit: None,

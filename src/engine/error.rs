@@ -36,6 +36,15 @@ pub enum EngineError {
         /// The statement's first line.
         statement: String,
     },
+    /// Another run has taken the place of this one.
+    #[error(
+        "another run has taken over {subject}, because this one was not heard of for too long; nothing was changed: \
+         run it again"
+    )]
+    Fenced {
+        /// What it has.
+        subject: String,
+    },
     /// Somebody reads what was to be changed; asked again a moment later, it may go.
     #[error("somebody reads what was to be changed (in `{statement}`)")]
     InUseByOthers {

@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 pub use error::{EngineError, first_line, without_values};
 pub use ownership::{
-    Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, Standing, check_owner, claim,
-    foreign_objects, forget_object, last_promotion, owned_objects, owner, record_new_object, record_object,
+    Fence, Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, Standing, check_owner, claim,
+    fence, foreign_objects, forget_object, last_promotion, owned_objects, owner, record_new_object, record_object,
     record_promotion, standing, take_over,
 };
 pub use swap::{Dependents, Owner, Shows, ViewChange, swap_views};

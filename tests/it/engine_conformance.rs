@@ -19,15 +19,16 @@ use self::ownership::{
     a_warehouse_has_one_owner, changed_views_are_foreign, foreign_objects_are_found_and_set_aside,
     promotions_are_remembered, record_of, schemas_with_content_stay,
     views_and_macros_are_told_with_their_texts_whoever_made_them, views_swap_together,
-    what_stands_under_a_name_is_told,
+    what_stands_under_a_name_is_told, who_comes_after_keeps_out_who_was_before,
 };
 use self::queries::{
     a_running_query_is_cancelled, parents_without_tables_become_ctes, rows_come_one_at_a_time,
     sessions_share_no_temporary_objects,
 };
 use self::tables::{
-    a_full_table_is_made_and_replaced_whole, a_made_table_tells_its_rows, output_names_are_ours_not_the_engines,
-    rows_are_appended_as_they_are, the_columns_of_many_tables_are_told_as_of_each,
+    a_full_table_is_made_and_replaced_whole, a_made_table_tells_its_rows, a_shape_is_what_the_table_gets,
+    output_names_are_ours_not_the_engines, rows_are_appended_as_they_are,
+    the_columns_of_many_tables_are_told_as_of_each,
 };
 
 /// An engine on a warehouse of its own.
@@ -102,6 +103,8 @@ macro_rules! conforms {
             changed_views_are_foreign,
             views_swap_together,
             promotions_are_remembered,
+            who_comes_after_keeps_out_who_was_before,
+            a_shape_is_what_the_table_gets,
             schemas_with_content_stay,
         );
     };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use offshoot::engine::postgres::{Postgres, PostgresConfig};
 use offshoot::engine::{
-    Dependents, Engine, EngineError, OpenMode, Owner, Session, Shows, ViewChange, claim, foreign_objects, swap_views,
-    transaction,
+    Dependents, Engine, EngineError, Fence, OpenMode, Owner, Session, Shows, ViewChange, claim, fence, foreign_objects,
+    swap_views, transaction,
 };
 use offshoot::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
 use offshoot::statement::quote_identifier;
@@ -249,4 +249,29 @@ fn who_reads_a_view_is_never_the_one_to_give_way() {
     reader.commit().expect("read");
     swap(session.as_mut(), Dependents::Refuse, &both()).expect("nobody reads any more");
     assert_eq!(list(reader.as_mut(), "select v.a + w.a from s.v, s.w"), ["4"]);
+}
+
+/// A run that was taken for dead, and whose transaction goes on: who comes after waits for its end and replaces what it did.
+#[test]
+fn two_loads_of_one_range_leave_no_row_twice() {
+    let (database, mut first) = with_views();
+    first.execute("create table s.t (day int)").expect("a table");
+    let load = |session: &mut dyn Session, token: u64| -> Result<(), EngineError> {
+        fence(session, &Fence { subject: "table s.t".into(), token })?;
+        session.execute("delete from s.t; insert into s.t values (1)").map(drop)
+    };
+    first.begin().expect("a transaction");
+    load(first.as_mut(), 1).expect("loaded");
+    let second = std::thread::scope(|scope| {
+        let second = scope.spawn(|| transaction(open(config(&database)).as_mut(), |session| load(session, 2)));
+        let waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event = 'advisory'";
+        let mut watcher = open(config(&database));
+        while list(watcher.as_mut(), waiting).is_empty() {}
+        first.commit().expect("committed");
+        second.join().expect("no panic")
+    });
+    second.expect("loaded after it");
+    assert_eq!(list(first.as_mut(), "select count(*) from s.t"), ["1"]);
+    let late = transaction(first.as_mut(), |session| load(session, 1));
+    assert_eq!(late, Err(EngineError::Fenced { subject: "table s.t".into() }));
 }

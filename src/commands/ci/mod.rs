@@ -50,7 +50,9 @@ pub(super) fn run(context: &Context<'_>, arguments: &CiArguments) -> CommandResu
     let random = workspace.random_id()?;
     // What follows prints names and messages that strangers wrote: the runner reads no command in it.
     context.output.talk(&format!("::stop-commands::{random}"));
-    let secrets = workspace.project_here()?.settings.secrets().into_iter().cloned().collect();
+    let mut secrets: Vec<_> = workspace.project_here()?.settings.secrets().into_iter().cloned().collect();
+    // What a connection does not say, libpq's variable does.
+    secrets.extend(context.surroundings.variable("PGPASSWORD").map(Secret::new));
     let job = Job { context, workspace, runner, arguments, random: random.clone(), github: OnceCell::new(), secrets };
     let done = job.dispatch(event);
     context.output.talk(&format!("::{random}::"));

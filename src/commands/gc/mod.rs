@@ -94,7 +94,7 @@ fn collect_for_real(
     // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
     let mut session = engine.session().map_err(cannot_open)?;
     vouched_for(state.as_ref(), session.as_mut())?;
-    let turns = workspace.turns(state.as_ref(), &lease);
+    let turns = workspace.turns(state.as_ref(), &lease, settings);
     let _turn = turns.take(&Subject::Gc, Some(timeout)).map_err(|error| CommandError::failed(error.to_string()))?;
     publish::settle(&turns, engine.as_ref(), &settings.project, None)?;
     let mut over = over(state.as_ref(), settings, now)?;
@@ -107,8 +107,8 @@ fn collect_for_real(
             over.push(environment);
         }
     }
-    for environment in &mut over {
-        let dropped = drop_held(context, &held, environment.name.as_str())?;
+    for (environment, turn) in over.iter_mut().zip(&turn_of) {
+        let dropped = drop_held(context, &held, (environment.name.as_str(), turn))?;
         environment.left = dropped.left.into_iter().map(|left| (left.name, left.why)).collect();
     }
     state.forget_history(&lease, settings.own.gc_history).map_err(state_error)?;

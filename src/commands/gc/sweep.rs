@@ -6,7 +6,7 @@
 //! know and whose mark is old: the next gc drops it.
 
 use crate::apply::engine_error;
-use crate::engine::{EngineError, Session, forget_object, transaction};
+use crate::engine::{EngineError, Fence, Session, fence, forget_object, transaction};
 use crate::error::CommandError;
 use crate::gc::{Kept, Known, Standing, Unneeded, Verdict, WhyKept};
 use crate::state::{Forgotten, State, StateError, Subject, WriteLease};
@@ -33,11 +33,11 @@ pub(super) fn sweep(
         }
         // Somebody makes it anew: it is needed.
         let subject = Subject::Table { table: unneeded.table.name.clone(), range: None };
-        let Some(_turn) = turns.try_take(&subject).map_err(state_error)? else {
+        let Some(turn) = turns.try_take(&subject).map_err(state_error)? else {
             verdict.needed += 1;
             continue;
         };
-        match drop_one((state, lease), session, &unneeded)? {
+        match drop_one((state, lease), session, (&unneeded, turn.fence()))? {
             Done::Gone => {
                 verdict.since.remove(&unneeded.table.name);
                 verdict.going.push(unneeded);
@@ -81,13 +81,14 @@ impl From<EngineError> for DropError {
 fn drop_one(
     (state, lease): (&dyn State, &WriteLease),
     session: &mut dyn Session,
-    unneeded: &Unneeded,
+    (unneeded, ours): (&Unneeded, Option<Fence>),
 ) -> Result<Done, CommandError> {
     let table = &unneeded.table;
     if table.standing == Standing::Theirs {
         return forget_alone(state, lease, unneeded);
     }
     let dropped = transaction(session, |session| {
+        ours.as_ref().map_or(Ok(()), |ours| fence(session, ours))?;
         let statements = Target { dialect: session.dialect(), table: &table.name, columns: &[] };
         session.execute(&statements.drop_table())?;
         forget_object(session, std::slice::from_ref(&table.name))?;

@@ -124,10 +124,10 @@ impl Asked<'_> {
         let engine = workspace.engine(settings, OpenMode::ReadWrite, self.timeout())?;
         // Kept to the end, so that the warehouse is opened once and nobody else comes in between.
         let mut session = engine.session().map_err(cannot_open)?;
-        let turns = workspace.turns(state.as_ref(), &lease);
-        let _turn = publish::take(&turns, environment, self.timeout())?;
+        let turns = workspace.turns(state.as_ref(), &lease, settings);
+        let turn = publish::take(&turns, environment, self.timeout())?;
         let interrupted = pending(state.as_ref(), environment)?;
-        publish::settle(&turns, engine.as_ref(), &settings.project, Some(environment))?;
+        publish::settle(&turns, engine.as_ref(), &settings.project, Some((environment, &turn)))?;
         if let Some(interrupted) = interrupted
             && let Some(done) = self.settled(state.as_ref(), &interrupted)?
         {
@@ -152,6 +152,7 @@ impl Asked<'_> {
             run: "bot rollback",
             who: &hold.who,
             made_for: &about.owner,
+            fence: turn.fence(),
             plan_id: &about.plan_id,
             jobs: NonZeroUsize::MIN,
             limit: None,

@@ -4,11 +4,13 @@
 //! Every function works inside an open transaction, so a record is as true as what it is about. A lost state is read
 //! back from `promotions`. Nothing here decides what to do about a foreign object; it finds and, when told to, renames.
 
+mod fence;
 mod foreign;
 mod promotion;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use fence::{Fence, fence};
 pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over};
 pub use promotion::{Promotion, last_promotion, record_promotion};
 
@@ -121,6 +123,10 @@ pub fn owner(session: &mut dyn Session) -> Result<Option<StateId>> {
 pub fn claim(session: &mut dyn Session, state: &StateId) -> Result<()> {
     if owner(session)?.is_none() {
         session.create_schema_if_missing(None, META_SCHEMA)?;
+        session.exclude(META_SCHEMA)?;
+    }
+    // Another may have been first.
+    if owner(session)?.is_none() {
         for (name, columns) in TABLES {
             session.execute(&format!("CREATE TABLE IF NOT EXISTS {} ({columns})", meta_name(session, name)))?;
         }

@@ -183,7 +183,11 @@ impl Session for PostgresSession {
 
     fn begin(&mut self) -> Result<()> {
         self.not_stopped("BEGIN")?;
-        self.send(&Self::opening(&self.pool.config))?;
+        if let Err(error) = self.send(&Self::opening(&self.pool.config)) {
+            // A role that may not be taken leaves a transaction that nobody knows of.
+            let _ = self.send("ROLLBACK");
+            return Err(error);
+        }
         self.open = Open::Transaction;
         Ok(())
     }

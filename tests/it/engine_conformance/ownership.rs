@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use offshoot::engine::{
-    Dependents, EngineError, Foreign, ObjectKind, ObjectRecord, OwnedObject, Owner, Promotion, ReaderKind, Session,
-    Shows, Standing, ViewChange, claim, foreign_objects, last_promotion, owned_objects, owner, record_new_object,
-    record_object, record_promotion, standing, swap_views, take_over, transaction,
+    Dependents, EngineError, Fence, Foreign, ObjectKind, ObjectRecord, OwnedObject, Owner, Promotion, ReaderKind,
+    Session, Shows, Standing, ViewChange, claim, fence, foreign_objects, last_promotion, owned_objects, owner,
+    record_new_object, record_object, record_promotion, standing, swap_views, take_over, transaction,
 };
 use offshoot::hash::Digest;
 use offshoot::ids::{CommitId, EnvironmentName, ModelName, PlanId, ProjectName, StateId, TableName};
@@ -204,4 +204,16 @@ pub(super) fn views_and_macros_are_told_with_their_texts_whoever_made_them(wareh
     let names: Vec<(String, ReaderKind)> = told.iter().map(|reader| (reader.name.to_string(), reader.kind)).collect();
     assert_eq!(names, [("other.v".to_owned(), ReaderKind::View), ("s.m".to_owned(), ReaderKind::Macro)]);
     assert!(told.iter().all(|reader| reader.text.contains("s.t")), "{told:?}");
+}
+
+pub(super) fn who_comes_after_keeps_out_who_was_before(warehouse: &Warehouse) {
+    let mut session = warehouse.session();
+    claim(&mut *session, &state("mine")).expect("ours");
+    let mut with = |subject: &str, token: u64| {
+        let ours = Fence { subject: subject.into(), token };
+        transaction(&mut *session, |session| fence(session, &ours))
+    };
+    assert_eq!([with("it's", 5), with("it's", 5), with("it's", 9)], [Ok(()), Ok(()), Ok(())]);
+    assert_eq!(with("it's", 8), Err(EngineError::Fenced { subject: "it's".into() }));
+    assert_eq!([with("another", 1), with("it's", 10)], [Ok(()), Ok(())]);
 }

@@ -2,6 +2,7 @@
 
 use offshoot::engine::Cells;
 use offshoot::ids::TableName;
+use offshoot::model::DeclaredColumn;
 use offshoot::statement::{Target, quote_table};
 
 use super::{Warehouse, names, rows, run, table, with_schema};
@@ -80,4 +81,25 @@ pub(super) fn rows_are_appended_as_they_are(warehouse: &Warehouse) {
     let expected: Vec<Cells> = given.iter().map(|row| vec![None, row[0].clone(), row[1].clone()]).collect();
     assert_eq!(found, expected);
     assert!(session.append(&table("absent"), &["b"], &[vec![cell("x")]]).is_err());
+}
+
+pub(super) fn a_shape_is_what_the_table_gets(warehouse: &Warehouse) {
+    let mut session = with_schema(warehouse);
+    let typed = |name: &str, data_type: &str| DeclaredColumn { name: name.into(), data_type: Some(data_type.into()) };
+    let query = "select cast(1 as decimal(9, 2)) as a, 'x' as b, cast('y' as varchar) as c, null as d";
+    let lists = [names(&["A b", "it's", "c", "d"]), vec![typed("c", "varchar(7)"), typed("a", "integer")]];
+    for (number, columns) in lists.iter().enumerate() {
+        let name = table(&format!("t_{number}"));
+        let target = Target { dialect: session.dialect(), table: &name, columns };
+        run(&mut *session, &[target.create(query)]);
+        let made = session.columns(&name).expect("an answer").expect("columns");
+        assert_eq!(session.describe(&target.shape(query)).expect("columns"), made);
+        run(&mut *session, &[target.drop_table(), target.create_empty(query)]);
+        assert_eq!(session.columns(&name).expect("an answer"), Some(made));
+    }
+    let (name, columns) = (table("seed"), [typed("a", "INTEGER"), typed("B c", "DECIMAL(12,3)"), typed("d", "DATE")]);
+    let target = Target { dialect: session.dialect(), table: &name, columns: &columns };
+    run(&mut *session, &[target.create_typed().expect("a statement")]);
+    let shape = session.describe(&target.typed_shape().expect("a query")).expect("columns");
+    assert_eq!(session.columns(&name).expect("an answer"), Some(shape));
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use offshoot::error::Exit;
 use tempfile::TempDir;
 
 use super::{FILES, OnPostgres, rows};
@@ -110,4 +111,25 @@ fn readers_never_see_a_mix_and_promotes_take_turns() {
     assert_eq!(rows(&client, "SELECT generation FROM marts.two"), ["7"]);
     let twice = "SELECT model, data_fingerprint, count(*) FROM offshoot.builds GROUP BY 1, 2 HAVING count(*) > 1";
     assert_eq!(rows(&client, twice), Vec::<String>::new(), "each table was built once");
+}
+
+/// Somebody has taken over while this run was not heard of: it changes nothing any more.
+#[test]
+fn who_was_taken_for_dead_changes_nothing_any_more() {
+    let shared = OnPostgres::new();
+    shared.world.done(&["promote"]);
+    let (prod, client) = (shared.shown(""), shared.database.client());
+    let subjects = rows(&client, "SELECT subject FROM offshoot__meta.fences ORDER BY 1");
+    assert!(subjects.iter().any(|subject| subject.starts_with("environment prod of project")), "{subjects:?}");
+    assert!(subjects.iter().any(|subject| subject.starts_with("table offshoot__marts.total__")), "{subjects:?}");
+    edit(&shared.world, &[("models/shown.sql", "MODEL (name marts.shown, kind VIEW);\nSELECT 1 AS other")]);
+    client
+        .batch("UPDATE offshoot__meta.fences SET token = 1000000 WHERE subject LIKE 'environment %'")
+        .expect("taken over");
+    let late = shared.world.bot(&["promote"]);
+    assert!(late.exit == Exit::Failed && late.stderr.contains("another run has taken over"), "{}", late.stderr);
+    assert_eq!(shared.shown(""), prod);
+    client.batch("UPDATE offshoot__meta.fences SET token = 1 WHERE subject LIKE 'environment %'").expect("given back");
+    shared.world.done(&["promote"]);
+    assert_eq!(shared.shown("")["marts.shown"], ["other integer", "(1)"]);
 }
