@@ -5,10 +5,11 @@ use super::everything;
 use super::fault::FillError;
 use super::fill::{Filler, count, run_all};
 use super::task::{Parents, Room, Statements, Task};
-use crate::engine::Session;
+use crate::engine::{EngineError, Session};
 use crate::fingerprint::Batching;
 use crate::model::{DeclaredColumn, Seed, TimeRange, UniqueKey};
 use crate::project::seed_rows;
+use crate::state::{Fact, Load, LoadedInterval};
 use crate::statement::{ColumnType, LoadTime, StatementError, TimeColumn, UpsertRule};
 use crate::time::{Interval, Intervals};
 
@@ -71,7 +72,7 @@ impl Filler<'_> {
             let columns = ColumnType::untyped(columns);
             Ok(run_all(session, &task.over(&columns).load_interval(query, column, batch)?)?)
         };
-        self.in_batches(task.batches(range.batch_size), &load)
+        self.in_batches(task.batches(range.batch_size), Again::Replaces, &load)
     }
 
     /// INCREMENTAL_BY_UNIQUE_KEY: each load is put over the rows of its keys.
@@ -91,7 +92,8 @@ impl Filler<'_> {
         if crate::plan::is_loaded_by_interval(task.model) {
             let batches = task.batches(key.batch_size);
             self.begin_again_unless_next(&batches)?;
-            return self.in_batches(batches, &load);
+            let adds = key.when_matched.is_some() || key.merge_filter.is_some();
+            return self.in_batches(batches, if adds { Again::AddsUp } else { Again::Replaces }, &load);
         }
         // Loaded as a whole, the table begins anew each time.
         let columns = self.load_batch(TableState::ToMake, everything(task.work.now), &load)?;
@@ -106,28 +108,59 @@ impl Filler<'_> {
         if loaded.end().is_some_and(|end| end <= first.start) {
             return Ok(());
         }
-        let work = self.task.work;
-        for range in loaded.ranges() {
-            work.state.withdraw(work.lease, &self.task.target.key, *range)?;
-        }
+        self.withdraw(known.ledger.loads())?;
         self.known = None;
         Ok(())
     }
 
+    /// Before a load that may not be made twice: nothing is loaded until it is recorded. Whoever comes after a run that
+    /// died in between, and cannot know whether the load is there, lets the table begin anew. Oldest first, so that what a
+    /// death leaves of it is never taken for what the next load goes on from.
+    fn withdraw(&self, loads: &[LoadedInterval]) -> Result<(), FillError> {
+        let work = self.task.work;
+        for load in loads {
+            work.state.withdraw(work.lease, &self.task.target.key, load.interval)?;
+        }
+        Ok(())
+    }
+
+    /// What was loaded before, as it was recorded.
+    fn restored(&self, loads: &[LoadedInterval]) -> impl Iterator<Item = Fact> {
+        let key = self.task.target.key.clone();
+        loads.iter().cloned().map(move |load| {
+            let LoadedInterval { interval, loaded_at, run, inputs } = load;
+            Fact::Load(Load { key: key.clone(), interval, loaded_at, run, inputs })
+        })
+    }
+
     /// Loads batch after batch, each recorded after its commit with what the build cost so far; the table is made with the first unless the state
     /// vouches for it.
-    fn in_batches(&mut self, batches: Vec<Interval>, load: &LoadBatch<'_>) -> Result<(), FillError> {
+    fn in_batches(&mut self, batches: Vec<Interval>, again: Again, load: &LoadBatch<'_>) -> Result<(), FillError> {
         let mut table = if self.known.is_some() { TableState::Known } else { TableState::ToMake };
         if batches.is_empty() && table == TableState::ToMake {
             let made = self.make_empty()?;
             return self.record(&[self.snapshot(&made, None), self.built()]);
         }
+        let mut ledger = self.known.as_ref().map(|known| known.ledger.clone()).unwrap_or_default();
         for (index, batch) in batches.into_iter().enumerate() {
             if index > 0 {
                 self.begin_anew()?;
             }
-            let found = self.load_batch(table, batch, load)?;
-            let mut facts = vec![self.loaded(batch), self.built()];
+            let before = if again == Again::AddsUp { ledger.loads().to_vec() } else { Vec::new() };
+            self.withdraw(&before)?;
+            let found = match self.load_batch(table, batch, load) {
+                Err(error) if !before.is_empty() && !matches!(error, FillError::Engine(EngineError::Lost { .. })) => {
+                    // It was undone, so all is as it was.
+                    self.record(&self.restored(&before).collect::<Vec<_>>())?;
+                    return Err(error);
+                }
+                found => found?,
+            };
+            let loaded = self.loaded(batch);
+            if let Fact::Load(Load { key: _, interval, loaded_at, run, inputs }) = loaded.clone() {
+                ledger.add(LoadedInterval { interval, loaded_at, run, inputs });
+            }
+            let mut facts: Vec<Fact> = self.restored(&before).chain([loaded, self.built()]).collect();
             if table == TableState::ToMake {
                 facts.insert(0, self.snapshot(&found, None));
             }
@@ -231,6 +264,15 @@ type Around<'a> = dyn Fn(&mut dyn Session, &str, &[String]) -> Result<u64, FillE
 
 /// Loads one batch into a table of these columns with this query, and gives the rows that it wrote.
 type LoadBatch<'a> = dyn Fn(&mut dyn Session, &[ColumnType], &str, Interval) -> Result<u64, FillError> + 'a;
+
+/// What a load does to one that was made before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// It takes its place.
+    Replaces,
+    /// It adds to what that left, as an author's clauses may have it.
+    AddsUp,
+}
 
 /// Whether the state vouches for a table.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -295,3 +295,35 @@ fn small_tables_share_transactions_and_sessions() {
     assert!(count("COMMIT") < 10, "{told}");
     assert_eq!(count("SELECT count"), 0, "nobody counts what the engine has told");
 }
+
+/// A load that adds to what is there may not be made twice, though nobody knows whether a run that died had made it.
+#[test]
+fn a_load_that_adds_up_is_counted_once_after_kill_9() {
+    let events = "MODEL (name raw.events, kind SEED (path '../seeds/events.csv'), columns (id INT, user_id INT, \
+                  amount DECIMAL(10,2), happened TIMESTAMP))";
+    let world = lab(&[("seeds/events.csv", &seed(60, 0)), ("models/events.sql", events)]);
+    world.done(&["promote"]);
+    world.repository.branch("feature");
+    let counted = "MODEL (name marts.counted, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key user_id, batch_size 1,\n\
+                   when_matched (WHEN MATCHED THEN UPDATE SET target.events = target.events + source.events)));\n\
+                   SELECT user_id % 3 AS user_id, COUNT(*) AS events FROM raw.events\n\
+                   WHERE CAST(happened AS DATE) BETWEEN @start_date AND @end_date GROUP BY 1";
+    edit(&world, &[("models/counted.sql", counted)]);
+    let expected = lab::clean_build(&world, NOW);
+    let counts = |line: &str| {
+        let told = ["statement ends: \"COMMIT", "state write begins", "state write ends"];
+        told.iter().any(|told| line.contains(told))
+    };
+    let lines = {
+        let (_folder, root) = copied(&world);
+        run_and_kill_where(&root, APPLY, 0, counts).lines
+    };
+    let mut kills = 0;
+    for at in 1..=lines {
+        let (_folder, root) = copied(&world);
+        kills += usize::from(run_and_kill_where(&root, APPLY, at, counts).by_signal);
+        assert!(!run_and_kill(&root, APPLY, 0).by_signal);
+        assert_same(&shown(&root, "__dev"), &expected, &format!("after a death at {at} of {lines}"));
+    }
+    assert!(kills > 15, "only {kills} of {lines} died");
+}
