@@ -73,7 +73,7 @@ pub fn apply(
         let mut session = session(work.engine)?;
         when_free(work, session.as_mut(), |session| {
             claim(session, work.state_id)?;
-            work.fence.as_ref().map_or(Ok(()), |ours| fence(session, ours))?;
+            fence(session, work.fence.as_ref())?;
             let foreign = foreign_objects(session, work.state_id, &names(views.changes.iter()))?;
             if !foreign.is_empty() {
                 return Err(PublishError::InTheWayOfApply(foreign));
@@ -234,26 +234,17 @@ fn settle_one(
 ) -> Result<Settled, CommandError> {
     let about = &pending.intended.about;
     let mut session = session(engine)?;
-    let last = match ours {
-        Some(ours) if warehouse_owner(session.as_mut()).map_err(unreadable)?.is_some() => {
-            transaction(session.as_mut(), |session| {
-                fence(session, &ours)?;
-                last_promotion(session, project, &about.name)
-            })
-        }
-        _ => last_promotion(session.as_mut(), project, &about.name),
-    };
-    let last = last.map_err(unreadable)?;
+    let last = transaction(session.as_mut(), |session| {
+        fence(session, ours.as_ref())?;
+        last_promotion(session, project, &about.name)
+    });
+    let last = last.map_err(|error: EngineError| engine_error("cannot read what was promoted last", error))?;
     if last.is_some_and(|last| last.plan == about.plan_id) {
         state.finish_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
         return Ok(Settled::Happened);
     }
     state.abandon_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
     Ok(Settled::Abandoned)
-}
-
-fn unreadable(error: EngineError) -> CommandError {
-    engine_error("cannot read what was promoted last", error)
 }
 
 /// What a plan points at is needed from now on, though a run that dies never says so.
@@ -328,7 +319,7 @@ fn swap(
     let mut session = session(work.engine)?;
     when_free(work, session.as_mut(), |session| {
         claim(session, work.state_id)?;
-        work.fence.as_ref().map_or(Ok(()), |ours| fence(session, ours))?;
+        fence(session, work.fence.as_ref())?;
         let changes = cleared(work, session, views, policy)?;
         let swapped = swap_views(session, &owner(work, about), &changes)?;
         let sequence = last_promotion(session, work.project, &about.name)?.map_or(1, |last| last.sequence + 1);

@@ -166,7 +166,7 @@ impl Filler<'_> {
         let state = task.work.state_id;
         let (recorded, ours) = (self.recorded.as_ref(), self.fence.as_ref());
         let (rows, columns) = transaction(self.session.as_mut(), |session| -> Result<_, FillError> {
-            ours.map_or(Ok(()), |ours| fence(session, ours))?;
+            fence(session, ours)?;
             let rows = work(session)?;
             let columns = session.columns(task.table)?.unwrap_or_default();
             check_columns(task.fingerprint, &columns)?;

@@ -126,11 +126,7 @@ fn drop_layer(
     let mut refused: BTreeMap<Schema, String> = BTreeMap::new();
     loop {
         let done = transaction(session, |session| {
-            if let Some(ours) = &ours
-                && engine::owner(session)?.is_some()
-            {
-                fence(session, ours)?;
-            }
+            fence(session, ours.as_ref())?;
             drop_once(session, owner, environment, &refused)
         });
         match done {

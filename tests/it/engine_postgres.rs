@@ -257,7 +257,7 @@ fn two_loads_of_one_range_leave_no_row_twice() {
     let (database, mut first) = with_views();
     first.execute("create table s.t (day int)").expect("a table");
     let load = |session: &mut dyn Session, token: u64| -> Result<(), EngineError> {
-        fence(session, &Fence { subject: "table s.t".into(), token })?;
+        fence(session, Some(&Fence { subject: "table s.t".into(), token }))?;
         session.execute("delete from s.t; insert into s.t values (1)").map(drop)
     };
     first.begin().expect("a transaction");

@@ -23,6 +23,19 @@ pub(crate) const DAILY: &str = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIM
 pub(crate) const TOTAL: &str = "MODEL (name marts.total, kind FULL);\nSELECT SUM(amount) AS amount FROM marts.daily";
 pub(crate) const SHOWN: &str = "MODEL (name marts.shown, kind VIEW);\nSELECT amount FROM marts.total";
 
+pub(crate) const ORDERS: &str = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n";
+
+/// A world of these: a seed, a table by day, one of it as a whole and a view of that. Nothing is promoted.
+pub(crate) fn orders() -> World {
+    lab(&[
+        ("seeds/orders.csv", ORDERS),
+        ("models/raw.sql", RAW),
+        ("models/daily.sql", DAILY),
+        ("models/total.sql", TOTAL),
+        ("models/shown.sql", SHOWN),
+    ])
+}
+
 /// What a view shows: its columns with their types, and its rows in an order that does not depend on the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shown {

@@ -88,7 +88,7 @@ fn drop_one(
         return forget_alone(state, lease, unneeded);
     }
     let dropped = transaction(session, |session| {
-        ours.as_ref().map_or(Ok(()), |ours| fence(session, ours))?;
+        fence(session, ours.as_ref())?;
         let statements = Target { dialect: session.dialect(), table: &table.name, columns: &[] };
         session.execute(&statements.drop_table())?;
         forget_object(session, std::slice::from_ref(&table.name))?;

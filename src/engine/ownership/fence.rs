@@ -1,6 +1,6 @@
 //! Who may still write what: a run that was taken for dead finds here that another has taken its place.
 
-use super::{meta, meta_name};
+use super::{meta, meta_name, owner};
 use crate::engine::{EngineError, Result, Session};
 use crate::statement::text_literal;
 
@@ -16,11 +16,16 @@ pub struct Fence {
 }
 
 /// Waits until no other transaction writes the subject, and then keeps all with a smaller token from it for good. Must run
-/// inside a transaction, before anything that it guards.
+/// inside a transaction, before anything that it guards. Nothing where nobody else can write it (`None`), or where nothing
+/// was ever written to the warehouse.
 ///
 /// # Errors
 /// [`EngineError::Fenced`] where somebody with a larger token was here.
-pub fn fence(session: &mut dyn Session, fence: &Fence) -> Result<()> {
+pub fn fence(session: &mut dyn Session, ours: Option<&Fence>) -> Result<()> {
+    let Some(fence) = ours else { return Ok(()) };
+    if owner(session)?.is_none() {
+        return Ok(());
+    }
     session.exclude(&fence.subject)?;
     if session.columns(&meta(FENCES))?.is_none() {
         session.exclude(super::META_SCHEMA)?;

@@ -211,7 +211,7 @@ pub(super) fn who_comes_after_keeps_out_who_was_before(warehouse: &Warehouse) {
     claim(&mut *session, &state("mine")).expect("ours");
     let mut with = |subject: &str, token: u64| {
         let ours = Fence { subject: subject.into(), token };
-        transaction(&mut *session, |session| fence(session, &ours))
+        transaction(&mut *session, |session| fence(session, Some(&ours)))
     };
     assert_eq!([with("it's", 5), with("it's", 5), with("it's", 9)], [Ok(()), Ok(()), Ok(())]);
     assert_eq!(with("it's", 8), Err(EngineError::Fenced { subject: "it's".into() }));

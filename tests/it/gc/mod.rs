@@ -8,10 +8,8 @@ mod random;
 
 use serde_json::Value;
 
-use crate::lab::{DAILY, RAW, SHOWN, TOTAL, edit, lab};
+use crate::lab::{DAILY, ORDERS, SHOWN, TOTAL, edit, orders};
 use crate::world::World;
-
-const ORDERS: &str = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n";
 
 /// Fails when it runs, after its parents were filled.
 const FAILS: &str =
@@ -19,13 +17,7 @@ const FAILS: &str =
 
 /// A seed, a table by day, one of it as a whole and a view of that, promoted.
 fn world() -> World {
-    let world = lab(&[
-        ("seeds/orders.csv", ORDERS),
-        ("models/raw.sql", RAW),
-        ("models/daily.sql", DAILY),
-        ("models/total.sql", TOTAL),
-        ("models/shown.sql", SHOWN),
-    ]);
+    let world = orders();
     world.done(&["promote"]);
     world
 }

@@ -9,20 +9,12 @@ mod told;
 
 use serde_json::Value;
 
-use crate::lab::{DAILY, RAW, SHOWN, TOTAL, edit, lab};
+use crate::lab::{TOTAL, edit, orders};
 use crate::world::World;
-
-const ORDERS: &str = "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n";
 
 /// A seed, a table by day, one of it as a whole and a view of that, promoted by Ada: entry 1.
 fn world() -> World {
-    let world = lab(&[
-        ("seeds/orders.csv", ORDERS),
-        ("models/raw.sql", RAW),
-        ("models/daily.sql", DAILY),
-        ("models/total.sql", TOTAL),
-        ("models/shown.sql", SHOWN),
-    ]);
+    let world = orders();
     world.repository.git(&["config", "user.name", "Ada"]);
     world.done(&["promote"]);
     world
