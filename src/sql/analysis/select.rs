@@ -311,9 +311,10 @@ impl<'q> Analyzer<'_> {
                 parts
             }
         };
-        // DuckDB: `SELECT 1 FROM t GROUP BY ALL` keeps every row, `GROUP BY 1` makes one of them.
-        if expressions.is_none() && !implicit && !parts.iter().any(|part| part.calls.own || part.calls.outer.is_some())
-        {
+        // DuckDB counts what names a column of this block as a key of GROUP BY ALL, and nothing else. Without any such
+        // key, `SELECT 1 FROM t GROUP BY ALL` keeps every row where `GROUP BY 1` makes one of them, and
+        // `SELECT 1, max(x) FROM t GROUP BY ALL` has a row for an empty input where `GROUP BY 1` has none.
+        if expressions.is_none() && !parts.is_empty() && !parts.iter().any(|part| part.calls.own) {
             return Err(Opaque::construct("GROUP BY ALL over constants"));
         }
         if parts.iter().any(|part| part.calls.set_returning) {

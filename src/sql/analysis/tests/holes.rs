@@ -35,9 +35,16 @@ fn h02_an_aggregate_alone_groups() {
     moves(&["rows", "m"], "SELECT 1 AS one FROM t o", "SELECT 1 AS one, (SELECT max(o.x)) AS m FROM t o");
     moves(&["m"], "SELECT 1 AS one FROM t o", "SELECT 1 AS one, (SELECT max((SELECT o.x))) AS m FROM t o");
     seen_apart("SELECT 1 AS one FROM t o", "SELECT 1 AS one FROM t o ORDER BY (SELECT max(o.x))");
-    for sql in ["SELECT DISTINCT ON (count(*)) 1 AS one FROM t", "SELECT 1 AS one FROM t GROUP BY ALL"] {
+    for sql in [
+        "SELECT DISTINCT ON (count(*)) 1 AS one FROM t",
+        "SELECT 1 AS one FROM t GROUP BY ALL",
+        "SELECT 1 AS one, max(x) AS m FROM t GROUP BY ALL",
+        "SELECT (SELECT count(*) FROM (SELECT o.x, max(y) AS m FROM t AS i GROUP BY ALL) AS q) AS n FROM t AS o",
+    ] {
         opaque(sql);
     }
+    same("SELECT max(x) AS m FROM t GROUP BY ALL", "SELECT max(x) AS m FROM t");
+    same("SELECT 1 AS one, g, max(x) AS m FROM t GROUP BY ALL", "SELECT 1 AS one, g, max(x) AS m FROM t GROUP BY 1, g");
 }
 
 #[test]
