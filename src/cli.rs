@@ -36,7 +36,7 @@ pub struct GlobalArguments {
     /// The present, for `@execution_ts` and for what is due, such as `2026-03-01` or `2026-03-01T12:00:00Z`
     #[arg(long, global = true, value_name = "TIME")]
     pub execution_time: Option<String>,
-    /// Tell more on stderr; twice for all
+    /// Tell more on stderr; twice for each statement of the warehouse, three times for those that write the state, too
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// When to colour; `auto` honours NO_COLOR and wants a terminal
@@ -443,6 +443,9 @@ pub struct HookRunArguments {
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
 pub struct DoctorArguments {
+    /// Hold the records of state and warehouse against each other and against what is there
+    #[arg(long)]
+    pub deep: bool,
     #[command(flatten)]
     pub format: FormatArguments,
 }

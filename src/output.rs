@@ -186,13 +186,15 @@ impl Write for Buffer {
     }
 }
 
-/// Starts the log on stderr: warnings, with `-v` what is done, with `-vv` all of it; of other crates only warnings. Only
+/// Starts the log on stderr: warnings, with `-v` what is done, with `-vv` each statement of the
+/// warehouse, with `-vvv` each write of the state as well; of other crates only warnings. Only
 /// the first call counts.
 pub fn start_log(verbosity: u8, colour: Colour) {
     let level = match verbosity {
         0 => tracing::Level::WARN,
         1 => tracing::Level::INFO,
-        _ => tracing::Level::DEBUG,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
     };
     let ours = Targets::new().with_default(tracing::Level::WARN).with_target(env!("CARGO_CRATE_NAME"), level);
     let lines = tracing_subscriber::fmt::layer().with_target(false).without_time().with_writer(io::stderr);

@@ -165,3 +165,70 @@ fn a_shallow_clone_is_told_what_needs_more() {
     let ran = world.bot_in(clone.path(), &["doctor", "--format", "json"]);
     expect(&ran, "git", "history", "warning", "shallow");
 }
+
+/// What `--deep` finds, without what is well: the words, in order.
+fn contradictions(world: &World) -> Vec<String> {
+    let ran = world.bot(&["doctor", "--deep", "--format", "json"]);
+    let page = ran.json();
+    let findings = page["findings"].as_array().expect("findings");
+    let deep = findings.iter().filter(|finding| finding["area"] == "deep" && finding["verdict"] != "ok");
+    deep.map(|finding| finding["check"].as_str().expect("a word").to_owned()).collect()
+}
+
+#[test]
+fn records_that_agree_are_well_and_nothing_is_written() {
+    let (world, _) = World::applied();
+    let (state, warehouse) = (world.remembered(), std::fs::read(world.warehouse()).expect("a file"));
+    let ran = world.bot(&["doctor", "--deep", "--format", "json"]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.stdout);
+    expect(&ran, "deep", "records", "ok", "2 environments");
+    assert_eq!(contradictions(&world), Vec::<String>::new());
+    assert_eq!((state, warehouse), (world.remembered(), std::fs::read(world.warehouse()).expect("a file")));
+    assert!(!world.done(&["doctor"]).stdout.contains("records:"), "only where it is asked for");
+}
+
+#[test]
+fn each_contradiction_is_told() {
+    let spoilt_by_sql = |sql: &str| {
+        let world = crate::lab::orders();
+        world.done(&["promote"]);
+        let total = world.value("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'total__')");
+        let daily = world.value("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'daily__')");
+        world.sql(&sql.replace("TOTAL", &format!("offshoot__marts.{total}")).replace("DAILY", &daily));
+        contradictions(&world)
+    };
+    let gone = spoilt_by_sql("DROP TABLE TOTAL");
+    assert_eq!(
+        gone,
+        ["table-gone", "view-broken", "view-broken", "table-gone"],
+        "as a table, as two views, and in itself"
+    );
+    assert_eq!(spoilt_by_sql("ALTER TABLE TOTAL ADD COLUMN more INT"), ["other-columns"]);
+    assert_eq!(spoilt_by_sql("DROP VIEW marts.total; DROP VIEW marts.daily"), ["view-gone", "view-gone"]);
+    assert_eq!(
+        spoilt_by_sql("CREATE OR REPLACE VIEW marts.daily AS SELECT DATE '2026-03-26' AS day, 1::BIGINT AS amount"),
+        ["view-elsewhere"]
+    );
+    assert_eq!(spoilt_by_sql("DELETE FROM offshoot__meta.objects WHERE object_name = 'DAILY'"), ["not-recorded"]);
+    assert_eq!(spoilt_by_sql("UPDATE offshoot__meta.promotions SET plan_id = 'other'"), ["other-promotion"]);
+    assert_eq!(
+        spoilt_by_sql("UPDATE offshoot__meta.objects SET environment = 'gone' WHERE object_name = 'shown'"),
+        ["view-gone", "orphan-view"]
+    );
+}
+
+#[test]
+fn a_state_that_contradicts_itself_is_told() {
+    let spoilt = |sql: &str| {
+        let world = crate::lab::orders();
+        world.done(&["promote"]);
+        rusqlite::Connection::open(world.state()).expect("a state").execute_batch(sql).expect("spoilt");
+        contradictions(&world)
+    };
+    assert_eq!(spoilt("UPDATE history SET plan_id = 'other'"), ["other-history"]);
+    assert_eq!(
+        spoilt("DELETE FROM loads; DELETE FROM snapshots WHERE model LIKE '%total%'"),
+        ["unknown-table"],
+        "what is left in the warehouse may be a run's that died"
+    );
+}

@@ -43,6 +43,15 @@ pub(crate) struct Shown {
     rows: Vec<Vec<Option<String>>>,
 }
 
+impl Shown {
+    /// Columns and rows as lines of text.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let columns = self.columns.iter().map(|(name, data_type)| format!("{name} {data_type}"));
+        let cell = |cell: &Option<String>| cell.clone().unwrap_or_else(|| "NULL".into());
+        columns.chain(self.rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join("|"))).collect()
+    }
+}
+
 /// A world of these files, committed on `main`.
 pub(crate) fn lab(files: &[(&str, &str)]) -> World {
     let world = World::empty();
@@ -62,9 +71,23 @@ pub(crate) fn edit(world: &World, files: &[(&str, &str)]) -> String {
 
 /// The binary, in a folder, with nothing of the developer's around it.
 pub(crate) fn bot(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bot"));
+    let mut command = program();
     command.current_dir(folder).args(arguments).env("OFFSHOOT_CACHE_DIR", folder.join(".git/offshoot-cache"));
     command
+}
+
+/// The variable under which an example runs as the binary, of which cargo tells tests alone.
+pub(crate) const AS_BOT: &str = "OFFSHOOT_EXAMPLE_AS_BOT";
+
+fn program() -> Command {
+    match option_env!("CARGO_BIN_EXE_bot") {
+        Some(path) => Command::new(path),
+        None => {
+            let mut command = Command::new(std::env::current_exe().expect("this program"));
+            command.env(AS_BOT, "1");
+            command
+        }
+    }
 }
 
 /// Every view of an environment by its name in prod. `suffix` is what its schemas end with, such as `__dev`.

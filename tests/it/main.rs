@@ -54,6 +54,7 @@ mod state_conformance;
 mod state_postgres;
 mod state_sqlite;
 mod state_world;
+mod torture;
 mod verdicts;
 mod workflows;
 mod world;

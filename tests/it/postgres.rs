@@ -1,6 +1,8 @@
 //! A private PostgreSQL for the tests of one process: made in a temporary folder on first use, on loopback and a free port,
 //! gone with the process however that ends. Each test has a database of its own.
+#![allow(dead_code, reason = "a tool for all test modules and an example; no one of them uses all of it")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use offshoot::postgres::{Address, Client, Parameter, TlsMode};
+use offshoot::postgres::{Address, Client, Parameter, Reply, TlsMode};
 use offshoot::settings::Secret;
 
 /// What nobody may read in any output.
@@ -41,6 +43,45 @@ impl Database {
         Self { name }
     }
 
+    /// Another one with all that is in this one, to which nobody may be connected.
+    pub(crate) fn copy(&self) -> Self {
+        let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        self.cut();
+        SERVER.admin("postgres").batch(&format!("CREATE DATABASE {name} TEMPLATE {}", self.name)).expect("a database");
+        Self { name }
+    }
+
+    /// Ends every connection to it, and is back when they are gone.
+    pub(crate) fn cut(&self) {
+        // Ten seconds are the longest that the server is asked to wait for one that does not end.
+        let sql = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1";
+        SERVER.admin("postgres").query(sql, &[Parameter::Text(Some(self.name.clone()))]).expect("ended");
+    }
+
+    /// Every view that ends with a suffix, by its name in prod, with its columns and rows as text.
+    pub(crate) fn shown(&self, suffix: &str) -> BTreeMap<String, Vec<String>> {
+        let client = self.client();
+        let views = rows(
+            &client,
+            "SELECT schemaname || '.' || viewname FROM pg_views WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+        );
+        let mut shown = BTreeMap::new();
+        for view in views {
+            let (schema, name) = view.split_once('.').expect("two parts");
+            let Some(plain) = schema.strip_suffix(suffix).filter(|plain| !plain.contains("__")) else { continue };
+            let mut lines = rows(
+                &client,
+                &format!(
+                    "SELECT column_name || ' ' || data_type FROM information_schema.columns \
+                     WHERE table_schema = '{schema}' AND table_name = '{name}' ORDER BY ordinal_position"
+                ),
+            );
+            lines.extend(rows(&client, &format!("SELECT t::text FROM \"{schema}\".\"{name}\" AS t ORDER BY 1")));
+            shown.insert(format!("{plain}.{name}"), lines);
+        }
+        shown
+    }
+
     /// As the administrator, by password over loopback.
     pub(crate) fn address(&self) -> Address {
         address(SERVER.port, &self.name)
@@ -57,6 +98,19 @@ impl Drop for Database {
         // With a session that a test forgot, so that the next test is not slowed by many databases.
         let _ = SERVER.admin("postgres").batch(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
+}
+
+/// Rows as text, cells with `|` between them.
+pub(crate) fn rows(client: &Client, sql: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let cell = |cell: Option<String>| cell.unwrap_or_else(|| "NULL".into());
+    let keep = |reply| {
+        if let Reply::Row(cells) = reply {
+            found.push(cells.into_iter().map(cell).collect::<Vec<_>>().join("|"));
+        }
+    };
+    client.simple(sql, keep).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    found
 }
 
 /// The certificate that the server shows, made out for `localhost`.

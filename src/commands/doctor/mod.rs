@@ -2,14 +2,20 @@
 //! nobody, and goes on after each finding as far as it can.
 
 mod config;
+mod deep;
 mod engine;
 mod git;
 mod state;
 
+use std::time::Duration;
+
 use super::Context;
 use crate::cli::DoctorArguments;
+use crate::engine::OpenMode;
 use crate::error::{CommandError, CommandResult, Exit};
+use crate::project::Project;
 use crate::render::findings::{self, Finding, Verdict};
+use crate::state::Identity;
 use crate::workspace::Workspace;
 
 /// Looks at everything and prints what was found; errors among it are a no.
@@ -17,7 +23,8 @@ use crate::workspace::Workspace;
 /// # Errors
 /// None of its own: what cannot be looked at is a finding.
 pub(super) fn run(context: &Context<'_>, arguments: &DoctorArguments) -> CommandResult {
-    let found = look(context);
+    let depth = if arguments.deep { Depth::Records } else { Depth::Surface };
+    let found = look(context, depth);
     context.print(
         arguments.format.format,
         |colour| findings::terminal(&found, colour),
@@ -27,7 +34,16 @@ pub(super) fn run(context: &Context<'_>, arguments: &DoctorArguments) -> Command
     Ok(if findings::has_errors(&found) { Exit::No } else { Exit::Done })
 }
 
-fn look(context: &Context<'_>) -> Vec<Finding> {
+/// How far doctor looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Whether things are there and can be opened.
+    Surface,
+    /// What they say of each other, too.
+    Records,
+}
+
+fn look(context: &Context<'_>, depth: Depth) -> Vec<Finding> {
     let workspace = match Workspace::open(context) {
         Ok(workspace) => workspace,
         // Without a repository there is neither configuration nor anything else to look at.
@@ -43,9 +59,31 @@ fn look(context: &Context<'_>) -> Vec<Finding> {
     };
     found.extend(config::look(&workspace, &project));
     let (identity, of_state) = state::look(&workspace, &project.project);
-    found.extend(engine::look(&workspace, &project.project, identity.as_ref()));
+    let of_engine = engine::look(&workspace, &project.project, identity.as_ref());
+    let is_reached = !findings::has_errors(&of_engine) && !findings::has_errors(&of_state);
+    found.extend(of_engine);
     found.extend(of_state);
+    if let (Depth::Records, true, Some(identity)) = (depth, is_reached, &identity) {
+        found.extend(records(&workspace, &project.project, identity));
+    }
     found
+}
+
+/// What the records of a state and of a warehouse that can both be opened say of each other.
+fn records(workspace: &Workspace<'_>, project: &Project, identity: &Identity) -> Vec<Finding> {
+    let settings = &project.settings;
+    let opened = workspace.state_to_read(settings).and_then(|state| {
+        let engine = workspace.engine(settings, OpenMode::ReadOnly, Duration::ZERO)?;
+        Ok((state, engine))
+    });
+    let (state, engine) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return vec![failed(deep::AREA, "readable", &error)],
+    };
+    match engine.session() {
+        Ok(mut session) => deep::look(&settings.project, identity, state.as_ref(), session.as_mut()),
+        Err(error) => vec![failed(deep::AREA, "readable", &CommandError::failed(error.to_string()))],
+    }
 }
 
 /// An error as a finding.

@@ -12,6 +12,7 @@ mod schema;
 mod sessions;
 mod statements;
 mod tables;
+mod told;
 mod unreferenced;
 mod value;
 
@@ -28,6 +29,7 @@ pub(super) use self::sessions::{
 pub(super) use self::statements::{Nothing, Statements};
 #[cfg(test)]
 pub(super) use self::tables::record;
+use self::told::Told;
 pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
@@ -128,6 +130,7 @@ impl<S: Store> StoredState<S> {
         tracing::debug!(target: "offshoot::statement", "state write begins");
         let location = self.store.location();
         let written = self.store.write(writing, |statements| {
+            let statements = &Told(statements);
             sessions::check(statements, lease, &location)?;
             work(statements, &self.project)
         });

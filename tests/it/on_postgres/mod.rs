@@ -5,9 +5,8 @@ mod together;
 
 use std::collections::BTreeMap;
 
-use offshoot::postgres::{Client, Reply};
-
 use crate::lab::edit;
+pub(super) use crate::postgres::rows;
 use crate::postgres::{Database, PASSWORD};
 use crate::world::World;
 
@@ -74,38 +73,6 @@ impl OnPostgres {
 
     /// Every view that ends with a suffix, by its name in prod, with its columns and rows as text.
     pub(super) fn shown(&self, suffix: &str) -> BTreeMap<String, Vec<String>> {
-        let client = self.database.client();
-        let views = rows(
-            &client,
-            "SELECT schemaname || '.' || viewname FROM pg_views WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
-        );
-        let mut shown = BTreeMap::new();
-        for view in views {
-            let (schema, name) = view.split_once('.').expect("two parts");
-            let Some(plain) = schema.strip_suffix(suffix).filter(|plain| !plain.contains("__")) else { continue };
-            let mut lines = rows(
-                &client,
-                &format!(
-                    "SELECT column_name || ' ' || data_type FROM information_schema.columns \
-                     WHERE table_schema = '{schema}' AND table_name = '{name}' ORDER BY ordinal_position"
-                ),
-            );
-            lines.extend(rows(&client, &format!("SELECT t::text FROM \"{schema}\".\"{name}\" AS t ORDER BY 1")));
-            shown.insert(format!("{plain}.{name}"), lines);
-        }
-        shown
+        self.database.shown(suffix)
     }
-}
-
-/// Rows as text, cells with `|` between them.
-pub(super) fn rows(client: &Client, sql: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let cell = |cell: Option<String>| cell.unwrap_or_else(|| "NULL".into());
-    let keep = |reply| {
-        if let Reply::Row(cells) = reply {
-            found.push(cells.into_iter().map(cell).collect::<Vec<_>>().join("|"));
-        }
-    };
-    client.simple(sql, keep).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    found
 }

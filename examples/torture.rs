@@ -1,0 +1,143 @@
+//! Strikes the program at every moment there is, and lets a crowd loose on one server:
+//! `cargo run --release --example torture -- [killed] [cut] [full] [together] [--every N] [--jobs J] [--only NAME]
+//! [--processes P] [--seconds S] [--seed S]`; without a word all four.
+//!
+//! * `killed`: each command is killed at each line that it tells of its statements, on DuckDB with SQLite and on PostgreSQL.
+//! * `cut`: its connections to PostgreSQL are ended there.
+//! * `full`: no file may grow beyond a limit, for limits from nothing to the size of the whole (Linux).
+//! * `together`: many processes at once on one PostgreSQL.
+//!
+//! Exit 1 where something does not hold afterwards; the last line of each part is its sum. `--every 10` strikes at each tenth
+//! moment only.
+
+#![allow(clippy::disallowed_methods, reason = "it starts processes and looks at the clock, as tests may")]
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+#[path = "../tests/it/lab.rs"]
+mod lab;
+#[path = "../tests/torture/mod.rs"]
+mod lives;
+#[path = "../tests/it/postgres.rs"]
+mod postgres;
+#[path = "../tests/it/repository.rs"]
+mod repository;
+#[path = "../tests/it/world.rs"]
+mod world;
+
+use lives::crash::{Fault, lines, strike};
+use lives::place::Kind;
+use lives::scenario::{ALL, Scenario};
+use lives::together;
+
+fn main() -> ExitCode {
+    if std::env::var_os(lab::AS_BOT).is_some() {
+        return ExitCode::from(offshoot::run_process().code());
+    }
+    let arguments = Arguments(std::env::args().skip(1).collect());
+    let mut failures = 0;
+    for (word, part) in PARTS {
+        if arguments.wants(word) {
+            failures += part(&arguments);
+        }
+    }
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+type Part = fn(&Arguments) -> usize;
+
+const PARTS: [(&str, Part); 4] = [("killed", killed), ("cut", cut), ("full", full), ("together", crowd)];
+
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn wants(&self, word: &str) -> bool {
+        let is_word = |argument: &&String| PARTS.iter().any(|(word, _)| word == argument);
+        self.0.iter().filter(is_word).count() == 0 || self.0.iter().any(|argument| argument == word)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        let place = self.0.iter().position(|argument| argument == name)?;
+        self.0.get(place + 1).map(String::as_str)
+    }
+
+    fn number(&self, name: &str, default: usize) -> usize {
+        self.text(name).and_then(|text| text.parse().ok()).unwrap_or(default)
+    }
+}
+
+fn tell(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn killed(arguments: &Arguments) -> usize {
+    let kinds = [Kind::Files, Kind::Server];
+    kinds
+        .map(|kind| {
+            strikes(arguments, "killed", kind, |lines, every| (1..=lines).step_by(every).map(Fault::Killed).collect())
+        })
+        .iter()
+        .sum()
+}
+
+fn cut(arguments: &Arguments) -> usize {
+    strikes(arguments, "cut", Kind::Server, |lines, every| (1..=lines).step_by(every).map(Fault::Cut).collect())
+}
+
+/// Limits in steps that no page and no block is a multiple of.
+fn full(arguments: &Arguments) -> usize {
+    const STEP: u64 = 9_973;
+    strikes(arguments, "full", Kind::Files, |_, every| {
+        (0..60).step_by(every).map(|step| Fault::Full(step * STEP)).collect()
+    })
+}
+
+/// Strikes every scenario of a kind with these faults; gives the number of failures.
+fn strikes(arguments: &Arguments, part: &str, kind: Kind, faults: fn(usize, usize) -> Vec<Fault>) -> usize {
+    let (every, jobs) = (arguments.number("--every", 1).max(1), arguments.number("--jobs", 2).max(1));
+    let (mut struck, mut hit, mut wrong) = (0, 0, 0);
+    let begin = Instant::now();
+    for scenario in ALL.into_iter().filter(|(name, _)| arguments.text("--only").is_none_or(|only| only == *name)) {
+        let scenario = Scenario::prepare(kind, scenario);
+        let faults = faults(lines(&scenario), every);
+        let (next, told) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| {
+                    while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let result = strike(&scenario, *fault);
+                        if let Err(failure) = &result {
+                            tell(&format!("WRONG: {failure}\n"));
+                        }
+                        told.lock().expect("nobody panicked").push(result);
+                    }
+                });
+            }
+        });
+        let told = told.into_inner().expect("nobody panicked");
+        let hits = told.iter().filter(|result| matches!(result, Ok(true))).count();
+        let failures = told.iter().filter(|result| result.is_err()).count();
+        let (name, count) = (scenario.name, told.len());
+        tell(&format!("{part}, {kind:?}, {name}: {count} moments, {hits} hit, {failures} wrong\n"));
+        (struck, hit, wrong) = (struck + count, hit + hits, wrong + failures);
+    }
+    let seconds = begin.elapsed().as_secs();
+    tell(&format!("{part}, {kind:?}: {struck} distinct moments, {hit} hit, {wrong} wrong, {seconds} s\n"));
+    wrong
+}
+
+fn crowd(arguments: &Arguments) -> usize {
+    let plan = together::Plan {
+        processes: arguments.number("--processes", 32),
+        time: Duration::from_secs(arguments.number("--seconds", 180) as u64),
+        most: usize::MAX,
+        seed: arguments.number("--seed", 1) as u64,
+    };
+    let report = together::run(&plan);
+    tell(&report.text());
+    report.failures.len()
+}

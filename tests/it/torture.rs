@@ -1,0 +1,69 @@
+//! A bounded part of the torture: some strokes of every kind, at moments drawn by their number.
+//! `cargo run --release --example torture` strikes at each moment there is.
+
+#[path = "../torture/mod.rs"]
+pub(crate) mod lives;
+
+use std::time::Duration;
+
+use lives::crash::{Fault, lines, strike};
+use lives::place::Kind;
+use lives::scenario::{ALL, Scenario};
+use lives::together;
+
+/// Strikes one scenario at so many moments, from the first to the last.
+fn suffers(kind: Kind, number: usize, strokes: usize, fault: fn(usize) -> Fault) {
+    let scenario = Scenario::prepare(kind, ALL[number]);
+    let lines = lines(&scenario);
+    assert!(lines > 20, "{}: {lines} moments to be struck in", scenario.name);
+    let moments = (0..strokes).map(|stroke| 1 + stroke * (lines - 1) / strokes.max(2));
+    let struck: Vec<Result<bool, String>> = moments.map(|at| strike(&scenario, fault(at))).collect();
+    let failures: Vec<&String> = struck.iter().filter_map(|struck| struck.as_ref().err()).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+    let hits = struck.iter().filter(|struck| matches!(struck, Ok(true))).count();
+    assert!(hits * 2 > strokes, "{hits} of {strokes} strokes hit");
+}
+
+#[test]
+fn a_server_s_promote_goes_on_after_kill_9() {
+    suffers(Kind::Server, 3, 4, Fault::Killed);
+}
+
+#[test]
+fn a_server_s_apply_goes_on_after_kill_9() {
+    suffers(Kind::Server, 2, 4, Fault::Killed);
+}
+
+#[test]
+fn a_server_s_gc_and_rollback_go_on_after_kill_9() {
+    suffers(Kind::Server, 7, 3, Fault::Killed);
+    suffers(Kind::Server, 5, 3, Fault::Killed);
+}
+
+#[test]
+fn what_loses_its_connections_goes_on() {
+    suffers(Kind::Server, 1, 3, Fault::Cut);
+    suffers(Kind::Server, 4, 3, Fault::Cut);
+}
+
+#[test]
+fn a_file_s_environment_ends_after_kill_9() {
+    suffers(Kind::Files, 6, 4, Fault::Killed);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_loses_nothing() {
+    let scenario = Scenario::prepare(Kind::Files, ALL[1]);
+    let struck: Vec<Result<bool, String>> =
+        [20_000, 60_000, 200_000].map(|bytes| strike(&scenario, Fault::Full(bytes))).into();
+    assert!(struck.iter().all(Result::is_ok), "{struck:#?}");
+    assert!(struck.contains(&Ok(true)), "the disk was full: {struck:?}");
+}
+
+#[test]
+fn a_crowd_ends_as_one_after_the_other_would() {
+    let report = together::run(&together::Plan { processes: 8, time: Duration::from_secs(600), most: 32, seed: 7 });
+    assert!(report.failures.is_empty(), "{}", report.text());
+    assert!(report.readings > 20 && report.generations > 2, "{}", report.text());
+}

@@ -1,0 +1,143 @@
+//! A command is struck at one of the lines that it tells of its statements, the warehouse's and the state's; what it leaves
+//! behind is looked at, and it is given once more.
+//!
+//! Nothing sleeps and no clock is asked: the child tells each statement as it begins and ends (`-vvv`), and the stroke comes
+//! as the line is read.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
+
+use super::place::{Kind, Place, Views};
+use super::scenario::{Again, SUFFIXES, Scenario};
+
+/// What happens to the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process is killed at this line of its statements, counted from 1.
+    Killed(usize),
+    /// All connections of the database are ended at this line.
+    Cut(usize),
+    /// No file may grow beyond so many bytes, as if the disk were full.
+    Full(u64),
+}
+
+/// How a command ended that was struck.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The lines that it told of its statements.
+    pub(crate) lines: usize,
+    /// Whether the stroke hit it before it was through.
+    pub(crate) hit: bool,
+    /// Everything else that it told.
+    talk: String,
+    is_well: bool,
+    by_signal: bool,
+}
+
+/// The lines of a run that nothing strikes.
+pub(crate) fn lines(scenario: &Scenario) -> usize {
+    let place = scenario.place.copied();
+    let ended = run(&place, &scenario.command, None);
+    assert!(ended.is_well, "{}: {}", scenario.name, ended.talk);
+    ended.lines
+}
+
+/// Strikes the command, and says what does not hold afterwards; whether the stroke hit it at all.
+pub(crate) fn strike(scenario: &Scenario, fault: Fault) -> Result<bool, String> {
+    let place = scenario.place.copied();
+    let struck = run(&place, &scenario.command, Some(fault));
+    let told = |what: &str| format!("{:?}, {}, {fault:?}: {what}", scenario.kind, scenario.name);
+    if struck.talk.contains("panicked") || (struck.by_signal && !matches!(fault, Fault::Killed(_))) {
+        return Err(told(&format!("it died of it: {}", struck.talk)));
+    }
+    let seen = place.shown("");
+    if seen != scenario.before && seen != scenario.after[0] {
+        let differs = differences(&seen, &scenario.after[0]);
+        return Err(told(&format!("prod shows neither the old nor the new, but other {differs}")));
+    }
+    if scenario.kind == Kind::Server {
+        place.forget_the_dead();
+    }
+    let is_done = match scenario.again {
+        Again::Always => false,
+        Again::Unless(kind) => place.prod()["history"][0]["kind"] == kind,
+    };
+    if !is_done {
+        let ran = place.run(&scenario.command);
+        if !ran.status.success() {
+            return Err(told(&format!("it cannot go on: {}", String::from_utf8_lossy(&ran.stderr))));
+        }
+    }
+    for (suffix, expected) in SUFFIXES.iter().zip(&scenario.after) {
+        let found = place.shown(suffix);
+        if found != *expected {
+            let differs = differences(&found, expected);
+            return Err(told(&format!("in the end the views of `*{suffix}` differ: {differs}")));
+        }
+    }
+    match place.complaints() {
+        complaints if complaints.is_empty() => Ok(struck.hit),
+        complaints => Err(told(&format!("doctor: {}", complaints.join("; ")))),
+    }
+}
+
+fn differences(found: &Views, expected: &Views) -> String {
+    let names = found.keys().chain(expected.keys());
+    let mut names: Vec<&String> = names.filter(|name| found.get(*name) != expected.get(*name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let name = |name: &&String| format!("{name} {:?} for {:?}", found.get(*name), expected.get(*name));
+    names.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn run(place: &Place, arguments: &[&str], fault: Option<Fault>) -> Ended {
+    let mut command = place.bot(arguments);
+    command.arg("-vvv");
+    if let Some(Fault::Full(bytes)) = fault {
+        command = limited(&command, bytes);
+    }
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary");
+    let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let (mut lines, mut hit, mut talk) = (0, false, String::new());
+    for line in stderr.lines() {
+        let line = line.expect("text");
+        if !is_told(&line) {
+            talk.push_str(&line);
+            talk.push('\n');
+            continue;
+        }
+        lines += 1;
+        match fault {
+            Some(Fault::Killed(at)) if at == lines => child.kill().expect("it is ours"),
+            Some(Fault::Cut(at)) if at == lines => {
+                place.cut();
+                hit = true;
+            }
+            _ => {}
+        }
+    }
+    let status = child.wait().expect("its status");
+    let by_signal = status.signal().is_some();
+    let hit = hit || by_signal || (matches!(fault, Some(Fault::Full(_))) && !status.success());
+    Ended { lines, hit, talk, is_well: status.success(), by_signal }
+}
+
+/// Whether a line is about a statement.
+fn is_told(line: &str) -> bool {
+    ["statement begins: ", "statement ends: ", "statement fails: ", "state write begins", "state write ends"]
+        .iter()
+        .any(|told| line.contains(told))
+}
+
+/// The same command under a limit for the size of files, whose signal is ignored so that writing fails instead.
+fn limited(command: &Command, bytes: u64) -> Command {
+    let mut limited = Command::new("prlimit");
+    limited.arg(format!("--fsize={bytes}")).args(["sh", "-c", r#"trap "" XFSZ; exec "$@""#, "sh"]);
+    limited.arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        limited.current_dir(folder);
+    }
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited
+}
