@@ -55,6 +55,24 @@ pub(super) fn stands_inside(query: &Query, relation: &Relation) -> bool {
     open.contains(&false)
 }
 
+/// Whether a relation stands in the definition of a window, `OVER (…)` or `WINDOW w AS (…)`; a CTE behind the word `window`
+/// counts as one.
+pub(super) fn defines_a_window(query: &Query, relation: &Relation) -> bool {
+    let tokens = query.tokens();
+    let before = tokens.iter().take_while(|token| token.range.start < relation.range.start);
+    let (mut open, mut last, mut has_named) = (Vec::new(), None::<&Token>, false);
+    for token in before.filter(|token| token.is_significant()) {
+        if token.is_symbol("(") {
+            open.push(last.is_some_and(|last| last.is_word("over") || (has_named && last.is_word("as"))));
+        } else if token.is_symbol(")") {
+            open.pop();
+        }
+        has_named |= token.is_word("window");
+        last = Some(token);
+    }
+    open.contains(&true)
+}
+
 /// Whether a query may have a CTE of a name: the word stands in it elsewhere than where that table is read, and qualifies
 /// nothing.
 pub(super) fn may_define(query: &Query, name: &ModelName) -> bool {
@@ -105,6 +123,27 @@ mod tests {
             "WITH a AS NOT MATERIALIZED (SELECT x FROM s.v) FROM a",
         ] {
             assert!(!inside(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relation_in_the_definition_of_a_window_is_found() {
+        let defines = |text: &str| {
+            let query = parsed(text);
+            let found = query.relations().iter().find(|relation| relation.name.to_string() == "s.v");
+            defines_a_window(&query, found.expect("it is read"))
+        };
+        for text in [
+            "SELECT sum(x) OVER (ORDER BY (SELECT max(x) FROM s.v)) FROM s.t",
+            "SELECT sum(x) OVER w FROM s.t WINDOW a AS (PARTITION BY x), w AS (a ORDER BY (SELECT max(x) FROM s.v))",
+        ] {
+            assert!(defines(text), "{text}");
+        }
+        for text in [
+            "SELECT sum(x) OVER (ORDER BY x) FROM s.t WHERE EXISTS (SELECT 1 FROM s.v)",
+            "WITH a AS (SELECT (SELECT max(x) FROM s.v)) SELECT sum(x) OVER w FROM a WINDOW w AS (ORDER BY x)",
+        ] {
+            assert!(!defines(text), "{text}");
         }
     }
 

@@ -61,3 +61,25 @@ fn what_the_engine_fails_at_by_a_mistake_of_its_own_is_built_over_views_of_the_s
     let views = "SELECT count(*) FROM duckdb_views() WHERE view_name LIKE 'offshoot_%'";
     assert_eq!(world.value(views), "0", "nothing of it stays in the warehouse");
 }
+
+/// `Parser Error: window functions are not allowed in window definitions`, where a view's text stood in one.
+#[test]
+fn a_view_with_windows_is_read_in_the_definition_of_a_window() {
+    let reader = |from: &str| {
+        format!(
+            "SELECT id, first_value(id) OVER (ORDER BY (SELECT max(w.n) FROM {from} AS w WHERE w.id = o.id), id) AS f FROM s.places AS o"
+        )
+    };
+    let stored = format!("MODEL (name s.stored, kind FULL);\n{}", reader("s.first"));
+    let world = lab(&[
+        ("models/places.sql", PLACES),
+        (
+            "models/first.sql",
+            "MODEL (name s.first, kind VIEW);\nSELECT id, row_number() OVER (ORDER BY id DESC) AS n FROM s.places",
+        ),
+        ("models/stored.sql", &stored),
+    ]);
+    world.done(&["promote"]);
+    let expected = world.sql(&format!("{} ORDER BY ALL", reader("s.first")));
+    assert_eq!(world.sql("SELECT * FROM s.stored ORDER BY ALL"), expected);
+}

@@ -51,8 +51,12 @@ impl Content {
     }
 }
 
-/// DuckDB names a value without alias by its text, the names of stored tables in it included; those differ by design.
+/// DuckDB names a value without alias by its text, the names of stored tables in it included; those differ by design. Of a
+/// query in it nothing is compared, because a view's text may stand there (`resolve::stands_in_place`).
 fn without_tables(name: &str) -> String {
+    if let Some(place) = name.find("(SELECT ") {
+        return format!("{}(a query)", without_tables(&name[..place]));
+    }
     let mut rest = name;
     let mut plain = String::new();
     while let Some(place) = ["e.k", "c.k"].iter().filter_map(|lead| rest.find(lead)).min() {

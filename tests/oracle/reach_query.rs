@@ -107,6 +107,7 @@ impl Reach<'_> {
         }
         let mut columns: Vec<(String, Digest)> = Vec::new();
         let mut loose: Vec<Digest> = Vec::new();
+        let mut reads_columns = false;
         let mut sets: Vec<Digest> = Vec::new();
         let mut grouped = select.group.form != GroupForm::None || select.having.is_some();
         for item in &select.items {
@@ -127,6 +128,7 @@ impl Reach<'_> {
                             name.clone_from(new);
                         }
                         loose.push(digest);
+                        reads_columns = true;
                         columns.push((name, digest));
                     }
                 }
@@ -139,6 +141,7 @@ impl Reach<'_> {
                     grouped |= is_aggregate(value);
                     if !is_aggregate(value) {
                         loose.push(digest);
+                        reads_columns |= holds(value, &|part| matches!(part, Expr::Column { .. }));
                     }
                     let name = match (alias, value) {
                         (Some(alias), _) => alias.clone(),
@@ -159,9 +162,15 @@ impl Reach<'_> {
                 _ => select.group.keys.iter().map(|key| self.value(key, &scope)).collect(),
             };
             rows = match select.group.form {
+                // DuckDB tells keys apart by how they are written: `x, c.x` is two, `c.x, c.x` one.
                 GroupForm::Rollup | GroupForm::Cube | GroupForm::Sets => {
+                    let written = &select.group.keys;
+                    let first = |key| written.iter().position(|other| other == key).unwrap_or_default() as u64;
+                    let rows = written.iter().fold(rows, |rows, key| rows.number(first(key)));
                     rows.text(&format!("{:?}", select.group.form)).digests(keys)
                 }
+                // It counts no constant as a key of GROUP BY ALL; without any key there is a row of an empty input.
+                GroupForm::All if !reads_columns => rows.text("group all of it").digests(BTreeSet::from_iter(keys)),
                 _ => rows.text("group").digests(BTreeSet::from_iter(keys)),
             };
             rows = rows.option_digest(select.having.as_ref().map(|having| self.value(having, &scope)));
