@@ -30,7 +30,7 @@ pub use ledger::{Ledger, LoadedInterval};
 pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
 pub use record::{
     About, Allowance, Build, Column, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load, NewEntry,
-    Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
+    Others, Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
 };
 pub use sqlite::SqliteState;
 
@@ -104,6 +104,12 @@ pub trait State: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn tables(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Table>, StateError>;
+
+    /// Which of these tables other environments show; one round trip, however many environments there are.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn shown_by(&self, others: Others<'_>, tables: &[TableName]) -> Result<BTreeSet<TableName>, StateError>;
 
     /// The models that have a table under any fingerprint.
     ///

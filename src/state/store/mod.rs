@@ -8,6 +8,7 @@ mod builds;
 mod dialect;
 mod environments;
 mod holds;
+mod pointers;
 mod schema;
 mod sessions;
 mod statements;
@@ -25,14 +26,14 @@ pub(super) use self::schema::{Contents, IDENTITY, NEWEST, migrate};
 pub(super) use self::sessions::{
     Life, NewSession, begin as begin_session, begin_unwritten, end as end_session, renew as renew_session,
 };
-pub(super) use self::statements::{Nothing, Statements};
+pub(super) use self::statements::{Nothing, Statements, round_trip};
 #[cfg(test)]
 pub(super) use self::tables::record;
 pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
     About, Allowance, Build, Claim, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Holder, Identity,
-    NewEntry, Owner, PendingPromote, Snapshot, State, StateError, Subject, Table, Version, WriteLease,
+    NewEntry, Others, Owner, PendingPromote, Snapshot, State, StateError, Subject, Table, Version, WriteLease,
 };
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
@@ -187,6 +188,10 @@ impl<S: Store> State for StoredState<S> {
 
     fn tables(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Table>, StateError> {
         self.store.read(Reading::Together, |statements| tables::tables(statements, &self.project, keys))
+    }
+
+    fn shown_by(&self, others: Others<'_>, tables: &[TableName]) -> Result<BTreeSet<TableName>, StateError> {
+        self.read(|statements, project| pointers::shown_by(statements, project, others, tables))
     }
 
     fn built_models(&self) -> Result<BTreeSet<ModelName>, StateError> {

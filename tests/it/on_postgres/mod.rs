@@ -12,9 +12,9 @@ use crate::postgres::{Database, PASSWORD};
 use crate::world::World;
 
 /// A world whose warehouse and state are one database; the database goes with this value.
-pub(super) struct OnPostgres {
-    pub(super) world: World,
-    pub(super) database: Database,
+pub(crate) struct OnPostgres {
+    pub(crate) world: World,
+    pub(crate) database: Database,
 }
 
 /// A password that is not in the configuration, as it should be.
@@ -55,7 +55,7 @@ pub(super) const FILES: [(&str, &str); 6] = [
 
 impl OnPostgres {
     /// Those files, committed on main; nothing is promoted.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(World::empty(), &FILES)
     }
 
