@@ -260,7 +260,14 @@ impl<'a> Workspace<'a> {
     /// # Errors
     /// There is something that is no state, or the store refuses.
     pub fn state_to_write(&self, settings: &Settings) -> Result<Box<dyn State>, CommandError> {
-        let state = StateId::new(self.random_id()?);
+        self.state_to_write_as(settings, StateId::new(self.random_id()?))
+    }
+
+    /// The same, with this id where it is made now.
+    ///
+    /// # Errors
+    /// As [`Workspace::state_to_write`].
+    pub fn state_to_write_as(&self, settings: &Settings, state: StateId) -> Result<Box<dyn State>, CommandError> {
         self.state(settings, &StateMode::Write { state, algorithm_version: ALGORITHM })
     }
 
@@ -461,9 +468,13 @@ pub fn git_error(error: GitError) -> CommandError {
 /// What the state's refusal means to the caller.
 pub fn state_error(error: StateError) -> CommandError {
     match error {
-        StateError::NameTaken { .. } | StateError::Conflict { .. } | StateError::OwnerElsewhere { .. } => {
-            CommandError::no(error.to_string())
-        }
+        StateError::NameTaken { .. }
+        | StateError::Conflict { .. }
+        | StateError::OwnerElsewhere { .. }
+        | StateError::NoState
+        | StateError::NotEmpty { .. }
+        | StateError::Line(_) => CommandError::no(error.to_string()),
+        StateError::Unwritten { source } => CommandError::failed("the export cannot be written").because(source),
         StateError::Store { source, doing, location } => {
             CommandError::failed(format!("cannot {doing} state `{location}`")).because(source)
         }

@@ -19,6 +19,7 @@ mod postgres;
 mod record;
 mod sqlite;
 mod store;
+mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -33,6 +34,7 @@ pub use record::{
     Others, Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
 };
 pub use sqlite::SqliteState;
+pub use transfer::{End, FORMAT, Header, HeldBack, LineError, Lines, Past, Record, Unreferenced};
 
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, StateId, TableName};
 use crate::naming::TableKey;
@@ -52,6 +54,9 @@ pub enum OpenMode {
         algorithm_version: u64,
     },
 }
+
+/// Begins to give the records of a file from its first line on; it may be asked again where a store begins anew.
+pub type Records<'a> = dyn FnMut() -> Result<Box<dyn Iterator<Item = Result<Record, LineError>> + 'a>, LineError> + 'a;
 
 /// A state of one project. Reads take many keys at once, so that a plan is a handful of round trips.
 pub trait State: Send + Sync {
@@ -153,6 +158,19 @@ pub trait State: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn unreferenced(&self) -> Result<BTreeMap<TableName, Timestamp>, StateError>;
+
+    /// Gives everything that is known of the project to `sink`, a record at a time, as of one moment.
+    ///
+    /// # Errors
+    /// There is no state, the store cannot be read, or what `sink` says.
+    fn export(&self, sink: &mut dyn FnMut(&Record) -> std::io::Result<()>) -> Result<(), StateError>;
+
+    /// Takes up what another state gave, and its identity with it. Nothing of this project may be here, and nothing of other
+    /// projects unless they come from the same state.
+    ///
+    /// # Errors
+    /// [`StateError::NotEmpty`]; a line that is not as it should be ([`StateError::Line`]).
+    fn import(&self, lease: &WriteLease, records: &mut Records<'_>) -> Result<(), StateError>;
 
     /// Promotes that began and neither finished nor were abandoned; whoever opens the state to write settles them first.
     ///

@@ -52,6 +52,7 @@ mod rollback;
 mod round_trips;
 mod stand_ins;
 mod state_conformance;
+mod state_moves;
 mod state_postgres;
 mod state_sqlite;
 mod state_world;

@@ -2,6 +2,7 @@
 
 mod claims;
 mod holds;
+mod moves;
 mod pointers;
 mod tables;
 mod unreferenced;

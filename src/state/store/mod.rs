@@ -13,6 +13,7 @@ mod schema;
 mod sessions;
 mod statements;
 mod tables;
+mod transfer;
 mod unreferenced;
 mod value;
 
@@ -33,7 +34,7 @@ pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
     About, Allowance, Build, Claim, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Holder, Identity,
-    NewEntry, Others, Owner, PendingPromote, Snapshot, State, StateError, Subject, Table, Version, WriteLease,
+    NewEntry, Others, Owner, PendingPromote, Records, Snapshot, State, StateError, Subject, Table, Version, WriteLease,
 };
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
@@ -220,6 +221,25 @@ impl<S: Store> State for StoredState<S> {
 
     fn unreferenced(&self) -> Result<BTreeMap<TableName, Timestamp>, StateError> {
         self.read(unreferenced::marks)
+    }
+
+    fn export(&self, sink: &mut transfer::Sink<'_>) -> Result<(), StateError> {
+        let mut is_again = false;
+        self.store.read(Reading::Together, |statements| {
+            // What was written stays written.
+            if std::mem::replace(&mut is_again, true) {
+                return Err(StateError::CutOff { location: self.store.location() }.into());
+            }
+            transfer::export(statements, &self.project, sink)
+        })
+    }
+
+    fn import(&self, lease: &WriteLease, records: &mut Records<'_>) -> Result<(), StateError> {
+        let location = self.store.location();
+        self.write(lease, |statements, project| {
+            let mut records = records().map_err(StateError::Line)?;
+            transfer::import(statements, (project, &location), records.as_mut())
+        })
     }
 
     fn pending_promotes(&self) -> Result<Vec<PendingPromote>, StateError> {

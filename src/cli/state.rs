@@ -1,0 +1,56 @@
+//! The command line of `bot state`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Format;
+
+/// `bot state`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct StateArguments {
+    #[command(subcommand)]
+    pub command: StateCommand,
+}
+
+/// What to do with the state.
+#[derive(Clone, Debug, Subcommand)]
+pub enum StateCommand {
+    /// Write everything that the state knows of the project as lines of JSON: environments, history, tables and their loads
+    ///
+    /// The same state gives the same bytes, whatever store it is in. No secret and no path of a machine is in it.
+    Export(ExportArguments),
+    /// Take up an exported state, with its identity, so that the warehouse stays its own; only into an empty state
+    ///
+    /// The file is looked through before anything is made, and taken up in one transaction.
+    Import(ImportArguments),
+}
+
+/// `bot state export`.
+#[derive(Args, Clone, Debug)]
+pub struct ExportArguments {
+    /// The file to write, in place of one that is there [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `bot state import`.
+#[derive(Args, Clone, Debug)]
+pub struct ImportArguments {
+    /// What `bot state export` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How long to wait for others who write the state
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
+}
+
+impl StateCommand {
+    /// How its result is printed.
+    pub(super) fn format(&self) -> Format {
+        match self {
+            Self::Export(_) | Self::Import(_) => Format::Terminal,
+        }
+    }
+}

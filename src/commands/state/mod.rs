@@ -1,0 +1,19 @@
+//! `bot state`: a state moves from one store to another.
+
+mod export;
+mod import;
+
+use crate::cli::StateCommand;
+use crate::context::Context;
+use crate::error::CommandResult;
+
+/// Runs one of them.
+///
+/// # Errors
+/// As they say.
+pub(super) fn run(context: &Context<'_>, command: &StateCommand) -> CommandResult {
+    match command {
+        StateCommand::Export(arguments) => export::run(context, arguments),
+        StateCommand::Import(arguments) => import::run(context, arguments),
+    }
+}
