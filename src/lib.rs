@@ -83,6 +83,7 @@ pub mod project;
 #[cfg(feature = "duckdb")]
 pub mod publish;
 pub mod push;
+pub mod recovered;
 pub mod render;
 pub mod report;
 pub mod resolve;

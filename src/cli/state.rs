@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Format;
+use super::{Format, FormatArguments};
 
 /// `bot state`.
 #[derive(Args, Clone, Debug)]
@@ -25,6 +25,12 @@ pub enum StateCommand {
     ///
     /// The file is looked through before anything is made, and taken up in one transaction.
     Import(ImportArguments),
+    /// Make a lost state anew from what promotes wrote into the warehouse: production, and others that promote writes
+    ///
+    /// What promote recorded in the transaction that moved the views is taken up where the warehouse still has it: pointers,
+    /// commit, tables and their loads. Everything else is built again when it is needed. On a terminal nothing is done without
+    /// `--yes`.
+    Recover(RecoverArguments),
 }
 
 /// `bot state export`.
@@ -46,11 +52,29 @@ pub struct ImportArguments {
     pub lock_timeout: u64,
 }
 
+/// `bot state recover`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct RecoverArguments {
+    /// Recover without asking, on a terminal too
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Show what would be taken up and what would be built again, and write nothing [default: on a terminal]
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long to wait for others, and for a DuckDB file that another process holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
 impl StateCommand {
     /// How its result is printed.
     pub(super) fn format(&self) -> Format {
         match self {
             Self::Export(_) | Self::Import(_) => Format::Terminal,
+            Self::Recover(arguments) => arguments.format.format,
         }
     }
 }

@@ -16,6 +16,7 @@ mod error;
 mod lease;
 mod ledger;
 mod postgres;
+mod promoted;
 mod record;
 mod sqlite;
 mod store;
@@ -29,6 +30,7 @@ pub use error::StateError;
 pub use lease::{Claim, FencingToken, Holder, Subject, WriteLease, Writers};
 pub use ledger::{Ledger, LoadedInterval};
 pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
+pub use promoted::{Promoted, PromotedTable};
 pub use record::{
     About, Allowance, Build, Column, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load, NewEntry,
     Others, Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,

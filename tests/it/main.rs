@@ -54,6 +54,7 @@ mod stand_ins;
 mod state_conformance;
 mod state_moves;
 mod state_postgres;
+mod state_recover;
 mod state_sqlite;
 mod state_world;
 mod verdicts;

@@ -1,7 +1,8 @@
-//! `bot state`: a state moves from one store to another.
+//! `bot state`: a state moves from one store to another, or is made anew from the warehouse.
 
 mod export;
 mod import;
+mod recover;
 
 use crate::cli::StateCommand;
 use crate::context::Context;
@@ -15,5 +16,6 @@ pub(super) fn run(context: &Context<'_>, command: &StateCommand) -> CommandResul
     match command {
         StateCommand::Export(arguments) => export::run(context, arguments),
         StateCommand::Import(arguments) => import::run(context, arguments),
+        StateCommand::Recover(arguments) => recover::run(context, arguments),
     }
 }
