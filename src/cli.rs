@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use rollback::RollbackArguments;
-pub use state::{ExportArguments, ImportArguments, RecoverArguments, StateArguments, StateCommand};
+pub use state::{ExportArguments, ImportArguments, MigrateArguments, RecoverArguments, StateArguments, StateCommand};
 
 /// A data environment for every git branch.
 ///
@@ -86,7 +86,7 @@ pub enum Command {
     /// `bot gc` that finds it needed by nothing, and ends after `snapshot_ttl` of `config.yaml`, a week unless it says
     /// otherwise. What is not ours is never dropped. On a terminal nothing is dropped without `--yes`.
     Gc(GcArguments),
-    /// Export, import or recover the state
+    /// Export, import, recover or migrate the state
     State(StateArguments),
     /// Run a query in which model names mean an environment's tables
     Query(QueryArguments),
@@ -519,6 +519,7 @@ mod tests {
             "bot state export --output state.jsonl",
             "bot state import state.jsonl --lock-timeout 5",
             "bot state recover --dry-run --format json",
+            "bot state migrate --dry-run --format json",
             "bot query --env prod select --format csv --limit 5",
             "bot render a.b",
             "bot lineage a.b.c --upstream --head x --format mermaid",

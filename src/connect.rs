@@ -141,6 +141,17 @@ pub fn state(
     })
 }
 
+/// The version of a state's tables, whatever that is; `None` where there is no state.
+///
+/// # Errors
+/// It cannot be read, is newer than this program, or is none of ours.
+pub fn schema_version(place: &StatePlace, terms: &Terms) -> Result<Option<u32>, StateError> {
+    match place {
+        StatePlace::File(path) => SqliteState::schema_version(path),
+        StatePlace::Postgres(place) => PostgresState::schema_version(place, terms),
+    }
+}
+
 /// The engine of a connection.
 ///
 /// # Errors

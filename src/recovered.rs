@@ -1,4 +1,5 @@
-//! What of a lost state the warehouse gives back, as plain values: decided without a state, a warehouse or a clock.
+//! What of a lost state the warehouse gives back, and what of an old one is found again, as plain values: without a state, a
+//! warehouse or a clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,4 +99,21 @@ impl Warehouse {
             _ => Some(Distrust::NotRecorded),
         }
     }
+}
+
+/// What was brought to this program's versions, or would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// Whether it was done.
+    pub mode: Mode,
+    /// The version of the tables, before and after.
+    pub schema: (u32, u32),
+    /// The version of the fingerprints, before and after; `None` where it cannot be read before the tables are migrated.
+    pub algorithm: Option<(u64, u64)>,
+    /// The tables that are found under their new keys.
+    pub tables: usize,
+    /// The environments that were looked at for that.
+    pub environments: usize,
+    /// The environments whose commits are not here.
+    pub unknown: Vec<EnvironmentName>,
 }

@@ -3,6 +3,8 @@
 //! Everything that commands have in common before they differ. It opens no warehouse by itself, and nothing for writing
 //! unless asked to.
 
+mod upgrade;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,8 @@ use crate::shelf::Shelf;
 use crate::state::{OpenMode as StateMode, State, StateError, Terms, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::turn::Turns;
+
+pub use upgrade::Upgrading;
 
 /// How often a request to stop is looked for while somebody else writes the state.
 const STOP_POLL: Duration = Duration::from_millis(200);
@@ -273,9 +277,12 @@ impl<'a> Workspace<'a> {
 
     fn state(&self, settings: &Settings, mode: &StateMode) -> Result<Box<dyn State>, CommandError> {
         let place = self.state_place(settings)?;
+        connect::state(&place, &settings.project, mode, &self.terms()).map_err(state_error)
+    }
+
+    fn terms(&self) -> Terms {
         let stop = self.context.surroundings.interruption().flag();
-        let terms = Terms { known_as: self.known_as(), stop, ..Terms::default() };
-        connect::state(&place, &settings.project, mode, &terms).map_err(state_error)
+        Terms { known_as: self.known_as(), stop, ..Terms::default() }
     }
 
     /// What others recognise this run by: its address in CI, else who runs it.
@@ -288,10 +295,11 @@ impl<'a> Workspace<'a> {
         in_ci().or_else(|| self.git.user_name())
     }
 
-    /// Waits for the right to write the state, until told to stop.
+    /// Waits for the right to write the state, until told to stop. One of an older version of the fingerprints is brought to
+    /// this program's first.
     ///
     /// # Errors
-    /// Somebody else holds it for longer than `timeout`.
+    /// Somebody else holds it for longer than `timeout`; as [`Workspace::upgrading`].
     pub fn lease(&self, state: &dyn State, doing: &str, timeout: Duration) -> Result<WriteLease, CommandError> {
         let stopwatch = Stopwatch::start();
         loop {
@@ -303,7 +311,11 @@ impl<'a> Workspace<'a> {
                 }
                 Err(StateError::Busy { .. }) if !left.is_zero() => {}
                 Err(StateError::Busy { holder, .. }) => return Err(state_error(StateError::Busy { holder, waited })),
-                other => return other.map_err(state_error),
+                Err(error) => return Err(state_error(error)),
+                Ok(lease) => {
+                    self.bring_up(state, &lease)?;
+                    return Ok(lease);
+                }
             }
         }
     }

@@ -31,6 +31,12 @@ pub enum StateCommand {
     /// commit, tables and their loads. Everything else is built again when it is needed. On a terminal nothing is done without
     /// `--yes`.
     Recover(RecoverArguments),
+    /// Bring the state to this program's tables and fingerprints, and tell both versions
+    ///
+    /// Every command that writes does so first. Where fingerprints have a new version, the commits of production and of the
+    /// environments are fingerprinted again, and their tables are found under the new keys: nothing is built for an upgrade.
+    /// The whole history must be here for that (`fetch-depth: 0`).
+    Migrate(MigrateArguments),
 }
 
 /// `bot state export`.
@@ -69,12 +75,27 @@ pub struct RecoverArguments {
     pub format: FormatArguments,
 }
 
+/// `bot state migrate`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+pub struct MigrateArguments {
+    /// Show what would change, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long to wait for others who write the state
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
+    #[command(flatten)]
+    pub format: FormatArguments,
+}
+
 impl StateCommand {
     /// How its result is printed.
     pub(super) fn format(&self) -> Format {
         match self {
             Self::Export(_) | Self::Import(_) => Format::Terminal,
             Self::Recover(arguments) => arguments.format.format,
+            Self::Migrate(arguments) => arguments.format.format,
         }
     }
 }

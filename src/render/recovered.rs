@@ -1,4 +1,4 @@
-//! What was recovered of a lost state, or would be.
+//! What was recovered of a lost state or brought to newer versions, or would be.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::text::counted;
 use super::{Colour, json, markdown, visible};
 use crate::gc::Mode;
-use crate::recovered::{Recovered, RecoveredEnvironment};
+use crate::recovered::{Migrated, Recovered, RecoveredEnvironment};
 
 /// For people.
 pub fn terminal(recovered: &Recovered, _colour: Colour) -> String {
@@ -116,4 +116,67 @@ impl<'a> From<&'a RecoveredEnvironment> for EnvironmentObject<'a> {
             built_again: again.map(|(model, why)| BuiltAgain { model: model.to_string(), why: why.code() }).collect(),
         }
     }
+}
+
+/// A migration for people.
+pub fn migrated(migrated: &Migrated) -> String {
+    migrated_lines(migrated).iter().map(|line| visible(line) + "\n").collect()
+}
+
+/// A migration as Markdown.
+pub fn migrated_markdown(migrated: &Migrated) -> String {
+    migrated_lines(migrated).iter().map(|line| format!("* {}\n", markdown::message(line))).collect()
+}
+
+fn migrated_lines(migrated: &Migrated) -> Vec<String> {
+    let Migrated { mode, schema, algorithm, tables, environments, unknown } = migrated;
+    let verb = match mode {
+        Mode::DryRun => "would be",
+        Mode::Real => "is",
+    };
+    let mut lines = vec![match schema {
+        (before, after) if before == after => format!("schema version {after}, as it was"),
+        (before, after) => format!("schema version {before}, which {verb} {after} now"),
+    }];
+    lines.push(match algorithm {
+        None => "the version of the fingerprints is known once the tables are migrated".to_owned(),
+        Some((before, after)) if before == after => format!("fingerprints of version {after}, as they were"),
+        Some((before, after)) => format!(
+            "fingerprints of version {before}, of which {} of {} {verb} found under version {after}",
+            counted(*tables, "table"),
+            counted(*environments, "environment")
+        ),
+    });
+    lines.extend(
+        unknown.iter().map(|name| format!("the commits of `{name}` are not here: its own tables are built again")),
+    );
+    lines
+}
+
+/// `{"schema_version":1,"dry_run","schema":{"before","after"},"algorithm":{"before","after"},"tables","environments","unknown"}`.
+pub fn migrated_json(migrated: &Migrated) -> String {
+    json::object(&MigratedObject {
+        dry_run: migrated.mode == Mode::DryRun,
+        schema: Step { before: migrated.schema.0.into(), after: migrated.schema.1.into() },
+        algorithm: migrated.algorithm.map(|(before, after)| Step { before, after }),
+        tables: migrated.tables,
+        environments: migrated.environments,
+        unknown: migrated.unknown.iter().map(|name| name.as_str()).collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct MigratedObject<'a> {
+    dry_run: bool,
+    schema: Step,
+    algorithm: Option<Step>,
+    tables: usize,
+    environments: usize,
+    unknown: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Step {
+    before: u64,
+    after: u64,
 }

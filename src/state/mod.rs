@@ -21,6 +21,7 @@ mod record;
 mod sqlite;
 mod store;
 mod transfer;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -36,7 +37,10 @@ pub use record::{
     Others, Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
 };
 pub use sqlite::SqliteState;
+/// The newest version of the tables that this program knows.
+pub const NEWEST_SCHEMA: u32 = store::NEWEST;
 pub use transfer::{End, FORMAT, Header, HeldBack, LineError, Lines, Past, Record, Unreferenced};
+pub use upgrade::{Renewed, RenewedTree, Stand, Upgrade};
 
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, StateId, TableName};
 use crate::naming::TableKey;
@@ -173,6 +177,13 @@ pub trait State: Send + Sync {
     /// # Errors
     /// [`StateError::NotEmpty`]; a line that is not as it should be ([`StateError::Line`]).
     fn import(&self, lease: &WriteLease, records: &mut Records<'_>) -> Result<(), StateError>;
+
+    /// Enters tables under the keys that a newer version of the fingerprints has for them, and says so of the project; does
+    /// nothing where another run did.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn upgrade(&self, lease: &WriteLease, upgrade: &Upgrade) -> Result<(), StateError>;
 
     /// Promotes that began and neither finished nor were abandoned; whoever opens the state to write settles them first.
     ///

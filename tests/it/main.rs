@@ -56,6 +56,7 @@ mod state_moves;
 mod state_postgres;
 mod state_recover;
 mod state_sqlite;
+mod state_upgrade;
 mod state_world;
 mod verdicts;
 mod workflows;

@@ -6,6 +6,7 @@ mod moves;
 mod pointers;
 mod tables;
 mod unreferenced;
+mod upgrade;
 mod writers;
 
 use offshoot::ids::{CommitId, EnvironmentName, Login, ProjectName, StateId};
@@ -40,6 +41,7 @@ use self::unreferenced::{
     history_keeps_its_newest_entries_and_goes_on_counting, marking_says_of_all_others_that_they_are_needed,
     marks_stay_until_somebody_points_at_the_table_or_fills_it,
 };
+use self::upgrade::tables_move_with_their_loads_and_other_projects_stay_where_they_were;
 use self::writers::{
     a_lease_of_another_state_is_refused, of_many_writers_each_win_counts_once, threads_of_one_run_record_at_once,
     tokens_of_sessions_grow,
@@ -441,6 +443,7 @@ macro_rules! every_case {
                 who_shows_a_table_is_known_as_soon_as_a_plan_ends,
                 models_without_a_table_and_tables_of_two_models_are_no_trouble,
                 history_keeps_tables_for_as_long_as_it_has_them,
+                tables_move_with_their_loads_and_other_projects_stay_where_they_were,
                 what_one_plan_asks_and_writes_does_not_grow_with_environments,
                 projects_do_not_see_each_other,
                 tokens_of_sessions_grow,

@@ -1,7 +1,8 @@
-//! `bot state`: a state moves from one store to another, or is made anew from the warehouse.
+//! `bot state`: a state moves from one store to another, is made anew from the warehouse, or brought to newer versions.
 
 mod export;
 mod import;
+mod migrate;
 mod recover;
 
 use crate::cli::StateCommand;
@@ -17,5 +18,6 @@ pub(super) fn run(context: &Context<'_>, command: &StateCommand) -> CommandResul
         StateCommand::Export(arguments) => export::run(context, arguments),
         StateCommand::Import(arguments) => import::run(context, arguments),
         StateCommand::Recover(arguments) => recover::run(context, arguments),
+        StateCommand::Migrate(arguments) => migrate::run(context, arguments),
     }
 }

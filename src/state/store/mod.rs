@@ -15,6 +15,7 @@ mod statements;
 mod tables;
 mod transfer;
 mod unreferenced;
+mod upgrade;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +35,8 @@ pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
     About, Allowance, Build, Claim, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Holder, Identity,
-    NewEntry, Others, Owner, PendingPromote, Records, Snapshot, State, StateError, Subject, Table, Version, WriteLease,
+    NewEntry, Others, Owner, PendingPromote, Record, Records, Snapshot, State, StateError, Subject, Table, Upgrade,
+    Version, WriteLease,
 };
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
@@ -101,6 +103,11 @@ impl<S: Store> StoredState<S> {
         Self { store: Arc::new(store), project }
     }
 
+    /// Takes up one record of another state.
+    pub(super) fn take_up(&self, record: &Record) -> Result<(), StateError> {
+        self.store.write(Writing::Facts, |statements| transfer::take_up(statements, &self.project, record.clone()))
+    }
+
     fn read<T>(
         &self,
         mut work: impl FnMut(&dyn Statements, &ProjectName) -> Result<T, Failure>,
@@ -158,7 +165,7 @@ impl<S: Store> Drop for GivenBack<S> {
 
 impl<S: Store> State for StoredState<S> {
     fn identity(&self) -> Result<Option<Identity>, StateError> {
-        self.read(|statements, _| identity(statements))
+        self.read(identity_of)
     }
 
     fn lease(&self, doing: &str, timeout: Duration) -> Result<WriteLease, StateError> {
@@ -240,6 +247,10 @@ impl<S: Store> State for StoredState<S> {
             let mut records = records().map_err(StateError::Line)?;
             transfer::import(statements, (project, &location), records.as_mut())
         })
+    }
+
+    fn upgrade(&self, lease: &WriteLease, upgrade: &Upgrade) -> Result<(), StateError> {
+        self.write(lease, |statements, project| upgrade::upgrade(statements, project, upgrade))
     }
 
     fn pending_promotes(&self) -> Result<Vec<PendingPromote>, StateError> {
@@ -330,14 +341,27 @@ impl<S: Store> State for StoredState<S> {
 /// Who the state is; `None` where nobody made it yet.
 pub(super) fn identity(statements: &dyn Statements) -> Result<Option<Identity>, Failure> {
     let row = statements.first("SELECT * FROM @state_identity", &[])?;
-    let identity = |row: Row| {
-        Ok(Identity {
-            state: row.word("state_id")?,
-            schema_version: version(&row)?,
-            algorithm_version: row.integer("algorithm_version")?.unsigned_abs(),
-        })
-    };
-    row.map(identity).transpose()
+    row.map(read_identity).transpose()
+}
+
+fn read_identity(row: Row) -> Result<Identity, Failure> {
+    Ok(Identity {
+        state: row.word("state_id")?,
+        schema_version: version(&row)?,
+        algorithm_version: row.integer("algorithm_version")?.unsigned_abs(),
+    })
+}
+
+/// Who the state is to a project.
+fn identity_of(statements: &dyn Statements, project: &ProjectName) -> Result<Option<Identity>, Failure> {
+    let row = statements.first(
+        "SELECT state_id, schema_version, coalesce(
+             (SELECT algorithms.algorithm_version FROM @algorithms AS algorithms WHERE project = ?1),
+             identity.algorithm_version
+         ) AS algorithm_version FROM @state_identity AS identity",
+        &[project.into()],
+    )?;
+    row.map(read_identity).transpose()
 }
 
 /// The schema version in a row of `state_identity`.

@@ -36,3 +36,9 @@ FROM environments AS owner
     JOIN history AS entry ON entry.project = owner.project AND entry.environment = owner.name,
     json_each(entry.models) AS model
 WHERE owner.promoted IS NOT NULL AND model.value -> 'table' ->> 'name' IS NOT NULL;
+
+-- The version of a project's fingerprints, where it is not the state's: another project was brought to a newer one.
+CREATE TABLE algorithms (
+    project TEXT NOT NULL PRIMARY KEY,
+    algorithm_version INTEGER NOT NULL
+);

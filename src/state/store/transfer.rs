@@ -1,7 +1,9 @@
 //! A project's rows to records, and back: in one transaction, a page of them at a time.
 
 use super::value::{Failure, Row, Value, count, json, optional_json, optional_word, text, word};
-use super::{Statements, allowances, builds, environments, holds, identity, pointers, tables, unreferenced};
+use super::{
+    Statements, allowances, builds, environments, holds, identity, identity_of, pointers, tables, unreferenced,
+};
 use crate::ids::{EnvironmentName, ProjectName};
 use crate::naming::TableKey;
 use crate::state::transfer::{End, FORMAT, Header, HeldBack, LineError, Past, Record, Unreferenced};
@@ -18,7 +20,7 @@ pub(super) type Source<'a> = dyn Iterator<Item = Result<Record, LineError>> + 'a
 
 /// [`crate::state::State::export`].
 pub(super) fn export(statements: &dyn Statements, project: &ProjectName, sink: &mut Sink<'_>) -> Result<(), Failure> {
-    let Some(identity) = identity(statements)? else { return Err(StateError::NoState.into()) };
+    let Some(identity) = identity_of(statements, project)? else { return Err(StateError::NoState.into()) };
     let mut out = Out { sink, records: 0 };
     out.put(Record::State(Header {
         format: FORMAT,
@@ -155,6 +157,13 @@ pub(super) fn import(
 fn one(statements: &dyn Statements, (project, location): (&ProjectName, &str), record: Record) -> Result<(), Failure> {
     match record {
         Record::State(header) => become_it(statements, (project, location), &header),
+        other => take_up(statements, project, other),
+    }
+}
+
+/// Writes what one record says.
+pub(super) fn take_up(statements: &dyn Statements, project: &ProjectName, record: Record) -> Result<(), Failure> {
+    match record {
         Record::Environment(environment) => {
             environments::write(statements, project, (&environment.about, &environment.models))
         }
@@ -167,7 +176,10 @@ fn one(statements: &dyn Statements, (project, location): (&ProjectName, &str), r
         Record::Unreferenced(Unreferenced { table, since }) => {
             unreferenced::remember(statements, project, &[(table, since)].into())
         }
-        Record::Snapshot(_) | Record::Load(_) | Record::Build(_) | Record::End(_) => Ok(()),
+        Record::Snapshot(snapshot) => tables::record(statements, project, &[Fact::Snapshot(snapshot)]),
+        Record::Load(load) => tables::record(statements, project, &[Fact::Load(load)]),
+        Record::Build(build) => tables::record(statements, project, &[Fact::Build(build)]),
+        Record::State(_) | Record::End(_) => Ok(()),
     }
 }
 
@@ -212,9 +224,17 @@ fn become_it(
     }
     // Other projects of one state come one after the other.
     if is_any(statements, "project <> ?1", project)? {
-        let same = (&ours.state, ours.algorithm_version) == (&header.state, header.algorithm_version);
-        return if same { Ok(()) } else { Err(StateError::NotEmpty { location: location.to_owned() }.into()) };
+        if ours.state != header.state || ours.algorithm_version < header.algorithm_version {
+            return Err(StateError::NotEmpty { location: location.to_owned() }.into());
+        }
+        statements.execute(
+            "INSERT INTO @algorithms (project, algorithm_version) VALUES (?1, ?2)
+             ON CONFLICT (project) DO UPDATE SET algorithm_version = excluded.algorithm_version",
+            &[project.into(), count(header.algorithm_version)],
+        )?;
+        return Ok(());
     }
+    statements.execute("DELETE FROM @algorithms", &[])?;
     statements.execute(
         "UPDATE @state_identity SET state_id = ?1, algorithm_version = ?2",
         &[text(header.state.as_str()), count(header.algorithm_version)],

@@ -33,7 +33,7 @@ model_defaults:
 ";
 
 /// The orders of [`crate::lab`], in PostgreSQL's words, and a table by key.
-pub(super) const FILES: [(&str, &str); 6] = [
+pub(crate) const FILES: [(&str, &str); 6] = [
     ("seeds/orders.csv", "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n"),
     (
         "models/raw.sql",
