@@ -73,6 +73,21 @@ pub enum StatePlace {
 }
 
 impl StatePlace {
+    /// Whether both are one state, whoever comes to it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => one == other,
+            (Self::Postgres(one), Self::Postgres(other)) => {
+                let place = |place: &PostgresPlace| {
+                    let Address { host, port, database, .. } = &place.address;
+                    (host.clone(), *port, database.clone(), place.schema.clone())
+                };
+                place(one) == place(other)
+            }
+            (Self::File(_), Self::Postgres(_)) | (Self::Postgres(_), Self::File(_)) => false,
+        }
+    }
+
     /// The file, where it is one.
     pub fn file(&self) -> Option<&Path> {
         if let Self::File(path) = self { Some(path) } else { None }

@@ -44,8 +44,9 @@ impl Upgrade {
     /// Finds the new keys of what is shown by environments whose trees are known; the first ones count where two tables
     /// would get one key.
     pub fn new((from, to): (u64, u64), shown: Vec<(Stand, BTreeMap<ModelName, Pointer>, RenewedTree)>) -> Self {
-        let (mut keys, mut taken, mut disputed) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let mut trees = BTreeMap::new();
+        let (mut keys, mut disputed, mut trees) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        // What has its new key already keeps it.
+        let mut taken: BTreeSet<TableKey> = shown.iter().flat_map(|(_, models, tree)| unmoved(models, tree)).collect();
         for (stand, models, tree) in shown {
             for (model, pointer) in models.iter().filter(|(_, pointer)| pointer.table.is_some()) {
                 let Some(renewed) = tree.get(model).filter(|_| pointer.basis.is_whole()) else { continue };
@@ -54,11 +55,8 @@ impl Upgrade {
                 match keys.get(&old) {
                     Some(known) if *known != renewed.data => drop(disputed.insert(old)),
                     Some(_) => {}
-                    None if taken.contains_key(&new) => {}
-                    None => {
-                        taken.insert(new, old.clone());
-                        keys.insert(old, renewed.data);
-                    }
+                    None if old != new && !taken.insert(new) => {}
+                    None => drop(keys.insert(old, renewed.data)),
                 }
             }
             trees.insert(stand, tree);
@@ -109,6 +107,16 @@ impl Upgrade {
         };
         models.iter().map(renew).collect()
     }
+}
+
+/// The tables whose keys are what their tree says.
+fn unmoved(models: &BTreeMap<ModelName, Pointer>, tree: &RenewedTree) -> Vec<TableKey> {
+    let is_it = |(model, pointer): (&ModelName, &Pointer)| {
+        let data_fingerprint = tree.get(model)?.data;
+        let is_unmoved = pointer.table.is_some() && pointer.data_fingerprint == data_fingerprint;
+        is_unmoved.then(|| TableKey { model: model.clone(), data_fingerprint })
+    };
+    models.iter().filter_map(is_it).collect()
 }
 
 #[cfg(test)]
@@ -163,6 +171,7 @@ mod tests {
     fn of_two_tables_that_are_one_model_by_now_the_first_counts() {
         assert_eq!(moved(&[("prod", "1", "3"), ("x", "2", "3")]), [(digest("1"), digest("3"))]);
         assert_eq!(moved(&[("prod", "3", "3"), ("x", "2", "3")]), []);
+        assert_eq!(moved(&[("prod", "2", "3"), ("x", "3", "3")]), [], "its key is taken, whoever comes first");
     }
 
     #[test]

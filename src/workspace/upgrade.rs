@@ -2,9 +2,11 @@
 //! fingerprinted again, and their tables are entered under the new keys. Whoever writes does it first, in one transaction.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Workspace, context_digest, git_error, state_error};
 use crate::connect;
+use crate::engine::OpenMode;
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
 use crate::git::{Mode, Request, TreeSource};
@@ -164,15 +166,17 @@ impl Workspace<'_> {
     }
 
     /// What the models of a tree are by now. Nobody wrote down under which gateway they were built, so those that are not the
-    /// same under each are left out.
+    /// same under each that has this state are left out.
     fn renewed(&self, source: &TreeSource, settings: Option<&Settings>) -> Result<RenewedTree, CommandError> {
         let own = self.settings(source)?;
-        let names: Vec<&str> = settings.unwrap_or(&own).gateways.keys().map(String::as_str).collect();
+        let names = self.gateways_of_the_state(settings.unwrap_or(&own))?;
         let mut trees = match names.is_empty() {
             true => vec![self.tree_under(source, None, settings)?],
-            false => {
-                names.iter().map(|name| self.tree_under(source, Some(name), settings)).collect::<Result<_, _>>()?
-            }
+            false => names
+                .iter()
+                .copied()
+                .map(|name| self.tree_under(source, Some(name), settings))
+                .collect::<Result<_, _>>()?,
         }
         .into_iter();
         let Some(first) = trees.next() else { return Ok(RenewedTree::new()) };
@@ -185,6 +189,17 @@ impl Workspace<'_> {
             all.retain(|name, renewed| other.fingerprints.get(name).is_some_and(|other| other.data == renewed.data));
         }
         Ok(all)
+    }
+
+    fn gateways_of_the_state<'s>(&self, settings: &'s Settings) -> Result<Vec<&'s str>, CommandError> {
+        let ours = self.state_place(settings)?;
+        let opening = self.opening(OpenMode::ReadOnly, Duration::ZERO);
+        let has_it = |name: &str| match connect::state_place(settings, Some(name), &opening) {
+            Ok(place) => place.is_same(&ours),
+            // Only of a server can too little be said to find it.
+            Err(_) => ours.file().is_none(),
+        };
+        Ok(settings.gateways.keys().map(String::as_str).filter(|name| has_it(name)).collect())
     }
 
     fn tree_under(
@@ -210,7 +225,7 @@ impl Workspace<'_> {
 
 fn in_memory(state: &dyn State, project: &ProjectName, upgrade: &Upgrade) -> Result<Box<dyn State>, CommandError> {
     let copy = SqliteState::copy_of(state, project).map_err(state_error)?;
-    let lease = copy.lease("bot plan", std::time::Duration::ZERO).map_err(state_error)?;
+    let lease = copy.lease("bot plan", Duration::ZERO).map_err(state_error)?;
     copy.upgrade(&lease, upgrade).map_err(state_error)?;
     drop(lease);
     Ok(Box::new(copy))

@@ -168,6 +168,9 @@ fn a_warehouse_without_a_promote_gives_its_id_and_nothing_else() {
     world.done(&["promote"]);
     world.sql("DELETE FROM offshoot__meta.promotions");
     lose(&world);
+    // An empty state of another id is in nobody's way.
+    assert_eq!(world.bot(&["promote"]).exit, Exit::No);
+    assert!(world.state().exists());
     let told = world.done(&["state", "recover"]).stdout;
     assert!(told.contains("no promote of this project is recorded there"), "{told}");
     assert_eq!(world.done(&["promote", "--format", "json"]).builds().len(), 3);

@@ -201,6 +201,31 @@ fn an_environment_whose_commits_are_gone_keeps_nothing_from_the_others() {
     assert!(world.done(&["apply", "--format", "json"]).builds().is_empty());
 }
 
+/// Two gateways have this state, and a third one has another: what differs between the first two is nobody's.
+#[test]
+fn what_another_gateway_of_the_state_makes_otherwise_is_built_again() {
+    let world = orders();
+    let gateway = |name: &str, of: &str| {
+        format!(
+            "  {name}:\n    connection: {{type: duckdb, database: warehouse.duckdb}}\n    variables: {{of: {of}}}\n"
+        )
+    };
+    let elsewhere = "  elsewhere:\n    connection: {type: postgres, host: db.example.com, port: 5432, user: u, \
+                     password: \"{{ env_var('NOT_HERE', '') }}\", database: d}\n";
+    let config = format!(
+        "default_gateway: local\ngateways:\n{}{}{elsewhere}model_defaults:\n  dialect: duckdb\n  start: 2026-03-26\n",
+        gateway("local", "one"),
+        gateway("other", "two")
+    );
+    let told = "MODEL (name marts.told, kind FULL);\nSELECT @VAR('of') AS of_gateway";
+    edit(&world, &[("config.yaml", &config), ("models/told.sql", told)]);
+    world.done(&["promote"]);
+    age_file(&world);
+    world.done(&["state", "migrate"]);
+    let built = world.done(&["promote", "--force", "--format", "json"]).builds();
+    assert_eq!(built.into_keys().collect::<Vec<_>>(), ["marts.told"]);
+}
+
 #[test]
 fn a_newer_state_can_be_planned_over_and_not_written() {
     let world = in_duckdb();

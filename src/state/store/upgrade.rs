@@ -48,13 +48,18 @@ fn rename(
 ) -> Result<(), Failure> {
     let (from, to) = (word(&old.digest())?, word(&new.digest())?);
     let of = [project.into(), from, to, data.clone()];
-    statements.execute(
+    let entered = statements.execute(
         "INSERT INTO @snapshots (project, table_key, model, data_fingerprint, physical_table, kind, columns, unit,
              created_at, as_of)
          SELECT project, ?3, model, ?4, physical_table, kind, columns, unit, created_at, as_of
-         FROM @snapshots WHERE project = ?1 AND table_key = ?2",
+         FROM @snapshots WHERE project = ?1 AND table_key = ?2
+         ON CONFLICT (project, table_key) DO NOTHING",
         &of,
     )?;
+    // The state does not know the table, or another one has its key.
+    if entered == 0 {
+        return Ok(());
+    }
     let [project_value, from, to, _] = of;
     let sql = "UPDATE @loads SET table_key = ?3 WHERE project = ?1 AND table_key = ?2";
     statements.execute(sql, &[project_value.clone(), from.clone(), to])?;
