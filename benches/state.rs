@@ -12,6 +12,7 @@
 
 mod measured;
 #[path = "../tests/it/postgres.rs"]
+#[allow(unused_imports, reason = "its own tests use the rest")]
 mod postgres;
 #[path = "../tests/it/state_world.rs"]
 mod state_world;

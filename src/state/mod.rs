@@ -40,7 +40,7 @@ pub use sqlite::SqliteState;
 /// The newest version of the tables that this program knows.
 pub const NEWEST_SCHEMA: u32 = store::NEWEST;
 pub use transfer::{End, FORMAT, Header, HeldBack, LineError, Lines, Past, Record, Unreferenced};
-pub use upgrade::{Renewed, RenewedTree, Stand, Upgrade};
+pub use upgrade::{Renewed, RenewedTree, Shown, Stand, Upgrade};
 
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, StateId, TableName};
 use crate::naming::TableKey;

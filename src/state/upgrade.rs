@@ -28,6 +28,9 @@ pub type RenewedTree = BTreeMap<ModelName, Renewed>;
 /// Where a map of pointers stands: an environment, or an entry of its history.
 pub type Stand = (EnvironmentName, Option<u64>);
 
+/// What is shown somewhere, and what the models of its tree are by now.
+pub type Shown = (Stand, BTreeMap<ModelName, Pointer>, RenewedTree);
+
 /// How a state is brought to another version of the fingerprints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Upgrade {
@@ -43,7 +46,7 @@ pub struct Upgrade {
 impl Upgrade {
     /// Finds the new keys of what is shown by environments whose trees are known; the first ones count where two tables
     /// would get one key.
-    pub fn new((from, to): (u64, u64), shown: Vec<(Stand, BTreeMap<ModelName, Pointer>, RenewedTree)>) -> Self {
+    pub fn new((from, to): (u64, u64), shown: Vec<Shown>) -> Self {
         let (mut keys, mut disputed, mut trees) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         // What has its new key already keeps it.
         let mut taken: BTreeSet<TableKey> = shown.iter().flat_map(|(_, models, tree)| unmoved(models, tree)).collect();
@@ -134,7 +137,7 @@ mod tests {
         ModelName::parse("a.b").expect("a name")
     }
 
-    fn shows(name: &str, old: &str, new: &str) -> (Stand, BTreeMap<ModelName, Pointer>, RenewedTree) {
+    fn shows(name: &str, old: &str, new: &str) -> Shown {
         let table = TableName { catalog: None, schema: "offshoot__a".into(), name: format!("b__{old}") };
         let pointer = Pointer {
             kind: KindName::Full,

@@ -13,9 +13,7 @@ use crate::git::{Mode, Request, TreeSource};
 use crate::ids::{CommitId, EnvironmentName, ModelName, ProjectName};
 use crate::project::{Loaded, ModelCache, Surroundings, scan};
 use crate::settings::Settings;
-use crate::state::{
-    About, Owner, Pointer, Renewed, RenewedTree, SqliteState, Stand, State, Status, Upgrade, WriteLease,
-};
+use crate::state::{About, Owner, Renewed, RenewedTree, Shown, SqliteState, State, Status, Upgrade, WriteLease};
 
 /// The most entries of a history that are looked at; gc keeps no more in most projects.
 const ENTRIES: usize = 50;
@@ -148,11 +146,7 @@ impl Workspace<'_> {
     }
 
     /// Production's entries, so that it can be rolled back to them; one whose commit is not here stays as it is.
-    fn past(
-        &self,
-        state: &dyn State,
-        name: &EnvironmentName,
-    ) -> Result<Vec<(Stand, BTreeMap<ModelName, Pointer>, RenewedTree)>, CommandError> {
+    fn past(&self, state: &dyn State, name: &EnvironmentName) -> Result<Vec<Shown>, CommandError> {
         let mut known: BTreeMap<CommitId, Option<RenewedTree>> = BTreeMap::new();
         let mut past = Vec::new();
         for entry in state.history(name, ENTRIES).map_err(state_error)? {
