@@ -1,6 +1,7 @@
 //! The command line as types; the doc comments are the help. Nothing here decides or reads anything.
 
 mod rollback;
+mod state;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use rollback::RollbackArguments;
+pub use state::{ExportArguments, ImportArguments, MigrateArguments, RecoverArguments, StateArguments, StateCommand};
 
 /// A data environment for every git branch.
 ///
@@ -84,6 +86,8 @@ pub enum Command {
     /// `bot gc` that finds it needed by nothing, and ends after `snapshot_ttl` of `config.yaml`, a week unless it says
     /// otherwise. What is not ours is never dropped. On a terminal nothing is dropped without `--yes`.
     Gc(GcArguments),
+    /// Export, import, recover or migrate the state
+    State(StateArguments),
     /// Run a query in which model names mean an environment's tables
     Query(QueryArguments),
     /// Compare the data of an environment with another's: counts, never rows; opens the warehouse for reading only
@@ -474,6 +478,7 @@ impl Command {
                 EnvironmentCommand::Drop(arguments) => arguments.environment.format.format,
             },
             Self::Gc(arguments) => arguments.format.format,
+            Self::State(arguments) => arguments.command.format(),
             Self::Query(arguments) if arguments.format == RowFormat::Json => Format::Json,
             Self::Query(_) => Format::Terminal,
             Self::Diff(arguments) => arguments.format.format,
@@ -514,6 +519,10 @@ mod tests {
             "bot env drop e",
             "bot gc --yes --format json",
             "bot gc --dry-run --lock-timeout 5",
+            "bot state export --output state.jsonl",
+            "bot state import state.jsonl --lock-timeout 5",
+            "bot state recover --dry-run --format json",
+            "bot state migrate --dry-run --format json",
             "bot query --env prod select --format csv --limit 5",
             "bot render a.b",
             "bot lineage a.b.c --upstream --head x --format mermaid",

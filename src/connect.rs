@@ -73,6 +73,21 @@ pub enum StatePlace {
 }
 
 impl StatePlace {
+    /// Whether both are one state, whoever comes to it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => one == other,
+            (Self::Postgres(one), Self::Postgres(other)) => {
+                let place = |place: &PostgresPlace| {
+                    let Address { host, port, database, .. } = &place.address;
+                    (host.clone(), *port, database.clone(), place.schema.clone())
+                };
+                place(one) == place(other)
+            }
+            (Self::File(_), Self::Postgres(_)) | (Self::Postgres(_), Self::File(_)) => false,
+        }
+    }
+
     /// The file, where it is one.
     pub fn file(&self) -> Option<&Path> {
         if let Self::File(path) = self { Some(path) } else { None }
@@ -139,6 +154,17 @@ pub fn state(
         StatePlace::File(path) => Box::new(SqliteState::open(path, project, mode)?),
         StatePlace::Postgres(place) => Box::new(PostgresState::open(place, project, mode, terms)?),
     })
+}
+
+/// The version of a state's tables, whatever that is; `None` where there is no state.
+///
+/// # Errors
+/// It cannot be read, is newer than this program, or is none of ours.
+pub fn schema_version(place: &StatePlace, terms: &Terms) -> Result<Option<u32>, StateError> {
+    match place {
+        StatePlace::File(path) => SqliteState::schema_version(path),
+        StatePlace::Postgres(place) => PostgresState::schema_version(place, terms),
+    }
 }
 
 /// The engine of a connection.

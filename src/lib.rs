@@ -30,6 +30,9 @@
 //!
 //! What no push needs any more goes later: `gc.rs` decides which tables those are, `commands/gc/` looks and drops them.
 //!
+//! A state moves, or comes back, by `commands/state/`: its lines are `state/transfer/`, what a promote leaves in the warehouse is
+//! `state/promoted.rs`, and `workspace/upgrade.rs` finds the tables of an older version's fingerprints again.
+//!
 //! On GitHub a run begins with `event/`, what happened and what a comment asks, and speaks through `github/`: comments,
 //! checks, pull requests, with the manners that its API asks for.
 //!
@@ -83,6 +86,7 @@ pub mod project;
 #[cfg(feature = "duckdb")]
 pub mod publish;
 pub mod push;
+pub mod recovered;
 pub mod render;
 pub mod report;
 pub mod resolve;

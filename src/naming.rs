@@ -144,6 +144,11 @@ pub fn parse_environment_name(text: &str, base_branch: &str) -> Result<Environme
     Ok(EnvironmentName::new(name))
 }
 
+/// Whether a text has the shape of the names that this module makes, reserved ones too.
+pub fn is_environment_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= ENVIRONMENT_BYTES && text == sanitise(text)
+}
+
 /// Where people query a model in an environment: `schema.model` in prod, `schema__env.model` elsewhere.
 ///
 /// `default_schema` is the connection's own schema: prod's views of models without a schema stand there, those of other

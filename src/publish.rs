@@ -14,7 +14,7 @@ use crate::engine::{
     take_over, transaction,
 };
 use crate::error::CommandError;
-use crate::fingerprint::Tree;
+use crate::fingerprint::{ALGORITHM, Tree};
 use crate::history::{Deed, Origin};
 use crate::ids::{CommitId, EnvironmentName, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
@@ -22,7 +22,7 @@ use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::{DEFAULT_SCHEMA, LIMIT};
 use crate::rollback::HoldChange;
 use crate::sql::Dialect;
-use crate::state::{About, Environment, NewEntry, PendingPromote, State, Status, Subject, Table, WriteLease};
+use crate::state::{About, Environment, NewEntry, PendingPromote, Promoted, State, Status, Subject, Table, WriteLease};
 use crate::time::Timestamp;
 use crate::turn::{Turn, TurnError, Turns};
 use crate::workspace::state_error;
@@ -315,7 +315,7 @@ fn swap(
     policy: ForeignPolicy,
 ) -> Result<usize, CommandError> {
     let about = &pending.intended.about;
-    let payload = payload(tables, &pending.intended)?;
+    let payload = payload(work, tables, pending)?;
     let mut session = session(work.engine)?;
     when_free(work, session.as_mut(), |session| {
         claim(session, work.state_id)?;
@@ -342,16 +342,20 @@ fn swap(
 }
 
 /// Pointers and ledger of the environment, enough to read it back where the state is lost.
-fn payload(tables: &BTreeMap<TableKey, Table>, environment: &Environment) -> Result<String, CommandError> {
-    let ledger: Vec<serde_json::Value> = tables
-        .values()
-        .map(|table| {
-            let loads = table.ledger.loads().iter();
-            let loads: Vec<_> = loads.map(|load| (load.interval, load.loaded_at, &load.run)).collect();
-            serde_json::json!({ "snapshot": table.snapshot, "loads": loads })
-        })
-        .collect();
-    serde_json::to_string(&serde_json::json!({ "environment": environment, "tables": ledger }))
+fn payload(
+    work: &Work<'_>,
+    tables: &BTreeMap<TableKey, Table>,
+    pending: &PendingPromote,
+) -> Result<String, CommandError> {
+    let keys: Vec<TableKey> = tables.keys().cloned().collect();
+    let builds = work.state.newest_builds(&keys).map_err(state_error)?;
+    let hold = match &pending.entry.hold {
+        HoldChange::Begins(hold) => Some((**hold).clone()),
+        HoldChange::Ends => None,
+        HoldChange::Stays => work.state.holds().map_err(state_error)?.remove(&pending.intended.about.name),
+    };
+    let promoted = Promoted::new(pending.intended.clone(), tables, builds, (hold, ALGORITHM));
+    serde_json::to_string(&promoted)
         .map_err(|error| CommandError::failed("cannot write down what is promoted").because(error))
 }
 

@@ -3,6 +3,8 @@
 //! Everything that commands have in common before they differ. It opens no warehouse by itself, and nothing for writing
 //! unless asked to.
 
+mod upgrade;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,8 @@ use crate::shelf::Shelf;
 use crate::state::{OpenMode as StateMode, State, StateError, Terms, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::turn::Turns;
+
+pub use upgrade::Upgrading;
 
 /// How often a request to stop is looked for while somebody else writes the state.
 const STOP_POLL: Duration = Duration::from_millis(200);
@@ -260,15 +264,25 @@ impl<'a> Workspace<'a> {
     /// # Errors
     /// There is something that is no state, or the store refuses.
     pub fn state_to_write(&self, settings: &Settings) -> Result<Box<dyn State>, CommandError> {
-        let state = StateId::new(self.random_id()?);
+        self.state_to_write_as(settings, StateId::new(self.random_id()?))
+    }
+
+    /// The same, with this id where it is made now.
+    ///
+    /// # Errors
+    /// As [`Workspace::state_to_write`].
+    pub fn state_to_write_as(&self, settings: &Settings, state: StateId) -> Result<Box<dyn State>, CommandError> {
         self.state(settings, &StateMode::Write { state, algorithm_version: ALGORITHM })
     }
 
     fn state(&self, settings: &Settings, mode: &StateMode) -> Result<Box<dyn State>, CommandError> {
         let place = self.state_place(settings)?;
+        connect::state(&place, &settings.project, mode, &self.terms()).map_err(state_error)
+    }
+
+    fn terms(&self) -> Terms {
         let stop = self.context.surroundings.interruption().flag();
-        let terms = Terms { known_as: self.known_as(), stop, ..Terms::default() };
-        connect::state(&place, &settings.project, mode, &terms).map_err(state_error)
+        Terms { known_as: self.known_as(), stop, ..Terms::default() }
     }
 
     /// What others recognise this run by: its address in CI, else who runs it.
@@ -281,10 +295,11 @@ impl<'a> Workspace<'a> {
         in_ci().or_else(|| self.git.user_name())
     }
 
-    /// Waits for the right to write the state, until told to stop.
+    /// Waits for the right to write the state, until told to stop. One of an older version of the fingerprints is brought to
+    /// this program's first.
     ///
     /// # Errors
-    /// Somebody else holds it for longer than `timeout`.
+    /// Somebody else holds it for longer than `timeout`; as [`Workspace::upgrading`].
     pub fn lease(&self, state: &dyn State, doing: &str, timeout: Duration) -> Result<WriteLease, CommandError> {
         let stopwatch = Stopwatch::start();
         loop {
@@ -296,7 +311,11 @@ impl<'a> Workspace<'a> {
                 }
                 Err(StateError::Busy { .. }) if !left.is_zero() => {}
                 Err(StateError::Busy { holder, .. }) => return Err(state_error(StateError::Busy { holder, waited })),
-                other => return other.map_err(state_error),
+                Err(error) => return Err(state_error(error)),
+                Ok(lease) => {
+                    self.bring_up(state, &lease)?;
+                    return Ok(lease);
+                }
             }
         }
     }
@@ -461,9 +480,13 @@ pub fn git_error(error: GitError) -> CommandError {
 /// What the state's refusal means to the caller.
 pub fn state_error(error: StateError) -> CommandError {
     match error {
-        StateError::NameTaken { .. } | StateError::Conflict { .. } | StateError::OwnerElsewhere { .. } => {
-            CommandError::no(error.to_string())
-        }
+        StateError::NameTaken { .. }
+        | StateError::Conflict { .. }
+        | StateError::OwnerElsewhere { .. }
+        | StateError::NoState
+        | StateError::NotEmpty { .. }
+        | StateError::Line(_) => CommandError::no(error.to_string()),
+        StateError::Unwritten { source } => CommandError::failed("the export cannot be written").because(source),
         StateError::Store { source, doing, location } => {
             CommandError::failed(format!("cannot {doing} state `{location}`")).because(source)
         }

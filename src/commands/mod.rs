@@ -18,6 +18,7 @@ mod promote;
 mod query;
 mod render;
 mod rollback;
+mod state;
 mod who;
 
 use crate::cli::Command;
@@ -38,6 +39,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Rollback(arguments) => rollback::run(context, arguments),
         Command::Env(arguments) => environments::run(context, arguments),
         Command::Gc(arguments) => gc::run(context, arguments),
+        Command::State(arguments) => state::run(context, &arguments.command),
         Command::Query(arguments) => query::run(context, arguments),
         Command::Diff(arguments) => diff::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),

@@ -46,7 +46,7 @@ fn explain_one(
     wanted: &str,
 ) -> Result<Exit, CommandError> {
     let result = workspace.side(&chosen.trees.result)?;
-    let state = workspace.state_to_read(&result.project.settings)?;
+    let state = workspace.state_to_plan(&result.project.settings)?;
     let owner = planning::environment_of(state.as_ref(), &chosen, arguments.trees.environment.as_deref())?;
     let planned = planning::plan_of(context, workspace, state.as_ref(), (&chosen, result), owner)?;
     let explanation = explanation(workspace, &planned, wanted)?;

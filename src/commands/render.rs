@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &RenderArguments) -> Command
     let workspace = Workspace::open(context)?;
     let chosen = planning::choose(&workspace, &arguments.trees)?;
     let result = workspace.side(&chosen.trees.result)?;
-    let state = workspace.state_to_read(&result.project.settings)?;
+    let state = workspace.state_to_plan(&result.project.settings)?;
     let owner = planning::environment_of(state.as_ref(), &chosen, arguments.trees.environment.as_deref())?;
     let planned = planning::plan_of(context, &workspace, state.as_ref(), (&chosen, result), owner)?;
     let models = &planned.result.tree.models;

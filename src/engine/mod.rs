@@ -20,8 +20,8 @@ use std::sync::Arc;
 pub use error::{EngineError, first_line, without_values};
 pub use ownership::{
     Fence, Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, Standing, check_owner, claim,
-    fence, foreign_objects, forget_object, last_promotion, owned_objects, owner, record_new_object, record_object,
-    record_promotion, standing, take_over,
+    fence, foreign_objects, forget_object, largest_token, last_promotion, owned_objects, owner, promoted_environments,
+    record_new_object, record_object, record_promotion, standing, take_over,
 };
 pub use swap::{Dependents, Owner, Shows, ViewChange, swap_views};
 

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, held, never_promoted, plan_of, plan_over,
-    unknown_columns,
+    Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, held, never_promoted, newer, plan_of,
+    plan_over, unknown_columns,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -37,7 +37,7 @@ pub fn glance(
     wanted: Option<&str>,
 ) -> Result<Plan, CommandError> {
     let result = workspace.draft(&chosen.trees.result, None)?;
-    let state = workspace.state_to_read(&result.project.settings)?;
+    let state = workspace.state_to_plan(&result.project.settings)?;
     if chosen.window != Window::Everything {
         return of_all(context, workspace, state.as_ref(), (chosen, wanted));
     }
@@ -71,6 +71,7 @@ pub fn glance(
     problems.extend(looked.cycles.iter().cloned());
     problems.extend(prod.is_none().then(never_promoted));
     problems.extend(held(state.as_ref()).map_err(state_error)?);
+    problems.extend(newer(state.as_ref()).map_err(state_error)?);
     problems.extend(chosen.trees.problems.iter().cloned());
     problems.extend(clashing);
     problems.extend(unknown_columns(&looked.result, &|name| looked.reached.contains(name)));

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fingerprint::Tree;
-use crate::ids::{EnvironmentName, ModelName};
+use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::naming::TableKey;
 use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing};
-use crate::state::{Environment, LoadedInterval, State, StateError};
+use crate::state::{Environment, LoadedInterval, Others, State, StateError};
 
 /// What a plan asks the state about.
 pub struct Question<'a> {
@@ -52,11 +52,13 @@ pub enum Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn leaves_alone(&self, other: &EnvironmentName) -> bool {
+    /// Whose tables it leaves alone, of these.
+    fn leaves_alone(&self, state: &dyn State, tables: &[TableName]) -> Result<BTreeSet<TableName>, StateError> {
+        let prod = EnvironmentName::prod();
         match self {
-            Self::Branch(environment) => other != *environment,
-            Self::Promote(environment) => !environment.is_prod() && other.is_prod(),
-            Self::Queue => false,
+            Self::Branch(environment) => state.shown_by(Others::AllBut(environment), tables),
+            Self::Promote(environment) if !environment.is_prod() => state.shown_by(Others::Only(&prod), tables),
+            Self::Promote(_) | Self::Queue => Ok(BTreeSet::new()),
         }
     }
 }
@@ -83,11 +85,9 @@ fn known(state: &dyn State, question: &Question<'_>, mut keys: BTreeSet<TableKey
     let reference = reference.as_ref().map(stored).unwrap_or_default();
     keys.extend(prod.values().chain(reference.values()).cloned());
     let keys: Vec<TableKey> = keys.into_iter().collect();
-    let mut shared: BTreeSet<TableKey> = BTreeSet::new();
-    for about in state.environments()?.into_iter().filter(|about| writer.leaves_alone(&about.name)) {
-        shared.extend(state.environment(&about.name)?.iter().flat_map(|environment| stored(environment).into_values()));
-    }
     let tables = state.tables(&keys)?;
+    let names: Vec<TableName> = tables.values().map(|table| table.snapshot.table.clone()).collect();
+    let shared = writer.leaves_alone(state, &names)?;
     let mut builds = state.newest_builds(&tables.keys().cloned().collect::<Vec<_>>())?;
     let table = |(key, table): (TableKey, crate::state::Table)| {
         let build = builds.remove(&key);
@@ -102,7 +102,7 @@ fn known(state: &dyn State, question: &Question<'_>, mut keys: BTreeSet<TableKey
             filled_at: table.snapshot.as_of,
             inputs: inputs.map(|input| (input.key.clone(), input.newest)).collect(),
             seen: build.and_then(|build| build.seen),
-            sharing: if shared.contains(&key) { Sharing::Shared } else { Sharing::Own },
+            sharing: if shared.contains(&table.snapshot.table) { Sharing::Shared } else { Sharing::Own },
             table: table.snapshot.table,
         };
         (key, known)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::cli::TreeArguments;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::fingerprint::Tree;
+use crate::fingerprint::{ALGORITHM, Tree};
 use crate::git::{GitError, Head, Mode, Request, ThreeTrees};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
 use crate::model::Model;
@@ -204,6 +204,7 @@ pub fn plan_of(
         result.problems.push(never_promoted());
     }
     result.problems.extend(held(state).map_err(state_error)?);
+    result.problems.extend(newer(state).map_err(state_error)?);
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree.models, &environment));
     result.problems.extend(unknown_columns(&result.tree, &|_| true));
@@ -268,6 +269,20 @@ fn held(state: &dyn State) -> Result<Option<Problem>, StateError> {
     let prod = EnvironmentName::prod();
     let hold = state.holds()?.remove(&prod);
     Ok(hold.map(|hold| Problem::warning(HELD, hold.sentence(&prod)).help(rollback::ends(&prod))))
+}
+
+/// A newer program made the fingerprints of the state, which this one cannot compare with its own.
+fn newer(state: &dyn State) -> Result<Option<Problem>, StateError> {
+    let version = state.identity()?.map(|identity| identity.algorithm_version).filter(|version| *version > ALGORITHM);
+    let told = |version| {
+        let message = format!(
+            "the state has newer fingerprints (version {version}) than this program makes ({ALGORITHM}), so no table is found \
+             again"
+        );
+        Problem::warning("newer-fingerprints", message)
+            .help("install a newer `bot`: this one can plan, not apply or promote")
+    };
+    Ok(version.map(told))
 }
 
 /// What only the warehouse could tell, and how to tell it without one.

@@ -17,6 +17,7 @@ mod hold;
 pub mod json;
 pub mod lineage;
 pub mod markdown;
+pub mod recovered;
 pub mod rollback;
 #[cfg(test)]
 mod sample;

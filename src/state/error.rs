@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::lease::{Holder, Subject};
 use super::record::{Owner, Version};
+use super::transfer::LineError;
 use crate::ids::{EnvironmentName, PlanId, StateId};
 use crate::naming::TableKey;
 use crate::time::Timestamp;
@@ -112,6 +113,30 @@ pub enum StateError {
         /// The state that the lease is for.
         found: StateId,
     },
+    /// There is nothing to export.
+    #[error("there is no state yet")]
+    NoState,
+    /// The connection was lost in the middle of what cannot be begun again.
+    #[error("the connection to state `{location}` was lost in the middle of an export: run it again")]
+    CutOff {
+        /// Where the state is.
+        location: String,
+    },
+    /// What is exported cannot be written down.
+    #[error("the export cannot be written")]
+    Unwritten {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A state that is to be taken up would mix with one that is there.
+    #[error("state `{location}` is not empty")]
+    NotEmpty {
+        /// Where the state is.
+        location: String,
+    },
+    /// A line of an exported state is not as it should be.
+    #[error(transparent)]
+    Line(LineError),
     /// A newer program made the tables.
     #[error("state `{location}` has schema version {found}, this program knows {known}: install a newer `bot`")]
     NewerSchema {

@@ -16,9 +16,12 @@ mod error;
 mod lease;
 mod ledger;
 mod postgres;
+mod promoted;
 mod record;
 mod sqlite;
 mod store;
+mod transfer;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -28,11 +31,16 @@ pub use error::StateError;
 pub use lease::{Claim, FencingToken, Holder, Subject, WriteLease, Writers};
 pub use ledger::{Ledger, LoadedInterval};
 pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
+pub use promoted::{Promoted, PromotedTable};
 pub use record::{
     About, Allowance, Build, Column, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load, NewEntry,
-    Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
+    Others, Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
 };
 pub use sqlite::SqliteState;
+/// The newest version of the tables that this program knows.
+pub const NEWEST_SCHEMA: u32 = store::NEWEST;
+pub use transfer::{End, FORMAT, Header, HeldBack, LineError, Lines, Past, Record, Unreferenced};
+pub use upgrade::{Renewed, RenewedTree, Shown, Stand, Upgrade};
 
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, StateId, TableName};
 use crate::naming::TableKey;
@@ -52,6 +60,9 @@ pub enum OpenMode {
         algorithm_version: u64,
     },
 }
+
+/// Begins to give the records of a file from its first line on; it may be asked again where a store begins anew.
+pub type Records<'a> = dyn FnMut() -> Result<Box<dyn Iterator<Item = Result<Record, LineError>> + 'a>, LineError> + 'a;
 
 /// A state of one project. Reads take many keys at once, so that a plan is a handful of round trips.
 pub trait State: Send + Sync {
@@ -105,6 +116,12 @@ pub trait State: Send + Sync {
     /// The store cannot be read.
     fn tables(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Table>, StateError>;
 
+    /// Which of these tables other environments show; one round trip, however many environments there are.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn shown_by(&self, others: Others<'_>, tables: &[TableName]) -> Result<BTreeSet<TableName>, StateError>;
+
     /// The models that have a table under any fingerprint.
     ///
     /// # Errors
@@ -147,6 +164,26 @@ pub trait State: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn unreferenced(&self) -> Result<BTreeMap<TableName, Timestamp>, StateError>;
+
+    /// Gives everything that is known of the project to `sink`, a record at a time, as of one moment.
+    ///
+    /// # Errors
+    /// There is no state, the store cannot be read, or what `sink` says.
+    fn export(&self, sink: &mut dyn FnMut(&Record) -> std::io::Result<()>) -> Result<(), StateError>;
+
+    /// Takes up what another state gave, and its identity with it. Nothing of this project may be here, and nothing of other
+    /// projects unless they come from the same state.
+    ///
+    /// # Errors
+    /// [`StateError::NotEmpty`]; a line that is not as it should be ([`StateError::Line`]).
+    fn import(&self, lease: &WriteLease, records: &mut Records<'_>) -> Result<(), StateError>;
+
+    /// Enters tables under the keys that a newer version of the fingerprints has for them, and says so of the project; does
+    /// nothing where another run did.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn upgrade(&self, lease: &WriteLease, upgrade: &Upgrade) -> Result<(), StateError>;
 
     /// Promotes that began and neither finished nor were abandoned; whoever opens the state to write settles them first.
     ///

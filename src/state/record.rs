@@ -59,7 +59,7 @@ pub struct About {
 }
 
 /// What somebody allowed to go away from production with a pull request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
     /// The pull request, by number.
     pub pull_request: u64,
@@ -103,6 +103,15 @@ pub struct Version {
     pub plan_id: PlanId,
     /// Whether that plan was through.
     pub status: Status,
+}
+
+/// Which environments are asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others<'a> {
+    /// All of the project but this one, whether that is there or not.
+    AllBut(&'a EnvironmentName),
+    /// This one alone.
+    Only(&'a EnvironmentName),
 }
 
 /// Where one model of an environment points.
@@ -156,7 +165,7 @@ pub struct NewEntry {
 }
 
 /// What an environment was after one plan or promote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
     /// Counts up from 1 in each environment.
     pub sequence: u64,

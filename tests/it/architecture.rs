@@ -25,6 +25,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "gc",
             "history",
             "rollback",
+            "recovered",
             "plan",
             "data_diff",
             "sticky",

@@ -2,8 +2,11 @@
 
 mod claims;
 mod holds;
+mod moves;
+mod pointers;
 mod tables;
 mod unreferenced;
+mod upgrade;
 mod writers;
 
 use offshoot::ids::{CommitId, EnvironmentName, Login, ProjectName, StateId};
@@ -24,6 +27,10 @@ use self::holds::{
     a_hold_begins_and_ends_with_a_promote_and_never_before, a_hold_is_released_once_and_goes_with_its_environment,
     an_entry_says_what_it_was_and_who_made_it,
 };
+use self::pointers::{
+    history_keeps_tables_for_as_long_as_it_has_them, models_without_a_table_and_tables_of_two_models_are_no_trouble,
+    what_one_plan_asks_and_writes_does_not_grow_with_environments, who_shows_a_table_is_known_as_soon_as_a_plan_ends,
+};
 use self::tables::{
     a_build_that_is_told_again_under_its_plan_is_one_build, builds_are_known_by_whom_they_were_made_for,
     filling_a_table_again_moves_its_time_and_not_its_birth, loads_merge_and_a_second_load_replaces_the_first,
@@ -34,6 +41,7 @@ use self::unreferenced::{
     history_keeps_its_newest_entries_and_goes_on_counting, marking_says_of_all_others_that_they_are_needed,
     marks_stay_until_somebody_points_at_the_table_or_fills_it,
 };
+use self::upgrade::tables_move_with_their_loads_and_other_projects_stay_where_they_were;
 use self::writers::{
     a_lease_of_another_state_is_refused, of_many_writers_each_win_counts_once, threads_of_one_run_record_at_once,
     tokens_of_sessions_grow,
@@ -432,6 +440,11 @@ macro_rules! every_case {
                 every_table_is_listed_and_those_of_other_projects_by_name,
                 a_table_is_forgotten_only_where_nothing_needs_it,
                 history_keeps_its_newest_entries_and_goes_on_counting,
+                who_shows_a_table_is_known_as_soon_as_a_plan_ends,
+                models_without_a_table_and_tables_of_two_models_are_no_trouble,
+                history_keeps_tables_for_as_long_as_it_has_them,
+                tables_move_with_their_loads_and_other_projects_stay_where_they_were,
+                what_one_plan_asks_and_writes_does_not_grow_with_environments,
                 projects_do_not_see_each_other,
                 tokens_of_sessions_grow,
                 one_writer_at_a_time_has_a_subject,

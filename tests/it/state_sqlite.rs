@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use offshoot::ids::{ProjectName, StateId};
-use offshoot::state::{Fact, OpenMode, Owner, PendingPromote, SqliteState, State, StateError};
+use offshoot::state::{Fact, Forgotten, OpenMode, Others, Owner, PendingPromote, SqliteState, State, StateError};
 use offshoot::time::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -156,7 +156,7 @@ fn put_version_1(place: &Place) -> PathBuf {
 
 fn assert_version_1_rows(state: &SqliteState) {
     let identity = state.identity().expect("readable").expect("made");
-    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 8));
+    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 9));
     let prod = state.environment(&name("prod")).expect("readable").expect("in the fixture");
     assert_eq!((prod.about.owner, prod.about.plan_id), (Owner::Named, plan("old-plan")));
     assert_eq!(prod.models.keys().cloned().collect::<Vec<_>>(), [model("staging.orders")]);
@@ -199,6 +199,53 @@ fn an_old_schema_is_migrated_with_its_rows() {
     assert_eq!(again.unreferenced().expect("readable"), since);
 }
 
+/// What each schema since the first one added.
+pub(crate) const LATER_SCHEMAS: [&str; 8] = [
+    include_str!("../../src/state/store/schema_2.sql"),
+    include_str!("../../src/state/store/schema_3.sql"),
+    include_str!("../../src/state/store/schema_4.sql"),
+    include_str!("../../src/state/store/schema_5.sql"),
+    include_str!("../../src/state/store/schema_6.sql"),
+    include_str!("../../src/state/store/schema_7.sql"),
+    include_str!("../../src/state/store/schema_8.sql"),
+    include_str!("../../src/state/store/schema_9.sql"),
+];
+
+#[test]
+fn every_schema_is_migrated_and_who_shows_a_table_is_known_afterwards() {
+    for version in 1..=LATER_SCHEMAS.len() {
+        let place = Place::new();
+        let file = put_version_1(&place);
+        let connection = Connection::open(&file).expect("opens");
+        LATER_SCHEMAS[..version - 1].iter().for_each(|later| connection.execute_batch(later).expect("one more schema"));
+        connection.execute(&format!("UPDATE state_identity SET schema_version = {version}"), []).expect("written");
+        drop(connection);
+        let reader = open(&file, &OpenMode::ReadOnlyIfExists).expect("opens");
+        assert_version_1_rows(&reader);
+        drop(reader);
+        let state = open(&file, &to_write()).expect("migrates");
+        assert_version_1_rows(&state);
+        assert_version_1_is_shown(&state);
+    }
+}
+
+/// The table that both environments of the first schema show, and production's history with them.
+pub(crate) fn assert_version_1_is_shown(state: &dyn State) {
+    let tables: Vec<_> = state.all_tables().expect("readable").into_iter().map(|snapshot| snapshot.table).collect();
+    let by = |others| state.shown_by(others, &tables).expect("readable").len();
+    let (prod, branch) = (name("prod"), name("feature_x_3fa2"));
+    assert_eq!([by(Others::Only(&prod)), by(Others::Only(&branch)), by(Others::AllBut(&prod))], [1; 3]);
+    let lease = state.lease("bot test", PATIENT).expect("nobody else");
+    state.mark_unreferenced(&lease, &[(tables[0].clone(), Timestamp(7))].into()).expect("writable");
+    for (environment, plan_id) in [(branch, "branch-plan"), (prod, "old-plan")] {
+        let kept = state.forget_unreferenced(&lease, &tables[0], Timestamp(7)).expect("writable");
+        assert_eq!(kept, Forgotten::No, "{environment} shows it, or did");
+        state.remove_environment(&lease, &environment, &ready(plan_id)).expect("nobody else");
+    }
+    let forgotten = state.forget_unreferenced(&lease, &tables[0], Timestamp(7)).expect("writable");
+    assert_eq!(forgotten, Forgotten::Yes);
+}
+
 #[test]
 fn an_old_schema_can_be_read_without_migrating_it() {
     let place = Place::new();
@@ -233,7 +280,7 @@ fn a_newer_schema_is_refused_with_both_versions() {
     for mode in [to_write(), OpenMode::ReadOnlyIfExists] {
         let refused = open(&place.file(), &mode).err().expect("newer");
         let message = refused.to_string();
-        assert!(message.contains("has schema version 99, this program knows 8: install a newer `bot`"), "{message}");
+        assert!(message.contains("has schema version 99, this program knows 9: install a newer `bot`"), "{message}");
     }
 }
 

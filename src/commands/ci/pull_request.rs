@@ -180,7 +180,7 @@ fn static_plan(
     settings: &Settings,
     (chosen, result): (Chosen, Side),
 ) -> Result<Findings, CommandError> {
-    let state = job.workspace.state_to_read(settings)?;
+    let state = job.workspace.state_to_plan(settings)?;
     let owner = environment(state.as_ref(), &chosen, pull_request)?;
     let planned = planning::plan_of(job.context, &job.workspace, state.as_ref(), (&chosen, result), owner)?;
     let allowed = state.allowed(pull_request.number.0, &pull_request.head.commit).map_err(state_error)?;

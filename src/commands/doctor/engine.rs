@@ -88,11 +88,17 @@ fn owned(theirs: Option<&StateId>, ours: Option<&StateId>) -> Finding {
         (Some(theirs), Some(ours)) if theirs == ours => ok(AREA, "owner", format!("this state's ({ours})")),
         (Some(theirs), Some(ours)) => {
             let message = format!("the warehouse belongs to state {theirs}, not to the one here ({ours})");
-            error(AREA, "owner", message).help("use that state, or another warehouse")
+            error(AREA, "owner", message).help(
+                "use that state, or another warehouse; where that state is lost for good and this one is empty, \
+                 `bot state recover` makes it anew from the warehouse",
+            )
         }
         (Some(theirs), None) => {
             let message = format!("the warehouse belongs to state {theirs}, and there is no state here");
-            error(AREA, "owner", message).help("put that state's file back, or name it in `state_connection`")
+            error(AREA, "owner", message).help(
+                "put that state back, or name it in `state_connection`; where it is lost for good, `bot state recover` \
+                 makes it anew from the warehouse",
+            )
         }
     }
 }

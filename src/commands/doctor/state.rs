@@ -31,7 +31,9 @@ pub(super) fn look(workspace: &Workspace<'_>, project: &Project) -> (Option<Iden
         StatePlace::Postgres(_) => state.identity().is_ok_and(|identity| identity.is_some()),
     };
     if !is_there {
-        found.push(ok(AREA, check, format!("`{place}` is not there yet")).help("`bot promote` makes it"));
+        found.push(ok(AREA, check, format!("`{place}` is not there yet")).help(
+            "`bot promote` makes it; where there was one and the warehouse still belongs to it, `bot state recover`",
+        ));
         return (None, found);
     }
     found.push(ok(AREA, check, format!("`{place}`")));
@@ -55,7 +57,8 @@ fn contents(state: &dyn State, found: &mut Vec<Finding>) -> Result<Option<Identi
                 AREA,
                 "algorithm",
                 format!("fingerprints of algorithm {version}; this program makes {ALGORITHM}"),
-            ),
+            )
+            .help("whoever writes next brings them up; `bot state migrate` does it where the whole history is"),
             std::cmp::Ordering::Greater => {
                 super::error(AREA, "algorithm", format!("fingerprints of algorithm {version}, newer than {ALGORITHM}"))
                     .help("install a newer `bot`: this one can plan, not apply or promote")

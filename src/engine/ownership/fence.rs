@@ -15,6 +15,19 @@ pub struct Fence {
     pub token: u64,
 }
 
+/// The largest token that anybody wrote here; 0 where nobody did.
+///
+/// # Errors
+/// What the engine says.
+pub fn largest_token(session: &mut dyn Session) -> Result<u64> {
+    if session.columns(&meta(FENCES))?.is_none() {
+        return Ok(0);
+    }
+    let sql = format!("SELECT coalesce(max(token), 0) FROM {}", meta_name(session, FENCES));
+    let found = session.query(&sql)?;
+    Ok(found.rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok()).unwrap_or_default())
+}
+
 /// Waits until no other transaction writes the subject, and then keeps all with a smaller token from it for good. Must run
 /// inside a transaction, before anything that it guards. Nothing where nobody else can write it (`None`), or where nothing
 /// was ever written to the warehouse.

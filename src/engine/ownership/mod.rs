@@ -10,9 +10,9 @@ mod promotion;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use fence::{Fence, fence};
+pub use fence::{Fence, fence, largest_token};
 pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over};
-pub use promotion::{Promotion, last_promotion, record_promotion};
+pub use promotion::{Promotion, last_promotion, promoted_environments, record_promotion};
 
 use self::foreign::{Mark, present};
 use super::swap::Shows;

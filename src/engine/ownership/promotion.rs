@@ -44,6 +44,23 @@ pub fn record_promotion(session: &mut dyn Session, promotion: &Promotion) -> Res
     session.append(&meta("promotions"), &columns, &[row.map(Some).to_vec()])
 }
 
+/// The environments of a project of which a promote was recorded, by name.
+///
+/// # Errors
+/// What the engine says.
+pub fn promoted_environments(session: &mut dyn Session, project: &ProjectName) -> Result<Vec<EnvironmentName>> {
+    if session.columns(&meta("promotions"))?.is_none() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT DISTINCT environment FROM {} WHERE project = {} ORDER BY environment",
+        meta_name(session, "promotions"),
+        text_literal(session.dialect(), project.as_str()),
+    );
+    let rows = session.query(&sql)?.rows;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).map(EnvironmentName::new).collect())
+}
+
 /// The promote of an environment that was recorded last.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use super::rows::{Session, of_server, stored};
 use super::{Place, Terms};
 use crate::hash::Digest;
 use crate::postgres::{Client, Parameter, PostgresError, Reply};
-use crate::state::store::{Dialect, Failure, Reading, Statements, Writing};
+use crate::state::store::{self, Dialect, Failure, Reading, Statements, Writing};
 
 /// A connection that is made when it is needed, and again when it was lost.
 pub(super) struct Link {
@@ -49,7 +49,13 @@ impl Link {
         };
         self.patiently(|link| {
             let client = link.take()?;
-            let run = |sql: &str| if sql.is_empty() { Ok(0) } else { client.batch(sql).map_err(stored) };
+            let run = |sql: &str| {
+                if sql.is_empty() {
+                    return Ok(0);
+                }
+                store::round_trip();
+                client.batch(sql).map_err(stored)
+            };
             let read = run(begin).and_then(|_| work(&Session { client: &client, dialect: &link.dialect }));
             let ended = if read.is_ok() { run(end) } else { run(if end.is_empty() { "" } else { "ROLLBACK" }) };
             if ended.is_ok() {

@@ -93,6 +93,14 @@ impl Place {
 }
 
 impl PostgresState {
+    /// The version of the tables in a schema; `None` where there is no state.
+    ///
+    /// # Errors
+    /// As [`PostgresState::open`], but that any older version will do.
+    pub fn schema_version(place: &Place, terms: &Terms) -> Result<Option<u32>, StateError> {
+        open::schema_version(&mut Link::new(place.clone(), terms.clone()))
+    }
+
     /// Opens a state.
     ///
     /// # Errors

@@ -41,6 +41,16 @@ pub(super) fn to_write(link: &mut Link, state: &StateId, algorithm_version: u64)
     }
 }
 
+/// The version of the tables; `None` where there are none.
+pub(super) fn schema_version(link: &mut Link) -> Result<Option<u32>, StateError> {
+    let location = link.place().location();
+    match look(link)? {
+        Contents::Nothing => Ok(None),
+        Contents::State(version) => Ok(Some(version)),
+        Contents::Foreign(table) => Err(foreign(location, &table)),
+    }
+}
+
 /// What stands in the schema; what is not ours or too new is refused before anything is changed.
 fn look(link: &mut Link) -> Result<Contents, StateError> {
     let place = link.place().clone();

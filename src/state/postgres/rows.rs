@@ -6,7 +6,7 @@ use super::Place;
 use super::link::LOCK_PATIENCE;
 use crate::postgres::{self, Client, Parameter, PostgresError};
 use crate::state::StateError;
-use crate::state::store::{Dialect, Failure, Row, Statements, Value};
+use crate::state::store::{self, Dialect, Failure, Row, Statements, Value};
 
 /// A connection within a transaction, or for one statement.
 pub(super) struct Session<'a> {
@@ -16,6 +16,7 @@ pub(super) struct Session<'a> {
 
 impl Statements for Session<'_> {
     fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Failure> {
+        store::round_trip();
         let rows = self.client.query(&self.dialect.render(sql), &parameters(values)).map_err(stored)?;
         let Some(first) = rows.first() else { return Ok(Vec::new()) };
         let columns: Arc<[String]> = first.columns().map(str::to_owned).collect();
@@ -25,10 +26,12 @@ impl Statements for Session<'_> {
     }
 
     fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, Failure> {
+        store::round_trip();
         self.client.execute(&self.dialect.render(sql), &parameters(values)).map_err(stored)
     }
 
     fn batch(&self, sql: &str) -> Result<(), Failure> {
+        store::round_trip();
         self.client.batch(sql).map(|_| ()).map_err(stored)
     }
 }
@@ -50,7 +53,7 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A migration in PostgreSQL's words. Texts are compared byte by byte, as SQLite does.
+/// A migration in PostgreSQL's words. Texts are compared byte by byte, as SQLite does; a map of models is a text, too.
 pub(super) fn translate(migration: &str) -> String {
     let line = |line: &str| match line.trim_start() {
         comment if comment.starts_with("--") => line.to_owned(),
@@ -61,7 +64,8 @@ pub(super) fn translate(migration: &str) -> String {
             )
             .replace(" INTEGER", " BIGINT")
             .replace(" REAL", " DOUBLE PRECISION")
-            .replace(" TEXT", " TEXT COLLATE \"C\""),
+            .replace(" TEXT", " TEXT COLLATE \"C\"")
+            .replace(".models) AS model", ".models::json) AS model"),
     };
     migration.lines().map(|text| line(text) + "\n").collect()
 }

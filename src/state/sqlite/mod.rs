@@ -15,7 +15,7 @@ use self::lock::{FileLock, LockFailure};
 use self::rows::stored;
 use super::lease::Begun;
 use super::store::{self, Failure, Reading, Statements, Store, StoredState, Writing};
-use super::{OpenMode, StateError, WriteLease, Writers};
+use super::{OpenMode, State, StateError, WriteLease, Writers};
 use crate::ids::{ProjectName, StateId};
 
 /// One project's rows in an SQLite file.
@@ -24,7 +24,8 @@ pub type SqliteState = StoredState<SqliteStore>;
 /// An SQLite file with a state in it.
 pub struct SqliteStore {
     connection: Mutex<Connection>,
-    file: PathBuf,
+    /// `None` where it is in memory.
+    file: Option<PathBuf>,
     access: Access,
 }
 
@@ -47,12 +48,36 @@ impl SqliteState {
             OpenMode::Write { state, algorithm_version } => open::open_to_write(file, state, *algorithm_version)?,
         };
         let mut opened =
-            SqliteStore { connection: Mutex::new(connection), file: file.to_owned(), access: Access::Read };
+            SqliteStore { connection: Mutex::new(connection), file: Some(file.to_owned()), access: Access::Read };
         if *mode != OpenMode::ReadOnlyIfExists {
             let identity = opened.read(Reading::Once, store::identity)?;
             opened.access = identity.map_or(Access::Read, |identity| Access::Write(identity.state));
         }
         Ok(Self::new(opened, project.clone()))
+    }
+
+    /// The version of the tables in a file; `None` where there is no state.
+    ///
+    /// # Errors
+    /// The file is no state, is newer than this program, or cannot be read.
+    pub fn schema_version(file: &Path) -> Result<Option<u32>, StateError> {
+        open::schema_version(file)
+    }
+
+    /// A copy of a project's rows in memory, which nobody else sees. An empty one where there is no state.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn copy_of(state: &dyn State, project: &ProjectName) -> Result<Self, StateError> {
+        let identity = state.identity()?;
+        let connection = open::open_in_memory(identity.as_ref())?;
+        let access = identity.map_or(Access::Read, |identity| Access::Write(identity.state));
+        let is_there = access != Access::Read;
+        let copy = Self::new(SqliteStore { connection: Mutex::new(connection), file: None, access }, project.clone());
+        if is_there {
+            state.export(&mut |record| copy.take_up(record).map_err(std::io::Error::other))?;
+        }
+        Ok(copy)
     }
 }
 
@@ -77,10 +102,10 @@ impl SqliteStore {
     }
 
     /// `state.db.lock` beside `state.db`.
-    fn lock_file(&self) -> PathBuf {
-        let mut path = self.file.clone().into_os_string();
+    fn lock_file(&self) -> Option<PathBuf> {
+        let mut path = self.file.clone()?.into_os_string();
         path.push(".lock");
-        path.into()
+        Some(path.into())
     }
 }
 
@@ -89,7 +114,7 @@ struct Session {
     store: Arc<SqliteStore>,
     begun: Begun,
     /// Given back after the session is ended.
-    _lock: FileLock,
+    _lock: Option<FileLock>,
 }
 
 impl Drop for Session {
@@ -132,7 +157,7 @@ impl Store for SqliteStore {
 
     fn lease(self: &Arc<Self>, doing: &str, timeout: Duration) -> Result<WriteLease, StateError> {
         let state = self.writable()?.clone();
-        let lock = match FileLock::take(&self.lock_file(), doing, timeout) {
+        let lock = match self.lock_file().map(|path| FileLock::take(&path, doing, timeout)).transpose() {
             Ok(lock) => lock,
             Err(LockFailure::Held { holder, waited }) => return Err(StateError::Busy { holder, waited }),
             Err(LockFailure::Io(error)) => {
@@ -145,6 +170,6 @@ impl Store for SqliteStore {
     }
 
     fn location(&self) -> String {
-        self.file.display().to_string()
+        self.file.as_ref().map_or_else(|| "in memory".to_owned(), |file| file.display().to_string())
     }
 }

@@ -10,8 +10,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 
 use super::rows::{PREPARED_TEXTS, stored};
 use crate::ids::StateId;
-use crate::state::StateError;
 use crate::state::store::{self, Contents, Failure};
+use crate::state::{Identity, StateError};
 
 /// How long a statement waits for another process's transaction; a write is a few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,6 +42,35 @@ pub(super) fn open_to_read(file: &Path) -> Result<Connection, StateError> {
     let exists = file.try_exists().map_err(|error| failed("find", &location, error))?;
     let opened = if exists { read_existing(file, &location) } else { in_memory(None, &location) };
     opened.map_err(|failure| explain(failure, "read", &location))
+}
+
+/// A state in memory with an identity and no rows.
+pub(super) fn open_in_memory(identity: Option<&Identity>) -> Result<Connection, StateError> {
+    let opened = || {
+        let connection = Connection::open_in_memory().map_err(stored)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(stored)?;
+        connection.set_prepared_statement_cache_capacity(PREPARED_TEXTS);
+        store::migrate(&connection, 0, str::to_owned)?;
+        if let Some(identity) = identity {
+            store::identify(&connection, &identity.state, identity.algorithm_version)?;
+        }
+        Ok(connection)
+    };
+    opened().map_err(|failure| explain(failure, "open", "in memory"))
+}
+
+/// The version of the tables in a file; `None` where there is no state. Nothing is changed.
+pub(super) fn schema_version(file: &Path) -> Result<Option<u32>, StateError> {
+    let location = file.display().to_string();
+    if !file.try_exists().map_err(|error| failed("find", &location, error))? {
+        return Ok(None);
+    }
+    let connection =
+        connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|failure| explain(failure, "read", &location))?;
+    Ok(match check(&connection, &location)? {
+        Contents::State(version) => Some(version),
+        _ => None,
+    })
 }
 
 /// Says in our words why SQLite failed.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql, params_from_iter};
 
-use crate::state::store::{Dialect, Failure, Row, Statements, Value};
+use crate::state::store::{self, Dialect, Failure, Row, Statements, Value};
 
 /// More texts than a run has, each of them prepared once.
 pub(super) const PREPARED_TEXTS: usize = 64;
 
 impl Statements for Connection {
     fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Failure> {
+        store::round_trip();
         let mut statement = prepared(self, sql)?;
         let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query(params_from_iter(values)).map_err(stored)?;
@@ -25,6 +26,7 @@ impl Statements for Connection {
     }
 
     fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, Failure> {
+        store::round_trip();
         let touched = prepared(self, sql)?.execute(params_from_iter(values)).map_err(stored)?;
         Ok(u64::try_from(touched).unwrap_or(u64::MAX))
     }

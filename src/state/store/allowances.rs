@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Statements;
-use super::value::{Failure, count, text, word};
+use super::value::{Failure, Row, count, text, word};
 use crate::ids::{CommitId, Login, ModelName, ProjectName};
 use crate::state::Allowance;
 
@@ -18,6 +18,21 @@ pub(super) fn allow(statements: &dyn Statements, project: &ProjectName, allowanc
         &[project.into(), count(*pull_request), word(model)?, text(head.as_str()), text(by.as_str()), (*at).into()],
     )?;
     Ok(())
+}
+
+/// Everything that was allowed.
+pub(super) fn all(statements: &dyn Statements, project: &ProjectName) -> Result<Vec<Allowance>, Failure> {
+    let sql = "SELECT * FROM @allowances WHERE project = ?1 ORDER BY pull_request, model";
+    let allowance = |row: &Row| {
+        Ok(Allowance {
+            pull_request: row.integer("pull_request")?.unsigned_abs(),
+            model: row.word("model")?,
+            head: row.word("head")?,
+            by: row.word("login")?,
+            at: row.moment("allowed_at")?,
+        })
+    };
+    statements.query(sql, &[project.into()])?.iter().map(allowance).collect()
 }
 
 /// [`crate::state::State::allowed`].

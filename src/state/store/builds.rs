@@ -119,7 +119,8 @@ fn values(project: &ProjectName, build: &Build) -> Result<[Value; 13], Failure> 
     ])
 }
 
-fn build(row: &Row) -> Result<Build, Failure> {
+/// A row of `builds`.
+pub(super) fn build(row: &Row) -> Result<Build, Failure> {
     let count = |column| Ok::<_, Failure>(row.optional_integer(column)?.map(i64::unsigned_abs));
     Ok(Build {
         key: key(row)?,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::value::{Failure, Row, Value, count, json, optional_json, optional_word, text, word};
-use super::{Statements, holds, tables, unreferenced};
+use super::{Statements, holds, pointers, tables, unreferenced};
 use crate::ids::{EnvironmentName, ModelName, PlanId, ProjectName};
 use crate::state::{
     About, Environment, HistoryEntry, NewEntry, Owner, PendingPromote, Pointer, StateError, Status, Version,
@@ -35,18 +35,20 @@ pub(super) fn history(
 ) -> Result<Vec<HistoryEntry>, Failure> {
     let sql = "SELECT * FROM @history WHERE project = ?1 AND environment = ?2 ORDER BY sequence DESC LIMIT ?3";
     let rows = statements.query(sql, &[project.into(), text(name.as_str()), count(limit)])?;
-    let entry = |row: &Row| {
-        Ok(HistoryEntry {
-            sequence: row.integer("sequence")?.unsigned_abs(),
-            plan_id: row.word("plan_id")?,
-            commit: row.optional_word("commit_id")?,
-            at: row.moment("at")?,
-            run: row.text("run")?.to_owned(),
-            origin: row.optional_json("origin")?,
-            models: row.json("models")?,
-        })
-    };
     rows.iter().map(entry).collect()
+}
+
+/// A row of `history`.
+pub(super) fn entry(row: &Row) -> Result<HistoryEntry, Failure> {
+    Ok(HistoryEntry {
+        sequence: row.integer("sequence")?.unsigned_abs(),
+        plan_id: row.word("plan_id")?,
+        commit: row.optional_word("commit_id")?,
+        at: row.moment("at")?,
+        run: row.text("run")?.to_owned(),
+        origin: row.optional_json("origin")?,
+        models: row.json("models")?,
+    })
 }
 
 /// [`crate::state::State::pending_promotes`].
@@ -110,6 +112,16 @@ pub(super) fn begin_promote(
     refuse_pending(statements, project, &about.name)?;
     check_version(statements, project, &about.name, promote.expected.as_ref())?;
     check_owner(statements, project, about)?;
+    write_promote(statements, project, promote)
+}
+
+/// Writes a promote into the journal.
+pub(super) fn write_promote(
+    statements: &dyn Statements,
+    project: &ProjectName,
+    promote: &PendingPromote,
+) -> Result<(), Failure> {
+    let about = &promote.intended.about;
     statements.execute(
         "INSERT INTO @promotes (project, environment, plan_id, intended) VALUES (?1, ?2, ?3, ?4)",
         &[project.into(), text(about.name.as_str()), text(about.plan_id.as_str()), json(promote)?],
@@ -198,29 +210,39 @@ fn write_environment(
     entry: &NewEntry,
 ) -> Result<(), Failure> {
     let ready = About { status: Status::Ready, ..environment.about.clone() };
-    write_about(statements, project, &ready)?;
-    let sql = "UPDATE @environments SET models = ?3 WHERE project = ?1 AND name = ?2";
-    statements.execute(sql, &[project.into(), text(ready.name.as_str()), json(&environment.models)?])?;
-    add_history(statements, project, &ready, entry)?;
+    write(statements, project, (&ready, &environment.models))?;
+    add_history(statements, project, (&ready, &environment.models), entry)?;
     holds::change(statements, project, &ready.name, &entry.hold)?;
     let pointed_at = environment.models.values().filter_map(|pointer| pointer.table.as_ref());
     unreferenced::keep(statements, project, pointed_at)?;
     tables::record(statements, project, &entry.facts)
 }
 
+/// Writes an environment as it is.
+pub(super) fn write(
+    statements: &dyn Statements,
+    project: &ProjectName,
+    (about, models): (&About, &BTreeMap<ModelName, Pointer>),
+) -> Result<(), Failure> {
+    write_about(statements, project, about)?;
+    let sql = "UPDATE @environments SET models = ?3 WHERE project = ?1 AND name = ?2";
+    statements.execute(sql, &[project.into(), text(about.name.as_str()), json(models)?])?;
+    pointers::write(statements, project, &about.name, models)
+}
+
 /// Copies the map that was just written, so that it is serialised once.
 fn add_history(
     statements: &dyn Statements,
     project: &ProjectName,
-    about: &About,
+    (about, models): (&About, &BTreeMap<ModelName, Pointer>),
     entry: &NewEntry,
 ) -> Result<(), Failure> {
-    statements.execute(
+    let row = statements.first(
         "INSERT INTO @history (project, environment, sequence, plan_id, commit_id, at, run, origin, models)
          SELECT project, name, 1 + (
              SELECT coalesce(max(sequence), 0) FROM @history WHERE project = ?1 AND environment = ?2
          ), plan_id, ?3, ?4, ?5, ?6, models
-         FROM @environments WHERE project = ?1 AND name = ?2",
+         FROM @environments WHERE project = ?1 AND name = ?2 RETURNING sequence",
         &[
             project.into(),
             text(about.name.as_str()),
@@ -230,7 +252,8 @@ fn add_history(
             optional_json(entry.origin.as_ref())?,
         ],
     )?;
-    Ok(())
+    let sequence = row.map_or(Ok(0), |row| row.integer("sequence"))?.unsigned_abs();
+    pointers::keep(statements, project, (&about.name, sequence), models)
 }
 
 /// Everything but the models.

@@ -8,12 +8,15 @@ mod builds;
 mod dialect;
 mod environments;
 mod holds;
+mod pointers;
 mod schema;
 mod sessions;
 mod statements;
 mod tables;
 mod told;
+mod transfer;
 mod unreferenced;
+mod upgrade;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +29,7 @@ pub(super) use self::schema::{Contents, IDENTITY, NEWEST, migrate};
 pub(super) use self::sessions::{
     Life, NewSession, begin as begin_session, begin_unwritten, end as end_session, renew as renew_session,
 };
-pub(super) use self::statements::{Nothing, Statements};
+pub(super) use self::statements::{Nothing, Statements, round_trip};
 #[cfg(test)]
 pub(super) use self::tables::record;
 use self::told::Told;
@@ -34,7 +37,8 @@ pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
     About, Allowance, Build, Claim, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Holder, Identity,
-    NewEntry, Owner, PendingPromote, Snapshot, State, StateError, Subject, Table, Version, WriteLease,
+    NewEntry, Others, Owner, PendingPromote, Record, Records, Snapshot, State, StateError, Subject, Table, Upgrade,
+    Version, WriteLease,
 };
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
@@ -101,6 +105,11 @@ impl<S: Store> StoredState<S> {
         Self { store: Arc::new(store), project }
     }
 
+    /// Takes up one record of another state.
+    pub(super) fn take_up(&self, record: &Record) -> Result<(), StateError> {
+        self.store.write(Writing::Facts, |statements| transfer::take_up(statements, &self.project, record.clone()))
+    }
+
     fn read<T>(
         &self,
         mut work: impl FnMut(&dyn Statements, &ProjectName) -> Result<T, Failure>,
@@ -159,7 +168,7 @@ impl<S: Store> Drop for GivenBack<S> {
 
 impl<S: Store> State for StoredState<S> {
     fn identity(&self) -> Result<Option<Identity>, StateError> {
-        self.read(|statements, _| identity(statements))
+        self.read(identity_of)
     }
 
     fn lease(&self, doing: &str, timeout: Duration) -> Result<WriteLease, StateError> {
@@ -192,6 +201,10 @@ impl<S: Store> State for StoredState<S> {
         self.store.read(Reading::Together, |statements| tables::tables(statements, &self.project, keys))
     }
 
+    fn shown_by(&self, others: Others<'_>, tables: &[TableName]) -> Result<BTreeSet<TableName>, StateError> {
+        self.read(|statements, project| pointers::shown_by(statements, project, others, tables))
+    }
+
     fn built_models(&self) -> Result<BTreeSet<ModelName>, StateError> {
         self.read(tables::built_models)
     }
@@ -218,6 +231,29 @@ impl<S: Store> State for StoredState<S> {
 
     fn unreferenced(&self) -> Result<BTreeMap<TableName, Timestamp>, StateError> {
         self.read(unreferenced::marks)
+    }
+
+    fn export(&self, sink: &mut transfer::Sink<'_>) -> Result<(), StateError> {
+        let mut is_again = false;
+        self.store.read(Reading::Together, |statements| {
+            // What was written stays written.
+            if std::mem::replace(&mut is_again, true) {
+                return Err(StateError::CutOff { location: self.store.location() }.into());
+            }
+            transfer::export(statements, &self.project, sink)
+        })
+    }
+
+    fn import(&self, lease: &WriteLease, records: &mut Records<'_>) -> Result<(), StateError> {
+        let location = self.store.location();
+        self.write(lease, |statements, project| {
+            let mut records = records().map_err(StateError::Line)?;
+            transfer::import(statements, (project, &location), records.as_mut())
+        })
+    }
+
+    fn upgrade(&self, lease: &WriteLease, upgrade: &Upgrade) -> Result<(), StateError> {
+        self.write(lease, |statements, project| upgrade::upgrade(statements, project, upgrade))
     }
 
     fn pending_promotes(&self) -> Result<Vec<PendingPromote>, StateError> {
@@ -308,14 +344,27 @@ impl<S: Store> State for StoredState<S> {
 /// Who the state is; `None` where nobody made it yet.
 pub(super) fn identity(statements: &dyn Statements) -> Result<Option<Identity>, Failure> {
     let row = statements.first("SELECT * FROM @state_identity", &[])?;
-    let identity = |row: Row| {
-        Ok(Identity {
-            state: row.word("state_id")?,
-            schema_version: version(&row)?,
-            algorithm_version: row.integer("algorithm_version")?.unsigned_abs(),
-        })
-    };
-    row.map(identity).transpose()
+    row.map(read_identity).transpose()
+}
+
+fn read_identity(row: Row) -> Result<Identity, Failure> {
+    Ok(Identity {
+        state: row.word("state_id")?,
+        schema_version: version(&row)?,
+        algorithm_version: row.integer("algorithm_version")?.unsigned_abs(),
+    })
+}
+
+/// Who the state is to a project.
+fn identity_of(statements: &dyn Statements, project: &ProjectName) -> Result<Option<Identity>, Failure> {
+    let row = statements.first(
+        "SELECT state_id, schema_version, coalesce(
+             (SELECT algorithms.algorithm_version FROM @algorithms AS algorithms WHERE project = ?1),
+             identity.algorithm_version
+         ) AS algorithm_version FROM @state_identity AS identity",
+        &[project.into()],
+    )?;
+    row.map(read_identity).transpose()
 }
 
 /// The schema version in a row of `state_identity`.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::Statements;
 use super::tables::{self, list_of};
-use super::value::{Failure, Value, count, json};
+use super::value::{Failure, Value, count, json, text};
 use crate::hash::Digest;
 use crate::ids::{ProjectName, TableName};
 use crate::state::{Forgotten, Snapshot};
@@ -13,8 +13,7 @@ use crate::time::Timestamp;
 
 /// [`crate::state::State::forget_unreferenced`].
 ///
-/// A text search decides, so that it costs no more than reading: a physical name ends in a hash, and one that is found
-/// anywhere in a map is taken for needed.
+/// The last part of its name decides, which ends in a hash: whoever has that is taken to need it.
 pub(super) fn forget(
     statements: &dyn Statements,
     project: &ProjectName,
@@ -25,17 +24,15 @@ pub(super) fn forget(
     let mark =
         statements.first("SELECT since FROM @unreferenced WHERE project = ?1 AND physical_table = ?2", &named)?;
     let is_marked = mark.map(|row| row.moment("since")).transpose()? == Some(since);
-    // The table's own name as it stands in the JSON of every map that points at it.
     let [project, full_name] = named.clone();
     let needed = statements.first(
-        "SELECT 1 AS one FROM @environments WHERE @position(models, ?3) > 0
-         UNION ALL SELECT 1 AS one FROM @promotes WHERE @position(intended, ?3) > 0
-         UNION ALL SELECT 1 AS one FROM @history JOIN @environments AS owner
-             ON owner.project = history.project AND owner.name = history.environment
-             WHERE owner.promoted IS NOT NULL AND @position(history.models, ?3) > 0
+        "SELECT 1 AS one FROM @pointers WHERE table_name = ?3
+         UNION ALL SELECT 1 AS one FROM @past_pointers WHERE table_name = ?3
+         UNION ALL SELECT 1 AS one FROM @promotes WHERE @position(intended, ?4) > 0
          UNION ALL SELECT 1 AS one FROM @snapshots WHERE project <> ?1 AND physical_table = ?2
          LIMIT 1",
-        &[project, full_name, json(&table.name)?],
+        // As it stands in the JSON of the journal.
+        &[project, full_name, text(&table.name), json(&table.name)?],
     )?;
     if !is_marked || needed.is_some() {
         return Ok(Forgotten::No);
@@ -73,6 +70,15 @@ pub(super) fn mark(
     marks: &BTreeMap<TableName, Timestamp>,
 ) -> Result<(), Failure> {
     statements.execute("DELETE FROM @unreferenced WHERE project = ?1", &[project.into()])?;
+    remember(statements, project, marks)
+}
+
+/// Adds marks to those that are there.
+pub(super) fn remember(
+    statements: &dyn Statements,
+    project: &ProjectName,
+    marks: &BTreeMap<TableName, Timestamp>,
+) -> Result<(), Failure> {
     let row = |(table, since): (&TableName, &Timestamp)| Ok([project.into(), json(table)?, (*since).into()]);
     let rows: Vec<[Value; 3]> = marks.iter().map(row).collect::<Result<_, Failure>>()?;
     statements.insert("INSERT INTO @unreferenced (project, physical_table, since)", rows, "")

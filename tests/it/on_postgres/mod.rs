@@ -11,9 +11,9 @@ use crate::postgres::{Database, PASSWORD};
 use crate::world::World;
 
 /// A world whose warehouse and state are one database; the database goes with this value.
-pub(super) struct OnPostgres {
-    pub(super) world: World,
-    pub(super) database: Database,
+pub(crate) struct OnPostgres {
+    pub(crate) world: World,
+    pub(crate) database: Database,
 }
 
 /// A password that is not in the configuration, as it should be.
@@ -32,7 +32,7 @@ model_defaults:
 ";
 
 /// The orders of [`crate::lab`], in PostgreSQL's words, and a table by key.
-pub(super) const FILES: [(&str, &str); 6] = [
+pub(crate) const FILES: [(&str, &str); 6] = [
     ("seeds/orders.csv", "id,amount,day\n1,10,2026-03-26\n2,20,2026-03-27\n3,30,2026-03-31\n"),
     (
         "models/raw.sql",
@@ -54,7 +54,7 @@ pub(super) const FILES: [(&str, &str); 6] = [
 
 impl OnPostgres {
     /// Those files, committed on main; nothing is promoted.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(World::empty(), &FILES)
     }
 
