@@ -97,6 +97,36 @@ pub enum Why {
     InputsGrew,
 }
 
+impl Why {
+    /// Whether somebody asked for it.
+    pub fn is_restatement(&self) -> bool {
+        matches!(self, Self::Restated | Self::ReadsRestated { .. })
+    }
+
+    /// As JSON has it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Restated => "restated",
+            Self::ReadsRestated { .. } => "reads_restated",
+            Self::Unknown => "unknown",
+            Self::Tick { .. } => "cron",
+            Self::InputsGrew => "inputs_grew",
+        }
+    }
+}
+
+impl WhyLeft {
+    /// As JSON has it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Productions => "productions",
+            Self::Preview => "preview",
+            Self::Waits { .. } => "waits",
+            Self::NoLookback => "no_lookback",
+        }
+    }
+}
+
 /// A model that is not loaded, or not as far as its `cron` has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {

@@ -7,6 +7,7 @@ mod due;
 mod newer;
 mod outcome;
 mod partial;
+mod ran;
 mod range;
 mod restate;
 mod seen;
@@ -20,6 +21,7 @@ pub use due::{Due, Left, RunPlan, Running, Shown, Why, WhyLeft, due};
 pub use outcome::{Build, Outcome};
 pub use partial::stored_parents;
 pub use range::{Window, is_loaded_by_interval};
+pub use ran::{Affected, Ran};
 pub use restate::Restate;
 pub use seen::{Saw, Seen};
 

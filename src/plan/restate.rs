@@ -18,6 +18,8 @@ pub struct Restate {
     pub start: Option<Timestamp>,
     /// Until when, itself left out; `None` to the end.
     pub end: Option<Timestamp>,
+    /// Models that this very run has loaded again already.
+    pub done: BTreeSet<ModelName>,
 }
 
 /// A model that is loaded again.
@@ -59,7 +61,7 @@ impl<'a> Restating<'a> {
             ..one
         })?;
         self.flowing.insert(name.clone(), again.clone());
-        Some(again)
+        Some(again).filter(|_| !self.asked.done.contains(name))
     }
 
     /// A model that is left as it is hands nothing on.

@@ -49,20 +49,22 @@ pub enum Writer<'a> {
     Promote(&'a EnvironmentName),
     /// The merge queue: as prod's promote, which comes next.
     Queue,
+    /// A run: the tables of its environment are its own, but those of prod.
+    Run(&'a EnvironmentName),
 }
 
 impl Writer<'_> {
     fn leaves_alone(&self, other: &EnvironmentName) -> bool {
         match self {
             Self::Branch(environment) => other != *environment,
-            Self::Promote(environment) => !environment.is_prod() && other.is_prod(),
+            Self::Promote(environment) | Self::Run(environment) => !environment.is_prod() && other.is_prod(),
             Self::Queue => false,
         }
     }
 }
 
 /// What the state knows of the tables that the trees name, and of those with these `keys`.
-fn known(state: &dyn State, question: &Question<'_>, mut keys: BTreeSet<TableKey>) -> Result<Known, StateError> {
+pub(super) fn known(state: &dyn State, question: &Question<'_>, mut keys: BTreeSet<TableKey>) -> Result<Known, StateError> {
     let Question { writer, trees, replaced, keys: _ } = question;
     for (name, fingerprint) in trees.iter().flatten().flat_map(|tree| &tree.fingerprints) {
         keys.insert(TableKey { model: name.clone(), data_fingerprint: fingerprint.data });

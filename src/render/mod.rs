@@ -18,6 +18,7 @@ pub mod json;
 pub mod lineage;
 pub mod markdown;
 pub mod rollback;
+pub mod run;
 #[cfg(test)]
 mod sample;
 pub mod statements;

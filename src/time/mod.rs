@@ -13,7 +13,7 @@ use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveDateTime, TimeZone
 use serde::{Deserialize, Serialize};
 
 pub use cron::{Cron, CronError};
-pub use declared::{later, relative};
+pub use declared::{inclusive_end, later, moment, relative};
 pub use interval::{Interval, Intervals};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
