@@ -37,7 +37,8 @@ pub(super) fn run(context: &Context<'_>, arguments: &RunArguments) -> CommandRes
     let stopwatch = Stopwatch::start();
     let workspace = Workspace::open(context)?;
     let settings = workspace.sound_settings_here()?;
-    let asked = Asked { context, workspace: &workspace, settings: &settings, arguments, now: context.execution_time()? };
+    let asked =
+        Asked { context, workspace: &workspace, settings: &settings, arguments, now: context.execution_time()? };
     let mut ran = if arguments.dry_run { asked.dry_run()? } else { asked.for_real()? };
     ran.seconds = stopwatch.seconds();
     context.print(
@@ -92,8 +93,7 @@ impl Asked<'_> {
         let engine = workspace.engine(settings, OpenMode::ReadWrite, self.timeout())?;
         publish::settle(&turns, engine.as_ref(), &settings.project, Some((&name, &turn)))?;
         let plan_id = PlanId::new(workspace.random_id()?);
-        let hands =
-            Hands { state: state.as_ref(), lease: &lease, engine: engine.as_ref(), turn: &turn, plan_id };
+        let hands = Hands { state: state.as_ref(), lease: &lease, engine: engine.as_ref(), turn: &turn, plan_id };
         until_planned_for_good(|| self.once(&hands))
     }
 
@@ -198,11 +198,14 @@ impl Asked<'_> {
     fn tell_time_zones(&self, side: &Side) {
         let zoned = |property: &str| property.trim_matches(['\'', '"']).to_ascii_uppercase() != "UTC";
         let models = side.tree.models.values();
-        let models = models.filter(|model| model.properties.other_metadata.get("cron_tz").is_some_and(|zone| zoned(zone)));
+        let models =
+            models.filter(|model| model.properties.other_metadata.get("cron_tz").is_some_and(|zone| zoned(zone)));
         let count = models.count();
         if count > 0 {
             let verb = if count == 1 { "model has" } else { "models have" };
-            self.context.output.talk(&format!("{count} {verb} a `cron_tz`, which is not honoured yet: all ticks are in UTC"));
+            self.context
+                .output
+                .talk(&format!("{count} {verb} a `cron_tz`, which is not honoured yet: all ticks are in UTC"));
         }
     }
 
@@ -226,10 +229,10 @@ impl Asked<'_> {
 /// The models that this very run has loaded, before another run made it plan anew.
 fn done(hands: &Hands<'_>, environment: &str) -> Result<BTreeSet<ModelName>, CommandError> {
     let environment = find(hands.state, environment)?;
-    let keys = environment.models.iter().map(|(name, pointer)| TableKey {
-        model: name.clone(),
-        data_fingerprint: pointer.data_fingerprint,
-    });
+    let keys = environment
+        .models
+        .iter()
+        .map(|(name, pointer)| TableKey { model: name.clone(), data_fingerprint: pointer.data_fingerprint });
     let builds = hands.state.newest_builds(&keys.collect::<Vec<_>>()).map_err(state_error)?;
     let ours = builds.into_iter().filter(|(_, build)| build.plan_id.as_ref() == Some(&hands.plan_id));
     Ok(ours.map(|(key, _)| key.model).collect())

@@ -273,13 +273,7 @@ impl<'a> Walk<'a> {
 
     /// What of its time a table lacks up to the last tick, each piece with what is to be read again before it; what was
     /// loaded too early; and what somebody wants again.
-    fn by_interval(
-        &mut self,
-        model: &Model,
-        known: Option<&KnownTable>,
-        read: &Read,
-        again: Option<&Again>,
-    ) -> Need {
+    fn by_interval(&mut self, model: &Model, known: Option<&KnownTable>, read: &Read, again: Option<&Again>) -> Need {
         let nothing = Need { missing: Intervals::default(), why: known.is_none().then_some(Why::Unknown) };
         let covered = known.map(KnownTable::intervals).unwrap_or_default();
         let tick = model.properties.cron.floor(self.running.now);
@@ -287,7 +281,8 @@ impl<'a> Walk<'a> {
         let end = self.end(model, tick, (read, &covered));
         let held = covered.end().unwrap_or(end).max(end);
         let Some(all) = Interval::new(start, held) else { return nothing };
-        let missing = Interval::new(start, end).map(|wanted| Intervals::one(wanted).minus(&covered)).unwrap_or_default();
+        let missing =
+            Interval::new(start, end).map(|wanted| Intervals::one(wanted).minus(&covered)).unwrap_or_default();
         let outdated = seen::outdated(known.map(|known| known.loads.as_slice()).unwrap_or_default(), &read.seen);
         let (order, lookback) = (self.order(model), lookback(model));
         if order != Order::Any && order != Order::LaterLast && lookback > 0 && !missing.is_empty() {

@@ -20,8 +20,8 @@ pub use build::{Inputs, Known, KnownLoad, KnownTable, Purpose, Remembered, Shari
 pub use due::{Due, Left, RunPlan, Running, Shown, Why, WhyLeft, due};
 pub use outcome::{Build, Outcome};
 pub use partial::stored_parents;
-pub use range::{Window, is_loaded_by_interval};
 pub use ran::{Affected, Ran};
+pub use range::{Window, is_loaded_by_interval};
 pub use restate::Restate;
 pub use seen::{Saw, Seen};
 

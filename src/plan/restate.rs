@@ -54,10 +54,7 @@ impl<'a> Restating<'a> {
         let own = self.asked.models.contains(name).then(|| Again { named: name.clone(), range: whole });
         let parents = graph.parents(name).filter_map(|parent| self.flowing.get(parent)).cloned();
         let again = own.into_iter().chain(parents).reduce(|one, other| Again {
-            range: Interval {
-                start: one.range.start.min(other.range.start),
-                end: one.range.end.max(other.range.end),
-            },
+            range: Interval { start: one.range.start.min(other.range.start), end: one.range.end.max(other.range.end) },
             ..one
         })?;
         self.flowing.insert(name.clone(), again.clone());

@@ -64,7 +64,11 @@ impl Writer<'_> {
 }
 
 /// What the state knows of the tables that the trees name, and of those with these `keys`.
-pub(super) fn known(state: &dyn State, question: &Question<'_>, mut keys: BTreeSet<TableKey>) -> Result<Known, StateError> {
+pub(super) fn known(
+    state: &dyn State,
+    question: &Question<'_>,
+    mut keys: BTreeSet<TableKey>,
+) -> Result<Known, StateError> {
     let Question { writer, trees, replaced, keys: _ } = question;
     for (name, fingerprint) in trees.iter().flatten().flat_map(|tree| &tree.fingerprints) {
         keys.insert(TableKey { model: name.clone(), data_fingerprint: fingerprint.data });

@@ -71,8 +71,9 @@ fn key(name: &ModelName, pointer: &Pointer) -> TableKey {
 fn side(workspace: &Workspace<'_>, environment: &Environment) -> Result<Side, CommandError> {
     let about = &environment.about;
     if about.status == Status::Building {
-        return Err(CommandError::no(format!("the last plan of environment `{}` did not end", about.name))
-            .hint(again(about)));
+        return Err(
+            CommandError::no(format!("the last plan of environment `{}` did not end", about.name)).hint(again(about))
+        );
     }
     let side = workspace.side(&source(workspace, about)?)?;
     if has_errors(&side.problems) {

@@ -107,9 +107,8 @@ fn why(why: &Why) -> String {
 
 /// What was left, and whom it matters to.
 fn notes(ran: &Ran, name: &dyn Fn(&str) -> String) -> Vec<(&'static str, Vec<String>)> {
-    let of = |is_it: &dyn Fn(&WhyLeft) -> bool| -> Vec<&Left> {
-        ran.left.iter().filter(|left| is_it(&left.why)).collect()
-    };
+    let of =
+        |is_it: &dyn Fn(&WhyLeft) -> bool| -> Vec<&Left> { ran.left.iter().filter(|left| is_it(&left.why)).collect() };
     let counted_of = |left: &[&Left], what: &str| {
         let names = left.iter().take(NAMED).map(|left| name(&left.model.to_string())).collect::<Vec<_>>().join(", ");
         let more = left.len().saturating_sub(NAMED);
@@ -152,14 +151,17 @@ const NAMED: usize = 3;
 
 fn affected_notes(affected: &Affected, name: &dyn Fn(&str) -> String) -> Vec<String> {
     let environment = name(affected.environment.as_str());
-    let list = |models: &[ModelName]| models.iter().map(|model| name(&model.to_string())).collect::<Vec<_>>().join(", ");
+    let list =
+        |models: &[ModelName]| models.iter().map(|model| name(&model.to_string())).collect::<Vec<_>>().join(", ");
     let mut notes = Vec::new();
     if !affected.shows.is_empty() {
         notes.push(format!("{environment} shows the same tables of {}", list(&affected.shows)));
     }
     if !affected.behind.is_empty() {
         let models = list(&affected.behind);
-        notes.push(format!("{environment} made {models} of what was there before; its next `bot apply` or promote loads that again"));
+        notes.push(format!(
+            "{environment} made {models} of what was there before; its next `bot apply` or promote loads that again"
+        ));
     }
     notes
 }

@@ -188,7 +188,10 @@ mod tests {
         let century = Interval { start: moment("1970-01-01"), end: moment("2026-04-01") };
         assert_eq!(century.units(IntervalUnit::FiveMinute), 5_915_520);
         let mut batches = century.batches(IntervalUnit::FiveMinute, Some(1));
-        assert_eq!(batches.next().map(|batch| batch.labels(IntervalUnit::FiveMinute)[1].clone()), Some("1970-01-01 00:05:00".into()));
+        assert_eq!(
+            batches.next().map(|batch| batch.labels(IntervalUnit::FiveMinute)[1].clone()),
+            Some("1970-01-01 00:05:00".into())
+        );
         assert_eq!(batches.count(), 5_915_519);
         assert_eq!(IntervalUnit::FiveMinute.back(century.end, 5_915_520), century.start);
         assert_eq!(IntervalUnit::Month.back(century.end, 4_000_000_000).date(), "0001-01-01");

@@ -49,6 +49,7 @@ mod query;
 mod render;
 mod repository;
 mod rollback;
+mod run;
 mod stand_ins;
 mod state_conformance;
 mod state_postgres;
