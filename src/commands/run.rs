@@ -180,11 +180,7 @@ impl Asked<'_> {
     fn refuse_productions(&self, planned: &PlannedRun) -> Result<(), CommandError> {
         let left = planned.run.left.iter();
         let mut left = left.filter(|left| matches!(left.why, WhyLeft::Productions | WhyLeft::Preview));
-        let is_named = |name: &ModelName| {
-            let name = name.to_string();
-            self.arguments.restate.iter().any(|wanted| wanted.to_lowercase() == name.to_lowercase())
-        };
-        let Some(left) = left.find(|left| is_named(&left.model)) else { return Ok(()) };
+        let Some(left) = left.find(|left| planned.restate.models.contains(&left.model)) else { return Ok(()) };
         let (environment, model) = (&planned.environment.about.name, &left.model);
         Err(match left.why {
             WhyLeft::Preview => CommandError::no(format!("the table of `{model}` in `{environment}` is a preview"))
@@ -196,7 +192,7 @@ impl Asked<'_> {
 
     /// What is read and not honoured is told.
     fn tell_time_zones(&self, side: &Side) {
-        let zoned = |property: &str| property.trim_matches(['\'', '"']).to_ascii_uppercase() != "UTC";
+        let zoned = |property: &str| !property.trim_matches(['\'', '"']).eq_ignore_ascii_case("UTC");
         let models = side.tree.models.values();
         let models =
             models.filter(|model| model.properties.other_metadata.get("cron_tz").is_some_and(|zone| zoned(zone)));
@@ -210,7 +206,7 @@ impl Asked<'_> {
     }
 
     fn told(&self, mode: Mode, planned: PlannedRun, builds: Vec<Build>, affected: Vec<Affected>) -> Ran {
-        let PlannedRun { run, environment, side: _ } = planned;
+        let PlannedRun { run, environment, side: _, restate: _ } = planned;
         let about = environment.about;
         Ran {
             mode,

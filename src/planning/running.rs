@@ -22,7 +22,12 @@ pub struct PlannedRun {
     pub side: Side,
     /// The environment as it is.
     pub environment: Environment,
+    /// What is loaded again.
+    pub restate: Restate,
 }
+
+/// What is to be loaded again, by the models that there are.
+pub type AskRestate<'a> = dyn Fn(&Side) -> Result<Restate, CommandError> + 'a;
 
 /// Works out what is due in an environment.
 ///
@@ -32,7 +37,7 @@ pub fn run_of(
     workspace: &Workspace<'_>,
     state: &dyn State,
     environment: Environment,
-    (restate, now): (&dyn Fn(&Side) -> Result<Restate, CommandError>, Timestamp),
+    (restate, now): (&AskRestate<'_>, Timestamp),
 ) -> Result<PlannedRun, CommandError> {
     let side = side(workspace, &environment)?;
     let restate = restate(&side)?;
@@ -51,7 +56,7 @@ pub fn run_of(
         now,
         restate: &restate,
     });
-    Ok(PlannedRun { run, side, environment })
+    Ok(PlannedRun { run, side, environment, restate })
 }
 
 fn shown(name: &ModelName, pointer: &Pointer) -> Shown {

@@ -77,13 +77,14 @@ fn two_runs_at_once_load_each_table_once() {
 #[test]
 fn readers_never_see_half_of_a_load() {
     let shared = promoted();
-    let seen = seen_meanwhile(&shared, "SELECT count(*), min(version), max(version) FROM marts.latest", || {
-        let client = shared.database.client();
-        for version in 2..6 {
-            client.batch(&format!("UPDATE erp.events SET version = {version}")).expect("a newer source");
-            shared.world.done(&["run", "--execution-time", LATER, "--restate", "marts.latest"]);
-        }
-    });
+    let seen =
+        seen_meanwhile(&shared.database, "SELECT count(*), min(version), max(version) FROM marts.latest", || {
+            let client = shared.database.client();
+            for version in 2..6 {
+                client.batch(&format!("UPDATE erp.events SET version = {version}")).expect("a newer source");
+                shared.world.done(&["run", "--execution-time", LATER, "--restate", "marts.latest"]);
+            }
+        });
     let half = seen.iter().filter(|row| {
         let cells: Vec<&str> = row.split('|').collect();
         cells[0] != "3" || cells[1] != cells[2]

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{FILES, OnPostgres, rows};
 use crate::lab::{bot, edit};
-use crate::postgres::PASSWORD;
+use crate::postgres::{Database, PASSWORD};
 
 /// A clone of the repository with a branch checked out.
 fn clone(shared: &OnPostgres, branch: &str, folder: &TempDir) -> PathBuf {
@@ -32,11 +32,11 @@ pub(super) fn end(child: Child, what: &str) {
 }
 
 /// The rows that somebody gets who asks again and again while something is done.
-pub(super) fn seen_meanwhile(shared: &OnPostgres, sql: &str, done: impl FnOnce()) -> Vec<String> {
+pub(super) fn seen_meanwhile(database: &Database, sql: &str, done: impl FnOnce()) -> Vec<String> {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
-            let client = shared.database.client();
+            let client = database.client();
             let mut seen = Vec::new();
             while !over.load(Ordering::SeqCst) {
                 seen.extend(rows(&client, sql));
@@ -101,7 +101,7 @@ fn readers_never_see_a_mix_and_promotes_take_turns() {
     let shared = OnPostgres::with(crate::world::World::empty(), &files);
     shared.world.done(&["promote"]);
     let sql = "SELECT one.generation, two.generation, three.generation FROM marts.one, marts.two, marts.three";
-    let seen = seen_meanwhile(&shared, sql, || {
+    let seen = seen_meanwhile(&shared.database, sql, || {
         for generation in 2..8 {
             let edits: Vec<(String, String)> =
                 names.iter().map(|name| (format!("models/{name}.sql"), text(name, generation))).collect();

@@ -13,7 +13,7 @@ fn corrected(world: &World) {
     world.sql("UPDATE erp.events SET amount = 2 WHERE happened >= '2026-03-28' AND happened < '2026-03-29'");
 }
 
-fn restate<'a>(model: &'a str) -> [&'a str; 6] {
+fn restate(model: &str) -> [&str; 6] {
     ["--restate", model, "--start", "2026-03-28", "--end", "2026-03-28"]
 }
 
