@@ -35,6 +35,17 @@ pub struct Running<'a> {
     pub now: Timestamp,
     /// What is loaded again.
     pub restate: &'a Restate,
+    /// How much of the past its tables are to hold.
+    pub past: Past,
+}
+
+/// How much of the past tables are to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// All of it, from where models begin.
+    Everything,
+    /// What they hold: a branch may have loaded the last days only, and promote loads the rest.
+    AsLoaded,
 }
 
 /// Where an environment's model points.
@@ -311,7 +322,10 @@ impl<'a> Walk<'a> {
     fn start(&self, model: &Model, covered: &Intervals) -> Option<Timestamp> {
         let first = covered.ranges().first().map(|range| range.start);
         Some(match *self.starts.get(&model.name)? {
-            Start::Known(start) => model.unit().floor(start),
+            Start::Known(start) => match self.running.past {
+                Past::Everything => model.unit().floor(start),
+                Past::AsLoaded => first.unwrap_or_else(|| model.unit().floor(start)),
+            },
             Start::Default(start) => first.unwrap_or_else(|| model.unit().floor(start)),
         })
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::change::{Category, Change, Reason};
 pub use build::{Inputs, Known, KnownLoad, KnownTable, Purpose, Remembered, Sharing, Unseen, build};
-pub use due::{Due, Left, RunPlan, Running, Shown, Why, WhyLeft, due};
+pub use due::{Due, Left, Past, RunPlan, Running, Shown, Why, WhyLeft, due};
 pub use outcome::{Build, Outcome};
 pub use partial::stored_parents;
 pub use ran::{Affected, Ran};

@@ -8,7 +8,7 @@ use crate::error::CommandError;
 use crate::git::{Mode, Request, TreeSource};
 use crate::ids::ModelName;
 use crate::naming::TableKey;
-use crate::plan::{Affected, Restate, RunPlan, Running, Shown, due};
+use crate::plan::{Affected, Past, Restate, RunPlan, Running, Shown, due};
 use crate::problem::{Severity, has_errors};
 use crate::state::{About, Environment, Pointer, State, Status};
 use crate::time::Timestamp;
@@ -55,6 +55,7 @@ pub fn run_of(
         known: &known,
         now,
         restate: &restate,
+        past: if environment.about.promoted.is_some() { Past::Everything } else { Past::AsLoaded },
     });
     Ok(PlannedRun { run, side, environment, restate })
 }

@@ -79,3 +79,19 @@ fn staging_is_loaded_but_for_what_production_shows() {
     assert_eq!(names(&ran, "builds"), ["marts.total"]);
     assert_eq!(world.value("SELECT COUNT(*) FROM marts.daily"), "6");
 }
+
+#[test]
+fn a_branch_that_loaded_the_last_days_is_loaded_on_and_not_back() {
+    let world = world();
+    world.repository.branch("feature");
+    edit(&world, &[("models/daily.sql", &DAILY.replace("SUM(amount)::INT", "(SUM(amount) * 10)::INT"))]);
+    world.done(&["apply", "--env", "dev", "--max-days", "1"]);
+    run(&world, LATER, &[]);
+    let ran = run(&world, LATER, &["dev"]);
+    let days = [["2026-03-31", "2026-04-02"]];
+    assert_eq!(due(&ran), expected(&[("marts.daily", "cron", &days)]));
+    let left = ran["left"].as_array().expect("a list").iter();
+    let previews = left.filter(|left| left["why"] == "preview").map(|left| left["model"].clone());
+    assert_eq!(previews.collect::<Vec<_>>(), ["marts.total", "marts.weekly"]);
+    assert_eq!(world.value("SELECT SUM(amount) FROM marts__dev.daily"), "480");
+}
