@@ -1,6 +1,7 @@
 //! The command line as types; the doc comments are the help. Nothing here decides or reads anything.
 
 mod rollback;
+mod run;
 mod state;
 
 use std::num::NonZeroUsize;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use rollback::RollbackArguments;
+pub use run::RunArguments;
 pub use state::{ExportArguments, ImportArguments, MigrateArguments, RecoverArguments, StateArguments, StateCommand};
 
 /// A data environment for every git branch.
@@ -70,6 +72,15 @@ pub enum Command {
     Apply(ApplyArguments),
     /// Point production at the models of a commit of the base branch
     Promote(PromoteArguments),
+    /// Load what is due by `cron` into the tables that an environment shows, production's unless it says otherwise
+    ///
+    /// Models are those of the commit that the environment was made from. A model that is loaded by time is loaded to the last
+    /// unit that was over when its `cron` fired last, as far as its inputs are, with `lookback` units before each that was
+    /// missing; one that is filled as a whole is filled again where its `cron` fired since. All ticks are in UTC. Parents come
+    /// first, each load replaces its range or its table in one transaction, and views are never touched: other environments
+    /// that show a table get its fresh rows, too. A run of another environment leaves production's tables alone. What a run
+    /// that died has recorded is not loaded again. While it runs a promote of the environment waits.
+    Run(RunArguments),
     /// Point production back at an earlier entry of its history, and hold it there
     ///
     /// Moves pointers only, in one transaction: what was built since stays, and no table is filled. A model that the entry has
@@ -471,6 +482,7 @@ impl Command {
             Self::Plan(arguments) => arguments.format.format,
             Self::Apply(arguments) => arguments.format.format,
             Self::Promote(arguments) => arguments.format.format,
+            Self::Run(arguments) => arguments.format.format,
             Self::Rollback(arguments) => arguments.format.format,
             Self::Env(arguments) => match &arguments.command {
                 EnvironmentCommand::List(format) => format.format,
@@ -514,6 +526,9 @@ mod tests {
             "bot promote HEAD~1 --to staging --force --release --take-over",
             "bot rollback --to 3 --env staging --why late --yes --take-over --lock-timeout 5 --format json",
             "bot rollback --dry-run",
+            "bot run",
+            "bot run staging --dry-run --jobs 2 --lock-timeout 5 --format json",
+            "bot run --restate a.b --restate c.d --start 2026-01-01 --end 2026-01-31",
             "bot env list",
             "bot env show e --history 3 --format json",
             "bot env drop e",

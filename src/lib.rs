@@ -25,6 +25,9 @@
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
 //!
+//! What is due later is loaded by `commands/run.rs`: `plan/due.rs` works out what that is for the tables that an environment
+//! shows, and `apply/` loads it.
+//!
 //! What turns out to be wrong goes back: `commands/rollback/` shows an earlier entry of production's history again, and
 //! `rollback.rs` knows what promote must not bring back until main has something else.
 //!

@@ -208,6 +208,13 @@ pub enum KindName {
     Embedded,
 }
 
+impl UniqueKey {
+    /// Whether a load may add to what an earlier one left, as an author's clauses may have it, so that none is made twice.
+    pub fn adds_up(&self) -> bool {
+        self.when_matched.is_some() || self.merge_filter.is_some()
+    }
+}
+
 impl KindName {
     /// Whether the kind has a table of its own in the physical layer.
     pub fn has_table(self) -> bool {

@@ -1,9 +1,10 @@
 //! Carries out the tables of a plan: fills what is missing, in graph order, several at once, and records each piece
 //! after its commit, so that whoever runs next goes on from there.
 //!
-//! `task`, `fill` and `kinds` know one table, `group` several at once, `board` and `schedule` the order, `views` the virtual
+//! `task`, `fill`, `kinds` and `batches` know one table, `group` several at once, `board` and `schedule` the order, `views` the virtual
 //! layer. This module never decides what is built; the plan did.
 
+mod batches;
 mod board;
 mod columns;
 mod fault;

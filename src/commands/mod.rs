@@ -18,6 +18,7 @@ mod promote;
 mod query;
 mod render;
 mod rollback;
+mod run;
 mod state;
 mod who;
 
@@ -36,6 +37,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Plan(arguments) => plan::run(context, arguments),
         Command::Apply(arguments) => apply::run(context, arguments),
         Command::Promote(arguments) => promote::run(context, arguments),
+        Command::Run(arguments) => run::run(context, arguments),
         Command::Rollback(arguments) => rollback::run(context, arguments),
         Command::Env(arguments) => environments::run(context, arguments),
         Command::Gc(arguments) => gc::run(context, arguments),

@@ -97,9 +97,8 @@ fn first_load(planned: &Planned, model: &Model, target: &Target, now: Timestamp)
         _ => batch_size,
     };
     let loads = target.intervals_missing.iter().flat_map(|range| range.batches(target.unit, units));
-    let loads: Vec<_> = loads.collect();
-    let interval = loads.first().copied().unwrap_or_else(|| everything(now));
-    Load { interval, unit: target.unit, of: loads.len() }
+    let interval = loads.clone().next().unwrap_or_else(|| everything(now));
+    Load { interval, unit: target.unit, of: loads.count() }
 }
 
 fn note(kind: &Kind) -> Option<String> {

@@ -239,7 +239,7 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
         }
         Kind::UniqueKey(key) => {
             let mut hasher = Hasher::new("unique key").number(key.unique_key.len() as u64);
-            let mut whole = key.when_matched.is_some() || key.merge_filter.is_some();
+            let mut whole = key.adds_up();
             for expression in &key.unique_key {
                 let column = column_hash(model, local, expression);
                 whole |= column.is_none();

@@ -76,9 +76,7 @@ fn resolved(model: &Model, found: Dependencies) -> ModelReads {
     // Which row replaces which is decided by these columns too.
     let deciding: Vec<&str> = match &model.kind {
         Kind::TimeRange(range) => vec![&range.time_column],
-        Kind::UniqueKey(key) if key.when_matched.is_some() || key.merge_filter.is_some() => {
-            columns.iter().map(|(name, _)| name.as_str()).collect()
-        }
+        Kind::UniqueKey(key) if key.adds_up() => columns.iter().map(|(name, _)| name.as_str()).collect(),
         Kind::UniqueKey(key) => key.unique_key.iter().map(String::as_str).collect(),
         Kind::View | Kind::Full | Kind::Seed(_) | Kind::External | Kind::Embedded => Vec::new(),
     };

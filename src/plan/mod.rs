@@ -3,9 +3,13 @@
 //! It can be compared, printed (`render`), applied (`apply`) and serialised; it never does anything itself.
 
 mod build;
+mod due;
+mod newer;
 mod outcome;
 mod partial;
+mod ran;
 mod range;
+mod restate;
 mod seen;
 mod target;
 
@@ -13,9 +17,12 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::change::{Category, Change, Reason};
 pub use build::{Inputs, Known, KnownLoad, KnownTable, Purpose, Remembered, Sharing, Unseen, build};
+pub use due::{Due, Left, Past, RunPlan, Running, Shown, Why, WhyLeft, due};
 pub use outcome::{Build, Outcome};
 pub use partial::stored_parents;
+pub use ran::{Affected, Ran};
 pub use range::{Window, is_loaded_by_interval};
+pub use restate::Restate;
 pub use seen::{Saw, Seen};
 
 use crate::hash::Digest;

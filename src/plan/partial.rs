@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::seen::{Saw, Seen};
+use super::KnownTable;
+use super::seen::{self, Saw, Seen};
 use crate::graph::Graph;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
 use crate::naming::TableKey;
-use crate::time::{Intervals, Timestamp};
+use crate::time::{Interval, Intervals, Timestamp};
 
 /// What a model's table is once the plan is carried out.
 pub(super) struct Stand {
@@ -63,6 +64,24 @@ impl Stands {
             seen: seen.collect(),
         }
     }
+}
+
+/// From when on what a table holds was loaded before its inputs were there: what is loaded now of these, and what stays.
+pub(super) fn complete(
+    known: Option<&KnownTable>,
+    (missing, covered): (&Intervals, &Intervals),
+    seen: &[Seen],
+    ended: Option<Timestamp>,
+) -> Timestamp {
+    let new = missing.ranges().iter().map(|range| seen::incomplete_from(*range, seen));
+    let kept = known.into_iter().flat_map(|known| &known.loads).flat_map(|load| {
+        let pieces = Intervals::one(load.interval).minus(missing);
+        let from = |range: &Interval| seen::incomplete_from(*range, load.inputs.as_deref().unwrap_or_default());
+        pieces.ranges().iter().map(from).collect::<Vec<_>>()
+    });
+    let from = new.chain(kept).min().unwrap_or(seen::FOREVER);
+    let end = covered.end().unwrap_or(seen::NEVER);
+    if ended.is_some_and(|over| over <= end) { from } else { from.min(end) }
 }
 
 /// The nearest ancestors that are stored, seen through those that are not.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::partial::{Lacks, Read, Stand, Stands};
+use super::newer::{Held, later, newer_inputs};
+use super::partial::{Lacks, Read, Stand, Stands, complete};
 use super::range::{Start, ended, is_loaded_by_interval, own_start, present, starts, wanted};
 use super::seen::{self, Saw, Seen};
 use super::{Action, Basis, Inputs, KnownTable, Purpose, Sharing, Target};
@@ -18,13 +19,14 @@ pub(super) struct Targets<'a> {
     inputs: &'a Inputs<'a>,
     starts: BTreeMap<ModelName, Start>,
     freshness: Freshness,
+    held: BTreeMap<TableKey, Held<'a>>,
     stands: Stands,
 }
 
 impl<'a> Targets<'a> {
     pub(super) fn new(inputs: &'a Inputs<'a>) -> Self {
         let starts = starts(inputs.result, inputs.now);
-        Self { inputs, starts, freshness: Freshness::default(), stands: Stands::default() }
+        Self { inputs, starts, freshness: Freshness::default(), held: BTreeMap::new(), stands: Stands::default() }
     }
 
     /// Where a model with these fingerprints will point; `None` where it is not in the tree.
@@ -83,7 +85,12 @@ impl<'a> Targets<'a> {
         let kind = model.kind.name();
         let known = inputs.known.tables.get(&key);
         let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
-        let lacking = lacking(model, inputs, (wanted, self.own_past(model)), (&key, known), seen);
+        let newer = match known {
+            // As far as prod's own tables are, `run` brings them; and nobody is to wait for whoever shares one.
+            Some(known) if !shared && !inputs.is_prods(&key) => newer_inputs(known, &self.held),
+            _ => Intervals::default(),
+        };
+        let lacking = lacking(model, inputs, (wanted, self.own_past(model)), (&key, known), (seen, &newer));
         let fill = match known.filter(|known| is_stale(model, inputs, (&key, known), (&self.freshness, seen))) {
             None => Fill::Fresh,
             Some(_) if !shared => Fill::Stale,
@@ -122,7 +129,7 @@ impl<'a> Targets<'a> {
     }
 
     /// What readers of the model will find.
-    fn remember(&mut self, model: &Model, slot: &Slot<'_>, (basis, seen): (Basis, &[Seen])) {
+    fn remember(&mut self, model: &Model, slot: &Slot<'a>, (basis, seen): (Basis, &[Seen])) {
         let newest = match (slot.action, slot.known) {
             (Action::Build, _) => Some(Newest::Now),
             (Action::Reuse, Some(known)) => known.newest().map(Newest::At),
@@ -131,6 +138,7 @@ impl<'a> Targets<'a> {
         if let Some(newest) = newest {
             self.freshness.0.insert(slot.key.clone(), newest);
         }
+        self.held.insert(slot.key.clone(), Held { known: slot.known, now: slot.missing.clone() });
         let mut covered = slot.known.map(KnownTable::intervals).unwrap_or_default();
         slot.missing.ranges().iter().for_each(|range| covered.add(*range));
         let lacks = slot.lacking.minus(&slot.missing);
@@ -138,7 +146,10 @@ impl<'a> Targets<'a> {
         let lacks = is_partial.then(|| Lacks::of(&slot.key, &lacks));
         let behind = self.behind(model, &covered);
         let saw = match (is_loaded_by_interval(model), slot.action) {
-            (true, _) => Some(Saw::Ranges { complete: self.complete(model, slot, &covered, seen), covered }),
+            (true, _) => {
+                let over = ended(model, self.inputs.now);
+                Some(Saw::Ranges { complete: complete(slot.known, (&slot.missing, &covered), seen, over), covered })
+            }
             (false, Action::Build) => seen::whole(seen),
             (false, _) => slot.known.and_then(|known| known.seen.as_deref()).and_then(seen::whole),
         };
@@ -154,20 +165,6 @@ impl<'a> Targets<'a> {
             Start::Known(start) | Start::Default(start) => model.unit().floor(*start),
         });
         covered.end().or(start).filter(|end| *end < present(model, self.inputs.now))
-    }
-
-    /// From when on what a table holds was loaded before its inputs were there.
-    fn complete(&self, model: &Model, slot: &Slot<'_>, covered: &Intervals, seen: &[Seen]) -> Timestamp {
-        let new = slot.missing.ranges().iter().map(|range| seen::incomplete_from(*range, seen));
-        let kept = slot.known.iter().flat_map(|known| &known.loads).flat_map(|load| {
-            let pieces = Intervals::one(load.interval).minus(&slot.missing);
-            let from = |range: &Interval| seen::incomplete_from(*range, load.inputs.as_deref().unwrap_or_default());
-            pieces.ranges().iter().map(from).collect::<Vec<_>>()
-        });
-        let from = new.chain(kept).min().unwrap_or(seen::FOREVER);
-        let end = covered.end().unwrap_or(seen::NEVER);
-        let is_over = ended(model, self.inputs.now).is_some_and(|over| over <= end);
-        if is_over { from } else { from.min(end) }
     }
 }
 
@@ -233,26 +230,28 @@ fn lacking(
     inputs: &Inputs<'_>,
     (wanted, own_past): (Option<Interval>, OwnPast),
     (key, known): (&TableKey, Option<&KnownTable>),
-    seen: &[Seen],
+    (seen, newer): (&[Seen], &Intervals),
 ) -> Intervals {
     let Some(wanted) = wanted else { return Intervals::default() };
     let loads = known.map(|known| known.loads.as_slice()).unwrap_or_default();
     let have: Intervals = loads.iter().map(|load| load.interval).collect();
     let mut lacking = Intervals::one(wanted).minus(&have);
-    let inside = |range: &Interval| Interval::new(range.start.max(wanted.start), range.end.min(wanted.end));
+    // In whole units: what an input has by the hour is a part of a day.
+    let inside = |range: &Interval| {
+        let range = range.in_units(model.unit());
+        Interval::new(range.start.max(wanted.start), range.end.min(wanted.end))
+    };
     // How far prod's own tables are is for `run` and promote to mend.
     if inputs.purpose == Purpose::Promote || !inputs.is_prods(key) {
         let outdated = seen::outdated(loads, seen);
         outdated.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));
     }
+    newer.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));
     if let (Purpose::Promote, Some((prod_key, prod))) = (inputs.purpose, inputs.known.prod_table(&model.name))
         && prod_key != key
     {
-        for theirs in &prod.loads {
-            let as_new = loads.iter().filter(|ours| ours.at >= theirs.at).map(|ours| ours.interval);
-            let newer = Intervals::one(theirs.interval).minus(&as_new.collect());
-            newer.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));
-        }
+        let newer = later(&prod.loads, loads, |load| load.at);
+        newer.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));
     }
     // Later loads lie over earlier ones: one that is not the next would turn rows back.
     let begins_again = lacking.ranges().first().is_some_and(|first| have.end().is_some_and(|end| first.start < end));

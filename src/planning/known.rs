@@ -49,6 +49,8 @@ pub enum Writer<'a> {
     Promote(&'a EnvironmentName),
     /// The merge queue: as prod's promote, which comes next.
     Queue,
+    /// A run: the tables of its environment are its own, but those of prod.
+    Run(&'a EnvironmentName),
 }
 
 impl Writer<'_> {
@@ -57,14 +59,20 @@ impl Writer<'_> {
         let prod = EnvironmentName::prod();
         match self {
             Self::Branch(environment) => state.shown_by(Others::AllBut(environment), tables),
-            Self::Promote(environment) if !environment.is_prod() => state.shown_by(Others::Only(&prod), tables),
-            Self::Promote(_) | Self::Queue => Ok(BTreeSet::new()),
+            Self::Promote(environment) | Self::Run(environment) if !environment.is_prod() => {
+                state.shown_by(Others::Only(&prod), tables)
+            }
+            Self::Promote(_) | Self::Run(_) | Self::Queue => Ok(BTreeSet::new()),
         }
     }
 }
 
 /// What the state knows of the tables that the trees name, and of those with these `keys`.
-fn known(state: &dyn State, question: &Question<'_>, mut keys: BTreeSet<TableKey>) -> Result<Known, StateError> {
+pub(super) fn known(
+    state: &dyn State,
+    question: &Question<'_>,
+    mut keys: BTreeSet<TableKey>,
+) -> Result<Known, StateError> {
     let Question { writer, trees, replaced, keys: _ } = question;
     for (name, fingerprint) in trees.iter().flatten().flat_map(|tree| &tree.fingerprints) {
         keys.insert(TableKey { model: name.clone(), data_fingerprint: fingerprint.data });

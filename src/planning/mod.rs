@@ -2,6 +2,7 @@
 
 mod glance;
 mod known;
+mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::workspace::{Side, Workspace, git_error, state_error};
 
 pub use glance::glance;
 pub use known::{Question, Writer, plan_over};
+pub use running::{AskRestate, PlannedRun, affected, run_of};
 
 /// DuckDB has no limit worth knowing; names that fit PostgreSQL fit everywhere.
 pub const LIMIT: IdentifierLimit = IdentifierLimit::SMALLEST;

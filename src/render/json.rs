@@ -205,7 +205,7 @@ struct ReasonObject {
 }
 
 #[derive(Serialize)]
-struct BuildObject<'a> {
+pub(super) struct BuildObject<'a> {
     model: &'a ModelName,
     table: String,
     rows: Option<u64>,

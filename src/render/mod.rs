@@ -19,6 +19,7 @@ pub mod lineage;
 pub mod markdown;
 pub mod recovered;
 pub mod rollback;
+pub mod run;
 #[cfg(test)]
 mod sample;
 pub mod statements;

@@ -21,6 +21,17 @@ pub fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
     shift(from, count, unit)
 }
 
+/// The end that somebody states: a date is a day that belongs to it, a moment does not. A relative text is a moment.
+pub fn inclusive_end(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let moment = moment(text, now)?;
+    if Timestamp::is_date(text) { Some(IntervalUnit::Day.next(moment)) } else { Some(moment) }
+}
+
+/// A moment as somebody states it, absolute or relative.
+pub fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+    Timestamp::parse(text).or_else(|| relative(text, now))
+}
+
 /// The moment that is so much later than another, to the time of day: what lives `in 1 week` lives no hour less.
 pub fn later(text: &str, than: Timestamp) -> Option<Timestamp> {
     let text = text.trim().to_ascii_lowercase();
@@ -85,6 +96,15 @@ mod tests {
         for text in ["", "in", "soon", "1 fortnight ago", "99999999999 days ago", "4294967295 years ago", "-1 day"] {
             assert_eq!(relative(text, now), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_belongs_to_what_it_ends() {
+        let now = Timestamp::parse("2026-03-31 10:30").expect("a moment");
+        let ends = ["2026-02-28", "2026-02-28 06:00", "yesterday", "soon"];
+        let ends = ends.map(|text| inclusive_end(text, now).map(Timestamp::date_time));
+        let expected = ["2026-03-01 00:00:00", "2026-02-28 06:00:00", "2026-03-30 00:00:00"];
+        assert_eq!(ends, [Some(expected[0].into()), Some(expected[1].into()), Some(expected[2].into()), None]);
     }
 
     #[test]

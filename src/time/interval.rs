@@ -38,18 +38,23 @@ impl Interval {
         u64::try_from(units).unwrap_or(0)
     }
 
-    /// Cuts the range at unit boundaries into pieces of at most `units` units, oldest first.
-    pub fn batches(self, unit: IntervalUnit, units: Option<u32>) -> Vec<Self> {
-        let Some(units) = units.filter(|units| *units > 0) else { return vec![self] };
-        let mut batches = Vec::new();
+    /// The whole units that it touches.
+    pub fn in_units(self, unit: IntervalUnit) -> Self {
+        Self { start: unit.floor(self.start), end: unit.ceil(self.end) }
+    }
+
+    /// Cuts the range at unit boundaries into pieces of at most `units` units, oldest first. Each is worked out when it is
+    /// asked for: half a century of five minutes is millions of pieces, and never more than one of them at a time.
+    pub fn batches(self, unit: IntervalUnit, units: Option<u32>) -> impl Iterator<Item = Self> + Clone {
+        let units = units.filter(|units| *units > 0);
         let mut start = self.start;
-        while start < self.end {
-            let end = (0..units).fold(start, |moment, _| if moment < self.end { unit.next(moment) } else { moment });
-            let end = end.min(self.end);
-            batches.push(Self { start, end });
+        std::iter::repeat_with(move || {
+            let end = units.map_or(self.end, |units| unit.forward(start, units).min(self.end));
+            let batch = Self::new(start, end);
             start = end;
-        }
-        batches
+            batch
+        })
+        .map_while(|batch| batch)
     }
 }
 
@@ -99,6 +104,12 @@ impl Intervals {
         self.0.iter().filter_map(|range| Interval::new(range.start.max(start), range.end)).collect()
     }
 
+    /// What of this set is in a range.
+    pub fn within(&self, range: Interval) -> Self {
+        let inside = |own: &Interval| Interval::new(own.start.max(range.start), own.end.min(range.end));
+        self.0.iter().filter_map(inside).collect()
+    }
+
     /// What of this set is not in the other.
     pub fn minus(&self, other: &Self) -> Self {
         let mut left = Vec::new();
@@ -115,10 +126,18 @@ impl Intervals {
 }
 
 impl FromIterator<Interval> for Intervals {
+    /// One sweep over the ranges in order: a table that was loaded every five minutes has as many loads.
     fn from_iter<I: IntoIterator<Item = Interval>>(intervals: I) -> Self {
-        let mut set = Self::default();
-        intervals.into_iter().for_each(|interval| set.add(interval));
-        set
+        let mut sorted: Vec<Interval> = intervals.into_iter().collect();
+        sorted.sort();
+        let mut joined: Vec<Interval> = Vec::new();
+        for interval in sorted {
+            match joined.last_mut().filter(|last| interval.start <= last.end) {
+                Some(last) => last.end = last.end.max(interval.end),
+                None => joined.push(interval),
+            }
+        }
+        Self(joined)
     }
 }
 
@@ -141,6 +160,7 @@ mod tests {
         let set: Intervals = [range(0, 5), range(9, 12), range(15, 20)].into_iter().collect();
         assert_eq!(set.since(Timestamp(10)).ranges(), [range(10, 12), range(15, 20)]);
         assert_eq!((set.since(Timestamp(0)), set.since(Timestamp(20))), (set.clone(), Intervals::default()));
+        assert_eq!(set.within(range(3, 10)).ranges(), [range(3, 5), range(9, 10)]);
     }
 
     #[test]
@@ -161,16 +181,31 @@ mod tests {
         assert_eq!(between("0001-01-01", "9000-01-01").units(IntervalUnit::Month), 8_999 * 12);
     }
 
+    /// Nobody counts units one by one, however many there are.
+    #[test]
+    fn half_a_century_of_five_minutes_is_one_range() {
+        let moment = |text| Timestamp::parse(text).expect("a date");
+        let century = Interval { start: moment("1970-01-01"), end: moment("2026-04-01") };
+        assert_eq!(century.units(IntervalUnit::FiveMinute), 5_916_672);
+        let mut batches = century.batches(IntervalUnit::FiveMinute, Some(1));
+        assert_eq!(
+            batches.next().map(|batch| batch.labels(IntervalUnit::FiveMinute)[1].clone()),
+            Some("1970-01-01 00:05:00".into())
+        );
+        assert_eq!(batches.count(), 5_916_671);
+        assert_eq!(IntervalUnit::FiveMinute.back(century.end, 5_916_672), century.start);
+        assert_eq!(IntervalUnit::Month.back(century.end, 4_000_000_000).date(), "0001-01-01");
+    }
+
     #[test]
     fn january_in_batches_of_ten_days() {
         let moment = |text| Timestamp::parse(text).expect("a date");
         let january = Interval { start: moment("2026-01-01"), end: moment("2026-02-01") };
-        let labels: Vec<_> = january
-            .batches(IntervalUnit::Day, Some(10))
-            .into_iter()
-            .map(|batch| batch.labels(IntervalUnit::Day))
-            .collect();
+        let batches = |units| january.batches(IntervalUnit::Day, units).map(|batch| batch.labels(IntervalUnit::Day));
+        let labels: Vec<_> = batches(Some(10)).collect();
         assert_eq!(labels.len(), 4);
         assert_eq!(labels[3], ["2026-01-31", "2026-02-01"]);
+        assert_eq!(batches(None).collect::<Vec<_>>(), [["2026-01-01", "2026-02-01"]]);
+        assert_eq!(batches(Some(u32::MAX)).count(), 1);
     }
 }

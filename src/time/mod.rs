@@ -13,13 +13,22 @@ use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveDateTime, TimeZone
 use serde::{Deserialize, Serialize};
 
 pub use cron::{Cron, CronError};
-pub use declared::{later, relative};
+pub use declared::{inclusive_end, later, moment, relative};
 pub use interval::{Interval, Intervals};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
+
+/// The ends of the calendar: what engines know as dates, with four digits of the year.
+const FIRST: Timestamp = Timestamp(-62_135_596_800_000);
+const LAST: Timestamp = Timestamp(253_370_764_800_000);
+
+/// The beginning of a month.
+fn first_of(year: i32, month: u32) -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(year, month, 1, 0, 0, 0).single().unwrap_or_default()
+}
 
 /// Somebody who knows the time and can wait; in tests time passes at once.
 pub trait Waiting {
@@ -150,10 +159,9 @@ impl IntervalUnit {
     /// The unit's beginning at or before a moment.
     pub fn floor(self, moment: Timestamp) -> Timestamp {
         let date = moment.moment();
-        let day = |year, month, day| Utc.with_ymd_and_hms(year, month, day, 0, 0, 0).single().unwrap_or_default();
         match self {
-            Self::Year => Timestamp(day(date.year(), 1, 1).timestamp_millis()),
-            Self::Month => Timestamp(day(date.year(), date.month(), 1).timestamp_millis()),
+            Self::Year => Timestamp(first_of(date.year(), 1).timestamp_millis()),
+            Self::Month => Timestamp(first_of(date.year(), date.month()).timestamp_millis()),
             other => {
                 let length = other.fixed_length();
                 Timestamp(moment.0.div_euclid(length) * length)
@@ -181,7 +189,29 @@ impl IntervalUnit {
 
     /// The unit's beginning `units` before the one that holds a moment.
     pub fn back(self, moment: Timestamp, units: u32) -> Timestamp {
-        (0..units).fold(self.floor(moment), |start, _| self.floor(Timestamp(start.0 - 1)))
+        self.shifted(moment, -i64::from(units))
+    }
+
+    /// The unit's beginning `units` after the one that holds a moment.
+    pub fn forward(self, moment: Timestamp, units: u32) -> Timestamp {
+        self.shifted(moment, i64::from(units))
+    }
+
+    /// By arithmetic, and never past the ends of the calendar.
+    fn shifted(self, moment: Timestamp, units: i64) -> Timestamp {
+        let start = self.floor(moment);
+        let months = match self {
+            Self::Year => 12,
+            Self::Month => 1,
+            fixed => {
+                let span = units.saturating_mul(fixed.fixed_length());
+                return Timestamp(start.0.saturating_add(span).clamp(FIRST.0, LAST.0));
+            }
+        };
+        let month = start.months().saturating_add(units.saturating_mul(months)).clamp(FIRST.months(), LAST.months());
+        let month0 = u32::try_from(month.rem_euclid(12)).unwrap_or(0);
+        let year = i32::try_from(month.div_euclid(12)).unwrap_or(0);
+        Timestamp(first_of(year, month0 + 1).timestamp_millis())
     }
 
     /// Milliseconds of the units whose length is fixed; those of a day for the others.

@@ -71,6 +71,12 @@ pub(crate) fn run_and_kill_where(
     Killed { lines, by_signal }
 }
 
+/// The same where each statement counts as it begins and as it ends, and each write of the state.
+pub(crate) fn run_and_kill_anywhere(folder: &Path, arguments: &[&str], at: usize) -> Killed {
+    let told = ["statement begins: ", "statement ends: ", "state write begins", "state write ends"];
+    run_and_kill_where(folder, arguments, at, |line| told.iter().any(|told| line.contains(told)))
+}
+
 fn seed(rows: usize, salt: usize) -> String {
     let row = |id: usize| {
         let (user, day, amount) = (id * 7 % 97, 26 + id * 13 % 6, (id * 31 + salt) % 1000);

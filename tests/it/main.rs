@@ -50,6 +50,7 @@ mod render;
 mod repository;
 mod rollback;
 mod round_trips;
+mod run;
 mod stand_ins;
 mod state_conformance;
 mod state_moves;

@@ -251,7 +251,7 @@ impl Warehouse {
                     Batching::Any => Some(1 + choices.below(4) as u32),
                     Batching::OneInterval { .. } => Some(1),
                 };
-                let batches = Interval { start, end: END }.batches(IntervalUnit::Day, units);
+                let batches: Vec<_> = Interval { start, end: END }.batches(IntervalUnit::Day, units).collect();
                 let time = |interval| LoadTime { interval, execution: END };
                 let first = time(batches.first().copied().unwrap_or(Interval { start, end: END }));
                 let first = self.text(resolver, model, first, parents)?;
@@ -272,8 +272,10 @@ impl Warehouse {
                 let start = model.properties.start.as_ref().and_then(|start| start.absolute).unwrap_or(Timestamp(0));
                 let whole = Interval { start, end: END };
                 let loads = match (is_loaded_by_interval(model), &fingerprint.batching) {
-                    (true, Batching::OneInterval { .. }) => whole.batches(IntervalUnit::Day, Some(1)),
-                    (true, Batching::Any) => whole.batches(IntervalUnit::Day, Some(1 + choices.below(4) as u32)),
+                    (true, Batching::OneInterval { .. }) => whole.batches(IntervalUnit::Day, Some(1)).collect(),
+                    (true, Batching::Any) => {
+                        whole.batches(IntervalUnit::Day, Some(1 + choices.below(4) as u32)).collect()
+                    }
                     // Loaded as a whole, it begins anew each time.
                     (false, _) => vec![whole],
                 };

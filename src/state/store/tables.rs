@@ -217,7 +217,12 @@ fn ledgers(rows: &[Row]) -> Result<BTreeMap<Digest, Ledger>, Failure> {
     for row in rows {
         loads.entry(row.word("table_key")?).or_default().push(load(row)?);
     }
-    Ok(loads.into_iter().map(|(key, loads)| (key, loads.into_iter().collect())).collect())
+    // None overlaps another, and in order they are read in one go.
+    let in_order = |mut loads: Vec<LoadedInterval>| {
+        loads.sort_by_key(|load| load.interval);
+        loads.into_iter().collect()
+    };
+    Ok(loads.into_iter().map(|(key, loads)| (key, in_order(loads))).collect())
 }
 
 /// A row of `snapshots`.

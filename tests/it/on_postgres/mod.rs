@@ -1,6 +1,7 @@
 //! The whole program with its warehouse and its state on PostgreSQL.
 
 mod conversations;
+mod runs;
 mod together;
 
 use std::collections::BTreeMap;

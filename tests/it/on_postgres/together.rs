@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{FILES, OnPostgres, rows};
 use crate::lab::{bot, edit};
-use crate::postgres::PASSWORD;
+use crate::postgres::{Database, PASSWORD};
 
 /// A clone of the repository with a branch checked out.
 fn clone(shared: &OnPostgres, branch: &str, folder: &TempDir) -> PathBuf {
@@ -19,16 +19,34 @@ fn clone(shared: &OnPostgres, branch: &str, folder: &TempDir) -> PathBuf {
     path
 }
 
-fn start(folder: &Path, arguments: &[&str]) -> Child {
+pub(super) fn start(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = bot(folder, arguments);
     command.env("WAREHOUSE_PASSWORD", PASSWORD).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the program runs")
 }
 
-fn end(child: Child, what: &str) {
+pub(super) fn end(child: Child, what: &str) {
     let output = child.wait_with_output().expect("it ends");
     let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{what}: {}{}", told(&output.stdout), told(&output.stderr));
+}
+
+/// The rows that somebody gets who asks again and again while something is done.
+pub(super) fn seen_meanwhile(database: &Database, sql: &str, done: impl FnOnce()) -> Vec<String> {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let client = database.client();
+            let mut seen = Vec::new();
+            while !over.load(Ordering::SeqCst) {
+                seen.extend(rows(&client, sql));
+            }
+            seen
+        });
+        done();
+        over.store(true, Ordering::SeqCst);
+        reader.join().expect("a reader")
+    })
 }
 
 /// Makes a branch whose total is so many too many; those of one number have the same tables.
@@ -82,18 +100,8 @@ fn readers_never_see_a_mix_and_promotes_take_turns() {
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     let shared = OnPostgres::with(crate::world::World::empty(), &files);
     shared.world.done(&["promote"]);
-    let over = AtomicBool::new(false);
-    let seen = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let client = shared.database.client();
-            let mut seen = Vec::new();
-            while !over.load(Ordering::SeqCst) {
-                let sql =
-                    "SELECT one.generation, two.generation, three.generation FROM marts.one, marts.two, marts.three";
-                seen.extend(rows(&client, sql));
-            }
-            seen
-        });
+    let sql = "SELECT one.generation, two.generation, three.generation FROM marts.one, marts.two, marts.three";
+    let seen = seen_meanwhile(&shared.database, sql, || {
         for generation in 2..8 {
             let edits: Vec<(String, String)> =
                 names.iter().map(|name| (format!("models/{name}.sql"), text(name, generation))).collect();
@@ -102,8 +110,6 @@ fn readers_never_see_a_mix_and_promotes_take_turns() {
             let runs: Vec<Child> = (0..3).map(|_| start(shared.world.repository.path(), &["promote"])).collect();
             runs.into_iter().for_each(|run| end(run, "promote"));
         }
-        over.store(true, Ordering::SeqCst);
-        reader.join().expect("a reader")
     });
     let mixed: Vec<&String> = seen.iter().filter(|row| row.split('|').any(|cell| !row.starts_with(cell))).collect();
     assert_eq!(mixed, Vec::<&String>::new(), "of {} readings", seen.len());

@@ -4,21 +4,12 @@
 use std::path::Path;
 
 use super::{commits_total, rollback, world};
-use crate::kill::{Killed, copied, run_and_kill_where};
+use crate::kill::{copied, run_and_kill_anywhere as run};
 use crate::lab::{assert_same, bot, edit, shown};
 use crate::world::World;
 
 const NOW: &str = "2026-04-01";
 const ROLLBACK: &[&str] = &["rollback", "--execution-time", NOW, "--why", "wrong"];
-
-/// Runs the binary and kills it as it begins its `at`th statement or ends one, or writes the state; 0 lets it live.
-fn run(root: &Path, arguments: &[&str], at: usize) -> Killed {
-    let counts = |line: &str| {
-        let told = ["statement begins: ", "statement ends: ", "state write begins", "state write ends"];
-        told.iter().any(|told| line.contains(told))
-    };
-    run_and_kill_where(root, arguments, at, counts)
-}
 
 /// Two entries that differ in a table, a view, one model that came and one that went.
 fn two_entries() -> World {

@@ -1,0 +1,412 @@
+//! What is due in the tables that an environment shows: ranges up to the last tick of each model's `cron`, tables that are
+//! filled as a whole and were not since it, and what somebody wants loaded again. Pure, as the rest of the plan.
+//!
+//! Nothing is chosen here that a table could be: each model keeps the table that the environment points at.
+
+use std::collections::BTreeMap;
+
+use super::build::Known;
+use super::partial::{Read, Stand, Stands, complete};
+use super::range::{Start, ended, is_loaded_by_interval, starts};
+use super::restate::{Again, Restate, Restating};
+use super::seen::{self, Saw};
+use super::{Action, Basis, Commits, KnownTable, Plan, Sharing, Summary, Target};
+use crate::fingerprint::Tree;
+use crate::graph::SelfReading;
+use crate::hash::Digest;
+use crate::ids::{EnvironmentName, ModelName, TableName};
+use crate::model::{Kind, KindName, Model};
+use crate::naming::TableKey;
+use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
+
+/// What a run is planned of.
+pub struct Running<'a> {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Where its models came from.
+    pub commits: Commits,
+    /// Its models.
+    pub tree: &'a Tree,
+    /// Where they point.
+    pub shown: &'a BTreeMap<ModelName, Shown>,
+    /// What the state knows of these tables.
+    pub known: &'a Known,
+    /// The present.
+    pub now: Timestamp,
+    /// What is loaded again.
+    pub restate: &'a Restate,
+    /// How much of the past its tables are to hold.
+    pub past: Past,
+}
+
+/// How much of the past tables are to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// All of it, from where models begin.
+    Everything,
+    /// What they hold: a branch may have loaded the last days only, and promote loads the rest.
+    AsLoaded,
+}
+
+/// Where an environment's model points.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Its table's identity.
+    pub key: TableKey,
+    /// The fingerprint of the rest.
+    pub metadata: Digest,
+    /// Its table; `None` for kinds without one.
+    pub table: Option<TableName>,
+    /// What its rows are made of.
+    pub basis: Basis,
+}
+
+/// What a run is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunPlan {
+    /// Every model of the environment; those that are due are to be built.
+    pub plan: Plan,
+    /// What is due, parents first.
+    pub due: Vec<Due>,
+    /// What is not loaded, or not as far as its `cron` has it.
+    pub left: Vec<Left>,
+}
+
+/// A table that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The model.
+    pub model: ModelName,
+    /// Its kind.
+    pub kind: KindName,
+    /// Why.
+    pub why: Why,
+    /// The unit of the intervals below.
+    pub unit: IntervalUnit,
+    /// What is loaded; empty for kinds that are filled as a whole.
+    pub intervals: Vec<Interval>,
+}
+
+/// Why a table is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Somebody wants it loaded again.
+    Restated,
+    /// It reads what is loaded again.
+    ReadsRestated {
+        /// The model that somebody named.
+        model: ModelName,
+    },
+    /// The state knows nothing of its table, so that it is made anew.
+    Unknown,
+    /// Its `cron` fired since it was loaded.
+    Tick {
+        /// The last time that it did.
+        at: Timestamp,
+    },
+    /// Ranges of it were loaded before its inputs were there.
+    InputsGrew,
+}
+
+impl Why {
+    /// Whether somebody asked for it.
+    pub fn is_restatement(&self) -> bool {
+        matches!(self, Self::Restated | Self::ReadsRestated { .. })
+    }
+
+    /// As JSON has it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Restated => "restated",
+            Self::ReadsRestated { .. } => "reads_restated",
+            Self::Unknown => "unknown",
+            Self::Tick { .. } => "cron",
+            Self::InputsGrew => "inputs_grew",
+        }
+    }
+}
+
+impl WhyLeft {
+    /// As JSON has it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Productions => "productions",
+            Self::Preview => "preview",
+            Self::Waits { .. } => "waits",
+            Self::NoLookback => "no_lookback",
+        }
+    }
+}
+
+/// A model that is not loaded, or not as far as its `cron` has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The model.
+    pub model: ModelName,
+    /// Why.
+    pub why: WhyLeft,
+}
+
+/// Why a model is left as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhyLeft {
+    /// Its table is production's, which a run of another environment does not write.
+    Productions,
+    /// Its table is a preview, made of inputs that lack something.
+    Preview,
+    /// An input is loaded no further.
+    Waits {
+        /// To where the model can be loaded.
+        end: Timestamp,
+        /// To where it is due.
+        due: Timestamp,
+    },
+    /// Units before new ones are not read again, because what it holds later depends on what it holds.
+    NoLookback,
+}
+
+/// Works out what is due.
+pub fn due(running: &Running<'_>) -> RunPlan {
+    let mut walk = Walk::new(running);
+    for name in running.tree.graph.order() {
+        if let (Some(model), Some(shown)) = (running.tree.models.get(name), running.shown.get(name)) {
+            walk.visit(model, shown);
+        }
+    }
+    let plan = Plan {
+        environment: running.environment.clone(),
+        commits: running.commits.clone(),
+        models: Vec::new(),
+        drift: Vec::new(),
+        summary: Summary::default(),
+        targets: walk.targets,
+        problems: Vec::new(),
+    };
+    RunPlan { plan, due: walk.due, left: walk.left }
+}
+
+/// The models, taken parents first.
+struct Walk<'a> {
+    running: &'a Running<'a>,
+    starts: BTreeMap<ModelName, Start>,
+    stands: Stands,
+    restating: Restating<'a>,
+    targets: Vec<Target>,
+    due: Vec<Due>,
+    left: Vec<Left>,
+}
+
+/// What a model's table needs.
+struct Need {
+    /// What is loaded of its time.
+    missing: Intervals,
+    why: Option<Why>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(running: &'a Running<'a>) -> Self {
+        Self {
+            running,
+            starts: starts(running.tree, running.now),
+            stands: Stands::default(),
+            restating: Restating::new(running.restate),
+            targets: Vec::new(),
+            due: Vec::new(),
+            left: Vec::new(),
+        }
+    }
+
+    fn visit(&mut self, model: &'a Model, shown: &Shown) {
+        let known = self.running.known.tables.get(&shown.key);
+        let read = self.stands.read_by(&self.running.tree.graph, &model.name);
+        let again = self.restating.of(&model.name, &self.running.tree.graph);
+        let kind = model.kind.name();
+        let need = match self.left_alone(shown, known) {
+            Some(why) => {
+                self.restating.stop(&model.name);
+                self.left.push(Left { model: model.name.clone(), why });
+                Need { missing: Intervals::default(), why: None }
+            }
+            None if !kind.has_table() || kind == KindName::Seed && known.is_some() => {
+                Need { missing: Intervals::default(), why: None }
+            }
+            None if is_loaded_by_interval(model) => self.by_interval(model, known, &read, again.as_ref()),
+            None => self.as_a_whole(model, known, again.as_ref()),
+        };
+        let action = match kind {
+            KindName::View => Action::View,
+            _ if !kind.has_table() => Action::None,
+            _ if need.why.is_some() => Action::Build,
+            _ => Action::Reuse,
+        };
+        if kind.has_table() {
+            self.remember(model, known, (&need.missing, action), &read);
+        }
+        if let Some(why) = need.why {
+            let intervals = need.missing.ranges().to_vec();
+            self.due.push(Due { model: model.name.clone(), kind, why, unit: model.unit(), intervals });
+        }
+        self.targets.push(Target {
+            name: model.name.clone(),
+            kind,
+            key: shown.key.clone(),
+            metadata_fingerprint: shown.metadata,
+            table: shown.table.clone(),
+            action,
+            unit: model.unit(),
+            intervals_missing: need.missing.ranges().to_vec(),
+            due_at_promote: Vec::new(),
+            basis: shown.basis,
+            seen: read.seen,
+            found: known.map(KnownTable::found),
+        });
+    }
+
+    fn left_alone(&self, shown: &Shown, known: Option<&KnownTable>) -> Option<WhyLeft> {
+        match (&shown.table, shown.basis, known) {
+            (None, ..) => None,
+            (_, Basis::Preview, _) => Some(WhyLeft::Preview),
+            (.., Some(known)) if known.sharing == Sharing::Shared => Some(WhyLeft::Productions),
+            _ => None,
+        }
+    }
+
+    fn as_a_whole(&self, model: &Model, known: Option<&KnownTable>, again: Option<&Again>) -> Need {
+        let tick = model.properties.cron.floor(self.running.now);
+        let filled = known.and_then(|known| known.filled_at);
+        let why = match (again, filled) {
+            (Some(again), _) => Some(again.why(&model.name)),
+            (None, None) => Some(Why::Unknown),
+            (None, Some(filled)) => (filled < tick).then_some(Why::Tick { at: tick }),
+        };
+        Need { missing: Intervals::default(), why }
+    }
+
+    /// What of its time a table lacks up to the last tick, each piece with what is to be read again before it; what was
+    /// loaded too early; and what somebody wants again.
+    fn by_interval(&mut self, model: &Model, known: Option<&KnownTable>, read: &Read, again: Option<&Again>) -> Need {
+        let nothing = Need { missing: Intervals::default(), why: known.is_none().then_some(Why::Unknown) };
+        let covered = known.map(KnownTable::intervals).unwrap_or_default();
+        let tick = model.properties.cron.floor(self.running.now);
+        let Some(start) = self.start(model, &covered) else { return nothing };
+        let end = self.end(model, tick, (read, &covered));
+        let held = covered.end().unwrap_or(end).max(end);
+        let Some(all) = Interval::new(start, held) else { return nothing };
+        let missing =
+            Interval::new(start, end).map(|wanted| Intervals::one(wanted).minus(&covered)).unwrap_or_default();
+        let outdated = seen::outdated(known.map(|known| known.loads.as_slice()).unwrap_or_default(), &read.seen);
+        let (order, lookback) = (self.order(model), lookback(model));
+        if order != Order::Any && order != Order::LaterLast && lookback > 0 && !missing.is_empty() {
+            self.left.push(Left { model: model.name.clone(), why: WhyLeft::NoLookback });
+        }
+        let lookback = if matches!(order, Order::Any | Order::LaterLast) { lookback } else { 0 };
+        let back = |range: &Interval| Interval { start: model.unit().back(range.start, lookback), end: range.end };
+        let outdated = outdated.ranges().iter().map(|range| range.in_units(model.unit()));
+        let load: Intervals = missing.ranges().iter().map(back).chain(outdated).collect();
+        let restated = again.and_then(|again| self.restating.part(model, again, (all, lookback)));
+        let load: Intervals = load.ranges().iter().copied().chain(restated).collect();
+        let load = load.within(all);
+        let why = match (again.filter(|_| restated.is_some()), known) {
+            _ if load.is_empty() => nothing.why,
+            (Some(again), _) => Some(again.why(&model.name)),
+            (None, None) => Some(Why::Unknown),
+            (None, Some(_)) if !missing.is_empty() => Some(Why::Tick { at: tick }),
+            (None, Some(_)) => Some(Why::InputsGrew),
+        };
+        let begins_again = restated.is_some() || !order.allows(&load, &covered);
+        let load = if order != Order::Any && begins_again && !load.is_empty() { Intervals::one(all) } else { load };
+        Need { missing: load, why }
+    }
+
+    /// Where a table begins: as stated, else where it does; the usual default moves with the clock.
+    fn start(&self, model: &Model, covered: &Intervals) -> Option<Timestamp> {
+        let first = covered.ranges().first().map(|range| range.start);
+        Some(match *self.starts.get(&model.name)? {
+            Start::Known(start) => match self.running.past {
+                Past::Everything => model.unit().floor(start),
+                Past::AsLoaded => first.unwrap_or_else(|| model.unit().floor(start)),
+            },
+            Start::Default(start) => first.unwrap_or_else(|| model.unit().floor(start)),
+        })
+    }
+
+    /// To where a model is loaded: the last unit that was over at the last tick, or its declared end, and no further than
+    /// its inputs are.
+    fn end(&mut self, model: &Model, tick: Timestamp, (read, covered): (&Read, &Intervals)) -> Timestamp {
+        let unit = model.unit();
+        let due = unit.floor(tick).min(ended(model, self.running.now).unwrap_or(seen::FOREVER));
+        let end = read.end.map_or(due, |end| unit.floor(end).min(due));
+        if end < due && covered.end().is_none_or(|covered| covered < due) {
+            self.left.push(Left { model: model.name.clone(), why: WhyLeft::Waits { end, due } });
+        }
+        end
+    }
+
+    fn order(&self, model: &Model) -> Order {
+        let itself = self.running.tree.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes);
+        match &model.kind {
+            Kind::UniqueKey(key) if key.adds_up() || itself => Order::Once,
+            Kind::UniqueKey(_) => Order::LaterLast,
+            _ if itself => Order::Once,
+            _ => Order::Any,
+        }
+    }
+
+    /// What readers of the model will find.
+    fn remember(
+        &mut self,
+        model: &Model,
+        known: Option<&KnownTable>,
+        (missing, action): (&Intervals, Action),
+        read: &Read,
+    ) {
+        let covered: Intervals = known.map(KnownTable::intervals).unwrap_or_default();
+        let covered: Intervals = covered.ranges().iter().chain(missing.ranges()).copied().collect();
+        let over = ended(model, self.running.now);
+        let is_over = over.is_some_and(|over| covered.end().is_some_and(|end| over <= end));
+        let (saw, behind) = match (is_loaded_by_interval(model), action) {
+            (true, _) => {
+                let begin = self.start(model, &covered);
+                let end = covered.end().or(begin).filter(|_| !is_over);
+                let complete = complete(known, (missing, &covered), &read.seen, over);
+                (Some(Saw::Ranges { complete, covered }), end)
+            }
+            (false, Action::Build) => (seen::whole(&read.seen), None),
+            (false, _) => (known.and_then(|known| known.seen.as_deref()).and_then(seen::whole), None),
+        };
+        self.stands.add(&model.name, Stand { saw, behind, lacks: None });
+    }
+}
+
+/// In which order ranges may be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Each is loaded for itself.
+    Any,
+    /// Later ones lie over earlier ones: the last is loaded last.
+    LaterLast,
+    /// Each is made once, after those before it.
+    Once,
+}
+
+impl Order {
+    /// Whether this may be loaded into a table that holds that.
+    fn allows(self, load: &Intervals, covered: &Intervals) -> bool {
+        let Some(first) = load.ranges().first() else { return true };
+        let Some(end) = covered.end() else { return true };
+        match self {
+            Self::Any => true,
+            _ if end <= first.start => true,
+            Self::LaterLast => load.ranges().len() == 1 && end <= first.end,
+            Self::Once => false,
+        }
+    }
+}
+
+fn lookback(model: &Model) -> u32 {
+    match &model.kind {
+        Kind::TimeRange(range) => range.lookback,
+        Kind::UniqueKey(key) => key.lookback,
+        _ => 0,
+    }
+}

@@ -1,0 +1,204 @@
+//! What is due at which moment.
+
+use std::collections::BTreeMap;
+
+use offshoot::error::Exit;
+
+use super::{DAILY, HOURLY, LATEST, TOTAL, due, expected, names, run, unpromoted, world};
+use crate::lab::{Shown, assert_same, edit, lab, shown};
+use crate::world::World;
+
+const MIDNIGHT: &str = "2026-04-02 00:00:00";
+
+#[test]
+fn each_model_is_due_by_its_own_cron() {
+    let world = world();
+    // Promoted at this very moment, which is a tick of all but the weekly one.
+    assert_eq!(due(&run(&world, "2026-04-01", &[])), expected(&[]));
+    let early = run(&world, "2026-04-01 01:30", &[]);
+    let hour = [["2026-04-01 00:00:00", "2026-04-01 01:00:00"]];
+    assert_eq!(due(&early), expected(&[("marts.hourly", "cron", &hour)]));
+    assert_eq!(names(&early, "builds"), ["marts.hourly"]);
+    assert_eq!(due(&run(&world, "2026-04-01 01:59", &[])), expected(&[]), "the hour is loaded, the next is not over");
+
+    let midnight = run(&world, "2026-04-02 00:10", &[]);
+    let rest = [["2026-04-01 01:00:00", MIDNIGHT]];
+    let days = [["2026-03-30", "2026-04-02"]];
+    let day = [["2026-03-31", "2026-04-02"]];
+    let all = expected(&[
+        ("marts.hourly", "cron", &rest),
+        ("marts.daily", "cron", &days),
+        ("marts.latest", "cron", &day),
+        ("marts.total", "cron", &[]),
+    ]);
+    assert_eq!(due(&midnight), all, "two days before the new one are read again, one for the keyed table");
+    assert_eq!(world.value("SELECT amount FROM marts.shown"), "168");
+    assert_eq!(world.value("SELECT days FROM marts.weekly"), "6", "no Sunday yet");
+
+    let sunday = run(&world, "2026-04-05 00:00", &[]);
+    assert_eq!(due(&sunday)["marts.weekly"].0, "cron");
+    assert_eq!(world.value("SELECT days FROM marts.weekly"), "10", "parents first");
+    assert_same(&shown(world.repository.path(), ""), &like_a_clean_build("2026-04-05"), "like a clean build");
+}
+
+/// What a build from nothing shows, given the same source.
+fn like_a_clean_build(now: &str) -> BTreeMap<String, Shown> {
+    let fresh = unpromoted();
+    fresh.done(&["promote", "--execution-time", now]);
+    shown(fresh.repository.path(), "")
+}
+
+#[test]
+fn late_rows_are_read_again_before_each_missing_unit_and_nowhere_else() {
+    let world = world();
+    // A hole in the middle, as a withdrawn load leaves one.
+    forget(&world, "daily", "2026-03-29", "2026-03-30");
+    world.sql("UPDATE erp.events SET amount = 2 WHERE happened >= '2026-03-26'");
+    let ran = run(&world, "2026-04-01 00:30", &[]);
+    let days = [["2026-03-27", "2026-03-30"]];
+    assert_eq!(due(&ran), expected(&[("marts.daily", "cron", &days)]));
+    let amounts = world.sql("SELECT amount::TEXT FROM marts.daily ORDER BY day");
+    assert_eq!(amounts.len(), 6, "no day was left out, none is there twice");
+}
+
+/// Takes a part of a table's ledger away.
+fn forget(world: &World, table: &str, start: &str, end: &str) {
+    let moment = |text| offshoot::time::Timestamp::parse(text).expect("a date").0;
+    let connection = rusqlite::Connection::open(world.state()).expect("a state");
+    let key: String = connection
+        .query_row("SELECT table_key FROM snapshots WHERE physical_table LIKE ?1", [format!("%{table}__%")], |row| {
+            row.get(0)
+        })
+        .expect("its table");
+    let (first, last): (i64, i64) = connection
+        .query_row("SELECT min(start_at), max(end_at) FROM loads WHERE table_key = ?1", [&key], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .expect("its loads");
+    let rest = "INSERT INTO loads SELECT project, table_key, ?2, ?3, loaded_at, run, inputs FROM loads WHERE table_key = ?1 LIMIT 1";
+    connection.execute(rest, rusqlite::params![key, moment(end), last]).expect("the second part");
+    let cut = "UPDATE loads SET end_at = ?2 WHERE table_key = ?1 AND start_at = ?3";
+    connection.execute(cut, rusqlite::params![key, moment(start), first]).expect("the first part");
+}
+
+#[test]
+fn a_dry_run_shows_what_is_due_and_writes_nothing() {
+    let world = world();
+    let (before, remembered) = (shown(world.repository.path(), ""), world.remembered());
+    let dry = run(&world, "2026-04-03 00:10", &["--dry-run"]);
+    assert_eq!((&dry["dry_run"], names(&dry, "due").len()), (&true.into(), 4));
+    assert_eq!(names(&dry, "builds"), [""; 0]);
+    assert_same(&shown(world.repository.path(), ""), &before, "as before");
+    assert_eq!(world.remembered(), remembered);
+    let text = world.done(&["run", "--dry-run", "--execution-time", "2026-04-03 00:10"]).stdout;
+    assert!(text.contains("would load 4 tables at 2026-04-03 00:10:00"), "{text}");
+    assert!(text.contains("2026-03-30 to 2026-04-02 (4 days)"), "{text}");
+    let real = run(&world, "2026-04-03 00:10", &[]);
+    assert_eq!(due(&dry), due(&real));
+}
+
+#[test]
+fn no_model_is_loaded_further_than_what_it_reads() {
+    let world = world();
+    // The hours are read by the day, so their readers wait for it.
+    let slow = HOURLY.replace("'@hourly'", "'@daily', interval_unit hour");
+    let fast = DAILY
+        .replace("lookback 2)", "lookback 2), cron '@hourly', interval_unit hour")
+        .replace("CAST(hour AS DATE) AS day", "hour AS day");
+    edit(&world, &[("models/hourly.sql", &slow), ("models/daily.sql", &fast)]);
+    world.done(&["promote"]);
+    let ran = run(&world, "2026-04-01 05:10", &[]);
+    assert_eq!(due(&ran), expected(&[]));
+    let waits = ran["left"].as_array().expect("a list").iter().find(|left| left["model"] == "marts.daily");
+    let waits = waits.unwrap_or_else(|| panic!("{ran}"));
+    let told = (&waits["why"], &waits["end"], &waits["due"]);
+    assert_eq!(told, (&"waits".into(), &"2026-04-01T00:00:00Z".into(), &"2026-04-01T05:00:00Z".into()));
+    let ran = run(&world, "2026-04-02 00:10", &[]);
+    let hours = [["2026-03-31 22:00:00", "2026-04-02 00:00:00"]];
+    assert_eq!(due(&ran)["marts.daily"].1, expected(&[("marts.daily", "cron", &hours)])["marts.daily"].1);
+}
+
+#[test]
+fn what_failed_stops_its_readers_only_and_the_next_run_goes_on() {
+    let world = world();
+    world.sql("ALTER TABLE erp.events RENAME TO gone");
+    world.sql(
+        "CREATE TABLE erp.events AS SELECT happened, customer, \
+         CASE WHEN happened >= '2026-04-01' THEN 'x' ELSE '1' END AS amount FROM erp.gone",
+    );
+    edit(
+        &world,
+        &[("models/other.sql", "MODEL (name marts.other, kind FULL);\nSELECT COUNT(*)::INT AS n FROM erp.gone")],
+    );
+    world.done(&["promote"]);
+    let ran = world.bot(&["run", "--execution-time", "2026-04-02 00:10"]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("model `marts.hourly`") && ran.stderr.contains("not built because of it"),
+        "{}",
+        ran.stderr
+    );
+    let left = run(&world, "2026-04-02 00:10", &["--dry-run"]);
+    assert!(!names(&left, "due").contains(&"marts.other".to_owned()), "{left}");
+    assert_eq!(world.value("SELECT COUNT(*) FROM marts.daily"), "6", "nothing half recorded");
+    world.sql("DROP TABLE erp.events");
+    world.sql("ALTER TABLE erp.gone RENAME TO events");
+    run(&world, "2026-04-02 00:10", &[]);
+    assert_eq!(world.value("SELECT amount FROM marts.total"), "168");
+}
+
+#[test]
+fn half_a_century_of_five_minutes_is_planned_as_a_few_ranges() {
+    let minutes = "MODEL (name marts.minutes, kind INCREMENTAL_BY_TIME_RANGE (time_column moment, lookback 3), \
+                   cron '*/5 * * * *', start '1970-01-01');\n\
+                   SELECT moment FROM erp.minutes WHERE moment BETWEEN @start_ts AND @end_ts";
+    let world = lab(&[
+        ("external_models.yaml", "- name: erp.minutes\n  columns:\n    moment: TIMESTAMP\n"),
+        ("models/minutes.sql", minutes),
+        (
+            "models/total.sql",
+            &TOTAL.replace("SUM(amount)::INT AS amount FROM marts.daily", "COUNT(*)::INT AS n FROM marts.minutes"),
+        ),
+    ]);
+    world.sql("CREATE SCHEMA erp");
+    world.sql("CREATE TABLE erp.minutes AS SELECT TIMESTAMP '2026-03-31 23:58' AS moment");
+    world.done(&["promote"]);
+    let dry = run(&world, "2026-04-01 00:11", &["--dry-run"]);
+    let ranges = [["2026-03-31 23:45:00", "2026-04-01 00:10:00"]];
+    assert_eq!(due(&dry), expected(&[("marts.minutes", "cron", &ranges)]));
+    let dry = run(&world, "2026-04-01 00:11", &["--dry-run", "--restate", "marts.minutes"]);
+    let ranges = [["1970-01-01 00:00:00", "2026-04-01 00:10:00"]];
+    assert_eq!(due(&dry)["marts.minutes"], ("restated".to_owned(), vec![ranges[0].map(str::to_owned)]));
+}
+
+#[test]
+fn what_adds_up_is_not_read_again_for_late_rows_and_that_is_told() {
+    let adds = "when_matched (WHEN MATCHED THEN UPDATE SET target.amount = target.amount + source.amount)";
+    let world = world();
+    edit(&world, &[("models/latest.sql", &LATEST.replace("lookback 1", &format!("lookback 1, {adds}")))]);
+    world.done(&["promote"]);
+    let ran = run(&world, "2026-04-02 00:10", &[]);
+    assert_eq!(due(&ran)["marts.latest"].1, [["2026-04-01".to_owned(), "2026-04-02".to_owned()]]);
+    let left = serde_json::json!([{ "model": "marts.latest", "why": "no_lookback", "end": null, "due": null }]);
+    assert_eq!(ran["left"], left);
+    assert_eq!(world.value("SELECT SUM(amount) FROM marts.latest"), "168", "each event once");
+}
+
+/// By the day nobody had to wait for a month that was not over, and then it was there.
+#[test]
+fn what_was_loaded_before_its_inputs_were_there_is_loaded_again() {
+    let monthly =
+        HOURLY.replace("'@hourly'", "'@monthly'").replace("time_column hour", "time_column hour, batch_size 1");
+    let world = unpromoted();
+    edit(&world, &[("models/hourly.sql", &monthly)]);
+    world.done(&["promote", "--execution-time", "2026-04-10"]);
+    assert_eq!(world.value("SELECT COUNT(*) FROM marts.daily"), "6", "of April there is nothing yet");
+    assert_eq!(due(&run(&world, "2026-04-11 00:10", &[])).get("marts.daily"), None, "it waits");
+    let ran = run(&world, "2026-05-01 00:10", &[]);
+    let april = [["2026-04-01", "2026-05-01"]];
+    let days: Vec<_> = due(&ran)["marts.daily"].1.clone();
+    assert_eq!(days.last().map(|range| range[1].as_str()), Some(april[0][1]));
+    assert!(days.len() == 1 && days[0][0].as_str() <= april[0][0], "{days:?}");
+    assert_eq!(world.value("SELECT COUNT(*) FROM marts.daily"), "25");
+    assert_eq!(world.value("SELECT amount FROM marts.total"), "600");
+}

@@ -1,0 +1,60 @@
+//! What a run says no to, and what is left as it was.
+
+use offshoot::error::Exit;
+
+use super::{TOTAL, unpromoted, world};
+use crate::lab::{edit, lab};
+
+#[test]
+fn without_its_environment_or_commit_nothing_is_loaded() {
+    let world = unpromoted();
+    let ran = world.bot(&["run"]);
+    assert_eq!(ran.exit, Exit::No);
+    assert!(ran.stderr.contains("there is no environment `prod` yet"), "{}", ran.stderr);
+    assert!(!world.state().exists(), "nothing is made");
+    world.done(&["promote"]);
+    let ran = world.bot(&["run", "porod"]);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("did you mean `prod`?"), "{}", ran.stderr);
+
+    // Another history, in which the commit never was.
+    let other = lab(&[("models/one.sql", "MODEL (name marts.one, kind FULL);\nSELECT 1 AS one")]);
+    std::fs::rename(world.repository.path().join(".offshoot"), other.repository.path().join(".offshoot"))
+        .expect("moved");
+    let ran = other.bot(&["run"]);
+    assert_eq!(ran.exit, Exit::Failed, "{}", ran.stderr);
+    assert!(ran.stderr.contains("fetch the whole history (`fetch-depth: 0`)"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_asked_for_must_be_there() {
+    let world = world();
+    let said = |arguments: &[&str]| {
+        let ran = world.bot(&[&["run"], arguments].concat());
+        assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+        ran.stderr
+    };
+    assert!(said(&["--restate", "marts.dayly"]).contains("did you mean `marts.daily`?"));
+    assert!(said(&["--restate", "marts.daily", "--start", "soon"]).contains("`--start soon` is no time"));
+    let swapped = said(&["--restate", "marts.daily", "--start", "2026-03-28", "--end", "2026-03-27"]);
+    assert!(swapped.contains("nothing lies between 2026-03-28 00:00:00 and 2026-03-28 00:00:00"), "{swapped}");
+}
+
+#[test]
+fn an_environment_of_uncommitted_files_has_no_commit_to_be_loaded_by() {
+    let world = world();
+    world.repository.branch("feature");
+    world.repository.write("models/total.sql", TOTAL.replace("SUM", "MAX"));
+    world.done(&["apply", "--env", "dev", "--worktree"]);
+    let ran = world.bot(&["run", "dev"]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    assert!(ran.stderr.contains("`dev` was made of files that were not committed"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_time_zone_that_is_not_honoured_is_told() {
+    let world = world();
+    edit(&world, &[("models/total.sql", &TOTAL.replace("kind FULL", "kind FULL, cron_tz 'Europe/Berlin'"))]);
+    world.done(&["promote"]);
+    let ran = world.done(&["run", "--dry-run"]);
+    assert!(ran.stderr.contains("1 model has a `cron_tz`, which is not honoured yet"), "{}", ran.stderr);
+}
