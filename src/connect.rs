@@ -24,6 +24,8 @@ pub struct Opening<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// Whether it may be written.
     pub mode: OpenMode,
+    /// The role that builds pull requests, where it has a gateway of its own.
+    pub outsider: Option<String>,
     /// How long to wait for who holds it, or for a server that starts.
     pub patience: Duration,
     /// Set when nobody waits any more.
@@ -101,6 +103,10 @@ pub fn state_place(
     gateway: Option<&str>,
     opening: &Opening<'_>,
 ) -> Result<StatePlace, CommandError> {
+    // A gateway that is not there must not become a state in a file.
+    if let Some(name) = settings.gateway_name(gateway).filter(|_| gateway.is_some()) {
+        settings.known_gateway(name).map_err(|error| CommandError::no("no state to work with").because(error))?;
+    }
     let named = settings.state_connection(gateway);
     let warehouse = || settings.connection(gateway).ok().filter(|connection| connection.kind == "postgres");
     match named.or_else(warehouse) {
@@ -160,7 +166,8 @@ pub fn engine(connection: &Connection, opening: &Opening<'_>) -> Result<Box<dyn 
             let role = connection.text("role").map(str::to_owned);
             let address = address(connection, opening.variables).map_err(refused)?;
             let (mode, patience) = (opening.mode, opening.patience);
-            let config = PostgresConfig { address, role, mode, statement_timeout: None, patience };
+            let outsider = opening.outsider.clone();
+            let config = PostgresConfig { address, role, outsider, mode, statement_timeout: None, patience };
             Ok(Box::new(Postgres::new(config, Arc::clone(&opening.stop))))
         }
         other => Err(refused(ConnectionError::Unsupported { found: other.to_owned() })),

@@ -4,14 +4,16 @@
 //! promote writes goes through the journal: the engine's transaction carries the plan's id, and after a crash that id
 //! says whether the swap happened.
 
+mod wall;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views, tables_of};
 use crate::engine::{
-    Engine, EngineError, Fence, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange,
-    check_owner, claim, fence, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views,
-    take_over, transaction,
+    Breach, Engine, EngineError, Fence, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session,
+    ShownByProduction, ViewChange, check_owner, claim, fence, foreign_objects, last_promotion,
+    owner as warehouse_owner, record_promotion, swap_views, take_over, transaction,
 };
 use crate::error::CommandError;
 use crate::fingerprint::Tree;
@@ -316,12 +318,15 @@ fn swap(
 ) -> Result<usize, CommandError> {
     let about = &pending.intended.about;
     let payload = payload(tables, &pending.intended)?;
+    let shown: Vec<TableName> = tables.values().map(|table| table.snapshot.table.clone()).collect();
     let mut session = session(work.engine)?;
     when_free(work, session.as_mut(), |session| {
         claim(session, work.state_id)?;
         fence(session, work.fence.as_ref())?;
+        wall::take_over(session, &shown)?;
         let changes = cleared(work, session, views, policy)?;
         let swapped = swap_views(session, &owner(work, about), &changes)?;
+        wall::close(session, ShownByProduction { tables: &shown, views: &names(views.all()) })?;
         let sequence = last_promotion(session, work.project, &about.name)?.map_or(1, |last| last.sequence + 1);
         let commit = about.promoted.clone().unwrap_or_else(|| about.commits.base.clone());
         record_promotion(
@@ -447,6 +452,7 @@ enum PublishError {
     Engine(EngineError),
     InTheWayOfApply(Vec<ForeignObject>),
     InTheWayOfPromote { run: String, foreign: Vec<ForeignObject> },
+    Breached { outsider: String, breaches: Vec<Breach> },
 }
 
 impl PublishError {
@@ -469,6 +475,7 @@ impl From<PublishError> for CommandError {
                 Self::no("no view was changed, because one of them cannot be made").because(error)
             }
             PublishError::Engine(error) => engine_error("the views were not changed", error),
+            PublishError::Breached { outsider, breaches } => wall::told(&outsider, &breaches),
             PublishError::InTheWayOfApply(foreign) => {
                 in_the_way(&foreign).hint("rename or drop it, or choose another environment name with `--env NAME`")
             }

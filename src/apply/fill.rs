@@ -175,6 +175,9 @@ impl Filler<'_> {
                 Some(recorded) if *recorded == record => {}
                 Some(_) => record_object(session, state, std::slice::from_ref(&record))?,
             }
+            if let Some(wall) = session.wall() {
+                wall.share(std::slice::from_ref(task.table))?;
+            }
             Ok((rows, columns))
         })?;
         self.recorded = Some(record);

@@ -12,6 +12,7 @@ mod ownership;
 pub mod postgres;
 mod swap;
 mod text;
+mod wall;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -24,6 +25,7 @@ pub use ownership::{
     record_promotion, standing, take_over,
 };
 pub use swap::{Dependents, Owner, Shows, ViewChange, swap_views};
+pub use wall::{Breach, ShownByProduction, Wall, Way};
 
 use crate::ids::TableName;
 use crate::sql::Dialect;
@@ -260,6 +262,11 @@ pub trait Session: Send {
     /// # Errors
     /// [`EngineError::Load`] names the row (from 1) and the column whose cell does not fit.
     fn load(&mut self, table: &TableName, columns: &[ColumnType], rows: &mut CellRows<'_>) -> Result<u64>;
+
+    /// The wall between who builds pull requests and production; `None` where there is none, or nobody is named to keep out.
+    fn wall(&mut self) -> Option<&mut dyn Wall> {
+        None
+    }
 
     /// A handle that stops the running statement from another thread.
     fn interrupter(&self) -> Arc<dyn Interrupter>;

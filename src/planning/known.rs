@@ -6,7 +6,7 @@ use crate::fingerprint::Tree;
 use crate::ids::{EnvironmentName, ModelName};
 use crate::naming::TableKey;
 use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing};
-use crate::state::{Environment, LoadedInterval, State, StateError};
+use crate::state::{About, Environment, LoadedInterval, Pointer, State, StateError};
 
 /// What a plan asks the state about.
 pub struct Question<'a> {
@@ -49,6 +49,8 @@ pub enum Writer<'a> {
     Promote(&'a EnvironmentName),
     /// The merge queue: as prod's promote, which comes next.
     Queue,
+    /// One of these through the pull requests' own gateway: what promote shows or has ever shown is another role's, too.
+    Outside(Box<Self>),
 }
 
 impl Writer<'_> {
@@ -57,7 +59,13 @@ impl Writer<'_> {
             Self::Branch(environment) => other != *environment,
             Self::Promote(environment) => !environment.is_prod() && other.is_prod(),
             Self::Queue => false,
+            Self::Outside(inner) => inner.leaves_alone(other),
         }
+    }
+
+    /// The environments whose past it leaves alone, too.
+    fn leaves_past_alone(&self, about: &About) -> bool {
+        matches!(self, Self::Outside(_)) && about.promoted.is_some()
     }
 }
 
@@ -67,25 +75,32 @@ fn known(state: &dyn State, question: &Question<'_>, mut keys: BTreeSet<TableKey
     for (name, fingerprint) in trees.iter().flatten().flat_map(|tree| &tree.fingerprints) {
         keys.insert(TableKey { model: name.clone(), data_fingerprint: fingerprint.data });
     }
-    let stored = |environment: &Environment| -> BTreeMap<ModelName, TableKey> {
-        let pointers = environment.models.iter().filter(|(_, pointer)| pointer.table.is_some());
+    let stored = |models: &BTreeMap<ModelName, Pointer>| -> BTreeMap<ModelName, TableKey> {
+        let pointers = models.iter().filter(|(_, pointer)| pointer.table.is_some());
         pointers
             .map(|(name, pointer)| {
                 (name.clone(), TableKey { model: name.clone(), data_fingerprint: pointer.data_fingerprint })
             })
             .collect()
     };
-    let prod = replaced.map(stored).unwrap_or_default();
+    let prod = replaced.map(|prod| stored(&prod.models)).unwrap_or_default();
     let reference = match writer {
         Writer::Promote(environment) if !environment.is_prod() => state.environment(&EnvironmentName::prod())?,
         _ => None,
     };
-    let reference = reference.as_ref().map(stored).unwrap_or_default();
+    let reference = reference.as_ref().map(|prod| stored(&prod.models)).unwrap_or_default();
     keys.extend(prod.values().chain(reference.values()).cloned());
     let keys: Vec<TableKey> = keys.into_iter().collect();
     let mut shared: BTreeSet<TableKey> = BTreeSet::new();
-    for about in state.environments()?.into_iter().filter(|about| writer.leaves_alone(&about.name)) {
-        shared.extend(state.environment(&about.name)?.iter().flat_map(|environment| stored(environment).into_values()));
+    for about in state.environments()? {
+        if writer.leaves_alone(&about.name) {
+            let environment = state.environment(&about.name)?;
+            shared.extend(environment.iter().flat_map(|environment| stored(&environment.models).into_values()));
+        }
+        if writer.leaves_past_alone(&about) {
+            let history = state.history(&about.name, usize::MAX)?;
+            shared.extend(history.iter().flat_map(|entry| stored(&entry.models).into_values()));
+        }
     }
     let tables = state.tables(&keys)?;
     let mut builds = state.newest_builds(&tables.keys().cloned().collect::<Vec<_>>())?;

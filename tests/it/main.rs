@@ -42,6 +42,7 @@ mod on_postgres;
 #[cfg(feature = "duckdb")]
 mod oracle;
 mod partial;
+mod permissions;
 mod postgres;
 mod processes;
 mod promote;

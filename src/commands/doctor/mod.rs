@@ -5,6 +5,7 @@ mod config;
 mod engine;
 mod git;
 mod state;
+mod wall;
 
 use super::Context;
 use crate::cli::DoctorArguments;

@@ -102,7 +102,9 @@ fn drop_one(
         Ok(()) => Ok(Done::Gone),
         Err(DropError::Needed) => Ok(Done::Needed),
         Err(DropError::State(error)) => Err(state_error(error)),
-        Err(DropError::Engine(EngineError::Statement { message, .. })) => Ok(Done::Refused(message)),
+        Err(DropError::Engine(EngineError::Statement { message, .. } | EngineError::Denied { message, .. })) => {
+            Ok(Done::Refused(message))
+        }
         Err(DropError::Engine(error)) => Err(engine_error("a table was not dropped", error)),
     }
 }

@@ -12,9 +12,9 @@ use crate::postgres::{Database, PASSWORD};
 use crate::world::World;
 
 /// A world whose warehouse and state are one database; the database goes with this value.
-pub(super) struct OnPostgres {
-    pub(super) world: World,
-    pub(super) database: Database,
+pub(crate) struct OnPostgres {
+    pub(crate) world: World,
+    pub(crate) database: Database,
 }
 
 /// A password that is not in the configuration, as it should be.
@@ -59,7 +59,7 @@ impl OnPostgres {
         Self::with(World::empty(), &FILES)
     }
 
-    pub(super) fn with(world: World, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(world: World, files: &[(&str, &str)]) -> Self {
         let database = Database::new();
         let address = database.address();
         let config = CONFIG
@@ -73,7 +73,7 @@ impl OnPostgres {
     }
 
     /// Every view that ends with a suffix, by its name in prod, with its columns and rows as text.
-    pub(super) fn shown(&self, suffix: &str) -> BTreeMap<String, Vec<String>> {
+    pub(crate) fn shown(&self, suffix: &str) -> BTreeMap<String, Vec<String>> {
         let client = self.database.client();
         let views = rows(
             &client,
@@ -98,7 +98,7 @@ impl OnPostgres {
 }
 
 /// Rows as text, cells with `|` between them.
-pub(super) fn rows(client: &Client, sql: &str) -> Vec<String> {
+pub(crate) fn rows(client: &Client, sql: &str) -> Vec<String> {
     let mut found = Vec::new();
     let cell = |cell: Option<String>| cell.unwrap_or_else(|| "NULL".into());
     let keep = |reply| {
