@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location};
+use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, Transactions};
 use crate::engine::postgres::{Postgres, PostgresConfig};
 use crate::engine::{Engine, OpenMode};
 use crate::error::CommandError;
@@ -147,6 +147,10 @@ pub fn state(
     })
 }
 
+/// A connection's key under which DuckDB does as if it had no transactions: for tests of engines that have none, and for
+/// nobody else.
+const EACH_STATEMENT: &str = "offshoot_test_commits_each_statement";
+
 /// The engine of a connection.
 ///
 /// # Errors
@@ -155,7 +159,10 @@ pub fn engine(connection: &Connection, opening: &Opening<'_>) -> Result<Box<dyn 
     let refused = |error| CommandError::no("no warehouse to work on").because(error);
     match connection.kind.as_str() {
         "duckdb" => {
-            let config = duckdb_config(&connection.duckdb().map_err(refused)?, opening)?;
+            let mut config = duckdb_config(&connection.duckdb().map_err(refused)?, opening)?;
+            if connection.text(EACH_STATEMENT) == Some("true") {
+                config.transactions = Transactions::EachStatement;
+            }
             if config.database == Location::Memory {
                 return Err(CommandError::no("the gateway's DuckDB is in memory, so nothing would outlive this run")
                     .hint("name a file in `config.yaml`: `database: warehouse.duckdb`"));

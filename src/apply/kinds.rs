@@ -142,14 +142,26 @@ impl Filler<'_> {
             return self.record(&[self.snapshot(&made, None), self.built()]);
         }
         let mut ledger = self.known.as_ref().map(|known| known.ledger.clone()).unwrap_or_default();
+        let is_undone = self.task.work.engine.capabilities().transactional_ddl.is_yes();
         for (index, batch) in batches.into_iter().enumerate() {
             if index > 0 {
                 self.begin_anew()?;
             }
-            let before = if again == Again::AddsUp { ledger.loads().to_vec() } else { Vec::new() };
+            let before = match again {
+                Again::AddsUp => ledger.loads().to_vec(),
+                Again::Replaces if is_undone => Vec::new(),
+                // Half of a load may have replaced them.
+                Again::Replaces => {
+                    ledger.loads().iter().filter(|load| touches(load.interval, batch)).cloned().collect()
+                }
+            };
             self.withdraw(&before)?;
             let found = match self.load_batch(table, batch, load) {
-                Err(error) if !before.is_empty() && !matches!(error, FillError::Engine(EngineError::Lost { .. })) => {
+                Err(error)
+                    if is_undone
+                        && !before.is_empty()
+                        && !matches!(error, FillError::Engine(EngineError::Lost { .. })) =>
+                {
                     // It was undone, so all is as it was.
                     self.record(&self.restored(&before).collect::<Vec<_>>())?;
                     return Err(error);
@@ -250,6 +262,10 @@ impl Task<'_> {
         let missing: Intervals = self.target.intervals_missing.iter().copied().collect();
         missing.ranges().iter().flat_map(|range| range.batches(self.target.unit, units)).collect()
     }
+}
+
+fn touches(one: Interval, other: Interval) -> bool {
+    Interval::new(one.start.max(other.start), one.end.min(other.end)).is_some()
 }
 
 impl Statements {

@@ -71,7 +71,9 @@ pub enum OpenMode {
 /// What an engine can do; the executor chooses its statements by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Tables, views and schemas made in a transaction appear and vanish with it.
+    /// Tables, views and schemas made in a transaction appear and vanish with it. Where they do not, nothing else is taken for
+    /// one transaction either: views move one by one behind a journal, and readers may see some of before and some of after,
+    /// or half of a range that is loaded again, until the run or the next one is through.
     pub transactional_ddl: Ability,
     /// `CREATE OR REPLACE VIEW` takes any columns (PostgreSQL: only appended ones).
     pub replace_view_changes_columns: Ability,

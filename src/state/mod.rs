@@ -29,8 +29,8 @@ pub use lease::{Claim, FencingToken, Holder, Subject, WriteLease, Writers};
 pub use ledger::{Ledger, LoadedInterval};
 pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
 pub use record::{
-    About, Allowance, Build, Column, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load, NewEntry,
-    Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
+    About, Allowance, Build, Column, Computed, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load,
+    NewEntry, Owner, PendingPromote, Pointer, ShownView, Snapshot, Status, Table, Version, ViewStep, VirtualView,
 };
 pub use sqlite::SqliteState;
 

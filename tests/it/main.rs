@@ -39,6 +39,7 @@ mod lineage;
 #[cfg(feature = "duckdb")]
 mod mutation;
 mod on_postgres;
+mod one_by_one;
 #[cfg(feature = "duckdb")]
 mod oracle;
 mod partial;

@@ -87,16 +87,22 @@ fn drop_one(
     if table.standing == Standing::Theirs {
         return forget_alone(state, lease, unneeded);
     }
+    let forget = || match state.forget_unreferenced(lease, &table.name, unneeded.since) {
+        Ok(Forgotten::Yes) => Ok(()),
+        Ok(Forgotten::No) => Err(DropError::Needed),
+        Err(error) => Err(DropError::State(error)),
+    };
+    // What cannot be undone comes after the last question.
+    let is_undone = session.capabilities().transactional_ddl.is_yes();
     let dropped = transaction(session, |session| {
         fence(session, ours.as_ref())?;
+        if !is_undone {
+            forget()?;
+        }
         let statements = Target { dialect: session.dialect(), table: &table.name, columns: &[] };
         session.execute(&statements.drop_table())?;
         forget_object(session, std::slice::from_ref(&table.name))?;
-        match state.forget_unreferenced(lease, &table.name, unneeded.since) {
-            Ok(Forgotten::Yes) => Ok(()),
-            Ok(Forgotten::No) => Err(DropError::Needed),
-            Err(error) => Err(DropError::State(error)),
-        }
+        if is_undone { forget() } else { Ok(()) }
     });
     match dropped {
         Ok(()) => Ok(Done::Gone),

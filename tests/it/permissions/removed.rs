@@ -13,7 +13,7 @@ const APPLY: &[&str] = &["apply", "--jobs", "1"];
 const PROMOTE: &[&str] = &["promote", "--jobs", "1"];
 const QUERY: &[&str] = &["query", "--env", "prod", "SELECT pieces FROM marts.shown"];
 const PLAN: &[&str] = &["plan"];
-const DIFF: &[&str] = &["diff", "--env", "side"];
+const DIFF: &[&str] = &["diff", "side"];
 const DOCTOR: &[&str] = &["doctor"];
 
 /// The command that needs a right.
@@ -110,7 +110,9 @@ fn each_right_that_is_missing_is_named_with_what_gives_it() {
         let ran = walled.world().bot(&command);
         assert_ne!(ran.exit, Exit::Done, "{revoke}: {} {}{}", command.join(" "), ran.stdout, ran.stderr);
         assert_eq!(seen(&walled), before, "{revoke}");
-        told.push_str(&format!("{revoke}\nbot {}\n{}\n\n", command.join(" "), said(&walled, &ran)));
+        let said = said(&walled, &ran);
+        assert!(said.contains("permission denied") && said.to_lowercase().contains("grant "), "{revoke}: {said}");
+        told.push_str(&format!("{revoke}\nbot {}\n{said}\n\n", command.join(" ")));
         walled.admin().batch(&walled.here(&grant)).unwrap_or_else(|error| panic!("{grant}: {error}"));
     }
     insta::assert_snapshot!("removed", told);

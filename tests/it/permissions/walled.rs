@@ -195,3 +195,33 @@ pub(super) fn everything(walled: &Walled) -> Vec<String> {
     }
     all
 }
+
+/// Where one role did everything, the page parts it; production goes on, and the next branch is built by the other role.
+#[test]
+fn one_role_becomes_two() {
+    let walled = Walled::new();
+    let (world, admin) = (walled.world(), walled.admin());
+    let alone = "DROP SCHEMA offshoot; CREATE ROLE DB_all LOGIN PASSWORD 'change-me'; GRANT offshoot_ci TO DB_all";
+    let here = |sql: &str| walled.here(sql).replace("DB_all", &format!("{}_all", walled.shared().database.name));
+    admin.batch(&here(alone)).expect("one role");
+    let two = std::fs::read_to_string(world.repository.path().join("config.yaml")).expect("a configuration");
+    let one = ["ci", "prod", "state"]
+        .iter()
+        .fold(two.clone(), |text, role| text.replace(&here(&format!("offshoot_{role},")), &here("DB_all,")));
+    edit(world, &[("config.yaml", &one), ("offshoot.yaml", "{}\n")]);
+    world.done(&["promote", "--gateway", "production"]);
+    let (prod, history) = (walled.shared().shown(""), walled.rows("SELECT count(*) FROM offshoot.history"));
+    let parted = super::document::blocks(Block::Parted).replace("BY offshoot TO", "BY DB_all TO");
+    admin.batch(&here(&parted)).expect("parted");
+    edit(world, &[("config.yaml", &two), ("offshoot.yaml", super::GATEWAYS)]);
+    world.done(&["promote"]);
+    assert_eq!(walled.shared().shown(""), prod);
+    assert_ne!(walled.rows("SELECT count(*) FROM offshoot.history"), history);
+    world.repository.branch("feature/edition");
+    walled.edition(1);
+    walled.applied();
+    walled.merge("feature/edition");
+    world.done(&["promote"]);
+    let doctor = world.bot(&["doctor"]);
+    assert!(doctor.exit == Exit::Done && doctor.stdout.contains("can write none of"), "{}", doctor.stdout);
+}
