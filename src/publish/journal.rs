@@ -84,16 +84,16 @@ pub(super) fn settle(
         },
         End::Failed => None,
     };
-    undo(session, (&owner, pending), last).map(|()| Settled::Abandoned).map_err(|error| {
-        let name = &owner.environment;
-        let why = failed.map(|failed| failed.for_readers()).unwrap_or_default();
-        CommandError::failed(format!(
-            "the views of `{name}` are of two promotions, and were neither finished nor undone"
-        ))
-        .because(CommandError::from(error))
-        .hint(format!("mend what the engine says, and run any command that writes `{name}` again{}", {
-            if why.is_empty() { String::new() } else { format!("; to finish it failed, too: {why}") }
-        }))
+    let Err(error) = undo(session, (&owner, pending), last) else { return Ok(Settled::Abandoned) };
+    let name = &owner.environment;
+    let told = CommandError::failed(format!(
+        "the views of `{name}` are of two promotions, and were neither finished nor undone"
+    ))
+    .because(CommandError::from(error))
+    .hint(format!("mend what the engine says, and run any command that writes `{name}` again"));
+    Err(match failed {
+        Some(failed) => told.hint(format!("to finish it failed, too: {}", failed.for_readers())),
+        None => told,
     })
 }
 
