@@ -34,7 +34,8 @@ pub struct GlobalArguments {
     /// The folder with `config.yaml`, inside a git repository [default: the current folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// The gateway of `config.yaml` to use [default: `default_gateway`, else the first]
+    /// The gateway of `config.yaml` to use [default: what `gateways` of `offshoot.yaml` says of CI and of production, else
+    /// `default_gateway`, else the first]
     #[arg(long, global = true, value_name = "NAME")]
     pub gateway: Option<String>,
     /// The present, for `@execution_ts` and for what is due, such as `2026-03-01` or `2026-03-01T12:00:00Z`

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location};
+use crate::engine::duckdb::{Attachment, DuckDb, DuckDbConfig, Location, Transactions};
 use crate::engine::postgres::{Postgres, PostgresConfig};
 use crate::engine::{Engine, OpenMode};
 use crate::error::CommandError;
@@ -24,6 +24,8 @@ pub struct Opening<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// Whether it may be written.
     pub mode: OpenMode,
+    /// The role that builds pull requests, where it has a gateway of its own.
+    pub outsider: Option<String>,
     /// How long to wait for who holds it, or for a server that starts.
     pub patience: Duration,
     /// Set when nobody waits any more.
@@ -116,6 +118,10 @@ pub fn state_place(
     gateway: Option<&str>,
     opening: &Opening<'_>,
 ) -> Result<StatePlace, CommandError> {
+    // A gateway that is not there must not become a state in a file.
+    if let Some(name) = settings.gateway_name(gateway).filter(|_| gateway.is_some()) {
+        settings.known_gateway(name).map_err(|error| CommandError::no("no state to work with").because(error))?;
+    }
     let named = settings.state_connection(gateway);
     let warehouse = || settings.connection(gateway).ok().filter(|connection| connection.kind == "postgres");
     match named.or_else(warehouse) {
@@ -167,6 +173,10 @@ pub fn schema_version(place: &StatePlace, terms: &Terms) -> Result<Option<u32>, 
     }
 }
 
+/// A connection's key under which DuckDB does as if it had no transactions: for tests of engines that have none, and for
+/// nobody else.
+const EACH_STATEMENT: &str = "offshoot_test_commits_each_statement";
+
 /// The engine of a connection.
 ///
 /// # Errors
@@ -175,7 +185,10 @@ pub fn engine(connection: &Connection, opening: &Opening<'_>) -> Result<Box<dyn 
     let refused = |error| CommandError::no("no warehouse to work on").because(error);
     match connection.kind.as_str() {
         "duckdb" => {
-            let config = duckdb_config(&connection.duckdb().map_err(refused)?, opening)?;
+            let mut config = duckdb_config(&connection.duckdb().map_err(refused)?, opening)?;
+            if connection.text(EACH_STATEMENT) == Some("true") {
+                config.transactions = Transactions::EachStatement;
+            }
             if config.database == Location::Memory {
                 return Err(CommandError::no("the gateway's DuckDB is in memory, so nothing would outlive this run")
                     .hint("name a file in `config.yaml`: `database: warehouse.duckdb`"));
@@ -186,7 +199,8 @@ pub fn engine(connection: &Connection, opening: &Opening<'_>) -> Result<Box<dyn 
             let role = connection.text("role").map(str::to_owned);
             let address = address(connection, opening.variables).map_err(refused)?;
             let (mode, patience) = (opening.mode, opening.patience);
-            let config = PostgresConfig { address, role, mode, statement_timeout: None, patience };
+            let outsider = opening.outsider.clone();
+            let config = PostgresConfig { address, role, outsider, mode, statement_timeout: None, patience };
             Ok(Box::new(Postgres::new(config, Arc::clone(&opening.stop))))
         }
         other => Err(refused(ConnectionError::Unsupported { found: other.to_owned() })),

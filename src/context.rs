@@ -41,6 +41,12 @@ impl Context<'_> {
         })
     }
 
+    /// Whether nobody sits before this run, as the runners of all makes say.
+    pub fn is_in_ci(&self) -> bool {
+        let says_so = |name| matches!(self.surroundings.variable(name), Some("true" | "1"));
+        says_so("CI") || says_so("GITHUB_ACTIONS")
+    }
+
     /// Whether stdout is coloured.
     pub fn colour(&self) -> Colour {
         colour_of(self.cli.global.color, self.surroundings, self.surroundings.stdout)

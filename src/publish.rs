@@ -4,25 +4,32 @@
 //! promote writes goes through the journal: the engine's transaction carries the plan's id, and after a crash that id
 //! says whether the swap happened.
 
+mod journal;
+mod settle;
+mod wall;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+pub use settle::settle;
+use settle::{End, Settled, Unsettled, settle_one};
+
 use crate::apply::{Layer, Layout, ViewPlan, Work, build_tables, engine_error, keys_of, plan_views, tables_of};
 use crate::engine::{
-    Engine, EngineError, Fence, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ViewChange,
-    check_owner, claim, fence, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views,
-    take_over, transaction,
+    Breach, Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ShownByProduction,
+    ViewChange, check_owner, claim, fence, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion,
+    swap_views, take_over, transaction,
 };
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
 use crate::history::{Deed, Origin};
-use crate::ids::{CommitId, EnvironmentName, ProjectName, StateId, TableName};
+use crate::ids::{CommitId, EnvironmentName, StateId, TableName};
 use crate::naming::TableKey;
 use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::{DEFAULT_SCHEMA, LIMIT};
 use crate::rollback::HoldChange;
 use crate::sql::Dialect;
-use crate::state::{About, Environment, NewEntry, PendingPromote, Promoted, State, Status, Subject, Table, WriteLease};
+use crate::state::{About, Environment, NewEntry, PendingPromote, Promoted, State, Status, Subject, Table};
 use crate::time::Timestamp;
 use crate::turn::{Turn, TurnError, Turns};
 use crate::workspace::state_error;
@@ -143,10 +150,16 @@ pub fn point(
 ) -> Result<usize, CommandError> {
     let about = About { status: Status::Ready, ..about.clone() };
     let environment = Environment { about: about.clone(), models: views.pointers.clone() };
+    let steps = match work.engine.capabilities().transactional_ddl.is_yes() {
+        true => Vec::new(),
+        // What is refused is refused before anything is written down: what is, will be done.
+        false => refuse_in_time(work, views, policy).map(|()| journal::steps(views))?,
+    };
     let pending = PendingPromote {
         expected: current.map(|current| current.about.version()),
         entry: entry(work, about.promoted.clone(), deed),
         intended: environment,
+        steps,
     };
     work.state.begin_promote(work.lease, &pending).map_err(state_error)?;
     match swap(work, tables, &pending, views, policy) {
@@ -156,7 +169,8 @@ pub fn point(
         }
         // A commit may have failed after all was done: the warehouse says.
         Err(error) => {
-            match settle_one((work.state, work.lease), work.engine, work.project, (&pending, work.fence.clone())) {
+            let unsettled = Unsettled { pending: &pending, fence: work.fence.clone(), end: End::Failed };
+            match settle_one((work.state, work.lease), work.engine, work.project, &unsettled) {
                 Ok(Settled::Happened) => Ok(views.changes.len()),
                 Ok(Settled::Abandoned) => Err(error),
                 Err(_) => {
@@ -167,37 +181,13 @@ pub fn point(
     }
 }
 
-/// Settles promotes that began and did not end: the warehouse says whether their views were swapped. `ours` is the
-/// environment that this run has; what another run has is that run's to settle.
-///
-/// # Errors
-/// The state or the warehouse cannot be reached.
-pub fn settle(
-    turns: &Turns<'_>,
-    engine: &dyn Engine,
-    project: &ProjectName,
-    ours: Option<(&EnvironmentName, &Turn)>,
-) -> Result<(), CommandError> {
-    for pending in turns.state.pending_promotes().map_err(state_error)? {
-        let name = &pending.intended.about.name;
-        let taken;
-        let turn = match ours {
-            Some((environment, turn)) if environment == name => turn,
-            // Whoever has the environment is at it.
-            _ => match turns.try_take(&environment(name)).map_err(state_error)? {
-                Some(turn) => {
-                    taken = turn;
-                    &taken
-                }
-                None => continue,
-            },
-        };
-        // It may have ended since.
-        let still = turns.state.pending_promotes().map_err(state_error)?;
-        if still.iter().any(|other| other.intended.about.plan_id == pending.intended.about.plan_id) {
-            settle_one((turns.state, turns.lease), engine, project, (&pending, turn.fence()))?;
-        }
+/// Says no to what would be found in the midst of the views, where each of them moves by itself.
+fn refuse_in_time(work: &Work<'_>, views: &ViewPlan, policy: ForeignPolicy) -> Result<(), CommandError> {
+    let mut session = session(work.engine)?;
+    if policy == ForeignPolicy::Refuse {
+        refuse_foreign(work.state_id, work.run, views, session.as_mut())?;
     }
+    journal::check(session.as_mut(), views).map_err(PublishError::from)?;
     Ok(())
 }
 
@@ -215,36 +205,6 @@ pub fn take(turns: &Turns<'_>, name: &EnvironmentName, patience: Duration) -> Re
         TurnError::State(error) => state_error(error),
         TurnError::Stopped(_) => CommandError::failed(format!("{error}; nothing was changed")),
     })
-}
-
-/// What became of a promote.
-enum Settled {
-    /// Its views were swapped.
-    Happened,
-    /// They were not.
-    Abandoned,
-}
-
-/// From here on whoever began the promote cannot swap its views any more, should it live: the warehouse is told first.
-fn settle_one(
-    (state, lease): (&dyn State, &WriteLease),
-    engine: &dyn Engine,
-    project: &ProjectName,
-    (pending, ours): (&PendingPromote, Option<Fence>),
-) -> Result<Settled, CommandError> {
-    let about = &pending.intended.about;
-    let mut session = session(engine)?;
-    let last = transaction(session.as_mut(), |session| {
-        fence(session, ours.as_ref())?;
-        last_promotion(session, project, &about.name)
-    });
-    let last = last.map_err(|error: EngineError| engine_error("cannot read what was promoted last", error))?;
-    if last.is_some_and(|last| last.plan == about.plan_id) {
-        state.finish_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
-        return Ok(Settled::Happened);
-    }
-    state.abandon_promote(lease, &about.name, &about.plan_id).map_err(state_error)?;
-    Ok(Settled::Abandoned)
 }
 
 /// What a plan points at is needed from now on, though a run that dies never says so.
@@ -314,47 +274,67 @@ fn swap(
     views: &ViewPlan,
     policy: ForeignPolicy,
 ) -> Result<usize, CommandError> {
-    let about = &pending.intended.about;
-    let payload = payload(work, tables, pending)?;
+    let owner = owner(work, &pending.intended.about);
+    let shown: Vec<TableName> = tables.values().map(|table| table.snapshot.table.clone()).collect();
+    let (all, payload) = (names(views.all()), payload(work.state, tables, pending)?);
+    let swap = Swap { owner: &owner, pending, tables: &shown, views: &all, payload: &payload };
     let mut session = session(work.engine)?;
     when_free(work, session.as_mut(), |session| {
         claim(session, work.state_id)?;
         fence(session, work.fence.as_ref())?;
         let changes = cleared(work, session, views, policy)?;
-        let swapped = swap_views(session, &owner(work, about), &changes)?;
-        let sequence = last_promotion(session, work.project, &about.name)?.map_or(1, |last| last.sequence + 1);
-        let commit = about.promoted.clone().unwrap_or_else(|| about.commits.base.clone());
-        record_promotion(
-            session,
-            &Promotion {
-                project: work.project.clone(),
-                environment: about.name.clone(),
-                plan: about.plan_id.clone(),
-                commit,
-                sequence,
-                payload: payload.clone(),
-                at: work.now,
-            },
-        )?;
-        Ok::<usize, PublishError>(swapped)
+        carry_out(session, &swap, &changes)
     })
     .map_err(CommandError::from)
 }
 
-/// Pointers and ledger of the environment, enough to read it back where the state is lost.
+/// What a promote writes into the warehouse.
+struct Swap<'a> {
+    owner: &'a ViewOwner,
+    pending: &'a PendingPromote,
+    tables: &'a [TableName],
+    /// All views of the environment, moving or not.
+    views: &'a [TableName],
+    payload: &'a str,
+}
+
+/// The swap, in one transaction where the engine has them: whoever reads a table holds up no reader of production, so tables
+/// are taken over first; that it happened is written last.
+fn carry_out(session: &mut dyn Session, swap: &Swap<'_>, changes: &[ViewChange]) -> Result<usize, PublishError> {
+    let about = &swap.pending.intended.about;
+    wall::take_over(session, swap.tables)?;
+    let swapped = swap_views(session, swap.owner, changes)?;
+    wall::close(session, ShownByProduction { tables: swap.tables, views: swap.views })?;
+    let last = last_promotion(session, &swap.owner.project, &about.name)?;
+    let promotion = Promotion {
+        project: swap.owner.project.clone(),
+        environment: about.name.clone(),
+        plan: about.plan_id.clone(),
+        commit: about.promoted.clone().unwrap_or_else(|| about.commits.base.clone()),
+        sequence: last.map_or(1, |last| last.sequence + 1),
+        payload: swap.payload.to_owned(),
+        at: swap.pending.entry.at,
+    };
+    record_promotion(session, &promotion)?;
+    Ok(swapped)
+}
+
+/// Pointers and ledger of the environment, enough to read it back where the state is lost; with its views where those move
+/// one by one, enough to make them again.
 fn payload(
-    work: &Work<'_>,
+    state: &dyn State,
     tables: &BTreeMap<TableKey, Table>,
     pending: &PendingPromote,
 ) -> Result<String, CommandError> {
     let keys: Vec<TableKey> = tables.keys().cloned().collect();
-    let builds = work.state.newest_builds(&keys).map_err(state_error)?;
+    let builds = state.newest_builds(&keys).map_err(state_error)?;
     let hold = match &pending.entry.hold {
         HoldChange::Begins(hold) => Some((**hold).clone()),
         HoldChange::Ends => None,
-        HoldChange::Stays => work.state.holds().map_err(state_error)?.remove(&pending.intended.about.name),
+        HoldChange::Stays => state.holds().map_err(state_error)?.remove(&pending.intended.about.name),
     };
     let promoted = Promoted::new(pending.intended.clone(), tables, builds, (hold, ALGORITHM));
+    let promoted = Promoted { views: pending.steps.clone(), ..promoted };
     serde_json::to_string(&promoted)
         .map_err(|error| CommandError::failed("cannot write down what is promoted").because(error))
 }
@@ -451,6 +431,7 @@ enum PublishError {
     Engine(EngineError),
     InTheWayOfApply(Vec<ForeignObject>),
     InTheWayOfPromote { run: String, foreign: Vec<ForeignObject> },
+    Breached { outsider: String, breaches: Vec<Breach> },
 }
 
 impl PublishError {
@@ -473,6 +454,7 @@ impl From<PublishError> for CommandError {
                 Self::no("no view was changed, because one of them cannot be made").because(error)
             }
             PublishError::Engine(error) => engine_error("the views were not changed", error),
+            PublishError::Breached { outsider, breaches } => wall::told(&outsider, &breaches),
             PublishError::InTheWayOfApply(foreign) => {
                 in_the_way(&foreign).hint("rename or drop it, or choose another environment name with `--env NAME`")
             }

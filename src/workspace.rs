@@ -3,15 +3,15 @@
 //! Everything that commands have in common before they differ. It opens no warehouse by itself, and nothing for writing
 //! unless asked to.
 
+mod gateway;
 mod upgrade;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connect::{self, Opening, Place, StatePlace};
+use crate::connect;
 use crate::context::Context;
-use crate::engine::{Engine, OpenMode as EngineMode};
 use crate::error::CommandError;
 use crate::files::{Edits, FileTree, Overlaid};
 use crate::fingerprint::{ALGORITHM, Sketch, Tree};
@@ -23,7 +23,7 @@ use crate::project::{
     Loaded, ModelCache, Owned, Project, ReadFiles, Surroundings as LoadSurroundings, query_problems, scan, scan_like,
     sorted,
 };
-use crate::settings::{OptionValue, Settings};
+use crate::settings::{OptionValue, Part, Settings};
 use crate::shelf::Shelf;
 use crate::state::{OpenMode as StateMode, State, StateError, Terms, WriteLease};
 use crate::surroundings::Stopwatch;
@@ -43,6 +43,7 @@ pub struct Workspace<'a> {
     pub root: PathBuf,
     /// The same, relative to the repository's root; empty where it is the root.
     pub folder: String,
+    part: Option<Part>,
     cache: ModelCache,
     shelf: Shelf,
 }
@@ -84,16 +85,24 @@ pub struct Draft {
 }
 
 impl<'a> Workspace<'a> {
-    /// Finds the repository around the project's folder.
+    /// Finds the repository around the project's folder, for whose work the command does.
     ///
     /// # Errors
     /// There is none, or it cannot be read.
     pub fn open(context: &'a Context<'a>) -> Result<Self, CommandError> {
+        Self::open_for(context, gateway::part_of(context))
+    }
+
+    /// The same for a part of the work, or `None` for a person, who goes through the default gateway.
+    ///
+    /// # Errors
+    /// As [`Workspace::open`].
+    pub fn open_for(context: &'a Context<'a>, part: Option<Part>) -> Result<Self, CommandError> {
         let root = context.project_folder();
         let git = Git::discover(&root).map_err(git_error)?;
         let folder = git.project_folder(&root).map_err(git_error)?;
         let shelf = Shelf::of(context.surroundings.cache_folder().as_deref(), &root);
-        Ok(Self { context, git, root, folder, cache: ModelCache::default(), shelf })
+        Ok(Self { context, git, root, folder, part, cache: ModelCache::default(), shelf })
     }
 
     /// Loads and fingerprints a tree.
@@ -207,7 +216,7 @@ impl<'a> Workspace<'a> {
     pub fn surroundings(&self) -> LoadSurroundings<'_> {
         LoadSurroundings {
             environment: self.context.surroundings.variables(),
-            gateway: self.context.cli.global.gateway.as_deref(),
+            gateway: self.wanted(),
             cache: &self.cache,
             shelf: None,
         }
@@ -326,45 +335,6 @@ impl<'a> Workspace<'a> {
         Turns { state, lease, project: &settings.project, output, interruption: surroundings.interruption() }
     }
 
-    /// Where the state is.
-    ///
-    /// # Errors
-    /// The configuration says too little.
-    pub fn state_place(&self, settings: &Settings) -> Result<StatePlace, CommandError> {
-        let opening = self.opening(EngineMode::ReadOnly, Duration::ZERO);
-        connect::state_place(settings, self.gateway(settings), &opening)
-    }
-
-    fn opening(&self, mode: EngineMode, patience: Duration) -> Opening<'_> {
-        Opening {
-            root: &self.root,
-            variables: self.context.surroundings.variables(),
-            mode,
-            patience,
-            stop: self.context.surroundings.interruption().flag(),
-        }
-    }
-
-    /// The gateway in use.
-    pub fn gateway<'s>(&'s self, settings: &'s Settings) -> Option<&'s str> {
-        settings.gateway_name(self.context.cli.global.gateway.as_deref())
-    }
-
-    /// The warehouse of the gateway in use; nothing is opened before its first session.
-    ///
-    /// # Errors
-    /// There is no gateway, or its engine is not supported.
-    pub fn engine(
-        &self,
-        settings: &Settings,
-        mode: EngineMode,
-        patience: Duration,
-    ) -> Result<Box<dyn Engine>, CommandError> {
-        let refused = |error| CommandError::no("no warehouse to work on").because(error);
-        let connection = settings.connection(self.gateway(settings)).map_err(refused)?;
-        connect::engine(connection, &self.opening(mode, patience))
-    }
-
     /// 128 random bits as text.
     ///
     /// # Errors
@@ -404,11 +374,6 @@ impl Workspace<'_> {
         };
         let files = self.files(&self.git.tree_of(&commit).map_err(git_error)?)?;
         Ok(crate::settings::load(&files, self.context.surroundings.variables()))
-    }
-
-    /// Where the warehouse of the gateway in use is; `None` where there is none.
-    pub fn warehouse(&self, settings: &Settings) -> Option<Place> {
-        connect::place(settings.connection(self.gateway(settings)).ok()?, &self.root)
     }
 }
 

@@ -55,8 +55,7 @@ impl Filler<'_> {
         let order = self.order(again);
         let alone = self.task.model.pre_statements.is_empty() && self.task.model.post_statements.is_empty();
         match (order, alone) {
-            (Order::Next, _) | (Order::OverTheEnd, false) => self.in_batches(batch_size, again, load),
-            (Order::OverTheEnd, true) => match self.at_once(batch_size, TableState::Known, load) {
+            (Order::OverTheEnd, true) if self.is_undone() => match self.at_once(batch_size, TableState::Known, load) {
                 // One by one it is tried in another form.
                 Err(error) if error.is_internal() => {
                     self.begin_anew()?;
@@ -64,6 +63,7 @@ impl Filler<'_> {
                 }
                 done => done,
             },
+            (Order::Next | Order::OverTheEnd, _) => self.in_batches(batch_size, again, load),
             (Order::Anew, alone) => {
                 let before = self.known.as_ref().map(|known| known.ledger.loads().to_vec()).unwrap_or_default();
                 // The ledger goes first, lest a run that dies midway leaves it saying too much.
@@ -117,9 +117,15 @@ impl Filler<'_> {
         })
     }
 
+    /// Whether a load that fails leaves nothing behind.
+    fn is_undone(&self) -> bool {
+        self.task.work.engine.capabilities().transactional_ddl.is_yes()
+    }
+
     /// Where work was undone for which loads were withdrawn, all is as it was; where the warehouse was lost nobody knows.
     fn unless_undone<T>(&self, before: &[LoadedInterval], done: Result<T, FillError>) -> Result<T, FillError> {
         if let Err(error) = &done
+            && self.is_undone()
             && !before.is_empty()
             && !matches!(error, FillError::Engine(EngineError::Lost { .. }))
         {
@@ -147,7 +153,14 @@ impl Filler<'_> {
             if index > 0 {
                 self.begin_anew()?;
             }
-            let before = if again == Again::AddsUp { ledger.loads().to_vec() } else { Vec::new() };
+            let before = match again {
+                Again::AddsUp => ledger.loads().to_vec(),
+                Again::Replaces if self.is_undone() => Vec::new(),
+                // Half of a load may have replaced them.
+                Again::Replaces => {
+                    ledger.loads().iter().filter(|load| touches(load.interval, batch)).cloned().collect()
+                }
+            };
             self.withdraw(&before)?;
             let found = self.load_batch(table, batch, load);
             let found = self.unless_undone(&before, found)?;
@@ -202,6 +215,10 @@ impl Filler<'_> {
         let facts: Vec<Fact> = made.into_iter().chain(loads).chain([self.built()]).collect();
         self.record(&facts)
     }
+}
+
+fn touches(one: Interval, other: Interval) -> bool {
+    Interval::new(one.start.max(other.start), one.end.min(other.end)).is_some()
 }
 
 impl Task<'_> {

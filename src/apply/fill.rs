@@ -165,15 +165,26 @@ impl Filler<'_> {
         let record = task.record();
         let state = task.work.state_id;
         let (recorded, ours) = (self.recorded.as_ref(), self.fence.as_ref());
+        let vouch = |session: &mut dyn Session| match recorded {
+            None => record_new_object(session, state, std::slice::from_ref(&record)),
+            Some(recorded) if *recorded == record => Ok(()),
+            Some(_) => record_object(session, state, std::slice::from_ref(&record)),
+        };
         let (rows, columns) = transaction(self.session.as_mut(), |session| -> Result<_, FillError> {
             fence(session, ours)?;
+            // Without a transaction a table that a death leaves here would be nobody's.
+            let is_together = session.capabilities().transactional_ddl.is_yes();
+            if !is_together {
+                vouch(session)?;
+            }
             let rows = work(session)?;
             let columns = session.columns(task.table)?.unwrap_or_default();
             check_columns(task.fingerprint, &columns)?;
-            match recorded {
-                None => record_new_object(session, state, std::slice::from_ref(&record))?,
-                Some(recorded) if *recorded == record => {}
-                Some(_) => record_object(session, state, std::slice::from_ref(&record))?,
+            if is_together {
+                vouch(session)?;
+            }
+            if let Some(wall) = session.wall() {
+                wall.share(std::slice::from_ref(task.table))?;
             }
             Ok((rows, columns))
         })?;

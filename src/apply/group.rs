@@ -14,6 +14,7 @@ use super::fill::{Physical, inputs, open};
 use super::task::Task;
 use crate::engine::{Interrupter, ObjectRecord, Session, record_new_object, record_object, transaction};
 use crate::fingerprint::Tree;
+use crate::ids::TableName;
 use crate::model::Kind;
 use crate::plan::{Build, Target};
 use crate::state::Fact;
@@ -115,6 +116,8 @@ fn vouch(session: &mut dyn Session, work: &Work<'_>, members: &[Member<'_>]) -> 
     };
     record_new_object(session, work.state_id, &records(&|before, _| before.is_none()))?;
     record_object(session, work.state_id, &records(&|before, now| before.is_some_and(|before| before != now)))?;
+    let tables: Vec<TableName> = members.iter().map(|member| member.task.table.clone()).collect();
+    session.wall().map_or(Ok(()), |wall| wall.share(&tables))?;
     Ok(())
 }
 

@@ -107,6 +107,12 @@ pub fn engine_error(what: &str, error: EngineError) -> CommandError {
         EngineError::ForeignState { .. } | EngineError::Dependents { .. } => {
             CommandError::no(what.to_owned()).because(error)
         }
+        EngineError::Denied { remedy, .. } => {
+            let remedy = remedy.as_ref().map_or(String::new(), |remedy| format!("`{remedy}`; "));
+            CommandError::failed(what.to_owned())
+                .hint(format!("{remedy}`docs/permissions.md` tells what each command needs"))
+                .because(error)
+        }
         EngineError::Interrupted { .. } => CommandError::failed(format!("{what}: stopped as asked"))
             .hint("run the same command again: it goes on from where it was"),
         EngineError::Locked { pid: Some(pid), .. } => CommandError::failed(what.to_owned())

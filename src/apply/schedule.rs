@@ -37,8 +37,8 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
         .map(|name| ((*name).clone(), stored_parents(&work.tree.graph, name, &|parent| targets.contains_key(parent))))
         .collect();
     let order = plan.targets.iter().map(|target| &target.name).filter(|name| targets.contains_key(name));
-    // Where others write too, each table is taken by itself and given back at once.
-    let alone = work.lease.writers() == Writers::Many;
+    // Where others write too, each table is taken by itself and given back at once; without transactions there is none to share.
+    let alone = work.lease.writers() == Writers::Many || !work.engine.capabilities().transactional_ddl.is_yes();
     let sharing =
         targets.values().filter(|target| !alone && may_share(work.tree, target)).map(|target| target.name.clone());
     let board = Board::new(order, waiting, sharing.collect()).limited(work.limit);

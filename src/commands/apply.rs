@@ -37,8 +37,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
         ))
         .hint("`bot promote` makes production match it; `--env NAME` builds an environment of it"));
     }
-    let result = workspace.side(&chosen.trees.result)?;
-    let settings = result.project.settings.clone();
+    let (settings, result) = settings_and_side(context, &workspace, &chosen)?;
     let wanted = arguments.trees.environment.as_deref();
     let order = Order {
         doing: "bot apply",
@@ -54,6 +53,22 @@ pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<E
         Outcome { plan: prepared.planned.plan, builds, swapped, released: None, seconds: stopwatch.seconds() };
     print(context, &arguments.format, &outcome);
     Ok(Exit::Done)
+}
+
+/// The tree that is built, and the settings that say where: its own on a person's machine; in CI the base's, because whoever
+/// opens a pull request must not choose.
+fn settings_and_side(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    chosen: &Chosen,
+) -> Result<(Settings, Side), CommandError> {
+    if context.is_in_ci() {
+        let settings = workspace.settings(&chosen.trees.base_tree)?;
+        let side = workspace.side_under(&chosen.trees.result, &settings)?;
+        return Ok((settings, side));
+    }
+    let side = workspace.side(&chosen.trees.result)?;
+    Ok((side.project.settings.clone(), side))
 }
 
 /// Which environment the chosen trees mean, and whose it is.
@@ -124,7 +139,10 @@ pub(super) fn prepare(
     let owner = (order.environment)(state.as_ref(), &chosen)?;
     let turns = workspace.turns(state.as_ref(), &lease, order.settings);
     let turn = publish::take(&turns, &owner.0, lock_timeout(order.work))?;
-    publish::settle(&turns, engine.as_ref(), &project, Some((&owner.0, &turn)))?;
+    // Only production's role can tell the warehouse that nobody ends a promote any more.
+    if !workspace.is_outside(order.settings) {
+        publish::settle(&turns, engine.as_ref(), &project, Some((&owner.0, &turn)))?;
+    }
     let planned = planning::plan_of(context, workspace, state.as_ref(), (&chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
     refuse_unready(&planned)?;

@@ -69,7 +69,9 @@ pub(super) fn drop_environment(
     let turns = workspace.turns(state.as_ref(), &lease, settings);
     let environment = EnvironmentName::new(name);
     let turn = publish::take(&turns, &environment, timeout)?;
-    publish::settle(&turns, engine.as_ref(), &settings.project, Some((&environment, &turn)))?;
+    if !workspace.is_outside(settings) {
+        publish::settle(&turns, engine.as_ref(), &settings.project, Some((&environment, &turn)))?;
+    }
     let held = Held { workspace, settings, state: state.as_ref(), lease: &lease, engine: engine.as_ref() };
     drop_held(context, &held, (name, &turn))
 }
@@ -188,7 +190,9 @@ fn drop_once(
                 let held: Vec<String> = held.iter().map(|it| format!("{} `{}`", it.kind.text(), it.name)).collect();
                 left.insert(name.clone(), because(format!("it holds {}", held.join(", "))));
             }
-            Err(EngineError::Statement { message, .. }) => return Err(DropError::Schema(schema, message)),
+            Err(EngineError::Statement { message, .. } | EngineError::Denied { message, .. }) => {
+                return Err(DropError::Schema(schema, message));
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -16,6 +16,18 @@ pub enum EngineError {
         /// The statement's first line.
         statement: String,
     },
+    /// The role may not do what was to be done.
+    #[error("{message}, to role `{role}`{}", within(.statement))]
+    Denied {
+        /// The role.
+        role: String,
+        /// The engine's words.
+        message: String,
+        /// The statement's first line; empty where the role may not even come in.
+        statement: String,
+        /// The statement that gives it what it lacks, where that can be told.
+        remedy: Option<String>,
+    },
     /// A statement was stopped by an [`super::Interrupter`].
     #[error("interrupted (in `{statement}`)")]
     Interrupted {
@@ -137,6 +149,10 @@ pub enum EngineError {
 
 fn process(pid: &Option<u32>) -> String {
     pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+fn within(statement: &str) -> String {
+    if statement.is_empty() { String::new() } else { format!(" (in `{statement}`)") }
 }
 
 fn listed(names: &[String]) -> String {

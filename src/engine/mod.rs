@@ -12,6 +12,7 @@ mod ownership;
 pub mod postgres;
 mod swap;
 mod text;
+mod wall;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -24,6 +25,7 @@ pub use ownership::{
     record_new_object, record_object, record_promotion, standing, take_over,
 };
 pub use swap::{Dependents, Owner, Shows, ViewChange, swap_views};
+pub use wall::{Breach, ShownByProduction, Wall, Way};
 
 use crate::ids::TableName;
 use crate::sql::Dialect;
@@ -69,7 +71,9 @@ pub enum OpenMode {
 /// What an engine can do; the executor chooses its statements by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Tables, views and schemas made in a transaction appear and vanish with it.
+    /// Tables, views and schemas made in a transaction appear and vanish with it. Where they do not, nothing else is taken for
+    /// one transaction either: views move one by one behind a journal, and readers may see some of before and some of after,
+    /// or half of a range that is loaded again, until the run or the next one is through.
     pub transactional_ddl: Ability,
     /// `CREATE OR REPLACE VIEW` takes any columns (PostgreSQL: only appended ones).
     pub replace_view_changes_columns: Ability,
@@ -260,6 +264,11 @@ pub trait Session: Send {
     /// # Errors
     /// [`EngineError::Load`] names the row (from 1) and the column whose cell does not fit.
     fn load(&mut self, table: &TableName, columns: &[ColumnType], rows: &mut CellRows<'_>) -> Result<u64>;
+
+    /// The wall between who builds pull requests and production; `None` where there is none, or nobody is named to keep out.
+    fn wall(&mut self) -> Option<&mut dyn Wall> {
+        None
+    }
 
     /// A handle that stops the running statement from another thread.
     fn interrupter(&self) -> Arc<dyn Interrupter>;

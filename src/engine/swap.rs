@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ownership::{KnownBy, MadeView, adopt_views};
+use super::ownership::{KnownBy, MadeView, adopt_views, expect_views, record_expected};
 use super::{Result, Session, ViewDefinition, forget_object, record_object};
 use crate::hash::Hasher;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
@@ -93,9 +93,16 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
             ViewChange::Drop { view } => dropped.push(view.clone()),
         }
     }
+    let is_together = session.capabilities().transactional_ddl.is_yes();
+    if !is_together {
+        expect_views(session, owner, &made)?;
+    }
     session.define_views(&definitions, &dropped, owner.dependents)?;
     let records = adopt_views(session, &owner.project, &owner.environment, &made)?;
-    record_object(session, &owner.state, &records)?;
+    match is_together {
+        true => record_object(session, &owner.state, &records)?,
+        false => record_expected(session, &owner.state, &records)?,
+    }
     forget_object(session, &dropped)?;
     Ok(changes.len())
 }

@@ -6,7 +6,7 @@ use crate::fingerprint::Tree;
 use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::naming::TableKey;
 use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing};
-use crate::state::{Environment, LoadedInterval, Others, State, StateError};
+use crate::state::{Environment, LoadedInterval, Others, Pointer, State, StateError};
 
 /// What a plan asks the state about.
 pub struct Question<'a> {
@@ -51,6 +51,8 @@ pub enum Writer<'a> {
     Queue,
     /// A run: the tables of its environment are its own, but those of prod.
     Run(&'a EnvironmentName),
+    /// One of these through the pull requests' own gateway: what promote shows or has ever shown is another role's, too.
+    Outside(Box<Self>),
 }
 
 impl Writer<'_> {
@@ -63,6 +65,11 @@ impl Writer<'_> {
                 state.shown_by(Others::Only(&prod), tables)
             }
             Self::Promote(_) | Self::Run(_) | Self::Queue => Ok(BTreeSet::new()),
+            Self::Outside(inner) => {
+                let mut shared = inner.leaves_alone(state, tables)?;
+                shared.extend(state.shown_by(Others::EverPromoted, tables)?);
+                Ok(shared)
+            }
         }
     }
 }
@@ -77,20 +84,20 @@ pub(super) fn known(
     for (name, fingerprint) in trees.iter().flatten().flat_map(|tree| &tree.fingerprints) {
         keys.insert(TableKey { model: name.clone(), data_fingerprint: fingerprint.data });
     }
-    let stored = |environment: &Environment| -> BTreeMap<ModelName, TableKey> {
-        let pointers = environment.models.iter().filter(|(_, pointer)| pointer.table.is_some());
+    let stored = |models: &BTreeMap<ModelName, Pointer>| -> BTreeMap<ModelName, TableKey> {
+        let pointers = models.iter().filter(|(_, pointer)| pointer.table.is_some());
         pointers
             .map(|(name, pointer)| {
                 (name.clone(), TableKey { model: name.clone(), data_fingerprint: pointer.data_fingerprint })
             })
             .collect()
     };
-    let prod = replaced.map(stored).unwrap_or_default();
+    let prod = replaced.map(|prod| stored(&prod.models)).unwrap_or_default();
     let reference = match writer {
         Writer::Promote(environment) if !environment.is_prod() => state.environment(&EnvironmentName::prod())?,
         _ => None,
     };
-    let reference = reference.as_ref().map(stored).unwrap_or_default();
+    let reference = reference.as_ref().map(|prod| stored(&prod.models)).unwrap_or_default();
     keys.extend(prod.values().chain(reference.values()).cloned());
     let keys: Vec<TableKey> = keys.into_iter().collect();
     let tables = state.tables(&keys)?;

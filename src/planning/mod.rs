@@ -211,6 +211,8 @@ pub fn plan_of(
     result.problems.extend(clashes(&result.tree.models, &environment));
     result.problems.extend(unknown_columns(&result.tree, &|_| true));
     let (writer, purpose) = chosen.place.writer(&environment);
+    let is_outside = workspace.is_outside(&result.project.settings);
+    let writer = if is_outside { Writer::Outside(Box::new(writer)) } else { writer };
     let trees = [Some(base), Some(&result.tree), promoted];
     let question = Question { writer, trees, keys: BTreeSet::new(), replaced: prod.as_ref() };
     let now = context.execution_time()?;

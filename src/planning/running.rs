@@ -45,7 +45,11 @@ pub fn run_of(
         environment.models.iter().map(|(name, pointer)| (name.clone(), shown(name, pointer))).collect();
     let keys = shown.values().filter(|shown| shown.table.is_some()).map(|shown| shown.key.clone()).collect();
     let name = &environment.about.name;
-    let question = Question { writer: Writer::Run(name), trees: [None; 3], keys, replaced: None };
+    let writer = match workspace.is_outside(&side.project.settings) {
+        true => Writer::Outside(Box::new(Writer::Run(name))),
+        false => Writer::Run(name),
+    };
+    let question = Question { writer, trees: [None; 3], keys, replaced: None };
     let known = known(state, &question, question.keys.clone()).map_err(state_error)?;
     let run = due(&Running {
         environment: name.clone(),

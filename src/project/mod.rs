@@ -35,7 +35,7 @@ use crate::files::{Entry, FileTree};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::Model;
 use crate::problem::{Positions, Problem};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, Wanted};
 use crate::sql::Dialect;
 use file::Rules;
 use loader::Loader;
@@ -70,7 +70,7 @@ pub struct Surroundings<'a> {
     /// Environment variables that `env_var` may name.
     pub environment: &'a BTreeMap<String, String>,
     /// The gateway asked for; `None` for the project's default.
-    pub gateway: Option<&'a str>,
+    pub gateway: Option<Wanted<'a>>,
     /// What was parsed before.
     pub cache: &'a ModelCache,
     /// What is kept between runs; with it the queries of models may be unread.
@@ -104,7 +104,7 @@ pub fn scan_like(
     like: Option<&ReadFiles>,
 ) -> (Loaded, ReadFiles) {
     let (settings, mut problems) = settings::load(tree, surroundings.environment);
-    let gateway = settings.gateway_name(surroundings.gateway).map(str::to_owned);
+    let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
     let rules = rules_of(&settings, gateway, &mut problems);
     let mut loader = Loader::new(tree, &rules, surroundings);
@@ -131,7 +131,7 @@ impl<'a> SecondLook<'a> {
     /// For the models of a tree.
     pub fn at(tree: &'a dyn FileTree, surroundings: &Surroundings<'a>) -> Self {
         let (settings, _) = settings::load(tree, surroundings.environment);
-        let gateway = settings.gateway_name(surroundings.gateway).map(str::to_owned);
+        let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
         let rules = rules_of(&settings, gateway, &mut Vec::new());
         Self { tree, rules, surroundings: Surroundings { shelf: None, ..*surroundings } }
     }
@@ -143,8 +143,11 @@ impl<'a> SecondLook<'a> {
     }
 }
 
-fn unknown_gateway(settings: &Settings, wanted: Option<&str>) -> Option<Problem> {
-    let wanted = wanted.filter(|wanted| !settings.gateways.contains_key(*wanted))?;
+fn unknown_gateway(settings: &Settings, wanted: Option<Wanted<'_>>) -> Option<Problem> {
+    let Some(Wanted::Named(wanted)) = wanted else { return None };
+    if settings.gateways.contains_key(wanted) {
+        return None;
+    }
     let problem = Problem::error("unknown-gateway", format!("there is no gateway `{wanted}`"));
     let known: Vec<&str> = settings.gateways.keys().map(String::as_str).collect();
     Some(

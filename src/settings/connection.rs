@@ -136,12 +136,14 @@ pub enum ConnectionError {
     #[error("the configuration names no gateway: add `gateways` with a `connection` to `config.yaml`")]
     NoGateway,
     /// The gateway asked for does not exist.
-    #[error("there is no gateway `{name}`: the configuration has {known}")]
+    #[error("there is no gateway `{name}`: the configuration has {known}{}", meant(.nearest))]
     UnknownGateway {
         /// The gateway asked for.
         name: String,
         /// Those that there are.
         known: String,
+        /// What was perhaps meant.
+        nearest: Option<String>,
     },
     /// The gateway says not where.
     #[error("gateway `{gateway}` has no `connection`")]
@@ -185,6 +187,10 @@ pub enum ConnectionError {
         /// What is configured.
         found: String,
     },
+}
+
+fn meant(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
 impl Connection {

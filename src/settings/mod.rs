@@ -6,6 +6,7 @@
 mod config;
 mod connection;
 mod data_diff;
+mod gateways;
 mod jinja;
 mod own;
 mod reader;
@@ -14,11 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, PostgresConnection, Secret};
 pub use data_diff::{DataDiff, WhenCompared};
+pub use gateways::{Part, PartGateways, Wanted};
 pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings};
 
 use crate::files::FileTree;
 use crate::ids::{FilePath, ProjectName};
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 use crate::time::{Timestamp, later};
 use crate::yaml::{Place, Value};
 
@@ -152,11 +154,22 @@ impl Settings {
         let Some(name) = self.gateway_name(gateway) else {
             return self.default_connection.as_ref().ok_or(ConnectionError::NoGateway);
         };
-        let known = || self.gateways.keys().cloned().collect::<Vec<_>>().join(", ");
-        let found = self.gateways.get(name);
-        let found = found.ok_or_else(|| ConnectionError::UnknownGateway { name: name.to_owned(), known: known() })?;
+        let found = self.known_gateway(name)?;
         let connection = found.connection.as_ref().or(self.default_connection.as_ref());
         connection.ok_or_else(|| ConnectionError::NoConnection { gateway: name.to_owned() })
+    }
+
+    /// A gateway by its name.
+    ///
+    /// # Errors
+    /// There is none of that name; the nearest is named.
+    pub fn known_gateway(&self, name: &str) -> Result<&Gateway, ConnectionError> {
+        let known = self.gateways.keys().map(String::as_str);
+        self.gateways.get(name).ok_or_else(|| ConnectionError::UnknownGateway {
+            name: name.to_owned(),
+            known: known.clone().collect::<Vec<_>>().join(", "),
+            nearest: nearest(name, known).map(str::to_owned),
+        })
     }
 
     /// Every value that the connections of all gateways keep secret.
@@ -207,10 +220,12 @@ pub fn load(tree: &dyn FileTree, environment: &BTreeMap<String, String>) -> (Set
         }
         None => problems.push(no_config(tree)),
     }
-    if let Some(path) = find(tree, &OWN_FILES, &mut problems)
-        && let Some(document) = reader::document(tree, &path, environment, &mut problems)
-    {
-        settings.own = own::read(&path, &document, &mut problems);
+    if let Some(path) = find(tree, &OWN_FILES, &mut problems) {
+        let known: Vec<&str> = settings.gateways.keys().map(String::as_str).collect();
+        settings.own = match reader::document(tree, &path, environment, &mut problems) {
+            Some(document) => own::read(&path, &document, &known, &mut problems),
+            None => OwnSettings { gateways: PartGateways::unreadable(), ..OwnSettings::default() },
+        };
     }
     (settings, problems)
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::TimeToLive;
 use super::data_diff::{self, DataDiff};
+use super::gateways::{self, PartGateways};
 use super::reader::Report;
 use crate::ids::FilePath;
 use crate::problem::Problem;
@@ -26,6 +27,8 @@ pub struct OwnSettings {
     pub drafts: Drafts,
     /// What happens to pull requests from forks.
     pub fork_policy: ForkPolicy,
+    /// Through which gateways pull requests and production go.
+    pub gateways: PartGateways,
     /// How many entries of its history keep their tables, of an environment that promote writes; the present one counts.
     pub gc_history: NonZeroUsize,
     /// What stops a push where the hook is installed; nothing unless it is asked for.
@@ -67,7 +70,7 @@ pub enum HookBlock {
     Removed,
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "views",
     "base_branch",
     "backfill",
@@ -76,6 +79,7 @@ const KEYS: [&str; 11] = [
     "drafts",
     "fork_policy",
     "promote",
+    "gateways",
     "gc",
     "hook",
     "prices",
@@ -91,6 +95,7 @@ impl Default for OwnSettings {
             data_diff: DataDiff::default(),
             drafts: Drafts::default(),
             fork_policy: ForkPolicy::default(),
+            gateways: PartGateways::default(),
             gc_history: NonZeroUsize::MIN.saturating_add(9),
             hook_block: Vec::new(),
             prices: Vec::new(),
@@ -98,13 +103,18 @@ impl Default for OwnSettings {
     }
 }
 
-/// Reads `offshoot.yaml`.
-pub(super) fn read(path: &FilePath, document: &Node, problems: &mut Vec<Problem>) -> OwnSettings {
+/// Reads `offshoot.yaml`; `gateways` are the names that `config.yaml` has.
+pub(super) fn read(path: &FilePath, document: &Node, gateways: &[&str], problems: &mut Vec<Problem>) -> OwnSettings {
     let mut settings = OwnSettings::default();
     let mut report = Report { path, problems };
-    report.is_map(path.as_str(), document);
+    if !report.is_map(path.as_str(), document) {
+        settings.gateways = PartGateways::unreadable();
+    }
     for entry in document.entries() {
-        one(&entry.key, &entry.node, &mut settings, &mut report);
+        match entry.key.as_str() {
+            "gateways" => gateways::read(&entry.node, &mut settings.gateways, gateways, &mut report),
+            key => one(key, &entry.node, &mut settings, &mut report),
+        }
     }
     settings
 }

@@ -241,3 +241,31 @@ fn broken_files_are_problems() {
         assert!(problems.iter().all(|problem| problem.path.is_some()), "{text:?}");
     }
 }
+
+#[test]
+fn pull_requests_and_production_have_gateways_of_their_own() {
+    let with = |own: &str| {
+        settings(&format!("//- config.yaml\ngateways: {{local: {{}}, builds: {{}}}}\n//- offshoot.yaml\n{own}"))
+    };
+    let meant = |own: &str| {
+        let settings = with(own).0;
+        let of = |wanted| settings.gateway_meant(wanted).map(str::to_owned).expect("a gateway");
+        [of(None), of(Some(Wanted::For(Part::PullRequests))), of(Some(Wanted::For(Part::Production)))]
+    };
+    assert_eq!(meant("gateways: {ci: builds}\n"), ["local", "builds", "local"]);
+    assert_eq!(meant("gateways: {prod: builds}\n"), ["local", "local", "builds"]);
+    let (parsed, problems) = with("gateways: {ci: bulids, production: local}\n");
+    assert_eq!(codes(&problems), ["unknown-gateway", "unknown-setting"]);
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `builds`?"));
+    let wanted = parsed.gateway_meant(Some(Wanted::For(Part::PullRequests)));
+    let error = parsed.connection(wanted).expect_err("not the default one instead");
+    assert!(error.to_string().ends_with("did you mean `builds`?"), "{error}");
+    // Who cannot read the file goes through none.
+    for own in ["gateways: [local]\n", "gateways: {ci: [local], prod: {}}\n", "- local\n", "a: &x *x\n"] {
+        let parsed = with(own).0;
+        for part in [Part::PullRequests, Part::Production] {
+            let wanted = parsed.gateway_meant(Some(Wanted::For(part)));
+            assert!(parsed.connection(wanted).is_err(), "{own}: {wanted:?}");
+        }
+    }
+}

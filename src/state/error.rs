@@ -162,8 +162,8 @@ pub enum StateError {
     },
     /// The role may not do what is needed.
     #[error(
-        "state `{location}`: {reason}; grant the role USAGE on schema `{schema}` and SELECT, INSERT, UPDATE and DELETE on \
-         its tables (SELECT is enough to plan), or let a role that may CREATE in the database make or migrate it"
+        "state `{location}`: {reason}; grant the role CONNECT on the database, USAGE on schema `{schema}` and SELECT, INSERT, UPDATE \
+         and DELETE on its tables (SELECT is enough to plan), or let a role that may CREATE in the database make or migrate it"
     )]
     Denied {
         /// Where the state is.

@@ -33,8 +33,9 @@ pub use ledger::{Ledger, LoadedInterval};
 pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
 pub use promoted::{Promoted, PromotedTable};
 pub use record::{
-    About, Allowance, Build, Column, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load, NewEntry,
-    Others, Owner, PendingPromote, Pointer, Snapshot, Status, Table, Version, VirtualView,
+    About, Allowance, Build, Column, Computed, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load,
+    NewEntry, Others, Owner, PendingPromote, Pointer, ShownView, Snapshot, Status, Table, Version, ViewStep,
+    VirtualView,
 };
 pub use sqlite::SqliteState;
 /// The newest version of the tables that this program knows.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Build, Environment, Load, Snapshot, Table};
+use super::record::{Build, Environment, Load, Snapshot, Table, ViewStep};
 use crate::naming::TableKey;
 use crate::plan::Seen;
 use crate::rollback::Hold;
@@ -21,6 +21,9 @@ pub struct Promoted {
     /// What promote may not bring back, where it was rolled back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// Every view as it became, where the engine moves them one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<ViewStep>,
     /// The version of the fingerprints in it.
     #[serde(default = "first_algorithm")]
     pub algorithm: u64,
@@ -61,7 +64,7 @@ impl Promoted {
             snapshot: table.snapshot.clone(),
         };
         let tables = tables.values().map(table).collect();
-        Self { environment, tables, hold, algorithm }
+        Self { environment, tables, hold, views: Vec::new(), algorithm }
     }
 }
 

@@ -112,6 +112,8 @@ pub enum Others<'a> {
     AllBut(&'a EnvironmentName),
     /// This one alone.
     Only(&'a EnvironmentName),
+    /// Those that promote writes, with what their history says that they were.
+    EverPromoted,
 }
 
 /// Where one model of an environment points.
@@ -192,6 +194,41 @@ pub struct PendingPromote {
     pub expected: Option<Version>,
     /// Its entry of the history.
     pub entry: NewEntry,
+    /// Every view as it becomes, where the engine moves them one by one; empty where it moves them together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<ViewStep>,
+}
+
+/// A view as a promote makes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewStep {
+    /// Its name.
+    pub view: TableName,
+    /// What it shows; `None` where it goes.
+    pub shown: Option<ShownView>,
+}
+
+/// What a view shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownView {
+    /// The model.
+    pub model: ModelName,
+    /// Its columns; empty where they are not known.
+    pub columns: Vec<String>,
+    /// What it reads.
+    pub query: String,
+    /// Whether that is a query of its own, and not columns of one table as they are.
+    pub computed: Computed,
+}
+
+/// Whether a view computes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Computed {
+    /// It does.
+    Yes,
+    /// It shows a table.
+    No,
 }
 
 /// Something that happened in the warehouse and is committed there.

@@ -12,7 +12,7 @@ use crate::fingerprint::{ALGORITHM, Tree};
 use crate::git::{Mode, Request, TreeSource};
 use crate::ids::{CommitId, EnvironmentName, ModelName, ProjectName};
 use crate::project::{Loaded, ModelCache, Surroundings, scan};
-use crate::settings::Settings;
+use crate::settings::{Settings, Wanted};
 use crate::state::{About, Owner, Renewed, RenewedTree, Shown, SqliteState, State, Status, Upgrade, WriteLease};
 
 /// The most entries of a history that are looked at; gc keeps no more in most projects.
@@ -187,7 +187,7 @@ impl Workspace<'_> {
 
     fn gateways_of_the_state<'s>(&self, settings: &'s Settings) -> Result<Vec<&'s str>, CommandError> {
         let ours = self.state_place(settings)?;
-        let opening = self.opening(OpenMode::ReadOnly, Duration::ZERO);
+        let opening = self.opening(settings, OpenMode::ReadOnly, Duration::ZERO);
         let has_it = |name: &str| match connect::state_place(settings, Some(name), &opening) {
             Ok(place) => place.is_same(&ours),
             // Only of a server can too little be said to find it.
@@ -204,8 +204,11 @@ impl Workspace<'_> {
     ) -> Result<Tree, CommandError> {
         let files = self.files(source)?;
         let cache = ModelCache::default();
-        let surroundings =
-            Surroundings { gateway: gateway.or(self.surroundings().gateway), cache: &cache, ..self.surroundings() };
+        let surroundings = Surroundings {
+            gateway: gateway.map(Wanted::Named).or(self.surroundings().gateway),
+            cache: &cache,
+            ..self.surroundings()
+        };
         let Loaded { mut project, .. } = scan(&files, &surroundings);
         if let Some(settings) = settings {
             project.settings = settings.clone();

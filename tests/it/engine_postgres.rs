@@ -16,6 +16,7 @@ use crate::postgres::Database;
 
 pub(crate) fn config(database: &Database) -> PostgresConfig {
     PostgresConfig {
+        outsider: None,
         address: database.address(),
         role: None,
         mode: OpenMode::ReadWrite,

@@ -190,7 +190,7 @@ fn begin(world: &World, old: &std::path::Path) {
         hold: HoldChange::Stays,
         facts: Vec::new(),
     };
-    let pending = PendingPromote { intended: done, expected: Some(before.about.version()), entry };
+    let pending = PendingPromote { intended: done, expected: Some(before.about.version()), entry, steps: Vec::new() };
     state.begin_promote(&lease, &pending).expect("a journal");
 }
 

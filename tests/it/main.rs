@@ -39,9 +39,11 @@ mod lineage;
 #[cfg(feature = "duckdb")]
 mod mutation;
 mod on_postgres;
+mod one_by_one;
 #[cfg(feature = "duckdb")]
 mod oracle;
 mod partial;
+mod permissions;
 mod postgres;
 mod processes;
 mod promote;

@@ -82,7 +82,7 @@ fn apply(state: &dyn State, made: &Environment) {
 }
 
 fn pending(environment: Environment, expected: Option<&str>) -> PendingPromote {
-    PendingPromote { intended: environment, expected: expected.map(ready), entry: entry(2) }
+    PendingPromote { intended: environment, expected: expected.map(ready), entry: entry(2), steps: Vec::new() }
 }
 
 fn a_new_state_is_empty_and_keeps_its_identity(store: &impl Factory) {

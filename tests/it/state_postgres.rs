@@ -222,7 +222,7 @@ fn what_a_role_may_not_do_is_named_and_no_password_is() {
     };
     let refused = open(&OpenMode::ReadOnlyIfExists, "offshoot").err().expect("nothing is granted");
     let shown = format!("{refused} {refused:?}");
-    assert!(shown.contains("permission denied for schema offshoot; grant the role USAGE"), "{shown}");
+    assert!(shown.contains("permission denied for schema offshoot; grant the role CONNECT"), "{shown}");
     assert!(!shown.contains(PASSWORD), "{shown}");
     let refused = open(&to_write(), "another").err().expect("nothing is granted").to_string();
     assert!(refused.contains(&format!("permission denied for database {}", database.name)), "{refused}");

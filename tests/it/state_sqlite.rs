@@ -189,7 +189,7 @@ fn an_old_schema_is_migrated_with_its_rows() {
     // What the first schema did not have works now.
     let lease = state.lease("bot promote", Duration::ZERO).expect("nobody else");
     let intended = environment(about("prod", Owner::Named, "new"), &["a.b"]);
-    let promote = PendingPromote { intended, expected: Some(ready("old-plan")), entry: entry(1) };
+    let promote = PendingPromote { intended, expected: Some(ready("old-plan")), entry: entry(1), steps: Vec::new() };
     state.begin_promote(&lease, &promote).expect("the journal is there");
     let since = [(snapshot("a.b").table, Timestamp(7))].into();
     state.mark_unreferenced(&lease, &since).expect("marks are there");

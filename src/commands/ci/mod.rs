@@ -28,7 +28,7 @@ use crate::planning;
 use crate::problem::Problem;
 use crate::render::actions;
 use crate::report::Run;
-use crate::settings::{Secret, Settings};
+use crate::settings::{Part, Secret, Settings};
 use crate::sticky::RunKey;
 use crate::workspace::{Workspace, git_error};
 
@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &CiArguments) -> CommandResu
     if let Event::Nothing { why } = &event {
         return tell::nothing(context, &why.to_string());
     }
-    let workspace = Workspace::open(context)?;
+    let workspace = Workspace::open_for(context, Some(part(&event)))?;
     let random = workspace.random_id()?;
     // What follows prints names and messages that strangers wrote: the runner reads no command in it.
     context.output.talk(&format!("::stop-commands::{random}"));
@@ -57,6 +57,21 @@ pub(super) fn run(context: &Context<'_>, arguments: &CiArguments) -> CommandResu
     let done = job.dispatch(event);
     context.output.talk(&format!("::{random}::"));
     done
+}
+
+/// Whose work an event asks for: only what follows production's branch, or clears away, goes through production's gateway.
+fn part(event: &Event) -> Part {
+    match event {
+        Event::Push { .. }
+        | Event::Dispatch { .. }
+        | Event::Schedule { .. }
+        | Event::Comment { asked: Ok(event::Command::Promote), .. } => Part::Production,
+        Event::PullRequest { .. }
+        | Event::MergeGroup { .. }
+        | Event::Comment { .. }
+        | Event::BranchDeleted { .. }
+        | Event::Nothing { .. } => Part::PullRequests,
+    }
 }
 
 /// One run.

@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::wall;
 use super::{error, failed, ok, warning};
+use crate::apply::engine_error;
 use crate::connect::Place;
 use crate::engine::{self, Engine, EngineError, OpenMode};
-use crate::error::CommandError;
 use crate::ids::StateId;
 use crate::project::Project;
 use crate::render::findings::Finding;
@@ -34,8 +35,9 @@ pub(super) fn look(workspace: &Workspace<'_>, project: &Project, identity: Optio
     } else {
         found.push(ok(AREA, "warehouse", format!("`{place}` is not there yet")).help("`bot promote` makes it"));
     }
-    if let Some(file) = place.file() {
-        found.extend(of_a_file(workspace, file));
+    match place.file() {
+        Some(file) => found.extend(of_a_file(workspace, file)),
+        None => found.extend(wall::look(workspace, settings)),
     }
     found
 }
@@ -68,7 +70,7 @@ fn open(engine: &dyn Engine, place: &Place, identity: Option<&Identity>) -> Vec<
     let mut found = vec![ok(AREA, "warehouse", format!("`{place}` opens, {} {}", name_of(engine), session.version()))];
     found.push(match engine::owner(session.as_mut()) {
         Ok(owner) => owned(owner.as_ref(), identity.map(|identity| &identity.state)),
-        Err(problem) => failed(AREA, "owner", &CommandError::failed(problem.to_string())),
+        Err(problem) => failed(AREA, "owner", &engine_error("who owns the warehouse cannot be read", problem)),
     });
     found
 }

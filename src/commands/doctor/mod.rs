@@ -6,6 +6,7 @@ mod deep;
 mod engine;
 mod git;
 mod state;
+mod wall;
 
 use std::time::Duration;
 

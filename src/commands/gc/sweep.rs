@@ -87,22 +87,30 @@ fn drop_one(
     if table.standing == Standing::Theirs {
         return forget_alone(state, lease, unneeded);
     }
+    let forget = || match state.forget_unreferenced(lease, &table.name, unneeded.since) {
+        Ok(Forgotten::Yes) => Ok(()),
+        Ok(Forgotten::No) => Err(DropError::Needed),
+        Err(error) => Err(DropError::State(error)),
+    };
+    // What cannot be undone comes after the last question.
+    let is_undone = session.capabilities().transactional_ddl.is_yes();
     let dropped = transaction(session, |session| {
         fence(session, ours.as_ref())?;
+        if !is_undone {
+            forget()?;
+        }
         let statements = Target { dialect: session.dialect(), table: &table.name, columns: &[] };
         session.execute(&statements.drop_table())?;
         forget_object(session, std::slice::from_ref(&table.name))?;
-        match state.forget_unreferenced(lease, &table.name, unneeded.since) {
-            Ok(Forgotten::Yes) => Ok(()),
-            Ok(Forgotten::No) => Err(DropError::Needed),
-            Err(error) => Err(DropError::State(error)),
-        }
+        if is_undone { forget() } else { Ok(()) }
     });
     match dropped {
         Ok(()) => Ok(Done::Gone),
         Err(DropError::Needed) => Ok(Done::Needed),
         Err(DropError::State(error)) => Err(state_error(error)),
-        Err(DropError::Engine(EngineError::Statement { message, .. })) => Ok(Done::Refused(message)),
+        Err(DropError::Engine(EngineError::Statement { message, .. } | EngineError::Denied { message, .. })) => {
+            Ok(Done::Refused(message))
+        }
         Err(DropError::Engine(error)) => Err(engine_error("a table was not dropped", error)),
     }
 }

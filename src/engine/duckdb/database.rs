@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use duckdb::{AccessMode, Config, Connection};
 
-use super::{Attachment, DuckDbConfig, Location, OpenMode};
+use super::{Attachment, DuckDbConfig, Location, OpenMode, Transactions};
 use crate::engine::{EngineError, Result};
 use crate::sql::Dialect;
 use crate::statement::{quote_identifier, text_literal};
@@ -71,6 +71,10 @@ impl Database {
             Location::File(path) => Arc::clone(lock(&FILES).entry(absolute(path)).or_default()),
         };
         Self { config, slot }
+    }
+
+    pub(super) fn transactions(&self) -> Transactions {
+        self.config.transactions
     }
 
     pub(super) fn config(&self) -> &DuckDbConfig {

@@ -38,6 +38,18 @@ pub struct DuckDbConfig {
     pub mode: OpenMode,
     /// How long to wait for a process that holds the file.
     pub lock_timeout: Duration,
+    /// Whether there are transactions.
+    pub transactions: Transactions,
+}
+
+/// Whether a session has transactions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transactions {
+    /// It has, as DuckDB always does.
+    #[default]
+    Kept,
+    /// Each statement is committed by itself, as on engines that have none: for tests of what is done then.
+    EachStatement,
 }
 
 /// Where a database is.
@@ -70,6 +82,7 @@ impl DuckDbConfig {
             settings: BTreeMap::new(),
             mode: OpenMode::ReadWrite,
             lock_timeout: LOCK_TIMEOUT,
+            transactions: Transactions::Kept,
         }
     }
 }
@@ -117,6 +130,13 @@ const CAPABILITIES: Capabilities = Capabilities {
     max_identifier_bytes: None,
 };
 
+fn capabilities(transactions: Transactions) -> Capabilities {
+    match transactions {
+        Transactions::Kept => CAPABILITIES,
+        Transactions::EachStatement => Capabilities { transactional_ddl: Ability::No, ..CAPABILITIES },
+    }
+}
+
 impl Engine for DuckDb {
     fn kind(&self) -> &'static str {
         "duckdb"
@@ -127,7 +147,7 @@ impl Engine for DuckDb {
     }
 
     fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
+        capabilities(self.database.transactions())
     }
 
     fn session(&self) -> Result<Box<dyn Session>> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use duckdb::{Connection, InterruptHandle};
 
 use super::database::{Database, message_of, zone_of};
-use super::{CAPABILITIES, load, text};
+use super::{Transactions, capabilities, load, text};
 use crate::engine::error::first_line;
 use crate::engine::{
     Capabilities, CellRows, Cells, ColumnType, EngineError, Interrupter, ObjectKind, Reader, ReaderKind, Result,
@@ -188,7 +188,7 @@ impl Session for DuckDbSession {
     }
 
     fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
+        capabilities(self.database.transactions())
     }
 
     fn version(&self) -> String {
@@ -228,6 +228,9 @@ impl Session for DuckDbSession {
 
     fn begin(&mut self) -> Result<()> {
         self.not_stopped("BEGIN TRANSACTION")?;
+        if self.database.transactions() == Transactions::EachStatement {
+            return Ok(());
+        }
         self.run_plain("BEGIN TRANSACTION")?;
         self.open = Open::Transaction;
         Ok(())
@@ -235,6 +238,9 @@ impl Session for DuckDbSession {
 
     fn commit(&mut self) -> Result<()> {
         self.not_stopped("COMMIT")?;
+        if self.database.transactions() == Transactions::EachStatement {
+            return Ok(());
+        }
         self.run_plain("COMMIT")?;
         self.open = Open::Nothing;
         Ok(())

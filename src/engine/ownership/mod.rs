@@ -4,12 +4,14 @@
 //! Every function works inside an open transaction, so a record is as true as what it is about. A lost state is read
 //! back from `promotions`. Nothing here decides what to do about a foreign object; it finds and, when told to, renames.
 
+mod expected;
 mod fence;
 mod foreign;
 mod promotion;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use expected::{expect_views, record_expected};
 pub use fence::{Fence, fence, largest_token};
 pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over};
 pub use promotion::{Promotion, last_promotion, promoted_environments, record_promotion};
@@ -223,17 +225,19 @@ pub fn forget_object(session: &mut dyn Session, names: &[TableName]) -> Result<(
     if names.is_empty() {
         return Ok(());
     }
+    let (table, names) = (meta_name(session, "objects"), named(session, names));
+    session.execute(&format!("DELETE FROM {table} WHERE {names}"))?;
+    Ok(())
+}
+
+/// The condition on rows that they are about objects of these names, of which there is one at least.
+fn named(session: &dyn Session, names: &[TableName]) -> String {
     let text = |text: &str| text_literal(session.dialect(), text);
     let row = |name: &TableName| {
         format!("({}, {}, {})", text(name.catalog.as_deref().unwrap_or("")), text(&name.schema), text(&name.name))
     };
     let rows: Vec<String> = names.iter().map(row).collect();
-    let table = meta_name(session, "objects");
-    session.execute(&format!(
-        "DELETE FROM {table} WHERE (coalesce(catalog_name, ''), schema_name, object_name) IN ({})",
-        rows.join(", ")
-    ))?;
-    Ok(())
+    format!("(coalesce(catalog_name, ''), schema_name, object_name) IN ({})", rows.join(", "))
 }
 
 /// Everything that a state made here, by name; nothing where the warehouse was never written to.

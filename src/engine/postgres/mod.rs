@@ -4,11 +4,13 @@
 //! runs in a transaction, and what a session is set to is set in each of them anew.
 
 mod catalog;
+mod denied;
 mod load;
 mod pool;
 mod rows;
 mod session;
 mod view;
+mod wall;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -27,6 +29,8 @@ pub struct PostgresConfig {
     pub address: Address,
     /// The role that everything runs as, where it is another one.
     pub role: Option<String>,
+    /// The role that builds pull requests, where it is another one than production's.
+    pub outsider: Option<String>,
     /// Whether anything may be written.
     pub mode: OpenMode,
     /// How long one statement may take; `None` for as long as it likes.
@@ -82,9 +86,18 @@ impl Engine for Postgres {
     }
 }
 
-/// What the server's refusal is to those who do not know it.
-fn failed(error: PostgresError, sql: &str) -> EngineError {
+impl PostgresConfig {
+    /// The role that everything runs as.
+    fn running_as(&self) -> &str {
+        self.role.as_deref().unwrap_or(&self.address.user)
+    }
+}
+
+/// What the server's refusal is to those who do not know it; `role` is who was refused.
+fn failed(error: PostgresError, sql: &str, role: &str) -> EngineError {
     match error {
+        // insufficient_privilege: of a role that may not log in here, too.
+        _ if error.state() == Some("42501") => denied::denied(&error.to_string(), sql, role),
         PostgresError::Connect { .. } => EngineError::Connect { message: error.to_string() },
         // lock_not_available: `lock_timeout` is over.
         _ if error.state() == Some("55P03") => EngineError::InUseByOthers { statement: super::first_line(sql) },

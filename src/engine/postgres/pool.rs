@@ -35,7 +35,7 @@ impl Pool {
             }
         }
         let PostgresConfig { address, patience, .. } = &self.config;
-        Client::connect(address, *patience, &self.stop).map_err(|error| failed(error, ""))
+        Client::connect(address, *patience, &self.stop).map_err(|error| failed(error, "", &address.user))
     }
 
     /// Takes a connection back in which no transaction is open.

@@ -8,7 +8,7 @@ use super::pool::Pool;
 use super::{CAPABILITIES, PostgresConfig, catalog, failed, load, rows, view};
 use crate::engine::{
     Capabilities, CellRows, Cells, ColumnType, Dependents, EngineError, Interrupter, OpenMode, Reader, Result, RowSink,
-    SchemaObject, Session, ViewDefinition, first_line, logged,
+    SchemaObject, Session, ViewDefinition, Wall, first_line, logged,
 };
 use crate::ids::TableName;
 use crate::postgres::{Canceller, Client, Reply};
@@ -120,7 +120,16 @@ impl PostgresSession {
         if error.state() == Some("57014") && self.stop.asked.load(Ordering::SeqCst) {
             return EngineError::Interrupted { statement: first_line(sql) };
         }
-        failed(error, sql)
+        let PostgresConfig { role, address, .. } = &self.pool.config;
+        // The first statement of a transaction is asked for by who logged in.
+        let asks =
+            if role.is_some() && sql.starts_with("BEGIN") { &address.user } else { self.pool.config.running_as() };
+        failed(error, sql, asks)
+    }
+
+    /// The role that builds pull requests, where there is one.
+    pub(super) fn outsider_role(&self) -> Option<&str> {
+        self.pool.config.outsider.as_deref()
     }
 
     pub(super) fn not_stopped(&self, sql: &str) -> Result<()> {
@@ -269,6 +278,11 @@ impl Session for PostgresSession {
         let topic = text_literal(Dialect::Postgres, &format!("offshoot {topic}"));
         self.execute(&format!("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({topic}, 0))"))
             .map(drop)
+    }
+
+    fn wall(&mut self) -> Option<&mut dyn Wall> {
+        self.outsider_role()?;
+        Some(self)
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupter> {

@@ -97,6 +97,9 @@ pub(super) fn explain(failure: Failure, doing: &'static str, place: &Place) -> S
         (Some("42501"), Some(PostgresError::Statement(refusal))) => {
             StateError::Denied { location, reason: refusal.message.clone(), schema: place.schema.clone() }
         }
+        (Some("42501"), Some(PostgresError::Connect { message, .. })) => {
+            StateError::Denied { location, reason: message.clone(), schema: place.schema.clone() }
+        }
         (Some("55P03"), _) => StateError::Busy { holder: None, waited: LOCK_PATIENCE },
         (Some("42P01" | "42703" | "3F000"), _) => StateError::Damaged { location, reason: error.to_string() },
         _ => StateError::Store { doing, location, source: error },

@@ -16,18 +16,20 @@ pub(super) fn shown_by(
     others: Others<'_>,
     tables: &[TableName],
 ) -> Result<BTreeSet<TableName>, Failure> {
-    let (which, environment) = match others {
-        Others::AllBut(environment) => ("<>", environment),
-        Others::Only(environment) => ("=", environment),
+    let (pointers, which, environment) = match others {
+        Others::AllBut(environment) => ("pointers", "<>", environment.as_str()),
+        Others::Only(environment) => ("pointers", "=", environment.as_str()),
+        // No environment has no name.
+        Others::EverPromoted => ("past_pointers", "<>", ""),
     };
     let sql = format!(
         "SELECT value FROM @list(?2) AS asked WHERE EXISTS (
-             SELECT 1 FROM @pointers AS pointers
+             SELECT 1 FROM @{pointers} AS pointers
              WHERE table_name = asked.value AND project = ?1 AND environment {which} ?3 LIMIT 1 OFFSET 0
          )"
     );
     let names = list_of(tables.iter().map(|table| &table.name))?;
-    let rows = statements.query(&sql, &[project.into(), names, text(environment.as_str())])?;
+    let rows = statements.query(&sql, &[project.into(), names, text(environment)])?;
     let shown: BTreeSet<&str> = rows.iter().map(|row| row.text("value")).collect::<Result<_, _>>()?;
     Ok(tables.iter().filter(|table| shown.contains(table.name.as_str())).cloned().collect())
 }

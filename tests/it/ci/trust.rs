@@ -177,3 +177,29 @@ fn files_outside_of_the_checkout_are_a_hosted_runners_as_well() {
     done(&team.pull_request("synchronize", number));
     assert_eq!(team.output("state"), "built", "on one's own runner they stay");
 }
+
+/// Pull requests and production go through gateways of their own, as the base branch says and whatever a branch says of it.
+#[test]
+fn pull_requests_and_production_go_through_gateways_of_their_own() {
+    let world = World::shop();
+    let config = fs::read_to_string(world.repository.path().join("config.yaml")).expect("the configuration");
+    let vault = "  vault:\n    connection: {type: duckdb, database: \"{{ env_var('VAULT') }}\"}\n";
+    world.repository.write("config.yaml", config.replacen("gateways:\n", &format!("gateways:\n{vault}"), 1));
+    world.repository.write("offshoot.yaml", "base_branch: main\ngateways: {ci: local, prod: vault}\n");
+    world.repository.commit("two gateways");
+    let mut team = Team::of(world.with_variable("VAULT", "warehouse.duckdb"));
+    // Only who promotes has what opens it.
+    team.world = team.world.with_variable("VAULT", "");
+    let number = team.opens();
+    team.pushes(number, "offshoot.yaml", "base_branch: main\ngateways: {ci: vault, prod: vault}\n");
+    done(&team.pull_request("synchronize", number));
+    assert_eq!(team.output("state"), "built");
+    team.merges(number);
+    let closed = team.event(&Payload::Push { branch: "main".into(), before: None });
+    assert_ne!(closed.exit, Exit::Done, "{}", closed.stdout);
+    team.world = team.world.with_variable("VAULT", "warehouse.duckdb");
+    done(&team.event(&Payload::Push { branch: "main".into(), before: None }));
+    // A name that nobody has is no reason to take another.
+    let unknown = team.world.bot(&["promote", "--gateway", "valt"]);
+    assert!(unknown.exit == Exit::No && unknown.stderr.contains("valt"), "{}", unknown.stderr);
+}

@@ -96,7 +96,7 @@ fn what_a_promote_is_about_to_show_is_needed_until_it_is_settled() {
         hold: HoldChange::Stays,
         facts: Vec::new(),
     };
-    let pending = PendingPromote { intended, expected: Some(prod.about.version()), entry };
+    let pending = PendingPromote { intended, expected: Some(prod.about.version()), entry, steps: Vec::new() };
     let state = open();
     let lease = state.lease("bot promote", Duration::ZERO).expect("nobody else");
     state.begin_promote(&lease, &pending).expect("nobody else changed prod");

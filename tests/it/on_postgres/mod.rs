@@ -59,7 +59,7 @@ impl OnPostgres {
         Self::with(World::empty(), &FILES)
     }
 
-    pub(super) fn with(world: World, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(world: World, files: &[(&str, &str)]) -> Self {
         let database = Database::new();
         let address = database.address();
         let config = CONFIG
@@ -73,7 +73,7 @@ impl OnPostgres {
     }
 
     /// Every view that ends with a suffix, by its name in prod, with its columns and rows as text.
-    pub(super) fn shown(&self, suffix: &str) -> BTreeMap<String, Vec<String>> {
+    pub(crate) fn shown(&self, suffix: &str) -> BTreeMap<String, Vec<String>> {
         self.database.shown(suffix)
     }
 }

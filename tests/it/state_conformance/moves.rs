@@ -68,6 +68,7 @@ fn fill(state: &dyn State) {
         intended: environment(about("prod", Owner::Named, "three"), &["c.d"]),
         expected: Some(ready("two")),
         entry: begins(HoldChange::Begins(Box::new(hold))),
+        steps: Vec::new(),
     };
     state.begin_promote(&held, &rolled_back).expect("nobody else");
     state.finish_promote(&held, &name("prod"), &PlanId::new("three")).expect("in the journal");
@@ -75,6 +76,7 @@ fn fill(state: &dyn State) {
         intended: environment(about("prod", Owner::Named, "four"), &["a.b"]),
         expected: Some(ready("three")),
         entry: begins(HoldChange::Stays),
+        steps: Vec::new(),
     };
     state.begin_promote(&held, &pending).expect("nobody else");
     let marks = [(snapshot("e.f").table, Timestamp(2)), (snapshot("a.z").table, Timestamp(1))].into();

@@ -1,0 +1,107 @@
+//! Through which gateway a run goes, and what lies behind it.
+
+use std::time::Duration;
+
+use super::Workspace;
+use crate::cli::Command;
+use crate::connect::{self, Opening, Place, StatePlace};
+use crate::context::Context;
+use crate::engine::{Engine, OpenMode};
+use crate::error::CommandError;
+use crate::settings::{Part, Settings, Wanted};
+
+impl Workspace<'_> {
+    /// Where the state is.
+    ///
+    /// # Errors
+    /// The configuration says too little.
+    pub fn state_place(&self, settings: &Settings) -> Result<StatePlace, CommandError> {
+        let opening = self.opening(settings, OpenMode::ReadOnly, Duration::ZERO);
+        connect::state_place(settings, self.gateway(settings), &opening)
+    }
+
+    pub(super) fn opening(&self, settings: &Settings, mode: OpenMode, patience: Duration) -> Opening<'_> {
+        Opening {
+            outsider: settings.outsider().map(str::to_owned),
+            root: &self.root,
+            variables: self.context.surroundings.variables(),
+            mode,
+            patience,
+            stop: self.context.surroundings.interruption().flag(),
+        }
+    }
+
+    /// The gateway in use.
+    pub fn gateway<'s>(&'s self, settings: &'s Settings) -> Option<&'s str> {
+        settings.gateway_meant(self.wanted())
+    }
+
+    /// Whether this run goes through the pull requests' own gateway, beyond which production's tables, its part of
+    /// `offshoot__meta` and its promotes are not ours to write.
+    pub fn is_outside(&self, settings: &Settings) -> bool {
+        let gateways = &settings.own.gateways;
+        let is_apart = gateways.of(Part::PullRequests) != settings.gateway_meant(Some(Wanted::For(Part::Production)));
+        is_apart && settings.outsider().is_some() && gateways.of(Part::PullRequests) == self.gateway(settings)
+    }
+
+    /// What a person says goes before what the work is.
+    pub(super) fn wanted(&self) -> Option<Wanted<'_>> {
+        let named = self.context.cli.global.gateway.as_deref().map(Wanted::Named);
+        named.or(self.part.map(Wanted::For))
+    }
+
+    /// The warehouse of the gateway in use; nothing is opened before its first session.
+    ///
+    /// # Errors
+    /// There is no gateway, or its engine is not supported.
+    pub fn engine(
+        &self,
+        settings: &Settings,
+        mode: OpenMode,
+        patience: Duration,
+    ) -> Result<Box<dyn Engine>, CommandError> {
+        self.engine_of(settings, self.gateway(settings), mode, patience)
+    }
+
+    /// The warehouse of a gateway, the default one for `None`.
+    ///
+    /// # Errors
+    /// As [`Workspace::engine`].
+    pub fn engine_of(
+        &self,
+        settings: &Settings,
+        gateway: Option<&str>,
+        mode: OpenMode,
+        patience: Duration,
+    ) -> Result<Box<dyn Engine>, CommandError> {
+        let refused = |error| CommandError::no("no warehouse to work on").because(error);
+        let connection = settings.connection(gateway).map_err(refused)?;
+        connect::engine(connection, &self.opening(settings, mode, patience))
+    }
+
+    /// Where the warehouse of the gateway in use is; `None` where there is none.
+    pub fn warehouse(&self, settings: &Settings) -> Option<Place> {
+        connect::place(settings.connection(self.gateway(settings)).ok()?, &self.root)
+    }
+}
+
+/// Whose work a command does. In CI whatever is not production's is a pull request's.
+pub(super) fn part_of(context: &Context<'_>) -> Option<Part> {
+    match &context.cli.command {
+        Command::Promote(_) | Command::Rollback(_) | Command::Gc(_) | Command::State(_) => Some(Part::Production),
+        Command::Run(arguments) if arguments.environment == "prod" => Some(Part::Production),
+        Command::Init(_)
+        | Command::Demo(_)
+        | Command::Plan(_)
+        | Command::Apply(_)
+        | Command::Run(_)
+        | Command::Env(_)
+        | Command::Query(_)
+        | Command::Diff(_)
+        | Command::Render(_)
+        | Command::Lineage(_)
+        | Command::Hook(_)
+        | Command::Ci(_)
+        | Command::Doctor(_) => context.is_in_ci().then_some(Part::PullRequests),
+    }
+}
