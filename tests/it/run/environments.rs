@@ -92,6 +92,6 @@ fn a_branch_that_loaded_the_last_days_is_loaded_on_and_not_back() {
     assert_eq!(due(&ran), expected(&[("marts.daily", "cron", &days)]));
     let left = ran["left"].as_array().expect("a list").iter();
     let previews = left.filter(|left| left["why"] == "preview").map(|left| left["model"].clone());
-    assert_eq!(previews.collect::<Vec<_>>(), ["marts.total", "marts.weekly"]);
+    assert_eq!(previews.collect::<Vec<_>>(), ["marts.total"]);
     assert_eq!(world.value("SELECT SUM(amount) FROM marts__dev.daily"), "480");
 }
