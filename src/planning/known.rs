@@ -49,7 +49,7 @@ pub enum Writer<'a> {
     Promote(&'a EnvironmentName),
     /// The merge queue: as prod's promote, which comes next.
     Queue,
-    /// One of these through the pull requests' own gateway: what promote shows or has ever shown is another role's, too.
+    /// One of these from beyond the wall: what promote shows or has ever shown is production's role's.
     Outside(Box<Self>),
 }
 
