@@ -51,7 +51,7 @@ pub enum Writer<'a> {
     Queue,
     /// A run: the tables of its environment are its own, but those of prod.
     Run(&'a EnvironmentName),
-    /// One of these through the pull requests' own gateway: what promote shows or has ever shown is another role's, too.
+    /// One of these from beyond the wall: what promote shows or has ever shown is production's role's.
     Outside(Box<Self>),
 }
 

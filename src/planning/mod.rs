@@ -211,8 +211,12 @@ pub fn plan_of(
     result.problems.extend(clashes(&result.tree.models, &environment));
     result.problems.extend(unknown_columns(&result.tree, &|_| true));
     let (writer, purpose) = chosen.place.writer(&environment);
-    let is_outside = workspace.is_outside(&result.project.settings);
-    let writer = if is_outside { Writer::Outside(Box::new(writer)) } else { writer };
+    // What is planned of production is promote's to do, whoever plans it.
+    let is_promotes = matches!(writer, Writer::Promote(_));
+    let writer = match !is_promotes && workspace.is_outside(&result.project.settings) {
+        true => Writer::Outside(Box::new(writer)),
+        false => writer,
+    };
     let trees = [Some(base), Some(&result.tree), promoted];
     let question = Question { writer, trees, keys: BTreeSet::new(), replaced: prod.as_ref() };
     let now = context.execution_time()?;

@@ -36,12 +36,11 @@ impl Workspace<'_> {
         settings.gateway_meant(self.wanted())
     }
 
-    /// Whether this run goes through the pull requests' own gateway, beyond which production's tables, its part of
-    /// `offshoot__meta` and its promotes are not ours to write.
+    /// Whether a wall stands between this run and production: its tables, its part of `offshoot__meta` and its promotes are
+    /// then not ours to write.
     pub fn is_outside(&self, settings: &Settings) -> bool {
-        let gateways = &settings.own.gateways;
-        let is_apart = gateways.of(Part::PullRequests) != settings.gateway_meant(Some(Wanted::For(Part::Production)));
-        is_apart && settings.outsider().is_some() && gateways.of(Part::PullRequests) == self.gateway(settings)
+        let production = settings.gateway_meant(Some(Wanted::For(Part::Production)));
+        settings.outsider().is_some() && self.gateway(settings) != production
     }
 
     /// What a person says goes before what the work is.

@@ -96,7 +96,9 @@ fn collect_for_real(
     vouched_for(state.as_ref(), session.as_mut())?;
     let turns = workspace.turns(state.as_ref(), &lease, settings);
     let _turn = turns.take(&Subject::Gc, Some(timeout)).map_err(|error| CommandError::failed(error.to_string()))?;
-    publish::settle(&turns, engine.as_ref(), &settings.project, None)?;
+    if !workspace.is_outside(settings) {
+        publish::settle(&turns, engine.as_ref(), &settings.project, None)?;
+    }
     let mut over = over(state.as_ref(), settings, now)?;
     let held = Held { workspace, settings, state: state.as_ref(), lease: &lease, engine: engine.as_ref() };
     let mut turn_of = Vec::new();
