@@ -30,6 +30,11 @@ fn a_server_s_promote_goes_on_after_kill_9() {
 }
 
 #[test]
+fn a_server_s_run_goes_on_after_kill_9() {
+    suffers(Kind::Server, 8, 3, Fault::Killed);
+}
+
+#[test]
 fn a_server_s_apply_goes_on_after_kill_9() {
     suffers(Kind::Server, 2, 4, Fault::Killed);
 }

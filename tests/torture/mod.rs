@@ -6,7 +6,11 @@ pub(crate) mod crash;
 pub(crate) mod place;
 pub(crate) mod project;
 #[path = "../oracle/random.rs"]
-#[allow(dead_code, reason = "the oracle's source of choices, of which this needs the plainest part")]
+#[allow(
+    dead_code,
+    clippy::duplicate_mod,
+    reason = "the oracle's source of choices; an example has no oracle beside it"
+)]
 mod random;
 pub(crate) mod scenario;
 pub(crate) mod together;

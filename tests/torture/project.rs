@@ -5,7 +5,9 @@ use crate::world::World;
 
 /// The present of the first promote and of the branch.
 pub(crate) const NOW: &str = "2026-04-01";
-/// A week later: what nobody needs has been idle for long enough.
+/// Three days later: as many are due.
+pub(crate) const DAYS_LATER: &str = "2026-04-04";
+/// Weeks later: what nobody needs has been idle for long enough.
 pub(crate) const LATER: &str = "2026-04-20";
 
 const EVENTS: &str = "MODEL (name raw.events, kind SEED (path '../seeds/events.csv'), columns (id INT, user_id INT, \

@@ -1,7 +1,7 @@
 //! The moments at which a command is struck, and what must hold afterwards.
 
 use super::place::{Cradle, Kind, Place, Views};
-use super::project::{LATER, NOW, begin, change, change_more};
+use super::project::{DAYS_LATER, LATER, NOW, begin, change, change_more};
 
 /// A command about to run.
 pub(crate) struct Scenario {
@@ -30,13 +30,16 @@ pub(crate) enum Again {
 /// The suffixes of the schemas that are compared.
 pub(crate) const SUFFIXES: [&str; 2] = ["", "__dev"];
 
+/// How a world comes to the moment before the command.
+pub(crate) type Make = fn(Kind) -> Made;
+
 type Made = (Cradle, &'static [&'static str], Again);
 
 const APPLY: &[&str] = &["apply", "--env", "dev", "--execution-time", NOW, "--jobs", "1"];
 const PROMOTE: &[&str] = &["promote", "--execution-time", NOW, "--jobs", "1"];
 
 /// Every scenario by its name.
-pub(crate) const ALL: [(&str, fn(Kind) -> Made); 8] = [
+pub(crate) const ALL: [(&str, Make); 9] = [
     ("first promote", first_promote),
     ("first apply", first_apply),
     ("second apply", second_apply),
@@ -45,11 +48,12 @@ pub(crate) const ALL: [(&str, fn(Kind) -> Made); 8] = [
     ("rollback", rollback),
     ("end of an environment", drop_environment),
     ("gc", collect),
+    ("run", run),
 ];
 
 impl Scenario {
     /// Prepares a scenario, and lets the command run once to its end to know what it comes to.
-    pub(crate) fn prepare(kind: Kind, (name, make): (&'static str, fn(Kind) -> Made)) -> Self {
+    pub(crate) fn prepare(kind: Kind, (name, make): (&'static str, Make)) -> Self {
         let (cradle, command, again) = make(kind);
         let place = cradle.place();
         let before = place.shown("");
@@ -127,6 +131,10 @@ fn rollback(kind: Kind) -> Made {
 
 fn drop_environment(kind: Kind) -> Made {
     (applied(kind), &["env", "drop", "dev", "--execution-time", NOW], Again::Always)
+}
+
+fn run(kind: Kind) -> Made {
+    (applied(kind), &["run", "--execution-time", DAYS_LATER, "--jobs", "1"], Again::Always)
 }
 
 fn collect(kind: Kind) -> Made {

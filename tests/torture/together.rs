@@ -111,7 +111,8 @@ impl Crowd<'_> {
             let environment = environment_of(folder);
             let (folder, arguments): (&Path, Vec<&str>) = match choices.below(10) {
                 0..=5 => (folder, vec!["apply", "--env", &environment, "--execution-time", NOW, "--jobs", "2"]),
-                6..=8 => (self.main.as_path(), vec!["promote", "--execution-time", NOW, "--jobs", "2"]),
+                6 => (self.main.as_path(), vec!["run", "--execution-time", NOW]),
+                7..=8 => (self.main.as_path(), vec!["promote", "--execution-time", NOW, "--jobs", "2"]),
                 _ => (self.main.as_path(), vec!["gc", "--execution-time", NOW]),
             };
             let ran = bot_at(Some(self.database), folder, &arguments).output().expect("the binary");

@@ -37,7 +37,7 @@ pub(super) fn export(statements: &dyn Statements, project: &ProjectName, sink: &
         one_environment(statements, project, &about.name, &mut out)?;
     }
     for promote in environments::pending_promotes(statements, project)? {
-        out.put(Record::Promote(promote))?;
+        out.put(Record::Promote(Box::new(promote)))?;
     }
     for allowance in allowances::all(statements, project)? {
         out.put(Record::Allowance(allowance))?;

@@ -40,7 +40,7 @@ pub enum Record {
     /// What the environment before was.
     History(Past),
     /// A promote that began and was not settled.
-    Promote(PendingPromote),
+    Promote(Box<PendingPromote>),
     /// What may go away with a pull request.
     Allowance(Allowance),
     /// A table that nothing needs.
