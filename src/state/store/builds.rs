@@ -42,31 +42,30 @@ pub(super) fn made_for(
     statements.query(sql, &[project.into(), json(owner)?])?.iter().map(build).collect()
 }
 
-/// [`crate::state::State::newest_builds`].
+/// [`crate::state::State::newest_builds`]. Each is looked up by itself, however often a table was built. A key is one text: the
+/// fingerprint, which is as long as any other, and the model after it.
 pub(super) fn newest(
     statements: &dyn Statements,
     project: &ProjectName,
     keys: &[TableKey],
 ) -> Result<BTreeMap<TableKey, Build>, Failure> {
     let rows = statements.query(
-        "SELECT * FROM (
-             SELECT *, row_number() OVER (PARTITION BY model, data_fingerprint ORDER BY started_at DESC, id DESC) AS place
-             FROM @builds WHERE project = ?1 AND model IN (SELECT value FROM @list(?2))
-                 AND data_fingerprint IN (SELECT value FROM @list(?3))
-         ) AS newest WHERE place = 1",
-        &[
-            project.into(),
-            list_of(keys.iter().map(|key| &key.model))?,
-            list_of(keys.iter().map(|key| key.data_fingerprint))?,
-        ],
+        "SELECT * FROM @builds WHERE id IN (
+             SELECT (
+                 SELECT newest.id FROM @builds AS newest
+                 WHERE newest.project = ?1 AND newest.model = substr(asked.value, 65)
+                     AND newest.data_fingerprint = substr(asked.value, 1, 64)
+                 ORDER BY newest.started_at DESC, newest.id DESC LIMIT 1
+             ) FROM @list(?2) AS asked
+         )",
+        &[project.into(), list_of(keys.iter().map(|key| format!("{}{}", key.data_fingerprint, key.model)))?],
     )?;
     let mut found: BTreeMap<TableKey, Build> = BTreeMap::new();
     for row in &rows {
         let build = build(row)?;
         found.insert(build.key.clone(), build);
     }
-    // Two models may have one fingerprint.
-    Ok(keys.iter().filter_map(|key| found.remove_entry(key)).collect())
+    Ok(found)
 }
 
 /// Records builds; `ON CONFLICT` finds none where one belongs to no plan, because NULLs differ from each other.
