@@ -1,5 +1,7 @@
 //! The command line as types; the doc comments are the help. Nothing here decides or reads anything.
 
+mod environments;
+mod hook;
 mod rollback;
 mod run;
 mod state;
@@ -9,6 +11,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use environments::{DropArguments, EnvironmentArguments, EnvironmentCommand, NamedEnvironment, ShowArguments};
+pub use hook::{HookArguments, HookCommand, HookRunArguments};
 pub use rollback::RollbackArguments;
 pub use run::RunArguments;
 pub use state::{ExportArguments, ImportArguments, MigrateArguments, RecoverArguments, StateArguments, StateCommand};
@@ -249,58 +253,6 @@ pub struct PromoteArguments {
     pub format: FormatArguments,
 }
 
-/// `bot env`.
-#[derive(Args, Clone, Debug)]
-#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
-pub struct EnvironmentArguments {
-    #[command(subcommand)]
-    pub command: EnvironmentCommand,
-}
-
-/// What to do with environments.
-#[derive(Clone, Debug, Subcommand)]
-pub enum EnvironmentCommand {
-    /// List all environments
-    List(FormatArguments),
-    /// Show where one came from, what each of its models points at, and what it was before
-    Show(ShowArguments),
-    /// Drop one: its views go, its tables stay until gc
-    Drop(DropArguments),
-}
-
-/// One environment by name.
-#[derive(Args, Clone, Debug)]
-#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
-pub struct NamedEnvironment {
-    /// The environment
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    #[command(flatten)]
-    pub format: FormatArguments,
-}
-
-/// `bot env show`.
-#[derive(Args, Clone, Debug)]
-#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
-pub struct ShowArguments {
-    #[command(flatten)]
-    pub environment: NamedEnvironment,
-    /// The most entries of its history that are shown
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub history: usize,
-}
-
-/// `bot env drop`.
-#[derive(Args, Clone, Debug)]
-#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
-pub struct DropArguments {
-    #[command(flatten)]
-    pub environment: NamedEnvironment,
-    /// How long to wait for a DuckDB file that another process holds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    pub lock_timeout: u64,
-}
-
 /// `bot gc`.
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
@@ -420,39 +372,6 @@ pub enum LineageFormat {
     Json,
     /// A Mermaid flowchart.
     Mermaid,
-}
-
-/// `bot hook`.
-#[derive(Args, Clone, Debug)]
-#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
-pub struct HookArguments {
-    #[command(subcommand)]
-    pub command: HookCommand,
-}
-
-/// What to do with the hook.
-#[derive(Clone, Debug, Subcommand)]
-pub enum HookCommand {
-    /// Write the hook where git looks for it; one that is there already runs first and is told the same
-    Install,
-    /// Take the hook away and put back the one that was there before
-    Uninstall,
-    /// What the hook runs: reads on stdin what git pushes and tells the plan of each branch in ten lines
-    ///
-    /// Exit 1, which stops the push, only for what `hook: block:` of `offshoot.yaml` names: `errors`, `breaking`, `removed`.
-    /// What goes wrong in `bot` itself is told and stops nothing.
-    Run(HookRunArguments),
-}
-
-/// `bot hook run`: what git hands to the hook, of which nothing is needed.
-#[derive(Args, Clone, Debug)]
-pub struct HookRunArguments {
-    /// The remote's name
-    #[arg(value_name = "REMOTE")]
-    pub remote: Option<String>,
-    /// The remote's URL, which is never shown
-    #[arg(value_name = "URL")]
-    pub url: Option<String>,
 }
 
 /// `bot doctor`.
