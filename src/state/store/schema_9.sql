@@ -23,7 +23,7 @@ CREATE TABLE past_pointers (
 
 CREATE INDEX past_pointers_of_entry ON past_pointers (project, environment, sequence);
 
-CREATE INDEX builds_of_table ON builds (project, model, data_fingerprint, started_at);
+CREATE INDEX builds_of_table ON builds (project, model, data_fingerprint, started_at, id);
 
 CREATE INDEX snapshots_at_table ON snapshots (physical_table);
 
