@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::files::{Edits, FileTree, Overlaid};
 use crate::fingerprint::{ALGORITHM, Sketch, Tree};
-use crate::git::{Git, GitError, GitTree, Head, TreeSource};
+use crate::git::{Git, GitError, GitTree, Head, Mode, Request, TreeSource};
 use crate::hash::{Digest, Hasher};
 use crate::ids::StateId;
 use crate::problem::{Problem, Severity};
@@ -25,7 +25,7 @@ use crate::project::{
 };
 use crate::settings::{OptionValue, Part, Settings};
 use crate::shelf::Shelf;
-use crate::state::{OpenMode as StateMode, State, StateError, Terms, WriteLease};
+use crate::state::{About, OpenMode as StateMode, State, StateError, Terms, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::turn::Turns;
 
@@ -129,6 +129,29 @@ impl<'a> Workspace<'a> {
     /// As [`Workspace::side`].
     pub fn side_under(&self, source: &TreeSource, settings: &Settings) -> Result<Side, CommandError> {
         self.side_of(source, None, Some(settings))
+    }
+
+    /// The tree that an environment shows: of the promoted commit; else as its branch has it, or merged again, if it is the
+    /// same then; `None` where no commit has it.
+    ///
+    /// # Errors
+    /// A commit is not here.
+    pub fn tree_of_environment(&self, about: &About) -> Result<Option<TreeSource>, GitError> {
+        if let Some(commit) = &about.promoted {
+            return self.git.tree_of(commit).map(Some);
+        }
+        let (Some(head), Some(wanted)) = (&about.commits.head, &about.commits.result_tree) else { return Ok(None) };
+        if let Some(source) = self.git.tree_of(head).ok().filter(|source| source.id() == wanted) {
+            return Ok(Some(source));
+        }
+        let merged = self.git.three_trees(&Request {
+            base: Some(about.commits.base.as_str()),
+            base_branch: None,
+            head: Some(head.as_str()),
+            mode: Mode::Commit,
+            project_folder: &self.folder,
+        })?;
+        Ok(Some(merged.result).filter(|source| source.id() == wanted))
     }
 
     fn side_of(

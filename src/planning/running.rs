@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::{Question, Writer, known};
 use crate::error::CommandError;
-use crate::git::{Mode, Request, TreeSource};
+use crate::git::TreeSource;
 use crate::ids::ModelName;
 use crate::naming::TableKey;
 use crate::plan::{Affected, Past, Restate, RunPlan, Running, Shown, due};
@@ -102,34 +102,22 @@ fn side(workspace: &Workspace<'_>, environment: &Environment) -> Result<Side, Co
     Ok(side)
 }
 
-/// Where the files are: of the promoted commit, else of what a branch was merged to.
+/// Where the files are that an environment was made from.
 fn source(workspace: &Workspace<'_>, about: &About) -> Result<TreeSource, CommandError> {
     let name = &about.name;
-    let not_here = |what: &str, error: CommandError| {
+    let what = match &about.promoted {
+        Some(commit) => format!("the commit `{}`", commit.as_str().chars().take(12).collect::<String>()),
+        None => "a commit".to_owned(),
+    };
+    let source = workspace.tree_of_environment(about).map_err(|error| {
         CommandError::failed(format!("{what} of which `{name}` was made is not here"))
-            .because(error.message)
+            .because(git_error(error).message)
             .hint("fetch the whole history (`fetch-depth: 0`)")
-    };
-    let short = |id: &str| id.chars().take(12).collect::<String>();
-    if let Some(commit) = &about.promoted {
-        let what = format!("the commit `{}`", short(commit.as_str()));
-        return workspace.git.tree_of(commit).map_err(|error| not_here(&what, git_error(error)));
-    }
-    let (base, head) = (&about.commits.base, about.commits.head.as_ref());
-    let request = Request {
-        base: Some(base.as_str()),
-        base_branch: None,
-        head: head.map(|head| head.as_str()),
-        mode: Mode::Commit,
-        project_folder: &workspace.folder,
-    };
-    let trees = workspace.git.three_trees(&request);
-    let trees = trees.map_err(|error| not_here("a commit", git_error(error)))?;
-    if head.is_none() || about.commits.result_tree.as_ref() != Some(trees.result.id()) {
-        return Err(CommandError::no(format!("`{name}` was made of files that were not committed"))
-            .hint("commit them and `bot apply` again"));
-    }
-    Ok(trees.result)
+    })?;
+    source.ok_or_else(|| {
+        CommandError::no(format!("`{name}` was made of files that were not committed"))
+            .hint("commit them and `bot apply` again")
+    })
 }
 
 /// What brings an environment up to date.

@@ -9,7 +9,7 @@ use crate::connect;
 use crate::engine::OpenMode;
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
-use crate::git::{Mode, Request, TreeSource};
+use crate::git::TreeSource;
 use crate::ids::{CommitId, EnvironmentName, ModelName, ProjectName};
 use crate::project::{Loaded, ModelCache, Surroundings, scan};
 use crate::settings::{Settings, Wanted};
@@ -109,15 +109,14 @@ impl Workspace<'_> {
     /// What the models of an environment are by now; `None` where nobody can tell.
     fn tree_shown(&self, about: &About) -> Result<Option<RenewedTree>, CommandError> {
         if let Some(commit) = &about.promoted {
-            let source = self.git.tree_of(commit).map_err(git_error);
-            let tree = source.and_then(|source| self.renewed(&source, None));
+            let tree = self.git.tree_of(commit).map_err(git_error).and_then(|source| self.renewed(&source, None));
             return tree.map(Some).map_err(|error| not_here(about, commit, &error));
         }
         // Its pointers are those of the plan before, and its commits are not.
         if about.status == Status::Building {
             return Ok(None);
         }
-        let Some(source) = self.result_of(about) else { return Ok(None) };
+        let Ok(Some(source)) = self.tree_of_environment(about) else { return Ok(None) };
         // What CI builds for a pull request runs under the settings of its base.
         let settings = match about.owner {
             Owner::PullRequest(_) => match self.git.tree_of(&about.commits.base).map(|source| self.settings(&source)) {
@@ -127,22 +126,6 @@ impl Workspace<'_> {
             Owner::Branch(_) | Owner::Named => None,
         };
         Ok(self.renewed(&source, settings.as_ref()).ok())
-    }
-
-    /// The tree that an environment shows: as a commit has it, or merged again, if it is the same then.
-    fn result_of(&self, about: &About) -> Option<TreeSource> {
-        let (base, head) = (&about.commits.base, about.commits.head.as_ref()?);
-        let wanted = about.commits.result_tree.as_ref()?;
-        let request = Request {
-            base: Some(base.as_str()),
-            base_branch: None,
-            head: Some(head.as_str()),
-            mode: Mode::Commit,
-            project_folder: &self.folder,
-        };
-        let of_head = || self.git.tree_of(head).ok();
-        let merged = || self.git.three_trees(&request).ok().map(|trees| trees.result);
-        of_head().filter(|source| source.id() == wanted).or_else(|| merged().filter(|source| source.id() == wanted))
     }
 
     /// Production's entries, so that it can be rolled back to them; one whose commit is not here stays as it is.

@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use lives::crash::{Fault, lines, strike};
 use lives::place::Kind;
-use lives::scenario::{ALL, Scenario};
+use lives::scenario::{ALL, Make, Scenario};
 use lives::together;
 
+fn called(name: &str) -> (&'static str, Make) {
+    ALL.into_iter().find(|(known, _)| *known == name).expect("there is one")
+}
+
 /// Strikes one scenario at so many moments, from the first to the last.
-fn suffers(kind: Kind, number: usize, strokes: usize, fault: fn(usize) -> Fault) {
-    let scenario = Scenario::prepare(kind, ALL[number]);
+fn suffers(kind: Kind, name: &str, strokes: usize, fault: fn(usize) -> Fault) {
+    let scenario = Scenario::prepare(kind, called(name));
     let lines = lines(&scenario);
     assert!(lines > 20, "{}: {lines} moments to be struck in", scenario.name);
     let moments = (0..strokes).map(|stroke| 1 + stroke * (lines - 1) / strokes.max(2));
@@ -26,40 +30,40 @@ fn suffers(kind: Kind, number: usize, strokes: usize, fault: fn(usize) -> Fault)
 
 #[test]
 fn a_server_s_promote_goes_on_after_kill_9() {
-    suffers(Kind::Server, 3, 4, Fault::Killed);
+    suffers(Kind::Server, "promote of a merge", 4, Fault::Killed);
 }
 
 #[test]
 fn a_server_s_run_goes_on_after_kill_9() {
-    suffers(Kind::Server, 8, 3, Fault::Killed);
+    suffers(Kind::Server, "run", 3, Fault::Killed);
 }
 
 #[test]
 fn a_server_s_apply_goes_on_after_kill_9() {
-    suffers(Kind::Server, 2, 4, Fault::Killed);
+    suffers(Kind::Server, "second apply", 4, Fault::Killed);
 }
 
 #[test]
 fn a_server_s_gc_and_rollback_go_on_after_kill_9() {
-    suffers(Kind::Server, 7, 3, Fault::Killed);
-    suffers(Kind::Server, 5, 3, Fault::Killed);
+    suffers(Kind::Server, "gc", 3, Fault::Killed);
+    suffers(Kind::Server, "rollback", 3, Fault::Killed);
 }
 
 #[test]
 fn what_loses_its_connections_goes_on() {
-    suffers(Kind::Server, 1, 3, Fault::Cut);
-    suffers(Kind::Server, 4, 3, Fault::Cut);
+    suffers(Kind::Server, "first apply", 3, Fault::Cut);
+    suffers(Kind::Server, "promote of what no branch has built", 3, Fault::Cut);
 }
 
 #[test]
 fn a_file_s_environment_ends_after_kill_9() {
-    suffers(Kind::Files, 6, 4, Fault::Killed);
+    suffers(Kind::Files, "end of an environment", 4, Fault::Killed);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_loses_nothing() {
-    let scenario = Scenario::prepare(Kind::Files, ALL[1]);
+    let scenario = Scenario::prepare(Kind::Files, called("first apply"));
     let struck: Vec<Result<bool, String>> =
         [20_000, 60_000, 200_000].map(|bytes| strike(&scenario, Fault::Full(bytes))).into();
     assert!(struck.iter().all(Result::is_ok), "{struck:#?}");

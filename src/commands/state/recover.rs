@@ -188,11 +188,8 @@ fn warehouse<'a>(
 fn adding_up(workspace: &Workspace<'_>, commit: &CommitId) -> AddingUp {
     let side = workspace.git.tree_of(commit).ok().and_then(|source| workspace.side(&source).ok());
     let Some(side) = side else { return AddingUp::Unknown };
-    let adds = |model: &crate::model::Model| match &model.kind {
-        Kind::UniqueKey(key) => {
-            is_loaded_by_interval(model) && (key.when_matched.is_some() || key.merge_filter.is_some())
-        }
-        _ => false,
+    let adds = |model: &crate::model::Model| {
+        matches!(&model.kind, Kind::UniqueKey(key) if key.adds_up()) && is_loaded_by_interval(model)
     };
     let models = side.tree.models.values().filter(|model| adds(model));
     AddingUp::Models(models.map(|model| model.name.clone()).collect())

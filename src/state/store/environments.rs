@@ -38,8 +38,26 @@ pub(super) fn history(
     rows.iter().map(entry).collect()
 }
 
+/// Hands on what an environment was, oldest first. Maps are large, so one at a time.
+pub(super) fn each_entry(
+    statements: &dyn Statements,
+    project: &ProjectName,
+    name: &EnvironmentName,
+    mut work: impl FnMut(HistoryEntry) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let sql = "SELECT * FROM @history WHERE project = ?1 AND environment = ?2 AND sequence > ?3
+               ORDER BY sequence LIMIT 1";
+    let mut after = 0;
+    while let Some(row) = statements.first(sql, &[project.into(), text(name.as_str()), count(after)])? {
+        let entry = entry(&row)?;
+        after = entry.sequence;
+        work(entry)?;
+    }
+    Ok(())
+}
+
 /// A row of `history`.
-pub(super) fn entry(row: &Row) -> Result<HistoryEntry, Failure> {
+fn entry(row: &Row) -> Result<HistoryEntry, Failure> {
     Ok(HistoryEntry {
         sequence: row.integer("sequence")?.unsigned_abs(),
         plan_id: row.word("plan_id")?,

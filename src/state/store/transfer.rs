@@ -117,16 +117,9 @@ fn one_environment(
     if let Some(hold) = holds::holds(statements, project)?.remove(name) {
         out.put(Record::Hold(HeldBack { environment: name.clone(), hold }))?;
     }
-    // Maps are large, so one at a time.
-    let sql = "SELECT * FROM @history WHERE project = ?1 AND environment = ?2 AND sequence > ?3
-               ORDER BY sequence LIMIT 1";
-    let mut after = 0;
-    while let Some(row) = statements.first(sql, &[project.into(), text(name.as_str()), count(after)])? {
-        let entry = environments::entry(&row)?;
-        after = entry.sequence;
-        out.put(Record::History(Past { environment: name.clone(), entry }))?;
-    }
-    Ok(())
+    environments::each_entry(statements, project, name, |entry| {
+        out.put(Record::History(Past { environment: name.clone(), entry }))
+    })
 }
 
 /// [`crate::state::State::import`], into a state of which `location` tells people.

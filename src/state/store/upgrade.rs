@@ -97,18 +97,13 @@ fn history(
     name: &EnvironmentName,
     upgrade: &Upgrade,
 ) -> Result<(), Failure> {
-    // Maps are large, so one at a time.
-    let sql = "SELECT * FROM @history WHERE project = ?1 AND environment = ?2 AND sequence > ?3
-               ORDER BY sequence LIMIT 1";
-    let mut after = 0;
-    while let Some(row) = statements.first(sql, &[project.into(), text(name.as_str()), count(after)])? {
-        let entry = environments::entry(&row)?;
-        after = entry.sequence;
+    environments::each_entry(statements, project, name, |entry| {
         let models = upgrade.pointers(&(name.clone(), Some(entry.sequence)), &entry.models);
         let sql = "UPDATE @history SET models = ?4 WHERE project = ?1 AND environment = ?2 AND sequence = ?3";
-        statements.execute(sql, &[project.into(), text(name.as_str()), count(entry.sequence), json(&models)?])?;
-    }
-    Ok(())
+        statements
+            .execute(sql, &[project.into(), text(name.as_str()), count(entry.sequence), json(&models)?])
+            .map(|_| ())
+    })
 }
 
 /// A hold of which everything is known goes on; of any other nobody can tell what it holds back, and it says so.
