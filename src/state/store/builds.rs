@@ -42,8 +42,8 @@ pub(super) fn made_for(
     statements.query(sql, &[project.into(), json(owner)?])?.iter().map(build).collect()
 }
 
-/// [`crate::state::State::newest_builds`]. Each is looked up by itself, however often a table was built. A key is one text: the
-/// fingerprint, which is as long as any other, and the model after it.
+/// [`crate::state::State::newest_builds`]. A key is one text: the fingerprint, which is as long as any other, and the model after
+/// it. One join, for which PostgreSQL is fastest; an outer one, as SQLite would otherwise walk through all builds first.
 pub(super) fn newest(
     statements: &dyn Statements,
     project: &ProjectName,
@@ -51,12 +51,15 @@ pub(super) fn newest(
 ) -> Result<BTreeMap<TableKey, Build>, Failure> {
     let rows = statements.query(
         "SELECT * FROM @builds WHERE id IN (
-             SELECT (
-                 SELECT newest.id FROM @builds AS newest
-                 WHERE newest.project = ?1 AND newest.model = substr(asked.value, 65)
-                     AND newest.data_fingerprint = substr(asked.value, 1, 64)
-                 ORDER BY newest.started_at DESC, newest.id DESC LIMIT 1
-             ) FROM @list(?2) AS asked
+             SELECT id FROM (
+                 SELECT found.id, row_number() OVER (
+                     PARTITION BY asked.value ORDER BY found.started_at DESC, found.id DESC
+                 ) AS place
+                 FROM @list(?2) AS asked LEFT JOIN @builds AS found
+                     ON found.project = ?1 AND found.model = substr(asked.value, 65)
+                         AND found.data_fingerprint = substr(asked.value, 1, 64)
+             ) AS ranked
+             WHERE place = 1
          )",
         &[project.into(), list_of(keys.iter().map(|key| format!("{}{}", key.data_fingerprint, key.model)))?],
     )?;
