@@ -15,7 +15,7 @@ use crate::plan::{Build, Target};
 use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::Template;
 use crate::state::{self, Fact, InputRead};
-use crate::statement::{ColumnType, LoadTime, Target as Over};
+use crate::statement::{ColumnType, LoadTime, Target as Over, quote_table};
 use crate::time::{Interval, Intervals, Timestamp};
 
 /// Whether a table is still to be made.
@@ -135,14 +135,23 @@ impl<'a> Task<'a> {
         if self.recorded.is_none() {
             return Ok(Room::Free);
         }
-        if session.capabilities().view_depends_on_table.is_yes()
-            && let Some(there) = session.columns(self.table)?
-            && there == session.describe(shape)?
-        {
+        if session.capabilities().view_depends_on_table.is_yes() && self.has_shape(session, shape)? {
             return Ok(Room::Taken);
         }
         session.execute(&self.over(&[]).drop_table())?;
         Ok(Room::Free)
+    }
+
+    /// Whether the table has the columns of a query's output. A query does not tell the domain of a column, only the type
+    /// below it, so the table is asked as a query is where it tells other types.
+    fn has_shape(self, session: &mut dyn Session, shape: &str) -> Result<bool, EngineError> {
+        let Some(there) = session.columns(self.table)? else { return Ok(false) };
+        let wanted = session.describe(shape)?;
+        if there == wanted {
+            return Ok(true);
+        }
+        let asked = format!("SELECT * FROM {}", quote_table(session.dialect(), self.table));
+        Ok(session.describe(&asked)? == wanted)
     }
 
     /// The output columns of the query, with their declared types.

@@ -1,7 +1,8 @@
 //! Where a server is and as whom we come.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_postgres::Config;
@@ -73,8 +74,35 @@ impl TlsMode {
     }
 }
 
+/// Where exactly a server is: a name may stand for several, and what is asked of one connection is asked of its own server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// Over the network.
+    Network {
+        /// Its name, which its certificate has to be made out for.
+        host: String,
+        /// Its address.
+        at: SocketAddr,
+    },
+    /// By a socket of this machine.
+    Socket(PathBuf),
+}
+
 impl Address {
-    pub(super) fn config(&self) -> Config {
+    /// Everywhere that the host's name leads to.
+    ///
+    /// # Errors
+    /// Nobody knows the name.
+    pub(super) fn places(&self) -> std::io::Result<Vec<Reached>> {
+        if self.host.starts_with('/') {
+            return Ok(vec![Reached::Socket(Path::new(&self.host).join(format!(".s.PGSQL.{}", self.port)))]);
+        }
+        let network = |at| Reached::Network { host: self.host.clone(), at };
+        Ok((self.host.as_str(), self.port).to_socket_addrs()?.map(network).collect())
+    }
+
+    /// How to connect to one of [`Address::places`].
+    pub(super) fn config(&self, reached: &Reached) -> Config {
         let mut config = Config::new();
         config
             .host(&self.host)
@@ -88,6 +116,9 @@ impl Address {
                 TlsMode::Prefer => SslMode::Prefer,
                 TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
             });
+        if let Reached::Network { at, .. } = reached {
+            config.hostaddr(at.ip());
+        }
         if let Some(password) = &self.password {
             config.password(password.expose());
         }

@@ -5,6 +5,7 @@
 //! transaction. It never decides what runs, and no password is in any of its texts.
 
 mod address;
+mod cancel;
 mod error;
 mod tls;
 mod value;
@@ -14,11 +15,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{CancelToken, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use address::Reached;
 pub use address::{Address, TlsMode};
+pub use cancel::Canceller;
 pub use error::{PostgresError, SqlState, StatementFailure};
 pub use value::{Parameter, Row};
 
@@ -28,6 +31,7 @@ pub struct Client {
     client: tokio_postgres::Client,
     runtime: Runtime,
     tls: MakeRustlsConnect,
+    reached: Reached,
 }
 
 /// What comes back for a text of statements, in order.
@@ -79,12 +83,18 @@ impl Client {
         let broken = |message: String| PostgresError::Connect { server: address.to_string(), message, state: None };
         let tls = tls::connector(address).map_err(broken)?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| broken(error.to_string()))?;
-        let config = address.config();
-        let connected = runtime.block_on(config.connect(tls.clone()));
-        let (client, connection) = connected.map_err(|error| PostgresError::connect(address, &error))?;
-        // It runs whenever this thread waits for an answer. What breaks it is told by the call that it breaks.
-        runtime.spawn(async move { drop(connection.await) });
-        Ok(Self { client, runtime, tls })
+        let mut refused = broken(format!("`{}` has no address", address.host));
+        for reached in address.places().map_err(|error| broken(error.to_string()))? {
+            match runtime.block_on(address.config(&reached).connect(tls.clone())) {
+                Ok((client, connection)) => {
+                    // It runs whenever this thread waits for an answer. What breaks it is told by the call that it breaks.
+                    runtime.spawn(async move { drop(connection.await) });
+                    return Ok(Self { client, runtime, tls, reached });
+                }
+                Err(error) => refused = PostgresError::connect(address, &error),
+            }
+        }
+        Err(refused)
     }
 
     /// Runs a text of statements by the simple protocol and hands on what comes back. The texts of values are the server's.
@@ -168,7 +178,7 @@ impl Client {
 
     /// A handle that stops what runs here from another thread.
     pub fn canceller(&self) -> Canceller {
-        Canceller { token: self.client.cancel_token(), tls: self.tls.clone() }
+        Canceller::new(self.client.cancel_token(), self.tls.clone(), self.reached.clone())
     }
 
     /// Whether the connection is gone.
@@ -189,22 +199,4 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 fn typed(parameters: &[Parameter]) -> Vec<(&(dyn ToSql + Sync), Type)> {
     parameters.iter().map(Parameter::typed).collect()
-}
-
-/// Stops what a connection runs.
-#[derive(Clone)]
-pub struct Canceller {
-    token: CancelToken,
-    tls: MakeRustlsConnect,
-}
-
-impl Canceller {
-    /// Asks the server to stop the statement that runs, if any does, over a connection of its own.
-    pub fn cancel(&self) {
-        let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
-        // Where the server cannot be reached there is nothing left to stop.
-        if let Err(error) = runtime.block_on(self.token.cancel_query(self.tls.clone())) {
-            tracing::debug!("cannot ask for a statement to be stopped: {error}");
-        }
-    }
 }

@@ -95,7 +95,6 @@ macro_rules! conforms {
             parents_without_tables_become_ctes,
             a_running_query_is_cancelled,
             rows_come_one_at_a_time,
-            sessions_share_no_temporary_objects,
             a_warehouse_has_one_owner,
             what_stands_under_a_name_is_told,
             views_and_macros_are_told_with_their_texts_whoever_made_them,
@@ -115,6 +114,14 @@ conforms!(duckdb_file, crate::engine_duckdb::in_a_file());
 #[cfg(feature = "duckdb")]
 conforms!(duckdb_memory, crate::engine_duckdb::in_memory());
 conforms!(postgres, crate::engine_postgres::warehouse());
+conforms!(postgres_behind_a_pooler, crate::pooler::warehouse());
+
+// Where a session is a connection; behind a pooler it is none.
+#[cfg(feature = "duckdb")]
+conformance!(duckdb_file_sessions, crate::engine_duckdb::in_a_file(), sessions_share_no_temporary_objects);
+#[cfg(feature = "duckdb")]
+conformance!(duckdb_memory_sessions, crate::engine_duckdb::in_memory(), sessions_share_no_temporary_objects);
+conformance!(postgres_sessions, crate::engine_postgres::warehouse(), sessions_share_no_temporary_objects);
 
 fn table(name: &str) -> TableName {
     TableName { catalog: None, schema: "s".into(), name: name.into() }

@@ -44,6 +44,7 @@ mod one_by_one;
 mod oracle;
 mod partial;
 mod permissions;
+mod pooler;
 mod postgres;
 mod processes;
 mod promote;

@@ -150,7 +150,7 @@ impl Server {
     }
 }
 
-/// Starts the server and waits until it answers; `None` where somebody else took the port.
+/// Starts PostgreSQL; `None` where somebody else took the port.
 fn run(programs: &Path, folder: &Path, data: &Path, port: u16) -> Option<ChildStdin> {
     let mut server = as_nobody_special(&programs.join("postgres"));
     server.arg("-D").arg(data).args(["-h", "127.0.0.1", "-p", &port.to_string(), "-k"]).arg(folder);
@@ -166,8 +166,14 @@ fn run(programs: &Path, folder: &Path, data: &Path, port: u16) -> Option<ChildSt
     ] {
         server.args(["-c", setting]);
     }
+    start(&mut server, folder, &Address { host: folder.display().to_string(), ..address(port, "postgres") })
+}
+
+/// Starts a server and waits until it answers; `None` where somebody else took the port.
+pub(crate) fn start(server: &mut Command, folder: &Path, answers_at: &Address) -> Option<ChildStdin> {
     let log = fs::File::create(folder.join("log")).expect("a log");
-    let mut server = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("postgres runs");
+    let server = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    let mut server = server.spawn().unwrap_or_else(|error| panic!("{server:?}: {error}"));
     let watched = watch(&server, folder);
     let gone = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&gone);
@@ -175,9 +181,7 @@ fn run(programs: &Path, folder: &Path, data: &Path, port: u16) -> Option<ChildSt
         let _ = server.wait();
         told.store(true, Ordering::Relaxed);
     });
-    let socket = Address { host: folder.display().to_string(), ..address(port, "postgres") };
-    let answers = Client::connect(&socket, Duration::from_secs(60), &gone);
-    match answers {
+    match Client::connect(answers_at, Duration::from_secs(60), &gone) {
         Ok(_) => Some(watched),
         Err(_) if gone.load(Ordering::Relaxed) => None,
         Err(error) => panic!("{error}\n{}", fs::read_to_string(folder.join("log")).unwrap_or_default()),
@@ -221,7 +225,7 @@ fn certify(folder: &Path) {
 }
 
 /// PostgreSQL refuses to run as root, so root runs it as the user that came with it.
-fn as_nobody_special(program: &Path) -> Command {
+pub(crate) fn as_nobody_special(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }
@@ -230,7 +234,7 @@ fn as_nobody_special(program: &Path) -> Command {
     command
 }
 
-fn give(folder: &Path) {
+pub(crate) fn give(folder: &Path) {
     if is_root() {
         let given = Command::new("chown").args(["-R", "postgres:"]).arg(folder).status().expect("chown runs");
         assert!(given.success(), "{} is given away", folder.display());
@@ -253,7 +257,7 @@ fn programs() -> PathBuf {
     found.expect("PostgreSQL's programs (`make test` installs them)")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 

@@ -10,6 +10,7 @@ mod upgrade;
 mod writers;
 
 use offshoot::ids::{CommitId, EnvironmentName, Login, ProjectName, StateId};
+use offshoot::postgres::Address;
 use offshoot::state::{
     Allowance, Environment, Fact, OpenMode, Owner, PendingPromote, PostgresPlace, PostgresState, SqliteState, State,
     StateError, Status, Terms, Version, WriteLease,
@@ -380,14 +381,35 @@ impl Factory for Postgres {
     }
 
     fn open(&self, project: &str) -> Box<dyn State> {
-        let place = PostgresPlace { address: self.0.address(), schema: PostgresPlace::SCHEMA.into() };
-        let terms = Terms { known_as: Some("ada".into()), ..Terms::default() };
-        Box::new(PostgresState::open(&place, &ProjectName::new(project), &to_write(), &terms).expect("opens"))
+        opened(self.0.address(), project)
     }
 
     fn silence_writers(&self) {
         self.0.client().batch("UPDATE offshoot.sessions SET expires_at = 1").expect("written");
     }
+}
+
+/// The same through a pooler.
+struct Pooled(Postgres);
+
+impl Factory for Pooled {
+    fn new() -> Self {
+        Self(Postgres::new())
+    }
+
+    fn open(&self, project: &str) -> Box<dyn State> {
+        opened(crate::pooler::through_the_pooler(&self.0.0), project)
+    }
+
+    fn silence_writers(&self) {
+        self.0.silence_writers();
+    }
+}
+
+fn opened(address: Address, project: &str) -> Box<dyn State> {
+    let place = PostgresPlace { address, schema: PostgresPlace::SCHEMA.into() };
+    let terms = Terms { known_as: Some("ada".into()), ..Terms::default() };
+    Box::new(PostgresState::open(&place, &ProjectName::new(project), &to_write(), &terms).expect("opens"))
 }
 
 macro_rules! conformance {
@@ -462,3 +484,4 @@ macro_rules! every_case {
 
 every_case!(sqlite, super::Sqlite);
 every_case!(postgres, super::Postgres);
+every_case!(postgres_behind_a_pooler, super::Pooled);

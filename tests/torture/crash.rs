@@ -61,7 +61,8 @@ pub(crate) fn strike(scenario: &Scenario, fault: Fault) -> Result<bool, String> 
     }
     let is_done = match scenario.again {
         Again::Always => false,
-        Again::Unless(kind) => place.prod()["history"][0]["kind"] == kind,
+        Again::Unless(kind) => place.environment("prod")["history"][0]["kind"] == kind,
+        Again::UnlessGone => place.environment("dev").is_null(),
     };
     if !is_done {
         let ran = place.run(&scenario.command);

@@ -134,9 +134,9 @@ impl Place {
         wrong.map(|finding| format!("{}: {}", finding["check"], finding["message"])).collect()
     }
 
-    /// What `bot env show prod` says.
-    pub(crate) fn prod(&self) -> serde_json::Value {
-        let ran = self.run(&["env", "show", "prod", "--format", "json"]);
+    /// What `bot env show` says; nothing where there is no such environment.
+    pub(crate) fn environment(&self, name: &str) -> serde_json::Value {
+        let ran = self.run(&["env", "show", name, "--format", "json"]);
         serde_json::from_slice(&ran.stdout).unwrap_or_default()
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Again {
     Always,
     /// The same command unless the newest entry of prod's history is of this kind.
     Unless(&'static str),
+    /// The same command unless the branch's environment is gone.
+    UnlessGone,
 }
 
 /// The suffixes of the schemas that are compared.
@@ -130,7 +132,7 @@ fn rollback(kind: Kind) -> Made {
 }
 
 fn drop_environment(kind: Kind) -> Made {
-    (applied(kind), &["env", "drop", "dev", "--execution-time", NOW], Again::Always)
+    (applied(kind), &["env", "drop", "dev", "--execution-time", NOW], Again::UnlessGone)
 }
 
 fn run(kind: Kind) -> Made {

@@ -8,7 +8,11 @@ use crate::world::World;
 
 #[test]
 fn a_branch_becomes_an_environment_and_a_merge_moves_production() {
-    let shared = OnPostgres::new();
+    lives(&OnPostgres::new());
+}
+
+/// From the first promote to the end of the environment, wherever the database is.
+pub(crate) fn lives(shared: &OnPostgres) {
     let world = &shared.world;
     world.done(&["promote"]);
     let prod = shared.shown("");

@@ -1,10 +1,12 @@
 //! The whole program with its warehouse and its state on PostgreSQL.
 
-mod conversations;
+pub(crate) mod conversations;
 mod runs;
 mod together;
 
 use std::collections::BTreeMap;
+
+use offshoot::postgres::Address;
 
 use crate::lab::edit;
 pub(super) use crate::postgres::rows;
@@ -60,8 +62,13 @@ impl OnPostgres {
     }
 
     pub(crate) fn with(world: World, files: &[(&str, &str)]) -> Self {
+        Self::by_way_of(Database::address, world, files)
+    }
+
+    /// The same, where it is found in some way.
+    pub(crate) fn by_way_of(way: fn(&Database) -> Address, world: World, files: &[(&str, &str)]) -> Self {
         let database = Database::new();
-        let address = database.address();
+        let address = way(&database);
         let config = CONFIG
             .replace("PORT", &address.port.to_string())
             .replace("USER", &address.user)

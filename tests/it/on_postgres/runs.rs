@@ -92,3 +92,18 @@ fn readers_never_see_half_of_a_load() {
     assert_eq!(half.collect::<Vec<_>>(), Vec::<&String>::new(), "of {} readings", seen.len());
     assert!(seen.len() > 10, "{} readings", seen.len());
 }
+
+/// A domain is told of a table, and not of a query's output.
+#[test]
+fn a_table_with_a_domain_is_filled_again_under_its_views() {
+    let total = ("models/total.sql", "MODEL (name marts.total, kind FULL);\nSELECT 3::erp.price AS price, now() AS at");
+    let shown = ("models/shown.sql", "MODEL (name marts.shown, kind VIEW);\nSELECT price FROM marts.total");
+    let shared = OnPostgres::with(World::empty(), &[total, shown]);
+    let client = shared.database.client();
+    client.batch("CREATE SCHEMA erp").expect("a schema");
+    client.batch("CREATE DOMAIN erp.price AS integer CHECK (VALUE > 0)").expect("a type");
+    shared.world.done(&["promote"]);
+    client.batch("CREATE VIEW public.theirs AS SELECT price FROM marts.shown").expect("somebody's own view");
+    shared.world.done(&["run", "--execution-time", LATER]);
+    assert_eq!(rows(&client, "SELECT pg_typeof(price), price FROM public.theirs"), ["erp.price|3"]);
+}
