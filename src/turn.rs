@@ -9,11 +9,13 @@ use std::time::Duration;
 use crate::engine::Fence;
 use crate::ids::ProjectName;
 use crate::output::Output;
-use crate::state::{Claim, State, StateError, Subject, WriteLease, Writers};
+use crate::state::{Asking, Claim, State, StateError, Subject, WriteLease, Writers};
 use crate::surroundings::{Interruption, Stopwatch};
 
 /// How often somebody who waits asks again.
 const POLL: Duration = Duration::from_millis(100);
+/// How long nothing more is said to somebody who waits in a long line.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// What taking turns needs.
 #[derive(Clone, Copy)]
@@ -74,7 +76,7 @@ impl Turns<'_> {
         if self.lease.writers() == Writers::One {
             return Ok(Some(Turn { had: None }));
         }
-        match self.state.claim(self.lease, subject) {
+        match self.state.claim(self.lease, subject, Asking::Once) {
             Ok(claim) => Ok(Some(self.turn(claim, subject))),
             Err(StateError::Held { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -85,7 +87,8 @@ impl Turns<'_> {
         Turn { had: Some((claim, subject.clone(), self.project.clone())) }
     }
 
-    /// Takes something, and waits for whoever has it: up to `patience`, or for as long as they live. Says once for whom.
+    /// Takes something, and waits for whoever has it and whoever came first: up to `patience`, or for as long as they live.
+    /// Says for whom.
     ///
     /// # Errors
     /// [`StateError::Held`] where patience is over; a request to stop.
@@ -94,8 +97,9 @@ impl Turns<'_> {
             return Ok(Turn { had: None });
         }
         let (stopwatch, mut told) = (Stopwatch::start(), None);
+        let mut asking = Asking::First;
         loop {
-            let error = match self.state.claim(self.lease, subject) {
+            let error = match self.state.claim(self.lease, subject, asking) {
                 Ok(claim) => return Ok(self.turn(claim, subject)),
                 Err(error @ StateError::Held { .. }) => error,
                 Err(error) => return Err(error.into()),
@@ -106,12 +110,20 @@ impl Turns<'_> {
             if self.interruption.is_requested() {
                 return Err(TurnError::Stopped(Box::new(subject.clone())));
             }
-            let text = format!("waiting: {error}");
-            if told.as_ref() != Some(&text) {
-                self.output.talk(&text);
-                told = Some(text);
-            }
+            self.tell(&error, &mut told);
             std::thread::sleep(POLL);
+            asking = Asking::Again;
+        }
+    }
+
+    /// Says for whom we wait: at once, and now and then where that changes.
+    fn tell(&self, error: &StateError, told: &mut Option<(String, Stopwatch)>) {
+        let text = format!("waiting: {error}");
+        let is_news =
+            told.as_ref().is_none_or(|(last, when)| *last != text && when.seconds() >= TOLD_EVERY.as_secs_f64());
+        if is_news {
+            self.output.talk(&text);
+            *told = Some((text, Stopwatch::start()));
         }
     }
 }

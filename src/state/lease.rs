@@ -49,6 +49,18 @@ pub enum Subject {
     Gc,
 }
 
+/// How something is asked for, where others may wait for it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// Now or not at all. Whoever waits for it goes on waiting.
+    Once,
+    /// For the first time; where it is not free, we stand in line from now on. Who does not ask again for three seconds may be
+    /// passed by.
+    First,
+    /// Once more.
+    Again,
+}
+
 /// A number that grows: whoever takes something over has a larger one than whoever had it, and so can be told from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FencingToken(pub u64);

@@ -28,7 +28,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use error::StateError;
-pub use lease::{Claim, FencingToken, Holder, Subject, WriteLease, Writers};
+pub use lease::{Asking, Claim, FencingToken, Holder, Subject, WriteLease, Writers};
 pub use ledger::{Ledger, LoadedInterval};
 pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
 pub use promoted::{Promoted, PromotedTable};
@@ -81,11 +81,11 @@ pub trait State: Send + Sync {
     fn lease(&self, doing: &str, timeout: Duration) -> Result<WriteLease, StateError>;
 
     /// Takes what one writer at a time may have, or says who has it. What a session had that is over is taken over, and the
-    /// session cannot write any more. Nobody waits: ask again.
+    /// session cannot write any more. The call does not wait: ask again.
     ///
     /// # Errors
-    /// [`StateError::Held`], by another session or by this one; [`StateError::LeaseLost`].
-    fn claim(&self, lease: &WriteLease, subject: &Subject) -> Result<Claim, StateError>;
+    /// [`StateError::Held`], by another session or by this one, or one that came first; [`StateError::LeaseLost`].
+    fn claim(&self, lease: &WriteLease, subject: &Subject, asking: Asking) -> Result<Claim, StateError>;
 
     /// What is held now, by whom and since when (by the store's clock); the oldest first.
     ///

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use self::claims::{
     a_hold_ends_when_it_is_dropped_or_its_session_ends, a_silent_session_is_taken_over_and_cannot_write_any_more,
     one_writer_at_a_time_has_a_subject, ranges_of_a_table_exclude_each_other_where_they_overlap,
-    sixteen_threads_take_and_give_back, what_is_held_is_listed,
+    sixteen_threads_take_and_give_back, what_is_held_is_listed, who_waits_comes_in_turn,
 };
 use self::holds::{
     a_hold_begins_and_ends_with_a_promote_and_never_before, a_hold_is_released_once_and_goes_with_its_environment,
@@ -485,3 +485,11 @@ macro_rules! every_case {
 every_case!(sqlite, super::Sqlite);
 every_case!(postgres, super::Postgres);
 every_case!(postgres_behind_a_pooler, super::Pooled);
+
+#[test]
+fn many_writers_stand_in_line() {
+    let store = Postgres::new();
+    who_waits_comes_in_turn(&store, || {
+        store.0.client().batch("UPDATE offshoot.waits SET asked_at = 1").expect("written");
+    });
+}

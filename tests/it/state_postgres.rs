@@ -9,7 +9,7 @@ use offshoot::ids::{ProjectName, StateId};
 use offshoot::postgres::{Address, Client, Parameter};
 use offshoot::settings::Secret;
 use offshoot::state::{
-    Fact, OpenMode, Owner, PostgresPlace, PostgresState, State, StateError, Subject, Terms, WriteLease,
+    Asking, Fact, OpenMode, Owner, PostgresPlace, PostgresState, State, StateError, Subject, Terms, WriteLease,
 };
 
 use crate::postgres::{Database, PASSWORD};
@@ -202,7 +202,8 @@ fn an_old_schema_is_migrated_with_its_rows() {
     let prod = state.environment(&name("prod")).expect("readable").expect("in the fixture");
     assert_eq!(prod.models.keys().cloned().collect::<Vec<_>>(), [model("staging.orders")]);
     assert_eq!(state.builds(&[model("staging.orders")], 9).expect("readable").len(), 1);
-    let taken = state.claim(&lease(&state), &Subject::Gc).expect("what the first schema did not have works");
+    let taken =
+        state.claim(&lease(&state), &Subject::Gc, Asking::Once).expect("what the first schema did not have works");
     assert_eq!(taken.token().0, 2);
 }
 
@@ -266,12 +267,12 @@ fn two_sessions_never_hold_one_subject_and_each_is_told_of_the_other() {
     let (one, two) = (opened_on(&database, "one", &terms), opened(&database));
     let (first, second) = (lease(&one), lease(&two));
     let subject = Subject::Environment(name("x_1"));
-    let held = one.claim(&first, &subject).expect("free");
-    let refused = two.claim(&second, &subject).expect_err("held").to_string();
+    let held = one.claim(&first, &subject, Asking::Once).expect("free");
+    let refused = two.claim(&second, &subject, Asking::Once).expect_err("held").to_string();
     assert!(refused.contains("(`bot test`) of https://ci.example/runs/7[31m since "), "{refused}");
     assert_eq!(two.claims().expect("readable").len(), 1);
     drop(first);
-    let taken = two.claim(&second, &subject).expect("given back with the session");
+    let taken = two.claim(&second, &subject, Asking::Once).expect("given back with the session");
     assert!(taken.token() > held.token());
 }
 

@@ -5,6 +5,7 @@
 
 mod allowances;
 mod builds;
+mod claims;
 mod dialect;
 mod environments;
 mod holds;
@@ -36,7 +37,7 @@ use self::told::Told;
 pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
-    About, Allowance, Build, Claim, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Holder, Identity,
+    About, Allowance, Asking, Build, Claim, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Holder, Identity,
     NewEntry, Others, Owner, PendingPromote, Record, Records, Snapshot, State, StateError, Subject, Table, Upgrade,
     Version, WriteLease,
 };
@@ -159,7 +160,7 @@ struct GivenBack<S: Store> {
 
 impl<S: Store> Drop for GivenBack<S> {
     fn drop(&mut self) {
-        let given_back = self.store.write(Writing::Facts, |statements| sessions::give_back(statements, self.token));
+        let given_back = self.store.write(Writing::Facts, |statements| claims::give_back(statements, self.token));
         if let Err(error) = given_back {
             tracing::debug!("what was held is given back with the session: {error}");
         }
@@ -175,14 +176,15 @@ impl<S: Store> State for StoredState<S> {
         self.store.lease(doing, timeout)
     }
 
-    fn claim(&self, lease: &WriteLease, subject: &Subject) -> Result<Claim, StateError> {
+    fn claim(&self, lease: &WriteLease, subject: &Subject, asking: Asking) -> Result<Claim, StateError> {
         let session = &lease.session().id;
-        let token = self.write(lease, |statements, project| sessions::claim(statements, project, session, subject))?;
+        let wanted = (subject, asking);
+        let token = self.write(lease, |statements, project| claims::claim(statements, project, session, wanted))??;
         Ok(Claim::new(token, Box::new(GivenBack { store: Arc::clone(&self.store), token })))
     }
 
     fn claims(&self) -> Result<Vec<(Subject, Holder, Timestamp)>, StateError> {
-        self.read(sessions::claims)
+        self.read(claims::claims)
     }
 
     fn environments(&self) -> Result<Vec<About>, StateError> {

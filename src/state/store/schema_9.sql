@@ -46,3 +46,19 @@ CREATE TABLE algorithms (
     project TEXT NOT NULL PRIMARY KEY,
     algorithm_version INTEGER NOT NULL
 );
+
+-- Who stands in line for what somebody has. The smallest token came first; who does not ask again loses the place.
+CREATE TABLE waits (
+    token INTEGER NOT NULL PRIMARY KEY,
+    project TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    start_at INTEGER NOT NULL,
+    end_at INTEGER NOT NULL,
+    session TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    FOREIGN KEY (session) REFERENCES sessions (id) ON DELETE CASCADE
+);
+
+CREATE INDEX waits_of_subject ON waits (project, kind, name);
+CREATE INDEX waits_of_session ON waits (session);

@@ -1,14 +1,12 @@
-//! Who writes, and what each of them holds. Moments are the store's own: those of two machines may differ.
+//! Who writes. Moments are the store's own: those of two machines may differ.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Statements;
-use super::value::{Failure, Row, Value, count, json, text, word};
-use crate::ids::{EnvironmentName, ProjectName};
-use crate::state::lease::{Begun, FencingToken, Holder, SessionId, SessionRow, Subject};
+use super::value::{Failure, Value, count, text};
+use crate::state::lease::{Begun, FencingToken, SessionId, SessionRow};
 use crate::state::{StateError, WriteLease};
-use crate::time::{Interval, Timestamp};
 
 /// A writer's session that is to begin.
 pub(in crate::state) struct NewSession<'a> {
@@ -30,7 +28,7 @@ pub(in crate::state) enum Life {
 }
 
 /// A session that is neither over by its time nor needs one.
-const ALIVE: &str = "(expires_at IS NULL OR expires_at > @now)";
+pub(super) const ALIVE: &str = "(expires_at IS NULL OR expires_at > @now)";
 
 /// Begins a session; those that are over go.
 pub(in crate::state) fn begin(statements: &dyn Statements, session: &NewSession<'_>) -> Result<Begun, Failure> {
@@ -115,93 +113,15 @@ pub(super) fn check(statements: &dyn Statements, lease: &WriteLease, location: &
     }
 }
 
-/// [`crate::state::State::claim`], in a transaction that is alone.
-pub(super) fn claim(
-    statements: &dyn Statements,
-    project: &ProjectName,
-    session: &SessionId,
-    subject: &Subject,
-) -> Result<FencingToken, Failure> {
-    bury(statements)?;
-    let [project, kind, name, start, end] = place(project, subject)?;
-    let sql = format!(
-        "{HOLDS} WHERE claims.project = ?1 AND kind = ?2 AND name = ?3 AND start_at < ?5 AND end_at > ?4
-         ORDER BY claims.token LIMIT 1"
-    );
-    let wanted = [project, kind, name, start, end];
-    if let Some(row) = statements.first(&sql, &wanted)? {
-        let (subject, holder, since) = held(&row)?;
-        return Err(StateError::Held { subject: Box::new(subject), holder: Box::new(holder), since }.into());
-    }
-    let token = next_token(statements)?;
-    let [project, kind, name, start, end] = wanted;
-    statements.execute(
-        "INSERT INTO @claims (token, project, kind, name, start_at, end_at, session, since)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, @now)",
-        &[count(token.0), project, kind, name, start, end, text(&session.0)],
-    )?;
-    Ok(token)
-}
-
-/// Gives back what was held under a token.
-pub(super) fn give_back(statements: &dyn Statements, token: FencingToken) -> Result<(), Failure> {
-    statements.execute("DELETE FROM @claims WHERE token = ?1", &[count(token.0)])?;
-    Ok(())
-}
-
-/// [`crate::state::State::claims`].
-pub(super) fn claims(
-    statements: &dyn Statements,
-    project: &ProjectName,
-) -> Result<Vec<(Subject, Holder, Timestamp)>, Failure> {
-    let sql = format!("{HOLDS} WHERE (claims.project = ?1 OR kind = '{TABLE}') AND {ALIVE} ORDER BY claims.token");
-    statements.query(&sql, &[project.into()])?.iter().map(held).collect()
-}
-
-/// What is held, and by whom.
-const HOLDS: &str = "SELECT kind, name, start_at, end_at, since, pid, doing, known_as
-                     FROM @claims AS claims JOIN @sessions AS sessions ON sessions.id = claims.session";
-
-const ENVIRONMENT: &str = "environment";
-const TABLE: &str = "table";
-const GC: &str = "gc";
-
-/// What is not a range is all of time.
-const ALWAYS: Interval = Interval { start: Timestamp(i64::MIN), end: Timestamp(i64::MAX) };
-
 /// Takes away the sessions that are over, and with them what they held.
-fn bury(statements: &dyn Statements) -> Result<(), Failure> {
+pub(super) fn bury(statements: &dyn Statements) -> Result<(), Failure> {
     statements.execute(&format!("DELETE FROM @sessions WHERE NOT {ALIVE}"), &[])?;
     Ok(())
 }
 
-fn next_token(statements: &dyn Statements) -> Result<FencingToken, Failure> {
+pub(super) fn next_token(statements: &dyn Statements) -> Result<FencingToken, Failure> {
     let sql = "UPDATE @fencing SET last_token = last_token + 1 WHERE only_row = 1 RETURNING last_token";
     let row = statements.first(sql, &[])?;
     let row = row.ok_or_else(|| Failure::Unreadable("the counter of tokens is gone".into()))?;
     Ok(FencingToken(row.integer("last_token")?.unsigned_abs()))
-}
-
-/// Project, kind, name and range. Equal models of two projects may meet in one table, so that tables are everybody's.
-fn place(project: &ProjectName, subject: &Subject) -> Result<[Value; 5], Failure> {
-    let (project, kind, name, range) = match subject {
-        Subject::Environment(name) => (project.into(), ENVIRONMENT, word(name)?, None),
-        Subject::Table { table, range } => (text(""), TABLE, json(table)?, *range),
-        Subject::Gc => (project.into(), GC, text(""), None),
-    };
-    let range = range.unwrap_or(ALWAYS);
-    Ok([project, text(kind), name, range.start.into(), range.end.into()])
-}
-
-fn held(row: &Row) -> Result<(Subject, Holder, Timestamp), Failure> {
-    let range = Interval { start: row.moment("start_at")?, end: row.moment("end_at")? };
-    let subject = match row.text("kind")? {
-        ENVIRONMENT => Subject::Environment(EnvironmentName::new(row.text("name")?)),
-        TABLE => Subject::Table { table: row.json("name")?, range: Some(range).filter(|range| *range != ALWAYS) },
-        GC => Subject::Gc,
-        other => return Err(Failure::Unreadable(format!("column `kind`: `{other}` is nothing that can be held"))),
-    };
-    let pid = u32::try_from(row.integer("pid")?).unwrap_or_default();
-    let holder = Holder::new(pid, row.text("doing")?, row.optional_text("known_as")?);
-    Ok((subject, holder, row.moment("since")?))
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use offshoot::ids::{CommitId, EnvironmentName, Login};
-use offshoot::state::{Allowance, Claim, Fact, Owner, State, StateError, Subject, WriteLease};
+use offshoot::state::{Allowance, Asking, Claim, Fact, Owner, State, StateError, Subject, WriteLease};
 use offshoot::time::Timestamp;
 
 use super::{Factory, apply, lease, pending};
@@ -23,12 +23,12 @@ fn part(model: &str, range: Option<(u8, u8)>) -> Subject {
 }
 
 fn take(state: &dyn State, lease: &WriteLease, subject: &Subject) -> Claim {
-    state.claim(lease, subject).unwrap_or_else(|error| panic!("{subject:?}: {error}"))
+    state.claim(lease, subject, Asking::Once).unwrap_or_else(|error| panic!("{subject:?}: {error}"))
 }
 
 /// What somebody has of what is wanted.
 fn refused(state: &dyn State, lease: &WriteLease, subject: &Subject) -> Subject {
-    match state.claim(lease, subject) {
+    match state.claim(lease, subject, Asking::Once) {
         Err(StateError::Held { subject, holder, since }) => {
             assert_eq!((holder.pid, holder.doing.as_str()), (std::process::id(), "bot test"));
             assert!(since > Timestamp::parse("2020-01-01").expect("a date"), "{since:?}");
@@ -51,10 +51,47 @@ pub(super) fn one_writer_at_a_time_has_a_subject(store: &impl Factory) {
     take(other.as_ref(), &lease, &of("x_1"));
     take(other.as_ref(), &lease, &Subject::Gc);
     refused(other.as_ref(), &lease, &part("a.b", None));
-    let message = state.claim(&lease, &of("x_1")).expect_err("held").to_string();
+    let message = state.claim(&lease, &of("x_1"), Asking::Once).expect_err("held").to_string();
     let holder = format!("environment `x_1` is held by process {} (`bot test`)", std::process::id());
     assert!(message.starts_with(&holder) && message.ends_with(" UTC"), "{message}");
     drop(held);
+}
+
+/// Who asked first is the next one, however often others ask; who does not ask any more, as `silence` has it, is passed by.
+pub(super) fn who_waits_comes_in_turn(store: &impl Factory, silence: impl Fn()) {
+    let states = [(); 4].map(|()| store.open(""));
+    let leases = states.each_ref().map(|state| lease(state.as_ref()));
+    let ask = |who: usize, asking| states[who].claim(&leases[who], &part("a.b", Some((10, 20))), asking);
+    let refused = |who: usize, asking| match ask(who, asking) {
+        Err(StateError::Held { .. }) => {}
+        other => panic!("{who} has what another waits for: {other:?}"),
+    };
+    let had = ask(0, Asking::Once).expect("free");
+    refused(1, Asking::First);
+    refused(2, Asking::First);
+    refused(1, Asking::Again);
+    drop(had);
+    refused(2, Asking::Again);
+    refused(3, Asking::First);
+    // A part of it is waited for with the whole.
+    let whole = states[3].claim(&leases[3], &part("a.b", None), Asking::First);
+    assert!(
+        matches!(&whole, Err(StateError::Held { subject, .. }) if **subject == part("a.b", Some((10, 20)))),
+        "{whole:?}"
+    );
+    take(states[3].as_ref(), &leases[3], &part("a.b", Some((1, 10))));
+    let had = ask(1, Asking::Again).expect("its turn");
+    refused(2, Asking::Again);
+    drop(had);
+    silence();
+    let had = ask(3, Asking::Again).expect("nobody before it asks any more");
+    refused(2, Asking::Again);
+    drop(had);
+    drop(ask(2, Asking::Again).expect("its turn"));
+    // Who had its turn stands in line no longer.
+    drop(ask(3, Asking::First).expect("free"));
+    // And whoever does not stand in line takes nobody's place.
+    drop(ask(0, Asking::Once).expect("free"));
 }
 
 pub(super) fn ranges_of_a_table_exclude_each_other_where_they_overlap(store: &impl Factory) {
@@ -158,7 +195,7 @@ fn assert_cannot_write(state: &dyn State, lost: &WriteLease) {
         state.begin_promote(lost, &promote),
         state.finish_promote(lost, &prod, &two),
         state.abandon_promote(lost, &prod, &two),
-        state.claim(lost, &of("x_2")).map(|_| ()),
+        state.claim(lost, &of("x_2"), Asking::Once).map(|_| ()),
     ];
     for (number, outcome) in outcomes.into_iter().enumerate() {
         assert!(matches!(outcome, Err(StateError::LeaseLost { .. })), "method {number}: {outcome:?}");
@@ -175,7 +212,7 @@ pub(super) fn sixteen_threads_take_and_give_back(store: &impl Factory) {
                 for _ in 0..2 {
                     let lease = lease(state.as_ref());
                     let held = loop {
-                        match state.claim(&lease, &of("x_1")) {
+                        match state.claim(&lease, &of("x_1"), Asking::Once) {
                             Ok(held) => break held,
                             Err(StateError::Held { .. }) => thread::yield_now(),
                             Err(other) => panic!("{other}"),

@@ -125,7 +125,8 @@ fn there_and_back(here: &impl Factory, there: &impl Factory, back: &impl Factory
         state.history(&name("prod"), 9).expect("readable").iter().map(|entry| entry.sequence).collect();
     assert_eq!(numbers, [4, 3, 2, 1]);
     // What a warehouse remembers of tokens is behind it: there are fewer of them than milliseconds.
-    let token = state.claim(&held, &offshoot::state::Subject::Gc).expect("free").token().0;
+    let token =
+        state.claim(&held, &offshoot::state::Subject::Gc, offshoot::state::Asking::Once).expect("free").token().0;
     assert!(token > 1_700_000_000_000, "{token}");
     drop(held);
     // The second project of the same state comes after the first.

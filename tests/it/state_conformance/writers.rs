@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use offshoot::state::{Fact, State, StateError, Subject};
+use offshoot::state::{Asking, Fact, State, StateError, Subject};
 
 use super::{Factory, lease};
 use crate::state_world::{about, branch, build, days, entry, environment, key, load, name, snapshot};
@@ -12,7 +12,7 @@ pub(super) fn tokens_of_sessions_grow(store: &impl Factory) {
     for project in ["", "other", "", ""] {
         let state = store.open(project);
         let lease = lease(state.as_ref());
-        let claim = state.claim(&lease, &Subject::Gc).expect("nobody else");
+        let claim = state.claim(&lease, &Subject::Gc, Asking::Once).expect("nobody else");
         assert!(Some(lease.token()) > last && claim.token() > lease.token(), "{lease:?} and {claim:?} after {last:?}");
         last = Some(claim.token());
     }
@@ -48,7 +48,7 @@ pub(crate) fn win_once(state: &dyn State, plan_id: &str) {
         let mut made = environment(about("x_1", branch("x"), plan_id), &[plan_id]);
         made.models.extend(read.map(|found| found.models).unwrap_or_default());
         let lease = lease(state);
-        let Ok(_held) = state.claim(&lease, &Subject::Environment(name("x_1"))) else {
+        let Ok(_held) = state.claim(&lease, &Subject::Environment(name("x_1")), Asking::Once) else {
             while !state.holds().expect("readable").is_empty() {
                 thread::yield_now();
             }
