@@ -4,7 +4,8 @@
 //!
 //! * `killed`: each command is killed at each line that it tells of its statements, on DuckDB with SQLite and on PostgreSQL.
 //! * `cut`: its connections to PostgreSQL are ended there.
-//! * `full`: no file may grow beyond a limit, for limits from nothing to the size of the whole (Linux).
+//! * `full`: the disk with warehouse and state, or with the tables of the server, has only so much left, from nothing to more
+//!   than is needed (root on Linux, as a disk is mounted for each).
 //! * `together`: many processes at once on one PostgreSQL.
 //!
 //! Exit 1 where something does not hold afterwards; the last line of each part is its sum. `--every 10` strikes at each tenth
@@ -88,12 +89,18 @@ fn cut(arguments: &Arguments) -> usize {
     strikes(arguments, "cut", Kind::Server, |lines, every| (1..=lines).step_by(every).map(Fault::Cut).collect())
 }
 
-/// Limits in steps that no page and no block is a multiple of.
+/// What is left on the disk grows by four pages of it.
 fn full(arguments: &Arguments) -> usize {
-    const STEP: u64 = 9_973;
-    strikes(arguments, "full", Kind::Files, |_, every| {
-        (0..60).step_by(every).map(|step| Fault::Full(step * STEP)).collect()
-    })
+    const STEP: u64 = 16_384;
+    let kinds = [Kind::Files, Kind::Server];
+    kinds
+        .map(|kind| {
+            strikes(arguments, "full", kind, |_, every| {
+                (0..60).step_by(every).map(|step| Fault::Full(step * STEP)).collect()
+            })
+        })
+        .iter()
+        .sum()
 }
 
 /// Strikes every scenario of a kind with these faults; gives the number of failures.

@@ -26,6 +26,16 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct Database {
     /// Its name.
     pub(crate) name: String,
+    tables: Tables,
+}
+
+/// Where the tables of a database are.
+#[derive(PartialEq, Eq)]
+enum Tables {
+    /// With those of the others.
+    Usual,
+    /// In a tablespace of the database's name.
+    Elsewhere,
 }
 
 struct Server {
@@ -40,7 +50,7 @@ impl Database {
     pub(crate) fn new() -> Self {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         SERVER.admin("postgres").batch(&format!("CREATE DATABASE {name} TEMPLATE template0")).expect("a database");
-        Self { name }
+        Self { name, tables: Tables::Usual }
     }
 
     /// Another one with all that is in this one, to which nobody may be connected.
@@ -48,7 +58,20 @@ impl Database {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         self.cut();
         SERVER.admin("postgres").batch(&format!("CREATE DATABASE {name} TEMPLATE {}", self.name)).expect("a database");
-        Self { name }
+        Self { name, tables: Tables::Usual }
+    }
+
+    /// The same with its tables in a folder, which is made.
+    pub(crate) fn copy_to(&self, folder: &Path) -> Self {
+        let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        fs::create_dir(folder).expect("a folder");
+        give(folder);
+        self.cut();
+        let admin = SERVER.admin("postgres");
+        admin.batch(&format!("CREATE TABLESPACE {name} LOCATION '{}'", folder.display())).expect("a tablespace");
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {} TABLESPACE {name}", self.name);
+        admin.batch(&sql).expect("a database");
+        Self { name, tables: Tables::Elsewhere }
     }
 
     /// Ends every connection to it, and is back when they are gone.
@@ -96,7 +119,11 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         // With a session that a test forgot, so that the next test is not slowed by many databases.
-        let _ = SERVER.admin("postgres").batch(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let admin = SERVER.admin("postgres");
+        let _ = admin.batch(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        if self.tables == Tables::Elsewhere {
+            let _ = admin.batch(&format!("DROP TABLESPACE IF EXISTS {}", self.name));
+        }
     }
 }
 

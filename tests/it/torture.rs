@@ -65,7 +65,7 @@ fn a_file_s_environment_ends_after_kill_9() {
 fn a_full_disk_loses_nothing() {
     let scenario = Scenario::prepare(Kind::Files, called("first apply"));
     let struck: Vec<Result<bool, String>> =
-        [20_000, 60_000, 200_000].map(|bytes| strike(&scenario, Fault::Full(bytes))).into();
+        [20_000, 60_000, 200_000].map(|bytes| strike(&scenario, Fault::Limited(bytes))).into();
     assert!(struck.iter().all(Result::is_ok), "{struck:#?}");
     assert!(struck.contains(&Ok(true)), "the disk was full: {struck:?}");
 }

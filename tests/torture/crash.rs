@@ -18,7 +18,12 @@ pub(crate) enum Fault {
     Killed(usize),
     /// All connections of the database are ended at this line.
     Cut(usize),
-    /// No file may grow beyond so many bytes, as if the disk were full.
+    /// No file may grow beyond so many bytes.
+    #[allow(dead_code, reason = "for the suite, which needs no root")]
+    Limited(u64),
+    /// The disk with warehouse and state has so many bytes left; of a server's, the disk with its tables. Root's alone: a disk
+    /// is mounted for it.
+    #[allow(dead_code, reason = "for the example, which may have root")]
     Full(u64),
 }
 
@@ -45,7 +50,10 @@ pub(crate) fn lines(scenario: &Scenario) -> usize {
 
 /// Strikes the command, and says what does not hold afterwards; whether the stroke hit it at all.
 pub(crate) fn strike(scenario: &Scenario, fault: Fault) -> Result<bool, String> {
-    let place = scenario.place.copied();
+    let place = match fault {
+        Fault::Full(_) => scenario.place.copied_on_a_disk(),
+        _ => scenario.place.copied(),
+    };
     let struck = run(&place, &scenario.command, Some(fault));
     let told = |what: &str| format!("{:?}, {}, {fault:?}: {what}", scenario.kind, scenario.name);
     if struck.talk.contains("panicked") || (struck.by_signal && !matches!(fault, Fault::Killed(_))) {
@@ -95,8 +103,10 @@ fn differences(found: &Views, expected: &Views) -> String {
 fn run(place: &Place, arguments: &[&str], fault: Option<Fault>) -> Ended {
     let mut command = place.bot(arguments);
     command.arg("-vvv");
-    if let Some(Fault::Full(bytes)) = fault {
-        command = limited(&command, bytes);
+    match fault {
+        Some(Fault::Limited(bytes)) => command = limited(&command, bytes),
+        Some(Fault::Full(bytes)) => place.leave(bytes),
+        _ => {}
     }
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary");
     let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
@@ -120,7 +130,11 @@ fn run(place: &Place, arguments: &[&str], fault: Option<Fault>) -> Ended {
     }
     let status = child.wait().expect("its status");
     let by_signal = status.signal().is_some();
-    let hit = hit || by_signal || (matches!(fault, Some(Fault::Full(_))) && !status.success());
+    let is_full = matches!(fault, Some(Fault::Limited(_) | Fault::Full(_)));
+    if is_full {
+        place.widen();
+    }
+    let hit = hit || by_signal || (is_full && !status.success());
     Ended { lines, hit, talk, is_well: status.success(), by_signal }
 }
 

@@ -3,6 +3,7 @@
 //! `cargo run --release --example torture` all of it.
 
 pub(crate) mod crash;
+pub(crate) mod disk;
 pub(crate) mod place;
 pub(crate) mod project;
 #[path = "../oracle/random.rs"]

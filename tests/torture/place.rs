@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use super::disk::Disk;
 use crate::lab::{self, bot, copy};
 use crate::postgres::{Database, PASSWORD};
 use crate::world::World;
@@ -26,6 +27,8 @@ pub(crate) type Views = BTreeMap<String, Vec<String>>;
 pub(crate) struct Place {
     root: PathBuf,
     database: Option<Database>,
+    /// The disk that all of it is on, or the tables of its server.
+    disk: Option<Disk>,
     _folder: TempDir,
 }
 
@@ -86,7 +89,31 @@ impl Place {
         let folder = tempfile::tempdir().expect("a folder");
         let here = folder.path().join("project");
         copy(root, &here);
-        Self { root: here, database: database.map(Database::copy), _folder: folder }
+        Self { root: here, database: database.map(Database::copy), disk: None, _folder: folder }
+    }
+
+    /// Another of the same, on a disk of its own.
+    pub(crate) fn copied_on_a_disk(&self) -> Self {
+        let disk = Disk::new();
+        let folder = tempfile::tempdir().expect("a folder");
+        let (here, database) = match &self.database {
+            None => (disk.folder().join("project"), None),
+            Some(database) => (folder.path().join("project"), Some(database.copy_to(&disk.folder().join("tables")))),
+        };
+        copy(&self.root, &here);
+        Self { root: here, database, disk: Some(disk), _folder: folder }
+    }
+
+    /// Leaves so many bytes on its disk.
+    pub(crate) fn leave(&self, bytes: u64) {
+        self.disk.as_ref().expect("a disk of its own").leave(bytes);
+    }
+
+    /// Gives it room again, where it has a disk of its own.
+    pub(crate) fn widen(&self) {
+        if let Some(disk) = &self.disk {
+            disk.widen();
+        }
     }
 
     /// Another of the same.
