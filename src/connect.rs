@@ -26,6 +26,8 @@ pub struct Opening<'a> {
     pub mode: OpenMode,
     /// The role that builds pull requests, where it has a gateway of its own.
     pub outsider: Option<String>,
+    /// How long one statement may take; `None` for as long as it likes. A server's.
+    pub statement_timeout: Option<Duration>,
     /// How long to wait for who holds it, or for a server that starts.
     pub patience: Duration,
     /// Set when nobody waits any more.
@@ -198,9 +200,9 @@ pub fn engine(connection: &Connection, opening: &Opening<'_>) -> Result<Box<dyn 
         "postgres" => {
             let role = connection.text("role").map(str::to_owned);
             let address = address(connection, opening.variables).map_err(refused)?;
-            let (mode, patience) = (opening.mode, opening.patience);
+            let Opening { mode, patience, statement_timeout, .. } = *opening;
             let outsider = opening.outsider.clone();
-            let config = PostgresConfig { address, role, outsider, mode, statement_timeout: None, patience };
+            let config = PostgresConfig { address, role, outsider, mode, statement_timeout, patience };
             Ok(Box::new(Postgres::new(config, Arc::clone(&opening.stop))))
         }
         other => Err(refused(ConnectionError::Unsupported { found: other.to_owned() })),

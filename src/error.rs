@@ -58,6 +58,8 @@ pub enum Again {
     No,
     /// Another run has done some of it meanwhile: planned anew, it goes on from there.
     PlanAnew,
+    /// The connection to the warehouse was lost: planned anew a moment later, it goes on from what was committed.
+    Reconnect,
 }
 
 /// What commands return.
@@ -89,6 +91,11 @@ impl CommandError {
     /// The same, which planned anew may go well.
     pub fn plan_anew(self) -> Self {
         Self { again: Again::PlanAnew, ..self }
+    }
+
+    /// The same, which may go well on another connection.
+    pub fn reconnect(self) -> Self {
+        Self { again: Again::Reconnect, ..self }
     }
 
     /// Whether the same may go well at once.

@@ -55,6 +55,7 @@ impl FillError {
             Self::Engine(
                 error @ (EngineError::Statement { .. } | EngineError::Load { .. } | EngineError::GlobalSetting { .. }),
             ) => CommandError::no(what).because(error),
+            Self::Engine(error @ EngineError::Lost { .. }) => engine_error(&what, error).reconnect(),
             Self::Engine(error) => engine_error(&what, error),
             Self::State(_) | Self::Internal(_) => CommandError::failed(what).because(self),
             Self::Turn(_) => CommandError::failed(what).because(self),

@@ -115,6 +115,12 @@ pub fn engine_error(what: &str, error: EngineError) -> CommandError {
         }
         EngineError::Interrupted { .. } => CommandError::failed(format!("{what}: stopped as asked"))
             .hint("run the same command again: it goes on from where it was"),
+        EngineError::Stopped { .. } => CommandError::failed(what.to_owned())
+            .hint(
+                "where it took too long, let it take longer (`postgres: {statement_timeout: SECONDS}` in `offshoot.yaml`, or \
+                 what the server says of the role), or load less at once (`batch_size`)",
+            )
+            .because(error),
         EngineError::Locked { pid: Some(pid), .. } => CommandError::failed(what.to_owned())
             .hint(format!("process {pid} holds the file; wait for it, end it, or give more time with `--lock-timeout`"))
             .because(error),

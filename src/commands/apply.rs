@@ -106,17 +106,35 @@ pub(super) struct Prepared {
 /// How often something is planned anew because others were quicker. Each time they have done some of it.
 const TURNS: usize = 100;
 
-/// Does something again for as long as another run has done some of it meanwhile.
+/// How long is waited before each time that something is done again because the connection was lost. There are few: it may be
+/// what is done that ends it.
+const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Does something again for as long as another run has done some of it meanwhile, and some times where the connection was lost.
 ///
 /// # Errors
 /// What it ends with.
-pub(super) fn until_planned_for_good<T>(mut once: impl FnMut() -> Result<T, CommandError>) -> Result<T, CommandError> {
-    let mut done = once();
+pub(super) fn until_planned_for_good<T>(
+    context: &Context<'_>,
+    mut once: impl FnMut() -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let (mut done, mut pauses) = (once(), PAUSES.into_iter());
     for _ in 0..TURNS {
-        match &done {
-            Err(error) if error.again() == Again::PlanAnew => done = once(),
-            _ => break,
+        let Err(error) = &done else { break };
+        match error.again() {
+            Again::No => break,
+            Again::PlanAnew => {}
+            Again::Reconnect => {
+                let Some(pause) = pauses.next() else { break };
+                let what = error.for_readers();
+                context.output.talk(&format!("{what}; trying again in {:.1} s", pause.as_secs_f64()));
+                std::thread::sleep(pause);
+            }
         }
+        if context.surroundings.interruption().is_requested() {
+            break;
+        }
+        done = once();
     }
     done
 }
@@ -162,7 +180,7 @@ impl Prepared {
         order: &Order<'_>,
     ) -> Result<Published, CommandError> {
         let mut is_first = true;
-        until_planned_for_good(|| {
+        until_planned_for_good(context, || {
             if !std::mem::take(&mut is_first) {
                 self.plan_anew(context, workspace, order)?;
             }

@@ -54,7 +54,7 @@ pub(super) fn promote(
     workspace: &Workspace<'_>,
     arguments: &PromoteArguments,
 ) -> Result<Promoted, CommandError> {
-    until_planned_for_good(|| promote_once(context, workspace, arguments))
+    until_planned_for_good(context, || promote_once(context, workspace, arguments))
 }
 
 fn promote_once(

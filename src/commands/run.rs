@@ -94,7 +94,7 @@ impl Asked<'_> {
         publish::settle(&turns, engine.as_ref(), &settings.project, Some((&name, &turn)))?;
         let plan_id = PlanId::new(workspace.random_id()?);
         let hands = Hands { state: state.as_ref(), lease: &lease, engine: engine.as_ref(), turn: &turn, plan_id };
-        until_planned_for_good(|| self.once(&hands))
+        until_planned_for_good(self.context, || self.once(&hands))
     }
 
     fn once(&self, hands: &Hands<'_>) -> Result<Ran, CommandError> {

@@ -34,6 +34,14 @@ pub enum EngineError {
         /// The statement's first line.
         statement: String,
     },
+    /// The server stopped a statement without being asked by us: it took longer than it may, or somebody else ended it.
+    #[error("the server stopped the statement: {message} (in `{statement}`)")]
+    Stopped {
+        /// The server's words.
+        message: String,
+        /// The statement's first line.
+        statement: String,
+    },
     /// The server cannot be reached.
     #[error("{message}")]
     Connect {

@@ -1,6 +1,7 @@
 //! `offshoot.yaml`: our own settings beside SQLMesh's file, which refuses keys that it does not know.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use super::TimeToLive;
 use super::data_diff::{self, DataDiff};
@@ -35,6 +36,8 @@ pub struct OwnSettings {
     pub hook_block: Vec<HookBlock>,
     /// Prices by name, as written.
     pub prices: Vec<(String, String)>,
+    /// How long one statement may take on a warehouse on PostgreSQL; `None` for what the server says.
+    pub statement_timeout: Option<Duration>,
 }
 
 /// What happens to draft pull requests.
@@ -70,7 +73,7 @@ pub enum HookBlock {
     Removed,
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "views",
     "base_branch",
     "backfill",
@@ -82,6 +85,7 @@ const KEYS: [&str; 12] = [
     "gateways",
     "gc",
     "hook",
+    "postgres",
     "prices",
 ];
 
@@ -99,6 +103,7 @@ impl Default for OwnSettings {
             gc_history: NonZeroUsize::MIN.saturating_add(9),
             hook_block: Vec::new(),
             prices: Vec::new(),
+            statement_timeout: None,
         }
     }
 }
@@ -138,6 +143,7 @@ fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'
         "promote" => promote(node, report),
         "gc" => gc(node, settings, report),
         "hook" => hook(node, settings, report),
+        "postgres" => postgres(node, settings, report),
         "prices" if report.is_map(key, node) => {
             let pairs = node
                 .entries()
@@ -219,6 +225,28 @@ fn hook(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
                 settings.hook_block = items.iter().filter_map(|item| report.choice("block", item, &choices)).collect();
             }
             key => report.unknown("unknown-setting", "setting of `hook`", key, entry.node.place, &["block"]),
+        }
+    }
+}
+
+fn postgres(node: &Node, settings: &mut OwnSettings, report: &mut Report<'_>) {
+    /// The server counts milliseconds in 32 bits.
+    const MOST: u64 = 2_147_483;
+    report.is_map("postgres", node);
+    for entry in node.entries() {
+        match entry.key.as_str() {
+            "statement_timeout" if entry.node.value == Value::Null => settings.statement_timeout = None,
+            "statement_timeout" => match entry.node.text().and_then(|text| text.parse().ok()) {
+                Some(seconds @ 1..=MOST) => settings.statement_timeout = Some(Duration::from_secs(seconds)),
+                _ => report.expected(&entry.key, "a whole number of seconds from 1 to 2147483", &entry.node),
+            },
+            key => report.unknown(
+                "unknown-setting",
+                "setting of `postgres`",
+                key,
+                entry.node.place,
+                &["statement_timeout"],
+            ),
         }
     }
 }

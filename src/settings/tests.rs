@@ -181,6 +181,20 @@ fn what_is_not_built_yet_is_refused_by_name() {
 }
 
 #[test]
+fn how_long_a_statement_may_take_is_checked() {
+    let read = |own: &str| {
+        let (parsed, problems) = settings(&format!("//- config.yaml\n\n//- offshoot.yaml\n{own}\n"));
+        (parsed.own.statement_timeout.map(|timeout| timeout.as_secs()), codes(&problems).len())
+    };
+    assert_eq!(read("postgres: {statement_timeout: 90}"), (Some(90), 0));
+    assert_eq!(read("postgres: {statement_timeout: null}"), (None, 0));
+    for wrong in ["0", "-1", "1h", "2147484"] {
+        assert_eq!(read(&format!("postgres: {{statement_timeout: {wrong}}}")), (None, 1), "{wrong}");
+    }
+    assert_eq!(read("postgres: {timeout: 1}"), (None, 1));
+}
+
+#[test]
 fn how_long_unneeded_tables_stay_is_checked() {
     let read = |config: &str, own: &str| {
         let (parsed, problems) = settings(&format!("//- config.yaml\n{config}\n//- offshoot.yaml\n{own}\n"));

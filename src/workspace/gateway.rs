@@ -26,6 +26,7 @@ impl Workspace<'_> {
             root: &self.root,
             variables: self.context.surroundings.variables(),
             mode,
+            statement_timeout: settings.own.statement_timeout,
             patience,
             stop: self.context.surroundings.interruption().flag(),
         }

@@ -195,10 +195,7 @@ fn a_statement_may_take_so_long_and_a_reader_may_not_write() {
     let timeout = Some(Duration::from_millis(20));
     let mut hurried = open(PostgresConfig { statement_timeout: timeout, ..config(&database) });
     let error = hurried.execute("select pg_sleep(60)").expect_err("too long");
-    assert!(
-        matches!(&error, EngineError::Statement { message, .. } if message.contains("statement timeout")),
-        "{error}"
-    );
+    assert!(matches!(&error, EngineError::Stopped { message, .. } if message.contains("statement timeout")), "{error}");
     let mut reader = open(PostgresConfig { mode: OpenMode::ReadOnly, ..config(&database) });
     let error = reader.execute("create table t (a int)").expect_err("not to be written");
     assert!(error.to_string().contains("read-only"), "{error}");

@@ -101,6 +101,10 @@ fn failed(error: PostgresError, sql: &str, role: &str) -> EngineError {
         PostgresError::Connect { .. } => EngineError::Connect { message: error.to_string() },
         // lock_not_available: `lock_timeout` is over.
         _ if error.state() == Some("55P03") => EngineError::InUseByOthers { statement: super::first_line(sql) },
+        // query_canceled, which we did not ask for.
+        PostgresError::Statement(failure) if failure.state.code() == "57014" => {
+            EngineError::Stopped { message: failure.message, statement: super::first_line(sql) }
+        }
         PostgresError::Lost { message } => EngineError::Lost { message, statement: super::first_line(sql) },
         _ if error.is_lost() => EngineError::Lost { message: error.to_string(), statement: super::first_line(sql) },
         PostgresError::Statement(failure) => {

@@ -1,6 +1,7 @@
 //! The whole program with its warehouse and its state on PostgreSQL.
 
 pub(crate) mod conversations;
+mod lost;
 mod runs;
 mod together;
 
