@@ -1,60 +1,14 @@
 //! A state whose keys an older version of the fingerprints made: its tables are found under the new ones, and nothing is
 //! built.
 
-use std::collections::BTreeMap;
-
 use offshoot::error::Exit;
-use offshoot::hash::Digest;
 use serde_json::Value;
 
 use crate::kill::run_and_kill_where;
 use crate::lab::{DAILY, SHOWN, TOTAL, edit, orders};
 use crate::on_postgres::OnPostgres;
+use crate::torture::lives::aged::aged;
 use crate::world::World;
-
-/// Other fingerprints than this program makes, wherever the state has some: as an older one would have left them.
-fn older(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match (name.as_str(), &value) {
-                    ("data_fingerprint" | "metadata_fingerprint" | "source", Value::String(digest)) => {
-                        *value = Digest::of("an older version", digest).to_string().into();
-                    }
-                    ("algorithm_version" | "algorithm", Value::Number(_)) => *value = 0.into(),
-                    _ => older(value),
-                }
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(older),
-        _ => {}
-    }
-}
-
-/// The lines of an export as an older program would have written them, in their order.
-fn aged(lines: &str) -> String {
-    let mut snapshots: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
-    let mut builds: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
-    let (mut rest, mut last) = (Vec::new(), (String::new(), String::new()));
-    for line in lines.lines() {
-        let mut value: Value = serde_json::from_str(line).expect("JSON");
-        older(&mut value);
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let key = (text(&value["key"]["model"]), text(&value["key"]["data_fingerprint"]));
-        match value["type"].as_str() {
-            Some("snapshot") => {
-                last = key;
-                snapshots.entry(last.clone()).or_default().push(value);
-            }
-            Some("load") => snapshots.get_mut(&last).expect("its snapshot").push(value),
-            Some("build") => builds.entry(key).or_default().push(value),
-            _ => rest.push(value),
-        }
-    }
-    let first = rest.remove(0);
-    let all = std::iter::once(first).chain(snapshots.into_values().flatten()).chain(builds.into_values().flatten());
-    all.chain(rest).map(|value| value.to_string() + "\n").collect()
-}
 
 /// What the state was before, once it is an older program's.
 fn age(world: &World, lose: impl Fn()) -> String {

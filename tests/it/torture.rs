@@ -60,6 +60,12 @@ fn a_file_s_environment_ends_after_kill_9() {
     suffers(Kind::Files, "end of an environment", 4, Fault::Killed);
 }
 
+#[test]
+fn a_migration_goes_on_after_kill_9() {
+    suffers(Kind::Files, "migrate", 4, Fault::Killed);
+    suffers(Kind::Server, "migrate", 4, Fault::Killed);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_loses_nothing() {

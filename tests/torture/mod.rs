@@ -2,6 +2,7 @@
 //! full; the next one must go on as if nothing had been. The suite runs a part of it (`it::torture`), and
 //! `cargo run --release --example torture` all of it.
 
+pub(crate) mod aged;
 pub(crate) mod crash;
 pub(crate) mod disk;
 pub(crate) mod place;

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use super::aged::{SCHEMA_8, aged};
 use super::disk::Disk;
 use crate::lab::{self, bot, copy};
 use crate::postgres::{Database, PASSWORD};
@@ -66,6 +67,28 @@ impl Cradle {
     /// The database of both; there is one on a server.
     pub(crate) fn server(&self) -> &Database {
         self.database.as_ref().expect("a server")
+    }
+
+    /// Makes its state an older program's.
+    pub(crate) fn age(&self) {
+        let lines = self.world.done(&["state", "export"]).stdout;
+        self.world.repository.write("older.jsonl", aged(&lines));
+        let file = self.world.repository.path().join(".offshoot/state.db");
+        let import = || drop(self.world.done(&["state", "import", "older.jsonl"]));
+        match &self.database {
+            None => {
+                std::fs::remove_file(&file).expect("it was there");
+                import();
+                rusqlite::Connection::open(&file).expect("opens").execute_batch(SCHEMA_8).expect("an older schema");
+            }
+            Some(database) => {
+                let client = database.client();
+                client.batch("DROP SCHEMA offshoot CASCADE").expect("it was there");
+                import();
+                client.batch(&format!("BEGIN; SET LOCAL search_path TO offshoot; {SCHEMA_8}; COMMIT")).expect("older");
+            }
+        }
+        self.world.repository.remove("older.jsonl");
     }
 
     /// Every view of an environment, by the suffix of its schemas.

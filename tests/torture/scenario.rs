@@ -41,7 +41,7 @@ const APPLY: &[&str] = &["apply", "--env", "dev", "--execution-time", NOW, "--jo
 const PROMOTE: &[&str] = &["promote", "--execution-time", NOW, "--jobs", "1"];
 
 /// Every scenario by its name.
-pub(crate) const ALL: [(&str, Make); 9] = [
+pub(crate) const ALL: [(&str, Make); 10] = [
     ("first promote", first_promote),
     ("first apply", first_apply),
     ("second apply", second_apply),
@@ -51,6 +51,7 @@ pub(crate) const ALL: [(&str, Make); 9] = [
     ("end of an environment", drop_environment),
     ("gc", collect),
     ("run", run),
+    ("migrate", migrate),
 ];
 
 impl Scenario {
@@ -137,6 +138,12 @@ fn drop_environment(kind: Kind) -> Made {
 
 fn run(kind: Kind) -> Made {
     (applied(kind), &["run", "--execution-time", DAYS_LATER, "--jobs", "1"], Again::Always)
+}
+
+fn migrate(kind: Kind) -> Made {
+    let cradle = applied(kind);
+    cradle.age();
+    (cradle, &["state", "migrate"], Again::Always)
 }
 
 fn collect(kind: Kind) -> Made {

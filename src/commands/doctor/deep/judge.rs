@@ -7,7 +7,7 @@ use crate::engine::OwnedObject;
 use crate::ids::{EnvironmentName, ModelName, PlanId, TableName};
 use crate::naming::TableKey;
 use crate::render::findings::Verdict;
-use crate::state::{Environment, HistoryEntry, Pointer, Table};
+use crate::state::{Environment, HistoryEntry, Pointer, Table, VirtualView};
 use crate::statement::ColumnType;
 
 /// What both say.
@@ -116,8 +116,9 @@ impl Facts {
         for pointer in seen.environment.models.values() {
             found.extend(self.physical.of_view(environment, pointer));
         }
-        let differs =
-            |past: &Past| past.plan != seen.environment.about.plan_id || past.models != seen.environment.models;
+        let differs = |past: &Past| {
+            past.plan != seen.environment.about.plan_id || !shown(&past.models).eq(shown(&seen.environment.models))
+        };
         if seen.newest.as_ref().is_none_or(differs) {
             found.push(Contradiction::OtherHistory { environment: environment.clone() });
         }
@@ -184,6 +185,14 @@ impl Physical {
         let reads = self.texts.get(view).is_some_and(|text| text.contains(&table.name));
         (!reads).then(|| Contradiction::ViewElsewhere { environment, view: name, table: table.clone() })
     }
+}
+
+/// What an environment shows of each model. Fingerprints are left out: an upgrade of their algorithm renews those of the past
+/// only where a rollback may ask for them.
+fn shown(
+    models: &BTreeMap<ModelName, Pointer>,
+) -> impl Iterator<Item = (&ModelName, Option<&TableName>, Option<&VirtualView>)> {
+    models.iter().map(|(model, pointer)| (model, pointer.table.as_ref(), pointer.view.as_ref()))
 }
 
 impl Contradiction {
