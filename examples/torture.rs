@@ -2,7 +2,8 @@
 //! `cargo run --release --example torture -- [killed] [cut] [full] [together] [--every N] [--jobs J] [--only NAME]
 //! [--processes P] [--seconds S] [--seed S]`; without a word all four.
 //!
-//! * `killed`: each command is killed at each line that it tells of its statements, on DuckDB with SQLite and on PostgreSQL.
+//! * `killed`: each command is killed at each line that it tells of its statements, on DuckDB with SQLite, on the same
+//!   where DuckDB commits each statement by itself, and on PostgreSQL.
 //! * `cut`: its connections to PostgreSQL are ended there.
 //! * `full`: the disk with warehouse and state, or with the tables of the server, has only so much left, from nothing to more
 //!   than is needed (root on Linux, as a disk is mounted for each).
@@ -76,7 +77,7 @@ fn tell(text: &str) {
 }
 
 fn killed(arguments: &Arguments) -> usize {
-    let kinds = [Kind::Files, Kind::Server];
+    let kinds = [Kind::Files, Kind::OneByOne, Kind::Server];
     kinds
         .map(|kind| {
             strikes(arguments, "killed", kind, |lines, every| (1..=lines).step_by(every).map(Fault::Killed).collect())

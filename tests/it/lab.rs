@@ -15,6 +15,12 @@ use crate::world::World;
 pub(crate) const CONFIG: &str = "gateways:\n  local:\n    connection:\n      type: duckdb\n      \
                                  database: warehouse.duckdb\nmodel_defaults:\n  dialect: duckdb\n  start: 2026-03-26\n";
 
+/// The same with a DuckDB that commits each statement by itself.
+pub(crate) fn each_statement() -> String {
+    let key = "database: warehouse.duckdb\n      offshoot_test_commits_each_statement: true";
+    CONFIG.replace("database: warehouse.duckdb", key)
+}
+
 /// Orders in a seed, their days loaded by interval, the sum of these as a table, and a view of that.
 pub(crate) const RAW: &str =
     "MODEL (name raw.orders, kind SEED (path '../seeds/orders.csv'), columns (id INT, amount INT, day DATE))";

@@ -8,7 +8,7 @@ use offshoot::engine::Engine as _;
 use offshoot::error::Exit;
 
 use crate::kill::{Killed, copied, run_and_kill_where};
-use crate::lab::{self, CONFIG, SHOWN, Shown, TOTAL, assert_same, bot, clean_build, edit, shown};
+use crate::lab::{self, SHOWN, Shown, TOTAL, assert_same, bot, clean_build, each_statement, edit, shown};
 use crate::world::World;
 
 const NOW: &str = "2026-04-01";
@@ -29,8 +29,7 @@ fn run(root: &Path, arguments: &[&str], at: usize) -> Killed {
 /// The orders with one entry, promoted on such an engine.
 fn world() -> World {
     let world = lab::orders();
-    let key = "database: warehouse.duckdb\n      offshoot_test_commits_each_statement: true";
-    edit(&world, &[("config.yaml", &CONFIG.replace("database: warehouse.duckdb", key))]);
+    edit(&world, &[("config.yaml", &each_statement())]);
     world.done(&["promote"]);
     world
 }

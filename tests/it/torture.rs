@@ -61,6 +61,13 @@ fn a_file_s_environment_ends_after_kill_9() {
 }
 
 #[test]
+fn what_commits_each_statement_goes_on_after_kill_9() {
+    suffers(Kind::OneByOne, "second apply", 4, Fault::Killed);
+    suffers(Kind::OneByOne, "gc", 4, Fault::Killed);
+    suffers(Kind::OneByOne, "run", 4, Fault::Killed);
+}
+
+#[test]
 fn a_migration_goes_on_after_kill_9() {
     suffers(Kind::Files, "migrate", 4, Fault::Killed);
     suffers(Kind::Server, "migrate", 4, Fault::Killed);

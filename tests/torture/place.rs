@@ -17,6 +17,8 @@ use crate::world::World;
 pub(crate) enum Kind {
     /// A DuckDB file and an SQLite file.
     Files,
+    /// The same, where DuckDB commits each statement by itself.
+    OneByOne,
     /// One database of a PostgreSQL server for both.
     Server,
 }
@@ -43,9 +45,10 @@ impl Cradle {
     /// An empty one: nothing is committed but where warehouse and state are.
     pub(crate) fn new(kind: Kind) -> Self {
         match kind {
-            Kind::Files => {
+            Kind::Files | Kind::OneByOne => {
                 let world = World::empty();
-                world.repository.write("config.yaml", lab::CONFIG);
+                let config = if kind == Kind::OneByOne { lab::each_statement() } else { lab::CONFIG.to_owned() };
+                world.repository.write("config.yaml", config);
                 world.repository.write(".gitignore", ".offshoot/\n*.duckdb*\n");
                 Self { world, database: None }
             }
