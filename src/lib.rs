@@ -52,6 +52,7 @@
 
 #[cfg(feature = "duckdb")]
 pub mod apply;
+pub mod audit;
 pub mod change;
 pub mod cli;
 #[cfg(feature = "duckdb")]

@@ -1,6 +1,7 @@
 //! Loading a table by interval: batch after batch, each in a transaction of its own and recorded after its commit; or, where
 //! readers would see rows that a later batch puts right, all in one.
 
+use super::audit::Audited;
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::task::{Parents, Task};
@@ -186,7 +187,7 @@ impl Filler<'_> {
         load: &LoadBatch<'_>,
     ) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
-        self.run(task.time(batch), &|session, query, after| {
+        self.run(task.time(batch), Audited::Loaded(batch), &|session, query, after| {
             let columns = task.ready(session, table, query)?;
             let rows = load(session, &columns, query, batch)?;
             run_all(session, after)?;
@@ -198,7 +199,7 @@ impl Filler<'_> {
     fn at_once(&mut self, batch_size: Option<u32>, table: TableState, load: &LoadBatch<'_>) -> Result<(), FillError> {
         let task = self.task;
         let missing = task.missing();
-        let columns = self.transact(|session| {
+        let columns = self.transact(Audited::Loaded(task.whole_time().interval), |session| {
             let (mut columns, mut rows) = (None, 0);
             for batch in task.batches(&missing, batch_size) {
                 let statements = task.statements(task.time(batch), Parents::Usual)?;

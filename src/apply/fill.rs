@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Work;
+use super::audit::Audited;
 use super::columns::check_columns;
 use super::fault::FillError;
 use super::task::Task;
@@ -155,10 +156,11 @@ pub(super) struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    /// Runs work on the table in one transaction, in which the table is also checked and recorded as ours. The work gives
-    /// the rows that it wrote; the columns that the table has then come back.
+    /// Runs work on the table in one transaction, in which the table is also checked, audited and recorded as ours. The work
+    /// gives the rows that it wrote; the columns that the table has then come back.
     pub(super) fn transact(
         &mut self,
+        audited: Audited,
         work: impl FnOnce(&mut dyn Session) -> Result<u64, FillError>,
     ) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
@@ -180,6 +182,7 @@ impl Filler<'_> {
             let rows = work(session)?;
             let columns = session.columns(task.table)?.unwrap_or_default();
             check_columns(task.fingerprint, &columns)?;
+            task.audit(session, audited, &columns)?;
             if is_together {
                 vouch(session)?;
             }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Work;
+use super::audit::Audited;
 use super::columns::check_columns;
 use super::fault::FillError;
 use super::fill::{Physical, inputs, open};
@@ -97,13 +98,14 @@ fn make<'a>(session: &mut dyn Session, task: Task<'a>) -> Result<Member<'a>, Fil
     Ok(Member { task, rows, seconds: stopwatch.seconds(), leaves })
 }
 
-/// The columns of all tables, none of which differs from what was fingerprinted.
+/// The columns of all tables, none of which differs from what was fingerprinted, or has rows that its audits forbid.
 fn check(session: &mut dyn Session, members: &[Member<'_>]) -> Result<Vec<Vec<ColumnType>>, FillError> {
     let tables: Vec<_> = members.iter().map(|member| member.task.table.clone()).collect();
     let columns: Vec<Vec<ColumnType>> =
         session.columns_of(&tables)?.into_iter().map(Option::unwrap_or_default).collect();
     for (member, columns) in members.iter().zip(&columns) {
         check_columns(member.task.fingerprint, columns)?;
+        member.task.audit(session, Audited::Loaded(member.task.whole_time().interval), columns)?;
     }
     Ok(columns)
 }

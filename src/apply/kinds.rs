@@ -1,13 +1,14 @@
 //! What filling means for each kind of model. Pre-statements, the load and post-statements are one transaction, and the
 //! table is made in the transaction of its first load: whatever is committed is whole.
 
+use super::audit::Audited;
 use super::batches::{Again, TableState};
 use super::everything;
 use super::fault::FillError;
 use super::fill::{Filler, count, run_all};
 use super::task::{Parents, Room, Statements, Task};
 use crate::engine::Session;
-use crate::model::{DeclaredColumn, Seed, TimeRange, UniqueKey};
+use crate::model::{DeclaredColumn, Model, Seed, TimeRange, UniqueKey};
 use crate::project::seed_rows;
 use crate::statement::{ColumnType, LoadTime, StatementError, TimeColumn, UpsertRule};
 use crate::time::Interval;
@@ -17,7 +18,7 @@ impl Filler<'_> {
     pub(super) fn whole(&mut self) -> Result<(), FillError> {
         let task = self.task;
         let time = task.whole_time();
-        let columns = self.run(time, &|session, query, after| {
+        let columns = self.run(time, Audited::Loaded(time.interval), &|session, query, after| {
             let made = task.make_filled(session, query)?;
             if after.is_empty() {
                 return Ok(made);
@@ -46,7 +47,7 @@ impl Filler<'_> {
         let rows = seed_rows(std::io::BufReader::new(stream), &seed.csv, &seed.columns)
             .map_err(|error| cannot_read(&error))?;
         let mut rows = rows.map(|row| row.map_err(|error| error.to_string()));
-        let columns = self.transact(|session| {
+        let columns = self.transact(Audited::Loaded(task.whole_time().interval), |session| {
             run_all(session, &around.before)?;
             match task.make_room(session, &shape)? {
                 Room::Free => session.execute(&create)?,
@@ -63,11 +64,7 @@ impl Filler<'_> {
     pub(super) fn time_range(&mut self, range: &TimeRange) -> Result<(), FillError> {
         let task = self.task;
         let load = |session: &mut dyn Session, columns: &[ColumnType], query: &str, batch: Interval| {
-            let folded = |name: &str| task.model.dialect.fold(name, true);
-            let wanted = folded(&range.time_column);
-            let column = columns.iter().find(|column| folded(&column.name) == wanted);
-            let column = column.ok_or_else(|| FillError::NoTimeColumn(range.time_column.clone()))?;
-            let column = TimeColumn { name: &column.name, data_type: &column.data_type, format: &range.format };
+            let column = time_column(task.model, range, columns)?;
             let columns = ColumnType::untyped(columns);
             Ok(run_all(session, &task.over(&columns).load_interval(query, column, batch)?)?)
         };
@@ -100,9 +97,14 @@ impl Filler<'_> {
     /// What a model's own statements are around, in one transaction with them. Where the engine fails at the query by a
     /// mistake of its own, it is tried once more over views: DuckDB 1.5 plans some queries over views alone, and not over the
     /// CTEs that stand for them.
-    pub(super) fn run(&mut self, time: LoadTime, work: &Around<'_>) -> Result<Vec<ColumnType>, FillError> {
+    pub(super) fn run(
+        &mut self,
+        time: LoadTime,
+        audited: Audited,
+        work: &Around<'_>,
+    ) -> Result<Vec<ColumnType>, FillError> {
         let usual = self.task.statements(time, Parents::Usual)?;
-        let done = self.transact(|session| usual.run(session, work));
+        let done = self.transact(audited, |session| usual.run(session, work));
         if !done.as_ref().is_err_and(FillError::is_internal) {
             return done;
         }
@@ -111,13 +113,13 @@ impl Filler<'_> {
             return done;
         }
         self.begin_anew()?;
-        self.transact(|session| other.run(session, work))
+        self.transact(audited, |session| other.run(session, work))
     }
 
     /// The table without rows, where there is nothing to load.
     pub(super) fn make_empty(&mut self) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
-        self.run(task.whole_time(), &|session, query, _| {
+        self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
             task.make(session, query)?;
             Ok(0)
         })
@@ -146,6 +148,19 @@ impl Task<'_> {
             Room::Taken => Ok(run_all(session, &over.refill(query)?)?),
         }
     }
+}
+
+/// The time column among those of the table.
+pub(super) fn time_column<'a>(
+    model: &Model,
+    range: &'a TimeRange,
+    columns: &'a [ColumnType],
+) -> Result<TimeColumn<'a>, FillError> {
+    let folded = |name: &str| model.dialect.fold(name, true);
+    let wanted = folded(&range.time_column);
+    let column = columns.iter().find(|column| folded(&column.name) == wanted);
+    let column = column.ok_or_else(|| FillError::NoTimeColumn(range.time_column.clone()))?;
+    Ok(TimeColumn { name: &column.name, data_type: &column.data_type, format: &range.format })
 }
 
 impl Statements {

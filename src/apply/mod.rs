@@ -4,6 +4,7 @@
 //! `task`, `fill`, `kinds` and `batches` know one table, `group` several at once, `board` and `schedule` the order, `views` the virtual
 //! layer. This module never decides what is built; the plan did.
 
+mod audit;
 mod batches;
 mod board;
 mod columns;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+pub use audit::audit_reused;
 pub use schedule::build_tables;
 pub use views::{Layer, Layout, ViewPlan, plan_views};
 

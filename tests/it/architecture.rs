@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 /// Modules in order: each names only those before it, in its own level too, except that no edge names another.
 const LEVELS: &[(Level, &[&str])] = &[
-    (Level::InOrder, &["ids", "hash", "problem", "files", "time", "push", "url", "visible", "mask", "sql", "model"]),
+    (
+        Level::InOrder,
+        &["ids", "hash", "problem", "files", "time", "push", "url", "visible", "mask", "sql", "model", "audit"],
+    ),
     (
         Level::InOrder,
         &[

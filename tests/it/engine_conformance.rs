@@ -1,5 +1,6 @@
 //! What every engine must do. A case takes any [`Engine`] on an empty warehouse; `conformance!` runs all of them on one.
 
+mod audits;
 mod loads;
 mod ownership;
 mod queries;
@@ -11,6 +12,7 @@ use offshoot::model::DeclaredColumn;
 use offshoot::sql::Dialect;
 use offshoot::statement::{Target, quote_identifier, quote_table};
 
+use self::audits::audits_count_the_rows_that_fail;
 use self::loads::{
     a_cell_that_does_not_fit_is_named, a_key_that_comes_twice_is_named, an_interval_is_replaced_and_leaks_nothing,
     an_upsert_replaces_rows_by_key_also_null, merges_take_authors_clauses, seeds_keep_nulls_dates_and_decimals,
@@ -105,6 +107,7 @@ macro_rules! conforms {
             who_comes_after_keeps_out_who_was_before,
             a_shape_is_what_the_table_gets,
             schemas_with_content_stay,
+            audits_count_the_rows_that_fail,
         );
     };
 }

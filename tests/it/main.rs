@@ -5,6 +5,7 @@
 mod action;
 mod apply;
 mod architecture;
+mod audits;
 mod cases;
 mod ci;
 mod contract;

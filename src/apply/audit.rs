@@ -1,0 +1,123 @@
+//! The audits of a model, run over rows that nobody sees yet: in the transaction that loads them, or on a table that is reused,
+//! before any view points at it. The audits themselves are `crate::audit`'s.
+
+use super::Work;
+use super::fault::FillError;
+use super::kinds::time_column;
+use super::task::Task;
+use crate::apply::tables_of;
+use crate::audit::{Audit, Weight};
+use crate::change::Change;
+use crate::engine::{EngineError, Session};
+use crate::error::CommandError;
+use crate::ids::{ModelName, TableName};
+use crate::model::{Kind, Model};
+use crate::plan::{Action, Plan};
+use crate::statement::{ColumnType, quote_table, time_filter};
+use crate::time::Interval;
+
+/// What was done to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audited {
+    /// It has rows of this range; whatever it is where all of it was filled.
+    Loaded(Interval),
+    /// It was made without rows.
+    Nothing,
+}
+
+impl Task<'_> {
+    /// Counts what the audits find in the rows that were loaded, as SQLMesh does: of a table loaded by time those of the range,
+    /// of any other all.
+    ///
+    /// # Errors
+    /// A blocking one finds something.
+    pub(super) fn audit(
+        self,
+        session: &mut dyn Session,
+        audited: Audited,
+        columns: &[ColumnType],
+    ) -> Result<(), FillError> {
+        let Audited::Loaded(interval) = audited else { return Ok(()) };
+        if self.model.properties.audits.is_empty() {
+            return Ok(());
+        }
+        let name = quote_table(session.dialect(), self.table);
+        let rows = match &self.model.kind {
+            Kind::TimeRange(range) => {
+                let column = time_column(self.model, range, columns)?;
+                let filter = time_filter(session.dialect(), None, column, interval)?;
+                format!("(SELECT * FROM {name} WHERE {filter})")
+            }
+            _ => name,
+        };
+        run(self.work, session, self.model, &rows)
+    }
+}
+
+/// Runs the audits of models that changed and whose tables are there already: an audit may be new to them.
+///
+/// # Errors
+/// A blocking one finds something.
+pub fn audit_reused(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> {
+    let tables = tables_of(plan);
+    let is_audited = |change: Change| matches!(change, Change::Added | Change::Modified | Change::Metadata);
+    let changed = plan.models.iter().filter(|model| model.action == Action::Reuse && is_audited(model.change));
+    let audited = changed.filter_map(|planned| {
+        let model = work.tree.models.get(&planned.name).filter(|model| !model.properties.audits.is_empty())?;
+        Some((&planned.name, model, tables.get(&planned.name)?))
+    });
+    let mut session = None;
+    for (name, model, table) in audited {
+        let audited = reused(work, &mut session, model, table);
+        audited.map_err(|error| error.told(work, name))?;
+    }
+    Ok(())
+}
+
+fn reused(
+    work: &Work<'_>,
+    session: &mut Option<Box<dyn Session>>,
+    model: &Model,
+    table: &TableName,
+) -> Result<(), FillError> {
+    let session = match session {
+        Some(session) => session,
+        None => session.insert(work.engine.session()?),
+    };
+    let rows = quote_table(session.dialect(), table);
+    run(work, session.as_mut(), model, &rows)
+}
+
+/// Runs every audit of a model, and fails with the first blocking one that finds something.
+fn run(work: &Work<'_>, session: &mut dyn Session, model: &Model, rows: &str) -> Result<(), FillError> {
+    let mut blocking = None;
+    // What cannot run was told when the project was read.
+    for audit in model.properties.audits.iter().filter_map(|call| Audit::read(call, model.dialect).ok()) {
+        let found = count(session, &audit, rows)?;
+        if found == 0 {
+            continue;
+        }
+        match audit.weight {
+            Weight::Told => work.output.talk(&warning(&model.name, &audit.name, found)),
+            Weight::Blocking => drop(blocking.get_or_insert((audit.name, found))),
+        }
+    }
+    match blocking {
+        None => Ok(()),
+        Some((audit, rows)) => Err(FillError::Audit { audit, rows }),
+    }
+}
+
+fn warning(model: &ModelName, audit: &str, found: u64) -> String {
+    format!("warning: audit `{audit}` of `{model}` finds {found} row{}", if found == 1 { "" } else { "s" })
+}
+
+fn count(session: &mut dyn Session, audit: &Audit, rows: &str) -> Result<u64, FillError> {
+    let refused = |error| match error {
+        error @ EngineError::Statement { .. } => FillError::AuditRefused { audit: audit.name.clone(), source: error },
+        error => error.into(),
+    };
+    let found = session.query(&audit.count(rows)).map_err(refused)?.rows;
+    let number = found.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+    number.ok_or_else(|| FillError::Internal(format!("audit `{}` gave no number", audit.name)))
+}
