@@ -104,7 +104,9 @@ pub(crate) fn rename_alias(desk: &mut Desk<'_>) -> bool {
         let place = grow.choices.below(select.from.len());
         let old = select.from[place].name().to_owned();
         let new = grow.choices.one(&["q", "z", "y", "src2"]).to_owned();
-        if select.from.iter().any(|input| input.name() == new) {
+        // A whole row under the name of a column would be that column.
+        let is_taken = NAMES.contains(&new.as_str()) && has_whole_row(select, &old);
+        if is_taken || select.from.iter().any(|input| input.name() == new) {
             return;
         }
         select.from[place].alias = Some(new.clone());
@@ -130,6 +132,19 @@ pub(crate) fn rename_alias(desk: &mut Desk<'_>) -> bool {
             }
         });
     })
+}
+
+/// Whether a select has the whole row of an input as a value, also in a query inside.
+fn has_whole_row(select: &Select, of: &str) -> bool {
+    let (mut select, mut found) = (select.clone(), false);
+    let mut look = |value: &mut Expr| found |= matches!(value, Expr::Row(input, _) if input == of);
+    walk::own_expressions(&mut select, &mut |value| {
+        look(value);
+        if let Expr::Query { query, .. } = value {
+            walk::selects(query, &mut |inner| walk::own_expressions(inner, &mut look));
+        }
+    });
+    found
 }
 
 pub(crate) fn inline_cte(desk: &mut Desk<'_>) -> bool {
