@@ -15,7 +15,7 @@ pub use settle::settle;
 use settle::{End, Settled, Unsettled, settle_one};
 
 use crate::apply::{
-    Layer, Layout, ViewPlan, Work, audit_reused, build_tables, engine_error, keys_of, plan_views, tables_of,
+    Layer, Layout, ViewPlan, Work, audit_unfilled, build_tables, engine_error, keys_of, plan_views, tables_of,
 };
 use crate::engine::{
     Breach, Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ShownByProduction,
@@ -77,7 +77,7 @@ pub fn apply(
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    audit_reused(work, plan)?;
+    audit_unfilled(work, plan)?;
     let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
     if !views.changes.is_empty() {
         let mut session = session(work.engine)?;
@@ -133,7 +133,7 @@ pub fn promote(
     vouched_for(work, plan, held.as_mut())?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    audit_reused(work, plan)?;
+    audit_unfilled(work, plan)?;
     let tables = tables(work.state, plan)?;
     let views = views_of(work, plan, &tables, current)?;
     let swapped = point(work, about, (current, &tables, &views), policy, (Deed::Promote, hold))?;

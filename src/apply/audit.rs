@@ -1,11 +1,12 @@
-//! The audits of a model, run over rows that nobody sees yet: in the transaction that loads them, or on a table that is reused,
-//! before any view points at it. The audits themselves are `crate::audit`'s.
+//! The audits of a model, run over rows that nobody sees yet: in the transaction that loads them, or before any
+//! view points at what is there already. The audits themselves are `crate::audit`'s.
 
-use super::Work;
+use std::collections::BTreeMap;
+
 use super::fault::FillError;
 use super::kinds::time_column;
 use super::task::Task;
-use crate::apply::tables_of;
+use super::{Work, everything, tables_of};
 use crate::audit::{Audit, Weight};
 use crate::change::Change;
 use crate::engine::{EngineError, Session};
@@ -13,7 +14,8 @@ use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
 use crate::plan::{Action, Plan};
-use crate::statement::{ColumnType, quote_table, time_filter};
+use crate::resolve::{Resolver, Times};
+use crate::statement::{ColumnType, LoadTime, quote_table, time_filter};
 use crate::time::Interval;
 
 /// What was done to a table.
@@ -54,38 +56,55 @@ impl Task<'_> {
     }
 }
 
-/// Runs the audits of models that changed and whose tables are there already: an audit may be new to them.
+/// Runs the audits of what is about to be shown and was not filled just now: of tables that are there already, where the model
+/// changed, as an audit may be new to them; and of views whose rows may be others, which are audited as they will be.
 ///
 /// # Errors
 /// A blocking one finds something.
-pub fn audit_reused(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> {
+pub fn audit_unfilled(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> {
     let tables = tables_of(plan);
-    let is_audited = |change: Change| matches!(change, Change::Added | Change::Modified | Change::Metadata);
-    let changed = plan.models.iter().filter(|model| model.action == Action::Reuse && is_audited(model.change));
-    let audited = changed.filter_map(|planned| {
-        let model = work.tree.models.get(&planned.name).filter(|model| !model.properties.audits.is_empty())?;
-        Some((&planned.name, model, tables.get(&planned.name)?))
-    });
     let mut session = None;
-    for (name, model, table) in audited {
-        let audited = reused(work, &mut session, model, table);
-        audited.map_err(|error| error.told(work, name))?;
+    for planned in &plan.models {
+        let Some(model) = work.tree.models.get(&planned.name) else { continue };
+        if model.properties.audits.is_empty() {
+            continue;
+        }
+        let rows = match tables.get(&planned.name) {
+            Some(table) if planned.action == Action::Reuse && is_its_own(planned.change) => {
+                Ok(quote_table(work.engine.dialect(), table))
+            }
+            None if model.kind == Kind::View && planned.change != Change::Unaffected => as_shown(work, &tables, model),
+            _ => continue,
+        };
+        let audited = rows.and_then(|rows| unfilled(work, &mut session, model, &rows));
+        audited.map_err(|error| error.told(work, &planned.name))?;
     }
     Ok(())
 }
 
-fn reused(
+/// Whether a model's own text changed, and not only what it reads.
+fn is_its_own(change: Change) -> bool {
+    matches!(change, Change::Added | Change::Modified | Change::Metadata)
+}
+
+/// The query of a view over the tables of a plan.
+fn as_shown(work: &Work<'_>, tables: &BTreeMap<ModelName, TableName>, model: &Model) -> Result<String, FillError> {
+    let resolver = Resolver { tree: work.tree, dialect: work.engine.dialect(), tables };
+    let times = Times::At(LoadTime { interval: everything(work.now), execution: work.now });
+    Ok(format!("(\n{}\n)", resolver.model(model, times)?))
+}
+
+fn unfilled(
     work: &Work<'_>,
     session: &mut Option<Box<dyn Session>>,
     model: &Model,
-    table: &TableName,
+    rows: &str,
 ) -> Result<(), FillError> {
     let session = match session {
         Some(session) => session,
         None => session.insert(work.engine.session()?),
     };
-    let rows = quote_table(session.dialect(), table);
-    run(work, session.as_mut(), model, &rows)
+    run(work, session.as_mut(), model, rows)
 }
 
 /// Runs every audit of a model, and fails with the first blocking one that finds something.

@@ -71,15 +71,10 @@ impl FillError {
                 .because(self)
                 .hint("a table that the query reads has other columns than declared, or a construct was misread: name the columns with aliases"),
             Self::Audit { .. } => {
-                let kept = if work.engine.capabilities().transactional_ddl.is_yes() {
-                    "nothing of this load is in the table"
-                } else {
-                    "what was loaded is in the table, and is loaded again"
-                };
                 let told = format!("model `{name}`{place} has rows that it may not have, so no view shows them");
-                CommandError::no(told).because(self).hint(format!(
-                    "{kept}; mend the rows or the audit, or let it only tell them: `blocking := false`"
-                ))
+                CommandError::no(told)
+                    .because(self)
+                    .hint("mend the rows or the audit, or let it only tell them: `blocking := false`")
             }
             Self::Foreign(_) => CommandError::no(what).because(self).hint("drop or rename it, then run again"),
             Self::Duplicate(_) => CommandError::no(what)

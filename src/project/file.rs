@@ -131,11 +131,10 @@ fn finish(
         if is_seed { seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
     let statements = pre_statements.iter().chain(&post_statements);
     let first = statements.filter_map(|statement| statement.first()).map(|token| token.range.start).min();
-    if let (Some(offset), Some(name)) =
-        (header.given.get("audits"), kind.as_ref().and_then(|kind| without_session(&kind.kind)))
-    {
-        let problem = source.warning("unsupported-audit", *offset, format!("audits of {name} model do not run yet"));
-        problems.push(problem.help("audit a model that reads it and has a table"));
+    let is_shown = !matches!(kind.as_ref().map(|kind| &kind.kind), Some(Kind::Embedded | Kind::External));
+    if let Some(offset) = header.given.get("audits").filter(|_| !is_shown) {
+        let problem = source.warning("unsupported-audit", *offset, "audits of what is shown nowhere do not run");
+        problems.push(problem.help("audit a model that reads it"));
     }
     if let (Some(offset), Some(name)) = (first, kind.as_ref().and_then(|kind| without_session(&kind.kind))) {
         let message = format!("the statements around the query of {name} do not run: nothing is filled for it");
