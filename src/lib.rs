@@ -22,7 +22,8 @@
 //!    For people who ask, `lineage/` follows what models read, and `explain/` takes two fingerprints of one model apart.
 //! 7. `render/`: the plan for people, pull requests and scripts. What a pull request is told is gathered in `report/` and
 //!    written by `render/comment/`; `sticky.rs` finds its comment again and decides who may write it next.
-//! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed.
+//! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed. What must hold
+//!    of the rows is `audit/`'s.
 //! 9. `publish.rs`: points an environment's views at the tables; production's all in one transaction.
 //!
 //! What is due later is loaded by `commands/run.rs`: `plan/due.rs` works out what that is for the tables that an environment

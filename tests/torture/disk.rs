@@ -28,10 +28,14 @@ impl Disk {
 
     /// Leaves so many bytes on it.
     pub(crate) fn leave(&self, bytes: u64) {
+        // No disk can be smaller than what is on it, and a server may put something there meanwhile.
+        while !mounted(&["-o", &format!("remount,size={}", self.used() + bytes)], self.0.path()) {}
+    }
+
+    fn used(&self) -> u64 {
         let told = Command::new("df").args(["--output=used", "--block-size=1"]).arg(self.0.path()).output();
         let told = String::from_utf8(told.expect("df runs").stdout).expect("text");
-        let used: u64 = told.lines().nth(1).and_then(|line| line.trim().parse().ok()).expect("a number");
-        done("mount", &["-o", &format!("remount,size={}", used + bytes)], self.0.path());
+        told.lines().nth(1).and_then(|line| line.trim().parse().ok()).expect("a number")
     }
 
     /// Gives it room again.
@@ -44,6 +48,10 @@ impl Drop for Disk {
     fn drop(&mut self) {
         done("umount", &["--lazy"], self.0.path());
     }
+}
+
+fn mounted(arguments: &[&str], folder: &Path) -> bool {
+    Command::new("mount").args(arguments).arg(folder).output().expect("mount runs").status.success()
 }
 
 fn done(program: &str, arguments: &[&str], folder: &Path) {
