@@ -14,8 +14,10 @@ const ROWS: &str = "create table s.t as select * from (values \
     (null, 2, null, null, null, null, null, 7, 6)) \
     as v(id, team, name, verb, email, url, uid, low, high)";
 
-/// A call, and how many rows it finds.
-const CALLS: &[(&str, &[(&str, &str)], u64)] = &[
+/// A call's name and arguments, and how many rows it finds.
+type Call = (&'static str, &'static [(&'static str, &'static str)], u64);
+
+const CALLS: &[Call] = &[
     ("not_null", &[("columns", "(id, name)")], 1),
     ("not_null", &[("columns", "team")], 0),
     ("not_null", &[("columns", "(id)"), ("condition", "team = 1")], 0),
