@@ -17,7 +17,7 @@ use super::report::Report;
 use super::run::{Episode, Made};
 
 /// Edits that are looked at before chance goes on.
-const TRIES: usize = 16;
+const TRIES: usize = 40;
 /// What an edit is worth that the fault hides, beside one that only leaves more to hide.
 const HIDDEN: u64 = 4;
 
