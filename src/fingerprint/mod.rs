@@ -291,7 +291,9 @@ fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) 
             ..traits
         },
     };
-    let drawn = |traits: Traits| stored && (is_opaque || traits.is_drawn());
+    // What statements beside the query do is not known: they may fill what it reads with a sample.
+    let is_unknown = is_opaque || statements::hash_statements(model).is_some();
+    let drawn = |traits: Traits| stored && (is_unknown || traits.is_drawn());
     let table = table_of(model, data);
     let rows = match drawn(local.row_traits) {
         true => Hasher::new("bound rows").digest(table).finish(),
