@@ -26,7 +26,8 @@
 //! | cron, lookback, batch sizes, owner, description, tags, audits, grains, the rest | – | – | – | yes |
 //!
 //! What a stored model exports of draws and orderless constructs is bound to its name and data fingerprint, which are its
-//! table: whoever reads them moves when they are drawn again. Why each line is as it is: research on soundness, W1 to W19.
+//! table: whoever reads them moves when they are drawn again. So is all that one exports which is opaque or has statements
+//! beside its query, because those may draw. Why each line is as it is: research on soundness, W1 to W19.
 //!
 //! This module never reads files, state or warehouse; the same tree gives the same fingerprints anywhere.
 
