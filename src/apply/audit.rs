@@ -1,7 +1,7 @@
 //! The audits of a model, run over rows that nobody sees yet: in the transaction that loads them, or before any
 //! view points at what is there already. The audits themselves are `crate::audit`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::FillError;
 use super::kinds::time_column;
@@ -13,7 +13,7 @@ use crate::engine::{EngineError, Session};
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Target};
 use crate::resolve::{Resolver, Times};
 use crate::statement::{ColumnType, LoadTime, quote_table, time_filter};
 use crate::time::Interval;
@@ -56,35 +56,42 @@ impl Task<'_> {
     }
 }
 
-/// Runs the audits of what is about to be shown and was not filled just now: of tables that are there already, where the model
-/// changed, as an audit may be new to them; and of views whose rows may be others, which are audited as they will be.
+/// Runs the audits of what is about to be shown and was not filled just now: of tables that were there before, with all their
+/// rows, as whoever filled them may have had other audits; and of views, which are audited as they will be. What the change
+/// does not touch was audited when it was shown.
 ///
 /// # Errors
 /// A blocking one finds something.
 pub fn audit_unfilled(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> {
     let tables = tables_of(plan);
+    let touched: BTreeSet<&ModelName> = plan
+        .models
+        .iter()
+        .filter(|planned| planned.change != Change::Unaffected)
+        .map(|planned| &planned.name)
+        .collect();
     let mut session = None;
-    for planned in &plan.models {
-        let Some(model) = work.tree.models.get(&planned.name) else { continue };
+    for target in plan.targets.iter().filter(|target| touched.contains(&target.name)) {
+        let Some(model) = work.tree.models.get(&target.name) else { continue };
         if model.properties.audits.is_empty() {
             continue;
         }
-        let rows = match tables.get(&planned.name) {
-            Some(table) if planned.action == Action::Reuse && is_its_own(planned.change) => {
-                Ok(quote_table(work.engine.dialect(), table))
-            }
-            None if model.kind == Kind::View && planned.change != Change::Unaffected => as_shown(work, &tables, model),
+        let rows = match &target.table {
+            Some(table) if has_older_rows(target, model) => Ok(quote_table(work.engine.dialect(), table)),
+            None if model.kind == Kind::View => as_shown(work, &tables, model),
             _ => continue,
         };
         let audited = rows.and_then(|rows| unfilled(work, &mut session, model, &rows));
-        audited.map_err(|error| error.told(work, &planned.name))?;
+        audited.map_err(|error| error.told(work, &target.name))?;
     }
     Ok(())
 }
 
-/// Whether a model's own text changed, and not only what it reads.
-fn is_its_own(change: Change) -> bool {
-    matches!(change, Change::Added | Change::Modified | Change::Metadata)
+/// Whether a table has rows that this run did not audit: all of them where it was only found, those of other ranges where it
+/// was loaded further.
+fn has_older_rows(target: &Target, model: &Model) -> bool {
+    let is_filled = target.action == Action::Build;
+    target.found.is_some() && (!is_filled || matches!(model.kind, Kind::TimeRange(_)))
 }
 
 /// The query of a view over the tables of a plan.

@@ -131,9 +131,7 @@ pub(super) fn until_planned_for_good<T>(
                 std::thread::sleep(pause);
             }
         }
-        if context.surroundings.interruption().is_requested() {
-            break;
-        }
+        // Where somebody asked to stop meanwhile, it says so itself.
         done = once();
     }
     done

@@ -63,6 +63,47 @@ fn an_audit_that_is_new_looks_at_the_rows_that_are_there() {
     assert!(ran.stderr.contains("warning: audit `accepted_range` of `marts.daily` finds 2 rows"), "{}", ran.stderr);
 }
 
+/// Days that were loaded before are looked at too, where only those that are due are loaded.
+#[test]
+fn a_new_audit_looks_at_days_that_were_loaded_before() {
+    let world = audited().at("2026-04-02 00:10");
+    edit(&world, &[("models/daily.sql", &DAILY.replace("max_v := 100", "max_v := 15"))]);
+    refused(&world, &["promote"], &["audit `accepted_range` finds 2 rows"]);
+}
+
+/// A branch without the audit built the table; who comes later with the audit does not trust that.
+#[test]
+fn a_table_that_was_filled_without_the_audit_is_audited() {
+    let world = orders();
+    world.done(&["promote"]);
+    let more = ORDERS.replace("1,10,", "1,1000,");
+    world.repository.branch("first");
+    edit(&world, &[("seeds/orders.csv", &more)]);
+    world.done(&["apply", "--env", "first"]);
+    world.repository.checkout("main");
+    edit(&world, &[("models/daily.sql", DAILY)]);
+    world.done(&["promote"]);
+    world.repository.branch("second");
+    edit(&world, &[("seeds/orders.csv", &more)]);
+    let planned = world.done(&["plan", "--format", "json"]).json();
+    let daily = planned["models"].as_array().expect("a list").iter().find(|model| model["name"] == "marts.daily");
+    let daily = daily.expect("it is touched");
+    assert_eq!((&daily["change"], &daily["action"]), (&"indirect".into(), &"reuse".into()), "{planned}");
+    refused(&world, &["apply", "--env", "second"], &["audit `accepted_range` finds 1 row"]);
+}
+
+/// What an author writes around an argument is no part of the query.
+#[test]
+fn comments_in_an_audit_do_no_harm() {
+    let world = orders();
+    let audit = "audits (not_null(columns := (day, -- the day\n amount /* and ; */), condition := amount > 0 -- )\n))";
+    edit(
+        &world,
+        &[("models/daily.sql", &DAILY.replace("audits (accepted_range(column := amount, max_v := 100))", audit))],
+    );
+    world.done(&["promote"]);
+}
+
 /// A view has no rows of its own: it is audited as it will be, whatever of what it reads has changed.
 #[test]
 fn a_view_is_audited_before_it_is_shown() {

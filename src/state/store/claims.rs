@@ -22,11 +22,13 @@ pub(super) fn claim(
     bury(statements)?;
     let wanted = place(project, subject)?;
     let before_us = match asking {
-        Asking::Once => statements.first(&before_us(asking), &wanted)?,
-        Asking::First | Asking::Again => statements.first(&before_us(asking), &ours(&wanted, session))?,
+        Asking::Once => statements.first(&holder(), &wanted)?,
+        Asking::First | Asking::Again => statements.first(&holder_or_earlier(), &ours(&wanted, session))?,
     };
     if let Some(row) = before_us {
-        stand_in_line(statements, session, &wanted, asking)?;
+        if asking != Asking::Once {
+            stand_in_line(statements, session, &wanted)?;
+        }
         let (subject, holder, since) = held(&row)?;
         return Ok(Err(StateError::Held { subject: Box::new(subject), holder: Box::new(holder), since }));
     }
@@ -44,15 +46,16 @@ pub(super) fn claim(
     Ok(Ok(token))
 }
 
-/// Who has what is wanted; else who came before us.
-fn before_us(asking: Asking) -> String {
-    let holds = format!("{HOLDS} WHERE {OVERLAPS}");
-    if asking == Asking::Once {
-        return format!("{holds} ORDER BY of_subject.token LIMIT 1");
-    }
+/// Who has what is wanted.
+fn holder() -> String {
+    format!("{HOLDS} WHERE {OVERLAPS} ORDER BY of_subject.token LIMIT 1")
+}
+
+/// Who has it, else who waits for it and came before us.
+fn holder_or_earlier() -> String {
     format!(
         "SELECT * FROM (
-             {holds}
+             {HOLDS} WHERE {OVERLAPS}
              UNION ALL
              {WAITS} WHERE {OVERLAPS} AND session <> ?6 AND asked_at > @now - {KEEPS_PLACE_MS} AND NOT EXISTS (
                  SELECT 1 FROM @waits AS our_place WHERE {SAME} AND session = ?6 AND our_place.token < of_subject.token
@@ -62,15 +65,7 @@ fn before_us(asking: Asking) -> String {
 }
 
 /// Keeps our place in line, or takes the last.
-fn stand_in_line(
-    statements: &dyn Statements,
-    session: &SessionId,
-    wanted: &[Value; 5],
-    asking: Asking,
-) -> Result<(), Failure> {
-    if asking == Asking::Once {
-        return Ok(());
-    }
+fn stand_in_line(statements: &dyn Statements, session: &SessionId, wanted: &[Value; 5]) -> Result<(), Failure> {
     let kept = format!("UPDATE @waits SET asked_at = @now WHERE {SAME} AND session = ?6");
     if statements.execute(&kept, &ours(wanted, session))? > 0 {
         return Ok(());
