@@ -63,12 +63,21 @@ fn an_audit_that_is_new_looks_at_the_rows_that_are_there() {
     assert!(ran.stderr.contains("warning: audit `accepted_range` of `marts.daily` finds 2 rows"), "{}", ran.stderr);
 }
 
-/// Days that were loaded before are looked at too, where only those that are due are loaded.
+/// Days that were loaded before are looked at too, where others are loaded now.
 #[test]
 fn a_new_audit_looks_at_days_that_were_loaded_before() {
-    let world = audited().at("2026-04-02 00:10");
-    edit(&world, &[("models/daily.sql", &DAILY.replace("max_v := 100", "max_v := 15"))]);
-    refused(&world, &["promote"], &["audit `accepted_range` finds 2 rows"]);
+    let world = audited();
+    world.repository.branch("feature");
+    let with = |audit: &str| DAILY.replace("marts.daily", "marts.again").replace("max_v := 100", audit);
+    edit(&world, &[("models/again.sql", &with("max_v := 30"))]);
+    world.done(&["apply", "--env", "dev", "--max-days", "2"]);
+    edit(&world, &[("models/again.sql", &with("max_v := 25"))]);
+    refused(&world, &["apply", "--env", "dev"], &["model `marts.again`", "audit `accepted_range` finds 1 row"]);
+    let planned = world.done(&["plan", "--env", "dev", "--format", "json"]).json();
+    assert_eq!(
+        planned["summary"]["to_build"], 0,
+        "the older days are loaded, and none of them was in the way: {planned}"
+    );
 }
 
 /// A branch without the audit built the table; who comes later with the audit does not trust that.
