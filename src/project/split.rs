@@ -175,6 +175,16 @@ fn trimmed(tokens: &[Token]) -> &[Token] {
     &tokens[first..last]
 }
 
+/// Whether a statement begins as a query does.
+pub(super) fn is_query(tokens: &[Token]) -> bool {
+    matches!(classify(trimmed(tokens)), Class::Query)
+}
+
+/// Whether a statement begins with a macro, which may stand for the query.
+pub(super) fn is_macro(statement: &[Token]) -> bool {
+    matches!(classify(statement), Class::Macro)
+}
+
 fn classify(statement: &[Token]) -> Class {
     let Some(first) = statement.first() else { return Class::Other };
     let block = next_significant(statement, 1).is_some_and(|second| statement[second].is_symbol("("));
