@@ -344,10 +344,18 @@ impl Expander<'_> {
         let given: Vec<(&String, Vec<Lexeme>)> = function.parameters.iter().zip(arguments).collect();
         let body = replaced(&function.body, &given);
         self.charge(body.len(), depth, at)?;
-        let outer = self.locals.clone();
-        self.locals.extend(given.into_iter().map(|(name, value)| (name.clone(), trimmed(&value).to_vec())));
+        let mut hidden = Vec::new();
+        for (name, value) in given {
+            let outer = self.locals.insert(name.clone(), trimmed(&value).to_vec());
+            hidden.push((name.clone(), outer));
+        }
         let outcome = self.outcome(&body, depth + 1);
-        self.locals = outer;
+        for (name, outer) in hidden.into_iter().rev() {
+            match outer {
+                Some(outer) => self.locals.insert(name, outer),
+                None => self.locals.remove(&name),
+            };
+        }
         outcome
     }
 }
