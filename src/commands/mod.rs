@@ -13,6 +13,7 @@ mod hold;
 mod hook;
 mod init;
 mod lineage;
+mod lint;
 mod plan;
 mod promote;
 mod query;
@@ -20,6 +21,7 @@ mod render;
 mod rollback;
 mod run;
 mod state;
+mod tree;
 mod who;
 
 use crate::cli::Command;
@@ -46,6 +48,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Diff(arguments) => diff::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),
         Command::Lineage(arguments) => lineage::run(context, arguments),
+        Command::Lint(arguments) => lint::run(context, arguments),
         Command::Ci(arguments) => ci::run(context, arguments),
         Command::Hook(arguments) => hook::run(context, &arguments.command),
         Command::Doctor(arguments) => doctor::run(context, arguments),

@@ -175,7 +175,7 @@ pub fn plan(
 ) -> Result<Planned, CommandError> {
     let chosen = choose(workspace, arguments)?;
     let (environment, owner) = environment_of(state, &chosen, arguments.environment.as_deref())?;
-    let result = workspace.side(&chosen.trees.result)?;
+    let result = workspace.planned_side(&chosen.trees.result, None)?;
     plan_of(context, workspace, state, (&chosen, result), (environment, owner))
 }
 

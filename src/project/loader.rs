@@ -18,7 +18,7 @@ use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{Kind, Model};
 use crate::problem::Problem;
-use crate::settings::Settings;
+use crate::settings::{Settings, is_user_rules};
 use crate::yaml::Place;
 
 /// The largest model file that is read.
@@ -177,6 +177,11 @@ impl<'a> Loader<'a> {
             self.problems
                 .push(problem.at(path).help("rewrite it in SQL, or declare its table in `external_models.yaml`"));
         }
+        for (path, _) in files.iter().filter(|(path, _)| is_user_rules(path)) {
+            let problem =
+                Problem::warning("python-rules", format!("`{path}` holds rules in Python, which cannot run here"));
+            self.problems.push(problem.at(path).help("`bot lint` asks for SQLMesh's built-in rules only"));
+        }
     }
 
     fn model_files(&self, files: &[Listed<'_>], like: &[ReadFile<ParsedFile>]) -> Vec<(FilePath, Parsed)> {
@@ -320,7 +325,7 @@ fn kept(shelf: &dyn Shelf, key: Digest, path: &FilePath, file: ParsedFile) -> Pa
 pub(super) fn jinja_macros(tree: &dyn FileTree, settings: &Settings, problems: &mut Vec<Problem>) -> String {
     let is_macros = |path: &str| path.starts_with("macros/") && path.ends_with(".sql");
     let mut found = String::new();
-    let paths = tree.entries().keys().filter(|path| is_macros(path.as_str()) && is_projects(path.as_str(), settings));
+    let paths = tree.entries().keys().filter(|path| is_macros(path.as_str()) && is_projects(path, settings));
     for path in paths {
         match text_of(tree, path) {
             Ok(text) => {
@@ -376,11 +381,16 @@ fn blob_of(entry: &Entry) -> Result<&BlobId, Problem> {
 
 /// The files that are the project's: not hidden, not ignored.
 fn project_files<'t>(tree: &'t dyn FileTree, settings: &Settings) -> Vec<Listed<'t>> {
-    tree.entries().iter().filter(|(path, _)| is_projects(path.as_str(), settings)).collect()
+    tree.entries().iter().filter(|(path, _)| is_projects(path, settings)).collect()
 }
 
-fn is_projects(path: &str, settings: &Settings) -> bool {
-    !path.contains("/.") && !settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path))
+fn is_projects(path: &FilePath, settings: &Settings) -> bool {
+    !path.as_str().contains("/.") && !is_ignored(settings, path)
+}
+
+/// Whether `ignore_patterns` take a file out of the project.
+pub fn is_ignored(settings: &Settings, path: &FilePath) -> bool {
+    settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path.as_str()))
 }
 
 fn is_external(path: &str) -> bool {

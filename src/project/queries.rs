@@ -147,7 +147,7 @@ impl<'n> Unknown<'n> {
 }
 
 /// Names of an engine's own schemas, and files that are read by name.
-fn is_no_model(name: &ModelName) -> bool {
+pub fn is_no_model(name: &ModelName) -> bool {
     let system = ["information_schema", "pg_catalog", "sys", "duckdb", "system"];
     let own = name.schema().is_some_and(|schema| system.contains(&schema.to_lowercase().as_str()));
     let whole = name.parts().join(".");

@@ -16,6 +16,7 @@ pub mod history;
 mod hold;
 pub mod json;
 pub mod lineage;
+pub mod lint;
 pub mod markdown;
 pub mod recovered;
 pub mod rollback;

@@ -193,7 +193,8 @@ fn tell_unknown(name: &str, place: Place, unknown: UnknownRule, report: &mut Rep
         report.unknown("unknown-lint-rule", "rule of the linter", &name.to_lowercase(), place, &known);
         return;
     }
-    let problem = Problem::warning("unknown-lint-rule", format!("rule `{name}` is not built in, so it is not asked for"));
+    let problem =
+        Problem::warning("unknown-lint-rule", format!("rule `{name}` is not built in, so it is not asked for"));
     report.push(
         place,
         match Rule::nearest(name) {

@@ -37,6 +37,7 @@ mod kill;
 mod lab;
 #[cfg(feature = "duckdb")]
 mod lineage;
+mod lint;
 #[cfg(feature = "duckdb")]
 mod mutation;
 mod on_postgres;
