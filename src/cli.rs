@@ -1,6 +1,7 @@
 //! The command line as types; the doc comments are the help. Nothing here decides or reads anything.
 
 mod environments;
+mod external;
 mod hook;
 mod lint;
 mod rollback;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use environments::{DropArguments, EnvironmentArguments, EnvironmentCommand, NamedEnvironment, ShowArguments};
+pub use external::ExternalArguments;
 pub use hook::{HookArguments, HookCommand, HookRunArguments};
 pub use lint::{LintArguments, LintFormat};
 pub use rollback::RollbackArguments;
@@ -116,6 +118,12 @@ pub enum Command {
     Render(RenderArguments),
     /// Show where a model or a column comes from and who reads it; writes nothing and opens no warehouse
     Lineage(LineageArguments),
+    /// Write the columns of the tables that the project reads and does not own into `external_models.yaml`
+    ///
+    /// Reads the working tree and asks the warehouse, which is opened for reading only. What is in `external_models/` is left to
+    /// whoever wrote it. Of the file only columns are written; all other keys, comments, tables that are not in the warehouse
+    /// and entries of other gateways stay as they are. With them `SELECT *` over such a table is no longer opaque.
+    External(ExternalArguments),
     /// Ask the rules that `linter` of `config.yaml` names; writes nothing and opens no warehouse
     ///
     /// The rules are SQLMesh's built-in ones, without those that a model's `ignored_rules` name. Violations of `rules` are
@@ -405,7 +413,7 @@ impl Command {
     /// How this command's errors are told: as JSON where its result would be.
     pub fn error_format(&self) -> ErrorFormat {
         let format = match self {
-            Self::Init(_) | Self::Demo(_) | Self::Hook(_) | Self::Ci(_) => Format::Terminal,
+            Self::Init(_) | Self::Demo(_) | Self::Hook(_) | Self::Ci(_) | Self::External(_) => Format::Terminal,
             Self::Plan(arguments) => arguments.format.format,
             Self::Apply(arguments) => arguments.format.format,
             Self::Promote(arguments) => arguments.format.format,
@@ -471,6 +479,7 @@ mod tests {
             "bot render a.b",
             "bot lineage a.b.c --upstream --head x --format mermaid",
             "bot lineage a.b --downstream --worktree --format json",
+            "bot external --check --lock-timeout 5",
             "bot lint --model a.b --model c.d --worktree --format json",
             "bot doctor --format json",
         ];

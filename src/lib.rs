@@ -69,6 +69,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod explain;
+pub mod external;
 pub mod files;
 pub mod fingerprint;
 pub mod gc;

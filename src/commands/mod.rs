@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod environment_drop;
 mod environments;
+mod external;
 mod find;
 mod gc;
 mod hold;
@@ -48,6 +49,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Diff(arguments) => diff::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),
         Command::Lineage(arguments) => lineage::run(context, arguments),
+        Command::External(arguments) => external::run(context, arguments),
         Command::Lint(arguments) => lint::run(context, arguments),
         Command::Ci(arguments) => ci::run(context, arguments),
         Command::Hook(arguments) => hook::run(context, &arguments.command),

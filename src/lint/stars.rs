@@ -34,7 +34,7 @@ pub(super) fn invalid_select_star_expansion(subject: &Subject<'_>) -> Result<Vec
     Ok(vec![Finding {
         spot: Spot::Query(star.offset),
         message: format!("the star in `{}` cannot be put out: the columns of {list} are not known", subject.model.name),
-        help: "declare their columns in `external_models.yaml`, or name the columns in the query".into(),
+        help: "let `bot external` declare their columns, or name the columns in the query".into(),
     }])
 }
 

@@ -136,7 +136,7 @@ impl<'a> Loader<'a> {
         let content = match self.shelf {
             None => read()?,
             Some(shelf) => {
-                let key = Hasher::new("tables file").text(blob.as_str()).text(path.as_str()).digest(self.digest);
+                let key = Hasher::new("tables file 2").text(blob.as_str()).text(path.as_str()).digest(self.digest);
                 let key = key.finish();
                 match shelf.get(key).and_then(|stored| stored.tables(path)) {
                     Some(known) => known,
@@ -153,11 +153,17 @@ impl<'a> Loader<'a> {
 
     fn take_tables(&mut self, read: Vec<(FilePath, Result<ReadFile<Tables>, Problem>)>) -> Vec<ReadFile<Tables>> {
         let mut kept = Vec::new();
+        let read_files = read.iter().filter_map(|(_, file)| file.as_ref().ok());
+        let specific: BTreeSet<ModelName> = read_files.flat_map(|file| file.content.specific.iter().cloned()).collect();
         for (path, file) in read {
             match file {
                 Ok(file) => {
                     self.problems.extend(file.content.problems.iter().cloned());
-                    for table in &file.content.files {
+                    let is_meant = |table: &&ParsedFile| {
+                        let mut name = table.name.iter().map(|(name, _)| name);
+                        name.all(|name| !specific.contains(name) || file.content.specific.contains(name))
+                    };
+                    for table in file.content.files.iter().filter(is_meant) {
                         self.add(&path, table, table.model.clone().map(Arc::new));
                     }
                     kept.push(file);

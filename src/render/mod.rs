@@ -10,6 +10,7 @@ pub mod comment;
 pub mod data_diff;
 pub mod environments;
 pub mod explain;
+pub mod external;
 pub mod findings;
 pub mod gc;
 pub mod history;

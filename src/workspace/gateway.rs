@@ -96,6 +96,7 @@ pub(super) fn part_of(context: &Context<'_>) -> Option<Part> {
         | Command::Apply(_)
         | Command::Run(_)
         | Command::Env(_)
+        | Command::External(_)
         | Command::Query(_)
         | Command::Diff(_)
         | Command::Render(_)

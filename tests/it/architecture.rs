@@ -23,6 +23,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "change",
             "diff",
             "lineage",
+            "external",
             "lint",
             "explain",
             "naming",

@@ -23,6 +23,7 @@ mod engine_postgres;
 mod environments;
 #[cfg(feature = "duckdb")]
 mod explain;
+mod external;
 #[cfg(feature = "duckdb")]
 mod fingerprints;
 mod freshness;
