@@ -167,7 +167,7 @@ fn postgresql_is_asked_too_and_keeps_the_case_of_its_names() {
                CREATE VIEW public.lone AS SELECT 1 AS one";
     engine.session().expect("a session").execute(sql).expect("tables");
     let ran = shop.world.done(&["external"]);
-    assert!(ran.stdout.starts_with("+ erp.\"Stock\" (3 columns)\n+ lone (1 column)\n"), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("+ erp.Stock (3 columns)\n+ lone (1 column)\n"), "{}", ran.stdout);
     let expected = "- name: erp.\"Stock\"\n  columns:\n    '\"Shelf\"': character varying(20)\n    pieces: numeric(18,3)\n    at: timestamp with time zone\n- name: lone\n  columns:\n    one: integer\n";
     assert_eq!(shop.world.repository.read("external_models.yaml"), expected);
     shop.world.repository.commit("external tables");
