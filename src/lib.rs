@@ -20,7 +20,8 @@
 //! 5. `fingerprint/`: one hash for a model's rows, one for each column. Its table of inputs is the heart.
 //! 6. `diff.rs`, `plan/`: hashes of base and result, and what the state knows, become a [`plan::Plan`] with reasons.
 //!    For people who ask, `lineage/` follows what models read, and `explain/` takes two fingerprints of one model apart;
-//!    `lint/` asks the rules of style that the project names.
+//!    `lint/` asks the rules of style that the project names, `external/` puts the warehouse's columns into
+//!    `external_models.yaml`.
 //! 7. `render/`: the plan for people, pull requests and scripts. What a pull request is told is gathered in `report/` and
 //!    written by `render/comment/`; `sticky.rs` finds its comment again and decides who may write it next.
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed. What must hold

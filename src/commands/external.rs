@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &ExternalArguments) -> Comma
         (true, _) => Ok(Exit::Done),
         (false, true) => Ok(Exit::No),
         (false, false) => {
-            replace(&path, &text)
+            replace(&path, &text, &workspace.random_id()?)
                 .map_err(|error| CommandError::failed(format!("cannot write `{file}`")).because(error))?;
             Ok(Exit::Done)
         }
@@ -147,13 +147,14 @@ fn read(path: &Path) -> Result<String, CommandError> {
 }
 
 /// Writes beside the file first, so that it is whole whatever happens; a link is not written through.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+fn replace(path: &Path, text: &str, own: &str) -> io::Result<()> {
+    let there = fs::symlink_metadata(path).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
         return Err(io::Error::other("it is a link or a folder; make it a file"));
     }
-    let beside = path.with_extension("yaml.new");
+    let beside = path.with_extension(format!("{own}.new"));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
-    let written =
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
-    written.inspect_err(|_| drop(fs::remove_file(&beside)))
+    let permissions = there.map_or(Ok(()), |there| file.set_permissions(there.permissions()));
+    let written = permissions.and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| drop(fs::remove_file(&beside)))
 }

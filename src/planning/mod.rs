@@ -305,7 +305,7 @@ fn unknown_columns(tree: &Tree, told: &dyn Fn(&ModelName) -> bool) -> Vec<Proble
         let list = readers.iter().map(|reader| format!("`{reader}`")).collect::<Vec<_>>().join(", ");
         let message = format!("the columns of `{table}` cannot be known without the warehouse, so {list} is opaque");
         Problem::info("columns-unknown", message)
-            .help("name its columns in `external_models.yaml`, or in the query instead of a star")
+            .help("let `bot external` write its columns into `external_models.yaml`, or name them instead of the star")
     };
     readers.into_iter().map(told).collect()
 }

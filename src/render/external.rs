@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use owo_colors::Style;
+
+use super::terminal::Paint;
 use super::text::counted;
-use super::{Colour, terminal::Paint, visible};
+use super::{Colour, visible};
 use crate::external::{Change, ColumnChange};
 use crate::ids::FilePath;
-use owo_colors::Style;
 
 /// One line for each table and column that differs, and one for the whole.
 pub fn terminal(file: &FilePath, changes: &[Change], colour: Colour) -> String {
