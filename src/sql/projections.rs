@@ -108,6 +108,7 @@ impl Reader<'_> {
                 AccessExpr::Dot(_) | AccessExpr::Subscript(_) => None,
             },
             Expr::Value(value) => literal(&value.value),
+            Expr::TypedString(typed) => literal(&typed.value.value),
             Expr::BinaryOp { op: ast::BinaryOperator::Arrow | ast::BinaryOperator::LongArrow, right, .. } => {
                 let Expr::Value(path) = right.as_ref() else { return None };
                 let path = literal(&path.value)?;
@@ -157,8 +158,8 @@ mod tests {
 
     #[test]
     fn names_are_those_that_sqlmesh_infers() {
-        let text = "SELECT a, t.B, x::int, CAST((y) AS text) , s.f.g, z AS \"Z z\", 1, 'k', j ->> '$.p.q', l[1] FROM t";
-        assert_eq!(items(text), [["a", "b", "x", "y", "g", "z z", "1", "k", "q", "1"]]);
+        let text = "SELECT a, t.B, x::int, CAST((y) AS text) , s.f.g, z AS \"Z z\", 1, 'k', j ->> '$.p.q', l[1], DATE '2026-01-01' FROM t";
+        assert_eq!(items(text), [["a", "b", "x", "y", "g", "z z", "1", "k", "q", "1", "2026-01-01"]]);
         assert_eq!(
             items("SELECT count(*), a + b, NULL, (SELECT 1), current_date FROM t"),
             [["?count(*)@7", "?a + b@17", "?NULL@24", "?(SELECT 1)@31", "?current_date@42"]]
