@@ -41,7 +41,8 @@ impl<'t> Blocks<'t> {
             let before = before_key(lines.get(index).copied().unwrap_or_default(), node).ok_or_else(refused)?;
             let space = &before[..before.find('-').ok_or_else(refused)?];
             let is_plain = space.trim().is_empty() && *indent.get_or_insert(space) == space;
-            if !is_plain || starts.last().is_some_and(|last| *last >= index) {
+            // YAML knows more ends of lines than these.
+            if index >= lines.len() || !is_plain || starts.last().is_some_and(|last| *last >= index) {
                 return Err(refused());
             }
             starts.push(index);

@@ -161,3 +161,15 @@ fn line_ends_and_indents_stay() {
     let expected = "  - name: a.a\r\n    columns:\r\n      y: DATE\r\n  - name: z.z\r\n    columns:\r\n      x: INTEGER\r\n  # end\r\n";
     assert_eq!(done.text, expected);
 }
+
+proptest::proptest! {
+    /// Whatever the file holds, it is left alone or read back as it was meant, and nothing panics.
+    #[test]
+    fn no_text_is_damaged(text in "(- name: [a-c.]{1,3}|\n|\r|\u{85}|\u{2028}|  columns:|    x: INT|  gateway: [a-b]|- |[\\[\\]{}#&*:'\"a ]){0,14}") {
+        let tables = [table("a", &[("x", "INTEGER")]), table("b", &[("y: z", "TEXT")])];
+        if let Ok(done) = rewrite(&text, DUCKDB, &tables) {
+            let again = rewrite(&done.text, DUCKDB, &tables).expect("what was written is read again");
+            proptest::prop_assert_eq!(again.changes, []);
+        }
+    }
+}
