@@ -18,7 +18,7 @@ use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{Kind, Model};
 use crate::problem::Problem;
-use crate::settings::Settings;
+use crate::settings::{Settings, is_user_rules};
 use crate::yaml::Place;
 
 /// The largest model file that is read.
@@ -136,7 +136,7 @@ impl<'a> Loader<'a> {
         let content = match self.shelf {
             None => read()?,
             Some(shelf) => {
-                let key = Hasher::new("tables file").text(blob.as_str()).text(path.as_str()).digest(self.digest);
+                let key = Hasher::new("tables file 2").text(blob.as_str()).text(path.as_str()).digest(self.digest);
                 let key = key.finish();
                 match shelf.get(key).and_then(|stored| stored.tables(path)) {
                     Some(known) => known,
@@ -153,11 +153,17 @@ impl<'a> Loader<'a> {
 
     fn take_tables(&mut self, read: Vec<(FilePath, Result<ReadFile<Tables>, Problem>)>) -> Vec<ReadFile<Tables>> {
         let mut kept = Vec::new();
+        let read_files = read.iter().filter_map(|(_, file)| file.as_ref().ok());
+        let specific: BTreeSet<ModelName> = read_files.flat_map(|file| file.content.specific.iter().cloned()).collect();
         for (path, file) in read {
             match file {
                 Ok(file) => {
                     self.problems.extend(file.content.problems.iter().cloned());
-                    for table in &file.content.files {
+                    let is_meant = |table: &&ParsedFile| {
+                        let mut name = table.name.iter().map(|(name, _)| name);
+                        name.all(|name| !specific.contains(name) || file.content.specific.contains(name))
+                    };
+                    for table in file.content.files.iter().filter(is_meant) {
                         self.add(&path, table, table.model.clone().map(Arc::new));
                     }
                     kept.push(file);
@@ -176,6 +182,11 @@ impl<'a> Loader<'a> {
                 Problem::warning("python-model", format!("`{path}` is a Python model, which cannot run here"));
             self.problems
                 .push(problem.at(path).help("rewrite it in SQL, or declare its table in `external_models.yaml`"));
+        }
+        for (path, _) in files.iter().filter(|(path, _)| is_user_rules(path)) {
+            let problem =
+                Problem::warning("python-rules", format!("`{path}` holds rules in Python, which cannot run here"));
+            self.problems.push(problem.at(path).help("`bot lint` asks for SQLMesh's built-in rules only"));
         }
     }
 
@@ -320,7 +331,7 @@ fn kept(shelf: &dyn Shelf, key: Digest, path: &FilePath, file: ParsedFile) -> Pa
 pub(super) fn jinja_macros(tree: &dyn FileTree, settings: &Settings, problems: &mut Vec<Problem>) -> String {
     let is_macros = |path: &str| path.starts_with("macros/") && path.ends_with(".sql");
     let mut found = String::new();
-    let paths = tree.entries().keys().filter(|path| is_macros(path.as_str()) && is_projects(path.as_str(), settings));
+    let paths = tree.entries().keys().filter(|path| is_macros(path.as_str()) && is_projects(path, settings));
     for path in paths {
         match text_of(tree, path) {
             Ok(text) => {
@@ -376,11 +387,16 @@ fn blob_of(entry: &Entry) -> Result<&BlobId, Problem> {
 
 /// The files that are the project's: not hidden, not ignored.
 fn project_files<'t>(tree: &'t dyn FileTree, settings: &Settings) -> Vec<Listed<'t>> {
-    tree.entries().iter().filter(|(path, _)| is_projects(path.as_str(), settings)).collect()
+    tree.entries().iter().filter(|(path, _)| is_projects(path, settings)).collect()
 }
 
-fn is_projects(path: &str, settings: &Settings) -> bool {
-    !path.contains("/.") && !settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path))
+fn is_projects(path: &FilePath, settings: &Settings) -> bool {
+    !path.as_str().contains("/.") && !is_ignored(settings, path)
+}
+
+/// Whether `ignore_patterns` take a file out of the project.
+pub fn is_ignored(settings: &Settings, path: &FilePath) -> bool {
+    settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path.as_str()))
 }
 
 fn is_external(path: &str) -> bool {
