@@ -26,7 +26,7 @@ pub(super) fn render(
         } else {
             let mut refuse = |start: usize, what: &str| {
                 let (line, column) = position_of(text, offset + start);
-                let message = format!("{what} in a configuration cannot be rendered");
+                let message = format!("{what} in a YAML file cannot be rendered");
                 let problem = Problem::error("unsupported-jinja", message).at(path).position(line, column);
                 problems.push(problem.help("only `{{ env_var('NAME') }}` and `{{ env_var('NAME', 'default') }}` are"));
             };

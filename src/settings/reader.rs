@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::jinja;
 use crate::files::{Entry, FileTree};
 use crate::ids::FilePath;
-use crate::problem::{Problem, nearest};
+use crate::problem::{Problem, nearest, position_of};
 use crate::yaml::{self, Node, Place, Value};
 
 /// The largest configuration that is read.
@@ -18,15 +18,46 @@ pub(super) fn document(
     environment: &BTreeMap<String, String>,
     problems: &mut Vec<Problem>,
 ) -> Option<Node> {
-    let text = match text(tree, path) {
-        Ok(text) => text,
+    let text = rendered(tree, path, environment, problems)?;
+    parsed(path, &text, problems)
+}
+
+/// A YAML file of the project, no unit test or configuration yet: its text with `env_var` rendered. A variable that is not
+/// set is a problem.
+pub fn rendered_file(
+    tree: &dyn FileTree,
+    path: &FilePath,
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    let text = rendered(tree, path, environment, problems)?;
+    let Some(offset) = text.find(jinja::UNSET) else { return Some(text) };
+    let name = text[offset + jinja::UNSET.len()..].split(|sign: char| !sign.is_alphanumeric() && sign != '_').next();
+    let (line, column) = position_of(&text, offset);
+    let message = format!("the file needs environment variable `{}`", name.unwrap_or_default());
+    let problem = Problem::error("unset-variable", message).at(path).position(line, column);
+    problems.push(problem.help("set it, or give `env_var` a default"));
+    None
+}
+
+fn rendered(
+    tree: &dyn FileTree,
+    path: &FilePath,
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    match text(tree, path) {
+        Ok(text) => Some(jinja::render(path, &text, environment, problems)),
         Err(problem) => {
             problems.push(*problem);
-            return None;
+            None
         }
-    };
-    let text = jinja::render(path, &text, environment, problems);
-    match yaml::parse(&text) {
+    }
+}
+
+/// The YAML of a file; what makes it none is a problem.
+pub fn parsed(path: &FilePath, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+    match yaml::parse(text) {
         Ok(node) => Some(node),
         Err(error) => {
             let problem = Problem::error("invalid-yaml", error.to_string()).at(path);

@@ -35,6 +35,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "report",
             "statement",
             "resolve",
+            "unit_test",
         ],
     ),
     (Level::InOrder, &["render"]),
