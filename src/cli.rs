@@ -5,6 +5,7 @@ mod hook;
 mod rollback;
 mod run;
 mod state;
+mod test;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use hook::{HookArguments, HookCommand, HookRunArguments};
 pub use rollback::RollbackArguments;
 pub use run::RunArguments;
 pub use state::{ExportArguments, ImportArguments, MigrateArguments, RecoverArguments, StateArguments, StateCommand};
+pub use test::{TestArguments, TestFormat};
 
 /// A data environment for every git branch.
 ///
@@ -112,6 +114,12 @@ pub enum Command {
     Render(RenderArguments),
     /// Show where a model or a column comes from and who reads it; writes nothing and opens no warehouse
     Lineage(LineageArguments),
+    /// Run the unit tests of models, or write one from data
+    ///
+    /// Tests are those of SQLMesh: `tests/**/test*.yaml`, as they lie in the working tree. Each runs in a DuckDB of its own in
+    /// memory; no warehouse is opened and nothing is written. Exit 1 where a test fails or a file has a mistake.
+    /// `docs/unit-tests.md` has the format.
+    Test(TestArguments),
     /// Tell at each push what it changes: a pre-push hook that opens no warehouse and writes nothing
     Hook(HookArguments),
     /// In GitHub Actions: do what the event asks for; plan, build and report pull requests, promote merges
@@ -417,6 +425,8 @@ impl Command {
             Self::Render(arguments) => arguments.format.format,
             Self::Lineage(arguments) if arguments.format == LineageFormat::Json => Format::Json,
             Self::Lineage(_) => Format::Terminal,
+            Self::Test(arguments) if arguments.format == TestFormat::Json => Format::Json,
+            Self::Test(_) => Format::Terminal,
             Self::Doctor(arguments) => arguments.format.format,
         };
         if format == Format::Json { ErrorFormat::Json } else { ErrorFormat::Terminal }
@@ -461,6 +471,8 @@ mod tests {
             "bot query --env prod select --format csv --limit 5",
             "bot render a.b",
             "bot lineage a.b.c --upstream --head x --format mermaid",
+            "bot test tests/a.yaml::b -k x* --jobs 2 --all-must-run --format json",
+            "bot test --create a.b --query a.c select --query a.d x --var start=1 --name t --path p --include-ctes --overwrite",
             "bot lineage a.b --downstream --worktree --format json",
             "bot doctor --format json",
         ];

@@ -20,6 +20,7 @@ mod render;
 mod rollback;
 mod run;
 mod state;
+mod test;
 mod who;
 
 use crate::cli::Command;
@@ -46,6 +47,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Diff(arguments) => diff::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),
         Command::Lineage(arguments) => lineage::run(context, arguments),
+        Command::Test(arguments) => test::run(context, arguments),
         Command::Ci(arguments) => ci::run(context, arguments),
         Command::Hook(arguments) => hook::run(context, &arguments.command),
         Command::Doctor(arguments) => doctor::run(context, arguments),

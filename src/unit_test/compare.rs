@@ -1,7 +1,7 @@
 //! Expected rows held against those that came, as SQLMesh does: as a multiset, or row by row where the query orders them;
 //! numbers with a binary fraction to one part in 100,000, as pandas compares them, everything else exactly.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// What an expected cell is, after it was cast to the type of the column that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub fn compare(columns: &[Closeness], expected: &[Vec<Expected>], actual: &[Row]
 
 /// The rows of either side that have no exact counterpart.
 fn without_same(expected: &[Vec<Expected>], actual: &[Row]) -> (Vec<usize>, Vec<usize>) {
-    let mut places: HashMap<Vec<Option<&str>>, Vec<usize>> = HashMap::new();
+    let mut places: BTreeMap<Vec<Option<&str>>, Vec<usize>> = BTreeMap::new();
     for (place, row) in actual.iter().enumerate().rev() {
         places.entry(row.iter().map(Option::as_deref).collect()).or_default().push(place);
     }

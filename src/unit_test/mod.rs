@@ -10,6 +10,7 @@ mod compare;
 mod ctes;
 mod fixture;
 mod frozen;
+mod outcome;
 mod read;
 mod report;
 mod value;
@@ -22,6 +23,7 @@ pub use choose::{Choice, choose};
 pub use compare::{Closeness, Difference, Expected, RowOrder, compare};
 pub use ctes::{Cte, WithClause, is_ordered, with_clause};
 pub use frozen::frozen_clock;
+pub use outcome::{Counts, Ending, Mismatch, MismatchKind, Outcome, RowMismatch, Subject, TestReport, Trouble};
 pub use read::{is_test_file, read};
 pub use value::{Cell, inferred_type, is_day, is_moment};
 

@@ -100,6 +100,7 @@ pub(super) fn part_of(context: &Context<'_>) -> Option<Part> {
         | Command::Diff(_)
         | Command::Render(_)
         | Command::Lineage(_)
+        | Command::Test(_)
         | Command::Hook(_)
         | Command::Ci(_)
         | Command::Doctor(_) => context.is_in_ci().then_some(Part::PullRequests),
