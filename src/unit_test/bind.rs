@@ -37,7 +37,7 @@ pub struct Bound<'t> {
 pub fn bind<'t>(test: &'t UnitTest, known: &Known<'_>) -> Result<Bound<'t>, Vec<Problem>> {
     let model = model_of(test, known).map_err(|problem| vec![*problem])?;
     let mut problems = Vec::new();
-    let reads = reads(&model, known);
+    let reads = reads(&model, known.models);
     let mut inputs: BTreeMap<ModelName, Fixture> = BTreeMap::new();
     for input in &test.inputs {
         let bound = name_of(&input.name, test, known).map(|name| without_catalog(name, known, &reads));
@@ -69,10 +69,9 @@ pub fn bind<'t>(test: &'t UnitTest, known: &Known<'_>) -> Result<Bound<'t>, Vec<
 }
 
 /// The tables that a model's query reads, its own among them.
-fn reads(model: &Model, known: &Known<'_>) -> BTreeSet<ModelName> {
+pub fn reads(model: &Model, models: &BTreeMap<ModelName, Arc<Model>>) -> BTreeSet<ModelName> {
     let relations = model.query.iter().flat_map(|query| query.relations());
-    let is_table =
-        |relation: &&Relation| relation.certainty == Certainty::Table || known.models.contains_key(&relation.name);
+    let is_table = |relation: &&Relation| relation.certainty == Certainty::Table || models.contains_key(&relation.name);
     relations.filter(is_table).map(|relation| relation.name.clone()).collect()
 }
 

@@ -15,10 +15,11 @@ mod read;
 mod report;
 mod value;
 mod vars;
+mod write;
 
 use std::collections::BTreeMap;
 
-pub use bind::{Bound, Known, bind};
+pub use bind::{Bound, Known, bind, reads};
 pub use choose::{Choice, choose};
 pub use compare::{Closeness, Difference, Expected, RowOrder, compare};
 pub use ctes::{Cte, WithClause, is_ordered, with_clause};
@@ -26,6 +27,7 @@ pub use frozen::frozen_clock;
 pub use outcome::{Counts, Ending, Mismatch, MismatchKind, Outcome, RowMismatch, Subject, TestReport, Trouble};
 pub use read::{is_test_file, read};
 pub use value::{Cell, inferred_type, is_day, is_moment};
+pub use write::{Draft, DraftRows, StatedTypes, write};
 
 use crate::ids::FilePath;
 use crate::sql::TimeVariable;

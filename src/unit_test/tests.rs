@@ -331,3 +331,87 @@ fn names_are_bound_to_models() {
         wrong.iter().flat_map(|(model, inputs)| bound(model, inputs).expect_err("a problem")).collect();
     insta::assert_snapshot!(all.join("\n"));
 }
+
+#[test]
+fn what_is_written_reads_back_as_it_was() {
+    let hostile = [
+        "",
+        "a",
+        "null",
+        "true",
+        "12",
+        "007",
+        "1e5",
+        "-0.50",
+        "2026-01-31",
+        "2026-01-31 10:00:00",
+        "x: y",
+        "# no",
+        "- a",
+        "{{ x }}",
+        "{% x %}",
+        "{#",
+        "a\"b\\c",
+        "line\nbreak\ttab\r",
+        "\u{1b}[2J\u{202e}\u{feff}\u{85}\u{2028}\0",
+        "größe 表 🙂",
+        "'",
+        "!tag",
+        "*alias",
+        "&anchor",
+        "  spaces  ",
+    ];
+    let column = |name: &str, data_type: &str| crate::statement::ColumnType::new(name, data_type);
+    let texts = DraftRows {
+        name: "s.x".into(),
+        columns: vec![column("k", "VARCHAR"), column("odd: \"name\"", "VARCHAR")],
+        rows: hostile.iter().map(|text| vec![Some((*text).to_owned()), None]).collect(),
+        types: StatedTypes::Yes,
+    };
+    let typed = [
+        ("INTEGER", "-12"),
+        ("BIGINT", "0"),
+        ("DECIMAL(10,2)", "20.50"),
+        ("DOUBLE", "1e+300"),
+        ("DOUBLE", "inf"),
+        ("BOOLEAN", "false"),
+        ("DATE", "2026-01-31"),
+        ("DATE", "infinity"),
+        ("TIMESTAMP", "2026-01-31 10:00:00"),
+        ("HUGEINT", "170141183460469231731687303715884105727"),
+        ("DECIMAL(38,10)", "1234567890123456789.0123456789"),
+        ("INTEGER[]", "[1, 2]"),
+        ("STRUCT(a INTEGER)", "{'a': 1}"),
+    ];
+    let values = DraftRows {
+        name: "s.y".into(),
+        columns: typed
+            .iter()
+            .enumerate()
+            .map(|(place, (data_type, _))| column(&format!("c{place}"), data_type))
+            .collect(),
+        rows: vec![typed.iter().map(|(_, text)| Some((*text).to_owned())).collect()],
+        types: StatedTypes::No,
+    };
+    let draft = Draft {
+        name: "odd \"name\"".into(),
+        model: "s.\"A b\"".into(),
+        inputs: vec![texts.clone(), values],
+        query: DraftRows { name: "query".into(), ..DraftRows::default() },
+        ctes: Vec::new(),
+        vars: vec![("start".into(), "2026-01-01".into()), ("limit".into(), "5".into()), ("text".into(), "a: b".into())],
+    };
+    let test = one(&write(&draft));
+    assert_eq!((test.name.as_str(), test.model.text.as_str()), ("odd \"name\"", "s.\"A b\""));
+    let rows = |place: usize| match &test.inputs[place].fixture.content {
+        Content::Rows(rows) => rows.rows.clone(),
+        Content::Query(query) => panic!("{query}"),
+    };
+    let read: Vec<Cell> = rows(0).into_iter().map(|row| row.cells[0].clone()).collect();
+    assert_eq!(read, hostile.map(|text| Cell::Text(text.to_owned())));
+    assert_eq!(test.inputs[0].fixture.columns.get("odd: \"name\"").map(String::as_str), Some("VARCHAR"));
+    let read: Vec<Option<String>> = rows(1)[0].cells.iter().map(Cell::text).collect();
+    let expected = typed.map(|(_, text)| Some(if text == "20.50" { "20.5".to_owned() } else { text.to_owned() }));
+    assert_eq!(read, expected);
+    assert_eq!((test.vars.variables.len(), test.vars.start.map(|start| start.text)), (2, Some("2026-01-01".into())));
+}

@@ -390,3 +390,75 @@ fn many_tests_run_beside_one_another_and_see_nothing_of_each_other() {
     let ran = world.done(&["test", "--jobs", "8"]);
     assert!(ran.stdout.starts_with("60 tests: 60 passed"), "{}", ran.stdout);
 }
+
+#[test]
+fn a_test_is_written_from_rows_of_the_warehouse() {
+    let world = World::shop();
+    world.done(&["promote"]);
+    let created = |arguments: &[&str]| world.bot(&[&["test", "--create"], arguments].concat());
+    let ran = created(&["marts.product_sales", "--query", "staging.paid_orders", "SELECT 1"]);
+    assert_eq!((ran.exit, ran.stderr.contains("it reads")), (Exit::No, true), "{}", ran.stderr);
+    let ran = created(&[
+        "marts.fct_orders",
+        "--query",
+        "staging.paid_orders",
+        "SELECT * FROM staging.orders WHERE false",
+        "--var",
+        "start=2026-01-01",
+        "--var",
+        "end=2026-12-31",
+    ]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.stderr);
+    let ran =
+        created(&["marts.product_sales", "--name", "test_sales", "--path", "marts/test_sales.yml", "--include-ctes"]);
+    assert_eq!(
+        (ran.exit, ran.stdout.as_str()),
+        (Exit::Done, "created  tests/marts/test_sales.yml\n"),
+        "{}",
+        ran.stderr
+    );
+    let path = world.repository.path().join("tests/marts/test_sales.yml");
+    insta::assert_snapshot!(std::fs::read_to_string(&path).expect("the test"));
+    let ran = world.bot(&["test"]);
+    assert!(ran.exit == Exit::Done && ran.stdout.starts_with("2 tests: 2 passed"), "{}{}", ran.stdout, ran.stderr);
+    let ran = created(&["marts.product_sales", "--path", "marts/test_sales.yml"]);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("is there already"), "{}", ran.stderr);
+    assert_eq!(created(&["marts.product_sales", "--path", "marts/test_sales.yml", "--overwrite"]).exit, Exit::Done);
+    for wrong in ["../test_x", "x.yaml", "a/../../test_x.yaml"] {
+        let ran = created(&["marts.product_sales", "--path", wrong]);
+        assert!(ran.exit == Exit::No && ran.stderr.contains("no test is found in"), "{wrong}: {}", ran.stderr);
+    }
+    let ran = created(&["marts.product_sale"]);
+    assert!(ran.stderr.contains("did you mean `marts.product_sales`?"), "{}", ran.stderr);
+    let ran = created(&["raw.orders"]);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("has no query to test"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_created_test_states_types_that_nobody_else_does_and_keeps_hostile_values() {
+    let world = small("SELECT k, tags, day, amount, seen FROM erp.facts", "# none yet\n");
+    world.sql(
+        "CREATE SCHEMA erp; CREATE TABLE erp.facts AS SELECT * FROM (VALUES \
+         ('{{ x }}: \\x1b', ['a, b', 'c'], DATE '2026-01-31', 20.50::DECIMAL(10,2), TIMESTAMPTZ '2026-01-31 10:00:00+00'), \
+         (NULL, NULL, NULL, NULL, NULL)) AS t(k, tags, day, amount, seen)",
+    );
+    world.done(&["test", "--create", "s.total", "--path", "test_facts"]);
+    let text = std::fs::read_to_string(world.repository.path().join("tests/test_facts.yaml")).expect("the test");
+    assert!(text.contains("tags: \"VARCHAR[]\"") && text.contains("amount: \"DECIMAL(10,2)\""), "{text}");
+    passes(&world);
+    let ran =
+        world.bot(&["test", "--create", "s.total", "--path", "test_more", "--query", "erp.facts", "FROM range(2000)"]);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("more than 1000 rows"), "{}", ran.stderr);
+    let ran = world.bot(&[
+        "test",
+        "--create",
+        "s.total",
+        "--path",
+        "test_more",
+        "--query",
+        "erp.facts",
+        "DROP TABLE erp.facts",
+    ]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    assert_eq!(world.value("SELECT count(*) FROM erp.facts"), "2");
+}

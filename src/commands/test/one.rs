@@ -12,8 +12,8 @@ use crate::sql::{Dialect, Piece, Query, Template, TimeVariable};
 use crate::statement::{ColumnType, LoadTime, text_literal};
 use crate::time::{Interval, Timestamp};
 use crate::unit_test::{
-    Closeness, Compared, Content, Ending, Expected, Fixture, Mismatch, MismatchKind, RowMismatch, RowOrder, Subject,
-    Trouble, compare, frozen_clock, is_ordered, with_clause,
+    Closeness, Compared, Content, Cte, Ending, Expected, Fixture, Mismatch, MismatchKind, RowMismatch, RowOrder,
+    Subject, Trouble, WithClause, compare, frozen_clock, is_ordered, with_clause,
 };
 use crate::yaml::Value;
 
@@ -49,6 +49,23 @@ impl From<ResolveError> for Refused {
     }
 }
 
+impl Refused {
+    /// How a test ends of it.
+    ///
+    /// # Errors
+    /// It was stopped, or the engine failed otherwise than by refusing a statement.
+    pub(super) fn ending(self) -> Result<Ending, EngineError> {
+        match self {
+            Self::Trouble(trouble) => Ok(Ending::Error(trouble)),
+            Self::Foreign(why) => Ok(Ending::CannotRun { why }),
+            Self::Engine(EngineError::Statement { message, .. }) => {
+                Ok(Ending::Error(Trouble { message, help: None, place: None }))
+            }
+            Self::Engine(error) => Err(error),
+        }
+    }
+}
+
 /// Runs a test.
 ///
 /// # Errors
@@ -57,22 +74,46 @@ pub(super) fn run(session: &mut dyn Session, ready: &Ready, variant: &Variant) -
     match mismatches(session, ready, variant) {
         Ok(mismatches) if mismatches.is_empty() => Ok(Ending::Passed),
         Ok(mismatches) => Ok(Ending::Failed(mismatches)),
-        Err(Refused::Trouble(trouble)) => Ok(Ending::Error(trouble)),
-        Err(Refused::Foreign(why)) => Ok(Ending::CannotRun { why }),
-        Err(Refused::Engine(EngineError::Statement { message, .. })) => {
-            Ok(Ending::Error(Trouble { message, help: None, place: None }))
-        }
-        Err(Refused::Engine(error)) => Err(error),
+        Err(refused) => refused.ending(),
     }
 }
 
-fn mismatches(session: &mut dyn Session, ready: &Ready, variant: &Variant) -> Result<Vec<Mismatch>, Refused> {
+/// Makes the tables of the fixtures, and gives the model's query over them.
+fn set_up(session: &mut dyn Session, ready: &Ready, variant: &Variant) -> Result<String, Refused> {
     session.create_schema_if_missing(None, SCHEMA)?;
     if ready.test.vars.execution_time.is_some() {
         session.define(&frozen_clock(ready.times.execution))?;
     }
     let tables = make_tables(session, ready, variant)?;
-    let sql = query_of(ready, variant, &tables)?;
+    query_of(ready, variant, &tables)
+}
+
+/// What the model's query gives over the fixtures, and what its CTEs do, by name.
+///
+/// # Errors
+/// As of any test.
+pub(super) fn results(
+    session: &mut dyn Session,
+    ready: &Ready,
+    variant: &Variant,
+) -> Result<(Came, Vec<(String, Came)>), Refused> {
+    let sql = set_up(session, ready, variant)?;
+    let mut ctes = Vec::new();
+    if let Some(clause) = with_clause(&sql) {
+        for cte in &clause.ctes {
+            let came = came(session, ready, &cte_query(&sql, &clause, cte))?;
+            ctes.push((cte.name.clone(), came));
+        }
+    }
+    Ok((came(session, ready, &sql)?, ctes))
+}
+
+fn cte_query(sql: &str, clause: &WithClause, cte: &Cte) -> String {
+    format!("{}\nSELECT * FROM {}", &sql[..clause.end], quoted(&cte.name))
+}
+
+fn mismatches(session: &mut dyn Session, ready: &Ready, variant: &Variant) -> Result<Vec<Mismatch>, Refused> {
+    let sql = set_up(session, ready, variant)?;
     let mut found = Vec::new();
     if !ready.test.ctes.is_empty() {
         found.extend(ctes(session, ready, &sql)?);
@@ -181,8 +222,7 @@ fn ctes(session: &mut dyn Session, ready: &Ready, sql: &str) -> Result<Vec<Misma
             continue;
         };
         let order = if is_ordered(&sql[cte.body.clone()]) { RowOrder::Given } else { RowOrder::Any };
-        let sql = format!("{}\nSELECT * FROM {}", &sql[..clause.end], quoted(&cte.name));
-        let came = came(session, ready, &sql)?;
+        let came = came(session, ready, &cte_query(sql, clause, cte))?;
         found.extend(compared(session, subject, &input.fixture, came, order)?);
     }
     Ok(found)

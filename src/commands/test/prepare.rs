@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::shapes::{Shapes, shapes};
-use super::{Context, no_engine};
+use super::{Context, no_engine, tell};
 use crate::cli::TestArguments;
 use crate::engine::Engine as _;
 use crate::engine::duckdb::DuckDb;
@@ -12,9 +12,8 @@ use crate::error::CommandError;
 use crate::files::FileTree as _;
 use crate::ids::{FilePath, ModelName};
 use crate::model::Model;
-use crate::problem::{Problem, Severity, has_errors, nearest};
+use crate::problem::{Problem, Severity, nearest};
 use crate::project::{is_ignored, model_name, sorted};
-use crate::render::terminal;
 use crate::settings::Settings;
 use crate::sql::Dialect;
 use crate::statement::LoadTime;
@@ -68,29 +67,24 @@ pub(super) fn prepare(
     let source = workspace.working_tree()?;
     let side = workspace.side(&source)?;
     let files = workspace.files(&source)?;
-    if has_errors(&side.problems) {
-        context.output.talk("the project has errors, so tests of the models that have them cannot run");
-        let errors = side.problems.iter().filter(|problem| problem.severity == Severity::Error).cloned();
-        context.output.talk(&terminal::problems(&errors.collect::<Vec<_>>(), context.colour()));
-    }
+    tell_errors(context, &side);
     let mut prepared = Prepared::default();
     let settings = side.project.settings.clone();
     let paths = files.entries().keys().filter(|path| is_test_file(path) && !is_ignored(&settings, path));
     let variables = context.surroundings.variables();
     let tests: Vec<UnitTest> = paths.flat_map(|path| read(&files, path, variables, &mut prepared.problems)).collect();
     let chosen = chosen(context, workspace, (&tests, &side), arguments)?;
-    prepared.variants.push(Variant { variables: BTreeMap::new(), side, shapes: Shapes::new() });
-    for test in chosen {
-        let variant = prepared.variant(workspace, test)?;
-        prepared.add(context, workspace, (test, variant))?;
+    prepared.of(context, workspace, side, &chosen)
+}
+
+/// Tells what is wrong with the project, whose other models are tested all the same.
+pub(super) fn tell_errors(context: &Context<'_>, side: &Side) {
+    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+    let errors: Vec<Problem> = side.problems.iter().filter(is_error).cloned().collect();
+    if !errors.is_empty() {
+        context.output.talk("the project has errors, so tests of the models that have them cannot run");
+        tell(context, &errors);
     }
-    for (place, variant) in prepared.variants.iter_mut().enumerate() {
-        let used = prepared.tests.iter().filter(|ready| ready.variant == place);
-        let wanted: BTreeSet<ModelName> = used.flat_map(|ready| ready.inputs.keys().cloned()).collect();
-        variant.shapes = shapes(DuckDb::memory().session().map_err(no_engine)?.as_mut(), &variant.side.tree, &wanted);
-    }
-    prepared.problems = sorted(std::mem::take(&mut prepared.problems));
-    Ok(prepared)
 }
 
 /// The tests that the command line means.
@@ -136,13 +130,39 @@ fn from_the_project(context: &Context<'_>, workspace: &Workspace<'_>, selector: 
 }
 
 /// The dialect of names in tests: that of `model_defaults`.
-fn names_dialect(side: &Side, workspace: &Workspace<'_>) -> Dialect {
+pub(super) fn names_dialect(side: &Side, workspace: &Workspace<'_>) -> Dialect {
     let settings = &side.project.settings;
     let defaults = settings.defaults_of(workspace.gateway(settings));
     defaults.get("dialect").and_then(|default| Dialect::from_name(&default.text)).unwrap_or(Dialect::Generic)
 }
 
 impl Prepared {
+    /// Adds tests of a project.
+    ///
+    /// # Errors
+    /// Git cannot be read.
+    pub(super) fn of(
+        mut self,
+        context: &Context<'_>,
+        workspace: &Workspace<'_>,
+        side: Side,
+        tests: &[&UnitTest],
+    ) -> Result<Self, CommandError> {
+        self.variants.push(Variant { variables: BTreeMap::new(), side, shapes: Shapes::new() });
+        for test in tests {
+            let variant = self.variant(workspace, test)?;
+            self.add(context, workspace, (test, variant))?;
+        }
+        for (place, variant) in self.variants.iter_mut().enumerate() {
+            let used = self.tests.iter().filter(|ready| ready.variant == place);
+            let wanted: BTreeSet<ModelName> = used.flat_map(|ready| ready.inputs.keys().cloned()).collect();
+            let mut session = DuckDb::memory().session().map_err(no_engine)?;
+            variant.shapes = shapes(session.as_mut(), &variant.side.tree, &wanted);
+        }
+        self.problems = sorted(std::mem::take(&mut self.problems));
+        Ok(self)
+    }
+
     /// The project under the variables of a test; loaded once for all tests that have the same.
     fn variant(&mut self, workspace: &Workspace<'_>, test: &UnitTest) -> Result<usize, CommandError> {
         let wanted = &test.vars.variables;
