@@ -18,19 +18,19 @@ pub(super) fn document(
     environment: &BTreeMap<String, String>,
     problems: &mut Vec<Problem>,
 ) -> Option<Node> {
-    let text = rendered(tree, path, environment, problems)?;
+    let text = rendered(tree, path, jinja::Values { environment, variables: None }, problems)?;
     parsed(path, &text, problems)
 }
 
-/// A YAML file of the project, no unit test or configuration yet: its text with `env_var` rendered. A variable that is not
-/// set is a problem.
+/// The text of a YAML file that is no configuration, with `env_var` and `var` rendered. A variable that is not set is a
+/// problem.
 pub fn rendered_file(
     tree: &dyn FileTree,
     path: &FilePath,
-    environment: &BTreeMap<String, String>,
+    (environment, variables): (&BTreeMap<String, String>, &BTreeMap<String, Value>),
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
-    let text = rendered(tree, path, environment, problems)?;
+    let text = rendered(tree, path, jinja::Values { environment, variables: Some(variables) }, problems)?;
     let Some(offset) = text.find(jinja::UNSET) else { return Some(text) };
     let name = text[offset + jinja::UNSET.len()..].split(|sign: char| !sign.is_alphanumeric() && sign != '_').next();
     let (line, column) = position_of(&text, offset);
@@ -43,11 +43,11 @@ pub fn rendered_file(
 fn rendered(
     tree: &dyn FileTree,
     path: &FilePath,
-    environment: &BTreeMap<String, String>,
+    values: jinja::Values<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
     match text(tree, path) {
-        Ok(text) => Some(jinja::render(path, &text, environment, problems)),
+        Ok(text) => Some(jinja::render(path, &text, values, problems)),
         Err(problem) => {
             problems.push(*problem);
             None

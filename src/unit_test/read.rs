@@ -25,15 +25,16 @@ pub fn is_test_file(path: &FilePath) -> bool {
     is_yaml && name.starts_with("test") && path.starts_with("tests/") && !path.contains("/.")
 }
 
-/// The tests of a file, in its order. A test with a mistake is left out and told.
+/// The tests of a file, in its order. A test with a mistake is left out and told. The variables are those of the environment
+/// and those of the configuration.
 pub fn read(
     tree: &dyn FileTree,
     path: &FilePath,
-    environment: &BTreeMap<String, String>,
+    variables: (&BTreeMap<String, String>, &BTreeMap<String, Value>),
     problems: &mut Vec<Problem>,
 ) -> Vec<UnitTest> {
     let mut found = Vec::new();
-    let tests = rendered_file(tree, path, environment, &mut found).and_then(|text| {
+    let tests = rendered_file(tree, path, variables, &mut found).and_then(|text| {
         let document = parsed_yaml(path, &text, &mut found)?;
         Some(tests_of(tree, path, (&document, &text), &mut found))
     });

@@ -13,7 +13,7 @@ fn read_files(files: &str) -> (Vec<UnitTest>, Vec<Problem>) {
     let tree = TextTree::parse(files);
     let mut problems = Vec::new();
     let environment = BTreeMap::from([("ONE".to_owned(), "1".to_owned())]);
-    let tests = read(&tree, &FilePath::new(PATH), &environment, &mut problems);
+    let tests = read(&tree, &FilePath::new(PATH), (&environment, &BTreeMap::new()), &mut problems);
     (tests, problems)
 }
 

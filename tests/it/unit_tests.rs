@@ -162,7 +162,7 @@ fn vars_are_moments_and_variables() {
                  CAST(now() AS DATE) AS n FROM s.x";
     let tests = "t:\n  model: s.total\n  inputs: {s.x: [{k: 1}]}\n  vars: {start: 2026-01-01, end: 2026-01-02, execution_time: 2026-01-03, LIMIT: 5, start_ds: first}\n  \
                  outputs:\n    query:\n    - {s: first, e: '2026-01-02', ts: '2026-01-02 23:59:59.999999', x: '2026-01-03', l: 5, g: kept, d: 2026-01-03, n: 2026-01-03}\n\
-                 plain:\n  model: s.total\n  inputs: {s.x: [{k: 1}]}\n  outputs:\n    query: {partial: true, rows: [{s: '1970-01-01', l: 1, g: kept}]}\n";
+                 plain:\n  model: s.total\n  inputs: {s.x: [{k: 1}]}\n  outputs:\n    query: {partial: true, rows: [{s: '1970-01-01', l: 1, g: {{ var('gone') }}}]}\n";
     let world = small(query, tests);
     let config = format!("{}variables:\n  limit: 1\n  gone: kept\n", crate::lab::CONFIG);
     edit(&world, &[("config.yaml", &config)]);
@@ -393,45 +393,71 @@ fn many_tests_run_beside_one_another_and_see_nothing_of_each_other() {
 
 #[test]
 fn a_test_is_written_from_rows_of_the_warehouse() {
-    let world = World::shop();
+    let world = crate::lab::orders();
     world.done(&["promote"]);
     let created = |arguments: &[&str]| world.bot(&[&["test", "--create"], arguments].concat());
-    let ran = created(&["marts.product_sales", "--query", "staging.paid_orders", "SELECT 1"]);
-    assert_eq!((ran.exit, ran.stderr.contains("it reads")), (Exit::No, true), "{}", ran.stderr);
-    let ran = created(&[
-        "marts.fct_orders",
+    let refused = |arguments: &[&str], said: &str| {
+        let ran = created(arguments);
+        assert!(ran.exit == Exit::No && ran.stderr.contains(said), "{arguments:?}: {}", ran.stderr);
+    };
+    let daily = [
+        "marts.daily",
         "--query",
-        "staging.paid_orders",
-        "SELECT * FROM staging.orders WHERE false",
+        "raw.orders",
+        "SELECT * FROM raw.orders WHERE id > 1 ORDER BY id",
         "--var",
-        "start=2026-01-01",
+        "start=2026-03-26",
         "--var",
-        "end=2026-12-31",
-    ]);
-    assert_eq!(ran.exit, Exit::Done, "{}", ran.stderr);
-    let ran =
-        created(&["marts.product_sales", "--name", "test_sales", "--path", "marts/test_sales.yml", "--include-ctes"]);
-    assert_eq!(
-        (ran.exit, ran.stdout.as_str()),
-        (Exit::Done, "created  tests/marts/test_sales.yml\n"),
-        "{}",
-        ran.stderr
-    );
-    let path = world.repository.path().join("tests/marts/test_sales.yml");
+        "end=2026-03-27",
+    ];
+    let ran = created(&[&daily[..], &["--name", "by day", "--path", "deep/test_days.yml"]].concat());
+    assert_eq!((ran.exit, ran.stdout.as_str()), (Exit::Done, "created  tests/deep/test_days.yml\n"), "{}", ran.stderr);
+    let path = world.repository.path().join("tests/deep/test_days.yml");
     insta::assert_snapshot!(std::fs::read_to_string(&path).expect("the test"));
+    assert_eq!(created(&["marts.total"]).stdout, "created  tests/test_total.yaml\n");
     let ran = world.bot(&["test"]);
     assert!(ran.exit == Exit::Done && ran.stdout.starts_with("2 tests: 2 passed"), "{}{}", ran.stdout, ran.stderr);
-    let ran = created(&["marts.product_sales", "--path", "marts/test_sales.yml"]);
-    assert!(ran.exit == Exit::No && ran.stderr.contains("is there already"), "{}", ran.stderr);
-    assert_eq!(created(&["marts.product_sales", "--path", "marts/test_sales.yml", "--overwrite"]).exit, Exit::Done);
+    refused(&["marts.total"], "is there already");
+    assert_eq!(created(&["marts.total", "--overwrite"]).exit, Exit::Done);
     for wrong in ["../test_x", "x.yaml", "a/../../test_x.yaml"] {
-        let ran = created(&["marts.product_sales", "--path", wrong]);
-        assert!(ran.exit == Exit::No && ran.stderr.contains("no test is found in"), "{wrong}: {}", ran.stderr);
+        refused(&["marts.total", "--path", wrong], "no test is found in");
     }
-    let ran = created(&["marts.product_sale"]);
-    assert!(ran.stderr.contains("did you mean `marts.product_sales`?"), "{}", ran.stderr);
-    let ran = created(&["raw.orders"]);
-    assert!(ran.exit == Exit::No && ran.stderr.contains("has no query to test"), "{}", ran.stderr);
+    refused(&["marts.totl"], "did you mean `marts.total`?");
+    refused(&["raw.orders"], "no test of `raw.orders` can be made");
+    refused(&["marts.total", "--name", "test_y", "--query", "raw.orders", "SELECT 1"], "it reads `marts.daily`");
+    refused(
+        &["marts.total", "--name", "test_y", "--query", "marts.daily", "SELECT amnt FROM marts.daily"],
+        "the warehouse gives no rows of `marts.daily`",
+    );
+}
+
+#[test]
+fn a_test_of_a_larger_model_is_written_with_its_ctes() {
+    let world = World::shop();
+    world.done(&["promote"]);
+    let models = ["marts.product_sales", "marts.fct_orders", "marts.customer_orders", "marts.best_sellers"];
+    let mut created = 0;
+    for model in models {
+        let ran = world.bot(&[
+            "test",
+            "--create",
+            model,
+            "--include-ctes",
+            "--var",
+            "start=2026-01-01",
+            "--var",
+            "end=2026-12-31",
+        ]);
+        created += usize::from(ran.exit == Exit::Done);
+    }
+    assert!(created >= 2, "{created}");
+    let ran = world.bot(&["test"]);
+    assert!(
+        ran.exit == Exit::Done && ran.stdout.starts_with(&format!("{created} tests: {created} passed")),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn of_draft(
 ) -> Result<Prepared, CommandError> {
     let tree: TextTree = [(path.to_string(), write(draft))].into_iter().collect();
     let mut prepared = Prepared::default();
-    let tests = read(&tree, path, &Default::default(), &mut prepared.problems);
+    let tests = read(&tree, path, (&Default::default(), &Default::default()), &mut prepared.problems);
     let prepared = prepared.of(context, workspace, side, &tests.iter().collect::<Vec<_>>())?;
     if has_errors(&prepared.problems) {
         return Ok(Prepared { tests: Vec::new(), ..prepared });

@@ -71,7 +71,7 @@ pub(super) fn prepare(
     let mut prepared = Prepared::default();
     let settings = side.project.settings.clone();
     let paths = files.entries().keys().filter(|path| is_test_file(path) && !is_ignored(&settings, path));
-    let variables = context.surroundings.variables();
+    let variables = (context.surroundings.variables(), &settings.variables_of(workspace.gateway(&settings)));
     let tests: Vec<UnitTest> = paths.flat_map(|path| read(&files, path, variables, &mut prepared.problems)).collect();
     let chosen = chosen(context, workspace, (&tests, &side), arguments)?;
     prepared.of(context, workspace, side, &chosen)
