@@ -11,6 +11,7 @@ use crate::ids::FilePath;
 use crate::model::CsvSettings;
 use crate::problem::{Problem, nearest};
 use crate::project::{RefusedCsvSetting, read_seed, seed_rows, set_csv};
+use crate::sql::{Dialect, tokenize};
 use crate::yaml::{self, Entry, Node, Place, Value};
 
 const KEYS: [&str; 7] = ["rows", "columns", "query", "format", "path", "csv_settings", "partial"];
@@ -74,12 +75,32 @@ fn keys(name: &str, node: &Node, role: Role, report: &mut Report<'_>) {
     }
 }
 
+/// Whether a text can stand in parentheses of a statement and end with them: it closes none that it did not open, and ends
+/// no statement.
+fn holds_one(text: &str) -> bool {
+    let Ok(tokens) = tokenize(text, Dialect::DuckDb) else { return false };
+    let mut depth = 0_i64;
+    let is_inside = tokens.iter().all(|token| {
+        depth += i64::from(token.is_symbol("(")) - i64::from(token.is_symbol(")"));
+        depth >= 0 && !token.is_symbol(";")
+    });
+    is_inside && depth == 0
+}
+
 fn types(node: &Node, report: &mut Report<'_>) -> BTreeMap<String, String> {
     if !matches!(node.value, Value::Map(_) | Value::Null) {
         report.expected("columns", "a mapping from columns to types", node);
     }
-    let one = |entry: &Entry| Some((entry.key.to_lowercase(), report.text(&entry.key, &entry.node)?));
-    node.entries().iter().filter_map(one).collect()
+    let mut types = BTreeMap::new();
+    for Entry { key, node } in node.entries() {
+        let Some(data_type) = report.text(key, node) else { continue };
+        if holds_one(&data_type) {
+            types.insert(key.to_lowercase(), data_type);
+        } else {
+            report.error(node.place, format!("what stands for `{key}` is no type"), "write it as in `CAST(x AS …)`");
+        }
+    }
+    types
 }
 
 fn content(name: &str, node: &Node, sources: &Sources<'_>, report: &mut Report<'_>) -> Option<Content> {
@@ -90,7 +111,13 @@ fn content(name: &str, node: &Node, sources: &Sources<'_>, report: &mut Report<'
             let message = format!("`{name}` has both `query` and `{other}`");
             report.error(query.place, message, "keep one of the two");
         }
-        return report.text("query", query).map(Content::Query);
+        let text = report.text("query", query)?;
+        let sql = text.trim_end_matches(|sign: char| sign == ';' || sign.is_whitespace());
+        if !holds_one(sql) {
+            report.error(query.place, format!("what stands for `{name}` is not one query"), "write one SELECT");
+            return None;
+        }
+        return Some(Content::Query(sql.to_owned()));
     }
     let format = given("format").and_then(|node| report.text("format", node));
     let path = given("path").and_then(|node| Some((report.text("path", node)?, node.place)));
@@ -123,9 +150,12 @@ fn content(name: &str, node: &Node, sources: &Sources<'_>, report: &mut Report<'
     }
 }
 
+/// So many cells may rows have together, those that they leave out included.
+const MOST_CELLS: usize = 2_000_000;
+
 /// Rows of a list; the texts in them are looked up in `text` to see whether they stand in quotes.
 fn rows(items: &[Node], text: &str, report: &mut Report<'_>) -> Rows {
-    let lines: Vec<&str> = text.lines().collect();
+    let mut lines = Lines::of(text);
     let mut read = Rows::default();
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for item in items {
@@ -140,14 +170,15 @@ fn rows(items: &[Node], text: &str, report: &mut Report<'_>) -> Rows {
                 read.columns.push(Named { text: folded, place: node.place });
                 read.columns.len() - 1
             });
-            let cell = Cell::of(&node.value, quoted(&lines, node.place));
+            let cell = Cell::of(&node.value, lines.quoted(node.place, key));
             if cells.insert(index, cell).is_some() {
-                report.error(
-                    node.place,
-                    format!("the row has column `{key}` twice"),
-                    "case does not tell columns apart",
-                );
+                let help = "case does not tell columns apart";
+                report.error(node.place, format!("the row has column `{key}` twice"), help);
             }
+        }
+        if known.len().saturating_mul(items.len()) > MOST_CELLS {
+            report.error(item.place, "the rows have too many columns", "give each row the columns that it needs");
+            return Rows::default();
         }
         let cells = (0..known.len()).map(|index| cells.remove(&index).unwrap_or(Cell::Null)).collect();
         read.rows.push(Row { place: item.place, cells });
@@ -157,17 +188,44 @@ fn rows(items: &[Node], text: &str, report: &mut Report<'_>) -> Rows {
     read
 }
 
-/// Whether the value behind the key at this place begins with a quote or is a block of text.
-fn quoted(lines: &[&str], place: Place) -> Quoted {
-    let (line, column) = (place.line as usize, place.column as usize);
-    let text = line.checked_sub(1).and_then(|line| lines.get(line)).copied().unwrap_or_default();
-    let at_key: String = text.chars().skip(column.saturating_sub(1)).collect();
-    let after_key = match at_key.chars().next() {
-        Some(quote @ ('"' | '\'')) => at_key[1..].split_once(quote).map_or("", |(_, rest)| rest),
-        _ => at_key.as_str(),
-    };
-    let value = after_key.split_once(':').map_or("", |(_, rest)| rest).trim_start();
-    if value.starts_with(['"', '\'', '|', '>']) { Quoted::Yes } else { Quoted::No }
+/// The lines of a text, in which places are found however long they are.
+struct Lines<'t> {
+    lines: Vec<&'t str>,
+    /// The line that was asked for last, with where its characters begin, unless all of it is ASCII.
+    last: Option<(usize, Vec<usize>)>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        Self { lines: text.lines().collect(), last: None }
+    }
+
+    /// Whether the value behind the key at this place begins with a quote or is a block of text.
+    fn quoted(&mut self, place: Place, key: &str) -> Quoted {
+        // A key in quotes may be longer than it reads, by its escapes; nothing behind it is looked at.
+        let longest = key.len().saturating_mul(10).saturating_add(64);
+        let at_key: String = self.from(place).chars().take(longest).collect();
+        let after_key = match at_key.chars().next() {
+            Some(quote @ ('"' | '\'')) => at_key[1..].split_once(quote).map_or("", |(_, rest)| rest),
+            _ => at_key.strip_prefix(key).unwrap_or(""),
+        };
+        let value = after_key.split_once(':').map_or("", |(_, rest)| rest).trim_start();
+        if value.starts_with(['"', '\'', '|', '>']) { Quoted::Yes } else { Quoted::No }
+    }
+
+    /// The line from a place on.
+    fn from(&mut self, place: Place) -> &'t str {
+        let (number, column) = ((place.line as usize).saturating_sub(1), (place.column as usize).saturating_sub(1));
+        let line = self.lines.get(number).copied().unwrap_or_default();
+        if let Some(rest) = line.get(column..).filter(|_| line.len() < 256 && line.is_ascii()) {
+            return rest;
+        }
+        if self.last.as_ref().is_none_or(|(last, _)| *last != number) {
+            self.last = Some((number, line.char_indices().map(|(offset, _)| offset).collect()));
+        }
+        let offset = self.last.as_ref().and_then(|(_, offsets)| offsets.get(column));
+        offset.and_then(|offset| line.get(*offset..)).unwrap_or_default()
+    }
 }
 
 fn csv_settings(node: &Node, report: &mut Report<'_>) -> CsvSettings {

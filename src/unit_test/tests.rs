@@ -122,6 +122,48 @@ fn what_is_no_test_file_is_told() {
 }
 
 #[test]
+fn sql_in_a_test_is_one_query_or_one_type() {
+    let text = |rows: &str| format!("t:\n  model: a.b\n  inputs: {{a.x: {rows}}}\n  outputs: {{query: []}}\n");
+    for query in [
+        "SELECT 1) AS q; DROP TABLE x; SELECT (1",
+        "SELECT 1; SELECT 2",
+        "SELECT 'open",
+        "SELECT (1",
+        "SELECT 1 /* open",
+    ] {
+        let told = told(&text(&format!("{{query: \"{query}\"}}")));
+        assert!(told.len() == 1 && told[0].ends_with("what stands for `a.x` is not one query"), "{query}: {told:?}");
+    }
+    for data_type in ["INT); DROP TABLE x; --", "INT)", "'", "(INT"] {
+        let told = told(&text(&format!("{{rows: [], columns: {{a: \"{data_type}\"}}}}")));
+        assert!(told.len() == 1 && told[0].ends_with("what stands for `a` is no type"), "{data_type}: {told:?}");
+    }
+    let sound = text("{query: \"SELECT ')' AS a, (1) ; \", columns: {a: \"STRUCT(\\\"b (c\\\" ENUM('x', 'y'))[]\"}}");
+    assert_eq!(told(&sound), Vec::<String>::new());
+}
+
+#[test]
+fn quotes_are_found_in_lines_of_every_kind() {
+    let cell = |rows: &str| self::rows(rows).rows.last().expect("a row").cells.last().cloned().expect("a cell");
+    let (day, text) = (Cell::Day("2026-01-31".into()), Cell::Text("2026-01-31".into()));
+    assert_eq!(cell(" [{\"größe: \\\"x\": 1, 'd': 2026-01-31}]"), day);
+    assert_eq!(cell(" [{\"größe\": 1, 'd' : '2026-01-31'}]"), text);
+    assert_eq!(cell("\n    - d: |-\n        2026-01-31"), text);
+    assert_eq!(cell(&format!(" [{{long: {}, d: \"2026-01-31\"}}]", "x".repeat(5_000))), text);
+    assert_eq!(cell(&format!(" [{{long: {}, d: 2026-01-31}}]", "ö".repeat(5_000))), day);
+}
+
+#[test]
+fn large_and_odd_rows_are_read_in_time() {
+    let wide: String = (0..60_000).map(|number| format!("{{ö{number}: 2026-01-31}}, ")).collect();
+    let told = told(&format!("t:\n  model: a.b\n  outputs: {{query: [{wide}]}}\n"));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].ends_with("the rows have too many columns"), "{told:?}");
+    let long: String = (0..60_000).map(|_| "{a: '2026-01-31', b: ö}, ").collect();
+    assert_eq!(rows(&format!(" [{long}]")).rows.len(), 60_000);
+}
+
+#[test]
 fn keys_without_a_meaning_are_warned_of() {
     let text = "t:\n  model: a.b\n  inputs: {a.x: {rows: [], partial: true}}\n  outputs: {query: {rows: [], columns: {a: INT}}}\n";
     let (tests, problems) = read_text(text);
@@ -236,6 +278,7 @@ fn binary_fractions_are_near_and_nothing_else_is() {
     assert!(same(Closeness::Approximate, "nan", "nan") && !same(Closeness::Approximate, "nan", "1.0"));
     assert!(!same(Closeness::Approximate, "inf", "1.0") && !same(Closeness::Approximate, "NULL", "0.0"));
     assert!(!same(Closeness::Exact, "!2.5", "2.5"), "what does not fit is equal to nothing");
+    assert!(same(Closeness::Json, "{\"a\": 1, \"b\": [2]}", "{\"b\":[2],\"a\":1}") && !same(Closeness::Json, "1", "2"));
     assert_eq!((Closeness::of("DOUBLE"), Closeness::of("DECIMAL(10,2)")), (Closeness::Approximate, Closeness::Exact));
 }
 

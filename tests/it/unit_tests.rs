@@ -184,7 +184,7 @@ fn columns_that_a_fixture_leaves_out_have_the_types_of_the_model() {
                 "external_models.yaml",
                 "- name: erp.facts\n  columns: {id: INT, day: DATE, amount: \"DECIMAL(10, 2)\"}\n",
             ),
-            ("models/base.sql", "MODEL (name s.base, kind VIEW);\nSELECT * FROM erp.facts"),
+            ("models/base.sql", "MODEL (name s.base, kind VIEW);\nSELECT *, NULL AS nothing FROM erp.facts"),
             (
                 "models/mid.sql",
                 "MODEL (name s.mid, kind FULL);\nSELECT id, day, amount FROM s.base WHERE day > @start_date",
@@ -345,7 +345,7 @@ fn hostile_yaml_is_told_and_stops_at_once() {
     let all = format!("{}{}", ran.stdout, ran.stderr);
     assert!(!all.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{all:?}");
     assert!(all.contains("tests/test_deep.yaml") && all.contains("tests/test_total.yaml"), "{all}");
-    assert!(all.contains("3 tests: 1 passed, 1 failed, 1 could not be run through, 2 mistakes in test files"), "{all}");
+    assert!(all.contains("2 tests: 1 passed, 1 failed, 3 mistakes in test files"), "{all}");
 }
 
 #[test]

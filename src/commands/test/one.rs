@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::prepare::{Ready, Variant};
-use super::table::{self, quoted, without_end};
+use super::table::{self, quoted};
 use crate::engine::{EngineError, Rest, Rows as Came, Session};
 use crate::ids::{ModelName, TableName};
 use crate::resolve::{ResolveError, Resolver, Times};
@@ -288,7 +288,7 @@ fn wanted(
     };
     let values: Vec<String> = columns.iter().map(value).collect();
     let list = if values.is_empty() { "1".to_owned() } else { values.join(", ") };
-    let sql = format!("SELECT {list} FROM (\n{}\n) AS q", without_end(query));
+    let sql = format!("SELECT {list} FROM (\n{}\n) AS q", query);
     let rows = session.query_first(&sql, MOST_ROWS).map_err(|error| expected_query(expected, error))?.rows;
     let one = |pair: &[Option<String>]| match pair {
         [None, Some(text)] => Expected::Misfit(text.clone()),

@@ -68,7 +68,13 @@ fn shape(
     let query = model.query.as_ref()?;
     let resolver = Resolver { tree, dialect: Dialect::DuckDb, tables };
     let sql = resolver.query(&model.name, query, Times::At(EPOCH)).ok()?;
-    session.describe(&sql).ok().filter(|columns| !columns.is_empty())
+    let mut columns = session.describe(&sql).ok().filter(|columns| !columns.is_empty())?;
+    // What is NULL in every row is stored as a number.
+    columns
+        .iter_mut()
+        .filter(|column| column.data_type == "\"NULL\"")
+        .for_each(|column| column.data_type = "INTEGER".into());
+    Some(columns)
 }
 
 /// Makes an empty table; `None` where the engine does not take it.

@@ -37,7 +37,7 @@ pub(super) fn make(
             let given = session.describe(query).map_err(|error| in_query(name, fixture, error))?;
             let known = known_columns(fixture, shape);
             let selected = selected(name, fixture, (&given, &known), shape)?;
-            let sql = format!("SELECT {} FROM (\n{}\n) AS q", selected.join(", "), without_end(query));
+            let sql = format!("SELECT {} FROM (\n{}\n) AS q", selected.join(", "), query);
             create(session, table, &sql).map_err(|refused| match refused {
                 Refused::Engine(error) => in_query(name, fixture, error),
                 trouble => trouble,
@@ -272,11 +272,6 @@ fn selected(
 fn create(session: &mut dyn Session, table: &TableName, query: &str) -> Result<(), Refused> {
     let sql = format!("CREATE TABLE {} AS {query}", quote_table(Dialect::DuckDb, table));
     session.execute(&sql).map(drop).map_err(Refused::Engine)
-}
-
-/// A query as it may stand in parentheses.
-pub(super) fn without_end(query: &str) -> &str {
-    query.trim_end_matches(|sign: char| sign == ';' || sign.is_whitespace())
 }
 
 fn in_query(name: &str, fixture: &Fixture, error: EngineError) -> Refused {
