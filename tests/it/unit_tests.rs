@@ -1,5 +1,8 @@
 //! `bot test`: SQLMesh's unit tests run on DuckDB in memory, on real projects.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use offshoot::error::Exit;
 use serde_json::{Value, json};
 
@@ -487,4 +490,25 @@ fn a_created_test_states_types_that_nobody_else_does_and_keeps_hostile_values() 
     ]);
     assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
     assert_eq!(world.value("SELECT count(*) FROM erp.facts"), "2");
+}
+
+#[test]
+fn a_signal_stops_what_runs() {
+    let endless =
+        "SELECT count(*) AS n FROM range(300000) AS a, range(300000) AS b, s.x AS x WHERE a.range + b.range = -x.v";
+    let world = small(endless, &format!("t:\n{ROWS}  outputs:\n    query: []\n"));
+    let mut command = crate::lab::bot(world.repository.path(), &["test", "-vv"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
+    let mut talk = String::new();
+    for line in BufReader::new(child.stderr.take().expect("a pipe")).lines() {
+        let line = line.expect("text");
+        if line.contains("statement begins") && line.contains("range(300000)") {
+            let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+            assert!(sent.expect("kill is there").success());
+        }
+        talk.push_str(&line);
+        talk.push('\n');
+    }
+    assert_eq!(child.wait().expect("its status").code(), Some(2), "{talk}");
+    assert!(talk.contains("stopped as asked"), "{talk}");
 }
