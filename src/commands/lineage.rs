@@ -5,7 +5,7 @@ use super::Context;
 use super::find::{unloadable, with_nearest};
 use crate::cli::{LineageArguments, LineageFormat};
 use crate::error::{CommandError, CommandResult, Exit};
-use crate::git::{Head, TreeSource};
+use crate::git::{Head, Mode, Request, TreeSource};
 use crate::lineage::{Direction, Unknown, find, lineage};
 use crate::problem::has_errors;
 use crate::render::lineage as faces;
@@ -40,7 +40,15 @@ pub(super) fn run(context: &Context<'_>, arguments: &LineageArguments) -> Comman
 fn tree(workspace: &Workspace<'_>, arguments: &LineageArguments) -> Result<TreeSource, CommandError> {
     let git = &workspace.git;
     if arguments.worktree {
-        return workspace.working_tree();
+        // Merged into the very commit that it stands on, the working tree is itself.
+        let request = Request {
+            base: Some("HEAD"),
+            base_branch: None,
+            head: None,
+            mode: Mode::Worktree,
+            project_folder: &workspace.folder,
+        };
+        return git.three_trees(&request).map(|trees| trees.result).map_err(git_error);
     }
     let commit = match &arguments.head {
         Some(revision) => git.resolve(revision).map_err(git_error)?.commit,

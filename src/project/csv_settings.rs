@@ -51,8 +51,8 @@ pub(super) fn read(source: &Source<'_>, value: Value<'_>, problems: &mut Vec<Pro
             problems.push(problem);
         }
     }
-    let texts = pairs.iter().filter(|pair| pair.key == "keep_default_na").filter_map(|pair| pair.value.scalar());
-    if texts.last().as_deref().and_then(flag) == Some(false) {
+    let mut texts = pairs.iter().filter(|pair| pair.key == "keep_default_na").filter_map(|pair| pair.value.scalar());
+    if texts.next_back().as_deref().and_then(flag) == Some(false) {
         settings.null_texts.clear();
     }
     settings.null_texts.extend(added);

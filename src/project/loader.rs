@@ -12,7 +12,7 @@ use super::cache::ModelCache;
 use super::external::{self, Tables};
 use super::file::{self, ParsedFile, Rules};
 use super::stored::{Shelf, StoredFile};
-use super::{Surroundings, is_ignored, queries};
+use super::{Surroundings, glob, queries};
 use crate::files::{Entry, FileTree};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
@@ -339,6 +339,11 @@ fn blob_of(entry: &Entry) -> Result<&BlobId, Problem> {
 /// The files that are the project's: not hidden, not ignored.
 fn project_files<'t>(tree: &'t dyn FileTree, settings: &Settings) -> Vec<Listed<'t>> {
     tree.entries().iter().filter(|(path, _)| !path.as_str().contains("/.") && !is_ignored(settings, path)).collect()
+}
+
+/// Whether `ignore_patterns` take a file out of the project.
+pub fn is_ignored(settings: &Settings, path: &FilePath) -> bool {
+    settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path.as_str()))
 }
 
 fn is_external(path: &str) -> bool {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 pub use cache::ModelCache;
 pub use csv_settings::{RefusedCsvSetting, set_csv};
-pub use loader::ReadFiles;
+pub use loader::{ReadFiles, is_ignored};
 pub use name::model_name;
 pub use queries::{Owned, query_problems};
 pub use seed::{SeedContents, SeedError, SeedRow, read_seed, seed_rows};
@@ -163,11 +163,6 @@ impl<'a> SecondLook<'a> {
         let loader = Loader::new(self.tree, &self.rules, &self.surroundings);
         loader.model_at(&model.path).filter(|read| read.source == model.source)
     }
-}
-
-/// Whether a file is no part of the project, as its configuration says.
-pub fn is_ignored(settings: &Settings, path: &FilePath) -> bool {
-    settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path.as_str()))
 }
 
 fn unknown_gateway(settings: &Settings, wanted: Option<Wanted<'_>>) -> Option<Problem> {

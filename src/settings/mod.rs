@@ -17,7 +17,7 @@ pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, Opt
 pub use data_diff::{DataDiff, WhenCompared};
 pub use gateways::{Part, PartGateways, Wanted};
 pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings};
-pub use reader::{parsed as parsed_yaml, rendered_file};
+pub use reader::{Report, parsed as parsed_yaml, rendered_file};
 
 use crate::files::FileTree;
 use crate::ids::{FilePath, ProjectName};

@@ -88,13 +88,16 @@ fn text(tree: &dyn FileTree, path: &FilePath) -> Result<String, Box<Problem>> {
 }
 
 /// Where problems go while a file is read.
-pub(super) struct Report<'a> {
-    pub(super) path: &'a FilePath,
-    pub(super) problems: &'a mut Vec<Problem>,
+pub struct Report<'a> {
+    /// The file.
+    pub path: &'a FilePath,
+    /// Where they go.
+    pub problems: &'a mut Vec<Problem>,
 }
 
 impl Report<'_> {
-    pub(super) fn push(&mut self, place: Place, problem: Problem) {
+    /// Adds a problem with its place.
+    pub fn push(&mut self, place: Place, problem: Problem) {
         self.problems.push(problem.at(self.path).position(place.line, place.column));
     }
 
@@ -103,7 +106,8 @@ impl Report<'_> {
         self.push(node.place, Problem::error("invalid-setting", message));
     }
 
-    pub(super) fn unknown(&mut self, code: &'static str, what: &str, key: &str, place: Place, known: &[&str]) {
+    /// Says that a word means nothing there, and which do.
+    pub fn unknown(&mut self, code: &'static str, what: &str, key: &str, place: Place, known: &[&str]) {
         let problem = Problem::error(code, format!("`{key}` is no {what}"));
         let help = match nearest(key, known.iter().copied()) {
             Some(name) => format!("did you mean `{name}`?"),

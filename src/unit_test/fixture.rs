@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::report::Report;
+use super::report::Tell as _;
 use super::value::Quoted;
 use super::{Cell, Compared, Content, Fixture, Named, Row, Rows};
 use crate::files::{Entry as FileEntry, FileTree};
@@ -11,6 +11,7 @@ use crate::ids::FilePath;
 use crate::model::CsvSettings;
 use crate::problem::{Problem, nearest};
 use crate::project::{RefusedCsvSetting, read_seed, seed_rows, set_csv};
+use crate::settings::Report;
 use crate::sql::{Dialect, tokenize};
 use crate::yaml::{self, Entry, Node, Place, Value};
 
@@ -67,7 +68,7 @@ fn keys(name: &str, node: &Node, role: Role, report: &mut Report<'_>) {
     for Entry { key, node } in node.entries() {
         let idle = if role == Role::Given { "partial" } else { "columns" };
         if !KEYS.contains(&key.as_str()) {
-            report.unknown(&format!("the rows of `{name}`"), key, node.place, &KEYS);
+            report.no_key(&format!("the rows of `{name}`"), key, node.place, &KEYS);
         } else if key == idle {
             let what = if role == Role::Given { "given rows" } else { "expected rows, which are cast to what comes" };
             report.push(node.place, Problem::warning("idle-key", format!("`{key}` means nothing for {what}")));

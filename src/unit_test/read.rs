@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::fixture::{self, Role, Sources};
-use super::report::Report;
+use super::report::Tell as _;
 use super::{Input, Named, UnitTest, Vars, vars};
 use crate::files::FileTree;
 use crate::ids::FilePath;
 use crate::problem::Problem;
-use crate::settings::{parsed_yaml, rendered_file};
+use crate::settings::{Report, parsed_yaml, rendered_file};
 use crate::yaml::{Entry, Node, Value};
 
 const KEYS: [&str; 7] = ["model", "description", "gateway", "schema", "inputs", "outputs", "vars"];
@@ -82,7 +82,7 @@ fn one(entry: &Entry, path: &FilePath, sources: &Sources<'_>, problems: &mut Vec
     }
     for Entry { key, node } in node.entries() {
         if !KEYS.contains(&key.as_str()) {
-            report.unknown("a test", key, node.place, &KEYS);
+            report.no_key("a test", key, node.place, &KEYS);
         }
     }
     let Some(model) = node.get("model") else {
@@ -132,7 +132,7 @@ fn outputs(name: &str, test: &Node, sources: &Sources<'_>, report: &mut Report<'
     }
     for Entry { key, node } in outputs.entries() {
         if !OUTPUTS.contains(&key.as_str()) {
-            report.unknown("`outputs`", key, node.place, &OUTPUTS);
+            report.no_key("`outputs`", key, node.place, &OUTPUTS);
         }
     }
     let partial = outputs.get("partial").is_some_and(|node| report.choice("partial", node));

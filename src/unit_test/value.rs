@@ -154,7 +154,7 @@ fn moment(text: &str) -> Type {
 fn nested(value: &Value) -> Option<Type> {
     Some(match value {
         Value::List(items) => {
-            let found = items.iter().filter_map(|item| inside(item));
+            let found = items.iter().filter_map(inside);
             Type::List(found.reduce(Type::and).map(Box::new))
         }
         Value::Map(entries) => {

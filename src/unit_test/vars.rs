@@ -1,8 +1,9 @@
 //! `vars` of a test: the moments of its load, and variables.
 
-use super::report::Report;
+use super::report::Tell as _;
 use super::{Named, UnitTest, Vars};
 use crate::problem::Problem;
+use crate::settings::Report;
 use crate::sql::TimeVariable;
 use crate::statement::LoadTime;
 use crate::time::{Interval, IntervalUnit, Timestamp, inclusive_end, moment};
@@ -55,10 +56,10 @@ impl UnitTest {
             start: read(start, &moment, EPOCH)?,
             end: read(end, &inclusive_end, IntervalUnit::Day.next(EPOCH))?,
         };
-        if let (Some(_), Some(named)) = (start, end) {
-            if interval.end <= interval.start {
-                return Err(wrong(named, format!("`end` {} is before `start`", named.text)));
-            }
+        if let (Some(_), Some(named)) = (start, end)
+            && interval.end <= interval.start
+        {
+            return Err(wrong(named, format!("`end` {} is before `start`", named.text)));
         }
         Ok(LoadTime { interval, execution: read(execution_time, &moment, EPOCH)? })
     }

@@ -87,33 +87,19 @@ fn block(name: &str, rows: &DraftRows, indent: usize) -> String {
 }
 
 fn scalar(cell: Option<&str>, data_type: &str) -> String {
-    const NUMBERS: [&str; 13] = [
-        "TINYINT",
-        "SMALLINT",
-        "INT",
-        "BIGINT",
-        "HUGEINT",
-        "UTINYINT",
-        "USMALLINT",
-        "UINTEGER",
-        "UBIGINT",
-        "DECIMAL",
-        "NUMERIC",
-        "DOUBLE",
-        "FLOAT",
-    ];
-    let data_type = data_type.to_uppercase();
-    let is_list = data_type.ends_with(']');
     let Some(cell) = cell else { return "null".to_owned() };
-    match data_type.as_str() {
-        "BOOLEAN" if matches!(cell, "true" | "false") => cell.to_owned(),
-        "DATE" if is_day(cell) => cell.to_owned(),
-        known if known.starts_with("TIMESTAMP") && !is_list && is_moment(cell) => cell.to_owned(),
-        known if NUMBERS.iter().any(|number| known.starts_with(number)) && !is_list && is_plain_number(cell) => {
-            cell.to_owned()
-        }
-        _ => quoted(cell),
-    }
+    let data_type = data_type.to_uppercase();
+    let head = if data_type.ends_with(']') { "" } else { data_type.split('(').next().unwrap_or_default() };
+    let is_number = matches!(head, "DECIMAL" | "NUMERIC" | "DOUBLE" | "DOUBLE PRECISION" | "FLOAT" | "REAL")
+        || head.ends_with("INT")
+        || head.ends_with("INTEGER");
+    let is_bare = match head {
+        "BOOLEAN" => matches!(cell, "true" | "false"),
+        "DATE" => is_day(cell),
+        head if head.starts_with("TIMESTAMP") => is_moment(cell),
+        _ => is_number && is_plain_number(cell),
+    };
+    if is_bare { cell.to_owned() } else { quoted(cell) }
 }
 
 /// Whether YAML gives back the number as it is: a double keeps 15 digits.

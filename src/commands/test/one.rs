@@ -288,7 +288,7 @@ fn wanted(
     };
     let values: Vec<String> = columns.iter().map(value).collect();
     let list = if values.is_empty() { "1".to_owned() } else { values.join(", ") };
-    let sql = format!("SELECT {list} FROM (\n{}\n) AS q", query);
+    let sql = format!("SELECT {list} FROM (\n{query}\n) AS q");
     let rows = session.query_first(&sql, MOST_ROWS).map_err(|error| expected_query(expected, error))?.rows;
     let one = |pair: &[Option<String>]| match pair {
         [None, Some(text)] => Expected::Misfit(text.clone()),
