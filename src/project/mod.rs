@@ -128,7 +128,7 @@ fn scan_over(
     gateways.chain([&mut settings.variables]).for_each(|known| known.extend(variables.clone()));
     let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
-    let rules = rules_of(&settings, gateway, &mut problems);
+    let rules = rules_of(tree, &settings, gateway, &mut problems);
     let mut loader = Loader::new(tree, &rules, surroundings);
     loader.problems = problems;
     let read = loader.read(&settings, like);
@@ -154,7 +154,7 @@ impl<'a> SecondLook<'a> {
     pub fn at(tree: &'a dyn FileTree, surroundings: &Surroundings<'a>) -> Self {
         let (settings, _) = settings::load(tree, surroundings.environment);
         let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
-        let rules = rules_of(&settings, gateway, &mut Vec::new());
+        let rules = rules_of(tree, &settings, gateway, &mut Vec::new());
         Self { tree, rules, surroundings: Surroundings { shelf: None, ..*surroundings } }
     }
 
@@ -183,7 +183,7 @@ fn place_key(problem: &Problem) -> (Option<&FilePath>, Option<u32>, Option<u32>,
 }
 
 /// The rules for files, after the defaults were checked once against the grammar that models are read by.
-fn rules_of(settings: &Settings, gateway: Option<String>, problems: &mut Vec<Problem>) -> Rules {
+fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, problems: &mut Vec<Problem>) -> Rules {
     let defaults = settings.defaults_of(gateway.as_deref());
     let path = settings.path.clone().unwrap_or_else(|| FilePath::new(settings::CONFIG_FILES[0]));
     let dialect = defaults.get("dialect").and_then(|default| {
@@ -201,6 +201,7 @@ fn rules_of(settings: &Settings, gateway: Option<String>, problems: &mut Vec<Pro
         time_format: settings.time_column_format.clone(),
         defaults,
         gateway,
+        jinja: loader::jinja_macros(tree, settings, problems),
     };
     let positions = Positions::default();
     let source = value::Source { path: &path, text: "", positions: &positions, fixed: None };

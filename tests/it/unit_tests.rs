@@ -174,6 +174,25 @@ fn vars_are_moments_and_variables() {
 }
 
 #[test]
+fn macros_see_the_variables_of_the_test() {
+    let query = "SELECT @EACH(@columns, c -> sum(@{c}) AS @{c}_sum), @IF(@wide, count(*), 0) AS n FROM s.x";
+    let tests = "narrow:\n  model: s.total\n  inputs: {s.x: [{a: 1, b: 2}]}\n  outputs: {query: [{a_sum: 1, n: 0}]}\n\
+                 wide:\n  model: s.total\n  inputs: {s.x: [{a: 1, b: 2}]}\n  vars: {columns: [a, b], wide: true}\n  \
+                 outputs: {query: [{a_sum: 1, b_sum: 2, n: 1}]}\n\
+                 again:\n  model: s.total\n  inputs: {s.x: [{a: 1, b: 2}]}\n  outputs: {query: [{a_sum: 1, n: 0}]}\n";
+    let world = small(query, tests);
+    let config = format!("{}variables:\n  columns: [a]\n  wide: false\n", crate::lab::CONFIG);
+    edit(&world, &[("config.yaml", &config)]);
+    let ran = world.bot(&["test"]);
+    assert!(ran.stdout.starts_with("3 tests: 3 passed"), "{}{}", ran.stdout, ran.stderr);
+    let own = "MODEL (name s.total, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key v), columns (v INT));\n\
+               SELECT v FROM s.x WHERE v > (SELECT max(v) FROM @this_model)";
+    let tests =
+        "t:\n  model: s.total\n  inputs: {s.x: [{v: 1}, {v: 3}], s.total: [{v: 2}]}\n  outputs: {query: [{v: 3}]}\n";
+    passes(&lab(&[("models/total.sql", own), ("tests/test_total.yaml", tests)]));
+}
+
+#[test]
 fn columns_that_a_fixture_leaves_out_have_the_types_of_the_model() {
     let tests = "t:\n  model: s.total\n  inputs: {s.mid: [{id: 1}]}\n  outputs:\n    query: [{a: DATE, b: \"DECIMAL(10,2)\", c: ~, n: 2}]\n";
     let world = small(
