@@ -308,6 +308,8 @@ fn a_gateway_may_want_its_tests_elsewhere() {
     let ran = world.bot(&["test", "--gateway", "local"]);
     assert_eq!(ran.exit, Exit::Done, "{}", ran.stdout);
     assert!(!world.repository.path().join("tests.duckdb").exists());
+    edit(&world, &[("config.yaml", &format!("{}default_test_connection: {{type: postgres}}\n", crate::lab::CONFIG))]);
+    assert!(world.bot(&["test"]).stderr.contains("`default_test_connection` is passed over"));
     edit(&world, &[("tests/test_total.yaml", &tests.replace("cloud", "clod"))]);
     assert!(told(&world).contains("tests/test_total.yaml:2:3: there is no gateway `clod`"), "{}", told(&world));
 }
@@ -397,6 +399,10 @@ fn tests_are_chosen_by_what_is_asked_for() {
 
 #[test]
 fn a_project_without_tests_says_so() {
+    let world = World::empty();
+    world.done(&["init"]);
+    let ran = world.bot(&["test"]);
+    assert!(ran.exit != Exit::Done && ran.stderr.contains("commit"), "{}", ran.stderr);
     let world = lab(&[("models/a.sql", "MODEL (name s.a, kind FULL);\nSELECT 1 AS one")]);
     assert!(world.done(&["test"]).stdout.starts_with("There are no unit tests"));
     world.repository.write("tests/test_a.yaml", "t:\n  model: s.a\n  outputs: {query: [{one: 1}]}\n");

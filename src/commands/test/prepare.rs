@@ -70,6 +70,9 @@ pub(super) fn prepare(
     tell_errors(context, &side);
     let mut prepared = Prepared::default();
     let settings = side.project.settings.clone();
+    if settings.passed_over.contains("default_test_connection") {
+        context.output.talk("`default_test_connection` is passed over: tests run on DuckDB in memory");
+    }
     let paths = files.entries().keys().filter(|path| is_test_file(path) && !is_ignored(&settings, path));
     let variables = (context.surroundings.variables(), &settings.variables_of(workspace.gateway(&settings)));
     let tests: Vec<UnitTest> = paths.flat_map(|path| read(&files, path, variables, &mut prepared.problems)).collect();

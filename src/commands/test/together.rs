@@ -21,6 +21,9 @@ const STOP_POLL: Duration = Duration::from_millis(50);
 /// What runs now, to be stopped.
 type Running = Mutex<BTreeMap<usize, Arc<dyn Interrupter>>>;
 
+/// Where a test will run, or why it cannot; gone once it began, because a database in memory lives as long as its engine.
+type Waiting = Mutex<Option<Result<Box<dyn Engine>, String>>>;
+
 /// The place of a test with how it ended.
 type Ended = (usize, Result<Ending, EngineError>);
 
@@ -35,8 +38,8 @@ pub(super) fn run(
     jobs: Option<NonZeroUsize>,
 ) -> Result<Vec<Outcome>, CommandError> {
     let tests = &prepared.tests;
-    let engines: Vec<Result<Box<dyn Engine>, String>> =
-        tests.iter().map(|ready| engine(workspace, prepared, ready)).collect();
+    let engines: Vec<Waiting> =
+        tests.iter().map(|ready| Mutex::new(Some(engine(workspace, prepared, ready)))).collect();
     let jobs = jobs.map_or_else(|| context.surroundings.processors(), NonZeroUsize::get).min(tests.len());
     let (next, running) = (AtomicUsize::new(0), Running::default());
     let (sender, receiver) = mpsc::channel::<Ended>();
@@ -79,17 +82,13 @@ fn engine(workspace: &Workspace<'_>, prepared: &Prepared, ready: &Ready) -> Resu
     })
 }
 
-fn work(
-    prepared: &Prepared,
-    engines: &[Result<Box<dyn Engine>, String>],
-    (next, running): (&AtomicUsize, &Running),
-    sender: Sender<Ended>,
-) {
+fn work(prepared: &Prepared, engines: &[Waiting], (next, running): (&AtomicUsize, &Running), sender: Sender<Ended>) {
     loop {
         let place = next.fetch_add(1, Ordering::SeqCst);
-        let (Some(ready), Some(engine)) = (prepared.tests.get(place), engines.get(place)) else { return };
+        let engine = engines.get(place).and_then(|engine| lock(engine).take());
+        let (Some(ready), Some(engine)) = (prepared.tests.get(place), engine) else { return };
         let ended = match engine {
-            Err(why) => Ok(Ending::CannotRun { why: why.clone() }),
+            Err(why) => Ok(Ending::CannotRun { why }),
             Ok(engine) => engine.session().and_then(|mut session| {
                 lock(running).insert(place, session.interrupter());
                 one::run(session.as_mut(), ready, &prepared.variants[ready.variant])
