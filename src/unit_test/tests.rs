@@ -155,12 +155,12 @@ fn quotes_are_found_in_lines_of_every_kind() {
 
 #[test]
 fn large_and_odd_rows_are_read_in_time() {
-    let wide: String = (0..60_000).map(|number| format!("{{ö{number}: 2026-01-31}}, ")).collect();
+    let wide: String = (0..20_000).map(|number| format!("{{ö{number}: 2026-01-31}}, ")).collect();
     let told = told(&format!("t:\n  model: a.b\n  outputs: {{query: [{wide}]}}\n"));
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].ends_with("the rows have too many columns"), "{told:?}");
-    let long: String = (0..60_000).map(|_| "{a: '2026-01-31', b: ö}, ").collect();
-    assert_eq!(rows(&format!(" [{long}]")).rows.len(), 60_000);
+    let long: String = (0..20_000).map(|_| "{a: '2026-01-31', b: ö}, ").collect();
+    assert_eq!(rows(&format!(" [{long}]")).rows.len(), 20_000);
 }
 
 #[test]
@@ -457,4 +457,57 @@ fn what_is_written_reads_back_as_it_was() {
     let expected = typed.map(|(_, text)| Some(if text == "20.50" { "20.5".to_owned() } else { text.to_owned() }));
     assert_eq!(read, expected);
     assert_eq!((test.vars.variables.len(), test.vars.start.map(|start| start.text)), (2, Some("2026-01-01".into())));
+}
+
+const SOUND: &str = "t:\n  model: s.a\n  description: d\n  gateway: g\n  inputs:\n    s.x:\n      columns: {id: BIGINT}\n      rows:\n      - id: 1\n        \
+                     day: '2026-01-02'\n    s.y:\n      format: csv\n      csv_settings: {sep: ';', na_values: [x]}\n      rows: |\n        k;w\n        a;1.5\n    \
+                     s.z: {query: \"SELECT 1 AS id\"}\n  outputs:\n    partial: true\n    ctes: {c: [{id: [1, {a: ~}]}]}\n    query: [{id: 1}, {id: 2.5}]\n  \
+                     vars: {start: 2026-01-01, start_ds: x, limit: 3}\n";
+
+proptest::proptest! {
+    #[test]
+    fn no_text_stops_the_reading(text in ".{0,200}") {
+        told(&text);
+    }
+
+    #[test]
+    fn no_edit_of_a_sound_file_stops_the_reading(
+        edits in proptest::collection::vec((0..SOUND.len(), 0..12_usize, "[ -~\n]{0,6}|[äé🙂\u{0}\u{85}]"), 1..5)
+    ) {
+        let mut text = SOUND.to_owned();
+        for (at, length, with) in edits {
+            let floor = |mut place: usize| {
+                while !text.is_char_boundary(place) {
+                    place -= 1;
+                }
+                place
+            };
+            let (start, end) = (floor(at.min(text.len())), floor((at + length).min(text.len())));
+            text.replace_range(start..end, &with);
+        }
+        let (tests, _) = read_text(&text);
+        for test in &tests {
+            let _ = test.times(crate::time::Timestamp(0));
+            for input in test.inputs.iter().chain(&test.ctes) {
+                if let Content::Rows(rows) = &input.fixture.content {
+                    assert!(rows.rows.iter().all(|row| row.cells.len() == rows.columns.len()));
+                    (0..rows.columns.len()).for_each(|place| drop(inferred_type(rows.rows.iter().map(|row| &row.cells[place]))));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_query_stops_the_search_for_ctes(sql in "(WITH |AS |\\(|\\)|,|a|'|\"|ORDER BY |SELECT |;|--|\n|\\[|\\]| ){0,40}") {
+        if let Some(clause) = with_clause(&sql) {
+            assert!(sql.is_char_boundary(clause.end));
+            assert!(clause.ctes.iter().all(|cte| sql.get(cte.body.clone()).is_some()));
+        }
+        is_ordered(&sql);
+    }
+}
+
+#[test]
+fn the_sound_file_is_sound() {
+    assert_eq!(one(SOUND).inputs.len(), 3);
 }
