@@ -199,7 +199,7 @@ impl<'a> Loader<'a> {
             match parsed {
                 Ok((file, model)) => {
                     let model = file.model.clone().map(Ok).or(model);
-                    self.take(&path, &file.content, model);
+                    self.take((&path, &file.blob), &file.content, model);
                     kept.push(file);
                 }
                 Err(problem) => self.problems.push(problem),
@@ -208,7 +208,12 @@ impl<'a> Loader<'a> {
         kept
     }
 
-    fn take(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Result<Arc<Model>, Vec<Problem>>>) {
+    fn take(
+        &mut self,
+        (path, blob): (&FilePath, &BlobId),
+        file: &ParsedFile,
+        model: Option<Result<Arc<Model>, Vec<Problem>>>,
+    ) {
         self.problems.extend(file.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
         if let Some(more) = file.problems.len().checked_sub(MAX_FILE_PROBLEMS + 1) {
             self.problems
@@ -222,6 +227,12 @@ impl<'a> Loader<'a> {
             model => model.and_then(Result::ok),
         };
         self.add(path, file, model);
+        for more in &file.more {
+            self.problems.extend(more.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
+            let model = more.model.clone().map(|model| self.model_of(blob, path, more.seed.as_ref(), model));
+            let model = model.and_then(|model| model.map_err(|problems| self.problems.extend(problems)).ok());
+            self.add(path, more, model);
+        }
     }
 
     fn add(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Arc<Model>>) {

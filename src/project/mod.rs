@@ -4,6 +4,7 @@
 //! never stops at the first problem, runs nothing and connects to nothing. The way of a model file:
 //! `split` (statements) → `properties` and `kind` (the `MODEL` block) → `macros` (templates) → `file` (the model).
 
+mod blueprint;
 mod cache;
 mod csv_settings;
 mod external;
@@ -205,8 +206,8 @@ fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, p
     };
     let positions = Positions::default();
     let source = value::Source { path: &path, text: "", positions: &positions, fixed: None };
-    let scope =
-        properties::Scope { source, dialect: dialect.unwrap_or(Dialect::Generic), time_format: None, gateway: None };
+    let names = rules.names(&macros::NO_LOCALS);
+    let scope = properties::Scope { source, dialect: dialect.unwrap_or(Dialect::Generic), time_format: None, names };
     file::apply_defaults(&scope, &rules, &mut properties::Header::default(), problems);
     rules
 }

@@ -65,10 +65,10 @@ enum StoredKind {
 impl StoredFile {
     /// What is kept of a model file; `None` where it must be read each time.
     pub(super) fn of_model(file: &ParsedFile) -> Option<Self> {
-        let ParsedFile { name, model, seed, references, problems } = file;
+        let ParsedFile { name, model, seed, references, problems, more } = file;
         let ((name, place), model) = (name.clone()?, model.as_ref()?);
         let plain = model.pre_statements.is_empty() && model.post_statements.is_empty() && model.query.is_some();
-        if !plain || seed.is_some() || !problems.is_empty() {
+        if !plain || seed.is_some() || !problems.is_empty() || !more.is_empty() {
             return None;
         }
         let kind = match &model.kind {
@@ -112,6 +112,7 @@ impl StoredFile {
             seed: None,
             references: stored.references,
             problems: Vec::new(),
+            more: Vec::new(),
         })
     }
 

@@ -118,16 +118,14 @@ impl<'a> Expander<'a> {
         Self { jinja, ..self }
     }
 
-    /// The statement without macros; `None` where nothing is left of it.
+    /// The statement without macros; `None` where nothing is left of it. SQLMesh runs a table's first load at the stage
+    /// `creating` and every later one at `evaluating`; here what a table holds never depends on how often it was loaded.
     pub(super) fn statement(&mut self, tokens: &[Token]) -> Option<Template> {
         let (template, reads_stage) = self.template(tokens);
-        if template.is_none() && reads_stage && !self.at_stage(tokens, "creating").is_empty() {
-            // It would be left out silently.
-            self.refuse(
-                tokens.first().map_or(0, |first| first.range.start),
-                "a statement of the stage `creating` alone does not run here",
-                "run it at every load (`@runtime_stage = 'evaluating'`), written so that it may run again",
-            );
+        if reads_stage && self.at_stage(tokens, "creating") != self.at_stage(tokens, STAGE) {
+            let at = tokens.first().map_or(0, |first| first.range.start);
+            let help = "write one that may run at every load, such as `CREATE INDEX IF NOT EXISTS`, and leave the condition out";
+            self.refuse(at, "a statement cannot differ between the first load of a table and later ones", help);
         }
         template
     }
@@ -264,7 +262,7 @@ impl<'a> Expander<'a> {
             return self.clause(keyword, (lexeme, body), input, close + 1, depth, output);
         }
         match self.call(lexeme, body, depth) {
-            Some(Outcome::One(made)) => output.extend(made),
+            Some(Outcome::One(made)) => output.extend(before_cast(made, &input[close + 1..])),
             Some(Outcome::Items(items)) if !items.is_empty() => {
                 for (place, item) in items.into_iter().enumerate() {
                     if place > 0 {
@@ -301,7 +299,7 @@ impl<'a> Expander<'a> {
         };
         match found {
             Some(made) => match self.charge(made.len(), 0, *at) {
-                Some(()) => output.extend(made),
+                Some(()) => output.extend(before_cast(made, &input[index + 1..])),
                 None => output.push(Lexeme::made(Kind::Word, "NULL", *at)),
             },
             None if self.is_staged(input, index, form) => {
@@ -498,5 +496,14 @@ impl<'a> Expander<'a> {
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(self.source.error("unknown-macro", at, message).help(help));
         }
+    }
+}
+
+/// What a macro made, in parentheses where a cast or an index is of all of it.
+fn before_cast(made: Vec<Lexeme>, rest: &[Lexeme]) -> Vec<Lexeme> {
+    let next = rest.iter().find(|lexeme| lexeme.is_significant());
+    match next.is_some_and(|next| next.is_symbol("::") || next.is_symbol("[")) {
+        true => call::in_parentheses(made),
+        false => made,
     }
 }
