@@ -23,7 +23,7 @@ pub struct TestArguments {
     #[arg(long)]
     pub all_must_run: bool,
     /// Write a test of this model from rows of the warehouse, instead of running any
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["tests", "patterns"])]
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["tests", "patterns", "format", "jobs", "all_must_run"])]
     pub create: Option<String>,
     /// With --create: the query for the rows of one of the model's parents [default: its first ten rows]
     #[arg(long, num_args = 2, value_names = ["MODEL", "SQL"], requires = "create")]

@@ -450,6 +450,12 @@ fn a_test_is_written_from_rows_of_the_warehouse() {
     for wrong in ["../test_x", "x.yaml", "a/../../test_x.yaml"] {
         refused(&["marts.total", "--path", wrong], "no test is found in");
     }
+    world.repository.link("tests/test_link.yaml", "../config.yaml");
+    refused(&["marts.total", "--name", "test_link"], "is there already");
+    world.repository.link("tests/test_dangling.yaml", "../made.yaml");
+    assert_eq!(created(&["marts.total", "--name", "test_dangling"]).exit, Exit::Failed);
+    assert!(!world.repository.path().join("made.yaml").exists());
+    assert_eq!(created(&["marts.total", "--format", "json"]).exit, Exit::Failed, "what is created is told to people");
     refused(&["marts.totl"], "did you mean `marts.total`?");
     refused(&["raw.orders"], "no test of `raw.orders` can be made");
     refused(&["marts.total", "--name", "test_y", "--query", "raw.orders", "SELECT 1"], "it reads `marts.daily`");

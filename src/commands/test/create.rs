@@ -64,7 +64,7 @@ pub(super) fn run(
     if arguments.include_ctes {
         draft.ctes = ctes.into_iter().map(|(name, rows)| rows_of(&name, rows)).collect();
     }
-    save(&file, &write(&draft))
+    save(&file, &write(&draft), arguments)
         .map_err(|error| CommandError::failed(format!("cannot write `{path}`")).because(error))?;
     context.output.data(&format!("created  {}\n", crate::render::visible(path.as_str())));
     context.output.talk("Read what it expects: it is what the query gives now, whether that is right or not.");
@@ -222,9 +222,12 @@ fn refused(refused: Refused) -> CommandError {
     }
 }
 
-fn save(file: &Path, text: &str) -> std::io::Result<()> {
+/// Without `--overwrite` nothing that is there is touched, wherever a link leads.
+fn save(file: &Path, text: &str, arguments: &TestArguments) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::File::create(file)?.write_all(text.as_bytes())
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(!arguments.overwrite).create(true).truncate(arguments.overwrite);
+    options.open(file)?.write_all(text.as_bytes())
 }
