@@ -15,7 +15,8 @@ pub use settle::settle;
 use settle::{End, Settled, Unsettled, settle_one};
 
 use crate::apply::{
-    Layer, Layout, ViewPlan, Work, audit_unfilled, build_tables, engine_error, keys_of, plan_views, tables_of,
+    Layer, Layout, ViewPlan, Work, audit_late, audit_unfilled, build_tables, engine_error, keys_of, plan_views,
+    tables_of,
 };
 use crate::engine::{
     Breach, Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ShownByProduction,
@@ -108,7 +109,9 @@ pub fn build(work: &Work<'_>, plan: &Plan) -> Result<Published, CommandError> {
     let mut plan = plan.clone();
     plan.targets.retain(|target| target.basis == Basis::Whole);
     keep(work, &plan)?;
-    Ok(Published { builds: build_tables(work, &plan)?, swapped: 0 })
+    let builds = build_tables(work, &plan)?;
+    audit_late(work, &plan)?;
+    Ok(Published { builds, swapped: 0 })
 }
 
 /// Makes production, or another environment that promote owns, match the plan of a commit.

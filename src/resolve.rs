@@ -5,6 +5,7 @@
 //! takes a CTE otherwise than a view does its text stand in place. Time variables are written as literals, or kept symbolic
 //! to compare texts. Pure: nothing here talks to an engine.
 
+mod audit;
 mod place;
 
 use std::collections::BTreeMap;

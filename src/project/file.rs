@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::audits;
+use super::calls::FileAudits;
 use super::macros;
 use super::name::{model_name, sniff_dialect};
 use super::properties::{self, Header, Scope};
@@ -11,7 +13,7 @@ use super::split::{self, Parts};
 use super::value::Source;
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
-use crate::model::{Kind, Model};
+use crate::model::{AuditCall, Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{ModelDefaults, ModelNaming};
 use crate::sql::{Dialect, Mentions, Query, Template, Token, tokenize};
@@ -26,6 +28,8 @@ pub(super) struct Rules {
     pub(super) naming: ModelNaming,
     pub(super) time_format: Option<String>,
     pub(super) gateway: Option<String>,
+    /// The audits that `defaults` ask for.
+    pub(super) default_audits: Vec<AuditCall>,
 }
 
 /// What a file holds.
@@ -39,6 +43,8 @@ pub(super) struct ParsedFile {
     pub(super) seed: Option<(String, Place)>,
     /// Each name of `depends_on`, with its place; what the query reads is only known when it is parsed.
     pub(super) references: Vec<(ModelName, Place)>,
+    /// What it says of audits.
+    pub(super) audits: FileAudits,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
 }
@@ -101,6 +107,9 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
         .iter()
         .map(|name| (name.clone(), place_of(&source, &header, "depends_on")))
         .collect();
+    file.audits.place = header.given.get("audits").map(|offset| source.place(*offset));
+    let mut parts = parts;
+    file.audits.inline = audits::inline(&source, std::mem::take(&mut parts.audits), dialect, &mut file.problems);
     finish(&source, &tokens, Body { parts, cut }, header, dialect, rules, file)
 }
 
@@ -193,6 +202,7 @@ fn finish(
             post_statements,
             properties: Arc::new(properties),
             mentions: Arc::new(mentions),
+            own_audits: Default::default(),
             source: Digest::of("model source", ""),
         });
     }

@@ -4,7 +4,9 @@
 //! never stops at the first problem, runs nothing and connects to nothing. The way of a model file:
 //! `split` (statements) → `properties` and `kind` (the `MODEL` block) → `macros` (templates) → `file` (the model).
 
+mod audits;
 mod cache;
+mod calls;
 mod csv_settings;
 mod external;
 mod file;
@@ -26,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use cache::ModelCache;
+pub use glob::matches as fits;
 pub use loader::ReadFiles;
 pub use queries::{Owned, query_problems};
 pub use seed::{SeedContents, SeedError, SeedRow, read_seed, seed_rows};
@@ -33,10 +36,11 @@ pub use stored::{Shelf, StoredFile};
 
 use crate::files::{Entry, FileTree};
 use crate::ids::{BlobId, FilePath, ModelName};
-use crate::model::Model;
+use crate::model::{Model, StandaloneAudit};
 use crate::problem::{Positions, Problem};
 use crate::settings::{self, Settings, Wanted};
 use crate::sql::Dialect;
+use audits::Audits;
 use file::Rules;
 use loader::Loader;
 
@@ -51,6 +55,8 @@ pub struct Project {
     pub models: BTreeMap<ModelName, Arc<Model>>,
     /// Names that a file claims but whose model cannot be loaded; the problems say why.
     pub broken: BTreeSet<ModelName>,
+    /// Audits that belong to no model.
+    pub standalone_audits: Vec<StandaloneAudit>,
     /// Every file of the tree with its content's id: what a string in SQL may name.
     pub files: BTreeMap<FilePath, BlobId>,
 }
@@ -110,6 +116,7 @@ pub fn scan_like(
     let mut loader = Loader::new(tree, &rules, surroundings);
     loader.problems = problems;
     let read = loader.read(&settings, like);
+    let standalone_audits = loader.standalone_audits();
     let (models, broken) = loader.models();
     let files = tree.entries().iter().filter_map(|(path, entry)| match entry {
         Entry::File { blob } => Some((path.clone(), blob.clone())),
@@ -117,13 +124,15 @@ pub fn scan_like(
     });
     let files = files.collect();
     let problems = sorted(loader.problems);
-    (Loaded { project: Project { gateway: rules.gateway, files, settings, models, broken }, problems }, read)
+    let gateway = rules.gateway;
+    (Loaded { project: Project { gateway, files, settings, models, broken, standalone_audits }, problems }, read)
 }
 
 /// Reads models again whose queries are unread.
 pub struct SecondLook<'a> {
     tree: &'a dyn FileTree,
     rules: Rules,
+    audits: Audits,
     surroundings: Surroundings<'a>,
 }
 
@@ -133,12 +142,14 @@ impl<'a> SecondLook<'a> {
         let (settings, _) = settings::load(tree, surroundings.environment);
         let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
         let rules = rules_of(&settings, gateway, &mut Vec::new());
-        Self { tree, rules, surroundings: Surroundings { shelf: None, ..*surroundings } }
+        let surroundings = Surroundings { shelf: None, ..*surroundings };
+        let audits = Loader::new(tree, &rules, &surroundings).audits(&settings);
+        Self { tree, rules, audits, surroundings }
     }
 
     /// The model with its query; `None` where its file cannot be read, or is not what it was.
     pub fn model(&self, model: &Model) -> Option<Arc<Model>> {
-        let loader = Loader::new(self.tree, &self.rules, &self.surroundings);
+        let loader = Loader::new(self.tree, &self.rules, &self.surroundings).with(&self.audits);
         loader.model_at(&model.path).filter(|read| read.source == model.source)
     }
 }
@@ -179,13 +190,15 @@ fn rules_of(settings: &Settings, gateway: Option<String>, problems: &mut Vec<Pro
         time_format: settings.time_column_format.clone(),
         defaults,
         gateway,
+        default_audits: Vec::new(),
     };
     let positions = Positions::default();
     let source = value::Source { path: &path, text: "", positions: &positions, fixed: None };
     let scope =
         properties::Scope { source, dialect: dialect.unwrap_or(Dialect::Generic), time_format: None, gateway: None };
-    file::apply_defaults(&scope, &rules, &mut properties::Header::default(), problems);
-    rules
+    let mut header = properties::Header::default();
+    file::apply_defaults(&scope, &rules, &mut header, problems);
+    Rules { default_audits: header.properties.audits, ..rules }
 }
 
 #[cfg(test)]

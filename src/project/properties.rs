@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::kind::{self, ParsedKind};
 use super::name::model_name;
 use super::value::{Source, Value, closing, nested, split_at_commas};
-use crate::audit::{Audit, AuditError};
 use crate::ids::ModelName;
 use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
@@ -232,9 +231,7 @@ fn parsed(
             }
         }
         "audits" => {
-            let calls = audits(value)?;
-            problems.extend(calls.iter().filter_map(|call| cannot_run(scope, call, value.offset)));
-            properties.audits.extend(calls);
+            properties.audits.extend(audits(value)?);
         }
         "grain" => properties.grains.push(texts(value)?),
         "grains" => {
@@ -347,23 +344,6 @@ fn split_types(tokens: &[Token]) -> Vec<&[Token]> {
     }
     parts.push(&tokens[start..]);
     parts
-}
-
-/// What is wrong with an audit that is asked for.
-fn cannot_run(scope: &Scope<'_>, call: &AuditCall, offset: usize) -> Option<Problem> {
-    let error = Audit::read(call, scope.dialect).err()?;
-    let (source, message) = (scope.source, error.to_string());
-    Some(match error {
-        AuditError::Argument { .. } => source.error("invalid-audit", offset, message),
-        AuditError::Unsupported { .. } => source.warning("unsupported-audit", offset, message),
-        AuditError::Unknown { nearest, .. } => {
-            let problem = source.warning("unsupported-audit", offset, message);
-            match nearest {
-                Some(name) => problem.help(format!("did you mean `{name}`?")),
-                None => problem.help("the model is built without it"),
-            }
-        }
-    })
 }
 
 fn audits(value: Value<'_>) -> Result<Vec<AuditCall>, String> {

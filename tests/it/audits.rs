@@ -2,7 +2,7 @@
 
 use offshoot::error::Exit;
 
-use crate::lab::{ORDERS, TOTAL, edit, orders, shown};
+use crate::lab::{ORDERS, SHOWN, TOTAL, edit, orders, shown};
 use crate::on_postgres::{OnPostgres, rows};
 use crate::world::World;
 
@@ -33,7 +33,7 @@ fn what_an_audit_forbids_is_shown_nowhere() {
     edit(&world, &[("seeds/orders.csv", &ORDERS.replace("1,10,", "1,1000,"))]);
     let told = [
         "model `marts.daily` (`models/daily.sql`) has rows that it may not have, so no view shows them",
-        "audit `accepted_range` finds 1 row",
+        "audit `accepted_range` finds 1 row; production's table has none",
         "`blocking := false`",
     ];
     refused(&world, &["apply", "--env", "dev"], &told);
@@ -52,7 +52,8 @@ fn an_audit_that_is_new_looks_at_the_rows_that_are_there() {
     world.repository.branch("feature");
     let stricter = DAILY.replace("max_v := 100", "max_v := 15");
     edit(&world, &[("models/daily.sql", &stricter)]);
-    refused(&world, &["apply", "--env", "dev"], &["audit `accepted_range` finds 2 rows"]);
+    let told = ["audit `accepted_range` finds 2 rows; the table is production's"];
+    refused(&world, &["apply", "--env", "dev"], &told);
     world.repository.checkout("main");
     world.repository.git(&["merge", "--quiet", "--no-ff", "-m", "merged", "feature"]);
     refused(&world, &["promote"], &["audit `accepted_range` finds 2 rows"]);
@@ -158,7 +159,7 @@ fn tables_that_are_made_together_are_audited_together() {
 fn what_cannot_be_audited_is_told_when_the_project_is_read() {
     let world = audited();
     world.repository.branch("feature");
-    let audits = "audits (own_rule(x := 1), not_nul(columns := amount), kl_divergence(a := b))";
+    let audits = "audits (not_nul(columns := amount), not_null, kl_divergence(a := b))";
     edit(
         &world,
         &[
@@ -169,20 +170,142 @@ fn what_cannot_be_audited_is_told_when_the_project_is_read() {
             ),
         ],
     );
-    let plan = world.done(&["plan", "--format", "json"]).json();
-    let told: Vec<&str> =
-        plan["problems"].as_array().expect("a list").iter().filter_map(|problem| problem["message"].as_str()).collect();
-    let expected = [
-        "audits of what is shown nowhere do not run",
-        "audit `own_rule` is not built in, and a project's own audits do not run yet",
-        "audit `not_nul` is not built in, and a project's own audits do not run yet",
-        "audit `kl_divergence` does not run",
-    ];
-    for expected in expected {
-        assert!(told.iter().any(|told| told.contains(expected)), "{expected}: {told:?}");
+    insta::assert_snapshot!(problems(&world), @r"
+    warning unsupported-audit models/shown.sql:1: audits of what is shown nowhere do not run (audit a model that reads it)
+    error invalid-audit models/total.sql:1: audit `not_null` needs `columns := …` (-)
+    error unknown-audit models/total.sql:1: there is no audit `not_nul` (did you mean `not_null`?)
+    warning unsupported-audit models/total.sql:1: audit `kl_divergence` does not run: SQLMesh's own fails on two columns, so nobody can say what it should count (the model is built without it)
+    ");
+    refused(&world, &["apply"], &["there is no audit `not_nul`"]);
+}
+
+/// Severity, place, message and help of every problem of the checked-out project, one a line.
+fn problems(world: &World) -> String {
+    let plan = world.bot(&["plan", "--format", "json"]).json();
+    let text = |problem: &serde_json::Value, key: &str| problem[key].as_str().unwrap_or("-").to_owned();
+    let line = |problem: &serde_json::Value| {
+        let [severity, code, path] = ["severity", "code", "path"].map(|key| text(problem, key));
+        let (message, help) = (text(problem, "message"), text(problem, "help"));
+        format!("{severity} {code} {path}:{}: {message} ({help})", problem["line"])
+    };
+    plan["problems"].as_array().expect("a list").iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Rows that were wrong before are told from rows that became wrong.
+#[test]
+fn a_failure_says_what_production_has_of_it() {
+    let world = audited();
+    world.repository.branch("feature");
+    let looser =
+        DAILY.replace("max_v := 100", "max_v := 15").replace("SELECT day, amount", "SELECT day, amount + 0 AS amount");
+    edit(&world, &[("models/daily.sql", &looser)]);
+    refused(&world, &["apply"], &["audit `accepted_range` finds 2 rows; production's table has 2 too"]);
+    edit(&world, &[("models/daily.sql", &looser.replace("+ 0", "* 2"))]);
+    refused(&world, &["apply"], &["audit `accepted_range` finds 3 rows; production's table has 2"]);
+    // A view is held against the view, and a column that production has not is held against nothing.
+    let view = "MODEL (name marts.shown, kind VIEW, audits (accepted_range(column := amount, max_v := 50)));\n\
+                SELECT amount FROM marts.total";
+    edit(&world, &[("models/daily.sql", DAILY), ("models/shown.sql", view)]);
+    refused(&world, &["apply"], &["audit `accepted_range` finds 1 row; production's table has 1 too"]);
+    let other = view.replace("column := amount", "column := other").replace("SELECT amount", "SELECT amount AS other");
+    edit(&world, &[("models/shown.sql", &other)]);
+    refused(&world, &["apply"], &["audit `accepted_range` finds 1 row\n"]);
+    let told = DAILY.replace("max_v := 100", "max_v := 15, blocking := false");
+    let told = told.replace("SELECT day, amount", "SELECT day, amount + 1 AS amount");
+    edit(&world, &[("models/daily.sql", &told), ("models/shown.sql", SHOWN)]);
+    let applied = world.done(&["apply"]);
+    let warning = "warning: audit `accepted_range` of `marts.daily` finds 2 rows; production's table has 2 too";
+    assert!(applied.stderr.contains(warning), "{}", applied.stderr);
+}
+
+/// What `bot audit` looks at, as it is, and what was found before.
+#[test]
+fn an_environments_tables_are_audited_as_they_are() {
+    let world = audited();
+    let shown = "MODEL (name marts.shown, kind VIEW, audits (not_constant_non_blocking(column := amount)));\n\
+                 SELECT amount FROM marts.total";
+    edit(&world, &[("models/shown.sql", shown)]);
+    world.done(&["promote"]);
+    insta::assert_snapshot!(world.done(&["audit"]).stdout, @r"
+    MODEL        AUDIT                                           ROWS  BLOCKING
+    marts.daily  accepted_range(column := amount, max_v := 100)  0     yes
+    marts.shown  not_constant_non_blocking(column := amount)     1     no
+
+    prod: 2 audits, 1 found rows without blocking.
+    ");
+    let audited = world.done(&["audit", "--format", "json", "--model", "marts.d*"]).json();
+    let table = audited["results"][0]["table"].as_str().expect("a table").to_owned();
+    world.sql(&format!("UPDATE {table} SET amount = 1000 WHERE day = '2026-03-27'"));
+    let failed = world.bot(&["audit"]);
+    assert_eq!(failed.exit, Exit::No, "{}", failed.stdout);
+    insta::assert_snapshot!(failed.stdout, @r"
+    MODEL        AUDIT                                           ROWS  BLOCKING
+    marts.daily  accepted_range(column := amount, max_v := 100)  1     yes
+    marts.shown  not_constant_non_blocking(column := amount)     1     no
+
+    prod: 2 audits, 1 failed, 1 found rows without blocking.
+    ");
+    world.done(&["audit", "--model", "marts.shown"]);
+    world.done(&["audit", "--start", "2026-03-28"]);
+    let range = ["audit", "--start", "2026-03-27", "--end", "2026-03-27", "--model", "marts.daily"];
+    assert_eq!(world.bot(&range).exit, Exit::No);
+    let kept = world.bot(&["audit", "--last", "--format", "json", "--model", "marts.daily"]);
+    assert_eq!((kept.exit, kept.json()["results"][0]["rows"].as_u64()), (Exit::No, Some(1)), "{}", kept.stdout);
+    insta::assert_snapshot!(world.bot(&["audit", "--last"]).stdout, @"");
+    for (arguments, told) in [
+        (&["audit", "--model", "marts.dayly"][..], "did you mean `marts.daily`?"),
+        (&["audit", "--env", "nobody"], "there is no environment `nobody`"),
+        (&["audit", "--start", "2026-03-28", "--end", "2026-03-27"], "nothing lies between"),
+    ] {
+        refused(&world, arguments, &[told]);
     }
-    edit(&world, &[("models/total.sql", &TOTAL.replace("kind FULL", "kind FULL, audits (not_null)"))]);
-    refused(&world, &["apply"], &["audit `not_null` needs `columns := …`"]);
+}
+
+/// What loads found is kept, too, a failure with what production has of it.
+#[test]
+fn what_loads_found_is_kept() {
+    let world = audited();
+    let kept = || {
+        let found = world.bot(&["audit", "--last", "--format", "json"]).json();
+        let list = found["results"].as_array().expect("a list").clone();
+        list.iter().map(|result| (result["rows"].clone(), result["run"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(), [(0.into(), "bot promote".into())]);
+    let before = world.remembered();
+    world.repository.branch("feature");
+    edit(&world, &[("seeds/orders.csv", &ORDERS.replace("1,10,", "1,1000,"))]);
+    refused(&world, &["apply"], &["finds 1 row"]);
+    let after = world.remembered();
+    let results = |text: &str| {
+        text.lines().filter(|line| line.contains("accepted_range(")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let new: Vec<String> = results(&after).into_iter().filter(|line| !before.contains(line.as_str())).collect();
+    assert_eq!(new.len(), 1, "{after}");
+    assert!(new[0].contains("blocking") && new[0].contains("Integer(1)|Integer(0)"), "{new:?}");
+    assert_eq!(kept(), [(0.into(), "bot promote".into())], "of another table than production's");
+}
+
+/// Nothing of a table that is audited over and over is lost, and nothing is kept for ever.
+#[test]
+fn external_tables_are_audited_by_themselves() {
+    let world = orders();
+    let external = "- name: erp.stock\n  columns: {id: INT}\n  audits:\n  - name: not_null\n    columns: \"(id)\"\n  \
+                    - {name: number_of_rows, threshold: 1, blocking: false}\n";
+    edit(&world, &[("external_models.yaml", external)]);
+    world.sql("CREATE SCHEMA erp");
+    world.sql("CREATE TABLE erp.stock AS SELECT NULL::INT AS id");
+    world.done(&["promote"]);
+    let failed = world.bot(&["audit", "--model", "erp.*"]);
+    assert_eq!(failed.exit, Exit::No);
+    insta::assert_snapshot!(failed.stdout, @r"
+    MODEL      AUDIT                                              ROWS  BLOCKING
+    erp.stock  not_null(columns := (id))                          1     yes
+    erp.stock  number_of_rows(blocking := false, threshold := 1)  1     no
+
+    prod: 2 audits, 1 failed, 1 found rows without blocking.
+    ");
+    edit(&world, &[("external_models.yaml", &external.replace("not_null", "not_nul").replace("(id)", "[id]"))]);
+    insta::assert_snapshot!(problems(&world), @"error unknown-audit external_models.yaml:1: there is no audit `not_nul` (did you mean `not_null`?)");
 }
 
 /// A run's load and its audits are one transaction: readers keep what they had.
