@@ -92,7 +92,7 @@ pub enum Command {
     ///
     /// Models are those of the commit that the environment was made from. All of a table is looked at unless `--start` or
     /// `--end` says otherwise; external tables and audits that belong to no model are looked at, too. The warehouse is only
-    /// read. What is found is kept in the state where nobody writes it at the moment. The exit code is 1 where a blocking
+    /// read. What is found in all of the rows is kept in the state, unless somebody writes it at the moment. The exit code is 1 where a blocking
     /// audit finds rows, or one cannot run.
     Audit(AuditArguments),
     /// Point production back at an earlier entry of its history, and hold it there

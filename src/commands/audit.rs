@@ -15,13 +15,13 @@ use crate::context::Context;
 use crate::engine::{OpenMode, Session};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::ids::{ModelName, PlanId, TableName};
-use crate::model::{AuditCall, Kind, Model, Weight};
+use crate::model::{AuditCall, Kind, KindName, Model, Weight};
 use crate::planning;
 use crate::problem::nearest;
 use crate::project::fits;
 use crate::render::audits::{self as faces, Audited, Found, When};
 use crate::settings::Settings;
-use crate::state::{AuditResult, Environment, State};
+use crate::state::{AuditResult, Environment, Pointer, State};
 use crate::time::{Interval, Timestamp, inclusive_end, moment};
 use crate::workspace::{Side, Workspace, state_error};
 
@@ -73,7 +73,9 @@ fn kept(state: &dyn State, environment: &Environment, patterns: &[String]) -> Re
     let mut newest: BTreeMap<(ModelName, String), AuditResult> = BTreeMap::new();
     for result in state.audit_results().map_err(state_error)? {
         let Some(pointer) = environment.models.get(&result.model) else { continue };
-        if result.table != pointer.table || !is_wanted(patterns, &result.model) {
+        let shown = shown_by(pointer);
+        let is_external = pointer.kind == KindName::External;
+        if (result.table != shown && !is_external) || !is_wanted(patterns, &result.model) {
             continue;
         }
         let key = (result.model.clone(), result.audit.clone());
@@ -117,7 +119,10 @@ impl Asked<'_> {
             self.look(session.as_mut(), (environment, &side), (range, now))
         })?;
         drop(session);
-        self.keep(&audited);
+        // Of a part of the rows nobody could tell later which part it was.
+        if range.is_none() {
+            self.keep(&audited);
+        }
         Ok(audited)
     }
 
@@ -224,6 +229,9 @@ fn found(audit: &Audit, ask: impl FnOnce() -> Result<Answer, CommandError>) -> R
 
 /// What an environment shows of a model: its table, or its view.
 fn shown(environment: &Environment, model: &Model) -> Option<TableName> {
-    let pointer = environment.models.get(&model.name)?;
+    environment.models.get(&model.name).and_then(shown_by)
+}
+
+fn shown_by(pointer: &Pointer) -> Option<TableName> {
     pointer.table.clone().or_else(|| pointer.view.as_ref().map(|view| view.name.clone()))
 }

@@ -327,7 +327,7 @@ pub struct AuditResult {
     pub audit: String,
     /// The plan that it belongs to; a random id of its own where nothing was planned.
     pub plan_id: PlanId,
-    /// The table; `None` where a query was audited, or a table that is not ours.
+    /// The table, or the view that shows what was audited; `None` where that is not ours.
     pub table: Option<TableName>,
     /// What a failure does.
     pub weight: Weight,

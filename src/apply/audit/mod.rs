@@ -17,13 +17,14 @@ pub(super) use self::order::AuditOrder;
 
 use super::fault::FillError;
 use super::task::Task;
-use super::{Work, everything, tables_of};
+use super::{Layout, Work, everything, tables_of};
 use crate::audit::Audit;
 use crate::change::Change;
 use crate::engine::Session;
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model, Weight};
+use crate::naming::view_name;
 use crate::plan::{Action, Plan, Target};
 use crate::statement::ColumnType;
 use crate::time::Interval;
@@ -50,7 +51,7 @@ pub(super) struct Looked {
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) model: ModelName,
-    /// `None` where a query was audited.
+    /// The table, or the view that would show them.
     pub(super) table: Option<TableName>,
     /// What all of its audits found.
     pub(super) looked: Vec<Looked>,
@@ -104,7 +105,7 @@ impl Task<'_> {
 ///
 /// # Errors
 /// A blocking one finds something.
-pub fn audit_unfilled(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> {
+pub fn audit_unfilled(work: &Work<'_>, plan: &Plan, layout: Layout<'_>) -> Result<(), CommandError> {
     let touched: BTreeSet<&ModelName> = plan
         .models
         .iter()
@@ -113,7 +114,7 @@ pub fn audit_unfilled(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> 
         .collect();
     audit_targets(
         work,
-        plan,
+        (plan, Some(layout)),
         &|target, model| {
             let is_older = match &target.table {
                 Some(_) => has_older_rows(target, model),
@@ -130,7 +131,7 @@ pub fn audit_unfilled(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> 
 /// # Errors
 /// A blocking one finds something.
 pub fn audit_late(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> {
-    audit_targets(work, plan, &|_, _| Which::Late, Fate::Stay)
+    audit_targets(work, (plan, None), &|_, _| Which::Late, Fate::Stay)
 }
 
 /// Which audits of a model are still to run.
@@ -142,7 +143,7 @@ enum Which {
 
 fn audit_targets(
     work: &Work<'_>,
-    plan: &Plan,
+    (plan, layout): (&Plan, Option<Layout<'_>>),
     which: &dyn Fn(&Target, &Model) -> Which,
     fate: Fate,
 ) -> Result<(), CommandError> {
@@ -159,7 +160,10 @@ fn audit_targets(
         if audits.is_empty() {
             continue;
         }
-        let audited = unfilled(work, &mut session, (&tables, target, fate), (model, audits));
+        let view =
+            |layout: Layout<'_>| view_name(&target.name, layout.environment, layout.default_schema, layout.limit);
+        let table = target.table.clone().or_else(|| layout.map(view));
+        let audited = unfilled(work, &mut session, (&tables, target), (model, audits, (table.as_ref(), fate)));
         audited.map_err(|error| settled(work, error).told(work, &target.name))?;
     }
     Ok(())
@@ -175,8 +179,8 @@ fn has_older_rows(target: &Target, model: &Model) -> bool {
 fn unfilled(
     work: &Work<'_>,
     session: &mut Option<Box<dyn Session>>,
-    (tables, target, fate): (&BTreeMap<ModelName, TableName>, &Target, Fate),
-    (model, audits): (&Model, Vec<Audit>),
+    (tables, target): (&BTreeMap<ModelName, TableName>, &Target),
+    (model, audits, (table, fate)): (&Model, Vec<Audit>, (Option<&TableName>, Fate)),
 ) -> Result<(), FillError> {
     let session = match session {
         Some(session) => session.as_mut(),
@@ -184,12 +188,12 @@ fn unfilled(
     };
     let look = Look { tree: work.tree, tables, now: work.now };
     let rows = match &target.table {
-        Some(table) => look.rows(session, model, table, None)?,
+        Some(filled) => look.rows(session, model, filled, None)?,
         None => look.rows_as_shown(session.dialect(), model)?,
     };
-    let looked = run(&look, session, (model, target.table.as_ref(), fate), (audits, &rows, everything(work.now)))?;
+    let looked = run(&look, session, (model, table, fate), (audits, &rows, everything(work.now)))?;
     let mut findings = Findings::default();
-    findings.take(work, (model, target.table.as_ref()), looked);
+    findings.take(work, (model, table), looked);
     findings.keep(work)
 }
 

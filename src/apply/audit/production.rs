@@ -46,7 +46,8 @@ impl<'a> Production<'a> {
     /// What the same audit finds there, of the same range.
     pub(super) fn count(&mut self, model: &Model, table: Option<&TableName>, looked: &Looked) -> Option<InProduction> {
         let shown = self.shown.get(&model.name)?;
-        if table == Some(shown) {
+        // Of a view the query is audited that it will have.
+        if table == Some(shown) && self.tables.contains_key(&model.name) {
             return Some(InProduction::ThisTable);
         }
         let look = Look { tree: self.work.tree, tables: &self.tables, now: self.work.now };

@@ -1,5 +1,5 @@
--- What audits found: the newest few results of each audit of a model, one for each run and table. A view has no table, which
--- is an empty text here.
+-- What audits found: the newest few results of each audit of a model, one for each run and table. What is not ours has none,
+-- which is an empty text here.
 
 CREATE TABLE audit_results (
     project TEXT NOT NULL,
