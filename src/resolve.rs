@@ -15,9 +15,9 @@ use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
-use crate::sql::{ColumnNames, Dialect, NameOrigin, Query, Relation, Splice, Template, TimeVariable, named_in_texts};
+use crate::sql::{ColumnNames, Dialect, NameOrigin, Placeholder, Query, Relation, Splice, Template, named_in_texts};
 use crate::statement::{
-    LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
+    LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, time_text, with_parents,
 };
 
 /// Where the data of each model is.
@@ -157,7 +157,7 @@ impl Resolver<'_> {
                 }
             }
         }
-        Ok(statement.render(&splices, &|variable| self.literal(variable, times)))
+        Ok(statement.render(&splices, &|placeholder| self.filled(placeholder, &model.name, times)))
     }
 
     fn text(&self, reading: &Reading<'_>, times: Times, inlined: &mut Inlined) -> Result<String, ResolveError> {
@@ -171,6 +171,7 @@ impl Resolver<'_> {
         }
         let mut splices = Vec::new();
         for relation in query.relations() {
+            splices.extend(audit::alias(reading, relation));
             if !self.tree.models.contains_key(&relation.name) {
                 continue;
             }
@@ -186,7 +187,10 @@ impl Resolver<'_> {
             }
         }
         splices.sort_by_key(|splice| splice.range.start);
-        Ok(query.template().render(&splices, &|variable| self.literal(variable, times)))
+        Ok(query.template().render(&splices, &|placeholder| match (placeholder, reading.this_model) {
+            (Placeholder::This(_), Some(rows)) => rows.to_owned(),
+            _ => self.filled(placeholder, reader, times),
+        }))
     }
 
     fn refuse_names_in_texts(&self, reader: &ModelName, query: &Query) -> Result<(), ResolveError> {
@@ -214,7 +218,7 @@ impl Resolver<'_> {
             (Kind::View | Kind::Embedded, Some(query)) => query,
             _ => return Err(ResolveError::NoTable { model: reader.clone(), parent: parent.clone() }),
         };
-        let inner = Reading { reader: parent, query, outer: Some(reading), depth: reading.depth + 1 };
+        let inner = Reading { reader: parent, query, outer: Some(reading), depth: reading.depth + 1, this_model: None };
         if inlined.stand_in == StandIn::Cte && self.stands_in_place(&inner, reading, relation, inlined)? {
             return Ok(Some(format!("(\n{}\n)", self.text(&inner, times, inlined)?)));
         }
@@ -296,10 +300,16 @@ impl Resolver<'_> {
         Splice { range: relation.range.clone(), replacement }
     }
 
-    fn literal(&self, variable: TimeVariable, times: Times) -> String {
-        match times {
-            Times::At(time) => time_literal(self.dialect, variable, time),
-            Times::Symbolic => format!("@{}", variable.name()),
+    fn filled(&self, placeholder: Placeholder<'_>, reader: &ModelName, times: Times) -> String {
+        match (placeholder, times) {
+            (Placeholder::Time(variable), Times::At(time)) => time_literal(self.dialect, variable, time),
+            (Placeholder::Bare(variable), Times::At(time)) => time_text(variable, time),
+            (Placeholder::Time(variable), Times::Symbolic) => format!("@{}", variable.name()),
+            (Placeholder::Bare(variable), Times::Symbolic) => format!("@{{{}}}", variable.name()),
+            // Where it has no table of its own its name is a view's.
+            (Placeholder::This(name), _) => {
+                self.tables.get(reader).map_or_else(|| name.to_owned(), |table| quote_table(self.dialect, table))
+            }
         }
     }
 }

@@ -69,6 +69,9 @@ pub enum AuditError {
     },
 }
 
+/// What stands for `@this_model` in the text of a project's own audit until it runs: a name that nobody else has.
+pub const THIS_MODEL: &str = "__offshoot_this_model";
+
 /// Names of audits end in this where a failure is only told.
 const TOLD: &str = "_non_blocking";
 

@@ -59,10 +59,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 fn first_byte(template: &Template) -> usize {
-    match template.pieces().first() {
-        Some(Piece::Source { offset, .. } | Piece::Value { offset, .. } | Piece::Time { offset, .. }) => *offset,
-        None => 0,
-    }
+    template.pieces().first().map_or(0, Piece::offset)
 }
 
 /// What tells two pieces of text apart that mean the same.
@@ -98,7 +95,7 @@ pub(super) fn variables(trees: &Compared<'_>, name: &ModelName) -> Vec<Variable>
         let templates = templates.chain(&model.pre_statements).chain(&model.post_statements);
         let values = templates.flat_map(Template::pieces).filter_map(|piece| match piece {
             Piece::Value { text: value, offset } => Some((macro_name(text.get(*offset..)?)?, value.clone())),
-            Piece::Source { .. } | Piece::Time { .. } => None,
+            _ => None,
         });
         values.collect()
     };

@@ -6,7 +6,7 @@ use super::ALGORITHM;
 use super::statements::harmless_statements;
 use crate::hash::{Digest, Hasher};
 use crate::model::{Kind, Model};
-use crate::sql::Query;
+use crate::sql::{Placeholder, Query, tokenize};
 
 pub(super) fn metadata(model: &Model) -> Digest {
     let mut hasher = Hasher::new("metadata").number(ALGORITHM);
@@ -65,12 +65,16 @@ pub fn metadata_values(model: &Model) -> BTreeMap<String, String> {
 
 /// A query without its comments and with one blank between its words: what of it counts.
 fn words(query: &Query) -> String {
-    let tokens = query.tokens();
-    let words =
-        tokens.iter().filter(|token| token.is_significant()).filter_map(|token| query.text().get(token.range.clone()));
-    let words: Vec<&str> = words.collect();
+    let text = query.template().render(&[], &|placeholder| match placeholder {
+        Placeholder::Time(variable) => format!("@{}", variable.name()),
+        Placeholder::Bare(variable) => format!("@{{{}}}", variable.name()),
+        Placeholder::This(_) => "@this_model".to_owned(),
+    });
+    let tokens = tokenize(&text, query.dialect()).unwrap_or_default();
+    let words = tokens.iter().filter(|token| token.is_significant());
+    let words: Vec<&str> = words.filter_map(|token| text.get(token.range.clone())).collect();
     // A text that cannot be cut counts as it stands.
-    if words.is_empty() { query.text().to_owned() } else { words.join(" ") }
+    if words.is_empty() { text.clone() } else { words.join(" ") }
 }
 
 /// Every property that shapes the data beside the query, as text, to name the one that differs.

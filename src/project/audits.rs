@@ -50,6 +50,8 @@ pub(super) struct Definition {
     pub(super) defaults: BTreeMap<String, String>,
     /// The text of the file, into which the tokens point.
     pub(super) text: Arc<str>,
+    /// Macros before the query, which may be definitions.
+    pub(super) macros: Vec<Vec<Token>>,
     /// The query.
     pub(super) query: Vec<Token>,
 }
@@ -79,6 +81,21 @@ impl Definition {
             hasher = hasher.text(name).text(value);
         }
         hasher.text(self.path.as_str()).text(&self.text).finish()
+    }
+}
+
+impl Definition {
+    /// The names that follow an `@` in its text, as they are written, also in braces and strings.
+    pub(super) fn named(&self) -> Vec<&str> {
+        let first = self.macros.first().unwrap_or(&self.query).first();
+        let range = first.zip(self.query.last()).map(|(first, last)| first.range.start..last.range.end);
+        let text = range.and_then(|range| self.text.get(range)).unwrap_or_default();
+        let name = |(at, _): (usize, &str)| {
+            let rest = text[at + 1..].trim_start_matches('{');
+            let end = rest.find(|sign: char| !(sign.is_alphanumeric() || sign == '_')).unwrap_or(rest.len());
+            &rest[..end]
+        };
+        text.match_indices('@').map(name).filter(|name| !name.is_empty()).collect()
     }
 }
 
@@ -178,9 +195,10 @@ fn read_blocks(source: &Source<'_>, parts: Vec<AuditParts<'_>>, dialect: Dialect
     }
     let text: Arc<str> = source.text.into();
     for parts in parts {
+        let Some(header) = parts.header else { continue };
         let before = read.problems.len();
         let mut block = Block { source, dialect, problems: &mut read.problems, name: None };
-        let definition = block.read(&parts, &text);
+        let definition = block.read((header, &parts), &text);
         let name = block.name;
         match definition.filter(|_| read.problems.len() == before) {
             Some(definition) => read.definitions.push(definition),
@@ -201,7 +219,7 @@ impl Block<'_, '_> {
         self.problems.push(self.source.error(code, offset, message).help(help));
     }
 
-    fn read(&mut self, parts: &AuditParts<'_>, text: &Arc<str>) -> Option<Definition> {
+    fn read(&mut self, (header, parts): (&[Token], &AuditParts<'_>), text: &Arc<str>) -> Option<Definition> {
         let mut definition = Definition {
             name: String::new(),
             path: self.source.path.clone(),
@@ -211,14 +229,17 @@ impl Block<'_, '_> {
             standing: Standing::OfModels,
             defaults: BTreeMap::new(),
             text: Arc::clone(text),
+            macros: Vec::new(),
             query: Vec::new(),
         };
         let mut given = BTreeMap::new();
-        for part in split_at_commas(parts.header) {
+        for part in split_at_commas(header) {
             self.property(part, parts.offset, (&mut definition, &mut given));
         }
         self.check(parts.offset, &mut definition, &given);
         definition.query = self.query(parts)?.to_vec();
+        let before = parts.statements.split_last().map_or(&[][..], |(_, before)| before);
+        definition.macros = before.iter().map(|statement| statement.to_vec()).collect();
         self.name.clone().map(|name| Definition { name, ..definition })
     }
 
@@ -259,7 +280,11 @@ impl Block<'_, '_> {
             "blocking" if !truth(value)? && definition.weight == Weight::Blocking => definition.weight = Weight::Told,
             "standalone" if truth(value)? => definition.standing = Standing::Alone,
             "defaults" => {
-                for pair in value.pairs().map_err(|_| "pairs such as (threshold = 10)")? {
+                let expected = "pairs such as (threshold = 10)";
+                for pair in value.pairs().map_err(|_| expected)? {
+                    if pair.value.is_empty() {
+                        return Err(expected);
+                    }
                     definition.defaults.insert(pair.key, pair.value.folded());
                 }
             }
@@ -301,12 +326,12 @@ impl Block<'_, '_> {
             return None;
         };
         let start = |tokens: &[Token]| tokens.first().map_or(parts.offset, |token| token.range.start);
-        if let Some(statement) = before.first() {
+        if let Some(statement) = before.iter().find(|statement| !split::is_macro(statement)) {
             let message = "an audit is one query, and this statement stands before it";
             self.error("unsupported-block", start(statement), message, "make it a part of the query");
             return None;
         }
-        if !split::is_query(query) {
+        if !split::is_query(query) && !split::is_macro(query) {
             let message = "an audit is a query whose rows are the failures, and this is none";
             self.error("missing-query", start(query), message, "write one SELECT after its block");
             return None;

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use super::audits::{Audits, Definition, Standing};
 use super::file::Rules;
-use super::macros;
+use super::macros::{Expander, Names};
 use super::value::Source;
-use crate::audit::{Audit, AuditError, nearest_name, plain_name};
+use crate::audit::{Audit, AuditError, THIS_MODEL, nearest_name, plain_name};
 use crate::hash::{Digest, Hasher};
 use crate::ids::FilePath;
-use crate::model::{AuditCall, Kind, Model, OwnAudit, StandaloneAudit};
+use crate::model::{AuditCall, Kind, KindName, Model, OwnAudit, StandaloneAudit};
 use crate::problem::{Positions, Problem, nearest};
-use crate::sql::{Query, Template};
+use crate::sql::{Dialect, Query, Template};
 use crate::yaml::Place;
 
 /// What a file says of audits.
@@ -49,26 +49,22 @@ impl Known<'_> {
             return (None, problems);
         }
         for (place, call) in model.properties.audits.iter().enumerate() {
-            let told = match self.find(&call.name, file) {
-                Found::Own(definition) => {
-                    let (audit, told) = self.own(call, definition, (&model.path, file.place));
-                    problems.extend(told);
-                    hasher = Some(hasher.unwrap_or_else(|| Hasher::new("own audits")).digest(definition.digest()));
-                    let wrong = Audit::own(call, &audit).err();
-                    own.insert(place, audit);
-                    wrong
-                }
-                Found::Broken => None,
-                Found::No => Audit::read(call, model.dialect).err(),
-            };
+            let by = Caller { path: &model.path, place: file.place, kind: Some(model.kind.name()), file };
+            let called = self.called(call, (model.dialect, &by));
+            problems.extend(called.in_audit);
             // What the configuration asks for was told once, there.
-            if let Some(error) = told.filter(|_| !self.rules.default_audits.contains(call)) {
-                problems.push(self.problem(error, file, (&model.path, file.place)));
+            if !self.rules.default_audits.contains(call) {
+                problems.extend(called.in_call);
+            }
+            if let Some((definition, audit)) = called.own {
+                hasher = Some(hasher.unwrap_or_else(|| Hasher::new("own audits")).digest(definition));
+                own.insert(place, audit);
             }
         }
         let names = || model.properties.audits.iter().map(|call| call.name.as_str());
         let is_called = |inline: &&Definition| names().any(|name| [name, plain_name(name).0].contains(&&*inline.name));
-        problems.extend(file.inline.by_name.values().filter(|inline| !is_called(inline)).map(uncalled));
+        let inline = file.inline.by_name.values().filter(|inline| inline.standing == Standing::OfModels);
+        problems.extend(inline.filter(|inline| !is_called(inline)).map(uncalled));
         model.own_audits = own;
         (hasher.map(Hasher::finish), problems)
     }
@@ -76,25 +72,38 @@ impl Known<'_> {
     /// What is wrong with the audits that the configuration asks for.
     pub(super) fn defaults(self, path: &FilePath) -> Vec<Problem> {
         let place = self.rules.defaults.get("audits").map(|default| default.place);
-        let file = FileAudits::default();
-        let wrong = |call: &AuditCall| match self.find(&call.name, &file) {
-            Found::No => Audit::read(call, self.rules.dialect.unwrap_or(crate::sql::Dialect::Generic)).err(),
-            Found::Own(_) | Found::Broken => None,
-        };
-        let wrong = self.rules.default_audits.iter().filter_map(wrong);
-        wrong.map(|error| self.problem(error, &file, (path, place))).collect()
+        let by = Caller { path, place, kind: None, file: &FileAudits::default() };
+        let dialect = self.rules.dialect.unwrap_or(Dialect::Generic);
+        let wrong = self.rules.default_audits.iter().flat_map(|call| self.called(call, (dialect, &by)).in_call);
+        wrong.collect()
     }
 
     /// The audits that belong to no model.
     pub(super) fn standalone(self, problems: &mut Vec<Problem>) -> Vec<StandaloneAudit> {
         let alone = self.audits.by_name.values().filter(|definition| definition.standing == Standing::Alone);
         let standalone = |definition: &Definition| {
-            let call = AuditCall { name: definition.name.clone(), arguments: BTreeMap::new() };
-            let (audit, told) = self.own(&call, definition, (&definition.path, None));
+            let (template, told) = self.expanded(definition, (&definition.defaults, None));
             problems.extend(told);
-            StandaloneAudit { name: definition.name.clone(), audit }
+            StandaloneAudit { name: definition.name.clone(), audit: made(definition, template) }
         };
         alone.map(standalone).collect()
+    }
+
+    /// What a call means.
+    fn called(self, call: &AuditCall, (dialect, by): (Dialect, &Caller<'_>)) -> Called {
+        let mut called = Called::default();
+        let wrong = match self.find(&call.name, by.file) {
+            Found::Own(definition) => {
+                let audit = self.own(call, definition, by, &mut called);
+                let wrong = Audit::own(call, &audit).err();
+                called.own = Some((definition.digest(), audit));
+                wrong
+            }
+            Found::Broken => None,
+            Found::No => Audit::read(call, dialect).err(),
+        };
+        called.in_call.extend(wrong.map(|error| self.problem(error, by)));
+        called
     }
 
     /// An inline audit wins over one of the project, and that over one that is built in.
@@ -111,16 +120,15 @@ impl Known<'_> {
         Found::No
     }
 
-    fn problem(self, error: AuditError, file: &FileAudits, (path, place): (&FilePath, Option<Place>)) -> Problem {
+    fn problem(self, error: AuditError, by: &Caller<'_>) -> Problem {
         let message = error.to_string();
-        let problem = match &error {
+        by.located(match &error {
             AuditError::Argument { .. } => Problem::error("invalid-audit", message),
             AuditError::Unsupported { .. } => {
                 Problem::warning("unsupported-audit", message).help("the model is built without it")
             }
-            AuditError::Unknown { name } => self.unknown(name, message, file),
-        };
-        located(problem, path, place)
+            AuditError::Unknown { name } => self.unknown(name, message, by.file),
+        })
     }
 
     fn unknown(self, name: &str, message: String, file: &FileAudits) -> Problem {
@@ -137,37 +145,88 @@ impl Known<'_> {
     }
 
     /// An own audit with the arguments of a call.
-    fn own(
-        self,
-        call: &AuditCall,
-        definition: &Definition,
-        (path, place): (&FilePath, Option<Place>),
-    ) -> (OwnAudit, Vec<Problem>) {
+    fn own(self, call: &AuditCall, definition: &Definition, by: &Caller<'_>, called: &mut Called) -> OwnAudit {
         let mut values = definition.defaults.clone();
         let given = call.arguments.iter().filter(|(name, _)| *name != "blocking");
         values.extend(given.map(|(name, value)| (name.clone(), value.clone())));
-        let (template, mut problems) = self.expanded(definition, values);
-        problems.extend(unused(call, definition).map(|problem| located(problem, path, place)));
-        let query = Query::parse(template, definition.dialect);
-        (OwnAudit { path: definition.path.clone(), weight: definition.weight, query }, problems)
+        let (template, problems) = self.expanded(definition, (&values, by.kind));
+        // A name that nobody knows is an argument that the call does not give.
+        for problem in problems {
+            let is_it = |name: &&&str| problem.message.starts_with(&format!("`@{name}` "));
+            match definition.named().iter().find(is_it) {
+                Some(name) => called.in_call.push(by.located(missing(call, name, definition))),
+                None => called.in_audit.push(problem),
+            }
+        }
+        called.in_call.extend(unused(call, definition).map(|problem| by.located(problem)));
+        made(definition, template)
     }
 
-    fn expanded(self, definition: &Definition, _values: BTreeMap<String, String>) -> (Template, Vec<Problem>) {
+    fn expanded(
+        self,
+        definition: &Definition,
+        (values, kind): (&BTreeMap<String, String>, Option<KindName>),
+    ) -> (Template, Vec<Problem>) {
         let positions = Positions::default();
         let source = Source { path: &definition.path, text: &definition.text, positions: &positions, fixed: None };
-        let mut problems = Vec::new();
-        let template =
-            macros::expand(&source, &definition.query, definition.dialect, &self.rules.variables, &mut problems);
-        (template, problems)
+        let names = Names {
+            variables: &self.rules.variables,
+            locals: values,
+            gateway: self.rules.gateway.as_deref(),
+            kind: kind.map(KindName::text),
+            this_model: (definition.standing == Standing::OfModels).then_some(THIS_MODEL),
+        };
+        let mut expander = Expander::new(source, definition.dialect, names);
+        for statement in &definition.macros {
+            if !expander.define(statement) {
+                let offset = statement.first().map_or(0, |first| first.range.start);
+                let problem = source.error("unsupported-block", offset, "only `@DEF` may stand before an audit's query");
+                expander.problems.push(problem.help("make it a part of the query"));
+            }
+        }
+        let template = expander.query(&definition.query).unwrap_or_default();
+        (template, expander.problems)
     }
 }
 
-fn located(problem: Problem, path: &FilePath, place: Option<Place>) -> Problem {
-    let problem = problem.at(path);
-    match place {
-        Some(place) => problem.position(place.line, place.column),
-        None => problem,
+/// Who asks for an audit.
+struct Caller<'a> {
+    path: &'a FilePath,
+    place: Option<Place>,
+    kind: Option<KindName>,
+    file: &'a FileAudits,
+}
+
+/// What came of a call.
+#[derive(Default)]
+struct Called {
+    /// The project's own audit, with its definition's digest.
+    own: Option<(Digest, OwnAudit)>,
+    /// What is wrong where the audit is written.
+    in_audit: Vec<Problem>,
+    /// What is wrong where it is asked for.
+    in_call: Vec<Problem>,
+}
+
+impl Caller<'_> {
+    fn located(&self, problem: Problem) -> Problem {
+        let problem = problem.at(self.path);
+        match self.place {
+            Some(place) => problem.position(place.line, place.column),
+            None => problem,
+        }
     }
+}
+
+fn made(definition: &Definition, template: Template) -> OwnAudit {
+    let query = Query::parse(template, definition.dialect);
+    OwnAudit { path: definition.path.clone(), weight: definition.weight, query }
+}
+
+fn missing(call: &AuditCall, name: &str, definition: &Definition) -> Problem {
+    let problem = Problem::error("invalid-audit", format!("audit `{}` needs `{} := …`", call.name, name.to_lowercase()));
+    let (path, line) = (&definition.path, definition.place.line);
+    problem.help(format!("`{path}` line {line} names `@{name}`: give it here, or in `defaults` there"))
 }
 
 fn uncalled(inline: &Definition) -> Problem {
@@ -179,28 +238,14 @@ fn uncalled(inline: &Definition) -> Problem {
 
 /// An argument that the audit's text does not name; SQLMesh passes it over.
 fn unused(call: &AuditCall, definition: &Definition) -> Option<Problem> {
-    let text = definition.query.first().zip(definition.query.last());
-    let text = text.and_then(|(first, last)| definition.text.get(first.range.start..last.range.end))?.to_lowercase();
-    let named = named(&text);
-    let unused = call.arguments.keys().find(|name| *name != "blocking" && !named.contains(&name.as_str()))?;
-    let message = format!("audit `{}` takes no `{unused}`", call.name);
-    let problem = Problem::warning("unused-argument", message);
+    let named = definition.named();
+    let is_named = |name: &str| named.iter().any(|other| other.eq_ignore_ascii_case(name));
+    let is_unused = |name: &&String| *name != "blocking" && !is_named(name);
+    let unused = call.arguments.keys().find(is_unused)?;
+    let problem = Problem::warning("unused-argument", format!("audit `{}` takes no `{unused}`", call.name));
     let near = nearest(unused, named.iter().copied().filter(|name| *name != "this_model"));
     Some(problem.help(match near {
         Some(name) => format!("did you mean `{name}`?"),
         None => "its query does not name it".to_owned(),
     }))
-}
-
-/// The names after `@`, also in braces and strings.
-fn named(text: &str) -> Vec<&str> {
-    let word = |rest: &'_ str| rest.trim_start_matches('{').len();
-    let mut names = Vec::new();
-    for (at, _) in text.match_indices('@') {
-        let rest = &text[at + 1..];
-        let rest = &rest[rest.len() - word(rest)..];
-        let end = rest.find(|sign: char| !(sign.is_alphanumeric() || sign == '_')).unwrap_or(rest.len());
-        names.push(&rest[..end]);
-    }
-    names
 }

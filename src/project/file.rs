@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::audits;
 use super::calls::FileAudits;
-use super::macros;
+use super::macros::{Expander, NO_LOCALS, Names};
 use super::name::{model_name, sniff_dialect};
 use super::properties::{self, Header, Scope};
 use super::quick;
@@ -16,7 +16,7 @@ use crate::ids::{FilePath, ModelName};
 use crate::model::{AuditCall, Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{ModelDefaults, ModelNaming};
-use crate::sql::{Dialect, Mentions, Query, Template, Token, tokenize};
+use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, tokenize};
 use crate::yaml::{self, Place};
 
 /// Everything besides text and path that a file's parsing depends on.
@@ -138,37 +138,36 @@ fn finish(
     let is_seed = kind.as_ref().is_some_and(|kind| kind.seed_path.is_some());
     let (pre_statements, post_statements) =
         if is_seed { seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
-    let statements = pre_statements.iter().chain(&post_statements);
-    let first = statements.filter_map(|statement| statement.first()).map(|token| token.range.start).min();
     let is_shown = !matches!(kind.as_ref().map(|kind| &kind.kind), Some(Kind::Embedded | Kind::External));
     if let Some(offset) = header.given.get("audits").filter(|_| !is_shown) {
         let problem = source.warning("unsupported-audit", *offset, "audits of what is shown nowhere do not run");
         problems.push(problem.help("audit a model that reads it"));
     }
+    let this_model = file.name.as_ref().map(|(name, _)| name.to_string());
+    let names = Names {
+        variables: &rules.variables,
+        locals: &NO_LOCALS,
+        gateway: rules.gateway.as_deref(),
+        kind: kind.as_ref().map(|kind| kind.kind.name().text()),
+        this_model: this_model.as_deref(),
+    };
+    let mut expander = Expander::new(*source, dialect, names);
+    let written = Written { before: pre_statements, query: parts.query, after: post_statements };
+    let mut expanded = expanded(&mut expander, written, dialect);
+    problems.append(&mut expander.problems);
+    let statements = expanded.before.iter().chain(&expanded.after);
+    let first = statements.filter_map(|statement| statement.pieces().first()).map(Piece::offset).min();
     if let (Some(offset), Some(name)) = (first, kind.as_ref().and_then(|kind| without_session(&kind.kind))) {
         let message = format!("the statements around the query of {name} do not run: nothing is filled for it");
         let problem = source.warning("statements-not-run", offset, message);
         problems.push(problem.help("make it FULL, or move the statements to a model that reads it"));
     }
-    let mut template = |statement: &[Token]| macros::expand(source, statement, dialect, &rules.variables, problems);
-    let mut mentions = Mentions::default();
-    let mut statement = |tokens: &[Token]| {
-        let template = template(tokens);
-        mentions.join(mentions_of(&template, tokens, dialect));
-        template
-    };
-    let pre_statements: Vec<Template> = pre_statements.into_iter().map(&mut statement).collect();
-    let query = parts.query.map(&mut statement);
-    let post_statements: Vec<Template> = post_statements.into_iter().map(&mut statement).collect();
-    header.properties.depends_on.iter().for_each(|name| mentions.add_name(name));
-    let query = match cut {
-        None => query,
-        Some(cut) => {
-            let query = cut.template(source.text);
-            mentions.join(cut.mentions);
-            query
-        }
-    };
+    header.properties.depends_on.iter().for_each(|name| expanded.mentions.add_name(name));
+    if let Some(cut) = cut {
+        expanded.query = cut.template(source.text);
+        expanded.mentions.join(cut.mentions);
+    }
+    let Expanded { before: pre_statements, query, after: post_statements, mentions } = expanded;
     let query = query.map(|template| Query::parse(template, dialect));
     let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
     let hidden = parts.hidden_query || (parts.macro_statement && unknown_macro());
@@ -207,6 +206,56 @@ fn finish(
         });
     }
     file
+}
+
+/// The statements of a file as they are written.
+struct Written<'a> {
+    before: Statements<'a>,
+    query: Option<&'a [Token]>,
+    after: Statements<'a>,
+}
+
+/// The same without macros, with all that they may name.
+#[derive(Default)]
+struct Expanded {
+    before: Vec<Template>,
+    query: Option<Template>,
+    after: Vec<Template>,
+    mentions: Mentions,
+}
+
+/// Takes the macros out. `@DEF` holds for the whole file; where no query is written a macro may stand for it.
+fn expanded(expander: &mut Expander<'_>, written: Written<'_>, dialect: Dialect) -> Expanded {
+    let Written { mut before, query, mut after } = written;
+    before.retain(|statement| !expander.define(statement));
+    after.retain(|statement| !expander.define(statement));
+    let mut expanded = Expanded::default();
+    for statement in before {
+        let Some(template) = expander.statement(statement) else { continue };
+        expanded.mentions.join(mentions_of(&template, statement, dialect));
+        match &expanded.query {
+            None if query.is_none() && split::is_macro(statement) && is_query(&template, dialect) => {
+                expanded.query = expander.query(statement);
+            }
+            None => expanded.before.push(template),
+            Some(_) => expanded.after.push(template),
+        }
+    }
+    if let Some(statement) = query {
+        let template = expander.query(statement).unwrap_or_default();
+        expanded.mentions.join(mentions_of(&template, statement, dialect));
+        expanded.query = Some(template);
+    }
+    for statement in after {
+        let Some(template) = expander.statement(statement) else { continue };
+        expanded.mentions.join(mentions_of(&template, statement, dialect));
+        expanded.after.push(template);
+    }
+    expanded
+}
+
+fn is_query(template: &Template, dialect: Dialect) -> bool {
+    split::is_query(&tokenize(&template.text(), dialect).unwrap_or_default())
 }
 
 /// What a statement may name, macros expanded.

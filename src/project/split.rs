@@ -32,8 +32,8 @@ pub(super) struct Parts<'a> {
 /// An `AUDIT (…)` block.
 #[derive(Debug)]
 pub(super) struct AuditParts<'a> {
-    /// What is between its parentheses.
-    pub(super) header: &'a [Token],
+    /// What is between its parentheses; `None` where they are not closed, which was told.
+    pub(super) header: Option<&'a [Token]>,
     /// The byte of the word `AUDIT`.
     pub(super) offset: usize,
     /// What follows it: its query last.
@@ -133,20 +133,15 @@ pub(super) fn audits<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mu
     found
 }
 
-/// Whether a statement begins as a query does.
-pub(super) fn is_query(statement: &[Token]) -> bool {
-    matches!(classify(statement), Class::Query)
-}
-
 fn audit<'a>(source: &Source<'a>, statement: &'a [Token], problems: &mut Vec<Problem>) -> AuditParts<'a> {
     let offset = statement.first().map_or(0, |first| first.range.start);
     let open = next_significant(statement, 1).unwrap_or(statement.len());
-    let close = closing(statement, open);
-    if close.is_none_or(|close| close + 1 != statement.len()) {
+    let close = closing(statement, open).filter(|close| close + 1 == statement.len());
+    if close.is_none() {
         let problem = source.error("open-audit-block", offset, "the `AUDIT` block does not end with its parenthesis");
         problems.push(problem.help("end it with `);`"));
     }
-    let header = close.and_then(|close| statement.get(open + 1..close)).unwrap_or_default();
+    let header = close.and_then(|close| statement.get(open + 1..close));
     AuditParts { header, offset, statements: Vec::new() }
 }
 
@@ -224,6 +219,16 @@ fn trimmed(tokens: &[Token]) -> &[Token] {
     let first = tokens.iter().position(Token::is_significant).unwrap_or(tokens.len());
     let last = tokens.iter().rposition(Token::is_significant).map_or(first, |index| index + 1);
     &tokens[first..last]
+}
+
+/// Whether a statement begins as a query does.
+pub(super) fn is_query(tokens: &[Token]) -> bool {
+    matches!(classify(trimmed(tokens)), Class::Query)
+}
+
+/// Whether a statement begins with a macro, which may stand for the query.
+pub(super) fn is_macro(statement: &[Token]) -> bool {
+    matches!(classify(statement), Class::Macro)
 }
 
 fn classify(statement: &[Token]) -> Class {

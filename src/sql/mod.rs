@@ -4,6 +4,7 @@
 //! the author's text, with names spliced in by position (`Template::render`).
 
 mod analysis;
+mod constant;
 mod dialect;
 mod functions;
 mod layout;
@@ -19,6 +20,7 @@ mod token;
 mod whole;
 
 pub use analysis::{analyze, analyze_syntax, dependencies, origins, stated_outputs};
+pub use constant::{Constant, ConstantError, evaluate};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
 pub use layout::layout;
@@ -31,5 +33,5 @@ pub use shape::{
     Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, OwnFunction, Read, Reads, Resolved, ShapeColumn,
     TableShape, Tables, Traits,
 };
-pub use template::{Moment, Piece, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
+pub use template::{Moment, Piece, Placeholder, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
 pub use token::{Token, TokenError, TokenKind, tokenize};

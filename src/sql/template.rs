@@ -31,6 +31,31 @@ pub enum Piece {
         /// Its first byte in the file.
         offset: usize,
     },
+    /// The same inside a string or a name: its text without quotes.
+    Bare {
+        /// Which one.
+        variable: TimeVariable,
+        /// Its first byte in the file.
+        offset: usize,
+    },
+    /// `@this_model`: what holds the rows of the statement's own model when it runs.
+    This {
+        /// The model's name, quoted, as it stands in [`Template::text`].
+        name: String,
+        /// Its first byte in the file.
+        offset: usize,
+    },
+}
+
+/// What is only known when a statement runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placeholder<'a> {
+    /// A time variable as a literal.
+    Time(TimeVariable),
+    /// A time variable as a text without quotes.
+    Bare(TimeVariable),
+    /// What holds the rows of the statement's own model; with the model's name as it is analysed.
+    This(&'a str),
 }
 
 /// A variable such as `@start_ds`: one of the three moments in one of nine forms (research: SQLMesh, section 7.4).
@@ -156,14 +181,17 @@ impl Template {
 
     /// Whether any time variable of the interval (start or end, not execution) is in it.
     pub fn mentions_interval(&self) -> bool {
-        self.pieces
-            .iter()
-            .any(|piece| matches!(piece, Piece::Time { variable, .. } if variable.moment != Moment::Execution))
+        self.pieces.iter().filter_map(Piece::time).any(|variable| variable.moment != Moment::Execution)
     }
 
     /// Whether it has any time variable.
     pub fn mentions_time(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Time { .. }))
+        self.pieces.iter().any(|piece| piece.time().is_some())
+    }
+
+    /// Whether a time variable stands inside a string or a name, where the syntax tree does not show it.
+    pub fn hides_time(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Bare { .. }))
     }
 
     /// The byte of the author's file that a byte of `text()` came from.
@@ -172,10 +200,8 @@ impl Template {
         let mut last = 0;
         for piece in &self.pieces {
             let length = Self::analysed(piece).len();
-            let (Piece::Source { offset: start, .. }
-            | Piece::Value { offset: start, .. }
-            | Piece::Time { offset: start, .. }) = piece;
-            last = *start;
+            let start = piece.offset();
+            last = start;
             if offset < position + length || (matches!(piece, Piece::Source { .. }) && offset == position + length) {
                 let inside = if matches!(piece, Piece::Source { .. }) { offset - position } else { 0 };
                 return start + inside;
@@ -185,17 +211,17 @@ impl Template {
         last
     }
 
-    /// The text that runs: time variables as `literal` writes them, `splices` (ordered, not overlapping) put in.
-    pub fn render(&self, splices: &[Splice], literal: &dyn Fn(TimeVariable) -> String) -> String {
+    /// The text that runs: placeholders as `filled` writes them, `splices` (ordered, not overlapping) put in elsewhere.
+    pub fn render(&self, splices: &[Splice], filled: &dyn Fn(Placeholder<'_>) -> String) -> String {
         let mut output = String::new();
         let mut position = 0;
         let mut splices = splices.iter().peekable();
         for piece in &self.pieces {
             let analysed = Self::analysed(piece);
             let end = position + analysed.len();
-            if let Piece::Time { variable, .. } = piece {
+            if let Some(placeholder) = piece.placeholder() {
                 while splices.next_if(|splice| splice.range.start < end && splice.range.end > position).is_some() {}
-                output.push_str(&literal(*variable));
+                output.push_str(&filled(placeholder));
             } else {
                 let mut copied = position;
                 while let Some(splice) = splices.next_if(|splice| {
@@ -218,6 +244,37 @@ impl Template {
         match piece {
             Piece::Source { text, .. } | Piece::Value { text, .. } => text.clone(),
             Piece::Time { variable, .. } => format!("{TIME_FUNCTION}('{}')", variable.name()),
+            Piece::Bare { variable, .. } => format!("{TIME_FUNCTION}_{}", variable.name()),
+            Piece::This { name, .. } => name.clone(),
+        }
+    }
+}
+
+impl Piece {
+    /// The byte of the file where it begins, or what it replaced.
+    pub fn offset(&self) -> usize {
+        match self {
+            Self::Source { offset, .. }
+            | Self::Value { offset, .. }
+            | Self::Time { offset, .. }
+            | Self::Bare { offset, .. }
+            | Self::This { offset, .. } => *offset,
+        }
+    }
+
+    fn time(&self) -> Option<TimeVariable> {
+        match self {
+            Self::Time { variable, .. } | Self::Bare { variable, .. } => Some(*variable),
+            Self::Source { .. } | Self::Value { .. } | Self::This { .. } => None,
+        }
+    }
+
+    fn placeholder(&self) -> Option<Placeholder<'_>> {
+        match self {
+            Self::Time { variable, .. } => Some(Placeholder::Time(*variable)),
+            Self::Bare { variable, .. } => Some(Placeholder::Bare(*variable)),
+            Self::This { name, .. } => Some(Placeholder::This(name)),
+            Self::Source { .. } | Self::Value { .. } => None,
         }
     }
 }
@@ -235,8 +292,9 @@ mod tests {
             Piece::Source { text: " and 1".into(), offset: 49 },
         ]);
         let splice = Splice { range: 14..17, replacement: "p.q AS b".into() };
-        let text = template.render(&[splice], &|variable| format!("<{}>", variable.name()));
-        assert_eq!(text, "select 1 from p.q AS b where ds >= <start_ds> and 1");
+        let text = template.render(&[splice], &|placeholder| format!("{placeholder:?}").to_lowercase());
+        let start = "time(timevariable { moment: start, form: ds })";
+        assert_eq!(text, format!("select 1 from p.q AS b where ds >= {start} and 1"));
         let after = template.text().find(" and").expect("text");
         assert_eq!(template.source_offset(after), 49);
     }

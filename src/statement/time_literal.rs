@@ -18,11 +18,7 @@ pub struct LoadTime {
 
 /// The SQL text of a time variable.
 pub fn time_literal(dialect: Dialect, variable: TimeVariable, time: LoadTime) -> String {
-    let moment = match variable.moment {
-        Moment::Start => Micros::at(time.interval.start),
-        Moment::End => Micros::before(time.interval.end),
-        Moment::Execution => Micros::at(time.execution),
-    };
+    let moment = Micros::of(variable.moment, time);
     let text = |text: &str| text_literal(dialect, text);
     match variable.form {
         TimeForm::Dt => moment.zoned(dialect),
@@ -31,6 +27,19 @@ pub fn time_literal(dialect: Dialect, variable: TimeVariable, time: LoadTime) ->
         TimeForm::Ds => text(&moment.whole().date()),
         TimeForm::Ts => text(&moment.date_time()),
         TimeForm::Tstz => text(&format!("{}+00:00", moment.date_time())),
+        TimeForm::Hour => moment.whole().hour().to_string(),
+        TimeForm::Epoch => epoch_seconds(moment.whole()),
+        TimeForm::Millis => moment.whole().0.to_string(),
+    }
+}
+
+/// The same inside a string or a name: without quotes or type, as SQLMesh's Jinja prints it.
+pub fn time_text(variable: TimeVariable, time: LoadTime) -> String {
+    let moment = Micros::of(variable.moment, time);
+    match variable.form {
+        TimeForm::Dt | TimeForm::Tstz => format!("{}+00:00", moment.date_time()),
+        TimeForm::Dtntz | TimeForm::Ts => moment.date_time(),
+        TimeForm::Date | TimeForm::Ds => moment.whole().date(),
         TimeForm::Hour => moment.whole().hour().to_string(),
         TimeForm::Epoch => epoch_seconds(moment.whole()),
         TimeForm::Millis => moment.whole().0.to_string(),
@@ -51,6 +60,14 @@ fn epoch_seconds(moment: Timestamp) -> String {
 struct Micros(i64);
 
 impl Micros {
+    fn of(moment: Moment, time: LoadTime) -> Self {
+        match moment {
+            Moment::Start => Self::at(time.interval.start),
+            Moment::End => Self::before(time.interval.end),
+            Moment::Execution => Self::at(time.execution),
+        }
+    }
+
     fn at(moment: Timestamp) -> Self {
         Self(moment.0.saturating_mul(1000))
     }

@@ -288,7 +288,7 @@ fn what_loads_found_is_kept() {
     assert_eq!(kept(), [(0.into(), "bot promote".into())], "of another table than production's");
 }
 
-/// Nothing of a table that is audited over and over is lost, and nothing is kept for ever.
+/// Tables that are not the project's are looked at by `bot audit` alone.
 #[test]
 fn external_tables_are_audited_by_themselves() {
     let world = orders();
@@ -309,6 +309,87 @@ fn external_tables_are_audited_by_themselves() {
     ");
     edit(&world, &[("external_models.yaml", &external.replace("not_null", "not_nul").replace("(id)", "[id]"))]);
     insta::assert_snapshot!(problems(&world), @"error unknown-audit external_models.yaml:1: there is no audit `not_nul` (did you mean `not_null`?)");
+}
+
+/// The project's own audits, beside an inline one.
+const OWN: &str = "AUDIT (name at_most, defaults (most = 100));\nSELECT * FROM @this_model WHERE @column > @most;\n\n\
+                   AUDIT (name known_days, blocking false);\n\
+                   SELECT d.day FROM @this_model AS d LEFT JOIN raw.orders AS o ON o.day = d.day AND o.day <= @end_date \
+                   WHERE o.day IS NULL;\n";
+
+fn own(audits: &str) -> String {
+    DAILY.replace("accepted_range(column := amount, max_v := 100)", audits)
+}
+
+#[test]
+fn a_projects_own_audits_run_as_the_built_in_ones_do() {
+    let world = audited();
+    world.repository.branch("feature");
+    let file = own("at_most(column := amount, most := 25), known_days, none_twice");
+    let file = format!("{file};\nAUDIT (name none_twice);\nSELECT day FROM @this_model GROUP BY day HAVING count(*) > 1");
+    edit(&world, &[("audits/own.sql", OWN), ("models/daily.sql", &file)]);
+    let told = ["model `marts.daily`", "audit `at_most` finds 1 row; the table is production's"];
+    refused(&world, &["apply"], &told);
+    edit(&world, &[("models/daily.sql", &file.replace("most := 25", "most := 30"))]);
+    let plan = world.done(&["plan", "--format", "json"]).json();
+    assert_eq!((&plan["models"][0]["change"], &plan["summary"]["to_build"]), (&"metadata".into(), &0.into()), "{plan}");
+    world.done(&["apply"]);
+    // The text of an audit alone is a change that is planned and audited.
+    edit(&world, &[("audits/own.sql", &OWN.replace("@column > @most", "@column >= @most"))]);
+    refused(&world, &["apply"], &["audit `at_most` finds 1 row"]);
+    let unknown = OWN.replace("LEFT JOIN raw.orders", "LEFT JOIN (SELECT * FROM raw.orders WHERE id > 1)");
+    edit(&world, &[("audits/own.sql", &unknown)]);
+    let applied = world.done(&["apply"]);
+    let warning = "warning: audit `known_days` of `marts.daily` finds 1 row; the table is production's";
+    assert!(applied.stderr.contains(warning), "{}", applied.stderr);
+}
+
+/// An audit of a load sees the rows of the load, and other models as the same environment has them.
+#[test]
+fn an_own_audit_reads_the_tables_of_its_environment() {
+    let world = audited();
+    let days = |from: &str| format!("MODEL (name ref.days, kind FULL);\nSELECT day FROM raw.orders WHERE day >= '{from}'");
+    let known = "AUDIT (name known);\nSELECT * FROM @this_model WHERE day NOT IN (SELECT day FROM ref.days) \
+                 AND day BETWEEN @start_date AND @end_date;\n";
+    let files = [("models/days.sql", &*days("2026-03-26")), ("audits/own.sql", known), ("models/daily.sql", &own("known"))];
+    edit(&world, &files);
+    world.done(&["promote"]);
+    world.repository.branch("feature");
+    // Both are made anew, and what the audit names is filled first though its model does not read it.
+    let twice = own("known").replace("SELECT day, amount", "SELECT day, amount * 2 AS amount");
+    edit(&world, &[("models/days.sql", &days("2026-03-27")), ("models/daily.sql", &twice)]);
+    refused(&world, &["apply"], &["audit `known` finds 1 row; production's table has none"]);
+    edit(&world, &[("models/days.sql", &days("2026-03-20"))]);
+    world.done(&["apply"]);
+    insta::assert_snapshot!(world.done(&["audit", "--env", "feature"]).stdout, @"");
+}
+
+/// An audit that names a reader of its own model looks once that is filled, and before anything is shown.
+#[test]
+fn an_own_audit_may_name_a_reader_of_its_model() {
+    let world = audited();
+    world.repository.branch("feature");
+    let sums = "AUDIT (name sums);\nSELECT 1 FROM (SELECT sum(amount) AS amount FROM @this_model) AS t \
+                JOIN marts.total USING (amount) HAVING count(*) = 0;\n";
+    edit(&world, &[("audits/own.sql", sums), ("models/daily.sql", &own("sums").replace("SELECT day, amount", "SELECT day, amount + 1 AS amount"))]);
+    world.done(&["apply"]);
+    let wrong = TOTAL.replace("SUM(amount)", "SUM(amount) + 1");
+    edit(&world, &[("models/total.sql", &wrong), ("models/daily.sql", &own("sums").replace("SELECT day, amount", "SELECT day, amount + 2 AS amount"))]);
+    refused(&world, &["apply"], &["model `marts.daily`", "so no view shows them", "audit `sums` finds 1 row"]);
+}
+
+#[test]
+fn standalone_audits_run_by_themselves() {
+    let world = audited();
+    let alone = "AUDIT (name alone, standalone true);\nSELECT * FROM marts.total WHERE amount > 10;\n\
+                 AUDIT (name lost, standalone true);\nSELECT nothing FROM marts.total;\n\
+                 AUDIT (name off, standalone true, skip true);\nSELECT 1;\n";
+    edit(&world, &[("audits/alone.sql", alone)]);
+    world.done(&["promote"]);
+    let audited = world.bot(&["audit"]);
+    let told = audited.stdout.lines().filter(|line| !line.contains("cannot run:")).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(told, @"");
+    assert_eq!(audited.exit, Exit::No, "one of them cannot run");
 }
 
 /// A run's load and its audits are one transaction: readers keep what they had.

@@ -1,0 +1,318 @@
+//! The macros that write SQL: SQLMesh's own (`sqlmesh/core/macros.py` of 0.236), with texts that mean the same.
+
+use super::call::{Argument, Arguments, in_parentheses, items_of};
+use super::lexeme::{Kind, Lexeme, lex_made, split, text_of, trimmed};
+use super::text::bare_text;
+use super::{Expander, Outcome, Step};
+use crate::sql::Dialect;
+
+/// What a macro wrote: texts of its own between the author's.
+struct Written {
+    lexemes: Vec<Lexeme>,
+    dialect: Dialect,
+    at: usize,
+}
+
+impl Written {
+    fn text(mut self, text: &str) -> Self {
+        self.lexemes.extend(lex_made(text, self.dialect, self.at).unwrap_or_default());
+        self
+    }
+
+    fn value(mut self, value: &[Lexeme]) -> Self {
+        self.lexemes.extend_from_slice(trimmed(value));
+        self
+    }
+
+    fn one(self) -> Outcome {
+        Outcome::One(self.lexemes)
+    }
+}
+
+impl Expander<'_> {
+    fn written(&self, at: usize) -> Written {
+        Written { lexemes: Vec::new(), dialect: self.dialect, at }
+    }
+
+    /// What a macro that writes SQL comes to.
+    pub(super) fn built_in(&mut self, name: &str, body: &[Lexeme], at: usize, depth: usize) -> Step<Outcome> {
+        let supported = [
+            "safe_add",
+            "safe_sub",
+            "safe_div",
+            "generate_surrogate_key",
+            "haversine_distance",
+            "pivot",
+            "deduplicate",
+            "date_spine",
+            "star",
+        ];
+        if !supported.contains(&name) {
+            self.not_supported(name, at);
+            return None;
+        }
+        let arguments = self.arguments(&split(body), depth)?;
+        let made = match name {
+            "safe_add" => self.safe(&arguments, " + ", at),
+            "safe_sub" => self.safe(&arguments, " - ", at),
+            "safe_div" => self.safe_div(&arguments, at),
+            "generate_surrogate_key" => self.surrogate_key(&arguments, at),
+            "haversine_distance" => self.haversine(&arguments, at),
+            "pivot" => self.pivot(&arguments, at),
+            "deduplicate" => self.deduplicate(&arguments, at),
+            "date_spine" => self.date_spine(&arguments, at),
+            _ => self.star(&arguments, at),
+        };
+        if let Err(usage) = made {
+            self.refuse(at, format!("`@{}` does not take these arguments", name.to_uppercase()), &usage);
+            return None;
+        }
+        made.ok()
+    }
+
+    fn not_supported(&mut self, name: &str, at: usize) {
+        let written = name.to_uppercase();
+        match name {
+            "union" => {
+                let help =
+                    "write the SELECTs with UNION between them; the columns that tables share are not known yet here";
+                self.refuse(at, format!("macro `@{written}(…)` is not supported"), help);
+            }
+            "resolve_template" | "insert_seed" => {
+                let help = "it names a place in storage, which this program leaves to the engine";
+                self.refuse(at, format!("macro `@{written}(…)` is not supported here"), help);
+            }
+            _ => self.unknown(name, at, "(…)"),
+        }
+    }
+
+    /// `CASE WHEN a IS NULL AND b IS NULL THEN NULL ELSE COALESCE(a, 0) + COALESCE(b, 0) END`
+    fn safe(&self, arguments: &Arguments, sign: &str, at: usize) -> Result<Outcome, String> {
+        let fields = arguments.flat();
+        if fields.is_empty() {
+            return Err("give it one expression or more".to_owned());
+        }
+        let mut written = self.written(at).text("CASE WHEN ");
+        for (place, field) in fields.iter().enumerate() {
+            let between = if place > 0 { " AND " } else { "" };
+            written = written.text(between).value(&in_parentheses(field.clone())).text(" IS NULL");
+        }
+        written = written.text(" THEN NULL ELSE ");
+        for (place, field) in fields.iter().enumerate() {
+            let between = if place > 0 { sign } else { "" };
+            written = written.text(between).text("COALESCE(").value(field).text(", 0)");
+        }
+        Ok(written.text(" END").one())
+    }
+
+    fn safe_div(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
+        let usage = || "write `@SAFE_DIV(numerator, denominator)`".to_owned();
+        let above = arguments.get("numerator", 0).ok_or_else(usage)?;
+        let below = arguments.get("denominator", 1).ok_or_else(usage)?;
+        let above = in_parentheses(trimmed(above).to_vec());
+        Ok(self.written(at).value(&above).text(" / NULLIF(").value(below).text(", 0)").one())
+    }
+
+    /// A hash of all fields as text with `|` between them; a NULL is a word that is none of their values.
+    fn surrogate_key(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
+        let fields = arguments.flat();
+        let hash = match arguments.get("hash_function", usize::MAX) {
+            Some(name) => string_of(name).ok_or("`hash_function` must be a text such as 'MD5'")?,
+            None => "MD5".to_owned(),
+        };
+        let is_plain = !hash.is_empty() && hash.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_');
+        if fields.is_empty() || !is_plain {
+            return Err("write `@GENERATE_SURROGATE_KEY(a, b, hash_function := 'MD5')`".to_owned());
+        }
+        let data_type = match self.dialect {
+            Dialect::BigQuery | Dialect::Spark | Dialect::Databricks | Dialect::Hive => "STRING",
+            Dialect::Trino | Dialect::Redshift => "VARCHAR",
+            _ => "TEXT",
+        };
+        let hash = hash.to_uppercase();
+        let (before, after) = match (self.dialect, hash.as_str()) {
+            (Dialect::BigQuery, "MD5") => ("TO_HEX(MD5(".to_owned(), "))"),
+            (Dialect::Trino, "MD5" | "SHA256" | "SHA512") => (format!("LOWER(TO_HEX({hash}(TO_UTF8("), "))))"),
+            _ => (format!("{hash}("), ")"),
+        };
+        let mut written = self.written(at).text(&before).text("CONCAT(");
+        for (place, field) in fields.iter().enumerate() {
+            let between = if place > 0 { ", '|', " } else { "" };
+            written = written.text(between).text("COALESCE(CAST(").value(field);
+            written = written.text(&format!(" AS {data_type}), '_sqlmesh_surrogate_key_null_')"));
+        }
+        Ok(written.text(")").text(after).one())
+    }
+
+    fn haversine(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
+        let usage = || "write `@HAVERSINE_DISTANCE(lat1, lon1, lat2, lon2, 'mi')`, in 'mi' or 'km'".to_owned();
+        let place = |name, index| {
+            let value = arguments.get(name, index).ok_or_else(usage)?;
+            Ok::<_, String>(in_parentheses(trimmed(value).to_vec()))
+        };
+        let (lat1, lon1) = (place("lat1", 0)?, place("lon1", 1)?);
+        let (lat2, lon2) = (place("lat2", 2)?, place("lon2", 3)?);
+        let rate = match arguments.get("unit", 4).map(string_of) {
+            None => "1.0",
+            Some(Some(unit)) if unit == "mi" => "1.0",
+            Some(Some(unit)) if unit == "km" => "1.60934",
+            Some(_) => return Err(usage()),
+        };
+        let written =
+            self.written(at).text("7922 * ASIN(SQRT((POWER(SIN(RADIANS((").value(&lat2).text(" - ").value(&lat1);
+        let written = written.text(") / 2)), 2)) + (COS(RADIANS(").value(&lat1).text(")) * COS(RADIANS(").value(&lat2);
+        let written = written.text(")) * POWER(SIN(RADIANS((").value(&lon2).text(" - ").value(&lon1);
+        Ok(written.text(&format!(") / 2)), 2)))) * {rate}")).one())
+    }
+
+    /// `SUM(CASE WHEN status = 'a' THEN 1 ELSE 0 END) AS "a"`, for each value.
+    fn pivot(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
+        let usage = || "write `@PIVOT(column, ['a', 'b'])`".to_owned();
+        let column = arguments.get("column", 0).ok_or_else(usage)?;
+        let values = match (arguments.unnamed.get(1), arguments.get("values", 1)) {
+            (Some(Argument::Items(items)), _) => items.clone(),
+            (_, Some(values)) => items_of(values).ok_or_else(usage)?,
+            _ => return Err(usage()),
+        };
+        let text = |name: &str, place: usize, default: &str| match arguments.get(name, place) {
+            Some(value) => string_of(value).or_else(|| text_of(trimmed(value))).ok_or_else(usage),
+            None => Ok(default.to_owned()),
+        };
+        let is_true = |name: &str, place: usize, default: bool| match arguments.get(name, place).map(trimmed) {
+            Some([one]) if one.is_word("true") => Ok(true),
+            Some([one]) if one.is_word("false") => Ok(false),
+            Some(_) => Err(format!("`{name}` must be TRUE or FALSE")),
+            None => Ok(default),
+        };
+        let one = [Lexeme::made(Kind::Number, "1", at)];
+        let zero = [Lexeme::made(Kind::Number, "0", at)];
+        let (aggregate, compared) = (text("agg", 3, "SUM")?, text("cmp", 4, "=")?);
+        let (prefix, suffix) = (text("prefix", 5, "")?, text("suffix", 6, "")?);
+        let (then, otherwise) = (arguments.get("then_value", 7), arguments.get("else_value", 8));
+        let (has_alias, is_quoted) = (is_true("alias", 2, true)?, is_true("quote", 9, true)?);
+        let distinct = if is_true("distinct", 10, false)? { "DISTINCT " } else { "" };
+        let item = |value: &Vec<Lexeme>| {
+            let mut written = self.written(at).text(&format!("{aggregate}({distinct}CASE WHEN ")).value(column);
+            written = written.text(&format!(" {compared} ")).value(value).text(" THEN ").value(then.unwrap_or(&one));
+            written = written.text(" ELSE ").value(otherwise.unwrap_or(&zero)).text(" END)");
+            if has_alias {
+                let name = string_of(value).or_else(|| text_of(trimmed(value))).unwrap_or_default();
+                let name = format!("{prefix}{name}{suffix}");
+                let name = if is_quoted { self.quoted(&name) } else { name };
+                written = written.text(&format!(" AS {name}"));
+            }
+            written.lexemes
+        };
+        Ok(Outcome::Items(values.iter().map(item).collect()))
+    }
+
+    fn deduplicate(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
+        let usage = || "write `@DEDUPLICATE(table, [key], ['changed_at DESC'])`".to_owned();
+        let relation = arguments.get("relation", 0).ok_or_else(usage)?;
+        let list = |name, place| match arguments.unnamed.get(place) {
+            Some(Argument::Items(items)) => Ok(items.clone()),
+            _ => arguments.get(name, place).and_then(items_of).ok_or_else(usage),
+        };
+        let (keys, orders) = (list("partition_by", 1)?, list("order_by", 2)?);
+        let orders = orders.iter().map(|order| string_of(order)).collect::<Option<Vec<_>>>().ok_or_else(usage)?;
+        if keys.is_empty() || orders.is_empty() {
+            return Err(usage());
+        }
+        if matches!(self.dialect, Dialect::Postgres | Dialect::MySql | Dialect::MsSql | Dialect::Trino) {
+            return Err("this dialect has no QUALIFY; number the rows in a subquery".to_owned());
+        }
+        let written = self.written(at).text("SELECT * FROM ").value(relation);
+        let mut written = written.text(" QUALIFY ROW_NUMBER() OVER (PARTITION BY ");
+        for (place, key) in keys.iter().enumerate() {
+            written = written.text(if place > 0 { ", " } else { "" }).value(key);
+        }
+        Ok(written.text(" ORDER BY ").text(&orders.join(", ")).text(") = 1").one())
+    }
+
+    fn date_spine(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
+        let usage = || {
+            "write `@DATE_SPINE('day', '2024-01-01', '2024-12-31')`; parts are day, week, month, quarter, year"
+                .to_owned()
+        };
+        let part = arguments.get("datepart", 0).and_then(string_of).ok_or_else(usage)?.to_lowercase();
+        let step = match part.as_str() {
+            "day" => "1 DAY",
+            "week" => "7 DAY",
+            "month" => "1 MONTH",
+            "quarter" => "3 MONTH",
+            "year" => "1 YEAR",
+            _ => return Err(usage()),
+        };
+        let (from, to) =
+            (arguments.get("start_date", 1).ok_or_else(usage)?, arguments.get("end_date", 2).ok_or_else(usage)?);
+        if let (Some(from), Some(to)) = (string_of(from), string_of(to))
+            && from > to
+        {
+            return Err(format!("its start `{from}` is after its end `{to}`"));
+        }
+        let name = format!("date_{part}");
+        let (head, between, tail) = match self.dialect {
+            Dialect::DuckDb | Dialect::Postgres => (
+                format!("SELECT CAST(_value AS DATE) AS {name} FROM GENERATE_SERIES(CAST("),
+                " AS DATE), CAST(",
+                format!(" AS DATE), INTERVAL '{step}') AS _exploded(_value)"),
+            ),
+            Dialect::BigQuery => (
+                format!("SELECT {name} FROM UNNEST(GENERATE_DATE_ARRAY(CAST("),
+                " AS DATE), CAST(",
+                format!(" AS DATE), INTERVAL {step})) AS {name}"),
+            ),
+            _ => return Err("it is not written for this dialect here; write the series of dates in SQL".to_owned()),
+        };
+        Ok(self.written(at).text(&head).value(from).text(between).value(to).text(&tail).one())
+    }
+
+    /// `alias.* EXCLUDE (…)`: the columns are those of the table, as SQLMesh lists them.
+    fn star(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
+        let usage = || "write `@STAR(table, alias, exclude := [a, b])`".to_owned();
+        let relation = arguments.get("relation", 0).map(trimmed).ok_or_else(usage)?;
+        for name in ["prefix", "suffix"] {
+            let place = if name == "prefix" { 3 } else { 4 };
+            if arguments.get(name, place).is_some_and(|value| string_of(value).is_none_or(|text| !text.is_empty())) {
+                return Err(format!("`{name}` is not supported: name the columns, each with its alias"));
+            }
+        }
+        let last = relation.iter().rev().find(|lexeme| lexeme.is_significant()).ok_or_else(usage)?;
+        let alias = match arguments.get("alias", 1).map(trimmed) {
+            Some(alias) if !alias.is_empty() => alias,
+            _ => std::slice::from_ref(last),
+        };
+        let excluded = match arguments.get("exclude", 2).or_else(|| arguments.get("except_", 6)) {
+            Some(list) => items_of(list).ok_or_else(usage)?,
+            None => Vec::new(),
+        };
+        let word = match self.dialect {
+            Dialect::DuckDb | Dialect::Snowflake => "EXCLUDE",
+            Dialect::BigQuery | Dialect::Databricks | Dialect::Spark | Dialect::ClickHouse => "EXCEPT",
+            _ if excluded.is_empty() => "",
+            _ => return Err("this dialect has no star without some columns: name the columns".to_owned()),
+        };
+        let mut written = self.written(at).value(alias).text(".*");
+        for (place, column) in excluded.iter().enumerate() {
+            let before = if place > 0 { ", ".to_owned() } else { format!(" {word} (") };
+            written = written.text(&before).value(column);
+        }
+        Ok(if excluded.is_empty() { written.one() } else { written.text(")").one() })
+    }
+
+    fn quoted(&self, name: &str) -> String {
+        let quote = match self.dialect {
+            Dialect::BigQuery | Dialect::Databricks | Dialect::Spark | Dialect::Hive | Dialect::MySql => '`',
+            _ => '"',
+        };
+        format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
+    }
+}
+
+/// The text of a string literal alone.
+fn string_of(value: &[Lexeme]) -> Option<String> {
+    match trimmed(value) {
+        one @ [Lexeme { kind: Kind::String, .. }] => bare_text(one),
+        _ => None,
+    }
+}

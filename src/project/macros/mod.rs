@@ -1,0 +1,442 @@
+//! The pass over a statement that takes macros out (research: SQLMesh, section 7.4, and engines, section 2.2). Time variables
+//! and `@this_model` stay symbolic until the statement runs; everything else is expanded when the project is read.
+//!
+//! SQLMesh expands syntax trees; here it is words and signs, so that untouched text stays byte for byte and keeps its place in
+//! the file. `lexeme` cuts, `call` knows the macros that decide and repeat, `clause` those that stand for a clause,
+//! `built_in` those that write SQL. Nothing here runs Python.
+
+mod built_in;
+mod call;
+mod clause;
+mod lexeme;
+mod names;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::BTreeMap;
+
+use self::call::Lambda;
+use self::lexeme::{Form, Kind, Lexeme, closing, lex, lex_made, pieces, text_of, trimmed};
+use self::names::{bare, constant, literal, string_literal};
+use self::text::bare_text;
+use super::value::Source;
+use crate::problem::{Problem, nearest};
+#[cfg(test)]
+use crate::sql::tokenize;
+use crate::sql::{Constant, Dialect, Template, TimeVariable, Token, evaluate};
+
+pub(super) use names::{NO_LOCALS, Names};
+
+/// Problems of one file after which no more macros are told.
+const MAX_PROBLEMS: usize = 100;
+/// So many words and signs are made by macros at most, in one file.
+const MAX_MADE: usize = 500_000;
+/// Macros in macros are followed so deep.
+const MAX_DEPTH: usize = 40;
+/// What a model's statements see of SQLMesh's stages: here a table is made and filled in one go.
+const STAGE: &str = "evaluating";
+
+/// Expands the statements of one file.
+pub(super) struct Expander<'a> {
+    source: Source<'a>,
+    dialect: Dialect,
+    names: Names<'a>,
+    /// `@DEF` and the arguments of the functions around, by lower-case name.
+    locals: BTreeMap<String, Vec<Lexeme>>,
+    functions: BTreeMap<String, Lambda>,
+    stage: &'static str,
+    /// Whether the stage was asked for.
+    reads_stage: bool,
+    made: usize,
+    /// What is wrong, in the order in which it was found.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// What a macro came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    One(Vec<Lexeme>),
+    /// A list of its own; elsewhere than in a macro its items stand between commas.
+    Items(Vec<Vec<Lexeme>>),
+    Nothing,
+}
+
+/// The result of a step; `None` where that failed and the problem is told.
+type Step<T> = Option<T>;
+
+/// What is made of the first statement after a byte, for the tests of quicker ways to cut.
+#[cfg(test)]
+pub(super) fn expanded(text: &str, from: usize, dialect: Dialect) -> (Template, Vec<Problem>) {
+    let (path, positions) = (crate::ids::FilePath::new("models/a.sql"), crate::problem::Positions::default());
+    let source = Source { path: &path, text, positions: &positions, fixed: None };
+    let tokens = tokenize(text, dialect).unwrap_or_default();
+    let after = tokens.iter().skip_while(|token| token.range.start < from || !token.is_significant());
+    let mut statement: Vec<Token> = after.take_while(|token| !token.is_symbol(";")).cloned().collect();
+    while statement.last().is_some_and(|last| !last.is_significant()) {
+        statement.pop();
+    }
+    let variables = BTreeMap::new();
+    let names = Names { variables: &variables, locals: &NO_LOCALS, gateway: None, kind: None, this_model: None };
+    let mut expander = Expander::new(source, dialect, names);
+    (expander.statement(&statement).unwrap_or_default(), expander.problems)
+}
+
+impl<'a> Expander<'a> {
+    pub(super) fn new(source: Source<'a>, dialect: Dialect, names: Names<'a>) -> Self {
+        let (locals, functions) = (BTreeMap::new(), BTreeMap::new());
+        Self {
+            source,
+            dialect,
+            names,
+            locals,
+            functions,
+            stage: STAGE,
+            reads_stage: false,
+            made: 0,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The statement without macros; `None` where nothing is left of it.
+    pub(super) fn statement(&mut self, tokens: &[Token]) -> Option<Template> {
+        let lexemes = self.lexemes(tokens);
+        let (template, reads_stage) = self.template(&lexemes);
+        if template.is_none() && reads_stage && !self.at_stage(&lexemes, "creating").is_empty() {
+            // It would be left out silently.
+            self.refuse(
+                lexemes.first().map_or(0, |first| first.at),
+                "a statement of the stage `creating` alone does not run here",
+                "run it at every load (`@runtime_stage = 'evaluating'`), written so that it may run again",
+            );
+        }
+        template
+    }
+
+    /// The same of the query. It is one and the same wherever it stands: in a table, a view, a unit test.
+    pub(super) fn query(&mut self, tokens: &[Token]) -> Option<Template> {
+        let lexemes = self.lexemes(tokens);
+        let (template, reads_stage) = self.template(&lexemes);
+        let mut differs = |stage| self.at_stage(&lexemes, stage) != self.at_stage(&lexemes, STAGE);
+        if reads_stage && ["loading", "creating", "testing"].into_iter().any(&mut differs) {
+            let at = lexemes.first().map_or(0, |first| first.at);
+            let help = "its rows would depend on who runs it; move what differs into a statement beside the query";
+            self.refuse(at, "a query cannot depend on `@runtime_stage`", help);
+        }
+        template
+    }
+
+    /// The template, and whether anything in it asked for the stage.
+    fn template(&mut self, lexemes: &[Lexeme]) -> (Option<Template>, bool) {
+        self.reads_stage = false;
+        let expanded = self.walk(lexemes, 0);
+        let is_left = expanded.iter().any(|lexeme| lexeme.is_significant() && lexeme.kind != Kind::Gone);
+        (is_left.then(|| Template::new(pieces(expanded))), self.reads_stage)
+    }
+
+    /// What is left of a statement at a stage. Nothing is told of it.
+    fn at_stage(&mut self, lexemes: &[Lexeme], stage: &'static str) -> Vec<(Kind, String)> {
+        let (problems, before) = (self.problems.len(), std::mem::replace(&mut self.stage, stage));
+        let expanded = self.walk(lexemes, 0);
+        self.stage = before;
+        self.problems.truncate(problems);
+        let significant = expanded.into_iter().filter(Lexeme::is_significant);
+        significant.filter(|lexeme| lexeme.kind != Kind::Gone).map(|lexeme| (lexeme.kind, lexeme.text)).collect()
+    }
+
+    /// Takes `@DEF(name, …)`, which holds for the whole file. Whether the statement is one.
+    pub(super) fn define(&mut self, tokens: &[Token]) -> bool {
+        let problems = self.problems.len();
+        let lexemes = self.lexemes(tokens);
+        let lexemes = trimmed(&lexemes);
+        let is_def =
+            lexemes.first().is_some_and(|first| first.kind == Kind::Call && first.text.eq_ignore_ascii_case("def"))
+                && closing(lexemes, 1) == Some(lexemes.len() - 1);
+        if !is_def {
+            self.problems.truncate(problems);
+            return false;
+        }
+        self.reads_stage = false;
+        self.walk(lexemes, 0);
+        if self.reads_stage {
+            let at = lexemes.first().map_or(0, |first| first.at);
+            let help = "a definition is read once; write the stage where it is used, or in `x -> …`";
+            self.refuse(at, "the value of `@DEF` cannot depend on `@runtime_stage`", help);
+        }
+        true
+    }
+
+    fn lexemes(&mut self, tokens: &[Token]) -> Vec<Lexeme> {
+        let mut told = Vec::new();
+        let lexemes = lex(self.source.text, tokens, &mut |at, message, help| {
+            told.push((at, message.to_owned(), help.to_owned()));
+        });
+        told.into_iter().for_each(|(at, message, help)| self.refuse(at, message, &help));
+        lexemes
+    }
+
+    /// Expands everything in a list of lexemes.
+    fn walk(&mut self, input: &[Lexeme], depth: usize) -> Vec<Lexeme> {
+        let mut output: Vec<Lexeme> = Vec::with_capacity(input.len());
+        let mut index = 0;
+        while let Some(lexeme) = input.get(index) {
+            index += 1;
+            match lexeme.kind {
+                Kind::Variable(form) => self.variable(input, index - 1, form, &mut output),
+                Kind::TemplateString => output.extend(self.template_string(lexeme)),
+                Kind::Quoted if lexeme.text.contains('@') => output.extend(self.quoted_name(lexeme)),
+                Kind::Call => index = self.call_at(input, index - 1, depth, &mut output),
+                _ => output.push(lexeme.clone()),
+            }
+        }
+        self.without_gone(output)
+    }
+
+    /// Expands the call at a place; gives the place to go on from.
+    fn call_at(&mut self, input: &[Lexeme], index: usize, depth: usize, output: &mut Vec<Lexeme>) -> usize {
+        let lexeme = &input[index];
+        let Some(close) = closing(input, index + 1) else {
+            self.refuse(lexeme.at, format!("`@{}(` has no `)`", lexeme.text), "close it");
+            return index + 1;
+        };
+        let body = &input[index + 2..close];
+        if let Some(keyword) = clause::keyword(&lexeme.text) {
+            return self.clause(keyword, (lexeme, body), input, close + 1, depth, output);
+        }
+        match self.call(lexeme, body, depth) {
+            Some(Outcome::One(made)) => output.extend(made),
+            Some(Outcome::Items(items)) if !items.is_empty() => {
+                for (place, item) in items.into_iter().enumerate() {
+                    if place > 0 {
+                        output.push(Lexeme::made(Kind::Symbol, ",", lexeme.at));
+                        output.push(Lexeme::made(Kind::Space, " ", lexeme.at));
+                    }
+                    output.extend(item);
+                }
+            }
+            Some(Outcome::Items(_) | Outcome::Nothing) => output.push(Lexeme::made(Kind::Gone, "", lexeme.at)),
+            // It stays as it is written; the problem is told.
+            None => {
+                output.push(Lexeme::made(Kind::Word, format!("@{}", lexeme.text), lexeme.at));
+                output.extend_from_slice(&input[index + 1..=close]);
+            }
+        }
+        close + 1
+    }
+
+    /// `@name` or `@{name}`.
+    fn variable(&mut self, input: &[Lexeme], index: usize, form: Form, output: &mut Vec<Lexeme>) {
+        let Lexeme { text: name, at, .. } = &input[index];
+        let before = index.checked_sub(1).and_then(|before| input.get(before));
+        let after = input.get(index + 1);
+        let is_glued = before.is_some_and(|before| before.is_of_name() || before.is_symbol("."))
+            || after.is_some_and(|after| after.is_symbol(".") || (form == Form::Braced && after.is_of_name()));
+        let is_alias = || {
+            input[..index].iter().rev().find(|lexeme| lexeme.is_significant()).is_some_and(|last| last.is_word("as"))
+        };
+        let is_time = TimeVariable::from_name(name).is_some() && !self.locals.contains_key(&name.to_lowercase());
+        let found = match is_glued || (form == Form::Braced && !is_time) || is_alias() {
+            true => self.bare_value(name, *at).map(|text| vec![text]),
+            false => self.value(name, *at),
+        };
+        match found {
+            Some(made) => match self.charge(made.len(), 0, *at) {
+                Some(()) => output.extend(made),
+                None => output.push(Lexeme::made(Kind::Word, "NULL", *at)),
+            },
+            None if self.is_staged(input, index, form) => {
+                output.push(Lexeme::made(Kind::Word, format!("@{name}"), *at));
+            }
+            None => {
+                self.unknown(name, *at, "");
+                output.push(Lexeme::made(Kind::Word, format!("@{name}"), *at));
+            }
+        }
+    }
+
+    /// Snowflake's staged files: `FROM @stage`.
+    fn is_staged(&self, input: &[Lexeme], index: usize, form: Form) -> bool {
+        let before = input[..index].iter().rev().find(|lexeme| lexeme.is_significant());
+        self.dialect == Dialect::Snowflake
+            && form == Form::Plain
+            && before.is_some_and(|last| ["from", "join", "into"].iter().any(|word| last.is_word(word)))
+    }
+
+    /// What stands for a name as a value; `None` where nobody knows it. SQLMesh's order: `@DEF` and arguments, what a run
+    /// knows, blueprints, the configuration.
+    fn value(&mut self, name: &str, at: usize) -> Option<Vec<Lexeme>> {
+        let lower = name.to_lowercase();
+        if let Some(local) = self.locals.get(&lower) {
+            return Some(local.clone());
+        }
+        if let Some(variable) = TimeVariable::from_name(name) {
+            return Some(vec![Lexeme::made(Kind::Time(variable), "", at)]);
+        }
+        if let (true, Some(this)) = (lower == "this_model", self.names.this_model) {
+            return Some(vec![Lexeme::made(Kind::This, this, at)]);
+        }
+        if let Some(sql) = self.names.locals.get(&lower) {
+            return lex_made(sql, self.dialect, at);
+        }
+        let text = match (lower.as_str(), self.names.variables.get(&lower)) {
+            ("runtime_stage", _) => {
+                self.reads_stage = true;
+                string_literal(self.stage, self.dialect)
+            }
+            ("model_kind_name", _) => string_literal(self.names.kind?, self.dialect),
+            (_, Some(value)) => literal(value, self.dialect).or_else(|| {
+                let message = format!("variable `@{name}` is no plain value and no list of such");
+                self.refuse(at, message, "a mapping, or a list of lists, cannot stand in SQL");
+                Some("NULL".to_owned())
+            })?,
+            ("gateway", _) => string_literal(self.names.gateway?, self.dialect),
+            _ => return None,
+        };
+        lex_made(&text, self.dialect, at)
+    }
+
+    /// What stands for a name inside another name or a string: its text without quotes.
+    fn bare_value(&mut self, name: &str, at: usize) -> Option<Lexeme> {
+        let lower = name.to_lowercase();
+        let (is_local, variable) = (self.locals.contains_key(&lower), self.names.variables.get(&lower));
+        if let (false, Some(value)) = (is_local || TimeVariable::from_name(name).is_some(), variable)
+            && !self.names.locals.contains_key(&lower)
+        {
+            return match bare(value) {
+                Some(text) => Some(Lexeme::made(Kind::Word, text, at)),
+                None => {
+                    let message =
+                        format!("variable `@{name}` is no text and no number, so it can be no part of a name");
+                    self.refuse(at, message, "take one item of it, or give it a plain value");
+                    Some(Lexeme::made(Kind::Word, "x", at))
+                }
+            };
+        }
+        let value = self.value(name, at)?;
+        match trimmed(&value) {
+            [Lexeme { kind: Kind::Time(variable), .. }] => Some(Lexeme::made(Kind::Bare(*variable), "", at)),
+            value => match bare_text(value) {
+                Some(text) => Some(Lexeme::made(Kind::Word, text, at)),
+                None => {
+                    self.refuse(at, format!("`@{name}` cannot be a part of a name"), "use it as a value of its own");
+                    Some(Lexeme::made(Kind::Word, "x", at))
+                }
+            },
+        }
+    }
+
+    /// Takes out what came to nothing, with one comma beside it.
+    fn without_gone(&mut self, mut lexemes: Vec<Lexeme>) -> Vec<Lexeme> {
+        while let Some(place) = lexemes.iter().position(|lexeme| lexeme.kind == Kind::Gone) {
+            let at = lexemes[place].at;
+            let before = lexemes[..place].iter().rposition(Lexeme::is_significant);
+            let after = lexemes[place + 1..].iter().position(Lexeme::is_significant).map(|after| after + place + 1);
+            let is = |place: Option<usize>, signs: &[&str]| {
+                place.is_none_or(|place| signs.iter().any(|sign| lexemes[place].is_symbol(sign)))
+            };
+            let is_comma = |place: Option<usize>| place.is_some() && is(place, &[","]);
+            if is_comma(before) {
+                lexemes.drain(before.unwrap_or(place)..=place);
+            } else if is_comma(after) {
+                lexemes.drain(place..=after.unwrap_or(place));
+            } else {
+                if !is(before, &["(", "["]) || !is(after, &[")", "]"]) {
+                    self.refuse(
+                        at,
+                        "this macro came to nothing, where something must stand",
+                        "give it a value for that",
+                    );
+                }
+                lexemes.remove(place);
+            }
+        }
+        lexemes
+    }
+
+    /// Whether a condition holds.
+    fn holds(&mut self, condition: &[Lexeme], at: usize, depth: usize) -> Step<bool> {
+        Some(self.evaluated(condition, at, depth)?.holds())
+    }
+
+    fn evaluated(&mut self, expression: &[Lexeme], at: usize, depth: usize) -> Step<Constant> {
+        let problems = self.problems.len();
+        let expanded = self.walk(expression, depth + 1);
+        if self.problems.len() > problems {
+            return None;
+        }
+        let Some(text) = text_of(&expanded) else {
+            let help = "compare the time in SQL instead, where the statement runs";
+            self.refuse(
+                at,
+                "what is only known when the statement runs decides nothing when the project is read",
+                help,
+            );
+            return None;
+        };
+        match evaluate(&text, self.dialect) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let help =
+                    "literals, variables, comparisons, AND, OR, NOT, IN, IS NULL, arithmetic, UPPER, LOWER and LEN are";
+                self.refuse(at, format!("a macro's expression has no value: {error}"), help);
+                None
+            }
+        }
+    }
+
+    /// A constant as lexemes; nothing for NULL.
+    fn constant(&self, value: &Constant, at: usize) -> Outcome {
+        let made = constant(value, self.dialect).and_then(|text| lex_made(&text, self.dialect, at));
+        made.map_or(Outcome::Nothing, Outcome::One)
+    }
+
+    /// Counts what was made, and how deep; `None` where that is more than anybody means.
+    fn charge(&mut self, made: usize, depth: usize, at: usize) -> Step<()> {
+        let was_within = self.made <= MAX_MADE;
+        self.made = self.made.saturating_add(made + 1);
+        if depth > MAX_DEPTH {
+            self.refuse(at, format!("macros stand in macros more than {MAX_DEPTH} deep"), "does one call itself?");
+            return None;
+        }
+        if self.made > MAX_MADE {
+            if was_within {
+                let message = format!("the macros of this file make more than {MAX_MADE} words and signs");
+                self.refuse(at, message, "write a macro that makes less, or a smaller list");
+            }
+            return None;
+        }
+        Some(())
+    }
+
+    fn unknown(&mut self, name: &str, at: usize, call: &str) {
+        if self.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
+        let lower = name.to_lowercase();
+        let times: Vec<String> = TimeVariable::names().collect();
+        let known: Vec<&str> = match call {
+            "" => {
+                times.iter().chain(self.names.variables.keys()).chain(self.locals.keys()).map(String::as_str).collect()
+            }
+            _ => call::NAMES.into_iter().chain(self.functions.keys().map(String::as_str)).collect(),
+        };
+        let help = match (nearest(&lower, known), call) {
+            (Some(name), _) => format!("did you mean `@{name}`?"),
+            (None, "") => "variables are declared in `variables` of `config.yaml`, or by `@DEF` in the file".to_owned(),
+            (None, _) => {
+                "macros written in Python cannot run; write it as `@DEF(name, x -> …)`, or write its SQL out".to_owned()
+            }
+        };
+        let message = match call {
+            "" => format!("`@{name}` is neither a time variable nor a variable of `config.yaml`"),
+            _ => format!("there is no macro `@{name}{call}`"),
+        };
+        self.refuse(at, message, &help);
+    }
+
+    fn refuse(&mut self, at: usize, message: impl Into<String>, help: &str) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(self.source.error("unknown-macro", at, message).help(help));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The names that macros know besides their own: variables of the configuration, names that hold SQL, and what the project
+//! says of the model; and how their values stand in SQL.
+
+use std::collections::BTreeMap;
+
+use crate::sql::{Constant, Dialect};
+use crate::yaml;
+
+/// The names of one file.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::project) struct Names<'a> {
+    /// Variables of the configuration, in lower case.
+    pub(in crate::project) variables: &'a BTreeMap<String, yaml::Value>,
+    /// SQL by lower-case name, before variables of the same name: those of a blueprint, or the arguments of an audit.
+    pub(in crate::project) locals: &'a BTreeMap<String, String>,
+    /// The gateway in use.
+    pub(in crate::project) gateway: Option<&'a str>,
+    /// What the model's kind is called.
+    pub(in crate::project) kind: Option<&'a str>,
+    /// The model's name, quoted: what stands for `@this_model` until the statement runs.
+    pub(in crate::project) this_model: Option<&'a str>,
+}
+
+/// No names that hold SQL.
+pub(in crate::project) static NO_LOCALS: BTreeMap<String, String> = BTreeMap::new();
+
+/// A variable's value as a SQL literal, a list as a tuple; mappings have none.
+pub(super) fn literal(value: &yaml::Value, dialect: Dialect) -> Option<String> {
+    match value {
+        yaml::Value::Null => Some("NULL".to_owned()),
+        yaml::Value::Bool(value) => Some(value.to_string().to_uppercase()),
+        yaml::Value::Number(text) => Some(text.clone()),
+        yaml::Value::Text(text) => Some(string_literal(text, dialect)),
+        yaml::Value::List(items) => {
+            let items: Option<Vec<String>> = items.iter().map(|item| plain(&item.value, dialect)).collect();
+            items.map(|items| format!("({})", items.join(", ")))
+        }
+        yaml::Value::Map(_) => None,
+    }
+}
+
+/// Lists of lists have no literal, so that no depth of them is too deep.
+fn plain(value: &yaml::Value, dialect: Dialect) -> Option<String> {
+    match value {
+        yaml::Value::List(_) => None,
+        plain => literal(plain, dialect),
+    }
+}
+
+/// A variable's value as it stands inside a name or string; lists and mappings have none.
+pub(super) fn bare(value: &yaml::Value) -> Option<String> {
+    match value {
+        yaml::Value::Bool(value) => Some(value.to_string()),
+        yaml::Value::Number(text) | yaml::Value::Text(text) => Some(text.clone()),
+        yaml::Value::Null | yaml::Value::List(_) | yaml::Value::Map(_) => None,
+    }
+}
+
+/// A constant as SQL; `None` for NULL, which leaves nothing where a macro gives it.
+pub(super) fn constant(value: &Constant, dialect: Dialect) -> Option<String> {
+    Some(match value {
+        Constant::Null => return None,
+        Constant::Bool(value) => value.to_string().to_uppercase(),
+        Constant::Int(value) => value.to_string(),
+        // As Python prints it: never without a fraction.
+        Constant::Real(value) => format!("{value:?}"),
+        Constant::Text(text) => string_literal(text, dialect),
+        Constant::Name(name) => name.clone(),
+        Constant::List(items) => {
+            let flat = |item: &Constant| match item {
+                Constant::List(_) => None,
+                Constant::Null => Some("NULL".to_owned()),
+                item => constant(item, dialect),
+            };
+            let items: Option<Vec<String>> = items.iter().map(flat).collect();
+            format!("({})", items?.join(", "))
+        }
+    })
+}
+
+/// A string literal; dialects in which a backslash escapes need it doubled, and some do not know `''`.
+pub(super) fn string_literal(text: &str, dialect: Dialect) -> String {
+    let text = match dialect {
+        Dialect::BigQuery | Dialect::Databricks | Dialect::Spark | Dialect::Hive => {
+            text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n")
+        }
+        Dialect::MySql | Dialect::ClickHouse | Dialect::Snowflake => text.replace('\\', "\\\\").replace('\'', "''"),
+        _ => text.replace('\'', "''"),
+    };
+    format!("'{text}'")
+}

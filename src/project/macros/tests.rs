@@ -1,0 +1,268 @@
+use super::*;
+use crate::ids::FilePath;
+use crate::problem::{Positions, has_errors};
+use crate::sql::Placeholder;
+use crate::yaml;
+
+fn variables() -> BTreeMap<String, yaml::Value> {
+    let item =
+        |text: &str| yaml::Node { value: yaml::Value::Text(text.into()), place: yaml::Place { line: 1, column: 1 } };
+    BTreeMap::from([
+        ("region".to_owned(), yaml::Value::Text("e'u".into())),
+        ("limit_rows".to_owned(), yaml::Value::Number("10".into())),
+        ("nothing".to_owned(), yaml::Value::Null),
+        ("none".to_owned(), yaml::Value::List(Vec::new())),
+        ("many".to_owned(), yaml::Value::List(vec![item("a"), item("b")])),
+        ("deep".to_owned(), yaml::Value::Map(Vec::new())),
+    ])
+}
+
+/// Expands the statements of a file, one after the other, and joins what is left of them.
+fn run(text: &str, dialect: Dialect) -> (String, Vec<Problem>) {
+    let (path, positions, variables) = (FilePath::new("models/a.sql"), Positions::default(), variables());
+    let source = Source { path: &path, text, positions: &positions, fixed: None };
+    let tokens = tokenize(text, dialect).expect("tokens");
+    let locals = BTreeMap::from([("customer".to_owned(), "c1".to_owned()), ("field".to_owned(), "a.b".to_owned())]);
+    let names = Names {
+        variables: &variables,
+        locals: &locals,
+        gateway: Some("local"),
+        kind: Some("FULL"),
+        this_model: Some("s.m"),
+    };
+    let mut expander = Expander::new(source, dialect, names);
+    let filled = |placeholder: Placeholder<'_>| match placeholder {
+        Placeholder::Time(variable) => format!("<{}>", variable.name()),
+        Placeholder::Bare(variable) => format!("[{}]", variable.name()),
+        Placeholder::This(name) => format!("<this {name}>"),
+    };
+    let mut made = Vec::new();
+    for statement in tokens.split(|token| token.is_symbol(";")) {
+        if !expander.define(statement) {
+            made.extend(expander.statement(statement).map(|template| template.render(&[], &filled).trim().to_owned()));
+        }
+    }
+    (made.join("; "), expander.problems)
+}
+
+#[track_caller]
+fn same(text: &str, expected: &str) {
+    let (made, problems) = run(text, Dialect::DuckDb);
+    assert_eq!((made.as_str(), problems), (expected, Vec::new()), "{text}");
+}
+
+#[test]
+fn every_time_variable_is_known_in_every_dialect() {
+    let names: Vec<String> = TimeVariable::names().collect();
+    assert_eq!(names.len(), 36);
+    for (dialect, _) in Dialect::NAMES {
+        for name in &names {
+            let canonical = TimeVariable::from_name(name).expect("a variable").name();
+            let upper = name.to_uppercase();
+            let (text, problems) = run(&format!("select @{name}, @{upper}, @{{{name}}}"), dialect);
+            assert_eq!(problems, [], "{dialect} {name}");
+            assert_eq!(text, format!("select <{canonical}>, <{canonical}>, <{canonical}>"), "{dialect}");
+        }
+    }
+}
+
+#[test]
+fn variables_become_literals_or_bare_text() {
+    let cases = [
+        ("select @region, @LIMIT_ROWS, @nothing", "select 'e''u', 10, NULL"),
+        ("select @VAR('region'), @var('x', 1 + 1)", "select 'e''u', 1 + 1"),
+        ("from t_@{limit_rows}_x", "from t_10_x"),
+        ("from t_@limit_rows", "from t_10"),
+        ("from @{limit_rows}.t", "from 10.t"),
+        ("select @'a @{limit_rows} @region'", "select 'a 10 e''u'"),
+        ("select \"c_@{limit_rows}\", \"a@b\"", "select \"c_10\", \"a@b\""),
+    ];
+    for (text, expected) in cases {
+        let (rendered, problems) = run(text, Dialect::DuckDb);
+        assert_eq!((rendered.as_str(), problems), (expected, Vec::new()), "{text}");
+    }
+    assert_eq!(run("select @region", Dialect::BigQuery).0, "select 'e\\'u'");
+}
+
+#[test]
+fn strings_comments_and_operators_are_left_alone() {
+    for text in [
+        "select 'jen@shop.example', 'x @start_ds' -- @foo\n/* @bar */",
+        "select a @> b, a <@ b, @ -5",
+        "select $$ @foo $$",
+        "select @@rowcount_all",
+    ] {
+        assert_eq!(run(text, Dialect::Postgres), (text.to_owned(), Vec::new()), "{text}");
+    }
+    let stage = "select $1 from @stage/path";
+    assert_eq!(run(stage, Dialect::Snowflake), (stage.to_owned(), Vec::new()));
+}
+
+#[test]
+fn other_macros_are_problems_with_a_place_and_a_hint() {
+    for (dialect, _) in Dialect::NAMES {
+        let (_, problems) = run("select 1,\n  @EAHC(@many, x -> x), @strat_ds", dialect);
+        let told: Vec<_> = problems.iter().map(|problem| (problem.line, problem.column)).collect();
+        assert_eq!(told, [(Some(2), Some(3)), (Some(2), Some(25))], "{dialect}");
+        let help: Vec<_> = problems.iter().filter_map(|problem| problem.help.as_deref()).collect();
+        assert_eq!(help, ["did you mean `@each`?", "did you mean `@start_ds`?"]);
+        assert!(has_errors(&problems));
+    }
+    for text in [
+        "select @VAR()",
+        "select @VAR('x')",
+        "select @'@{x}'",
+        "select @{}",
+        "select @{open",
+        "select @nobody",
+        "select @deep",
+        "select @IF(@nobody = 1, 2)",
+        "select t_@many",
+        "select @IF(1)",
+        "select @IF(a < 1, b)",
+        "select @IF(@start_ds > '2024', b)",
+        "select a from t where @IF(FALSE, b)",
+        "select @EACH([1, 2])",
+        "select @REDUCE([], (x, y) -> x)",
+        "select @EVAL(f(x))",
+        "select @my_python(1)",
+        "@UNION('all', a, b)",
+        "select @PIVOT(a)",
+        "select @STAR(t, prefix := 'p_')",
+        "select @DEF(1 + 1)",
+        "select @SQL('not closed ''')",
+        "select @EACH([1], x -> x",
+    ] {
+        assert_eq!(run(text, Dialect::DuckDb).1.len(), 1, "{text}: {:?}", run(text, Dialect::DuckDb));
+    }
+}
+
+#[test]
+fn conditions_choose() {
+    same("SELECT a, @IF(@limit_rows > 5, b, c), d", "SELECT a, b, d");
+    same("SELECT a, @IF(FALSE, b), d", "SELECT a, d");
+    same("SELECT @IF(FALSE, b), d", "SELECT  d");
+    same("SELECT d, @IF(@nothing IS NULL, @IF(1 = 2, b)) FROM t", "SELECT d FROM t");
+    same("SELECT f(@IF(FALSE, b))", "SELECT f()");
+    same("@IF(@gateway = 'local', CREATE TABLE x (a INT)); SELECT 1", "CREATE TABLE x (a INT); SELECT 1");
+    same("@IF(@runtime_stage = 'loading', DROP TABLE x); SELECT 1", "SELECT 1");
+    same("SELECT @EVAL(1 + 2 * @limit_rows), @EVAL(7 / 2), @EVAL('a' || 'b')", "SELECT 21, 3.5, 'ab'");
+    same("SELECT @EVAL(1 > 2), @model_kind_name", "SELECT FALSE, 'FULL'");
+}
+
+#[test]
+fn lists_are_walked() {
+    same("SELECT @EACH([a, b], x -> x * 2 AS @{x}_twice)", "SELECT a * 2 AS a_twice, b * 2 AS b_twice");
+    same(
+        "SELECT @EACH(@many, x -> CASE WHEN k = @x THEN 1 END AS is_@x)",
+        "SELECT CASE WHEN k = 'a' THEN 1 END AS is_a, CASE WHEN k = 'b' THEN 1 END AS is_b",
+    );
+    same("SELECT @EACH([(a, b), (c, d)], (x, y) -> x + y AS @y)", "SELECT a + b AS b, c + d AS d");
+    same("SELECT @EACH([1, 2, 3], x -> @IF(@x > 1, x1 + @x)), z", "SELECT x1 + 2, x1 + 3, z");
+    same("SELECT z, @EACH(@none, x -> x)", "SELECT z");
+    same("SELECT 1 WHERE a IN @many", "SELECT 1 WHERE a IN ('a', 'b')");
+    same("SELECT @REDUCE([a, b, c], (x, y) -> x + y)", "SELECT a + b + c");
+    same("SELECT @EVAL(@REDUCE(@FILTER([1, 2, 3], x -> x > 1), (x, y) -> x + y))", "SELECT 5");
+    same("SELECT @EACH(@EACH([1, 2], x -> x + 1), y -> y)", "SELECT 1 + 1, 2 + 1");
+    same("SELECT @EACH([a], x -> \"@{x}_q\" || @'p_@x')", "SELECT \"a_q\" || 'p_a'");
+}
+
+#[test]
+fn conditions_are_joined_and_clauses_kept_or_left_out() {
+    same("SELECT 1 WHERE @AND(a = 1 OR b = 2, @IF(FALSE, c), NULL, d)", "SELECT 1 WHERE (a = 1 OR b = 2) AND d");
+    same("SELECT 1 WHERE @OR(@EACH([a, b], x -> x > 1))", "SELECT 1 WHERE (a > 1) OR (b > 1)");
+    same("SELECT 1 WHERE @AND(@IF(FALSE, c))", "SELECT 1 WHERE TRUE");
+    let query = |on: &str| {
+        format!(
+            "@WITH({on}) w AS (SELECT 1) SELECT a FROM t LEFT OUTER @JOIN({on}) u ON t.x = left(u.x, 1) @WHERE({on}) a > 1 AND b \
+             @GROUP_BY({on}) a, b @HAVING({on}) a > 2 @ORDER_BY({on}) a @LIMIT({on}) 5"
+        )
+    };
+    same(
+        &query("TRUE"),
+        "WITH w AS (SELECT 1) SELECT a FROM t LEFT OUTER JOIN u ON t.x = left(u.x, 1) WHERE a > 1 AND b GROUP BY a, b \
+         HAVING a > 2 ORDER BY a LIMIT 5",
+    );
+    same(&query("1 > 2"), "SELECT a FROM t");
+    same("SELECT 1 FROM (SELECT 2 @WHERE(FALSE) x) AS q", "SELECT 1 FROM (SELECT 2 ) AS q");
+}
+
+#[test]
+fn definitions_hold_for_the_file() {
+    same("@DEF(size, 1 + 2); SELECT @size, @EVAL(@size)", "SELECT 1 + 2, 3");
+    same("@DEF(area, r -> r * r * 3); SELECT @area(w), @area(1 + 1)", "SELECT w * w * 3, 1 + 1 * 1 + 1 * 3");
+    same("@DEF(Cols, [a, b]); SELECT @EACH(@COLS, c -> c)", "SELECT a, b");
+    same("@DEF(region, 'mine'); SELECT @region", "SELECT 'mine'");
+    same("SELECT @customer.x, @field, @BLUEPRINT_VAR('customer'), t_@customer", "SELECT c1.x, a.b, c1, t_c1");
+    same("SELECT @SQL('@customer + 1'), @VAR('gateway'), @VAR('none', 2)", "SELECT c1 + 1, 'local', ()");
+}
+
+#[test]
+fn what_a_run_knows_stays_open() {
+    same("CREATE INDEX i ON @this_model (a)", "CREATE INDEX i ON <this s.m> (a)");
+    same("SELECT @EACH([a], x -> x >= @start_ds)", "SELECT a >= <start_ds>");
+    same("SELECT @'@start_ds', @'to @{end_ds}', t_@execution_ds", "SELECT <start_ds>, 'to [end_ds]', t_[execution_ds]");
+    same("SELECT @SQL('@end_ts')", "SELECT <end_ts>");
+}
+
+#[test]
+fn sqlmeshs_macros_write_sql() {
+    for (text, expected) in [
+        ("@SAFE_ADD(a, b)", "CASE WHEN a IS NULL AND b IS NULL THEN NULL ELSE COALESCE(a, 0) + COALESCE(b, 0) END"),
+        ("@SAFE_SUB(a, b)", "CASE WHEN a IS NULL AND b IS NULL THEN NULL ELSE COALESCE(a, 0) - COALESCE(b, 0) END"),
+        ("@SAFE_DIV(a + 1, b)", "(a + 1) / NULLIF(b, 0)"),
+        (
+            "@GENERATE_SURROGATE_KEY(a, b)",
+            "MD5(CONCAT(COALESCE(CAST(a AS TEXT), '_sqlmesh_surrogate_key_null_'), '|', \
+             COALESCE(CAST(b AS TEXT), '_sqlmesh_surrogate_key_null_')))",
+        ),
+        (
+            "@PIVOT(status, ['x', 'y'], then_value := tv, suffix := '_n')",
+            "SUM(CASE WHEN status = 'x' THEN tv ELSE 0 END) AS \"x_n\", \
+             SUM(CASE WHEN status = 'y' THEN tv ELSE 0 END) AS \"y_n\"",
+        ),
+        ("@STAR(s.t, u, exclude := [a, b])", "u.* EXCLUDE (a, b)"),
+        ("@STAR(s.t)", "t.*"),
+    ] {
+        same(&format!("SELECT {text}"), &format!("SELECT {expected}"));
+    }
+    same(
+        "@DEDUPLICATE(s.t, [k, CAST(at AS DATE)], ['at DESC', 'b'])",
+        "SELECT * FROM s.t QUALIFY ROW_NUMBER() OVER (PARTITION BY k, CAST(at AS DATE) ORDER BY at DESC, b) = 1",
+    );
+    same(
+        "SELECT * FROM (@DATE_SPINE('week', '2024-01-01', @end_date)) AS q",
+        "SELECT * FROM (SELECT CAST(_value AS DATE) AS date_week FROM GENERATE_SERIES(CAST('2024-01-01' AS DATE), \
+         CAST(<end_date> AS DATE), INTERVAL '7 DAY') AS _exploded(_value)) AS q",
+    );
+}
+
+#[test]
+fn what_never_ends_is_refused() {
+    let endless = "@DEF(f, x -> @f(@x) + @f(@x)); SELECT @f(1)".to_owned();
+    let growing = format!("@DEF(d, x -> @x + @x); SELECT {}1{}", "@d(".repeat(30), ")".repeat(30));
+    for text in [endless, growing] {
+        let (_, problems) = run(&text, Dialect::DuckDb);
+        assert!(!problems.is_empty() && problems.len() <= MAX_PROBLEMS, "{text}");
+    }
+}
+
+#[test]
+fn a_statement_of_another_stage_alone_is_told() {
+    let (_, problems) = run("@IF(@runtime_stage = 'creating', GRANT SELECT ON @this_model TO x)", Dialect::DuckDb);
+    assert_eq!(problems.len(), 1);
+    same("@IF(@runtime_stage IN ('creating', 'evaluating'), SET x = 1)", "SET x = 1");
+}
+
+#[test]
+fn source_offsets_lead_back_to_the_file() {
+    let text = "select @start_ds, @region, x";
+    let (path, positions, variables) = (FilePath::new("a.sql"), Positions::default(), variables());
+    let source = Source { path: &path, text, positions: &positions, fixed: None };
+    let tokens = tokenize(text, Dialect::DuckDb).expect("tokens");
+    let names = Names { variables: &variables, locals: &NO_LOCALS, gateway: None, kind: None, this_model: None };
+    let template = Expander::new(source, Dialect::DuckDb, names).statement(&tokens).expect("a statement");
+    let analysed = template.text();
+    let place = analysed.rfind('x').expect("x");
+    assert_eq!(template.source_offset(place), text.len() - 1);
+}
