@@ -180,7 +180,8 @@ impl Known<'_> {
         for statement in &definition.macros {
             if !expander.define(statement) {
                 let offset = statement.first().map_or(0, |first| first.range.start);
-                let problem = source.error("unsupported-block", offset, "only `@DEF` may stand before an audit's query");
+                let problem =
+                    source.error("unsupported-block", offset, "only `@DEF` may stand before an audit's query");
                 expander.problems.push(problem.help("make it a part of the query"));
             }
         }
@@ -224,7 +225,8 @@ fn made(definition: &Definition, template: Template) -> OwnAudit {
 }
 
 fn missing(call: &AuditCall, name: &str, definition: &Definition) -> Problem {
-    let problem = Problem::error("invalid-audit", format!("audit `{}` needs `{} := …`", call.name, name.to_lowercase()));
+    let problem =
+        Problem::error("invalid-audit", format!("audit `{}` needs `{} := …`", call.name, name.to_lowercase()));
     let (path, line) = (&definition.path, definition.place.line);
     problem.help(format!("`{path}` line {line} names `@{name}`: give it here, or in `defaults` there"))
 }

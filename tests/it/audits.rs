@@ -2,7 +2,7 @@
 
 use offshoot::error::Exit;
 
-use crate::lab::{ORDERS, SHOWN, TOTAL, edit, orders, shown};
+use crate::lab::{ORDERS, SHOWN, TOTAL, edit, lab, orders, shown};
 use crate::on_postgres::{OnPostgres, rows};
 use crate::world::World;
 
@@ -254,7 +254,7 @@ fn an_environments_tables_are_audited_as_they_are() {
     insta::assert_snapshot!(world.bot(&["audit", "--last"]).stdout, @r"
     MODEL        AUDIT                                           ROWS  IN PRODUCTION  BLOCKING  WHEN                 BY
     marts.daily  accepted_range(column := amount, max_v := 100)  1     -              yes       2026-04-01 00:00:10  bot audit
-    marts.shown  not_constant_non_blocking(column := amount)     1     1              no        2026-04-01 00:00:00  bot promote
+    marts.shown  not_constant_non_blocking(column := amount)     1     -              no        2026-04-01 00:00:10  bot audit
 
     prod: 2 audits, 1 failed, 1 found rows without blocking.
     ");
@@ -326,7 +326,8 @@ fn a_projects_own_audits_run_as_the_built_in_ones_do() {
     let world = audited();
     world.repository.branch("feature");
     let file = own("at_most(column := amount, most := 25), known_days, none_twice");
-    let file = format!("{file};\nAUDIT (name none_twice);\nSELECT day FROM @this_model GROUP BY day HAVING count(*) > 1");
+    let file =
+        format!("{file};\nAUDIT (name none_twice);\nSELECT day FROM @this_model GROUP BY day HAVING count(*) > 1");
     edit(&world, &[("audits/own.sql", OWN), ("models/daily.sql", &file)]);
     let told = ["model `marts.daily`", "audit `at_most` finds 1 row; the table is production's"];
     refused(&world, &["apply"], &told);
@@ -348,20 +349,27 @@ fn a_projects_own_audits_run_as_the_built_in_ones_do() {
 #[test]
 fn an_own_audit_reads_the_tables_of_its_environment() {
     let world = audited();
-    let days = |from: &str| format!("MODEL (name ref.days, kind FULL);\nSELECT day FROM raw.orders WHERE day >= '{from}'");
+    let days =
+        |from: &str| format!("MODEL (name ref.days, kind FULL);\nSELECT day FROM raw.orders WHERE day >= '{from}'");
     let known = "AUDIT (name known);\nSELECT * FROM @this_model WHERE day NOT IN (SELECT day FROM ref.days) \
                  AND day BETWEEN @start_date AND @end_date;\n";
-    let files = [("models/days.sql", &*days("2026-03-26")), ("audits/own.sql", known), ("models/daily.sql", &own("known"))];
+    let files =
+        [("models/days.sql", &*days("2026-03-26")), ("audits/own.sql", known), ("models/daily.sql", &own("known"))];
     edit(&world, &files);
     world.done(&["promote"]);
     world.repository.branch("feature");
     // Both are made anew, and what the audit names is filled first though its model does not read it.
     let twice = own("known").replace("SELECT day, amount", "SELECT day, amount * 2 AS amount");
     edit(&world, &[("models/days.sql", &days("2026-03-27")), ("models/daily.sql", &twice)]);
-    refused(&world, &["apply"], &["audit `known` finds 1 row; production's table has none"]);
+    refused(&world, &["apply", "--env", "dev"], &["audit `known` finds 1 row; production's table has none"]);
     edit(&world, &[("models/days.sql", &days("2026-03-20"))]);
-    world.done(&["apply"]);
-    insta::assert_snapshot!(world.done(&["audit", "--env", "feature"]).stdout, @"");
+    world.done(&["apply", "--env", "dev"]);
+    insta::assert_snapshot!(world.done(&["audit", "--env", "dev"]).stdout, @r"
+    MODEL        AUDIT    ROWS  BLOCKING
+    marts.daily  known()  0     yes
+
+    dev: 1 audit, all is as it should be.
+    ");
 }
 
 /// An audit that names a reader of its own model looks once that is filled, and before anything is shown.
@@ -371,11 +379,41 @@ fn an_own_audit_may_name_a_reader_of_its_model() {
     world.repository.branch("feature");
     let sums = "AUDIT (name sums);\nSELECT 1 FROM (SELECT sum(amount) AS amount FROM @this_model) AS t \
                 JOIN marts.total USING (amount) HAVING count(*) = 0;\n";
-    edit(&world, &[("audits/own.sql", sums), ("models/daily.sql", &own("sums").replace("SELECT day, amount", "SELECT day, amount + 1 AS amount"))]);
+    edit(
+        &world,
+        &[
+            ("audits/own.sql", sums),
+            ("models/daily.sql", &own("sums").replace("SELECT day, amount", "SELECT day, amount + 1 AS amount")),
+        ],
+    );
     world.done(&["apply"]);
     let wrong = TOTAL.replace("SUM(amount)", "SUM(amount) + 1");
-    edit(&world, &[("models/total.sql", &wrong), ("models/daily.sql", &own("sums").replace("SELECT day, amount", "SELECT day, amount + 2 AS amount"))]);
+    edit(
+        &world,
+        &[
+            ("models/total.sql", &wrong),
+            ("models/daily.sql", &own("sums").replace("SELECT day, amount", "SELECT day, amount + 2 AS amount")),
+        ],
+    );
     refused(&world, &["apply"], &["model `marts.daily`", "so no view shows them", "audit `sums` finds 1 row"]);
+}
+
+/// In a run the tables are shown already, so such an audit comes late and says so.
+#[test]
+fn an_audit_of_a_run_that_names_a_reader_tells_that_the_rows_are_there() {
+    let files = [
+        ("models/daily.sql", &*own("small_total").replace("raw.orders", "erp.events")),
+        ("models/total.sql", "MODEL (name marts.total, kind FULL);\nSELECT max(amount) AS amount FROM marts.daily"),
+        ("audits/own.sql", "AUDIT (name small_total);\nSELECT * FROM marts.total WHERE amount > 100;\n"),
+    ];
+    let world = lab(&files);
+    world.sql("CREATE SCHEMA erp");
+    world.sql("CREATE TABLE erp.events AS SELECT DATE '2026-03-30' AS day, 1 AS amount");
+    world.done(&["promote"]);
+    world.sql("INSERT INTO erp.events VALUES (DATE '2026-04-01', 1000)");
+    let run = ["run", "--execution-time", "2026-04-02 00:10"];
+    refused(&world, &run, &["and they are in its table already", "audit `small_total` finds 1 row"]);
+    assert_eq!(world.value("SELECT max(amount) FROM marts.daily"), "1000");
 }
 
 #[test]
@@ -388,7 +426,15 @@ fn standalone_audits_run_by_themselves() {
     world.done(&["promote"]);
     let audited = world.bot(&["audit"]);
     let told = audited.stdout.lines().filter(|line| !line.contains("cannot run:")).collect::<Vec<_>>().join("\n");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r"
+    MODEL        AUDIT                                           ROWS        BLOCKING
+    marts.daily  accepted_range(column := amount, max_v := 100)  0           yes
+    -            alone()                                         1           no
+    -            lost()                                          cannot run  no
+    -            off()                                           skipped     no
+
+    prod: 4 audits, 1 failed, 1 found rows without blocking.
+    ");
     assert_eq!(audited.exit, Exit::No, "one of them cannot run");
 }
 
@@ -396,9 +442,9 @@ fn standalone_audits_run_by_themselves() {
 #[test]
 fn a_run_shows_no_rows_that_an_audit_forbids() {
     let daily = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day, lookback 1),\n\
-                 audits (accepted_range(column := amount, max_v := 100), not_null(columns := (day, amount))));\n\
+                 audits (accepted_range(column := amount, max_v := 100), not_null(columns := (day, amount)), at_most(column := amount)));\n\
                  SELECT day, amount FROM erp.events WHERE day BETWEEN @start_date AND @end_date";
-    let shared = OnPostgres::with(World::empty(), &[("models/daily.sql", daily)]);
+    let shared = OnPostgres::with(World::empty(), &[("models/daily.sql", daily), ("audits/own.sql", OWN)]);
     let client = shared.database.client();
     client.batch("CREATE SCHEMA erp").expect("a schema");
     let days = "generate_series(date '2026-03-26', date '2026-04-10', interval '1 day')";
@@ -411,10 +457,13 @@ fn a_run_shows_no_rows_that_an_audit_forbids() {
         .batch("UPDATE erp.events SET amount = CASE WHEN day = '2026-04-01' THEN 1000 ELSE 2 END")
         .expect("corrected");
     let run = ["run", "--execution-time", "2026-04-02 00:10"];
-    refused(&shared.world, &run, &["audit `accepted_range` finds 1 row"]);
+    let told = ["audit `accepted_range` finds 1 row; production's table has none"];
+    refused(&shared.world, &run, &told);
     assert_eq!(shared.shown(""), before, "neither the bad day nor the others");
     client.batch("UPDATE erp.events SET amount = 3 WHERE amount = 1000").expect("corrected");
     shared.world.done(&run);
+    let audited = shared.world.done(&["audit", "--format", "json"]).json();
+    assert_eq!(audited["results"].as_array().map(Vec::len), Some(3), "{audited}");
     let loaded = "SELECT day, amount FROM marts.daily WHERE amount <> 1 ORDER BY 1";
     assert_eq!(rows(&client, loaded), ["2026-03-31|2", "2026-04-01|3"]);
     // Rows of other days are none of the load's, so they are not counted again.

@@ -83,7 +83,8 @@ fn a_model_is_made_from_the_audits_that_it_asks_for() {
 
 #[test]
 fn standalone_audits_belong_to_no_model() {
-    let files = "//- audits/alone.sql\nAUDIT (name alone, standalone true, owner jen, cron '@daily');\nSELECT * FROM s.a\n";
+    let files =
+        "//- audits/alone.sql\nAUDIT (name alone, standalone true, owner jen, cron '@daily');\nSELECT * FROM s.a\n";
     let loaded = asking("not_null(columns := x)", files);
     assert_eq!(loaded.problems, []);
     let [alone] = loaded.project.standalone_audits.as_slice() else { panic!("one") };
