@@ -167,7 +167,7 @@ pub fn plain_name(name: &str) -> (&str, Option<Weight>) {
 /// The name of a built-in audit that is much like another one.
 pub fn nearest_name<'n>(name: &str, own: impl Iterator<Item = &'n str>) -> Option<String> {
     let known: Vec<&str> = own.chain(BUILT_IN.iter().map(|known| known.name)).collect();
-    nearest(plain_name(name).0, known.into_iter()).map(str::to_owned)
+    nearest(plain_name(name).0, known).map(str::to_owned)
 }
 
 /// What a failure does where the call says so, else `otherwise`.

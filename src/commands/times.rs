@@ -3,6 +3,9 @@
 use crate::error::CommandError;
 use crate::time::Timestamp;
 
+/// How a time is read, as of a present.
+pub(super) type ReadTime = fn(&str, Timestamp) -> Option<Timestamp>;
+
 /// The moment that an option names, where it was given.
 ///
 /// # Errors
@@ -10,7 +13,7 @@ use crate::time::Timestamp;
 pub(super) fn time_option(
     option: &str,
     text: Option<&str>,
-    (read, now): (fn(&str, Timestamp) -> Option<Timestamp>, Timestamp),
+    (read, now): (ReadTime, Timestamp),
 ) -> Result<Option<Timestamp>, CommandError> {
     let Some(text) = text else { return Ok(None) };
     read(text, now).map(Some).ok_or_else(|| {

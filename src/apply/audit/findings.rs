@@ -8,6 +8,7 @@ use crate::apply::fault::FillError;
 use crate::ids::TableName;
 use crate::model::{Model, Weight};
 use crate::state::AuditResult;
+use crate::visible::visible;
 
 /// The results of one run for one table. A table that is loaded in several steps has one result for each audit: all rows that
 /// were found on the way.
@@ -33,7 +34,7 @@ impl Findings {
             let known = known.and_then(|production| production.count(model, table, &looked));
             if looked.rows > 0 && looked.audit.weight == Weight::Told {
                 let told = told(&format!("{}` of `{}", looked.audit.name, model.name), looked.rows, known);
-                work.output.talk(&format!("warning: {told}"));
+                work.output.talk(&format!("warning: {}", visible(&told)));
             }
             self.add(work, (model, table), &looked, known);
         }

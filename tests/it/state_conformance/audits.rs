@@ -33,7 +33,7 @@ pub(super) fn what_an_audit_found_last_in_a_table_under_a_plan_counts(store: &im
     assert_eq!(found(state.as_ref()), []);
     let first = result("a.b", "one", 1);
     state.record_audits(&lease, std::slice::from_ref(&first)).expect("writable");
-    assert_eq!(found(state.as_ref()), [first.clone()]);
+    assert_eq!(found(state.as_ref()), std::slice::from_ref(&first));
     let again = AuditResult { rows: u64::from(u32::MAX), production: Some(7), weight: Weight::Told, ..first.clone() };
     let view = AuditResult { table: None, ..first.clone() };
     let other = AuditResult { audit: "x()".into(), ..first.clone() };
