@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::file::Rules;
+use super::macros;
 use super::name::sniff_dialect;
 use super::split::{self, AuditParts};
 use super::value::{Source, Value, split_at_commas};
@@ -48,7 +49,7 @@ pub(super) struct Definition {
     pub(super) standing: Standing,
     /// Values of arguments that a call does not give, by name in lower case.
     pub(super) defaults: BTreeMap<String, String>,
-    /// The text of the file, into which the tokens point.
+    /// The text of the file, into which the tokens point; Jinja blocks stand in it as they are written.
     pub(super) text: Arc<str>,
     /// Macros before the query, which may be definitions.
     pub(super) macros: Vec<Vec<Token>>,
@@ -85,6 +86,11 @@ impl Definition {
 }
 
 impl Definition {
+    /// Whether its query is a Jinja block, whose names are not seen here.
+    pub(super) fn is_jinja(&self) -> bool {
+        self.query.first().is_some_and(|first| first.is_word(split::JINJA_QUERY))
+    }
+
     /// The names that follow an `@` in its text, as they are written, also in braces and strings.
     pub(super) fn named(&self) -> Vec<&str> {
         let first = self.macros.first().unwrap_or(&self.query).first();
@@ -153,10 +159,13 @@ pub(super) fn read_file(path: &FilePath, text: &str, rules: &Rules) -> Read {
     }
     let default = rules.dialect.unwrap_or(Dialect::Generic);
     let dialect = sniff_dialect(text).and_then(|written| Dialect::from_name(&written)).unwrap_or(default);
-    match tokenize(text, dialect) {
+    let blocks = macros::blocks(text);
+    let masked = macros::masked(text, &blocks);
+    let source = Source { text: &masked, ..source };
+    match tokenize(&masked, dialect) {
         Ok(tokens) => {
             let parts = split::audits(&source, &tokens, &mut read.problems);
-            read_blocks(&source, parts, default, &mut read);
+            read_blocks((&source, text), parts, default, &mut read);
         }
         Err(error) => {
             let message = format!("the file cannot be cut into words: {}", error.message.to_lowercase());
@@ -167,16 +176,16 @@ pub(super) fn read_file(path: &FilePath, text: &str, rules: &Rules) -> Read {
     read
 }
 
-/// Reads the audits beside a model.
+/// Reads the audits beside a model, of a text without and with its Jinja.
 pub(super) fn inline(
-    source: &Source<'_>,
+    (source, written): (&Source<'_>, &str),
     parts: Vec<AuditParts<'_>>,
     dialect: Dialect,
     problems: &mut Vec<Problem>,
 ) -> Audits {
     let (mut read, mut inline) = (Read::default(), Audits::default());
     let places: Vec<usize> = parts.iter().map(|parts| parts.offset).collect();
-    read_blocks(source, parts, dialect, &mut read);
+    read_blocks((source, written), parts, dialect, &mut read);
     inline.take(read, problems);
     let alone = |definition: &&Definition| definition.standing == Standing::Alone;
     for definition in inline.by_name.values().filter(alone) {
@@ -188,12 +197,12 @@ pub(super) fn inline(
     inline
 }
 
-/// Reads blocks of one text, whose audits are in `dialect` unless they say otherwise.
-fn read_blocks(source: &Source<'_>, parts: Vec<AuditParts<'_>>, dialect: Dialect, read: &mut Read) {
+/// Reads blocks of one text, whose audits are in `dialect` unless they say otherwise. `written` is the text with its Jinja.
+fn read_blocks((source, written): (&Source<'_>, &str), parts: Vec<AuditParts<'_>>, dialect: Dialect, read: &mut Read) {
     if parts.is_empty() {
         return;
     }
-    let text: Arc<str> = source.text.into();
+    let text: Arc<str> = written.into();
     for parts in parts {
         let Some(header) = parts.header else { continue };
         let before = read.problems.len();

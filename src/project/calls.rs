@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::audits::{Audits, Definition, Standing};
 use super::file::Rules;
-use super::macros::{Expander, Names};
+use super::macros::{self, Expander, Jinja, Names};
 use super::value::Source;
 use crate::audit::{Audit, AuditError, THIS_MODEL, nearest_name, plain_name};
 use crate::hash::{Digest, Hasher};
@@ -168,7 +168,11 @@ impl Known<'_> {
         (values, kind): (&BTreeMap<String, String>, Option<KindName>),
     ) -> (Template, Vec<Problem>) {
         let positions = Positions::default();
-        let source = Source { path: &definition.path, text: &definition.text, positions: &positions, fixed: None };
+        let written = &definition.text;
+        let blocks = macros::blocks(written);
+        let text = macros::masked(written, &blocks);
+        let source = Source { path: &definition.path, text: &text, positions: &positions, fixed: None };
+        let jinja = Jinja { text: written, blocks: &blocks, definitions: &self.rules.jinja };
         let names = Names {
             variables: &self.rules.variables,
             locals: values,
@@ -176,7 +180,7 @@ impl Known<'_> {
             kind: kind.map(KindName::text),
             this_model: (definition.standing == Standing::OfModels).then_some(THIS_MODEL),
         };
-        let mut expander = Expander::new(source, definition.dialect, names);
+        let mut expander = Expander::new(source, definition.dialect, names).with_jinja(jinja);
         for statement in &definition.macros {
             if !expander.define(statement) {
                 let offset = statement.first().map_or(0, |first| first.range.start);
@@ -240,6 +244,9 @@ fn uncalled(inline: &Definition) -> Problem {
 
 /// An argument that the audit's text does not name; SQLMesh passes it over.
 fn unused(call: &AuditCall, definition: &Definition) -> Option<Problem> {
+    if definition.is_jinja() {
+        return None;
+    }
     let named = definition.named();
     let is_named = |name: &str| named.iter().any(|other| other.eq_ignore_ascii_case(name));
     let is_unused = |name: &&String| *name != "blocking" && !is_named(name);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::audits;
 use super::calls::FileAudits;
-use super::macros::{Expander, NO_LOCALS, Names};
+use super::macros::{self, Expander, Jinja, NO_LOCALS, Names};
 use super::name::{model_name, sniff_dialect};
 use super::properties::{self, Header, Scope};
 use super::quick;
@@ -30,6 +30,8 @@ pub(super) struct Rules {
     pub(super) gateway: Option<String>,
     /// The audits that `defaults` ask for.
     pub(super) default_audits: Vec<AuditCall>,
+    /// The Jinja macros of `macros/*.sql`.
+    pub(super) jinja: String,
 }
 
 /// What a file holds.
@@ -63,7 +65,8 @@ impl Rules {
             hasher = hasher.text(name).text(&format!("{value:?}"));
         }
         hasher = hasher.text(if self.naming == ModelNaming::Inferred { "inferred" } else { "declared" });
-        hasher.option(self.time_format.as_deref()).option(self.gateway.as_deref()).finish()
+        hasher = hasher.option(self.time_format.as_deref()).option(self.gateway.as_deref());
+        hasher.text(&self.jinja).finish()
     }
 }
 
@@ -77,7 +80,12 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
         return file;
     }
     let (dialect, dialect_problem) = dialect_of(&source, rules);
-    let cut = quick::cut(text, dialect);
+    let blocks = macros::blocks(text);
+    let jinja = Jinja { text, blocks: &blocks, definitions: &rules.jinja };
+    let masked = (!blocks.is_empty()).then(|| macros::masked(text, &blocks));
+    let text = masked.as_deref().unwrap_or(text);
+    let source = Source { text, ..source };
+    let cut = quick::cut(text, dialect).filter(|_| blocks.is_empty());
     let tokens = match tokenize(cut.as_ref().map_or(text, |cut| &text[..cut.header]), dialect) {
         Ok(tokens) => tokens,
         Err(error) => {
@@ -109,21 +117,23 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
         .collect();
     file.audits.place = header.given.get("audits").map(|offset| source.place(*offset));
     let mut parts = parts;
-    file.audits.inline = audits::inline(&source, std::mem::take(&mut parts.audits), dialect, &mut file.problems);
-    finish(&source, &tokens, Body { parts, cut }, header, dialect, rules, file)
+    file.audits.inline =
+        audits::inline((&source, jinja.text), std::mem::take(&mut parts.audits), dialect, &mut file.problems);
+    finish(&source, &tokens, Body { parts, cut, jinja }, header, dialect, rules, file)
 }
 
 /// What follows the header: its statements as tokens, or the query alone where it was cut without.
 struct Body<'a> {
     parts: Parts<'a>,
     cut: Option<quick::Cut>,
+    jinja: Jinja<'a>,
 }
 
 /// Puts the statements to the header.
 fn finish(
     source: &Source<'_>,
     tokens: &[Token],
-    Body { parts, cut }: Body<'_>,
+    Body { parts, cut, jinja }: Body<'_>,
     header: Header,
     dialect: Dialect,
     rules: &Rules,
@@ -151,7 +161,7 @@ fn finish(
         kind: kind.as_ref().map(|kind| kind.kind.name().text()),
         this_model: this_model.as_deref(),
     };
-    let mut expander = Expander::new(*source, dialect, names);
+    let mut expander = Expander::new(*source, dialect, names).with_jinja(jinja);
     let written = Written { before: pre_statements, query: parts.query, after: post_statements };
     let mut expanded = expanded(&mut expander, written, dialect);
     problems.append(&mut expander.problems);
@@ -170,7 +180,7 @@ fn finish(
     let Expanded { before: pre_statements, query, after: post_statements, mentions } = expanded;
     let query = query.map(|template| Query::parse(template, dialect));
     let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
-    let hidden = parts.hidden_query || (parts.macro_statement && unknown_macro());
+    let hidden = parts.macro_statement && unknown_macro();
     let end = tokens.last().map_or(0, |token| token.range.start);
     match (&query, is_seed) {
         (Some(query), true) => {
@@ -322,17 +332,8 @@ fn dialect_of(source: &Source<'_>, rules: &Rules) -> (Dialect, Option<Problem>) 
 }
 
 fn untokenized(source: &Source<'_>, offset: usize, message: &str) -> Problem {
-    let jinja = source.text.find("JINJA_").filter(|_| source.text.contains("{%") || source.text.contains("{{"));
-    match jinja {
-        Some(jinja) => {
-            let problem = source.error("unsupported-block", jinja, "Jinja blocks are not supported yet");
-            problem.help("they come in a later version; the model is left out until then")
-        }
-        None => {
-            let message = format!("the file cannot be cut into words: {}", message.to_lowercase());
-            source.error("unreadable-sql", offset, message).help("close the string, quoted name or comment")
-        }
-    }
+    let message = format!("the file cannot be cut into words: {}", message.to_lowercase());
+    source.error("unreadable-sql", offset, message).help("close the string, quoted name or comment")
 }
 
 fn no_header(source: &Source<'_>, tokens: &[Token]) -> Problem {

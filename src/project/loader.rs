@@ -15,7 +15,7 @@ use super::calls::Known;
 use super::external::{self, Tables};
 use super::file::{self, ParsedFile, Rules};
 use super::stored::{Shelf, StoredFile};
-use super::{Surroundings, glob, queries};
+use super::{Surroundings, glob, macros, queries};
 use crate::files::{Entry, FileTree};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
@@ -322,20 +322,7 @@ impl<'a> Loader<'a> {
     }
 
     fn text(&self, path: &FilePath) -> Result<String, Problem> {
-        if let Some(Entry::Unreadable(problem)) = self.tree.entries().get(path) {
-            return Err(problem.clone());
-        }
-        let unreadable = |what: String| Problem::error("unreadable-file", format!("`{path}` {what}")).at(path);
-        let mut bytes = Vec::new();
-        let stream = self.tree.open(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
-        let read = stream.take(MAX_MODEL_BYTES + 1).read_to_end(&mut bytes);
-        read.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
-        if bytes.len() as u64 > MAX_MODEL_BYTES {
-            return Err(unreadable(format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20)));
-        }
-        let text =
-            String::from_utf8(bytes).map_err(|_| unreadable("is not UTF-8".to_owned()).help("save it as UTF-8"))?;
-        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+        text_of(self.tree, path)
     }
 
     /// The file's model, a seed with what its CSV file holds.
@@ -382,6 +369,30 @@ fn kept(shelf: &dyn Shelf, key: Digest, path: &FilePath, file: ParsedFile) -> Pa
     stored.model(path).unwrap_or(file)
 }
 
+/// The Jinja macros of `macros/*.sql`, one file after the other. One with a mistake is told and left out.
+pub(super) fn jinja_macros(tree: &dyn FileTree, settings: &Settings, problems: &mut Vec<Problem>) -> String {
+    let is_macros = |path: &str| path.starts_with("macros/") && path.ends_with(".sql");
+    let mut found = String::new();
+    let paths = tree.entries().keys().filter(|path| is_macros(path.as_str()) && is_projects(path.as_str(), settings));
+    for path in paths {
+        match text_of(tree, path) {
+            Ok(text) => {
+                let definitions = macros::definitions(&text);
+                match macros::mistake(&definitions) {
+                    None => found.push_str(&definitions),
+                    Some(mistake) => {
+                        let problem =
+                            Problem::error("invalid-macro", format!("a Jinja macro cannot be read: {mistake}"));
+                        problems.push(problem.at(path).help("close its tags, and end it with `{% endmacro %}`"));
+                    }
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    found
+}
+
 /// Each file with what the other tree has of it, where that is the same content.
 fn beside<'f, 'o, T>(files: &[Listed<'f>], others: &'o [ReadFile<T>]) -> Vec<(Listed<'f>, Option<&'o ReadFile<T>>)> {
     let mut others = others.iter().peekable();
@@ -393,6 +404,22 @@ fn beside<'f, 'o, T>(files: &[Listed<'f>], others: &'o [ReadFile<T>]) -> Vec<(Li
     files.iter().map(same).collect()
 }
 
+fn text_of(tree: &dyn FileTree, path: &FilePath) -> Result<String, Problem> {
+    if let Some(Entry::Unreadable(problem)) = tree.entries().get(path) {
+        return Err(problem.clone());
+    }
+    let unreadable = |what: String| Problem::error("unreadable-file", format!("`{path}` {what}")).at(path);
+    let mut bytes = Vec::new();
+    let stream = tree.open(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    let read = stream.take(MAX_MODEL_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > MAX_MODEL_BYTES {
+        return Err(unreadable(format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20)));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| unreadable("is not UTF-8".to_owned()).help("save it as UTF-8"))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
 fn blob_of(entry: &Entry) -> Result<&BlobId, Problem> {
     match entry {
         Entry::File { blob } => Ok(blob),
@@ -402,8 +429,11 @@ fn blob_of(entry: &Entry) -> Result<&BlobId, Problem> {
 
 /// The files that are the project's: not hidden, not ignored.
 fn project_files<'t>(tree: &'t dyn FileTree, settings: &Settings) -> Vec<Listed<'t>> {
-    let ignored = |path: &str| settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path));
-    tree.entries().iter().filter(|(path, _)| !path.as_str().contains("/.") && !ignored(path.as_str())).collect()
+    tree.entries().iter().filter(|(path, _)| is_projects(path.as_str(), settings)).collect()
+}
+
+fn is_projects(path: &str, settings: &Settings) -> bool {
+    !path.contains("/.") && !settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path))
 }
 
 fn is_external(path: &str) -> bool {

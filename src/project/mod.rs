@@ -112,7 +112,7 @@ pub fn scan_like(
     let (settings, mut problems) = settings::load(tree, surroundings.environment);
     let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
-    let rules = rules_of(&settings, gateway, &mut problems);
+    let rules = rules_of(tree, &settings, gateway, &mut problems);
     let mut loader = Loader::new(tree, &rules, surroundings);
     loader.problems = problems;
     let read = loader.read(&settings, like);
@@ -141,7 +141,7 @@ impl<'a> SecondLook<'a> {
     pub fn at(tree: &'a dyn FileTree, surroundings: &Surroundings<'a>) -> Self {
         let (settings, _) = settings::load(tree, surroundings.environment);
         let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
-        let rules = rules_of(&settings, gateway, &mut Vec::new());
+        let rules = rules_of(tree, &settings, gateway, &mut Vec::new());
         let surroundings = Surroundings { shelf: None, ..*surroundings };
         let audits = Loader::new(tree, &rules, &surroundings).audits(&settings);
         Self { tree, rules, audits, surroundings }
@@ -172,7 +172,7 @@ fn place_key(problem: &Problem) -> (Option<&FilePath>, Option<u32>, Option<u32>,
 }
 
 /// The rules for files, after the defaults were checked once against the grammar that models are read by.
-fn rules_of(settings: &Settings, gateway: Option<String>, problems: &mut Vec<Problem>) -> Rules {
+fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, problems: &mut Vec<Problem>) -> Rules {
     let defaults = settings.defaults_of(gateway.as_deref());
     let path = settings.path.clone().unwrap_or_else(|| FilePath::new(settings::CONFIG_FILES[0]));
     let dialect = defaults.get("dialect").and_then(|default| {
@@ -191,6 +191,7 @@ fn rules_of(settings: &Settings, gateway: Option<String>, problems: &mut Vec<Pro
         defaults,
         gateway,
         default_audits: Vec::new(),
+        jinja: loader::jinja_macros(tree, settings, problems),
     };
     let positions = Positions::default();
     let source = value::Source { path: &path, text: "", positions: &positions, fixed: None };

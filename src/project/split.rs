@@ -25,8 +25,6 @@ pub(super) struct Parts<'a> {
     pub(super) audits: Vec<AuditParts<'a>>,
     /// Whether a statement is a macro call, which may stand for the query.
     pub(super) macro_statement: bool,
-    /// Whether the query is in a block that is not supported yet, so that none must be asked for.
-    pub(super) hidden_query: bool,
 }
 
 /// An `AUDIT (…)` block.
@@ -54,12 +52,10 @@ enum Class {
 /// Words that begin a query.
 const QUERY_WORDS: [&str; 9] =
     ["select", "with", "from", "values", "table", "pivot", "unpivot", "summarize", "describe"];
+/// What stands for a Jinja block that gives the query.
+pub(super) const JINJA_QUERY: &str = "jinja_query_begin";
 /// Blocks that come in a later version: first word, last word.
-const BLOCKS: [(&str, &str); 3] = [
-    ("jinja_query_begin", "jinja_end"),
-    ("jinja_statement_begin", "jinja_end"),
-    ("on_virtual_update_begin", "on_virtual_update_end"),
-];
+const BLOCKS: [(&str, &str); 1] = [("on_virtual_update_begin", "on_virtual_update_end")];
 
 /// Cuts a file's tokens into its parts.
 pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut Vec<Problem>) -> Parts<'a> {
@@ -90,9 +86,6 @@ pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut
             },
             Class::Block { name, end } => {
                 until = Some(end);
-                if name == "jinja_query_begin" {
-                    parts.hidden_query = true;
-                }
                 problems.push(later(source, offset, &name.to_uppercase()));
             }
             Class::Audit => {
@@ -244,7 +237,7 @@ fn classify(statement: &[Token]) -> Class {
                 "metric" if block => Class::Metric,
                 "model" if block => Class::Model,
                 word if word.starts_with('@') => Class::Macro,
-                word if QUERY_WORDS.contains(&word) => Class::Query,
+                word if word == JINJA_QUERY || QUERY_WORDS.contains(&word) => Class::Query,
                 word => match BLOCKS.iter().find(|(begin, _)| *begin == word) {
                     Some((name, end)) => Class::Block { name, end },
                     None => Class::Other,

@@ -85,6 +85,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("git2", &["git"]),
     ("http_body_util", &["github"]),
     ("indicatif", &["output"]),
+    ("minijinja", &["project"]),
     ("octocrab", &["github"]),
     ("owo_colors", &["render"]),
     ("petgraph", &["graph"]),

@@ -8,6 +8,7 @@
 mod built_in;
 mod call;
 mod clause;
+mod jinja;
 mod lexeme;
 mod names;
 #[cfg(test)]
@@ -24,8 +25,9 @@ use super::value::Source;
 use crate::problem::{Problem, nearest};
 #[cfg(test)]
 use crate::sql::tokenize;
-use crate::sql::{Constant, Dialect, Template, TimeVariable, Token, evaluate};
+use crate::sql::{Constant, Dialect, Piece, Template, TimeVariable, Token, evaluate};
 
+pub(super) use jinja::{Block, blocks, definitions, masked, mistake};
 pub(super) use names::{NO_LOCALS, Names};
 
 /// Problems of one file after which no more macros are told.
@@ -45,12 +47,24 @@ pub(super) struct Expander<'a> {
     /// `@DEF` and the arguments of the functions around, by lower-case name.
     locals: BTreeMap<String, Vec<Lexeme>>,
     functions: BTreeMap<String, Lambda>,
+    jinja: Jinja<'a>,
     stage: &'static str,
     /// Whether the stage was asked for.
     reads_stage: bool,
     made: usize,
     /// What is wrong, in the order in which it was found.
     pub(super) problems: Vec<Problem>,
+}
+
+/// The Jinja of a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Jinja<'a> {
+    /// The file's text, which the blocks are parts of; the source that tokens belong to has them masked.
+    pub(super) text: &'a str,
+    /// Its blocks, in order.
+    pub(super) blocks: &'a [Block],
+    /// The macros of the project.
+    pub(super) definitions: &'a str,
 }
 
 /// What a macro came to.
@@ -91,6 +105,7 @@ impl<'a> Expander<'a> {
             names,
             locals,
             functions,
+            jinja: Jinja::default(),
             stage: STAGE,
             reads_stage: false,
             made: 0,
@@ -98,14 +113,18 @@ impl<'a> Expander<'a> {
         }
     }
 
+    /// The same for a file with Jinja blocks.
+    pub(super) fn with_jinja(self, jinja: Jinja<'a>) -> Self {
+        Self { jinja, ..self }
+    }
+
     /// The statement without macros; `None` where nothing is left of it.
     pub(super) fn statement(&mut self, tokens: &[Token]) -> Option<Template> {
-        let lexemes = self.lexemes(tokens);
-        let (template, reads_stage) = self.template(&lexemes);
-        if template.is_none() && reads_stage && !self.at_stage(&lexemes, "creating").is_empty() {
+        let (template, reads_stage) = self.template(tokens);
+        if template.is_none() && reads_stage && !self.at_stage(tokens, "creating").is_empty() {
             // It would be left out silently.
             self.refuse(
-                lexemes.first().map_or(0, |first| first.at),
+                tokens.first().map_or(0, |first| first.range.start),
                 "a statement of the stage `creating` alone does not run here",
                 "run it at every load (`@runtime_stage = 'evaluating'`), written so that it may run again",
             );
@@ -115,11 +134,10 @@ impl<'a> Expander<'a> {
 
     /// The same of the query. It is one and the same wherever it stands: in a table, a view, a unit test.
     pub(super) fn query(&mut self, tokens: &[Token]) -> Option<Template> {
-        let lexemes = self.lexemes(tokens);
-        let (template, reads_stage) = self.template(&lexemes);
-        let mut differs = |stage| self.at_stage(&lexemes, stage) != self.at_stage(&lexemes, STAGE);
+        let (template, reads_stage) = self.template(tokens);
+        let mut differs = |stage| self.at_stage(tokens, stage) != self.at_stage(tokens, STAGE);
         if reads_stage && ["loading", "creating", "testing"].into_iter().any(&mut differs) {
-            let at = lexemes.first().map_or(0, |first| first.at);
+            let at = tokens.first().map_or(0, |first| first.range.start);
             let help = "its rows would depend on who runs it; move what differs into a statement beside the query";
             self.refuse(at, "a query cannot depend on `@runtime_stage`", help);
         }
@@ -127,17 +145,31 @@ impl<'a> Expander<'a> {
     }
 
     /// The template, and whether anything in it asked for the stage.
-    fn template(&mut self, lexemes: &[Lexeme]) -> (Option<Template>, bool) {
+    fn template(&mut self, tokens: &[Token]) -> (Option<Template>, bool) {
         self.reads_stage = false;
-        let expanded = self.walk(lexemes, 0);
+        if let Some(plain) = self.plain(tokens) {
+            return (Some(plain), false);
+        }
+        let lexemes = self.lexemes(tokens);
+        let expanded = self.walk(&lexemes, 0);
         let is_left = expanded.iter().any(|lexeme| lexeme.is_significant() && lexeme.kind != Kind::Gone);
         (is_left.then(|| Template::new(pieces(expanded))), self.reads_stage)
     }
 
+    /// A statement without macros, as most are.
+    fn plain(&self, tokens: &[Token]) -> Option<Template> {
+        let (start, end) = (tokens.first()?.range.start, tokens.last()?.range.end);
+        let text = self.source.text.get(start..end)?;
+        let is_block = self.jinja.blocks.iter().any(|block| block.whole.start == start);
+        let piece = || Piece::Source { text: text.to_owned(), offset: start };
+        (!is_block && !text.contains('@')).then(|| Template::new(vec![piece()]))
+    }
+
     /// What is left of a statement at a stage. Nothing is told of it.
-    fn at_stage(&mut self, lexemes: &[Lexeme], stage: &'static str) -> Vec<(Kind, String)> {
+    fn at_stage(&mut self, tokens: &[Token], stage: &'static str) -> Vec<(Kind, String)> {
         let (problems, before) = (self.problems.len(), std::mem::replace(&mut self.stage, stage));
-        let expanded = self.walk(lexemes, 0);
+        let lexemes = self.lexemes(tokens);
+        let expanded = self.walk(&lexemes, 0);
         self.stage = before;
         self.problems.truncate(problems);
         let significant = expanded.into_iter().filter(Lexeme::is_significant);
@@ -167,12 +199,40 @@ impl<'a> Expander<'a> {
     }
 
     fn lexemes(&mut self, tokens: &[Token]) -> Vec<Lexeme> {
+        let start = tokens.first().map(|token| token.range.start);
+        if let Some(block) = self.jinja.blocks.iter().find(|block| Some(block.whole.start) == start) {
+            return self.rendered(block);
+        }
         let mut told = Vec::new();
         let lexemes = lex(self.source.text, tokens, &mut |at, message, help| {
             told.push((at, message.to_owned(), help.to_owned()));
         });
         told.into_iter().for_each(|(at, message, help)| self.refuse(at, message, &help));
         lexemes
+    }
+
+    /// What a Jinja block gives, without a semicolon at its end.
+    fn rendered(&mut self, block: &Block) -> Vec<Lexeme> {
+        let Jinja { text, definitions, .. } = self.jinja;
+        let body = text.get(block.body.clone()).unwrap_or_default();
+        let at = block.whole.start;
+        self.reads_stage |= body.contains("runtime_stage") || definitions.contains("runtime_stage");
+        let rendered = match jinja::render(body, definitions, self.names, self.stage) {
+            Ok(rendered) => rendered,
+            Err(jinja::Refused { offset, message, help }) => {
+                self.refuse(block.body.start + offset, message, help);
+                return Vec::new();
+            }
+        };
+        let sql = rendered.trim().trim_end_matches(';');
+        match lex_made(sql, self.dialect, at) {
+            Some(lexemes) => jinja::opened(lexemes, self.names.this_model),
+            None => {
+                let help = "close its strings, quoted names and comments";
+                self.refuse(at, "what the Jinja block gives cannot be cut into words", help);
+                Vec::new()
+            }
+        }
     }
 
     /// Expands everything in a list of lexemes.

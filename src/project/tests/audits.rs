@@ -65,6 +65,24 @@ fn an_inline_audit_wins_over_the_projects_and_that_over_a_built_in_one() {
     insta::assert_snapshot!(of("AUDIT (name not_null);\nSELECT 3 FROM @this_model WHERE @columns IS NULL;"), @"0 models/a.sql blocking: SELECT 3 FROM <this> WHERE x IS NULL");
 }
 
+#[test]
+fn an_audit_may_be_written_in_jinja() {
+    let files = "//- macros/m.sql
+{% macro least() %}0{% endmacro %}
+//- audits/own.sql
+AUDIT (name own, defaults (most = 9));
+JINJA_QUERY_BEGIN;
+SELECT * FROM {{ this_model }} WHERE {{ column }} NOT BETWEEN {{ least() }} AND {{ most }} AND day >= '{{ start_ds }}'
+JINJA_END;
+AUDIT (name next); SELECT 1;
+";
+    insta::assert_snapshot!(own(&asking("own(column := x), next", files)), @"");
+    insta::assert_snapshot!(told(&asking("own(colum := x)", files)), @"");
+    let inline = "MODEL (name s.a, audits (own(column := x)));\nSELECT 1 AS x;\nAUDIT (name own);\nJINJA_QUERY_BEGIN;\n\
+                  SELECT 1 FROM {{ this_model }} WHERE {{ column }} > 1;\nJINJA_END;";
+    insta::assert_snapshot!(own(&file(inline)), @"");
+}
+
 /// Whoever asks for an audit is made from its text too: what was read of one tree is no good for another.
 #[test]
 fn a_model_is_made_from_the_audits_that_it_asks_for() {
@@ -146,8 +164,8 @@ SELECT * FROM @this_model WHERE @Column < @least AND @nothing(1);
     let calls = "own(colum := x), own(column := x, blocking := perhaps), onw(column := x), unheard";
     insta::assert_snapshot!(told(&asking(calls, files)), @r"
     Error unknown-macro audits/a.sql:2:54: there is no macro `@nothing(…)` (macros written in Python cannot run; write it as `@DEF(name, x -> …)`, or write its SQL out)
-    Error invalid-audit models/a.sql:1:18: audit `own` needs `column := …` (`audits/a.sql` line 1 names `@Column`: give it here, or in `defaults` there)
     Error invalid-audit models/a.sql:1:18: audit `own` needs `blocking` to be true or false, found `perhaps` (-)
+    Error invalid-audit models/a.sql:1:18: audit `own` needs `column := …` (`audits/a.sql` line 1 names `@Column`: give it here, or in `defaults` there)
     Error unknown-audit models/a.sql:1:18: there is no audit `onw` (did you mean `own`?)
     Error unknown-audit models/a.sql:1:18: there is no audit `unheard` (define it in a file of `audits/`, or remove it from the model)
     Warning unused-argument models/a.sql:1:18: audit `own` takes no `colum` (did you mean `Column`?)

@@ -2,6 +2,7 @@
 
 mod audits;
 mod header;
+mod jinja;
 mod tree;
 
 use super::loader::MAX_FILE_PROBLEMS;

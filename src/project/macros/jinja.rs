@@ -1,0 +1,295 @@
+//! Jinja blocks: `JINJA_QUERY_BEGIN; … JINJA_END;`, rendered when the project is read, with the macros of `macros/*.sql`.
+//!
+//! Time variables are only known when a statement runs, so they may be written and nothing else: `{{ start_ds }}`. What is
+//! rendered is SQL as if the author had written it there. Nothing is read from files, and an instruction count bounds the work.
+
+use std::ops::Range;
+
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use super::lexeme::{Kind, Lexeme};
+use super::names::Names;
+use crate::sql::{TimeForm, TimeVariable};
+use crate::yaml;
+
+/// A block of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::project) struct Block {
+    /// All of it, from its first word to the semicolon after its last.
+    pub(in crate::project) whole: Range<usize>,
+    /// What is rendered.
+    pub(in crate::project) body: Range<usize>,
+}
+
+/// Why a block gave no SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// The byte of the body where, as far as it is known.
+    pub(super) offset: usize,
+    pub(super) message: String,
+    pub(super) help: &'static str,
+}
+
+const BEGINNINGS: [&str; 2] = ["jinja_query_begin", "jinja_statement_begin"];
+const END: &str = "jinja_end";
+/// What they all begin with.
+const PREFIX: &str = "jinja_";
+/// So many steps at most; a loop over a thousand columns takes some ten thousand.
+const FUEL: u64 = 2_000_000;
+/// Longer SQL is refused.
+const MAX_RENDERED: usize = 10 << 20;
+/// What stands for `{{ start_ds }}` until the result is cut into words.
+const TIME: &str = "__offshoot_jinja_";
+/// What ends such a name.
+const TIME_END: &str = "__";
+/// What stands for `{{ this_model }}`.
+const THIS: &str = "__offshoot_jinja_this_model__";
+
+/// The blocks of a file; one that is never closed goes to the end.
+pub(in crate::project) fn blocks(text: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    let lower = text.to_ascii_lowercase();
+    let mut from = 0;
+    while let Some((start, body)) = next_word(&lower, from, &BEGINNINGS) {
+        let (body_end, end) = next_word(&lower, body, &[END]).unwrap_or((text.len(), text.len()));
+        found.push(Block { whole: start..end, body: body..body_end });
+        from = end;
+    }
+    found
+}
+
+/// The next of some words that is one with its semicolon, or the last of the file: where it begins, and where that ends. One
+/// that begins a block begins a statement or a line, so that no comment is taken for one.
+fn next_word(lower: &str, from: usize, words: &[&str]) -> Option<(usize, usize)> {
+    for (at, _) in lower[from..].match_indices(PREFIX) {
+        let start = from + at;
+        let Some(word) = words.iter().find(|word| lower[start..].starts_with(**word)) else { continue };
+        let line = lower[..start].rsplit(['\n', ';']).next().unwrap_or_default();
+        let begins = match *word {
+            END => !line.ends_with(|last: char| last.is_alphanumeric() || last == '_'),
+            _ => line.trim().is_empty(),
+        };
+        let after = &lower[start + word.len()..];
+        let space = after.len() - after.trim_start().len();
+        match after[space..].chars().next() {
+            Some(';') if begins => return Some((start, start + word.len() + space + 1)),
+            None if begins => return Some((start, lower.len())),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A file's text with each block as one word and its semicolon; bytes and lines stay where they are.
+pub(in crate::project) fn masked(text: &str, blocks: &[Block]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for Block { whole, .. } in blocks {
+        let word = bytes[whole.clone()].iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_').count();
+        for byte in bytes[whole.start + word..whole.end].iter_mut().filter(|byte| **byte != b'\n') {
+            *byte = b' ';
+        }
+        if let Some(last) = bytes[whole.start + word..whole.end].last_mut() {
+            *last = b';';
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The definitions of macros in a file of `macros/`; everything else in it is passed over, as by SQLMesh.
+pub(in crate::project) fn definitions(text: &str) -> String {
+    let mut found = String::new();
+    let mut rest = text;
+    while let Some((start, _)) = tag(rest, "macro") {
+        let Some((_, end)) = tag(&rest[start..], "endmacro") else { break };
+        found.push_str(&rest[start..start + end]);
+        rest = &rest[start + end..];
+    }
+    found
+}
+
+/// Where the next `{% word … %}` begins and ends.
+fn tag(text: &str, word: &str) -> Option<(usize, usize)> {
+    let mut from = 0;
+    loop {
+        let start = from + text[from..].find("{%")?;
+        let end = start + text[start..].find("%}")? + 2;
+        let inside = text[start + 2..end - 2].trim_matches(['-', '+']).trim();
+        if inside.split(|character: char| !(character.is_alphanumeric() || character == '_')).next() == Some(word) {
+            return Some((start, end));
+        }
+        from = end;
+    }
+}
+
+/// What is wrong with definitions.
+pub(in crate::project) fn mistake(definitions: &str) -> Option<String> {
+    Environment::new().template_from_str(definitions).err().map(|error| told(&error))
+}
+
+/// Renders a block's body.
+pub(super) fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Result<String, Refused> {
+    let times = with_times(body)?;
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    let variables = names.variables.clone();
+    let gateway = names.gateway.map(str::to_owned);
+    let of_gateway = gateway.clone();
+    environment.add_function("var", move |name: String, default: Option<Value>| {
+        let lower = name.to_lowercase();
+        match (variables.get(&lower), lower.as_str(), &of_gateway) {
+            (Some(value), ..) => value_of(value),
+            (None, "gateway", Some(gateway)) => Value::from(gateway.clone()),
+            _ => default.unwrap_or_else(|| Value::from(())),
+        }
+    });
+    let locals = names.locals.clone();
+    environment.add_function("blueprint_var", move |name: String, default: Option<Value>| {
+        let value = locals.get(&name.to_lowercase()).map(|sql| Value::from(bare(sql)));
+        value.unwrap_or_else(|| default.unwrap_or_else(|| Value::from(())))
+    });
+    // An audit's arguments stand there as they are written.
+    for (name, sql) in names.locals {
+        environment.add_global(name.clone(), sql.clone());
+    }
+    environment.add_global("runtime_stage", stage.to_owned());
+    environment.add_global("this_model", THIS);
+    if let Some(kind) = names.kind {
+        environment.add_global("model_kind_name", kind.to_owned());
+    }
+    if let Some(gateway) = gateway {
+        environment.add_global("gateway", gateway);
+    }
+    let whole = format!("{definitions}{times}");
+    let rendered = environment.render_str(&whole, ()).map_err(|error| {
+        // Lines of the definitions come first.
+        let lines = definitions.matches('\n').count();
+        let line = error.line().unwrap_or(1).saturating_sub(lines).max(1);
+        let offset = body.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let help = match error.kind() {
+            ErrorKind::OutOfFuel => "write a loop over less",
+            ErrorKind::UndefinedError | ErrorKind::UnknownFunction => {
+                "variables are `var('name')`, macros are those of `macros/*.sql`; Python's and dbt's are not there"
+            }
+            _ => "see the reference of Jinja's templates",
+        };
+        Refused { offset, message: format!("Jinja: {}", told(&error)), help }
+    })?;
+    if rendered.len() > MAX_RENDERED {
+        let message = format!("a Jinja block gives more than {} MiB of SQL", MAX_RENDERED >> 20);
+        return Err(Refused { offset: 0, message, help: "write a loop over less" });
+    }
+    Ok(rendered)
+}
+
+fn told(error: &Error) -> String {
+    let what = error.kind().to_string();
+    match error.detail() {
+        Some(detail) => format!("{what}: {detail}"),
+        None => what,
+    }
+}
+
+/// The body with a name for each `{{ start_ds }}`. Anything else that asks for a time would get something that is none.
+fn with_times(body: &str) -> Result<String, Refused> {
+    let mut output = String::with_capacity(body.len());
+    let mut from = 0;
+    while let Some(start) = body[from..].find('{').map(|at| from + at) {
+        let close = match body.as_bytes().get(start + 1) {
+            Some(b'{') => "}}",
+            Some(b'%') => "%}",
+            _ => {
+                output.push_str(&body[from..=start]);
+                from = start + 1;
+                continue;
+            }
+        };
+        let end = body[start..].find(close).map_or(body.len(), |end| start + end + 2);
+        output.push_str(&body[from..start]);
+        let tag = &body[start..end];
+        let inside = tag[2..].trim_end_matches(close).trim_matches(['-', '+']).trim();
+        match (TimeVariable::from_name(inside), close) {
+            (Some(variable), "}}") => output.push_str(&format!("{TIME}{}{TIME_END}", variable.name())),
+            _ => {
+                let is_word = |character: char| character.is_alphanumeric() || character == '_';
+                let mut words = inside.split(|character| !is_word(character));
+                if let Some(word) = words.find(|word| TimeVariable::from_name(word).is_some()) {
+                    let message =
+                        format!("Jinja: `{word}` is only known when the statement runs, so it can only be written");
+                    let help = "write `{{ start_ds }}` alone, or compute with `@start_ds` in SQL";
+                    return Err(Refused { offset: start, message, help });
+                }
+                output.push_str(tag);
+            }
+        }
+        from = end;
+    }
+    output.push_str(&body[from..]);
+    Ok(output)
+}
+
+/// Lexemes of rendered SQL with what stands open as such.
+pub(super) fn opened(lexemes: Vec<Lexeme>, this_model: Option<&str>) -> Vec<Lexeme> {
+    lexemes.into_iter().flat_map(|lexeme| open(lexeme, this_model)).collect()
+}
+
+fn open(lexeme: Lexeme, this_model: Option<&str>) -> Vec<Lexeme> {
+    let at = lexeme.at;
+    if lexeme.text == THIS {
+        return vec![Lexeme::made(Kind::This, this_model.unwrap_or_default(), at)];
+    }
+    let body = lexeme.text.strip_prefix('\'').and_then(|body| body.strip_suffix('\''));
+    let is_text = |form| matches!(form, TimeForm::Ds | TimeForm::Ts | TimeForm::Tstz);
+    let is_number = |form| matches!(form, TimeForm::Hour | TimeForm::Epoch | TimeForm::Millis);
+    if let Some(variable) = body.and_then(time_of).filter(|variable| is_text(variable.form)) {
+        return vec![Lexeme::made(Kind::Time(variable), "", at)];
+    }
+    if let Some(variable) = time_of(&lexeme.text).filter(|variable| is_number(variable.form)) {
+        return vec![Lexeme::made(Kind::Time(variable), "", at)];
+    }
+    let mut parts = Vec::new();
+    let mut rest = lexeme.text.as_str();
+    while let Some(start) = rest.find(TIME) {
+        let name = &rest[start + TIME.len()..];
+        let found = name.find(TIME_END).and_then(|end| Some((TimeVariable::from_name(&name[..end])?, end)));
+        let Some((variable, end)) = found else { break };
+        parts.push(Lexeme { text: rest[..start].to_owned(), ..lexeme.clone() });
+        parts.push(Lexeme::made(Kind::Bare(variable), "", at));
+        rest = &name[end + TIME_END.len()..];
+    }
+    if parts.is_empty() {
+        return vec![lexeme];
+    }
+    parts.push(Lexeme { text: rest.to_owned(), ..lexeme.clone() });
+    parts
+}
+
+fn time_of(text: &str) -> Option<TimeVariable> {
+    TimeVariable::from_name(text.strip_prefix(TIME)?.strip_suffix(TIME_END)?)
+}
+
+/// A text out of its quotes, as SQLMesh gives a blueprint's values to Jinja.
+fn bare(sql: &str) -> String {
+    match sql.strip_prefix('\'').and_then(|body| body.strip_suffix('\'')) {
+        Some(body) => body.replace("''", "'"),
+        None => sql.to_owned(),
+    }
+}
+
+/// Depth is that of the configuration, which its reader bounds.
+fn value_of(value: &yaml::Value) -> Value {
+    match value {
+        yaml::Value::Null => Value::from(()),
+        yaml::Value::Bool(value) => Value::from(*value),
+        yaml::Value::Number(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
+            (Ok(whole), _) => Value::from(whole),
+            (_, Ok(real)) => Value::from(real),
+            _ => Value::from(text.clone()),
+        },
+        yaml::Value::Text(text) => Value::from(text.clone()),
+        yaml::Value::List(items) => items.iter().map(|item| value_of(&item.value)).collect(),
+        yaml::Value::Map(entries) => {
+            entries.iter().map(|entry| (entry.key.clone(), value_of(&entry.node.value))).collect()
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Jinja blocks of model files, and the macros of `macros/*.sql`.
+
+use super::*;
+use crate::sql::{Placeholder, Template};
+
+const MACROS: &str = "//- macros/shared.sql
+{# nothing of this is printed #}
+{% macro cents(column) -%} CAST({{ column }} * 100 AS BIGINT) {%- endmacro %}
+some text between
+{%- macro each(columns) %}{% for column in columns %}{{ cents(column) }} AS {{ column }}{{ ', ' if not loop.last }}{% endfor %}{% endmacro -%}
+";
+
+fn rendered(template: &Template) -> String {
+    template.render(&[], &|placeholder| match placeholder {
+        Placeholder::Time(variable) => format!("<{}>", variable.name()),
+        Placeholder::Bare(variable) => format!("[{}]", variable.name()),
+        Placeholder::This(name) => format!("<this {name}>"),
+    })
+}
+
+/// The query of a model whose Jinja block has this body.
+fn query(body: &str) -> String {
+    let text = format!("MODEL (name s.a, kind FULL);\nJINJA_QUERY_BEGIN;\n{body}\nJINJA_END;");
+    let loaded = loaded(&format!("{MACROS}//- models/a.sql\n{text}\n"));
+    assert!(!crate::problem::has_errors(&loaded.problems), "{}", told(&loaded));
+    let model = loaded.project.models.values().next().expect("a model");
+    rendered(model.query.as_ref().expect("a query").template())
+}
+
+/// What is told of it.
+fn refused(body: &str) -> String {
+    told(&file(&format!("MODEL (name s.a, kind FULL);\nJINJA_QUERY_BEGIN;\n{body}\nJINJA_END;")))
+}
+
+#[test]
+fn a_block_gives_sql_whose_macros_are_expanded_too() {
+    for (body, expected) in [
+        ("SELECT {{ 1 + 1 }} AS x;", "SELECT 2 AS x"),
+        ("SELECT {% for x in ['a', 'b'] %}{{ x }}{{ ', ' if not loop.last }}{% endfor %}", "SELECT a, b"),
+        ("SELECT '{{ var('region') }}' AS r, {{ var('none', 3) }} AS n", "SELECT 'eu' AS r, 3 AS n"),
+        ("SELECT {{ cents('a') }} AS a", "SELECT CAST(a * 100 AS BIGINT) AS a"),
+        ("SELECT {{ each(['a', 'b']) }}", "SELECT CAST(a * 100 AS BIGINT) AS a, CAST(b * 100 AS BIGINT) AS b"),
+        (
+            "{% set t = 'raw' %}SELECT 1 FROM {{ t }}.x WHERE '{{ gateway }}' = @region",
+            "SELECT 1 FROM raw.x WHERE 'local' = 'eu'",
+        ),
+        ("SELECT '{{ model_kind_name }}' AS k, 'it''s -- {{ 1 }}' AS s", "SELECT 'FULL' AS k, 'it''s -- 1' AS s"),
+    ] {
+        assert_eq!(query(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn times_stay_open() {
+    for (body, expected) in [
+        (
+            "SELECT 1 AS x WHERE ds BETWEEN '{{ start_ds }}' AND '{{ end_ds }}'",
+            "SELECT 1 AS x WHERE ds BETWEEN <start_ds> AND <end_ds>",
+        ),
+        (
+            "SELECT {{ execution_epoch }} AS x, 'to {{ end_date }}' AS y",
+            "SELECT <execution_epoch> AS x, 'to [end_date]' AS y",
+        ),
+        (
+            "SELECT 1 AS x FROM t_{{ execution_ds }}, {{ this_model }}",
+            "SELECT 1 AS x FROM t_[execution_ds], <this s.a>",
+        ),
+    ] {
+        assert_eq!(query(body), expected, "{body}");
+    }
+    for body in
+        ["SELECT {% if start_ds > '2020' %}1{% endif %} AS x", "SELECT '{{ start_ds | replace('-', '') }}' AS x"]
+    {
+        assert!(refused(body).contains("`start_ds` is only known when the statement runs"), "{}", refused(body));
+    }
+}
+
+#[test]
+fn what_cannot_be_rendered_is_told_with_its_place() {
+    for (body, what) in [
+        ("SELECT\n  {{ nobody }} AS x", "models/a.sql:4:1: Jinja: undefined value"),
+        ("SELECT {{ ref('x') }} AS x", "models/a.sql:3:1: Jinja: unknown function: ref is unknown"),
+        ("SELECT\n{% for %} AS x", "models/a.sql:4:1: Jinja: syntax error"),
+        (
+            "SELECT {% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}1 AS x",
+            "Jinja: engine ran out of fuel",
+        ),
+        ("SELECT '{{ 1 }} AS x", "cannot be cut into words"),
+        ("SELECT '{{ runtime_stage }}' AS x", "a query cannot depend on `@runtime_stage`"),
+        ("SELECT {% include 'config.yaml' %} AS x", "Jinja: template not found"),
+    ] {
+        assert!(refused(body).contains(what), "{body}: {}", refused(body));
+    }
+    let text = "//- macros/a.sql\n{% macro x( %}{% endmacro %}\n//- models/a.sql\nMODEL (name s.a); SELECT 1 AS x\n";
+    assert_eq!(codes(&loaded(text)), ["invalid-macro"]);
+}
+
+#[test]
+fn statements_are_rendered_where_they_stand_and_places_stay() {
+    let text = "MODEL (name s.a, kind FULL);\nJINJA_STATEMENT_BEGIN;\nCREATE TEMP TABLE {{ 'ü' }} (a INT);\nJINJA_END;\nSELECT 1 AS x;\n\
+                jinja_statement_begin; {% if gateway == 'other' %} DROP TABLE x {% endif %} jinja_end;\n-- JINJA_QUERY_BEGIN;\nVACUUM; @nobody";
+    let loaded = file(text);
+    assert!(told(&loaded).contains("models/a.sql:8:9: `@nobody` is neither"), "{}", told(&loaded));
+    let model = loaded.project.models.values().next().expect("a model");
+    let statements = |templates: &[Template]| templates.iter().map(rendered).collect::<Vec<_>>();
+    assert_eq!(statements(&model.pre_statements), ["CREATE TEMP TABLE ü (a INT)"]);
+    assert_eq!(statements(&model.post_statements), ["VACUUM", "@nobody"]);
+    assert_eq!(rendered(model.query.as_ref().expect("a query").template()), "SELECT 1 AS x");
+}
+
+#[test]
+fn a_macros_text_counts_where_it_is_used() {
+    let project = |rate: &str| {
+        let macros = format!("//- macros/a.sql\n{{% macro rate() %}}{rate}{{% endmacro %}}\n");
+        loaded(&format!(
+            "{macros}//- models/a.sql\nMODEL (name s.a, kind FULL);\nJINJA_QUERY_BEGIN;\nSELECT {{{{ rate() }}}} AS x\nJINJA_END;\n"
+        ))
+    };
+    let text = |loaded: &Loaded| rendered(model(loaded).query.as_ref().expect("a query").template());
+    assert_eq!((text(&project("1")), text(&project("2"))), ("SELECT 1 AS x".to_owned(), "SELECT 2 AS x".to_owned()));
+    // A model that was read before is not taken over by another macro's text.
+    assert_ne!(model(&project("1")).source, model(&project("2")).source);
+}
