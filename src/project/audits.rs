@@ -165,7 +165,7 @@ pub(super) fn read_file(path: &FilePath, text: &str, rules: &Rules) -> Read {
     match tokenize(&masked, dialect) {
         Ok(tokens) => {
             let parts = split::audits(&source, &tokens, &mut read.problems);
-            read_blocks((&source, text), parts, default, &mut read);
+            read_blocks((&source, text), &parts, default, &mut read);
         }
         Err(error) => {
             let message = format!("the file cannot be cut into words: {}", error.message.to_lowercase());
@@ -179,7 +179,7 @@ pub(super) fn read_file(path: &FilePath, text: &str, rules: &Rules) -> Read {
 /// Reads the audits beside a model, of a text without and with its Jinja.
 pub(super) fn inline(
     (source, written): (&Source<'_>, &str),
-    parts: Vec<AuditParts<'_>>,
+    parts: &[AuditParts<'_>],
     dialect: Dialect,
     problems: &mut Vec<Problem>,
 ) -> Audits {
@@ -198,7 +198,7 @@ pub(super) fn inline(
 }
 
 /// Reads blocks of one text, whose audits are in `dialect` unless they say otherwise. `written` is the text with its Jinja.
-fn read_blocks((source, written): (&Source<'_>, &str), parts: Vec<AuditParts<'_>>, dialect: Dialect, read: &mut Read) {
+fn read_blocks((source, written): (&Source<'_>, &str), parts: &[AuditParts<'_>], dialect: Dialect, read: &mut Read) {
     if parts.is_empty() {
         return;
     }
@@ -207,7 +207,7 @@ fn read_blocks((source, written): (&Source<'_>, &str), parts: Vec<AuditParts<'_>
         let Some(header) = parts.header else { continue };
         let before = read.problems.len();
         let mut block = Block { source, dialect, problems: &mut read.problems, name: None };
-        let definition = block.read((header, &parts), &text);
+        let definition = block.read((header, parts), &text);
         let name = block.name;
         match definition.filter(|_| read.problems.len() == before) {
             Some(definition) => read.definitions.push(definition),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::audits::{Audits, Definition, Standing};
+use super::blueprint::Blueprint;
 use super::file::Rules;
 use super::macros::{self, Expander, Jinja, Names};
 use super::value::Source;
@@ -22,6 +23,8 @@ pub(super) struct FileAudits {
     pub(super) place: Option<Place>,
     /// Those that are defined in it, for its model alone.
     pub(super) inline: Audits,
+    /// The names of the model's blueprint, which its audits may use too.
+    pub(super) locals: Blueprint,
 }
 
 /// What audits are found among.
@@ -146,7 +149,8 @@ impl Known<'_> {
 
     /// An own audit with the arguments of a call.
     fn own(self, call: &AuditCall, definition: &Definition, by: &Caller<'_>, called: &mut Called) -> OwnAudit {
-        let mut values = definition.defaults.clone();
+        let mut values = by.file.locals.clone();
+        values.extend(definition.defaults.clone());
         let given = call.arguments.iter().filter(|(name, _)| *name != "blocking");
         values.extend(given.map(|(name, value)| (name.clone(), value.clone())));
         let (template, problems) = self.expanded(definition, (&values, by.kind));

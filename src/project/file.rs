@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::audits;
+use super::blueprint::{self, Blueprint};
 use super::calls::FileAudits;
 use super::macros::{self, Expander, Jinja, NO_LOCALS, Names};
 use super::name::{model_name, sniff_dialect};
@@ -49,9 +50,16 @@ pub(super) struct ParsedFile {
     pub(super) audits: FileAudits,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
+    /// The other models of the same definition.
+    pub(super) more: Vec<ParsedFile>,
 }
 
 impl Rules {
+    /// The names that macros know, with those that hold SQL.
+    pub(super) fn names<'a>(&'a self, locals: &'a Blueprint) -> Names<'a> {
+        Names { variables: &self.variables, locals, gateway: self.gateway.as_deref(), kind: None, this_model: None }
+    }
+
     /// A digest of the rules, for the key of a cache.
     pub(super) fn digest(&self) -> Digest {
         let mut hasher = Hasher::new("project rules").option(self.dialect.map(Dialect::name));
@@ -101,9 +109,29 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
         return file;
     };
     file.problems.extend(dialect_problem);
-    let scope = Scope { source, dialect, time_format: rules.time_format.as_deref(), gateway: rules.gateway.as_deref() };
-    let mut header = properties::read(&scope, header, offset, &mut file.problems);
-    apply_defaults(&scope, rules, &mut header, &mut Vec::new());
+    let names = rules.names(&NO_LOCALS);
+    let scope = Scope { source, dialect, time_format: rules.time_format.as_deref(), names };
+    let each = blueprint::blueprints(&scope, header, offset, &mut file.problems);
+    let mut body = Body { parts, cut, jinja };
+    let mut models = each.iter().map(|locals| {
+        let scope = Scope { names: rules.names(locals), ..scope };
+        // What was cut has no macros, and so no blueprints.
+        let body = Body { cut: body.cut.take(), ..body.clone() };
+        model(&scope, &tokens, body, rules)
+    });
+    let Some(mut first) = models.next() else { return file };
+    first.more = models.collect();
+    first.problems.splice(0..0, file.problems);
+    first
+}
+
+/// One model of the file.
+fn model(scope: &Scope<'_>, tokens: &[Token], body: Body<'_>, rules: &Rules) -> ParsedFile {
+    let Scope { source, dialect, .. } = *scope;
+    let mut file = ParsedFile::default();
+    let (header, offset) = body.parts.header.unwrap_or_default();
+    let mut header = properties::read(scope, header, offset, &mut file.problems);
+    apply_defaults(scope, rules, &mut header, &mut Vec::new());
     if header.disabled {
         return ParsedFile { problems: Vec::new(), ..file };
     }
@@ -116,13 +144,14 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
         .map(|name| (name.clone(), place_of(&source, &header, "depends_on")))
         .collect();
     file.audits.place = header.given.get("audits").map(|offset| source.place(*offset));
-    let mut parts = parts;
-    file.audits.inline =
-        audits::inline((&source, jinja.text), std::mem::take(&mut parts.audits), dialect, &mut file.problems);
-    finish(&source, &tokens, Body { parts, cut, jinja }, header, dialect, rules, file)
+    file.audits.locals.clone_from(scope.names.locals);
+    let (written, inline) = (body.jinja.text, body.parts.audits.as_slice());
+    file.audits.inline = audits::inline((&source, written), inline, dialect, &mut file.problems);
+    finish(scope, tokens, body, header, file)
 }
 
 /// What follows the header: its statements as tokens, or the query alone where it was cut without.
+#[derive(Clone)]
 struct Body<'a> {
     parts: Parts<'a>,
     cut: Option<quick::Cut>,
@@ -131,14 +160,13 @@ struct Body<'a> {
 
 /// Puts the statements to the header.
 fn finish(
-    source: &Source<'_>,
+    scope: &Scope<'_>,
     tokens: &[Token],
     Body { parts, cut, jinja }: Body<'_>,
     header: Header,
-    dialect: Dialect,
-    rules: &Rules,
     mut file: ParsedFile,
 ) -> ParsedFile {
+    let Scope { source, dialect, .. } = *scope;
     let kind = match header.kind {
         Some(Ok(kind)) => Some(kind),
         Some(Err(_)) => None,
@@ -153,15 +181,11 @@ fn finish(
         let problem = source.warning("unsupported-audit", *offset, "audits of what is shown nowhere do not run");
         problems.push(problem.help("audit a model that reads it"));
     }
-    let this_model = file.name.as_ref().map(|(name, _)| name.to_string());
-    let names = Names {
-        variables: &rules.variables,
-        locals: &NO_LOCALS,
-        gateway: rules.gateway.as_deref(),
-        kind: kind.as_ref().map(|kind| kind.kind.name().text()),
-        this_model: this_model.as_deref(),
-    };
-    let mut expander = Expander::new(*source, dialect, names).with_jinja(jinja);
+    // Where the name is wrong that is told already.
+    let this_model = file.name.as_ref().map_or_else(|| "this_model".to_owned(), |(name, _)| name.to_string());
+    let names =
+        Names { kind: kind.as_ref().map(|kind| kind.kind.name().text()), this_model: Some(&this_model), ..scope.names };
+    let mut expander = Expander::new(source, dialect, names).with_jinja(jinja);
     let written = Written { before: pre_statements, query: parts.query, after: post_statements };
     let mut expanded = expanded(&mut expander, written, dialect);
     problems.append(&mut expander.problems);

@@ -255,7 +255,7 @@ impl<'a> Loader<'a> {
                 Ok((file, model)) => {
                     self.problems.extend(file.told.iter().cloned());
                     let model = file.model.clone().map(Ok).or(model);
-                    self.take(&path, &file.content, model);
+                    self.take((&path, &file.blob), &file.content, model);
                     kept.push(file);
                 }
                 Err(problem) => self.problems.push(problem),
@@ -264,7 +264,12 @@ impl<'a> Loader<'a> {
         kept
     }
 
-    fn take(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Result<Arc<Model>, Vec<Problem>>>) {
+    fn take(
+        &mut self,
+        (path, blob): (&FilePath, &BlobId),
+        file: &ParsedFile,
+        model: Option<Result<Arc<Model>, Vec<Problem>>>,
+    ) {
         self.problems.extend(file.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
         if let Some(more) = file.problems.len().checked_sub(MAX_FILE_PROBLEMS + 1) {
             self.problems
@@ -278,6 +283,16 @@ impl<'a> Loader<'a> {
             model => model.and_then(Result::ok),
         };
         self.add(path, file, model);
+        for more in &file.more {
+            self.problems.extend(more.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
+            let model = more.model.clone().map(|mut model| {
+                let (audits, told) = self.known().link(&mut model, &more.audits);
+                self.problems.extend(told);
+                self.model_of(blob, path, (more.seed.as_ref(), audits), model)
+            });
+            let model = model.and_then(|model| model.map_err(|problems| self.problems.extend(problems)).ok());
+            self.add(path, more, model);
+        }
     }
 
     fn add(&mut self, path: &FilePath, file: &ParsedFile, model: Option<Arc<Model>>) {

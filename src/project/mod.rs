@@ -5,6 +5,7 @@
 //! `split` (statements) → `properties` and `kind` (the `MODEL` block) → `macros` (templates) → `file` (the model).
 
 mod audits;
+mod blueprint;
 mod cache;
 mod calls;
 mod csv_settings;
@@ -195,8 +196,8 @@ fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, p
     };
     let positions = Positions::default();
     let source = value::Source { path: &path, text: "", positions: &positions, fixed: None };
-    let scope =
-        properties::Scope { source, dialect: dialect.unwrap_or(Dialect::Generic), time_format: None, gateway: None };
+    let names = rules.names(&macros::NO_LOCALS);
+    let scope = properties::Scope { source, dialect: dialect.unwrap_or(Dialect::Generic), time_format: None, names };
     let mut header = properties::Header::default();
     file::apply_defaults(&scope, &rules, &mut header, problems);
     Rules { default_audits: header.properties.audits, ..rules }

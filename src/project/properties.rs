@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::blueprint;
 use super::kind::{self, ParsedKind};
+use super::macros::{Expander, Names};
 use super::name::model_name;
 use super::value::{Source, Value, closing, nested, split_at_commas};
 use crate::ids::ModelName;
 use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
-use crate::sql::{Dialect, Token, TokenKind};
+use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize};
 use crate::time::{Cron, IntervalUnit, Timestamp, relative};
 
 /// What a property is to us.
@@ -67,7 +69,7 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("gateway", Handling::Later("")),
     ("physical_version", Handling::Later("")),
     ("virtual_environment_mode", Handling::Later("full")),
-    ("blueprints", Handling::Later("")),
+    ("blueprints", Handling::Parsed),
     ("default_catalog", Handling::Later("")),
     ("batch_concurrency", Handling::Kept),
 ];
@@ -99,7 +101,8 @@ pub(super) struct Scope<'a> {
     pub(super) source: Source<'a>,
     pub(super) dialect: Dialect,
     pub(super) time_format: Option<&'a str>,
-    pub(super) gateway: Option<&'a str>,
+    /// The names that macros in properties know.
+    pub(super) names: Names<'a>,
 }
 
 /// Reads what is between the parentheses of `MODEL (…)`.
@@ -137,8 +140,56 @@ pub(super) fn read(scope: &Scope<'_>, tokens: &[Token], offset: usize, problems:
     header
 }
 
-/// Applies one property.
+/// Applies one property, macros in it expanded.
 pub(super) fn set(
+    scope: &Scope<'_>,
+    key: &str,
+    offset: usize,
+    value: Value<'_>,
+    header: &mut Header,
+    problems: &mut Vec<Problem>,
+) {
+    if !blueprint::has_macro(key, &value) {
+        return apply(scope, key, offset, value, header, problems);
+    }
+    header.names_itself |= key == "name";
+    let Some(text) = expanded(scope, key, value, problems) else {
+        if key == "kind" {
+            header.kind = Some(Err(KindRefused));
+        }
+        return;
+    };
+    let tokens = tokenize(&text, scope.dialect).unwrap_or_default();
+    let source = Source { text: &text, fixed: Some(scope.source.place(value.offset)), ..scope.source };
+    apply(&Scope { source, ..*scope }, key, offset, source.value(&tokens, 0), header, problems);
+    // What is placed later is placed in the file.
+    if let Some((_, place)) = header.name.as_mut().filter(|_| key == "name") {
+        *place = value.offset;
+    }
+    if let Some(Ok(ParsedKind { seed_path: Some((_, place)), .. })) = header.kind.as_mut().filter(|_| key == "kind") {
+        *place = value.offset;
+    }
+}
+
+/// The text of a value without macros; times in the arguments of audits stay, as they are known when these run.
+fn expanded(scope: &Scope<'_>, key: &str, value: Value<'_>, problems: &mut Vec<Problem>) -> Option<String> {
+    let mut expander = Expander::new(scope.source, scope.dialect, scope.names);
+    let template = expander.statement(value.tokens);
+    let found = problems.len();
+    problems.append(&mut expander.problems);
+    let template = template.filter(|_| problems.len() == found)?;
+    if template.is_open() && key != "audits" {
+        let message = format!("`{key}` cannot depend on what is only known when a statement runs");
+        problems.push(scope.source.error("unknown-macro", value.offset, message).help("write the value itself"));
+        return None;
+    }
+    Some(template.render(&[], &|placeholder| match placeholder {
+        Placeholder::Time(variable) | Placeholder::Bare(variable) => format!("@{}", variable.name()),
+        Placeholder::This(_) => "@this_model".to_owned(),
+    }))
+}
+
+fn apply(
     scope: &Scope<'_>,
     key: &str,
     offset: usize,
@@ -148,14 +199,6 @@ pub(super) fn set(
 ) {
     let source = scope.source;
     header.names_itself |= key == "name";
-    if let Some(place) = value.macro_at().filter(|_| !matches!(key, "cron" | "blueprints")) {
-        let problem = source.error("unknown-macro", place, format!("macros in `{key}` are not supported yet"));
-        problems.push(problem.help("write the value itself"));
-        if key == "kind" {
-            header.kind = Some(Err(KindRefused));
-        }
-        return;
-    }
     let Some((_, handling)) = PROPERTIES.iter().find(|(name, _)| *name == key) else {
         let problem = source.error("unknown-property", offset, format!("a model has no property `{key}`"));
         problems.push(match nearest(key, PROPERTIES.iter().map(|(name, _)| *name)) {
@@ -184,7 +227,7 @@ pub(super) fn set(
         }
         Handling::Later(harmless) => {
             let text = value.scalar().unwrap_or_default();
-            let ours = key == "gateway" && scope.gateway == Some(text.as_str());
+            let ours = key == "gateway" && scope.names.gateway == Some(text.as_str());
             if !ours && (harmless.is_empty() || !text.eq_ignore_ascii_case(harmless)) {
                 let problem = source.error("unsupported-property", offset, format!("`{key}` is not supported yet"));
                 problems.push(problem.help("it would change names or data; remove it to go on"));

@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::sql::{Dialect, Mentions, Piece, TIME_FUNCTION, Template, TimeVariable};
 
 /// A file that was cut.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cut {
     /// The end of the header: after its semicolon.
     pub(super) header: usize,

@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::sql::{Token, TokenKind};
 
 /// The parts of a file.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Parts<'a> {
     /// What is between the parentheses of `MODEL (…)`, with the byte of the word `MODEL`.
     pub(super) header: Option<(&'a [Token], usize)>,
@@ -28,7 +28,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// An `AUDIT (…)` block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct AuditParts<'a> {
     /// What is between its parentheses; `None` where they are not closed, which was told.
     pub(super) header: Option<&'a [Token]>,

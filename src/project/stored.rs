@@ -68,10 +68,11 @@ enum StoredKind {
 impl StoredFile {
     /// What is kept of a model file; `None` where it must be read each time.
     pub(super) fn of_model(file: &ParsedFile) -> Option<Self> {
-        let ParsedFile { name, model, seed, references, audits, problems } = file;
+        let ParsedFile { name, model, seed, references, audits, problems, more } = file;
         let ((name, place), model) = (name.clone()?, model.as_ref()?);
         let plain = model.pre_statements.is_empty() && model.post_statements.is_empty() && model.query.is_some();
-        if !plain || seed.is_some() || !problems.is_empty() || !audits.inline.is_empty() {
+        let alone = more.is_empty() && audits.inline.is_empty();
+        if !plain || seed.is_some() || !problems.is_empty() || !alone {
             return None;
         }
         let kind = match &model.kind {
@@ -127,6 +128,7 @@ impl StoredFile {
             references: stored.references,
             audits: FileAudits { place: stored.audits, ..FileAudits::default() },
             problems: Vec::new(),
+            more: Vec::new(),
         })
     }
 

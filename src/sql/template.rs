@@ -189,6 +189,11 @@ impl Template {
         self.pieces.iter().any(|piece| piece.time().is_some())
     }
 
+    /// Whether anything in it is only known when the statement runs.
+    pub fn is_open(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.placeholder().is_some())
+    }
+
     /// Whether a time variable stands inside a string or a name, where the syntax tree does not show it.
     pub fn hides_time(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Bare { .. }))

@@ -345,6 +345,20 @@ fn a_projects_own_audits_run_as_the_built_in_ones_do() {
     assert!(applied.stderr.contains(warning), "{}", applied.stderr);
 }
 
+/// Times in arguments are those of the load, in audits of both sorts; a string that looks like one is none.
+#[test]
+fn times_in_arguments_are_those_of_the_load() {
+    let world = orders();
+    let late = "AUDIT (name late);\nSELECT * FROM @this_model WHERE day > @until OR '@end_date' = 'x';\n";
+    let audits =
+        own("late(until := @end_date), accepted_range(column := day, min_v := @start_date, max_v := @end_date), \
+                      forall(criteria := (amount < (SELECT sum(amount) + 1 FROM @this_model AS t)))");
+    edit(&world, &[("audits/own.sql", late), ("models/daily.sql", &audits)]);
+    world.done(&["promote"]);
+    edit(&world, &[("models/daily.sql", &audits.replace("until := @end_date", "until := @start_date"))]);
+    refused(&world, &["promote"], &["audit `late` finds 3 rows; the table is production's"]);
+}
+
 /// An audit of a load sees the rows of the load, and other models as the same environment has them.
 #[test]
 fn an_own_audit_reads_the_tables_of_its_environment() {

@@ -76,11 +76,38 @@ SELECT * FROM {{ this_model }} WHERE {{ column }} NOT BETWEEN {{ least() }} AND 
 JINJA_END;
 AUDIT (name next); SELECT 1;
 ";
-    insta::assert_snapshot!(own(&asking("own(column := x), next", files)), @"");
-    insta::assert_snapshot!(told(&asking("own(colum := x)", files)), @"");
+    insta::assert_snapshot!(own(&asking("own(column := x), next", files)), @r"
+    0 audits/own.sql blocking: SELECT * FROM <this> WHERE x NOT BETWEEN 0 AND 9 AND day >= <start_ds>
+    1 audits/own.sql blocking: SELECT 1
+    ");
+    insta::assert_snapshot!(told(&asking("own(colum := x)", files)), @"Error unknown-macro audits/own.sql:3:1: Jinja: undefined value: `column` is undefined (variables are `var('name')`, macros are those of `macros/*.sql`; Python's and dbt's are not there)");
     let inline = "MODEL (name s.a, audits (own(column := x)));\nSELECT 1 AS x;\nAUDIT (name own);\nJINJA_QUERY_BEGIN;\n\
                   SELECT 1 FROM {{ this_model }} WHERE {{ column }} > 1;\nJINJA_END;";
-    insta::assert_snapshot!(own(&file(inline)), @"");
+    insta::assert_snapshot!(own(&file(inline)), @"0 models/a.sql blocking: SELECT 1 FROM <this> WHERE x > 1");
+}
+
+#[test]
+fn audits_of_blueprints_know_their_names() {
+    let files = "//- models/a.sql
+MODEL (name s.@n, blueprints ((n := a, most := 1), (n := b, most := 2)), audits (own(column := @n, most := 7), inline));
+SELECT 1 AS @n;
+AUDIT (name inline);
+SELECT * FROM @this_model WHERE @n > @most;
+//- audits/own.sql
+AUDIT (name own);
+SELECT * FROM @this_model WHERE @column > @most
+";
+    let loaded = loaded(files);
+    assert_eq!(loaded.problems, []);
+    let texts = loaded.project.models.values().map(|model| {
+        let texts: Vec<String> =
+            model.own_audits.values().map(|own| own.query.text().replace(crate::audit::THIS_MODEL, "t")).collect();
+        texts.join("; ")
+    });
+    insta::assert_snapshot!(texts.collect::<Vec<_>>().join("\n"), @r"
+    SELECT * FROM t WHERE a > 7; SELECT * FROM t WHERE a > 1
+    SELECT * FROM t WHERE b > 7; SELECT * FROM t WHERE b > 2
+    ");
 }
 
 /// Whoever asks for an audit is made from its text too: what was read of one tree is no good for another.

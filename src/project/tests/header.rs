@@ -235,9 +235,7 @@ fn kinds_are_checked() {
 
 #[test]
 fn later_properties_stop_and_unhonoured_ones_warn() {
-    for property in
-        ["blueprints ((a := 1))", "gateway other", "virtual_environment_mode dev_only", "allow_partials true"]
-    {
+    for property in ["gateway other", "virtual_environment_mode dev_only", "allow_partials true"] {
         let loaded = with(property);
         assert_eq!(codes(&loaded), ["unsupported-property"], "{property}");
         assert!(has_errors(&loaded.problems));
