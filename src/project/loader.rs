@@ -209,8 +209,12 @@ impl<'a> Loader<'a> {
                     self.problems.extend(file.content.problems.iter().cloned());
                     for table in &file.content.files {
                         let model = table.model.clone().map(|mut model| {
-                            let (_, told) = self.known().link(&mut model, &table.audits);
+                            let (audits, told) = self.known().link(&mut model, &table.audits);
                             self.problems.extend(told);
+                            if let Some(audits) = audits {
+                                let source = Hasher::new("external source").digest(model.source).digest(audits);
+                                model.source = source.finish();
+                            }
                             Arc::new(model)
                         });
                         self.add(&path, table, model);

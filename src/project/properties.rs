@@ -171,9 +171,11 @@ pub(super) fn set(
     }
 }
 
-/// The text of a value without macros; times in the arguments of audits stay, as they are known when these run.
+/// The text of a value without macros; times and `@this_model` in the arguments of audits stay, as they are known when these
+/// run.
 fn expanded(scope: &Scope<'_>, key: &str, value: Value<'_>, problems: &mut Vec<Problem>) -> Option<String> {
-    let mut expander = Expander::new(scope.source, scope.dialect, scope.names);
+    let names = Names { this_model: (key == "audits").then_some("this_model"), ..scope.names };
+    let mut expander = Expander::new(scope.source, scope.dialect, names);
     let template = expander.statement(value.tokens);
     let found = problems.len();
     problems.append(&mut expander.problems);

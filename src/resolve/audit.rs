@@ -22,6 +22,8 @@ impl Resolver<'_> {
             Failing::Text(text) => return Ok(self.with_arguments(&text, model, (this_model, times))),
             Failing::Own(query) => query,
         };
+        // Production would be read from every environment.
+        self.refuse_names_in_texts(model, query)?;
         let reading = Reading { this_model: Some(this_model), ..Reading::of(model, query) };
         let mut inlined = Inlined::new(StandIn::Cte);
         let text = self.text(&reading, times, &mut inlined)?;
