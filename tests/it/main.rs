@@ -43,6 +43,7 @@ mod on_postgres;
 mod one_by_one;
 #[cfg(feature = "duckdb")]
 mod oracle;
+mod parity;
 mod partial;
 mod permissions;
 mod pooler;

@@ -4,7 +4,7 @@
 use super::lexeme::{Kind, Lexeme, closing, lex_made, outside, split, text_of, trimmed};
 use super::names::{literal, string_literal};
 use super::text::{Part, Unknown, bare_text};
-use super::{Expander, Outcome, Step};
+use super::{Expander, Outcome, Step, before_cast};
 
 /// The macros that are known, in lower case.
 pub(super) const NAMES: [&str; 29] = [
@@ -344,10 +344,18 @@ impl Expander<'_> {
         let given: Vec<(&String, Vec<Lexeme>)> = function.parameters.iter().zip(arguments).collect();
         let body = replaced(&function.body, &given);
         self.charge(body.len(), depth, at)?;
-        let outer = self.locals.clone();
-        self.locals.extend(given.into_iter().map(|(name, value)| (name.clone(), trimmed(&value).to_vec())));
+        let mut hidden = Vec::new();
+        for (name, value) in given {
+            let outer = self.locals.insert(name.clone(), trimmed(&value).to_vec());
+            hidden.push((name.clone(), outer));
+        }
         let outcome = self.outcome(&body, depth + 1);
-        self.locals = outer;
+        for (name, outer) in hidden.into_iter().rev() {
+            match outer {
+                Some(outer) => self.locals.insert(name, outer),
+                None => self.locals.remove(&name),
+            };
+        }
         outcome
     }
 }
@@ -412,7 +420,7 @@ fn replaced(body: &[Lexeme], given: &[(&String, Vec<Lexeme>)]) -> Vec<Lexeme> {
             matches!(lexeme.kind, Kind::Word) && !is_beside(index.checked_sub(1)) && !is_beside(Some(index + 1));
         let lower = lexeme.text.to_lowercase();
         match given.iter().find(|(name, _)| is_name && **name == lower) {
-            Some((_, value)) => made.extend(trimmed(value).iter().cloned()),
+            Some((_, value)) => made.extend(before_cast(trimmed(value).to_vec(), &body[index + 1..])),
             None => made.push(lexeme.clone()),
         }
         index += 1;

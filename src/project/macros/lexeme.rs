@@ -3,6 +3,8 @@
 //! The tokeniser says what is code, string or comment; inside code the text itself is scanned, because dialects cut `@x`
 //! and `@{x}` in different ways.
 
+use std::collections::BTreeMap;
+
 use crate::sql::{Dialect, Piece, TimeVariable, Token, TokenKind, tokenize};
 
 /// The longest name in `@{…}` that is looked for.
@@ -230,8 +232,11 @@ impl Lexer<'_> {
     }
 
     fn template_string(&mut self, at: usize) -> usize {
-        let is_it = |token: &&Token| token.range.start == at + 1 && matches!(token.kind, TokenKind::String(_));
-        let Some(token) = self.tokens.iter().find(is_it) else { return self.symbol(at) };
+        let found = self.tokens.binary_search_by_key(&(at + 1), |token| token.range.start).ok();
+        let token = found.and_then(|found| self.tokens.get(found));
+        let Some(token) = token.filter(|token| matches!(token.kind, TokenKind::String(_))) else {
+            return self.symbol(at);
+        };
         let text = self.text[token.range.clone()].to_owned();
         self.lexemes.push(Lexeme { kind: Kind::TemplateString, text, at, origin: Origin::File });
         token.range.end
@@ -253,6 +258,19 @@ pub(super) fn closing(lexemes: &[Lexeme], open: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// For each bracket that opens, the place of the one that closes it.
+pub(super) fn closings(lexemes: &[Lexeme]) -> BTreeMap<usize, usize> {
+    let (mut open, mut found) = (Vec::new(), BTreeMap::new());
+    for (index, lexeme) in lexemes.iter().enumerate() {
+        match lexeme.depth(1) {
+            2 => open.push(index),
+            0 => drop(open.pop().map(|start| found.insert(start, index))),
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Parts between the commas outside of brackets, without the space around them; a list that ends in a comma has no last part.

@@ -18,7 +18,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use self::call::Lambda;
-use self::lexeme::{Form, Kind, Lexeme, closing, lex, lex_made, pieces, text_of, trimmed};
+use self::lexeme::{Form, Kind, Lexeme, closing, closings, lex, lex_made, pieces, text_of, trimmed};
 use self::names::{bare, constant, literal, opened, string_literal};
 use self::text::bare_text;
 use super::value::Source;
@@ -34,6 +34,8 @@ pub(super) use names::{NO_LOCALS, Names};
 const MAX_PROBLEMS: usize = 100;
 /// So many words and signs are made by macros at most, in one file.
 const MAX_MADE: usize = 500_000;
+/// The macros of the project are read anew for each block, so that many of both take long: so many bytes at most.
+const MAX_JINJA: usize = 256 << 20;
 /// Macros in macros are followed so deep.
 const MAX_DEPTH: usize = 40;
 /// What a model's statements see of SQLMesh's stages: here a table is made and filled in one go.
@@ -96,6 +98,13 @@ pub(super) fn expanded(text: &str, from: usize, dialect: Dialect) -> (Template, 
     (expander.statement(&statement).unwrap_or_default(), expander.problems)
 }
 
+impl<'a> Jinja<'a> {
+    fn block_at(&self, start: usize) -> Option<&'a Block> {
+        let found = self.blocks.binary_search_by_key(&start, |block| block.whole.start).ok()?;
+        self.blocks.get(found)
+    }
+}
+
 impl<'a> Expander<'a> {
     pub(super) fn new(source: Source<'a>, dialect: Dialect, names: Names<'a>) -> Self {
         let (locals, functions) = (BTreeMap::new(), BTreeMap::new());
@@ -118,16 +127,14 @@ impl<'a> Expander<'a> {
         Self { jinja, ..self }
     }
 
-    /// The statement without macros; `None` where nothing is left of it.
+    /// The statement without macros; `None` where nothing is left of it. SQLMesh runs a table's first load at the stage
+    /// `creating` and every later one at `evaluating`; here what a table holds never depends on how often it was loaded.
     pub(super) fn statement(&mut self, tokens: &[Token]) -> Option<Template> {
         let (template, reads_stage) = self.template(tokens);
-        if template.is_none() && reads_stage && !self.at_stage(tokens, "creating").is_empty() {
-            // It would be left out silently.
-            self.refuse(
-                tokens.first().map_or(0, |first| first.range.start),
-                "a statement of the stage `creating` alone does not run here",
-                "run it at every load (`@runtime_stage = 'evaluating'`), written so that it may run again",
-            );
+        if reads_stage && self.at_stage(tokens, "creating") != self.at_stage(tokens, STAGE) {
+            let at = tokens.first().map_or(0, |first| first.range.start);
+            let help = "write one that may run at every load, such as `CREATE INDEX IF NOT EXISTS`, and leave the condition out";
+            self.refuse(at, "a statement cannot differ between the first load of a table and later ones", help);
         }
         template
     }
@@ -160,7 +167,7 @@ impl<'a> Expander<'a> {
     fn plain(&self, tokens: &[Token]) -> Option<Template> {
         let (start, end) = (tokens.first()?.range.start, tokens.last()?.range.end);
         let text = self.source.text.get(start..end)?;
-        let is_block = self.jinja.blocks.iter().any(|block| block.whole.start == start);
+        let is_block = self.jinja.block_at(start).is_some();
         let piece = || Piece::Source { text: text.to_owned(), offset: start };
         (!is_block && !text.contains('@')).then(|| Template::new(vec![piece()]))
     }
@@ -199,8 +206,7 @@ impl<'a> Expander<'a> {
     }
 
     fn lexemes(&mut self, tokens: &[Token]) -> Vec<Lexeme> {
-        let start = tokens.first().map(|token| token.range.start);
-        if let Some(block) = self.jinja.blocks.iter().find(|block| Some(block.whole.start) == start) {
+        if let Some(block) = tokens.first().and_then(|first| self.jinja.block_at(first.range.start)) {
             return self.rendered(block);
         }
         let mut told = Vec::new();
@@ -213,9 +219,17 @@ impl<'a> Expander<'a> {
 
     /// What a Jinja block gives, without a semicolon at its end.
     fn rendered(&mut self, block: &Block) -> Vec<Lexeme> {
-        let Jinja { text, definitions, .. } = self.jinja;
+        let Jinja { text, definitions, blocks } = self.jinja;
         let body = text.get(block.body.clone()).unwrap_or_default();
         let at = block.whole.start;
+        if blocks.len().saturating_mul(definitions.len() + text.len()) > MAX_JINJA {
+            self.refuse(
+                at,
+                "the file has too many Jinja blocks",
+                "put some of them into one, or into models of their own",
+            );
+            return Vec::new();
+        }
         self.reads_stage |= body.contains("runtime_stage") || definitions.contains("runtime_stage");
         let rendered = match jinja::render(body, definitions, self.names, self.stage) {
             Ok(rendered) => rendered,
@@ -238,6 +252,7 @@ impl<'a> Expander<'a> {
     /// Expands everything in a list of lexemes.
     fn walk(&mut self, input: &[Lexeme], depth: usize) -> Vec<Lexeme> {
         let mut output: Vec<Lexeme> = Vec::with_capacity(input.len());
+        let closings = closings(input);
         let mut index = 0;
         while let Some(lexeme) = input.get(index) {
             index += 1;
@@ -245,17 +260,26 @@ impl<'a> Expander<'a> {
                 Kind::Variable(form) => self.variable(input, index - 1, form, &mut output),
                 Kind::TemplateString => output.extend(self.template_string(lexeme)),
                 Kind::Quoted if lexeme.text.contains('@') => output.extend(self.quoted_name(lexeme)),
-                Kind::Call => index = self.call_at(input, index - 1, depth, &mut output),
+                Kind::Call => {
+                    let call = (index - 1, closings.get(&index).copied());
+                    index = self.call_at(input, call, depth, &mut output);
+                }
                 _ => output.push(lexeme.clone()),
             }
         }
         self.without_gone(output)
     }
 
-    /// Expands the call at a place; gives the place to go on from.
-    fn call_at(&mut self, input: &[Lexeme], index: usize, depth: usize, output: &mut Vec<Lexeme>) -> usize {
+    /// Expands the call at a place, with that of its closing parenthesis; gives the place to go on from.
+    fn call_at(
+        &mut self,
+        input: &[Lexeme],
+        (index, close): (usize, Option<usize>),
+        depth: usize,
+        output: &mut Vec<Lexeme>,
+    ) -> usize {
         let lexeme = &input[index];
-        let Some(close) = closing(input, index + 1) else {
+        let Some(close) = close else {
             self.refuse(lexeme.at, format!("`@{}(` has no `)`", lexeme.text), "close it");
             return index + 1;
         };
@@ -264,7 +288,7 @@ impl<'a> Expander<'a> {
             return self.clause(keyword, (lexeme, body), input, close + 1, depth, output);
         }
         match self.call(lexeme, body, depth) {
-            Some(Outcome::One(made)) => output.extend(made),
+            Some(Outcome::One(made)) => output.extend(before_cast(made, &input[close + 1..])),
             Some(Outcome::Items(items)) if !items.is_empty() => {
                 for (place, item) in items.into_iter().enumerate() {
                     if place > 0 {
@@ -301,7 +325,7 @@ impl<'a> Expander<'a> {
         };
         match found {
             Some(made) => match self.charge(made.len(), 0, *at) {
-                Some(()) => output.extend(made),
+                Some(()) => output.extend(before_cast(made, &input[index + 1..])),
                 None => output.push(Lexeme::made(Kind::Word, "NULL", *at)),
             },
             None if self.is_staged(input, index, form) => {
@@ -386,31 +410,39 @@ impl<'a> Expander<'a> {
     }
 
     /// Takes out what came to nothing, with one comma beside it.
-    fn without_gone(&mut self, mut lexemes: Vec<Lexeme>) -> Vec<Lexeme> {
-        while let Some(place) = lexemes.iter().position(|lexeme| lexeme.kind == Kind::Gone) {
-            let at = lexemes[place].at;
-            let before = lexemes[..place].iter().rposition(Lexeme::is_significant);
-            let after = lexemes[place + 1..].iter().position(Lexeme::is_significant).map(|after| after + place + 1);
-            let is = |place: Option<usize>, signs: &[&str]| {
-                place.is_none_or(|place| signs.iter().any(|sign| lexemes[place].is_symbol(sign)))
-            };
-            let is_comma = |place: Option<usize>| place.is_some() && is(place, &[","]);
-            if is_comma(before) {
-                lexemes.drain(before.unwrap_or(place)..=place);
-            } else if is_comma(after) {
-                lexemes.drain(place..=after.unwrap_or(place));
-            } else {
-                if !is(before, &["(", "["]) || !is(after, &[")", "]"]) {
-                    self.refuse(
-                        at,
-                        "this macro came to nothing, where something must stand",
-                        "give it a value for that",
-                    );
-                }
-                lexemes.remove(place);
+    fn without_gone(&mut self, lexemes: Vec<Lexeme>) -> Vec<Lexeme> {
+        if !lexemes.iter().any(|lexeme| lexeme.kind == Kind::Gone) {
+            return lexemes;
+        }
+        let mut output: Vec<Lexeme> = Vec::with_capacity(lexemes.len());
+        let mut rest = lexemes.into_iter().peekable();
+        while let Some(lexeme) = rest.next() {
+            if lexeme.kind != Kind::Gone {
+                output.push(lexeme);
+                continue;
+            }
+            let before = output.iter().rposition(Lexeme::is_significant);
+            if let Some(comma) = before.filter(|before| output[*before].is_symbol(",")) {
+                output.truncate(comma);
+                continue;
+            }
+            while let Some(space) = rest.next_if(|next| !next.is_significant()) {
+                output.push(space);
+            }
+            let opens = |place: usize| output[place].is_symbol("(") || output[place].is_symbol("[");
+            let is_first = before.is_none_or(opens);
+            if rest.next_if(|next| next.is_symbol(",")).is_some()
+                || rest.peek().is_some_and(|next| next.kind == Kind::Gone)
+            {
+                continue;
+            }
+            let is_last = rest.peek().is_none_or(|next| next.is_symbol(")") || next.is_symbol("]"));
+            if !is_first || !is_last {
+                let help = "give it a value for that";
+                self.refuse(lexeme.at, "this macro came to nothing, where something must stand", help);
             }
         }
-        lexemes
+        output
     }
 
     /// Whether a condition holds.
@@ -498,5 +530,14 @@ impl<'a> Expander<'a> {
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(self.source.error("unknown-macro", at, message).help(help));
         }
+    }
+}
+
+/// What a macro made, in parentheses where a cast or an index is of all of it.
+fn before_cast(made: Vec<Lexeme>, rest: &[Lexeme]) -> Vec<Lexeme> {
+    let next = rest.iter().find(|lexeme| lexeme.is_significant());
+    match next.is_some_and(|next| next.is_symbol("::") || next.is_symbol("[")) {
+        true => call::in_parentheses(made),
+        false => made,
     }
 }

@@ -248,10 +248,20 @@ fn what_never_ends_is_refused() {
 }
 
 #[test]
-fn a_statement_of_another_stage_alone_is_told() {
-    let (_, problems) = run("@IF(@runtime_stage = 'creating', GRANT SELECT ON @this_model TO x)", Dialect::DuckDb);
-    assert_eq!(problems.len(), 1);
+fn a_statement_that_differs_from_load_to_load_is_told() {
+    for stage in ["creating", "evaluating"] {
+        let text = format!("@IF(@runtime_stage = '{stage}', GRANT SELECT ON @this_model TO x)");
+        assert_eq!(run(&text, Dialect::DuckDb).1.len(), 1, "{stage}");
+    }
     same("@IF(@runtime_stage IN ('creating', 'evaluating'), SET x = 1)", "SET x = 1");
+    same("@IF(@runtime_stage = 'testing', SET x = 1); SELECT 1", "SELECT 1");
+}
+
+#[test]
+fn a_cast_is_of_all_that_a_macro_made() {
+    same("@DEF(f, x -> x * 2); SELECT @f(a)::INT, @f(a) :: INT", "SELECT (a * 2)::INT, (a * 2) :: INT");
+    same("@DEF(s, 1 + 2); SELECT @s::INT, @s + 1", "SELECT (1 + 2)::INT, 1 + 2 + 1");
+    same("SELECT @EACH([a, b + c], x -> x::INT)", "SELECT a::INT, (b + c)::INT");
 }
 
 #[test]
