@@ -2,10 +2,13 @@
 
 mod audit;
 mod environments;
+mod external;
 mod hook;
+mod lint;
 mod rollback;
 mod run;
 mod state;
+mod tree;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,10 +17,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use audit::AuditArguments;
 pub use environments::{DropArguments, EnvironmentArguments, EnvironmentCommand, NamedEnvironment, ShowArguments};
+pub use external::ExternalArguments;
 pub use hook::{HookArguments, HookCommand, HookRunArguments};
+pub use lint::{LintArguments, LintFormat};
 pub use rollback::RollbackArguments;
 pub use run::RunArguments;
 pub use state::{ExportArguments, ImportArguments, MigrateArguments, RecoverArguments, StateArguments, StateCommand};
+pub use tree::OneTreeArguments;
 
 /// A data environment for every git branch.
 ///
@@ -121,6 +127,18 @@ pub enum Command {
     Render(RenderArguments),
     /// Show where a model or a column comes from and who reads it; writes nothing and opens no warehouse
     Lineage(LineageArguments),
+    /// Write the columns of the tables that the project reads and does not own into `external_models.yaml`
+    ///
+    /// Reads the working tree and asks the warehouse, which is opened for reading only. What is in `external_models/` is left to
+    /// whoever wrote it. Of the file only columns are written; all other keys, comments, tables that are not in the warehouse
+    /// and entries of other gateways stay as they are. With them `SELECT *` over such a table is no longer opaque.
+    External(ExternalArguments),
+    /// Ask the rules that `linter` of `config.yaml` names; writes nothing and opens no warehouse
+    ///
+    /// The rules are SQLMesh's built-in ones, without those that a model's `ignored_rules` name. Violations of `rules` are
+    /// errors and end with exit code 1, those of `warn_rules` are only shown. Where `linter.enabled` is true, they are problems
+    /// of the project too: errors stop plan, apply and promote.
+    Lint(LintArguments),
     /// Tell at each push what it changes: a pre-push hook that opens no warehouse and writes nothing
     Hook(HookArguments),
     /// In GitHub Actions: do what the event asks for; plan, build and report pull requests, promote merges
@@ -347,6 +365,7 @@ pub struct RenderArguments {
 
 /// `bot lineage`.
 #[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
 pub struct LineageArguments {
     /// A model, or a column of one, such as `marts.orders` or `marts.orders.amount`
     ///
@@ -360,12 +379,8 @@ pub struct LineageArguments {
     /// Only what reads it
     #[arg(long)]
     pub downstream: bool,
-    /// The branch or commit that is looked at [default: HEAD]
-    #[arg(long, value_name = "REF", conflicts_with = "worktree")]
-    pub head: Option<String>,
-    /// Look at the files as they lie in the working tree, uncommitted edits included
-    #[arg(long)]
-    pub worktree: bool,
+    #[command(flatten)]
+    pub tree: OneTreeArguments,
     /// How the result is printed on stdout; only `json` never leaves anything out
     #[arg(long, value_enum, default_value_t = LineageFormat::Terminal)]
     pub format: LineageFormat,
@@ -407,7 +422,7 @@ impl Command {
     /// How this command's errors are told: as JSON where its result would be.
     pub fn error_format(&self) -> ErrorFormat {
         let format = match self {
-            Self::Init(_) | Self::Demo(_) | Self::Hook(_) | Self::Ci(_) => Format::Terminal,
+            Self::Init(_) | Self::Demo(_) | Self::Hook(_) | Self::Ci(_) | Self::External(_) => Format::Terminal,
             Self::Plan(arguments) => arguments.format.format,
             Self::Apply(arguments) => arguments.format.format,
             Self::Promote(arguments) => arguments.format.format,
@@ -427,6 +442,8 @@ impl Command {
             Self::Render(arguments) => arguments.format.format,
             Self::Lineage(arguments) if arguments.format == LineageFormat::Json => Format::Json,
             Self::Lineage(_) => Format::Terminal,
+            Self::Lint(arguments) if arguments.format == LintFormat::Json => Format::Json,
+            Self::Lint(_) => Format::Terminal,
             Self::Doctor(arguments) => arguments.format.format,
         };
         if format == Format::Json { ErrorFormat::Json } else { ErrorFormat::Terminal }
@@ -475,6 +492,8 @@ mod tests {
             "bot render a.b",
             "bot lineage a.b.c --upstream --head x --format mermaid",
             "bot lineage a.b --downstream --worktree --format json",
+            "bot external --check --lock-timeout 5",
+            "bot lint --model a.b --model c.d --worktree --format json",
             "bot doctor --format json",
         ];
         for line in lines {

@@ -19,7 +19,9 @@
 //! 4. `sql/`: a query becomes references, rows and columns; what is not certain is [`sql::Opaque`].
 //! 5. `fingerprint/`: one hash for a model's rows, one for each column. Its table of inputs is the heart.
 //! 6. `diff.rs`, `plan/`: hashes of base and result, and what the state knows, become a [`plan::Plan`] with reasons.
-//!    For people who ask, `lineage/` follows what models read, and `explain/` takes two fingerprints of one model apart.
+//!    For people who ask, `lineage/` follows what models read, and `explain/` takes two fingerprints of one model apart;
+//!    `lint/` asks the rules of style that the project names, `external/` puts the warehouse's columns into
+//!    `external_models.yaml`.
 //! 7. `render/`: the plan for people, pull requests and scripts. What a pull request is told is gathered in `report/` and
 //!    written by `render/comment/`; `sticky.rs` finds its comment again and decides who may write it next.
 //! 8. `apply/`: walks the plan over `engine` and records each interval in `state` after its data is committed. What must hold
@@ -68,6 +70,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod explain;
+pub mod external;
 pub mod files;
 pub mod fingerprint;
 pub mod gc;
@@ -78,6 +81,7 @@ pub mod hash;
 pub mod history;
 pub mod ids;
 pub mod lineage;
+pub mod lint;
 pub mod mask;
 pub mod model;
 pub mod naming;

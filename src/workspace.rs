@@ -4,6 +4,7 @@
 //! unless asked to.
 
 mod gateway;
+mod planned;
 mod upgrade;
 
 use std::path::PathBuf;
@@ -121,16 +122,6 @@ impl<'a> Workspace<'a> {
         self.side_of(source, like, None)
     }
 
-    /// Loads and fingerprints a tree whose SQL will run where other settings say, as in CI the base's do: its tables are
-    /// what those give, and after a change of them it is another table. What the tree itself says of that counts once it
-    /// is the base.
-    ///
-    /// # Errors
-    /// As [`Workspace::side`].
-    pub fn side_under(&self, source: &TreeSource, settings: &Settings) -> Result<Side, CommandError> {
-        self.side_of(source, None, Some(settings))
-    }
-
     /// The tree that an environment shows: of the promoted commit; else as its branch has it, or merged again, if it is the
     /// same then; `None` where no commit has it.
     ///
@@ -166,7 +157,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// What a side would be with edits laid over its files; `None` where links or LFS take part, so that a path is not all
-    /// that an edit reaches. `settings` as in [`Workspace::side_under`].
+    /// that an edit reaches. `settings` as in [`Workspace::planned_side`].
     ///
     /// # Errors
     /// Git cannot read the tree.
@@ -208,7 +199,9 @@ impl<'a> Workspace<'a> {
     /// Gives a project the settings under which it runs, and says so where they are not its own.
     fn run_elsewhere(&self, project: &mut Project, settings: &Settings) -> Option<Problem> {
         let own = context_digest(project);
-        project.settings = settings.clone();
+        // How strictly a tree is looked at is its own affair.
+        let linter = std::mem::take(&mut project.settings.linter);
+        project.settings = Settings { linter, ..settings.clone() };
         project.gateway = self.gateway(settings).map(str::to_owned);
         (own != context_digest(project)).then(|| {
             Problem::warning(

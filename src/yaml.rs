@@ -11,6 +11,8 @@ use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, V
 use serde::{Deserialize, Serialize};
 use serde_yaml::Deserializer;
 
+use crate::visible::visible;
+
 /// The largest text that is read as YAML.
 const MAX_BYTES: usize = 8 << 20;
 /// The most nodes that a text may unfold to, aliases included.
@@ -85,6 +87,34 @@ pub fn parse(text: &str) -> Result<Node, YamlError> {
     let left = Cell::new(MAX_NODES);
     let seed = NodeSeed { place: start, left: &left };
     seed.deserialize(Deserializer::from_str(text)).map_err(|error| error_of(&error.to_string()))
+}
+
+/// A text as one scalar on one line, safe as a key or a value outside of `[]` and `{}`: quoted wherever it could be read as
+/// anything but this text, and signs that do not show are escaped.
+pub fn scalar(text: &str) -> String {
+    let starts_plain = !text.starts_with(|first: char| first.is_ascii_digit());
+    let plain = serde_yaml::to_string(text).ok().filter(|_| starts_plain && visible(text) == text);
+    let plain =
+        plain.map(|written| written.trim_end_matches('\n').to_owned()).filter(|written| !written.contains('\n'));
+    let reads_back =
+        |written: &String| parse(&format!("- {written}: {written}\n")).is_ok_and(|list| is_pair_of(&list, text));
+    plain.filter(reads_back).unwrap_or_else(|| escaped(text))
+}
+
+/// In double quotes.
+fn escaped(text: &str) -> String {
+    let sign = |sign: char| match sign {
+        '"' | '\\' => format!("\\{sign}"),
+        _ if visible(&sign.to_string()) == sign.to_string() => sign.to_string(),
+        _ => format!("\\U{:08X}", u32::from(sign)),
+    };
+    format!("\"{}\"", text.chars().map(sign).collect::<String>())
+}
+
+fn is_pair_of(list: &Node, text: &str) -> bool {
+    let Value::List(items) = &list.value else { return false };
+    let [item] = items.as_slice() else { return false };
+    matches!(item.entries(), [Entry { key, node }] if key == text && node.value == Value::Text(text.to_owned()))
 }
 
 impl Node {
@@ -334,6 +364,67 @@ mod tests {
         assert!(parse(&"[".repeat(50_000)).is_err());
         assert!(parse(&"a: {".repeat(5_000)).is_err());
         assert!(parse(&format!("{}{}", "[".repeat(2_000), "]".repeat(2_000))).is_err());
+    }
+
+    #[test]
+    fn a_scalar_is_read_back_as_its_text() {
+        let texts = [
+            "plain",
+            "erp.stock",
+            "DECIMAL(18,3)",
+            "STRUCT(a INTEGER, \"b c\" VARCHAR)",
+            "INTEGER[]",
+            "",
+            " ",
+            "yes",
+            "null",
+            "~",
+            "1",
+            "1.5e3",
+            "0x1f",
+            "2026-01-01",
+            "- a",
+            "a: b",
+            "a #b",
+            "#",
+            "'",
+            "\"",
+            "\"Id\"",
+            "a\nb: c",
+            "\r",
+            "\t",
+            "&a",
+            "*a",
+            "!tag",
+            "%",
+            "@x",
+            "`x`",
+            "{a",
+            "[a",
+            "? a",
+            "a,",
+            "ö\u{2028}x",
+            "\u{85}\u{feff}",
+            "\u{202e}",
+            "😀",
+            "\u{1b}[2J",
+            "---",
+            "<<",
+            "=",
+            "a\\b",
+        ];
+        for text in texts {
+            let written = scalar(text);
+            assert!(!written.contains('\n'), "{written}");
+            let node = parse(&format!("- name: {written}\n  {written}: 1\n"))
+                .unwrap_or_else(|error| panic!("{written}: {error}"));
+            let Value::List(items) = &node.value else { panic!("a list") };
+            let [name, key] = items[0].entries() else { panic!("{text:?} as {written}: {:?}", items[0]) };
+            assert_eq!(name.node.value, Value::Text(text.to_owned()), "{written}");
+            assert_eq!(key.key, text, "{written}");
+        }
+        assert_eq!(scalar("TIMESTAMP WITH TIME ZONE"), "TIMESTAMP WITH TIME ZONE");
+        assert_eq!(scalar("2026-01-01"), "\"2026-01-01\"", "SQLMesh would read a date");
     }
 
     #[test]

@@ -64,10 +64,10 @@ fn settings_and_side(
 ) -> Result<(Settings, Side), CommandError> {
     if context.is_in_ci() {
         let settings = workspace.settings(&chosen.trees.base_tree)?;
-        let side = workspace.side_under(&chosen.trees.result, &settings)?;
+        let side = workspace.planned_side(&chosen.trees.result, Some(&settings))?;
         return Ok((settings, side));
     }
-    let side = workspace.side(&chosen.trees.result)?;
+    let side = workspace.planned_side(&chosen.trees.result, None)?;
     Ok((side.project.settings.clone(), side))
 }
 
@@ -194,7 +194,7 @@ impl Prepared {
     ) -> Result<(), CommandError> {
         let state = self.state.as_ref();
         let owner = (order.environment)(state, &self.chosen)?;
-        let result = workspace.side_under(&self.chosen.trees.result, order.settings)?;
+        let result = workspace.planned_side(&self.chosen.trees.result, Some(order.settings))?;
         self.planned = planning::plan_of(context, workspace, state, (&self.chosen, result), owner)?;
         refuse_errors(context, &self.planned.plan.problems)
     }

@@ -8,12 +8,14 @@ mod diff;
 mod doctor;
 mod environment_drop;
 mod environments;
+mod external;
 mod find;
 mod gc;
 mod hold;
 mod hook;
 mod init;
 mod lineage;
+mod lint;
 mod plan;
 mod promote;
 mod query;
@@ -22,6 +24,7 @@ mod rollback;
 mod run;
 mod state;
 mod times;
+mod tree;
 mod who;
 
 use crate::cli::Command;
@@ -49,6 +52,8 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Diff(arguments) => diff::run(context, arguments),
         Command::Render(arguments) => render::run(context, arguments),
         Command::Lineage(arguments) => lineage::run(context, arguments),
+        Command::External(arguments) => external::run(context, arguments),
+        Command::Lint(arguments) => lint::run(context, arguments),
         Command::Ci(arguments) => ci::run(context, arguments),
         Command::Hook(arguments) => hook::run(context, &arguments.command),
         Command::Doctor(arguments) => doctor::run(context, arguments),

@@ -45,7 +45,7 @@ fn explain_one(
     chosen: planning::Chosen,
     wanted: &str,
 ) -> Result<Exit, CommandError> {
-    let result = workspace.side(&chosen.trees.result)?;
+    let result = workspace.planned_side(&chosen.trees.result, None)?;
     let state = workspace.state_to_plan(&result.project.settings)?;
     let owner = planning::environment_of(state.as_ref(), &chosen, arguments.trees.environment.as_deref())?;
     let planned = planning::plan_of(context, workspace, state.as_ref(), (&chosen, result), owner)?;

@@ -68,7 +68,7 @@ fn promote_once(
     let commit = commit_of(context, workspace, &base, arguments.revision.as_deref())?;
     let environment = target(&arguments.to, &base)?;
     let source = workspace.git.tree_of(&commit).map_err(git_error)?;
-    let mut result = workspace.side(&source)?;
+    let mut result = workspace.planned_side(&source, None)?;
     result.problems.extend(base.problems.iter().cloned());
     refuse_errors(context, &result.problems)?;
 

@@ -29,7 +29,7 @@ use crate::workspace::Workspace;
 pub(super) fn run(context: &Context<'_>, arguments: &RenderArguments) -> CommandResult {
     let workspace = Workspace::open(context)?;
     let chosen = planning::choose(&workspace, &arguments.trees)?;
-    let result = workspace.side(&chosen.trees.result)?;
+    let result = workspace.planned_side(&chosen.trees.result, None)?;
     let state = workspace.state_to_plan(&result.project.settings)?;
     let owner = planning::environment_of(state.as_ref(), &chosen, arguments.trees.environment.as_deref())?;
     let planned = planning::plan_of(context, &workspace, state.as_ref(), (&chosen, result), owner)?;

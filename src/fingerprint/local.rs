@@ -89,11 +89,9 @@ fn of_seed(seed: &Seed) -> Local {
 fn of_external(model: &Model, context: &Context) -> Local {
     let rows = external_rows(&model.name, context);
     let declared = &model.properties.columns;
-    // Declared names are written without quotes: they mean what the dialect makes of such.
-    let shown = |name: &str| model.dialect.shown(name, false);
     let columns = declared.iter().map(|column| ShapeColumn {
-        name: OutputName::stated(shown(&column.name)),
-        hash: open_column(rows, &shown(&column.name), model),
+        name: OutputName::stated(&column.name),
+        hash: open_column(rows, &column.name, model),
         traits: Traits::default(),
     });
     plain(rows, (!declared.is_empty()).then(|| columns.collect()))

@@ -54,7 +54,7 @@ use statements::own_functions;
 pub use examine::{Examined, examine};
 pub use metadata::{data_values, metadata_values};
 pub use outside::OutsideStatements;
-pub use reads::{ModelReads, model_reads};
+pub use reads::{ModelReads, model_reads, refused_name, stated_names};
 pub use sketch::{Known, Sketch, Wanted};
 pub use statements::created_functions;
 

@@ -7,7 +7,9 @@ use super::{ParentTables, Tree};
 use crate::graph::SelfReading;
 use crate::ids::ModelName;
 use crate::model::{Kind, Model};
-use crate::sql::{Dependencies, Opaque, Read, Reads, dependencies};
+use crate::sql::{
+    Dependencies, Opaque, OutputName, Read, Reads, Syntax, Tables, dependencies, output_names, refused_at,
+};
 
 /// What a model reads, part by part.
 #[derive(Clone, Debug, Default)]
@@ -37,16 +39,9 @@ pub fn model_reads(tree: &Tree, name: &ModelName) -> ModelReads {
     let mut reads = match (&model.kind, &model.query) {
         (Kind::Seed(seed), _) => unread(seed.columns.iter().map(|column| column.name.clone())),
         (_, Some(query)) => {
-            let parents = |parent: &ModelName| tree.fingerprints.get(parent);
-            let tables = ParentTables {
-                model: name,
-                functions: super::statements::own_functions(model),
-                context: &tree.context,
-                parents: &parents,
-            };
             let found = match node.itself {
                 SelfReading::Yes => Err(Opaque::ReadsItself),
-                SelfReading::No => dependencies(query, &tables),
+                SelfReading::No => over_parents(tree, model, |tables| dependencies(query, tables)),
             };
             // A member of a circle has no fingerprint, and its parents may have none.
             let found = found.and_then(|found| match tree.fingerprints.contains_key(name) {
@@ -62,6 +57,28 @@ pub fn model_reads(tree: &Tree, name: &ModelName) -> ModelReads {
     };
     reads.rows.extend(node.hidden.iter().map(|parent| Read::Whole(parent.clone())));
     reads
+}
+
+/// The names of a model's output columns as its query states them, stars put out; two may be alike.
+///
+/// # Errors
+/// It has no query, or the names are not certain.
+pub fn stated_names(tree: &Tree, model: &Model) -> Result<Vec<OutputName>, Opaque> {
+    let query = model.query.as_ref().ok_or_else(|| Opaque::Construct("no query".into()))?;
+    over_parents(tree, model, |tables| output_names(query, tables))
+}
+
+/// Where in a model's query a name stands that the engine surely refuses, in bytes of [`crate::sql::Query::text`], as far as it is
+/// known.
+pub fn refused_name(tree: &Tree, model: &Model, syntax: &Syntax) -> Option<usize> {
+    over_parents(tree, model, |tables| refused_at(model.query.as_ref()?, syntax, tables))
+}
+
+/// Asks something of a model's query over its parents as the tree has them.
+fn over_parents<T>(tree: &Tree, model: &Model, ask: impl FnOnce(&dyn Tables) -> T) -> T {
+    let parents = |parent: &ModelName| tree.fingerprints.get(parent);
+    let functions = super::statements::own_functions(model);
+    ask(&ParentTables { model: &model.name, functions, context: &tree.context, parents: &parents })
 }
 
 /// A model without a query: its columns come from outside the project.

@@ -38,7 +38,8 @@ pub fn glance(
 ) -> Result<Plan, CommandError> {
     let result = workspace.draft(&chosen.trees.result, None)?;
     let state = workspace.state_to_plan(&result.project.settings)?;
-    if chosen.window != Window::Everything {
+    // Rules of the linter ask what the queries of all models say.
+    if chosen.window != Window::Everything || result.project.settings.linter.is_on() {
         return of_all(context, workspace, state.as_ref(), (chosen, wanted));
     }
     let (environment, _) = environment_of(state.as_ref(), chosen, wanted)?;
@@ -114,7 +115,7 @@ fn of_all(
     (chosen, wanted): (&Chosen, Option<&str>),
 ) -> Result<Plan, CommandError> {
     let owner = environment_of(state, chosen, wanted)?;
-    let result = workspace.side(&chosen.trees.result)?;
+    let result = workspace.planned_side(&chosen.trees.result, None)?;
     Ok(plan_of(context, workspace, state, (chosen, result), owner)?.plan)
 }
 

@@ -175,7 +175,7 @@ pub fn plan(
 ) -> Result<Planned, CommandError> {
     let chosen = choose(workspace, arguments)?;
     let (environment, owner) = environment_of(state, &chosen, arguments.environment.as_deref())?;
-    let result = workspace.side(&chosen.trees.result)?;
+    let result = workspace.planned_side(&chosen.trees.result, None)?;
     plan_of(context, workspace, state, (&chosen, result), (environment, owner))
 }
 
@@ -305,7 +305,7 @@ fn unknown_columns(tree: &Tree, told: &dyn Fn(&ModelName) -> bool) -> Vec<Proble
         let list = readers.iter().map(|reader| format!("`{reader}`")).collect::<Vec<_>>().join(", ");
         let message = format!("the columns of `{table}` cannot be known without the warehouse, so {list} is opaque");
         Problem::info("columns-unknown", message)
-            .help("name its columns in `external_models.yaml`, or in the query instead of a star")
+            .help("let `bot external` write its columns into `external_models.yaml`, or name them instead of the star")
     };
     readers.into_iter().map(told).collect()
 }

@@ -11,7 +11,7 @@ use crate::ids::{FilePath, ModelName};
 use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Kind, Model, Properties};
 use crate::problem::{Problem, nearest};
 use crate::sql::Dialect;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, relative};
 use crate::yaml::{self, Node, Place, Value};
 
 const KEYS: [&str; 8] = ["name", "description", "columns", "dialect", "gateway", "start", "audits", "kind"];
@@ -21,6 +21,8 @@ const KEYS: [&str; 8] = ["name", "description", "columns", "dialect", "gateway",
 pub(super) struct Tables {
     /// Its tables, each as if it had a file of its own.
     pub(super) files: Vec<ParsedFile>,
+    /// Those of them that are for the active gateway alone; one wins over the same table for all gateways, in any file.
+    pub(super) specific: BTreeSet<ModelName>,
     /// What is wrong with it.
     pub(super) problems: Vec<Problem>,
 }
@@ -28,24 +30,24 @@ pub(super) struct Tables {
 /// Reads one file: a list of tables. Tables of another gateway than the active one are left out.
 pub(super) fn read(path: &FilePath, text: &str, rules: &Rules) -> Tables {
     let mut problems = Vec::new();
-    let files = tables(&mut Reader { path, rules, problems: &mut problems }, text);
-    Tables { files, problems }
+    let (files, specific) = tables(&mut Reader { path, rules, problems: &mut problems }, text);
+    Tables { files, specific, problems }
 }
 
-fn tables(reader: &mut Reader<'_>, text: &str) -> Vec<ParsedFile> {
+fn tables(reader: &mut Reader<'_>, text: &str) -> (Vec<ParsedFile>, BTreeSet<ModelName>) {
     let document = match yaml::parse(text) {
         Ok(document) => document,
         Err(error) => {
             let place = error.place.unwrap_or(Place { line: 1, column: 1 });
             reader.tell(place, Problem::error("invalid-yaml", error.message));
-            return Vec::new();
+            return Default::default();
         }
     };
     let Value::List(items) = &document.value else {
         if document.value != Value::Null {
             reader.expected("external models", "a list of tables", &document);
         }
-        return Vec::new();
+        return Default::default();
     };
     let mut found: Vec<(bool, ParsedFile)> = items.iter().filter_map(|item| reader.table(item)).collect();
     // An entry with the active gateway wins over the general one.
@@ -53,10 +55,10 @@ fn tables(reader: &mut Reader<'_>, text: &str) -> Vec<ParsedFile> {
     found.retain(|(is_specific, file)| {
         *is_specific || file.name.as_ref().is_none_or(|(name, _)| !specific.contains(name))
     });
-    found.into_iter().map(|(_, file)| file).collect()
+    (found.into_iter().map(|(_, file)| file).collect(), specific)
 }
 
-fn names<'a>(files: impl Iterator<Item = &'a (bool, ParsedFile)>) -> BTreeSet<crate::ids::ModelName> {
+fn names<'a>(files: impl Iterator<Item = &'a (bool, ParsedFile)>) -> BTreeSet<ModelName> {
     files.filter_map(|(_, file)| Some(file.name.as_ref()?.0.clone())).collect()
 }
 
@@ -88,7 +90,8 @@ impl Reader<'_> {
             }
         }
         let gateway = item.get("gateway").and_then(Node::text);
-        if gateway.is_some() && gateway != self.rules.gateway.as_deref() {
+        let active = self.rules.gateway.as_deref().unwrap_or_default();
+        if gateway.is_some_and(|gateway| !gateway.eq_ignore_ascii_case(active)) {
             return None;
         }
         let dialect = self.dialect(item);
@@ -98,7 +101,7 @@ impl Reader<'_> {
         };
         match model_name(name.text().unwrap_or_default(), dialect) {
             Ok(model) => {
-                let properties = self.properties(item);
+                let properties = self.properties(item, dialect);
                 let source = source_of(&model, dialect, &properties);
                 let file = table(self.path, (model, name.place), dialect, Arc::new(properties), source);
                 Some((gateway.is_some(), file))
@@ -108,6 +111,15 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn start(&mut self, node: &Node) -> Option<DeclaredTime> {
+        let text = node.text()?.to_owned();
+        let absolute = Timestamp::parse(&text);
+        if absolute.is_none() && relative(&text, Timestamp(0)).is_none() {
+            self.expected("start", "a time such as `2026-01-01` or `1 week ago`", node);
+        }
+        Some(DeclaredTime { absolute, text })
     }
 
     fn dialect(&mut self, item: &Node) -> Dialect {
@@ -135,11 +147,12 @@ impl Reader<'_> {
         calls
     }
 
-    fn properties(&mut self, item: &Node) -> Properties {
+    fn properties(&mut self, item: &Node, dialect: Dialect) -> Properties {
         let text = |key| item.get(key).and_then(Node::text).map(str::to_owned);
         let mut properties = Properties { description: text("description"), ..Properties::default() };
-        properties.start = text("start").map(|text| DeclaredTime { absolute: Timestamp::parse(&text), text });
-        properties.audits = item.get("audits").map(|node| self.audits(node)).unwrap_or_default();
+        properties.start = item.get("start").and_then(|start| self.start(start));
+        let audits = item.get("audits").filter(|audits| audits.value != Value::Null);
+        properties.audits = audits.map(|node| self.audits(node)).unwrap_or_default();
         let Some(columns) = item.get("columns") else { return properties };
         if !matches!(columns.value, Value::Map(_) | Value::Null) {
             self.expected("columns", "a mapping of columns to types", columns);
@@ -149,7 +162,7 @@ impl Reader<'_> {
                 self.expected(&entry.key, "a type", &entry.node);
             }
             let data_type = entry.node.text().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
-            properties.columns.push(DeclaredColumn { name: entry.key.clone(), data_type });
+            properties.columns.push(DeclaredColumn { name: external_column(&entry.key, dialect), data_type });
         }
         properties
     }
@@ -172,6 +185,13 @@ fn audit(node: &Node) -> Option<AuditCall> {
         arguments.insert(entry.key.to_lowercase(), text(&entry.node)?);
     }
     Some(AuditCall { name: arguments.remove("name")?.to_lowercase(), arguments })
+}
+
+/// The exact name of a column that an entry calls so: what the dialect makes of an unquoted name, or what stands in double
+/// quotes.
+pub fn external_column(key: &str, dialect: Dialect) -> String {
+    let quoted = key.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|inside| !inside.is_empty());
+    quoted.map_or_else(|| dialect.shown(key, false), |inside| inside.replace("\"\"", "\""))
 }
 
 /// A table that is declared.

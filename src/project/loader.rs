@@ -21,7 +21,7 @@ use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{Kind, Model, StandaloneAudit};
 use crate::problem::Problem;
-use crate::settings::{CONFIG_FILES, Settings};
+use crate::settings::{CONFIG_FILES, Settings, is_user_rules};
 use crate::yaml::Place;
 
 /// The largest model file that is read.
@@ -180,7 +180,7 @@ impl<'a> Loader<'a> {
         let content = match self.shelf {
             None => read()?,
             Some(shelf) => {
-                let key = Hasher::new("tables file").text(blob.as_str()).text(path.as_str()).digest(self.digest);
+                let key = Hasher::new("tables file 2").text(blob.as_str()).text(path.as_str()).digest(self.digest);
                 let key = key.finish();
                 match shelf.get(key).and_then(|stored| stored.tables(path)) {
                     Some(known) => known,
@@ -201,22 +201,30 @@ impl<'a> Loader<'a> {
         })
     }
 
+    /// A table that is declared, with the audits of the project's own that are asked for.
+    fn external(&mut self, mut model: Model, table: &ParsedFile) -> Arc<Model> {
+        let (audits, told) = self.known().link(&mut model, &table.audits);
+        self.problems.extend(told);
+        if let Some(audits) = audits {
+            model.source = Hasher::new("external source").digest(model.source).digest(audits).finish();
+        }
+        Arc::new(model)
+    }
+
     fn take_tables(&mut self, read: Vec<(FilePath, Result<ReadFile<Tables>, Problem>)>) -> Vec<ReadFile<Tables>> {
         let mut kept = Vec::new();
+        let read_files = read.iter().filter_map(|(_, file)| file.as_ref().ok());
+        let specific: BTreeSet<ModelName> = read_files.flat_map(|file| file.content.specific.iter().cloned()).collect();
         for (path, file) in read {
             match file {
                 Ok(file) => {
                     self.problems.extend(file.content.problems.iter().cloned());
-                    for table in &file.content.files {
-                        let model = table.model.clone().map(|mut model| {
-                            let (audits, told) = self.known().link(&mut model, &table.audits);
-                            self.problems.extend(told);
-                            if let Some(audits) = audits {
-                                let source = Hasher::new("external source").digest(model.source).digest(audits);
-                                model.source = source.finish();
-                            }
-                            Arc::new(model)
-                        });
+                    let is_meant = |table: &&ParsedFile| {
+                        let mut name = table.name.iter().map(|(name, _)| name);
+                        name.all(|name| !specific.contains(name) || file.content.specific.contains(name))
+                    };
+                    for table in file.content.files.iter().filter(is_meant) {
+                        let model = table.model.clone().map(|model| self.external(model, table));
                         self.add(&path, table, model);
                     }
                     kept.push(file);
@@ -235,6 +243,11 @@ impl<'a> Loader<'a> {
                 Problem::warning("python-model", format!("`{path}` is a Python model, which cannot run here"));
             self.problems
                 .push(problem.at(path).help("rewrite it in SQL, or declare its table in `external_models.yaml`"));
+        }
+        for (path, _) in files.iter().filter(|(path, _)| is_user_rules(path)) {
+            let problem =
+                Problem::warning("python-rules", format!("`{path}` holds rules in Python, which cannot run here"));
+            self.problems.push(problem.at(path).help("`bot lint` asks for SQLMesh's built-in rules only"));
         }
     }
 
@@ -392,7 +405,7 @@ fn kept(shelf: &dyn Shelf, key: Digest, path: &FilePath, file: ParsedFile) -> Pa
 pub(super) fn jinja_macros(tree: &dyn FileTree, settings: &Settings, problems: &mut Vec<Problem>) -> String {
     let is_macros = |path: &str| path.starts_with("macros/") && path.ends_with(".sql");
     let mut found = String::new();
-    let paths = tree.entries().keys().filter(|path| is_macros(path.as_str()) && is_projects(path.as_str(), settings));
+    let paths = tree.entries().keys().filter(|path| is_macros(path.as_str()) && is_projects(path, settings));
     for path in paths {
         match text_of(tree, path) {
             Ok(text) => {
@@ -448,11 +461,16 @@ fn blob_of(entry: &Entry) -> Result<&BlobId, Problem> {
 
 /// The files that are the project's: not hidden, not ignored.
 fn project_files<'t>(tree: &'t dyn FileTree, settings: &Settings) -> Vec<Listed<'t>> {
-    tree.entries().iter().filter(|(path, _)| is_projects(path.as_str(), settings)).collect()
+    tree.entries().iter().filter(|(path, _)| is_projects(path, settings)).collect()
 }
 
-fn is_projects(path: &str, settings: &Settings) -> bool {
-    !path.contains("/.") && !settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path))
+fn is_projects(path: &FilePath, settings: &Settings) -> bool {
+    !path.as_str().contains("/.") && !is_ignored(settings, path)
+}
+
+/// Whether `ignore_patterns` take a file out of the project.
+pub fn is_ignored(settings: &Settings, path: &FilePath) -> bool {
+    settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path.as_str()))
 }
 
 fn is_external(path: &str) -> bool {

@@ -29,9 +29,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use cache::ModelCache;
+pub use external::external_column;
 pub use glob::matches as fits;
-pub use loader::ReadFiles;
-pub use queries::{Owned, query_problems};
+pub use loader::{ReadFiles, is_ignored};
+pub use name::model_name;
+pub use queries::{Owned, is_no_model, query_problems, unowned_reads};
 pub use seed::{SeedContents, SeedError, SeedRow, read_seed, seed_rows};
 pub use stored::{Shelf, StoredFile};
 

@@ -3,8 +3,11 @@
 use crate::ids::ModelName;
 use crate::sql::Dialect;
 
-/// Reads a name such as `a.b`, `"A".b` or `` `p-1.d.t` `` and folds each part as the dialect does; else what is wrong.
-pub(super) fn model_name(text: &str, dialect: Dialect) -> Result<ModelName, String> {
+/// Reads a name such as `a.b`, `"A".b` or `` `p-1.d.t` `` and folds each part as the dialect does.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn model_name(text: &str, dialect: Dialect) -> Result<ModelName, String> {
     let mut parts: Vec<String> = Vec::new();
     let mut rest = text.trim();
     loop {

@@ -12,7 +12,7 @@ use crate::files::FileTree;
 use crate::ids::{FilePath, ModelName};
 use crate::model::{Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
-use crate::sql::{Query, named_in_texts};
+use crate::sql::{Certainty, Query, named_in_texts};
 use crate::yaml::Place;
 
 /// The names that a project owns.
@@ -67,6 +67,19 @@ pub fn query_problems<'m>(
         }
     }
     problems
+}
+
+/// Tables that a model's query or its `depends_on` names and that the project does not own, each once, with where it stands in
+/// [`Query::text`]; `None` for one that is only in `depends_on`.
+pub fn unowned_reads<'m>(model: &'m Model, owned: Owned<'_>) -> Vec<(&'m ModelName, Option<usize>)> {
+    let relations = model.query.as_ref().map(Query::relations).unwrap_or_default();
+    let read = relations.iter().filter(|relation| relation.certainty == Certainty::Table);
+    let read = read.map(|relation| (&relation.name, Some(relation.range.start)));
+    let declared = model.properties.depends_on.iter().map(|name| (name, None));
+    let mut seen = BTreeSet::new();
+    let mut is_unowned =
+        |(name, _): &(&'m ModelName, Option<usize>)| !owned.has(name) && !is_no_model(name) && seen.insert(*name);
+    read.chain(declared).filter(|read| is_unowned(read)).collect()
 }
 
 /// Models that DuckDB's `query('…')` would read in production, whatever the environment (research: soundness, #24).
@@ -147,7 +160,7 @@ impl<'n> Unknown<'n> {
 }
 
 /// Names of an engine's own schemas, and files that are read by name.
-fn is_no_model(name: &ModelName) -> bool {
+pub fn is_no_model(name: &ModelName) -> bool {
     let system = ["information_schema", "pg_catalog", "sys", "duckdb", "system"];
     let own = name.schema().is_some_and(|schema| system.contains(&schema.to_lowercase().as_str()));
     let whole = name.parts().join(".");

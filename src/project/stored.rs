@@ -55,6 +55,8 @@ pub struct StoredTable {
     dialect: Dialect,
     properties: Arc<Properties>,
     source: Digest,
+    /// Whether it is for the active gateway alone.
+    specific: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +139,8 @@ impl StoredFile {
         let stored = |file: &ParsedFile| {
             let ((name, place), model) = (file.name.clone()?, file.model.as_ref()?);
             let Model { dialect, source, .. } = *model;
-            Some(StoredTable { name, place, dialect, properties: model.properties.clone(), source })
+            let specific = tables.specific.contains(&name);
+            Some(StoredTable { name, place, dialect, properties: model.properties.clone(), source, specific })
         };
         let stored: Option<Vec<StoredTable>> = tables.files.iter().map(stored).collect();
         stored.filter(|_| tables.problems.is_empty()).map(Self::Tables)
@@ -146,9 +149,10 @@ impl StoredFile {
     /// The file of tables as it was; `None` where this is none.
     pub(super) fn tables(self, path: &FilePath) -> Option<Tables> {
         let Self::Tables(stored) = self else { return None };
-        let file = |StoredTable { name, place, dialect, properties, source }| {
+        let specific = stored.iter().filter(|table| table.specific).map(|table| table.name.clone()).collect();
+        let file = |StoredTable { name, place, dialect, properties, source, specific: _ }| {
             external::table(path, (name, place), dialect, properties, source)
         };
-        Some(Tables { files: stored.into_iter().map(file).collect(), problems: Vec::new() })
+        Some(Tables { files: stored.into_iter().map(file).collect(), specific, problems: Vec::new() })
     }
 }

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::yaml::{Entry, Node, Place, Value};
 
 /// Keys that mean nothing to us and change neither results nor names.
-const KEPT: [&str; 23] = [
+const KEPT: [&str; 22] = [
     "cache_dir",
     "cicd_bot",
     "dbt",
@@ -20,7 +20,6 @@ const KEPT: [&str; 23] = [
     "format",
     "infer_python_dependencies",
     "janitor",
-    "linter",
     "loader_kwargs",
     "log_limit",
     "migration",
@@ -46,7 +45,7 @@ const HARMLESS_ONLY_AS: [(&str, &str); 7] = [
     ("virtual_environment_mode", "full"),
 ];
 
-const HONOURED: [&str; 15] = [
+const HONOURED: [&str; 16] = [
     "after_all",
     "before_all",
     "default_connection",
@@ -54,6 +53,7 @@ const HONOURED: [&str; 15] = [
     "environment_ttl",
     "gateways",
     "ignore_patterns",
+    "linter",
     "loader",
     "model_defaults",
     "model_naming",
@@ -137,7 +137,8 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         "ignore_patterns" => settings.ignore_patterns = report.texts(key, node),
         "time_column_format" => settings.time_column_format = report.text(key, node),
         "model_naming" => settings.model_naming = naming(node, report),
-        "gateways" => {}
+        // Read apart, because it depends on what else is in the project.
+        "gateways" | "linter" => {}
         "loader" => {
             let problem =
                 Problem::warning("unsupported-setting", "`loader` is passed over: this program has one loader");

@@ -8,6 +8,7 @@ mod connection;
 mod data_diff;
 mod gateways;
 mod jinja;
+mod linter;
 mod own;
 mod reader;
 
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, PostgresConnection, Secret};
 pub use data_diff::{DataDiff, WhenCompared};
 pub use gateways::{Part, PartGateways, Wanted};
+pub use linter::{Linter, Rule, Selection, is_user_rules};
 pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings};
 
 use crate::files::FileTree;
@@ -23,6 +25,7 @@ use crate::ids::{FilePath, ProjectName};
 use crate::problem::{Problem, nearest};
 use crate::time::{Timestamp, later};
 use crate::yaml::{Place, Value};
+use linter::UnknownRule;
 
 /// The names that SQLMesh gives its configuration, the usual one first.
 pub const CONFIG_FILES: [&str; 4] = ["config.yaml", "config.yml", "sqlmesh.yaml", "sqlmesh.yml"];
@@ -62,6 +65,8 @@ pub struct Settings {
     pub time_column_format: Option<String>,
     /// Where names of models without `name` come from.
     pub model_naming: ModelNaming,
+    /// `linter`: which rules hold.
+    pub linter: Linter,
     /// Our own settings.
     pub own: OwnSettings,
     /// Keys that are given, known and without meaning for us, such as `ui`; their values may be secret and are dropped.
@@ -215,6 +220,12 @@ pub fn load(tree: &dyn FileTree, environment: &BTreeMap<String, String>) -> (Set
         Some(path) => {
             if let Some(document) = reader::document(tree, &path, environment, &mut problems) {
                 config::read(&path, &document, &mut settings, &mut problems);
+                if let Some(node) = document.get("linter") {
+                    let own = tree.entries().keys().any(is_user_rules);
+                    let unknown = if own { UnknownRule::PerhapsOwn } else { UnknownRule::Mistake };
+                    let mut report = reader::Report { path: &path, problems: &mut problems };
+                    settings.linter = linter::read(node, unknown, &mut report);
+                }
             }
             settings.path = Some(path);
         }

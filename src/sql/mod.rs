@@ -13,13 +13,14 @@ mod named;
 mod names;
 mod opaque;
 mod parse;
+mod projections;
 mod relations;
 mod shape;
 mod template;
 mod token;
 mod whole;
 
-pub use analysis::{analyze, analyze_syntax, dependencies, origins, stated_outputs};
+pub use analysis::{analyze, analyze_syntax, dependencies, origins, output_names, refused_at, stated_outputs};
 pub use constant::{Constant, ConstantError, evaluate};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
@@ -28,6 +29,7 @@ pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use named::{calls_a_query, named_in_texts, names_in, single_names_in};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};
+pub use projections::{Projection, ProjectionItem, projections};
 pub use relations::{Certainty, ColumnNames, Relation};
 pub use shape::{
     Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, OwnFunction, Read, Reads, Resolved, ShapeColumn,

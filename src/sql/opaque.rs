@@ -15,8 +15,12 @@ pub enum Opaque {
     Function(String),
     /// A name that no input owns for certain.
     Name(String),
+    /// A name that surely no input owns: every column that it could be is known, so the engine refuses it.
+    NoColumn(String),
     /// A name that more than one input or alias may own.
     Ambiguous(String),
+    /// A name that surely more than one input owns, so the engine refuses it.
+    TwoColumns(String),
     /// A star over a table whose columns are not known.
     Star(ModelName),
     /// Two output columns of one name.
@@ -39,8 +43,10 @@ impl fmt::Display for Opaque {
             Self::Unparsed(message) => write!(formatter, "the parser does not know this SQL ({message})"),
             Self::Construct(name) => formatter.write_str(name),
             Self::Function(name) => write!(formatter, "unknown function {name}"),
-            Self::Name(name) => write!(formatter, "{name} belongs to no known input"),
-            Self::Ambiguous(name) => write!(formatter, "{name} may belong to more than one input"),
+            Self::Name(name) | Self::NoColumn(name) => write!(formatter, "{name} belongs to no known input"),
+            Self::Ambiguous(name) | Self::TwoColumns(name) => {
+                write!(formatter, "{name} may belong to more than one input")
+            }
             Self::Star(table) => write!(formatter, "a star over {table}, whose columns are not known"),
             Self::Duplicate(name) => write!(formatter, "two output columns named {name}"),
             Self::ReadsItself => formatter.write_str("it reads its own table"),

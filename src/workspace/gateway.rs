@@ -98,10 +98,12 @@ pub(super) fn part_of(context: &Context<'_>) -> Option<Part> {
         | Command::Run(_)
         | Command::Audit(_)
         | Command::Env(_)
+        | Command::External(_)
         | Command::Query(_)
         | Command::Diff(_)
         | Command::Render(_)
         | Command::Lineage(_)
+        | Command::Lint(_)
         | Command::Hook(_)
         | Command::Ci(_)
         | Command::Doctor(_) => context.is_in_ci().then_some(Part::PullRequests),

@@ -23,6 +23,8 @@ const LEVELS: &[(Level, &[&str])] = &[
             "change",
             "diff",
             "lineage",
+            "external",
+            "lint",
             "explain",
             "naming",
             "gc",

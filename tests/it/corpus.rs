@@ -62,7 +62,11 @@ impl Tables for Corpus {
 }
 
 pub(crate) fn analysis(sql: &str) -> Analysis {
-    analyze(&Query::parse(Template::plain(sql), Dialect::DuckDb), &Corpus)
+    analysis_as(Dialect::DuckDb, sql)
+}
+
+fn analysis_as(dialect: Dialect, sql: &str) -> Analysis {
+    analyze(&Query::parse(Template::plain(sql), dialect), &Corpus)
 }
 
 pub(crate) fn queries() -> impl Iterator<Item = &'static str> {
@@ -210,6 +214,53 @@ fn every_query_of_the_corpus_runs_and_nearly_all_are_taken_apart() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     insta::assert_snapshot!(opaque.join("\n"));
+}
+
+/// Queries of the corpus, and changes of them, of which the analysis says that the engine surely refuses a name, and that
+/// run all the same; with the number of all of which it says so.
+fn refused_and_run(dialect: Dialect, runs: &mut dyn FnMut(&str) -> bool) -> (Vec<String>, usize) {
+    let (mut wrong, mut refused) = (Vec::new(), 0);
+    for sql in queries() {
+        let edited = mutations(sql, dialect).into_iter().map(|mutation| mutation.sql);
+        for sql in std::iter::once(sql.to_owned()).chain(edited) {
+            if let Analysis::Opaque(what @ (Opaque::NoColumn(_) | Opaque::TwoColumns(_))) = analysis_as(dialect, &sql) {
+                refused += 1;
+                if runs(&sql) {
+                    wrong.push(format!("{sql}\n  {what:?}"));
+                }
+            }
+        }
+    }
+    (wrong, refused)
+}
+
+/// The linter blocks plans by this, so it must never be said of a query that runs.
+#[test]
+fn a_name_that_is_surely_refused_is_refused() {
+    let mut oracle = Oracle::new(1);
+    let (wrong, refused) = refused_and_run(Dialect::DuckDb, &mut |sql| oracle.run(sql).remove(0).is_some());
+    assert!(wrong.is_empty() && refused > 1_000, "{} of {refused} run:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The same on PostgreSQL, which runs some of the corpus, too.
+#[test]
+fn a_name_that_is_surely_refused_is_refused_by_postgresql() {
+    let engine = crate::engine_postgres::warehouse();
+    let mut session = engine.engine.session().expect("a session");
+    session.execute("CREATE TYPE pair AS (a INTEGER, b VARCHAR)").expect("a type");
+    for (table, columns) in TABLES {
+        let data_type = |data_type: &str| match data_type {
+            "DOUBLE" => "DOUBLE PRECISION".to_owned(),
+            other if other.starts_with("STRUCT") => "pair".to_owned(),
+            other => other.to_owned(),
+        };
+        let list: Vec<String> = columns.iter().map(|(name, kind)| format!("{name} {}", data_type(kind))).collect();
+        session.execute(&format!("CREATE TABLE {table} ({})", list.join(", "))).expect("a table");
+    }
+    let (wrong, refused) = refused_and_run(Dialect::Postgres, &mut |sql| session.query(sql).is_ok());
+    assert!(wrong.is_empty() && refused > 1_000, "{} of {refused} run:\n{}", wrong.len(), wrong.join("\n"));
+    let known = ["SELECT id, x FROM t WHERE g = 'a'", "SELECT t.id FROM t JOIN u USING (id) WHERE y > 1"];
+    assert!(known.iter().all(|sql| session.query(sql).is_ok()), "the tables are there");
 }
 
 /// Syntax that looks like a call; the engine's catalog does not list it.

@@ -23,6 +23,7 @@ mod engine_postgres;
 mod environments;
 #[cfg(feature = "duckdb")]
 mod explain;
+mod external;
 #[cfg(feature = "duckdb")]
 mod fingerprints;
 mod freshness;
@@ -37,6 +38,7 @@ mod kill;
 mod lab;
 #[cfg(feature = "duckdb")]
 mod lineage;
+mod lint;
 #[cfg(feature = "duckdb")]
 mod mutation;
 mod on_postgres;

@@ -30,7 +30,7 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
     };
     let trees = job.workspace.git.three_trees(&request).map_err(git_error)?;
     let settings = job.workspace.settings(&trees.base_tree)?;
-    let result = job.workspace.side_under(&trees.result, &settings)?;
+    let result = job.workspace.planned_side(&trees.result, Some(&settings))?;
     // From here on a check is open, and whatever happens closes it, or the queue would wait for it.
     let gate = Gate::open(job, &settings.project, head)?;
     if has_errors(&result.problems) {

@@ -59,7 +59,7 @@ pub(super) fn run(job: &Job<'_>, pull_request: &PullRequest, wish: Wish) -> Comm
     if pull_request.standing == Standing::Draft && settings.own.drafts == Drafts::Skip && wish == Wish::Usual {
         return super::tell::nothing(job.context, "drafts are passed over (`drafts: skip`)");
     }
-    let result = job.workspace.side_under(&trees.result, &settings)?;
+    let result = job.workspace.planned_side(&trees.result, Some(&settings))?;
     // From here on a check is open, and whatever happens closes it.
     let Began { mut teller, read_only } = Teller::begin(job, pull_request, &settings, trees.base.clone(), may_write)?;
     let base_branch = short_branch(&pull_request.base.branch).to_owned();

@@ -14,6 +14,44 @@ fn references_that_nobody_owns_are_told_once() {
 }
 
 #[test]
+fn an_entry_of_the_active_gateway_wins_whatever_file_it_is_in() {
+    let loaded = loaded(
+        "//- external_models.yaml
+- {name: raw.orders, columns: {id: INT}}
+//- external_models/a.yaml
+- {name: raw.orders, gateway: LOCAL, columns: {id: BIGINT}}
+- {name: raw.orders, gateway: far, columns: {id: TEXT}}
+",
+    );
+    let columns = &model(&loaded).properties.columns;
+    assert_eq!(columns[0].data_type.as_deref(), Some("BIGINT"));
+}
+
+#[test]
+fn what_an_external_model_cannot_have_is_told() {
+    let loaded = loaded(
+        "//- external_models.yaml
+- name: raw.orders
+  start: banana
+  audits:
+    - not_null: {columns: id}
+  columns: {'\"Id\"': INT, NAME: TEXT}
+",
+    );
+    assert_eq!(codes(&loaded), ["invalid-external-model", "unsupported-audit"]);
+    let names: Vec<&str> = loaded
+        .project
+        .models
+        .values()
+        .flat_map(|model| &model.properties.columns)
+        .map(|column| column.name.as_str())
+        .collect();
+    assert_eq!(names, ["Id", "NAME"]);
+    assert_eq!(super::external_column("Name", Dialect::Postgres), "name");
+    assert_eq!(super::external_column("\"Na\"\"me\"", Dialect::Postgres), "Na\"me");
+}
+
+#[test]
 fn external_models_are_read() {
     let loaded = loaded(
         "//- external_models.yaml

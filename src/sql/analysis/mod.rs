@@ -38,6 +38,7 @@ mod outputs;
 mod projection;
 mod query;
 mod recursive;
+mod refused;
 mod scope;
 mod select;
 mod table;
@@ -53,8 +54,11 @@ mod window;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
+use sqlparser::tokenizer::Location;
+
 pub use origin::origins;
 pub use outputs::stated_outputs;
+pub use refused::refused_at;
 
 use super::shape::{Analysis, Dependencies, OutputName, Read, Reads, Resolved, ShapeColumn, Tables, Traits};
 use super::{Dialect, Opaque, Query, Syntax, Token, TokenKind};
@@ -85,6 +89,8 @@ pub(super) struct Analyzer<'a> {
     hints: String,
     /// CTEs and subqueries so far that depend on the order of rows.
     draws: Cell<u64>,
+    /// Where the name stands that is surely refused.
+    refused: Cell<Option<Location>>,
 }
 
 /// Analyses a query against the tables that it reads.
@@ -130,6 +136,20 @@ pub fn dependencies(query: &Query, tables: &dyn Tables) -> Result<Dependencies, 
     Ok(Dependencies { rows, order: analyzer.order_reads.take(), columns })
 }
 
+/// The names of all output columns as the query states them: two alike are not told apart as the engine would.
+///
+/// # Errors
+/// Something is not certain, or a star stands for columns that nobody knows.
+pub fn output_names(query: &Query, tables: &dyn Tables) -> Result<Vec<OutputName>, Opaque> {
+    let syntax = query.syntax();
+    let tree = tree_of(&syntax, query.dialect())?;
+    let (block, _) = Analyzer::new(query, &syntax, tables).query(tree, query::Place::outermost())?;
+    match block.is_open() {
+        true => Err(Opaque::construct("columns that are chosen by a pattern or not known")),
+        false => Ok(block.columns.into_iter().map(|column| column.name).collect()),
+    }
+}
+
 fn tree_of(syntax: &Syntax, dialect: Dialect) -> Step<&sqlparser::ast::Query> {
     // A setting of the cluster decides whether quotes keep their case, and so which of two names is meant.
     let has_upper = |value: &str| value.chars().any(char::is_uppercase);
@@ -155,6 +175,7 @@ impl<'a> Analyzer<'a> {
             notes: None,
             hints: syntax.hints(),
             draws: Cell::new(0),
+            refused: Cell::new(None),
         }
     }
 

@@ -9,6 +9,7 @@ use sqlparser::ast;
 use super::aggregate::Lent;
 use super::block::{Block, Column, Value};
 use super::inputs::{has_open, has_open_here, has_unknown_names, is_input, is_unsure};
+use super::refused::beyond;
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -149,6 +150,10 @@ impl<'q> Analyzer<'_> {
         }
         let unclear = || Err(Opaque::Ambiguous(ident.value.clone()));
         match (column, alias) {
+            (Found::Many, None) if self.is_tried() => {
+                self.refuse(ident);
+                Err(Opaque::TwoColumns(ident.value.clone()))
+            }
             (Found::Many, _) => unclear(),
             (Found::One(value), None) => Ok(value),
             (Found::Nothing, None) => self.further_out(scope, ident, &name),
@@ -202,7 +207,7 @@ impl<'q> Analyzer<'_> {
     }
 
     /// A word that some engine reads as a physical column, though a column may have that name.
-    fn is_pseudo_column(&self, name: &str) -> bool {
+    pub(super) fn is_pseudo_column(&self, name: &str) -> bool {
         const PHYSICAL: [&str; 8] = ["cmax", "cmin", "ctid", "rownum", "_rowid_", "tableoid", "xmax", "xmin"];
         PHYSICAL.contains(&name) || (self.dialect != Dialect::DuckDb && name == "rowid")
     }
@@ -271,12 +276,14 @@ impl<'q> Analyzer<'_> {
                 scope.outer.is_some_and(|outer| !matches!(self.column_named(outer, name), Found::Nothing));
             return if reaches_out || has_open_here(scope) { Err(unclear()) } else { Ok(row) };
         }
-        let Some(outer) = further.filter(|outer| outer.parameters.is_empty()) else { return Err(unclear()) };
+        let Some(outer) = further.filter(|outer| outer.parameters.is_empty()) else {
+            return Err(self.no_column(scope, std::slice::from_ref(ident)));
+        };
         let value = match self.column_named(outer, name) {
             Found::One(value) => value,
             Found::Many => return Err(Opaque::Ambiguous(ident.value.clone())),
             Found::Nothing if outer.aliases.iter().any(|alias| alias.name == name) => return Err(unclear()),
-            Found::Nothing => self.further_out(outer, ident, name)?,
+            Found::Nothing => self.further_out(outer, ident, name).map_err(|opaque| beyond(scope, opaque))?,
         };
         self.here_or_outward(scope, std::slice::from_ref(ident), value)
     }
@@ -381,7 +388,7 @@ impl<'q> Analyzer<'_> {
                     _ if self.dialect == Dialect::DuckDb && qualifier.len() == 1 => {
                         self.qualified_further_out(scope, parts)
                     }
-                    _ => Err(Opaque::Name(text())),
+                    _ => Err(self.no_column(scope, parts)),
                 }
             }
         }

@@ -7,6 +7,7 @@ use sqlparser::ast;
 use super::block::{Column, Value};
 use super::field::fields;
 use super::inputs::{has_open, has_unknown_names, is_unsure};
+use super::refused::beyond;
 use super::scope::{Found, Input, Scope, Site, Visibility, outward};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
@@ -53,12 +54,14 @@ impl<'q> Analyzer<'_> {
         let own_column = !matches!(self.column_named(scope, &first), Found::Nothing);
         let parameter = scope.parameters.contains(&first);
         let outer = scope.outer.filter(|_| !own_column && !parameter && scope.site == Site::Open);
-        let Some(outer) = outer else { return Err(Opaque::Name(text())) };
+        let Some(outer) = outer else {
+            return Err(if own_column || parameter { Opaque::Name(text()) } else { self.no_column(scope, parts) });
+        };
         let is_alias = scope.aliases.iter().any(|alias| alias.name == first);
         if is_unsure(scope) && (self.dialect != Dialect::DuckDb || is_alias) {
             return Err(Opaque::Name(text()));
         }
-        let value = self.qualified(outer, parts)?;
+        let value = self.qualified(outer, parts).map_err(|opaque| beyond(scope, opaque))?;
         self.here_or_outward(scope, parts, value)
     }
 

@@ -3,6 +3,7 @@
 use sqlparser::ast::{self, JoinConstraint};
 
 use super::block::Value;
+use super::inputs::has_unknown_names;
 use super::scope::{Columns, Input, Merged, Names, Scope, Visibility, reference};
 use super::{Analyzer, Step};
 use crate::hash::Hasher;
@@ -20,7 +21,14 @@ impl<'q> Analyzer<'_> {
     ) -> Step<Option<Value>> {
         match constraint {
             JoinConstraint::None => Ok(None),
-            JoinConstraint::On(expression) => self.expression(scope, expression, Names::Column).map(Some),
+            JoinConstraint::On(expression) => {
+                let value = self.expression(scope, expression, Names::Column).map(Some);
+                // What stands before the join is not seen by its condition.
+                value.map_err(|opaque| match opaque {
+                    Opaque::TwoColumns(name) if first > 0 => Opaque::Ambiguous(name),
+                    opaque => opaque,
+                })
+            }
             JoinConstraint::Using(names) => {
                 let mut folded = Vec::new();
                 for name in names {
@@ -29,7 +37,12 @@ impl<'q> Analyzer<'_> {
                         _ => return Err(Opaque::construct("a qualified name in USING")),
                     }
                 }
-                self.merge(scope, kind, &folded, first, boundary).map(Some)
+                let merged = self.merge(scope, kind, &folded, first, boundary).map(Some);
+                if let Err(Opaque::NoColumn(refused) | Opaque::TwoColumns(refused)) = &merged {
+                    let idents = names.iter().flat_map(|name| &name.0).filter_map(|part| part.as_ident());
+                    idents.filter(|ident| self.fold(ident) == *refused).for_each(|ident| self.refuse(ident));
+                }
+                merged
             }
             JoinConstraint::Natural => {
                 let common = self.common_columns(scope, first, boundary)?;
@@ -115,10 +128,11 @@ impl<'q> Analyzer<'_> {
                     continue;
                 }
                 if found.replace((reference(input, column, 0), input.slot)).is_some() {
-                    return Err(Opaque::Ambiguous(name.to_owned()));
+                    return Err(Opaque::TwoColumns(name.to_owned()));
                 }
             }
         }
+        let is_unclear = |input: &Input| has_unknown_names(input) || input.merged_away.iter().any(|gone| gone == name);
         // Two columns of that name on one side are an error in DuckDB, so beside a known one there is no other.
         match (found, open.as_slice()) {
             (Some(found), _) => Ok(found),
@@ -126,7 +140,8 @@ impl<'q> Analyzer<'_> {
                 let values: Vec<Value> = open.iter().map(|(value, _)| value.clone()).collect();
                 Ok((Value::combine("one of", &values), *slot))
             }
-            (None, []) => Err(Opaque::Name(name.to_owned())),
+            (None, []) if !self.is_tried() || inputs.iter().any(is_unclear) => Err(Opaque::Name(name.to_owned())),
+            (None, []) => Err(Opaque::NoColumn(name.to_owned())),
         }
     }
 }

@@ -29,6 +29,20 @@ fn a_pull_request_is_opened_built_and_reported() {
 }
 
 #[test]
+fn a_rule_of_the_branchs_linter_that_does_not_hold_fails_the_check() {
+    let team = Team::new();
+    let number = team.opens();
+    let config = team.world.repository.read("config.yaml");
+    let linter = "linter: {enabled: true, rules: [noselectstar]}\n";
+    team.pushes(number, "config.yaml", &format!("{config}{linter}"));
+    let star = "MODEL (name marts.starry, kind VIEW);\nSELECT * FROM staging.orders\n";
+    team.pushes(number, "models/marts/starry.sql", star);
+    team.pull_request("synchronize", number);
+    assert_eq!((team.output("state"), team.check().1), ("failed".into(), "failure".into()));
+    assert!(team.comment().contains("models/marts/starry.sql") && team.comment().contains("lint-noselectstar"));
+}
+
+#[test]
 fn a_second_push_edits_the_comment_and_the_same_event_again_writes_nothing_new() {
     let team = Team::new();
     let number = team.opens();
