@@ -51,7 +51,7 @@ pub(super) struct ParsedFile {
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
     /// The other models of the same definition.
-    pub(super) more: Vec<ParsedFile>,
+    pub(super) more: Vec<Self>,
 }
 
 impl Rules {

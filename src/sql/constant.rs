@@ -28,7 +28,7 @@ pub enum Constant {
     /// A name, as written.
     Name(String),
     /// An array or tuple.
-    List(Vec<Constant>),
+    List(Vec<Self>),
 }
 
 /// Why an expression has no value.

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
-use super::lexeme::{Kind, Lexeme};
+use super::Expander;
+use super::lexeme::{Kind, Lexeme, lex_made};
 use super::names::Names;
 use crate::sql::{TimeForm, TimeVariable};
 use crate::yaml;
@@ -21,15 +22,28 @@ pub(in crate::project) struct Block {
     pub(in crate::project) body: Range<usize>,
 }
 
-/// Why a block gave no SQL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
-    /// The byte of the body where, as far as it is known.
-    pub(super) offset: usize,
-    pub(super) message: String,
-    pub(super) help: &'static str,
+/// The Jinja of a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::project) struct Jinja<'a> {
+    /// The file's text, which the blocks are parts of; the source that tokens belong to has them masked.
+    pub(in crate::project) text: &'a str,
+    /// Its blocks, in order.
+    pub(in crate::project) blocks: &'a [Block],
+    /// The macros of the project.
+    pub(in crate::project) definitions: &'a str,
 }
 
+/// Why a block gave no SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Refused {
+    /// The byte of the body where, as far as it is known.
+    offset: usize,
+    message: String,
+    help: &'static str,
+}
+
+/// The macros of the project are read anew for each block, so that many of both take long: so many bytes at most.
+const MAX_JINJA: usize = 256 << 20;
 const BEGINNINGS: [&str; 2] = ["jinja_query_begin", "jinja_statement_begin"];
 const END: &str = "jinja_end";
 /// What they all begin with.
@@ -44,6 +58,47 @@ const TIME: &str = "__offshoot_jinja_";
 const TIME_END: &str = "__";
 /// What stands for `{{ this_model }}`.
 const THIS: &str = "__offshoot_jinja_this_model__";
+
+impl<'a> Jinja<'a> {
+    pub(super) fn block_at(&self, start: usize) -> Option<&'a Block> {
+        let found = self.blocks.binary_search_by_key(&start, |block| block.whole.start).ok()?;
+        self.blocks.get(found)
+    }
+}
+
+impl Expander<'_> {
+    /// What a Jinja block gives, without a semicolon at its end.
+    pub(super) fn rendered(&mut self, block: &Block) -> Vec<Lexeme> {
+        let Jinja { text, definitions, blocks } = self.jinja;
+        let body = text.get(block.body.clone()).unwrap_or_default();
+        let at = block.whole.start;
+        if blocks.len().saturating_mul(definitions.len() + text.len()) > MAX_JINJA {
+            self.refuse(
+                at,
+                "the file has too many Jinja blocks",
+                "put some of them into one, or into models of their own",
+            );
+            return Vec::new();
+        }
+        self.reads_stage |= body.contains("runtime_stage") || definitions.contains("runtime_stage");
+        let rendered = match render(body, definitions, self.names, self.stage) {
+            Ok(rendered) => rendered,
+            Err(Refused { offset, message, help }) => {
+                self.refuse(block.body.start + offset, message, help);
+                return Vec::new();
+            }
+        };
+        let sql = rendered.trim().trim_end_matches(';');
+        match lex_made(sql, self.dialect, at) {
+            Some(lexemes) => opened(lexemes, self.names.this_model),
+            None => {
+                let help = "close its strings, quoted names and comments";
+                self.refuse(at, "what the Jinja block gives cannot be cut into words", help);
+                Vec::new()
+            }
+        }
+    }
+}
 
 /// The blocks of a file; one that is never closed goes to the end.
 pub(in crate::project) fn blocks(text: &str) -> Vec<Block> {
@@ -127,7 +182,7 @@ pub(in crate::project) fn mistake(definitions: &str) -> Option<String> {
 }
 
 /// Renders a block's body.
-pub(super) fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Result<String, Refused> {
+fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Result<String, Refused> {
     let times = with_times(body)?;
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -229,7 +284,7 @@ fn with_times(body: &str) -> Result<String, Refused> {
 }
 
 /// Lexemes of rendered SQL with what stands open as such.
-pub(super) fn opened(lexemes: Vec<Lexeme>, this_model: Option<&str>) -> Vec<Lexeme> {
+fn opened(lexemes: Vec<Lexeme>, this_model: Option<&str>) -> Vec<Lexeme> {
     lexemes.into_iter().flat_map(|lexeme| open(lexeme, this_model)).collect()
 }
 

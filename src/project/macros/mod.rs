@@ -27,15 +27,13 @@ use crate::problem::{Problem, nearest};
 use crate::sql::tokenize;
 use crate::sql::{Constant, Dialect, Piece, Template, TimeVariable, Token, evaluate};
 
-pub(super) use jinja::{Block, blocks, definitions, masked, mistake};
+pub(super) use jinja::{Jinja, blocks, definitions, masked, mistake};
 pub(super) use names::{NO_LOCALS, Names};
 
 /// Problems of one file after which no more macros are told.
 const MAX_PROBLEMS: usize = 100;
 /// So many words and signs are made by macros at most, in one file.
 const MAX_MADE: usize = 500_000;
-/// The macros of the project are read anew for each block, so that many of both take long: so many bytes at most.
-const MAX_JINJA: usize = 256 << 20;
 /// Macros in macros are followed so deep.
 const MAX_DEPTH: usize = 40;
 /// What a model's statements see of SQLMesh's stages: here a table is made and filled in one go.
@@ -56,17 +54,6 @@ pub(super) struct Expander<'a> {
     made: usize,
     /// What is wrong, in the order in which it was found.
     pub(super) problems: Vec<Problem>,
-}
-
-/// The Jinja of a file.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Jinja<'a> {
-    /// The file's text, which the blocks are parts of; the source that tokens belong to has them masked.
-    pub(super) text: &'a str,
-    /// Its blocks, in order.
-    pub(super) blocks: &'a [Block],
-    /// The macros of the project.
-    pub(super) definitions: &'a str,
 }
 
 /// What a macro came to.
@@ -96,13 +83,6 @@ pub(super) fn expanded(text: &str, from: usize, dialect: Dialect) -> (Template, 
     let names = Names { variables: &variables, locals: &NO_LOCALS, gateway: None, kind: None, this_model: None };
     let mut expander = Expander::new(source, dialect, names);
     (expander.statement(&statement).unwrap_or_default(), expander.problems)
-}
-
-impl<'a> Jinja<'a> {
-    fn block_at(&self, start: usize) -> Option<&'a Block> {
-        let found = self.blocks.binary_search_by_key(&start, |block| block.whole.start).ok()?;
-        self.blocks.get(found)
-    }
 }
 
 impl<'a> Expander<'a> {
@@ -215,38 +195,6 @@ impl<'a> Expander<'a> {
         });
         told.into_iter().for_each(|(at, message, help)| self.refuse(at, message, &help));
         lexemes
-    }
-
-    /// What a Jinja block gives, without a semicolon at its end.
-    fn rendered(&mut self, block: &Block) -> Vec<Lexeme> {
-        let Jinja { text, definitions, blocks } = self.jinja;
-        let body = text.get(block.body.clone()).unwrap_or_default();
-        let at = block.whole.start;
-        if blocks.len().saturating_mul(definitions.len() + text.len()) > MAX_JINJA {
-            self.refuse(
-                at,
-                "the file has too many Jinja blocks",
-                "put some of them into one, or into models of their own",
-            );
-            return Vec::new();
-        }
-        self.reads_stage |= body.contains("runtime_stage") || definitions.contains("runtime_stage");
-        let rendered = match jinja::render(body, definitions, self.names, self.stage) {
-            Ok(rendered) => rendered,
-            Err(jinja::Refused { offset, message, help }) => {
-                self.refuse(block.body.start + offset, message, help);
-                return Vec::new();
-            }
-        };
-        let sql = rendered.trim().trim_end_matches(';');
-        match lex_made(sql, self.dialect, at) {
-            Some(lexemes) => jinja::opened(lexemes, self.names.this_model),
-            None => {
-                let help = "close its strings, quoted names and comments";
-                self.refuse(at, "what the Jinja block gives cannot be cut into words", help);
-                Vec::new()
-            }
-        }
     }
 
     /// Expands everything in a list of lexemes.
