@@ -8,6 +8,7 @@ mod lint;
 mod rollback;
 mod run;
 mod state;
+mod test;
 mod tree;
 
 use std::num::NonZeroUsize;
@@ -23,6 +24,7 @@ pub use lint::{LintArguments, LintFormat};
 pub use rollback::RollbackArguments;
 pub use run::RunArguments;
 pub use state::{ExportArguments, ImportArguments, MigrateArguments, RecoverArguments, StateArguments, StateCommand};
+pub use test::{TestArguments, TestFormat};
 pub use tree::OneTreeArguments;
 
 /// A data environment for every git branch.
@@ -139,6 +141,12 @@ pub enum Command {
     /// errors and end with exit code 1, those of `warn_rules` are only shown. Where `linter.enabled` is true, they are problems
     /// of the project too: errors stop plan, apply and promote.
     Lint(LintArguments),
+    /// Run the unit tests of models, or write one from data
+    ///
+    /// Tests are those of SQLMesh: `tests/**/test*.yaml`, as they lie in the working tree. Each runs in a DuckDB of its own in
+    /// memory; no warehouse is opened and nothing is written. Exit 1 where a test fails or a file has a mistake.
+    /// `docs/unit-tests.md` has the format.
+    Test(TestArguments),
     /// Tell at each push what it changes: a pre-push hook that opens no warehouse and writes nothing
     Hook(HookArguments),
     /// In GitHub Actions: do what the event asks for; plan, build and report pull requests, promote merges
@@ -444,6 +452,8 @@ impl Command {
             Self::Lineage(_) => Format::Terminal,
             Self::Lint(arguments) if arguments.format == LintFormat::Json => Format::Json,
             Self::Lint(_) => Format::Terminal,
+            Self::Test(arguments) if arguments.format == TestFormat::Json => Format::Json,
+            Self::Test(_) => Format::Terminal,
             Self::Doctor(arguments) => arguments.format.format,
         };
         if format == Format::Json { ErrorFormat::Json } else { ErrorFormat::Terminal }
@@ -491,6 +501,8 @@ mod tests {
             "bot query --env prod select --format csv --limit 5",
             "bot render a.b",
             "bot lineage a.b.c --upstream --head x --format mermaid",
+            "bot test tests/a.yaml::b -k x* --jobs 2 --all-must-run --format json",
+            "bot test --create a.b --query a.c select --query a.d x --var start=1 --name t --path p --include-ctes --overwrite",
             "bot lineage a.b --downstream --worktree --format json",
             "bot external --check --lock-timeout 5",
             "bot lint --model a.b --model c.d --worktree --format json",

@@ -209,6 +209,22 @@ pub fn engine(connection: &Connection, opening: &Opening<'_>) -> Result<Box<dyn 
     }
 }
 
+/// A database in memory for one unit test, with the settings of a `test_connection` where there is one. Its file is never
+/// opened: whatever a test makes must be gone afterwards.
+///
+/// # Errors
+/// It is no DuckDB, or says too little.
+pub fn test_engine(connection: Option<&Connection>, opening: &Opening<'_>) -> Result<Box<dyn Engine>, CommandError> {
+    let mut config = DuckDbConfig::new(Location::Memory);
+    if let Some(connection) = connection {
+        let refused = |error| CommandError::no("its `test_connection` cannot be used").because(error);
+        config.settings = duckdb_config(&connection.duckdb().map_err(refused)?, opening)?.settings;
+    }
+    // Tests run beside one another, and each is small.
+    config.settings.entry("threads".to_owned()).or_insert_with(|| "1".to_owned());
+    Ok(Box::new(DuckDb::new(config).until(Arc::clone(&opening.stop))))
+}
+
 /// Where the warehouse of a connection is; `None` where that is nowhere that lasts.
 pub fn place(connection: &Connection, root: &Path) -> Option<Place> {
     if connection.kind == "postgres" {

@@ -110,6 +110,7 @@ pub mod surroundings;
 pub mod time;
 #[cfg(feature = "duckdb")]
 pub mod turn;
+pub mod unit_test;
 pub mod url;
 pub mod visible;
 #[cfg(feature = "duckdb")]

@@ -26,7 +26,7 @@ pub struct Resolver<'a> {
     pub tree: &'a Tree,
     /// The engine's dialect.
     pub dialect: Dialect,
-    /// Physical tables by model; VIEW and EMBEDDED models have none.
+    /// Physical tables by model; VIEW and EMBEDDED models have none. A unit test has some for names that no model owns, too.
     pub tables: &'a BTreeMap<ModelName, TableName>,
 }
 
@@ -172,16 +172,12 @@ impl Resolver<'_> {
         let mut splices = Vec::new();
         for relation in query.relations() {
             splices.extend(audit::alias(reading, relation));
-            if !self.tree.models.contains_key(&relation.name) {
-                continue;
-            }
             if let Some(name) = self.stand_in(reading, relation, times, inlined)? {
                 splices.push(self.splice(relation, &name));
             }
         }
         for qualifier in query.long_qualifiers() {
-            let replaced =
-                self.tree.models.get(&qualifier.name).is_some_and(|model| !matches!(model.kind, Kind::External));
+            let replaced = is_own(self.tree, &qualifier.name) || self.tables.contains_key(&qualifier.name);
             if let Some(alias) = qualifier.implied_alias.clone().filter(|_| replaced) {
                 splices.push(Splice { range: qualifier.range.clone(), replacement: alias });
             }

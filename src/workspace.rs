@@ -5,6 +5,7 @@
 
 mod gateway;
 mod planned;
+mod unit_tests;
 mod upgrade;
 
 use std::path::PathBuf;
@@ -181,7 +182,17 @@ impl<'a> Workspace<'a> {
         like: Option<&Tree>,
         settings: Option<&Settings>,
     ) -> (Tree, Project, Vec<Problem>) {
-        let Loaded { mut project, mut problems } = scan(files, &self.surroundings());
+        self.examined(scan(files, &self.surroundings()), files, like, settings)
+    }
+
+    fn examined(
+        &self,
+        loaded: Loaded,
+        files: &dyn FileTree,
+        like: Option<&Tree>,
+        settings: Option<&Settings>,
+    ) -> (Tree, Project, Vec<Problem>) {
+        let Loaded { mut project, mut problems } = loaded;
         let models = std::mem::take(&mut project.models);
         if let Some(settings) = settings {
             problems.extend(self.run_elsewhere(&mut project, settings));

@@ -35,6 +35,8 @@ pub(super) enum FillError {
     Foreign(String),
     #[error("another run has written table `{0}` meanwhile")]
     Overtaken(String),
+    #[error("it reads its own table, whose columns have no types before it is there")]
+    ReadsItself,
     #[error(transparent)]
     Turn(#[from] TurnError),
     #[error("{}", .0.told)]
@@ -81,6 +83,9 @@ impl FillError {
                     .because(self)
                     .hint("mend the rows or the audit, or let it only tell them: `blocking := false`")
             }
+            Self::ReadsItself => CommandError::no(what)
+                .because(self)
+                .hint("declare them all: `columns (day DATE, total DOUBLE)` in the `MODEL` block"),
             Self::Foreign(_) => CommandError::no(what).because(self).hint("drop or rename it, then run again"),
             Self::Duplicate(_) => CommandError::no(what)
                 .because(self)

@@ -127,12 +127,23 @@ impl Filler<'_> {
 }
 
 impl Task<'_> {
-    /// Makes the table without rows, in place of one that may be there.
+    /// Makes the table without rows, in place of one that may be there. A query that reads the table itself has no types
+    /// before it is there, so that the author must say them, as for SQLMesh.
     pub(super) fn make(self, session: &mut dyn Session, query: &str) -> Result<Vec<ColumnType>, FillError> {
-        let columns = self.columns(session, query)?;
+        let (columns, is_declared) = match self.reads_itself() {
+            true => (self.model.properties.columns.clone(), true),
+            false => (self.columns(session, query)?, false),
+        };
+        if is_declared && (columns.is_empty() || columns.iter().any(|column| column.data_type.is_none())) {
+            return Err(FillError::ReadsItself);
+        }
         let over = self.over(&columns);
-        match self.make_room(session, &over.shape(query))? {
-            Room::Free => session.execute(&over.create_empty(query))?,
+        let (shape, create) = match is_declared {
+            true => (over.typed_shape()?, over.create_typed()?),
+            false => (over.shape(query), over.create_empty(query)),
+        };
+        match self.make_room(session, &shape)? {
+            Room::Free => session.execute(&create)?,
             Room::Taken => session.execute(&over.empty())?,
         };
         let made = session.columns(self.table)?;

@@ -10,6 +10,7 @@ use super::fill::{Physical, Standings};
 use super::{Work, everything};
 use crate::engine::{EngineError, ObjectRecord, OwnedObject, Session, Standing};
 use crate::fingerprint::Fingerprint;
+use crate::graph::SelfReading;
 use crate::ids::{ModelName, TableName};
 use crate::model::{DeclaredColumn, Model};
 use crate::plan::{Build, Target};
@@ -128,6 +129,12 @@ impl<'a> Task<'a> {
         'a: 's,
     {
         Over { dialect: self.work.engine.dialect(), table: self.table, columns }
+    }
+
+    /// Whether the query reads the table that it fills.
+    pub(super) fn reads_itself(self) -> bool {
+        let node = self.work.tree.graph.node(&self.target.name);
+        node.is_some_and(|node| node.itself == SelfReading::Yes)
     }
 
     /// Drops the table where one of ours was there. Where none was, nothing is dropped, so that making a table fails

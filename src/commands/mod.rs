@@ -23,6 +23,7 @@ mod render;
 mod rollback;
 mod run;
 mod state;
+mod test;
 mod times;
 mod tree;
 mod who;
@@ -54,6 +55,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Lineage(arguments) => lineage::run(context, arguments),
         Command::External(arguments) => external::run(context, arguments),
         Command::Lint(arguments) => lint::run(context, arguments),
+        Command::Test(arguments) => test::run(context, arguments),
         Command::Ci(arguments) => ci::run(context, arguments),
         Command::Hook(arguments) => hook::run(context, &arguments.command),
         Command::Doctor(arguments) => doctor::run(context, arguments),

@@ -2,7 +2,7 @@
 
 use crate::cli::OneTreeArguments;
 use crate::error::CommandError;
-use crate::git::{GitError, Head, Mode, Request, TreeSource};
+use crate::git::{GitError, Head, TreeSource};
 use crate::workspace::{Workspace, git_error};
 
 /// One tree as it is: of the working tree, or of a commit.
@@ -12,15 +12,7 @@ use crate::workspace::{Workspace, git_error};
 pub(super) fn one_tree(workspace: &Workspace<'_>, arguments: &OneTreeArguments) -> Result<TreeSource, CommandError> {
     let git = &workspace.git;
     if arguments.worktree {
-        // Merged into the very commit that it stands on, the working tree is itself.
-        let request = Request {
-            base: Some("HEAD"),
-            base_branch: None,
-            head: None,
-            mode: Mode::Worktree,
-            project_folder: &workspace.folder,
-        };
-        return git.three_trees(&request).map(|trees| trees.result).map_err(git_error);
+        return workspace.working_tree();
     }
     let commit = match &arguments.head {
         Some(revision) => git.resolve(revision).map_err(git_error)?.commit,

@@ -51,12 +51,28 @@ pub(super) fn read(source: &Source<'_>, value: Value<'_>, problems: &mut Vec<Pro
             problems.push(problem);
         }
     }
-    let defaults_off = pairs.iter().any(|pair| pair.key == "keep_default_na" && flag(pair) == Some(false));
-    if defaults_off {
+    let mut texts = pairs.iter().filter(|pair| pair.key == "keep_default_na").filter_map(|pair| pair.value.scalar());
+    if texts.next_back().as_deref().and_then(flag) == Some(false) {
         settings.null_texts.clear();
     }
     settings.null_texts.extend(added);
     settings
+}
+
+/// Why a setting of a CSV file is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedCsvSetting {
+    /// There is no such setting; the nearest is named, where one is near.
+    Unknown(Option<&'static str>),
+    /// Its value must be something else, and what may help.
+    Expected(&'static str, Option<&'static str>),
+}
+
+impl RefusedCsvSetting {
+    /// The settings that there are, for messages.
+    pub fn known() -> String {
+        KEYS.join(", ")
+    }
 }
 
 fn one(
@@ -65,13 +81,46 @@ fn one(
     settings: &mut CsvSettings,
     added: &mut Vec<String>,
 ) -> Result<(), Problem> {
-    let expected = |what: &str| {
-        let message = format!("`{}` of `csv_settings` must be {what}", pair.written);
-        source.error("invalid-property", pair.value.offset, message)
+    let values: Option<Vec<String>> = match pair.key.as_str() {
+        "na_values" => pair.value.items().iter().map(|item| item.scalar()).collect(),
+        _ => pair.value.scalar().map(|text| vec![text]),
     };
-    let sign = || byte(pair).ok_or_else(|| expected("one ASCII sign"));
-    let choice = || flag(pair).ok_or_else(|| expected("true or false"));
-    match pair.key.as_str() {
+    set_csv(settings, &pair.key, values.as_deref(), added).map_err(|refused| match refused {
+        RefusedCsvSetting::Expected(what, help) => {
+            let message = format!("`{}` of `csv_settings` must be {what}", pair.written);
+            let problem = source.error("invalid-property", pair.value.offset, message);
+            match help {
+                Some(help) => problem.help(help),
+                None => problem,
+            }
+        }
+        RefusedCsvSetting::Unknown(nearest) => {
+            let message = format!("`{}` of `csv_settings` is unknown", pair.key);
+            let problem = source.error("unknown-property", pair.offset, message);
+            problem.help(match nearest {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("known are {}", RefusedCsvSetting::known()),
+            })
+        }
+    })
+}
+
+/// Sets one of the settings that pandas knows from its values, `None` where these are no texts; texts that mean NULL are put
+/// to `added`.
+///
+/// # Errors
+/// There is no such setting, or a value cannot be.
+pub fn set_csv(
+    settings: &mut CsvSettings,
+    key: &str,
+    values: Option<&[String]>,
+    added: &mut Vec<String>,
+) -> Result<(), RefusedCsvSetting> {
+    let value = values.and_then(<[String]>::first).map(String::as_str);
+    let expected = |what| RefusedCsvSetting::Expected(what, None);
+    let sign = || value.and_then(byte).ok_or(expected("one ASCII sign"));
+    let choice = || value.and_then(flag).ok_or(expected("true or false"));
+    match key {
         "delimiter" => settings.delimiter = sign()?,
         "quotechar" => settings.quote = sign()?,
         "escapechar" => settings.escape = Some(sign()?),
@@ -81,38 +130,29 @@ fn one(
             choice()?;
         }
         "na_values" => {
-            for item in pair.value.items() {
-                added.push(
-                    item.scalar().ok_or_else(|| expected("a list of texts; one list per column is not supported"))?,
-                );
-            }
+            let texts = values.ok_or(expected("a list of texts; one list per column is not supported"))?;
+            added.extend(texts.iter().cloned());
         }
         "encoding" => {
-            let name = pair.value.scalar().unwrap_or_default().to_lowercase().replace(['-', '_'], "");
+            let name = value.unwrap_or_default().to_lowercase().replace(['-', '_'], "");
             if !matches!(name.as_str(), "utf8" | "utf8sig" | "ascii") {
-                return Err(expected("`utf-8`").help("save the file as UTF-8"));
+                return Err(RefusedCsvSetting::Expected("`utf-8`", Some("save the file as UTF-8")));
             }
         }
         "lineterminator" => {
-            let text = pair.value.scalar().unwrap_or_default();
-            if !matches!(text.as_str(), "\n" | "\\n" | "\r\n" | "\\r\\n" | "\r" | "\\r") {
-                return Err(expected("a line break").help("save the file with line breaks between rows"));
+            let known = ["\n", "\\n", "\r\n", "\\r\\n", "\r", "\\r"];
+            if !known.contains(&value.unwrap_or_default()) {
+                let help = Some("save the file with line breaks between rows");
+                return Err(RefusedCsvSetting::Expected("a line break", help));
             }
         }
-        key => {
-            let problem =
-                source.error("unknown-property", pair.offset, format!("`{key}` of `csv_settings` is unknown"));
-            return Err(match nearest(key, KEYS) {
-                Some(name) => problem.help(format!("did you mean `{name}`?")),
-                None => problem.help(format!("known are {}", KEYS.join(", "))),
-            });
-        }
+        key => return Err(RefusedCsvSetting::Unknown(nearest(key, KEYS))),
     }
     Ok(())
 }
 
-fn byte(pair: &Pair<'_>) -> Option<u8> {
-    match pair.value.scalar()?.as_bytes() {
+fn byte(text: &str) -> Option<u8> {
+    match text.as_bytes() {
         b"\\t" => Some(b'\t'),
         b"\\\\" => Some(b'\\'),
         [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Some(*byte),
@@ -120,6 +160,6 @@ fn byte(pair: &Pair<'_>) -> Option<u8> {
     }
 }
 
-fn flag(pair: &Pair<'_>) -> Option<bool> {
-    pair.value.scalar()?.to_lowercase().parse().ok()
+fn flag(text: &str) -> Option<bool> {
+    text.to_lowercase().parse().ok()
 }

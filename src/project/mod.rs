@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use cache::ModelCache;
+pub use csv_settings::{RefusedCsvSetting, set_csv};
 pub use external::external_column;
 pub use glob::matches as fits;
 pub use loader::{ReadFiles, is_ignored};
@@ -106,13 +107,33 @@ pub fn scan(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
     scan_like(tree, surroundings, None).0
 }
 
+/// The same with variables that win over those of the configuration, names in lower case.
+pub fn scan_with_variables(
+    tree: &dyn FileTree,
+    surroundings: &Surroundings<'_>,
+    variables: &BTreeMap<String, crate::yaml::Value>,
+) -> Loaded {
+    scan_over(tree, surroundings, None, variables).0
+}
+
 /// The same of a tree that is much like another one: what is the same in both is taken from there.
 pub fn scan_like(
     tree: &dyn FileTree,
     surroundings: &Surroundings<'_>,
     like: Option<&ReadFiles>,
 ) -> (Loaded, ReadFiles) {
-    let (settings, mut problems) = settings::load(tree, surroundings.environment);
+    scan_over(tree, surroundings, like, &BTreeMap::new())
+}
+
+fn scan_over(
+    tree: &dyn FileTree,
+    surroundings: &Surroundings<'_>,
+    like: Option<&ReadFiles>,
+    variables: &BTreeMap<String, crate::yaml::Value>,
+) -> (Loaded, ReadFiles) {
+    let (mut settings, mut problems) = settings::load(tree, surroundings.environment);
+    let gateways = settings.gateways.values_mut().map(|gateway| &mut gateway.variables);
+    gateways.chain([&mut settings.variables]).for_each(|known| known.extend(variables.clone()));
     let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
     let rules = rules_of(tree, &settings, gateway, &mut problems);

@@ -29,6 +29,7 @@ pub mod statements;
 pub mod table;
 pub mod terminal;
 mod text;
+pub mod unit_test;
 
 pub use crate::visible::{visible, visible_lines};
 pub use text::{readable_interval, readable_intervals, readable_seconds};

@@ -19,6 +19,7 @@ pub use data_diff::{DataDiff, WhenCompared};
 pub use gateways::{Part, PartGateways, Wanted};
 pub use linter::{Linter, Rule, Selection, is_user_rules};
 pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings};
+pub use reader::{Report, parsed as parsed_yaml, rendered_file};
 
 use crate::files::FileTree;
 use crate::ids::{FilePath, ProjectName};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::jinja;
 use crate::files::{Entry, FileTree};
 use crate::ids::FilePath;
-use crate::problem::{Problem, nearest};
+use crate::problem::{Problem, nearest, position_of};
 use crate::yaml::{self, Node, Place, Value};
 
 /// The largest configuration that is read.
@@ -18,15 +18,46 @@ pub(super) fn document(
     environment: &BTreeMap<String, String>,
     problems: &mut Vec<Problem>,
 ) -> Option<Node> {
-    let text = match text(tree, path) {
-        Ok(text) => text,
+    let text = rendered(tree, path, jinja::Values { environment, variables: None }, problems)?;
+    parsed(path, &text, problems)
+}
+
+/// The text of a YAML file that is no configuration, with `env_var` and `var` rendered. A variable that is not set is a
+/// problem.
+pub fn rendered_file(
+    tree: &dyn FileTree,
+    path: &FilePath,
+    (environment, variables): (&BTreeMap<String, String>, &BTreeMap<String, Value>),
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    let text = rendered(tree, path, jinja::Values { environment, variables: Some(variables) }, problems)?;
+    let Some(offset) = text.find(jinja::UNSET) else { return Some(text) };
+    let name = text[offset + jinja::UNSET.len()..].split(|sign: char| !sign.is_alphanumeric() && sign != '_').next();
+    let (line, column) = position_of(&text, offset);
+    let message = format!("the file needs environment variable `{}`", name.unwrap_or_default());
+    let problem = Problem::error("unset-variable", message).at(path).position(line, column);
+    problems.push(problem.help("set it, or give `env_var` a default"));
+    None
+}
+
+fn rendered(
+    tree: &dyn FileTree,
+    path: &FilePath,
+    values: jinja::Values<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    match text(tree, path) {
+        Ok(text) => Some(jinja::render(path, &text, values, problems)),
         Err(problem) => {
             problems.push(*problem);
-            return None;
+            None
         }
-    };
-    let text = jinja::render(path, &text, environment, problems);
-    match yaml::parse(&text) {
+    }
+}
+
+/// The YAML of a file; what makes it none is a problem.
+pub fn parsed(path: &FilePath, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+    match yaml::parse(text) {
         Ok(node) => Some(node),
         Err(error) => {
             let problem = Problem::error("invalid-yaml", error.to_string()).at(path);
@@ -57,13 +88,16 @@ fn text(tree: &dyn FileTree, path: &FilePath) -> Result<String, Box<Problem>> {
 }
 
 /// Where problems go while a file is read.
-pub(super) struct Report<'a> {
-    pub(super) path: &'a FilePath,
-    pub(super) problems: &'a mut Vec<Problem>,
+pub struct Report<'a> {
+    /// The file.
+    pub path: &'a FilePath,
+    /// Where they go.
+    pub problems: &'a mut Vec<Problem>,
 }
 
 impl Report<'_> {
-    pub(super) fn push(&mut self, place: Place, problem: Problem) {
+    /// Adds a problem with its place.
+    pub fn push(&mut self, place: Place, problem: Problem) {
         self.problems.push(problem.at(self.path).position(place.line, place.column));
     }
 
@@ -72,7 +106,8 @@ impl Report<'_> {
         self.push(node.place, Problem::error("invalid-setting", message));
     }
 
-    pub(super) fn unknown(&mut self, code: &'static str, what: &str, key: &str, place: Place, known: &[&str]) {
+    /// Says that a word means nothing there, and which do.
+    pub fn unknown(&mut self, code: &'static str, what: &str, key: &str, place: Place, known: &[&str]) {
         let problem = Problem::error(code, format!("`{key}` is no {what}"));
         let help = match nearest(key, known.iter().copied()) {
             Some(name) => format!("did you mean `{name}`?"),

@@ -104,6 +104,7 @@ pub(super) fn part_of(context: &Context<'_>) -> Option<Part> {
         | Command::Render(_)
         | Command::Lineage(_)
         | Command::Lint(_)
+        | Command::Test(_)
         | Command::Hook(_)
         | Command::Ci(_)
         | Command::Doctor(_) => context.is_in_ci().then_some(Part::PullRequests),

@@ -408,3 +408,26 @@ fn a_query_inside_that_groups_by_all_shows_what_it_shows_over_views() {
     let expected = count(&format!("({query})"));
     assert_eq!((count("s.shown"), count("s.stored")), (expected.clone(), expected));
 }
+
+#[test]
+fn a_model_that_reads_itself_says_its_types_or_is_told_to() {
+    let running = |columns: &str| {
+        format!(
+            "MODEL (name marts.running, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 1), start '2026-03-29'{columns});\n\
+             SELECT @start_date AS day, COALESCE((SELECT max(n) FROM marts.running WHERE day < @start_date), 0) + 1 AS n"
+        )
+    };
+    let world = lab(&[("models/running.sql", &running(""))]);
+    let refused = world.bot(&["promote"]);
+    assert_eq!(refused.exit, Exit::No, "{refused:?}");
+    assert!(
+        refused.stderr.contains("it reads its own table") && refused.stderr.contains("declare them all"),
+        "{}",
+        refused.stderr
+    );
+    world.repository.write("models/running.sql", running(", columns (day DATE, n INT)"));
+    world.repository.commit("types");
+    world.done(&["promote"]);
+    let rows = world.done(&["query", "select n from marts.running order by day", "--format", "csv"]);
+    assert_eq!(rows.stdout, "n\n1\n2\n3\n");
+}

@@ -37,6 +37,7 @@ const LEVELS: &[(Level, &[&str])] = &[
             "report",
             "statement",
             "resolve",
+            "unit_test",
         ],
     ),
     (Level::InOrder, &["render"]),

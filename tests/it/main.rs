@@ -67,6 +67,7 @@ mod state_sqlite;
 mod state_upgrade;
 mod state_world;
 mod torture;
+mod unit_tests;
 mod verdicts;
 mod workflows;
 mod world;

@@ -1,0 +1,87 @@
+//! What models hold: columns and types, from what is declared, else from their queries, which an empty DuckDB is asked about.
+//!
+//! A model whose columns cannot be known (it reads a table that nobody describes, or needs another engine) has no shape; its
+//! fixtures then take the types of their values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::one::{EPOCH, SCHEMA, table_of};
+use crate::engine::Session;
+use crate::fingerprint::Tree;
+use crate::ids::{ModelName, TableName};
+use crate::model::{Kind, Model};
+use crate::resolve::{Resolver, Times};
+use crate::sql::Dialect;
+use crate::statement::{ColumnType, quote_identifier, quote_table};
+
+/// The columns of models, in order.
+pub(super) type Shapes = BTreeMap<ModelName, Vec<ColumnType>>;
+
+/// The shapes of these models, as far as they can be known.
+pub(super) fn shapes(session: &mut dyn Session, tree: &Tree, wanted: &BTreeSet<ModelName>) -> Shapes {
+    let mut shapes = Shapes::new();
+    let _ = session.create_schema_if_missing(None, SCHEMA);
+    let mut tables: BTreeMap<ModelName, TableName> = BTreeMap::new();
+    let needed = with_ancestors(tree, wanted);
+    // Members of cycles are in no order, and have no shape.
+    for name in tree.graph.order().iter().filter(|name| needed.contains(*name)) {
+        let Some(model) = tree.models.get(name) else { continue };
+        let Some(columns) = shape(session, tree, &tables, model) else { continue };
+        let table = table_of(name);
+        if make_empty(session, &table, &columns).is_none() {
+            continue;
+        }
+        tables.insert(name.clone(), table);
+        shapes.insert(name.clone(), columns);
+    }
+    shapes
+}
+
+fn with_ancestors(tree: &Tree, wanted: &BTreeSet<ModelName>) -> BTreeSet<ModelName> {
+    let mut needed = BTreeSet::new();
+    let mut left: Vec<&ModelName> = wanted.iter().collect();
+    while let Some(name) = left.pop() {
+        if needed.insert(name.clone()) {
+            left.extend(tree.graph.parents(name));
+        }
+    }
+    needed
+}
+
+fn shape(
+    session: &mut dyn Session,
+    tree: &Tree,
+    tables: &BTreeMap<ModelName, TableName>,
+    model: &Model,
+) -> Option<Vec<ColumnType>> {
+    if let Kind::Seed(seed) = &model.kind {
+        return Some(seed.columns.iter().map(|column| ColumnType::new(&column.name, &column.data_type)).collect());
+    }
+    let declared = &model.properties.columns;
+    if !declared.is_empty() {
+        let column =
+            |column: &crate::model::DeclaredColumn| Some(ColumnType::new(&column.name, column.data_type.as_ref()?));
+        if let Some(columns) = declared.iter().map(column).collect() {
+            return Some(columns);
+        }
+    }
+    let query = model.query.as_ref()?;
+    let resolver = Resolver { tree, dialect: Dialect::DuckDb, tables };
+    let sql = resolver.query(&model.name, query, Times::At(EPOCH)).ok()?;
+    let mut columns = session.describe(&sql).ok().filter(|columns| !columns.is_empty())?;
+    // What is NULL in every row is stored as a number.
+    columns
+        .iter_mut()
+        .filter(|column| column.data_type == "\"NULL\"")
+        .for_each(|column| column.data_type = "INTEGER".into());
+    Some(columns)
+}
+
+/// Makes an empty table; `None` where the engine does not take it.
+fn make_empty(session: &mut dyn Session, table: &TableName, columns: &[ColumnType]) -> Option<()> {
+    let column =
+        |column: &ColumnType| format!("{} {}", quote_identifier(Dialect::DuckDb, &column.name), column.data_type);
+    let columns: Vec<String> = columns.iter().map(column).collect();
+    let sql = format!("CREATE TABLE {} ({})", quote_table(Dialect::DuckDb, table), columns.join(", "));
+    session.execute(&sql).ok().map(drop)
+}
