@@ -1,5 +1,6 @@
 //! The command line as types; the doc comments are the help. Nothing here decides or reads anything.
 
+mod audit;
 mod environments;
 mod external;
 mod hook;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use audit::AuditArguments;
 pub use environments::{DropArguments, EnvironmentArguments, EnvironmentCommand, NamedEnvironment, ShowArguments};
 pub use external::ExternalArguments;
 pub use hook::{HookArguments, HookCommand, HookRunArguments};
@@ -94,6 +96,13 @@ pub enum Command {
     /// that show a table get its fresh rows, too. A run of another environment leaves production's tables alone. What a run
     /// that died has recorded is not loaded again. While it runs a promote of the environment waits.
     Run(RunArguments),
+    /// Run the audits of an environment over its tables as they are, production's unless it says otherwise
+    ///
+    /// Models are those of the commit that the environment was made from. All of a table is looked at unless `--start` or
+    /// `--end` says otherwise; external tables and audits that belong to no model are looked at, too. The warehouse is only
+    /// read. What is found in all of the rows is kept in the state, unless somebody writes it at the moment. The exit code is 1 where a blocking
+    /// audit finds rows, or one cannot run.
+    Audit(AuditArguments),
     /// Point production back at an earlier entry of its history, and hold it there
     ///
     /// Moves pointers only, in one transaction: what was built since stays, and no table is filled. A model that the entry has
@@ -426,6 +435,7 @@ impl Command {
             Self::Apply(arguments) => arguments.format.format,
             Self::Promote(arguments) => arguments.format.format,
             Self::Run(arguments) => arguments.format.format,
+            Self::Audit(arguments) => arguments.format.format,
             Self::Rollback(arguments) => arguments.format.format,
             Self::Env(arguments) => match &arguments.command {
                 EnvironmentCommand::List(format) => format.format,
@@ -472,6 +482,9 @@ mod tests {
             "bot apply --jobs 4 --lock-timeout 5 --env e --gateway g --format json",
             "bot promote HEAD~1 --to staging --force --release --take-over",
             "bot rollback --to 3 --env staging --why late --yes --take-over --lock-timeout 5 --format json",
+            "bot audit",
+            "bot audit --env e --model a.* --model b.c --start 2026-01-01 --end 2026-01-31 --format json",
+            "bot audit --environment e --last",
             "bot rollback --dry-run",
             "bot run",
             "bot run staging --dry-run --jobs 2 --lock-timeout 5 --format json",

@@ -1,7 +1,11 @@
 //! A model as its file states it: plain data that the pure core reads. Nothing here knows SQL, git or an engine.
 
+mod audit;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub use audit::{AuditCall, OwnAudit, StandaloneAudit, Weight};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +35,10 @@ pub struct Model {
     pub properties: Arc<Properties>,
     /// What its query, its statements and `depends_on` may name.
     pub mentions: Arc<Mentions>,
+    /// The project's own audits among `properties.audits`, by their place there.
+    pub own_audits: BTreeMap<usize, OwnAudit>,
     /// Everything that the model is made from besides other models: its file's content, the configuration's defaults, a
-    /// seed's rows. Equal sources give equal models.
+    /// seed's rows, the project's own audits that it asks for. Equal sources give equal models.
     pub source: Digest,
 }
 
@@ -91,15 +97,6 @@ pub struct DeclaredColumn {
     pub name: String,
     /// The type as written, white space folded; `None` where only the name is known.
     pub data_type: Option<String>,
-}
-
-/// An audit that a model asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditCall {
-    /// The audit's name, lower case.
-    pub name: String,
-    /// Its arguments: name and expression as written.
-    pub arguments: BTreeMap<String, String>,
 }
 
 /// How a model's data is stored and loaded.

@@ -15,7 +15,8 @@ pub use settle::settle;
 use settle::{End, Settled, Unsettled, settle_one};
 
 use crate::apply::{
-    Layer, Layout, ViewPlan, Work, audit_unfilled, build_tables, engine_error, keys_of, plan_views, tables_of,
+    Layer, Layout, ViewPlan, Work, audit_late, audit_unfilled, build_tables, engine_error, keys_of, plan_views,
+    tables_of,
 };
 use crate::engine::{
     Breach, Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ShownByProduction,
@@ -77,7 +78,7 @@ pub fn apply(
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    audit_unfilled(work, plan)?;
+    audit_unfilled(work, plan, layout(plan))?;
     let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
     if !views.changes.is_empty() {
         let mut session = session(work.engine)?;
@@ -108,7 +109,9 @@ pub fn build(work: &Work<'_>, plan: &Plan) -> Result<Published, CommandError> {
     let mut plan = plan.clone();
     plan.targets.retain(|target| target.basis == Basis::Whole);
     keep(work, &plan)?;
-    Ok(Published { builds: build_tables(work, &plan)?, swapped: 0 })
+    let builds = build_tables(work, &plan)?;
+    audit_late(work, &plan)?;
+    Ok(Published { builds, swapped: 0 })
 }
 
 /// Makes production, or another environment that promote owns, match the plan of a commit.
@@ -133,7 +136,7 @@ pub fn promote(
     vouched_for(work, plan, held.as_mut())?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    audit_unfilled(work, plan)?;
+    audit_unfilled(work, plan, layout(plan))?;
     let tables = tables(work.state, plan)?;
     let views = views_of(work, plan, &tables, current)?;
     let swapped = point(work, about, (current, &tables, &views), policy, (Deed::Promote, hold))?;
@@ -410,16 +413,13 @@ pub fn views(
     let names = |table: &Table| table.snapshot.columns.iter().map(|column| column.name.clone()).collect();
     let columns: BTreeMap<TableKey, Vec<String>> =
         tables.iter().map(|(key, table)| (key.clone(), names(table))).collect();
-    let layer = Layer {
-        tree,
-        plan,
-        layout: Layout { environment: &plan.environment, default_schema: DEFAULT_SCHEMA, limit: LIMIT },
-        dialect,
-        columns: &columns,
-        previous,
-        now,
-    };
+    let layer = Layer { tree, plan, layout: layout(plan), dialect, columns: &columns, previous, now };
     plan_views(&layer).map_err(|error| CommandError::no("the views cannot be made").because(error))
+}
+
+/// How the views of a plan are called.
+fn layout(plan: &Plan) -> Layout<'_> {
+    Layout { environment: &plan.environment, default_schema: DEFAULT_SCHEMA, limit: LIMIT }
 }
 
 fn entry(work: &Work<'_>, commit: Option<CommitId>, (deed, hold): (Deed, HoldChange)) -> NewEntry {

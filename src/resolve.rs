@@ -5,6 +5,7 @@
 //! takes a CTE otherwise than a view does its text stand in place. Time variables are written as literals, or kept symbolic
 //! to compare texts. Pure: nothing here talks to an engine.
 
+mod audit;
 mod place;
 
 use std::collections::BTreeMap;
@@ -170,6 +171,7 @@ impl Resolver<'_> {
         }
         let mut splices = Vec::new();
         for relation in query.relations() {
+            splices.extend(audit::alias(reading, relation));
             if let Some(name) = self.stand_in(reading, relation, times, inlined)? {
                 splices.push(self.splice(relation, &name));
             }
@@ -181,7 +183,10 @@ impl Resolver<'_> {
             }
         }
         splices.sort_by_key(|splice| splice.range.start);
-        Ok(query.template().render(&splices, &|placeholder| self.filled(placeholder, reader, times)))
+        Ok(query.template().render(&splices, &|placeholder| match (placeholder, reading.this_model) {
+            (Placeholder::This(_), Some(rows)) => rows.to_owned(),
+            _ => self.filled(placeholder, reader, times),
+        }))
     }
 
     fn refuse_names_in_texts(&self, reader: &ModelName, query: &Query) -> Result<(), ResolveError> {
@@ -209,7 +214,7 @@ impl Resolver<'_> {
             (Kind::View | Kind::Embedded, Some(query)) => query,
             _ => return Err(ResolveError::NoTable { model: reader.clone(), parent: parent.clone() }),
         };
-        let inner = Reading { reader: parent, query, outer: Some(reading), depth: reading.depth + 1 };
+        let inner = Reading { reader: parent, query, outer: Some(reading), depth: reading.depth + 1, this_model: None };
         if inlined.stand_in == StandIn::Cte && self.stands_in_place(&inner, reading, relation, inlined)? {
             return Ok(Some(format!("(\n{}\n)", self.text(&inner, times, inlined)?)));
         }

@@ -1,5 +1,6 @@
 //! Why a table was not filled, and what that means to the caller.
 
+use super::audit::{Failed, Fate};
 use super::{Work, engine_error};
 use crate::engine::EngineError;
 use crate::error::CommandError;
@@ -38,8 +39,8 @@ pub(super) enum FillError {
     ReadsItself,
     #[error(transparent)]
     Turn(#[from] TurnError),
-    #[error("audit `{audit}` finds {rows} row{}", if *.rows == 1 { "" } else { "s" })]
-    Audit { audit: String, rows: u64 },
+    #[error("{}", .0.told)]
+    Audit(Box<Failed>),
     #[error("audit `{audit}` cannot run")]
     AuditRefused { audit: String, source: EngineError },
     #[error("{0}")]
@@ -72,8 +73,12 @@ impl FillError {
             Self::Columns { .. } => CommandError::no(what)
                 .because(self)
                 .hint("a table that the query reads has other columns than declared, or a construct was misread: name the columns with aliases"),
-            Self::Audit { .. } => {
-                let told = format!("model `{name}`{place} has rows that it may not have, so no view shows them");
+            Self::Audit(ref failed) => {
+                let so = match failed.rows {
+                    Fate::Undone | Fate::Unseen => "so no view shows them",
+                    Fate::Stay => "and they are in its table already",
+                };
+                let told = format!("model `{name}`{place} has rows that it may not have, {so}");
                 CommandError::no(told)
                     .because(self)
                     .hint("mend the rows or the audit, or let it only tell them: `blocking := false`")

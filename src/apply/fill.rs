@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Work;
-use super::audit::Audited;
+use super::audit::{AuditOrder, Audited, Findings};
 use super::columns::check_columns;
 use super::fault::FillError;
 use super::task::Task;
@@ -39,6 +39,8 @@ pub(super) struct Physical {
     pub(super) keys: BTreeMap<ModelName, TableKey>,
     /// What stands under the names of the tables that are to be filled.
     pub(super) standing: Standings,
+    /// What audits must wait for.
+    pub(super) order: AuditOrder,
 }
 
 /// Fills one table and records it. Each of its sessions is told to `running` as it begins.
@@ -69,6 +71,7 @@ fn fill_inner(
         running,
         stopwatch,
         inputs,
+        findings: Findings::default(),
         known,
         session,
         rows: 0,
@@ -86,7 +89,7 @@ fn fill_inner(
         // Nothing vouches for it any more, so the next run makes it anew.
         work.state.forget_tables(work.lease, std::slice::from_ref(&target.key))?;
     }
-    filled?;
+    filled.map_err(|error| filler.failed(error))?;
     Ok(task.build(filler.rows, stopwatch.seconds()))
 }
 
@@ -143,6 +146,8 @@ pub(super) struct Filler<'a> {
     running: &'a dyn Fn(Arc<dyn Interrupter>),
     stopwatch: Stopwatch,
     inputs: Vec<InputRead>,
+    /// What audits found so far.
+    findings: Findings,
     /// What the state knew of the table at the beginning.
     pub(super) known: Option<state::Table>,
     session: Box<dyn Session>,
@@ -172,7 +177,7 @@ impl Filler<'_> {
             Some(recorded) if *recorded == record => Ok(()),
             Some(_) => record_object(session, state, std::slice::from_ref(&record)),
         };
-        let (rows, columns) = transaction(self.session.as_mut(), |session| -> Result<_, FillError> {
+        let (rows, columns, looked) = transaction(self.session.as_mut(), |session| -> Result<_, FillError> {
             fence(session, ours)?;
             // Without a transaction a table that a death leaves here would be nobody's.
             let is_together = session.capabilities().transactional_ddl.is_yes();
@@ -182,15 +187,16 @@ impl Filler<'_> {
             let rows = work(session)?;
             let columns = session.columns(task.table)?.unwrap_or_default();
             check_columns(task.fingerprint, &columns)?;
-            task.audit(session, audited, &columns)?;
+            let looked = task.audit(session, audited, &columns)?;
             if is_together {
                 vouch(session)?;
             }
             if let Some(wall) = session.wall() {
                 wall.share(std::slice::from_ref(task.table))?;
             }
-            Ok((rows, columns))
+            Ok((rows, columns, looked))
         })?;
+        self.findings.take(task.work, (task.model, Some(task.table)), looked);
         self.recorded = Some(record);
         self.rows += rows;
         Ok(columns)
@@ -205,7 +211,14 @@ impl Filler<'_> {
 
     /// Records what was committed.
     pub(super) fn record(&self, facts: &[Fact]) -> Result<(), FillError> {
-        Ok(self.task.work.state.record(self.task.work.lease, facts)?)
+        self.task.work.state.record(self.task.work.lease, facts)?;
+        self.findings.keep(self.task.work)
+    }
+
+    /// What is to be said of an error, once what it undid is undone.
+    fn failed(&mut self, error: FillError) -> FillError {
+        // Without the session nothing of the load is held any more.
+        self.findings.failed(self.task.work, error)
     }
 
     /// That the table was made, or filled as a whole.

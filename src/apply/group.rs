@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Work;
-use super::audit::Audited;
+use super::audit::{Audited, Findings, Looked};
 use super::columns::check_columns;
 use super::fault::FillError;
 use super::fill::{Physical, inputs, open};
@@ -70,7 +70,7 @@ pub(super) fn fill_together<'a>(
 ) -> Result<Vec<Build>, FillError> {
     let stopwatch = Stopwatch::start();
     let mut session = open(work, running)?;
-    let (members, columns) = transaction(session.as_mut(), |session| -> Result<_, FillError> {
+    let (members, checked) = transaction(session.as_mut(), |session| -> Result<_, FillError> {
         let mut members = vec![make(session, Task::of(work, first, (physical, &physical.standing))?)?];
         while members.len() < MOST
             && members.iter().all(|member| member.leaves == Leaves::Nothing)
@@ -79,11 +79,13 @@ pub(super) fn fill_together<'a>(
         {
             members.push(make(session, Task::of(work, target, (physical, &physical.standing))?)?);
         }
-        let columns = check(session, &members)?;
+        let checked = check(session, &members)?;
         vouch(session, work, &members)?;
-        Ok((members, columns))
+        Ok((members, checked))
     })?;
+    let (columns, looked): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
     record(work, physical, &members, &columns)?;
+    keep(work, &members, looked)?;
     Ok(members.iter().map(|member| member.task.build(member.rows, member.seconds)).collect())
 }
 
@@ -99,15 +101,29 @@ fn make<'a>(session: &mut dyn Session, task: Task<'a>) -> Result<Member<'a>, Fil
 }
 
 /// The columns of all tables, none of which differs from what was fingerprinted, or has rows that its audits forbid.
-fn check(session: &mut dyn Session, members: &[Member<'_>]) -> Result<Vec<Vec<ColumnType>>, FillError> {
+fn check(session: &mut dyn Session, members: &[Member<'_>]) -> Result<Vec<Checked>, FillError> {
     let tables: Vec<_> = members.iter().map(|member| member.task.table.clone()).collect();
     let columns: Vec<Vec<ColumnType>> =
         session.columns_of(&tables)?.into_iter().map(Option::unwrap_or_default).collect();
-    for (member, columns) in members.iter().zip(&columns) {
-        check_columns(member.task.fingerprint, columns)?;
-        member.task.audit(session, Audited::Loaded(member.task.whole_time().interval), columns)?;
+    let check = |(member, columns): (&Member<'_>, Vec<ColumnType>)| {
+        check_columns(member.task.fingerprint, &columns)?;
+        let looked = member.task.audit(session, Audited::Loaded(member.task.whole_time().interval), &columns)?;
+        Ok((columns, looked))
+    };
+    members.iter().zip(columns).map(check).collect()
+}
+
+/// The columns that a table has, and what its audits found.
+type Checked = (Vec<ColumnType>, Vec<Looked>);
+
+/// Tells and keeps what the audits found.
+fn keep(work: &Work<'_>, members: &[Member<'_>], looked: Vec<Vec<Looked>>) -> Result<(), FillError> {
+    for (member, looked) in members.iter().zip(looked).filter(|(_, looked)| !looked.is_empty()) {
+        let mut findings = Findings::default();
+        findings.take(work, (member.task.model, Some(member.task.table)), looked);
+        findings.keep(work)?;
     }
-    Ok(columns)
+    Ok(())
 }
 
 /// Records the tables as ours, in the transaction that makes them.

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-pub use audit::audit_unfilled;
+pub use audit::{Answer, Look, audit_late, audit_unfilled};
 pub use schedule::build_tables;
 pub use views::{Layer, Layout, ViewPlan, plan_views};
 

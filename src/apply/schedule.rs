@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::audit::{AuditOrder, settled};
 use super::board::{Board, Moment, Next};
 use super::fill::{Physical, fill};
 use super::group::{fill_together, may_share};
@@ -12,7 +13,7 @@ use crate::engine::{Interrupter, Session, Standing, claim, standing, transaction
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::output::Progress;
-use crate::plan::{Action, Build, Plan, Target, stored_parents};
+use crate::plan::{Action, Build, Plan, Target};
 use crate::state::Writers;
 
 /// Fills the tables that a plan builds, in graph order, and gives what was done in the order in which it was done.
@@ -32,17 +33,14 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
     // Kept to the end: opening and closing a DuckDB file between two models writes all of it out each time.
     let mut open = claim_warehouse(work, &targets)?;
     let standing = look(work, &targets, open.as_mut())?;
-    let waiting: BTreeMap<ModelName, BTreeSet<ModelName>> = targets
-        .keys()
-        .map(|name| ((*name).clone(), stored_parents(&work.tree.graph, name, &|parent| targets.contains_key(parent))))
-        .collect();
+    let audits = AuditOrder::of(work.tree, plan);
     let order = plan.targets.iter().map(|target| &target.name).filter(|name| targets.contains_key(name));
     // Where others write too, each table is taken by itself and given back at once; without transactions there is none to share.
     let alone = work.lease.writers() == Writers::Many || !work.engine.capabilities().transactional_ddl.is_yes();
     let sharing =
         targets.values().filter(|target| !alone && may_share(work.tree, target)).map(|target| target.name.clone());
-    let board = Board::new(order, waiting, sharing.collect()).limited(work.limit);
-    let physical = Physical { tables: tables_of(plan), keys: keys_of(plan), standing };
+    let board = Board::new(order, audits.waiting.clone(), sharing.collect()).limited(work.limit);
+    let physical = Physical { tables: tables_of(plan), keys: keys_of(plan), standing, order: audits };
     let progress = work.output.progress(targets.len());
     let workers = Workers { work, targets: &targets, physical: &physical, board: &board, progress: &progress };
     std::thread::scope(|scope| {
@@ -102,7 +100,7 @@ impl Workers<'_> {
             Ok(builds) => self.finished(taken.into_iter().zip(builds.into_iter().map(Ok)).collect()),
             // Alone it is tried in another form.
             Err(error) if (taken.len() == 1 && !error.is_internal()) || self.board.is_stopped() => {
-                let error = error.told(self.work, &first);
+                let error = settled(self.work, error).told(self.work, &first);
                 self.board.put_back(&taken);
                 self.finished(vec![(first, Err(error))]);
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::audit::AuditOrder;
 use super::columns::output_columns;
 use super::fault::FillError;
 use super::fill::{Physical, Standings};
@@ -36,7 +37,8 @@ pub(super) struct Task<'a> {
     pub(super) model: &'a Model,
     pub(super) fingerprint: &'a Fingerprint,
     pub(super) table: &'a TableName,
-    tables: &'a BTreeMap<ModelName, TableName>,
+    pub(super) tables: &'a BTreeMap<ModelName, TableName>,
+    pub(super) order: &'a AuditOrder,
     /// What the warehouse said of the table when the run began; `None` where no such table was there.
     pub(super) recorded: Option<&'a ObjectRecord>,
 }
@@ -78,7 +80,7 @@ impl<'a> Task<'a> {
             Some(Standing::Foreign) => return Err(FillError::Foreign(table.to_string())),
             None => None,
         };
-        Ok(Self { work, target, model, fingerprint, table, tables: &physical.tables, recorded })
+        Ok(Self { work, target, model, fingerprint, table, tables: &physical.tables, order: &physical.order, recorded })
     }
 
     pub(super) fn record(self) -> ObjectRecord {

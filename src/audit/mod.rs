@@ -1,7 +1,8 @@
 //! Audits: what must hold of a model's rows, as queries whose rows are the failures.
 //!
-//! Those that SQLMesh has built in, under its names and arguments (`sqlmesh/core/audit/builtin.py` of 0.236); the text is our
-//! own. Nothing here runs a query or decides what a failure means to the caller.
+//! Those that SQLMesh has built in, under its names and arguments (`sqlmesh/core/audit/builtin.py` of 0.236; the text is our
+//! own), and those of the project, whose text comes with the model. Nothing here runs a query or decides what a failure
+//! means to the caller.
 
 mod arguments;
 mod built_in;
@@ -10,40 +11,45 @@ use std::fmt;
 
 use self::arguments::Arguments;
 use self::built_in::{BUILT_IN, BuiltIn};
-use crate::model::AuditCall;
+use crate::model::{AuditCall, Model, OwnAudit, Weight};
 use crate::problem::nearest;
-use crate::sql::Dialect;
-
-/// What a failure of an audit does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    /// The rows are not shown to anybody.
-    Blocking,
-    /// It is told.
-    Told,
-}
+use crate::sql::{Dialect, Query};
 
 /// An audit of one model.
 #[derive(Clone, Debug)]
 pub struct Audit {
     /// Its name, as the model calls it.
     pub name: String,
+    /// The call as the model writes it, cut where it is long.
+    pub call: String,
     /// What a failure does.
     pub weight: Weight,
-    built_in: &'static BuiltIn,
-    arguments: Arguments,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    BuiltIn { built_in: &'static BuiltIn, arguments: Box<Arguments> },
+    Own(Query),
+}
+
+/// The query of the rows that fail.
+#[derive(Clone, Debug)]
+pub enum Failing<'a> {
+    /// It reads nothing but what it was given.
+    Text(String),
+    /// It is the project's own: its placeholders and the models that it names are still to be put in.
+    Own(&'a Query),
 }
 
 /// Why a call is no audit that can run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuditError {
     /// It is none of those that are built in.
-    #[error("audit `{name}` is not built in, and a project's own audits do not run yet")]
+    #[error("there is no audit `{name}`")]
     Unknown {
         /// Its name.
         name: String,
-        /// One that is alike.
-        nearest: Option<&'static str>,
     },
     /// SQLMesh has it, and we do not.
     #[error("audit `{name}` does not run: {reason}")]
@@ -63,53 +69,123 @@ pub enum AuditError {
     },
 }
 
-/// Names of built-in audits end in this where a failure is only told.
+/// What stands for `@this_model` in the text of a project's own audit until it runs: a name that nobody else has.
+pub const THIS_MODEL: &str = "__offshoot_this_model";
+
+/// Names of audits end in this where a failure is only told.
 const TOLD: &str = "_non_blocking";
 
+/// The longest call that is told whole, in characters.
+const LONGEST_CALL: usize = 300;
+
 impl Audit {
-    /// Reads a call; its arguments are in the words of a dialect.
+    /// The audits of a model that can run; what is wrong with others was told when the project was read.
+    pub fn all(model: &Model) -> Vec<Self> {
+        let calls = model.properties.audits.iter().enumerate();
+        let read = |(place, call): (usize, &AuditCall)| match model.own_audits.get(&place) {
+            Some(own) => Self::own(call, own),
+            None => Self::read(call, model.dialect),
+        };
+        calls.filter_map(|call| read(call).ok()).collect()
+    }
+
+    /// Reads a call of one that is built in; its arguments are in the words of a dialect.
     ///
     /// # Errors
     /// No such audit is built in, or its arguments are not what it takes.
     pub fn read(call: &AuditCall, dialect: Dialect) -> Result<Self, AuditError> {
-        let (plain, by_name) = match call.name.strip_suffix(TOLD) {
-            Some(plain) => (plain, Weight::Told),
-            None => (call.name.as_str(), Weight::Blocking),
-        };
+        let (plain, by_name) = plain_name(&call.name);
         if let Some(reason) = built_in::unsupported(plain) {
             return Err(AuditError::Unsupported { name: call.name.clone(), reason });
         }
         let Some(built_in) = BUILT_IN.iter().find(|known| known.name == plain) else {
-            let nearest = nearest(plain, BUILT_IN.iter().map(|known| known.name));
-            return Err(AuditError::Unknown { name: call.name.clone(), nearest });
+            return Err(AuditError::Unknown { name: call.name.clone() });
         };
         let wrong = |what: String| AuditError::Argument { name: call.name.clone(), what };
         let arguments = Arguments::read(call, built_in, dialect).map_err(wrong)?;
-        let weight = match arguments.truth("blocking", by_name == Weight::Blocking).map_err(wrong)? {
-            true => Weight::Blocking,
-            false => Weight::Told,
-        };
-        let audit = Self { name: call.name.clone(), weight, built_in, arguments };
-        (built_in.query)(&audit.arguments, "this_model").map_err(wrong)?;
-        Ok(audit)
+        let weight = weight(call, by_name.unwrap_or(Weight::Blocking))?;
+        (built_in.query)(&arguments, "this_model").map_err(wrong)?;
+        Ok(Self::new(call, weight, Body::BuiltIn { built_in, arguments: Box::new(arguments) }))
     }
 
-    /// The query whose only value is the number of rows that fail, of what stands in a FROM clause: a table's quoted name, or a
-    /// query in parentheses.
-    pub fn count(&self, this_model: &str) -> String {
-        let from = format!("{this_model} AS this_model");
-        // It was made once when it was read, and depends on nothing else.
-        let query = (self.built_in.query)(&self.arguments, &from).unwrap_or_default();
-        format!("SELECT count(*) FROM (\n{query}\n) AS failures")
+    /// An audit of the project's own, called by a model.
+    ///
+    /// # Errors
+    /// `blocking` is neither true nor false.
+    pub fn own(call: &AuditCall, own: &OwnAudit) -> Result<Self, AuditError> {
+        let weight = match own.weight {
+            Weight::Skipped => Weight::Skipped,
+            // A name that says so counts more than the audit, and less than the call.
+            otherwise => weight(call, plain_name(&call.name).1.unwrap_or(otherwise))?,
+        };
+        Ok(Self::new(call, weight, Body::Own(own.query.clone())))
+    }
+
+    fn new(call: &AuditCall, weight: Weight, body: Body) -> Self {
+        let text = call.to_string();
+        let mut short: String = text.chars().take(LONGEST_CALL).collect();
+        if short.len() < text.len() {
+            short.push('…');
+        }
+        Self { name: call.name.clone(), call: short, weight, body }
+    }
+
+    /// The query of the rows that fail, of what stands in a FROM clause: a table's quoted name, or a query in parentheses.
+    pub fn failing(&self, this_model: &str) -> Failing<'_> {
+        match &self.body {
+            Body::Own(query) => Failing::Own(query),
+            Body::BuiltIn { built_in, arguments } => {
+                let from = format!("{this_model} AS this_model");
+                // It was made once when it was read, and depends on nothing else.
+                Failing::Text((built_in.query)(arguments, &from).unwrap_or_default())
+            }
+        }
+    }
+
+    /// The query of a project's own audit.
+    pub fn own_query(&self) -> Option<&Query> {
+        match &self.body {
+            Body::Own(query) => Some(query),
+            Body::BuiltIn { .. } => None,
+        }
+    }
+}
+
+/// The query whose only value is the number of rows of another.
+pub fn count(failing: &str) -> String {
+    format!("SELECT count(*) FROM (\n{failing}\n) AS failures")
+}
+
+/// A name without the ending that says what a failure does, and that.
+pub fn plain_name(name: &str) -> (&str, Option<Weight>) {
+    match name.strip_suffix(TOLD) {
+        Some(plain) => (plain, Some(Weight::Told)),
+        None => (name, None),
+    }
+}
+
+/// The name of a built-in audit that is much like another one.
+pub fn nearest_name<'n>(name: &str, own: impl Iterator<Item = &'n str>) -> Option<String> {
+    let known: Vec<&str> = own.chain(BUILT_IN.iter().map(|known| known.name)).collect();
+    nearest(plain_name(name).0, known).map(str::to_owned)
+}
+
+/// What a failure does where the call says so, else `otherwise`.
+fn weight(call: &AuditCall, otherwise: Weight) -> Result<Weight, AuditError> {
+    match call.arguments.get("blocking").map(|text| text.trim().to_lowercase()).as_deref() {
+        None | Some("null") => Ok(otherwise),
+        Some("true") => Ok(Weight::Blocking),
+        Some("false") => Ok(Weight::Told),
+        Some(text) => {
+            let what = format!("needs `blocking` to be true or false, found `{text}`");
+            Err(AuditError::Argument { name: call.name.clone(), what })
+        }
     }
 }
 
 impl fmt::Display for Weight {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Blocking => "blocking",
-            Self::Told => "told",
-        })
+        formatter.write_str(self.text())
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file per command; this one only finds it.
 
 mod apply;
+mod audit;
 mod ci;
 mod demo;
 mod diff;
@@ -23,6 +24,7 @@ mod rollback;
 mod run;
 mod state;
 mod test;
+mod times;
 mod tree;
 mod who;
 
@@ -42,6 +44,7 @@ pub fn run(context: &Context<'_>) -> CommandResult {
         Command::Apply(arguments) => apply::run(context, arguments),
         Command::Promote(arguments) => promote::run(context, arguments),
         Command::Run(arguments) => run::run(context, arguments),
+        Command::Audit(arguments) => audit::run(context, arguments),
         Command::Rollback(arguments) => rollback::run(context, arguments),
         Command::Env(arguments) => environments::run(context, arguments),
         Command::Gc(arguments) => gc::run(context, arguments),

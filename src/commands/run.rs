@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::apply::{jobs, lock_timeout, until_planned_for_good};
 use super::environments::find;
 use super::find::model_named;
+use super::times::time_option;
 use super::who::who;
 use crate::apply::Work;
 use crate::cli::RunArguments;
@@ -158,15 +159,8 @@ impl Asked<'_> {
         let Self { arguments, now, .. } = self;
         let named = |wanted: &String| model_named(side.tree.models.keys(), &side.tree.broken, wanted).cloned();
         let models: BTreeSet<ModelName> = arguments.restate.iter().map(named).collect::<Result<_, _>>()?;
-        let read = |option: &str, text: &Option<String>, read: fn(&str, Timestamp) -> Option<Timestamp>| {
-            let Some(text) = text else { return Ok(None) };
-            read(text, *now).map(Some).ok_or_else(|| {
-                CommandError::no(format!("`{option} {text}` is no time"))
-                    .hint("write it as 2026-03-01, 2026-03-01 12:00:00 or `1 week ago`")
-            })
-        };
-        let start = read("--start", &arguments.start, moment)?;
-        let end = read("--end", &arguments.end, inclusive_end)?;
+        let start = time_option("--start", arguments.start.as_deref(), (moment, *now))?;
+        let end = time_option("--end", arguments.end.as_deref(), (inclusive_end, *now))?;
         if let (Some(start), Some(end)) = (start, end)
             && end <= start
         {

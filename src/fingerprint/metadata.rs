@@ -6,6 +6,7 @@ use super::ALGORITHM;
 use super::statements::harmless_statements;
 use crate::hash::{Digest, Hasher};
 use crate::model::{Kind, Model};
+use crate::sql::{Placeholder, Query, tokenize};
 
 pub(super) fn metadata(model: &Model) -> Digest {
     let mut hasher = Hasher::new("metadata").number(ALGORITHM);
@@ -32,11 +33,12 @@ pub fn metadata_values(model: &Model) -> BTreeMap<String, String> {
         "grains",
         properties.grains.iter().map(|grain| format!("({})", grain.join(", "))).collect::<Vec<_>>().join(", "),
     );
-    let audits = properties.audits.iter().map(|audit| {
-        let arguments: Vec<String> = audit.arguments.iter().map(|(name, value)| format!("{name} := {value}")).collect();
-        format!("{}({})", audit.name, arguments.join(", "))
-    });
+    let audits = properties.audits.iter().map(ToString::to_string);
     put("audits", audits.collect::<Vec<_>>().join(", "));
+    for (place, own) in &model.own_audits {
+        let call = properties.audits.get(*place).map_or(String::new(), ToString::to_string);
+        put(&format!("audits.{call}"), format!("{}: {}", own.weight.text(), words(&own.query)));
+    }
     for (column, text) in &properties.column_descriptions {
         put(&format!("column_descriptions.{column}"), text.clone());
     }
@@ -59,6 +61,20 @@ pub fn metadata_values(model: &Model) -> BTreeMap<String, String> {
         _ => {}
     }
     values
+}
+
+/// A query without its comments and with one blank between its words: what of it counts.
+fn words(query: &Query) -> String {
+    let text = query.template().render(&[], &|placeholder| match placeholder {
+        Placeholder::Time(variable) => format!("@{}", variable.name()),
+        Placeholder::Bare(variable) => format!("@{{{}}}", variable.name()),
+        Placeholder::This(_) => "@this_model".to_owned(),
+    });
+    let tokens = tokenize(&text, query.dialect()).unwrap_or_default();
+    let words = tokens.iter().filter(|token| token.is_significant());
+    let words: Vec<&str> = words.filter_map(|token| text.get(token.range.clone())).collect();
+    // A text that cannot be cut counts as it stands.
+    if words.is_empty() { text.clone() } else { words.join(" ") }
 }
 
 /// Every property that shapes the data beside the query, as text, to name the one that differs.

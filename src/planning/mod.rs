@@ -27,7 +27,7 @@ use crate::workspace::{Side, Workspace, git_error, state_error};
 
 pub use glance::glance;
 pub use known::{Question, Writer, plan_over};
-pub use running::{AskRestate, PlannedRun, affected, run_of};
+pub use running::{AskRestate, PlannedRun, affected, made_from, run_of};
 
 /// DuckDB has no limit worth knowing; names that fit PostgreSQL fit everywhere.
 pub const LIMIT: IdentifierLimit = IdentifierLimit::SMALLEST;

@@ -39,7 +39,7 @@ pub fn run_of(
     environment: Environment,
     (restate, now): (&AskRestate<'_>, Timestamp),
 ) -> Result<PlannedRun, CommandError> {
-    let side = side(workspace, &environment)?;
+    let side = made_from(workspace, &environment)?;
     let restate = restate(&side)?;
     let shown: BTreeMap<ModelName, Shown> =
         environment.models.iter().map(|(name, pointer)| (name.clone(), shown(name, pointer))).collect();
@@ -78,7 +78,10 @@ fn key(name: &ModelName, pointer: &Pointer) -> TableKey {
 }
 
 /// The project as the environment was made from it; nothing that was checked out or merged since counts.
-fn side(workspace: &Workspace<'_>, environment: &Environment) -> Result<Side, CommandError> {
+///
+/// # Errors
+/// As [`run_of`].
+pub fn made_from(workspace: &Workspace<'_>, environment: &Environment) -> Result<Side, CommandError> {
     let about = &environment.about;
     if about.status == Status::Building {
         return Err(

@@ -1,13 +1,14 @@
 //! `external_models.yaml` and the files of `external_models/`: tables that the project reads and does not own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::calls::FileAudits;
 use super::file::{ParsedFile, Rules};
 use super::name::model_name;
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
-use crate::model::{DeclaredColumn, DeclaredTime, Kind, Model, Properties};
+use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Kind, Model, Properties};
 use crate::problem::{Problem, nearest};
 use crate::sql::Dialect;
 use crate::time::{Timestamp, relative};
@@ -131,14 +132,27 @@ impl Reader<'_> {
         found.unwrap_or(default)
     }
 
+    fn audits(&mut self, node: &Node) -> Vec<AuditCall> {
+        let Value::List(items) = &node.value else {
+            self.expected("audits", "a list such as `[{name: not_null, columns: \"[id]\"}]`", node);
+            return Vec::new();
+        };
+        let mut calls = Vec::new();
+        for item in items {
+            match audit(item) {
+                Some(call) => calls.push(call),
+                None => self.expected("audits", "a list of audits, each with its `name` and texts as arguments", item),
+            }
+        }
+        calls
+    }
+
     fn properties(&mut self, item: &Node, dialect: Dialect) -> Properties {
         let text = |key| item.get(key).and_then(Node::text).map(str::to_owned);
-        if let Some(audits) = item.get("audits").filter(|audits| audits.value != Value::Null) {
-            let problem = Problem::warning("unsupported-audit", "audits of an external model do not run");
-            self.tell(audits.place, problem.help("audit a model that reads it"));
-        }
         let mut properties = Properties { description: text("description"), ..Properties::default() };
         properties.start = item.get("start").and_then(|start| self.start(start));
+        let audits = item.get("audits").filter(|audits| audits.value != Value::Null);
+        properties.audits = audits.map(|node| self.audits(node)).unwrap_or_default();
         let Some(columns) = item.get("columns") else { return properties };
         if !matches!(columns.value, Value::Map(_) | Value::Null) {
             self.expected("columns", "a mapping of columns to types", columns);
@@ -152,6 +166,25 @@ impl Reader<'_> {
         }
         properties
     }
+}
+
+/// The name of an audit and its arguments, as SQLMesh reads them here: texts, each an expression.
+fn audit(node: &Node) -> Option<AuditCall> {
+    let text = |node: &Node| match &node.value {
+        Value::List(items) => {
+            let items: Option<Vec<&str>> = items.iter().map(Node::text).collect();
+            Some(format!("({})", items?.join(", ")))
+        }
+        _ => node.text().map(str::to_owned),
+    };
+    if let Some(name) = text(node) {
+        return Some(AuditCall { name: name.to_lowercase(), arguments: BTreeMap::new() });
+    }
+    let mut arguments = BTreeMap::new();
+    for entry in node.entries() {
+        arguments.insert(entry.key.to_lowercase(), text(&entry.node)?);
+    }
+    Some(AuditCall { name: arguments.remove("name")?.to_lowercase(), arguments })
 }
 
 /// The exact name of a column that an entry calls so: what the dialect makes of an unquoted name, or what stands in double
@@ -179,9 +212,11 @@ pub(super) fn table(
         post_statements: Vec::new(),
         properties,
         mentions: Arc::default(),
+        own_audits: Default::default(),
         source,
     };
-    ParsedFile { name: Some((name, place)), model: Some(model), ..ParsedFile::default() }
+    let audits = FileAudits { place: Some(place), ..FileAudits::default() };
+    ParsedFile { name: Some((name, place)), model: Some(model), audits, ..ParsedFile::default() }
 }
 
 /// Everything that is known of an external table; another table of the same file may change without moving this one.
@@ -189,6 +224,9 @@ fn source_of(name: &ModelName, dialect: Dialect, properties: &Properties) -> Dig
     let mut hasher = Hasher::new("external source").text(&name.to_string()).text(dialect.name());
     hasher = hasher.option(properties.description.as_deref());
     hasher = hasher.option(properties.start.as_ref().map(|start| start.text.as_str()));
+    for call in &properties.audits {
+        hasher = hasher.text("audit").text(&call.to_string());
+    }
     hasher = hasher.number(properties.columns.len() as u64);
     for column in &properties.columns {
         hasher = hasher.text(&column.name).option(column.data_type.as_deref());

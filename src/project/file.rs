@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::audits;
 use super::blueprint::{self, Blueprint};
+use super::calls::FileAudits;
 use super::macros::{self, Expander, Jinja, NO_LOCALS, Names};
 use super::name::{model_name, sniff_dialect};
 use super::properties::{self, Header, Scope};
@@ -12,7 +14,7 @@ use super::split::{self, Parts};
 use super::value::Source;
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
-use crate::model::{Kind, Model};
+use crate::model::{AuditCall, Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{ModelDefaults, ModelNaming};
 use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, tokenize};
@@ -27,6 +29,8 @@ pub(super) struct Rules {
     pub(super) naming: ModelNaming,
     pub(super) time_format: Option<String>,
     pub(super) gateway: Option<String>,
+    /// The audits that `defaults` ask for.
+    pub(super) default_audits: Vec<AuditCall>,
     /// The Jinja macros of `macros/*.sql`.
     pub(super) jinja: String,
 }
@@ -42,6 +46,8 @@ pub(super) struct ParsedFile {
     pub(super) seed: Option<(String, Place)>,
     /// Each name of `depends_on`, with its place; what the query reads is only known when it is parsed.
     pub(super) references: Vec<(ModelName, Place)>,
+    /// What it says of audits.
+    pub(super) audits: FileAudits,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
     /// The other models of the same definition.
@@ -137,6 +143,10 @@ fn model(scope: &Scope<'_>, tokens: &[Token], body: Body<'_>, rules: &Rules) -> 
         .iter()
         .map(|name| (name.clone(), place_of(&source, &header, "depends_on")))
         .collect();
+    file.audits.place = header.given.get("audits").map(|offset| source.place(*offset));
+    file.audits.locals.clone_from(scope.names.locals);
+    let (written, inline) = (body.jinja.text, body.parts.audits.as_slice());
+    file.audits.inline = audits::inline((&source, written), inline, dialect, &mut file.problems);
     finish(scope, tokens, body, header, file)
 }
 
@@ -225,6 +235,7 @@ fn finish(
             post_statements,
             properties: Arc::new(properties),
             mentions: Arc::new(mentions),
+            own_audits: Default::default(),
             source: Digest::of("model source", ""),
         });
     }

@@ -1,7 +1,7 @@
-//! Globs of `ignore_patterns`: `*` and `?` within a part of a path, `**` for any number of parts.
+//! Globs, as those of `ignore_patterns`: `*` and `?` within a part of a path, `**` for any number of parts.
 
 /// Whether a path fits a pattern, both with `/` between their parts.
-pub(super) fn matches(pattern: &str, path: &str) -> bool {
+pub fn matches(pattern: &str, path: &str) -> bool {
     let pattern: Vec<&str> = pattern.trim_start_matches("./").split('/').collect();
     let path: Vec<&str> = path.split('/').collect();
     fits(&pattern, &path, &|part| *part == "**", &|pattern, part| {

@@ -2,13 +2,16 @@
 //!
 //! What another tree came to is taken over where path, content and rules are the same.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::audits::{self, Audits};
 use super::cache::ModelCache;
+use super::calls::Known;
 use super::external::{self, Tables};
 use super::file::{self, ParsedFile, Rules};
 use super::stored::{Shelf, StoredFile};
@@ -16,9 +19,9 @@ use super::{Surroundings, glob, macros, queries};
 use crate::files::{Entry, FileTree};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
-use crate::model::{Kind, Model};
+use crate::model::{Kind, Model, StandaloneAudit};
 use crate::problem::Problem;
-use crate::settings::{Settings, is_user_rules};
+use crate::settings::{CONFIG_FILES, Settings, is_user_rules};
 use crate::yaml::Place;
 
 /// The largest model file that is read.
@@ -44,6 +47,8 @@ struct ReadFile<T> {
     blob: BlobId,
     content: Arc<T>,
     model: Option<Arc<Model>>,
+    /// What is wrong with what the model asks for.
+    told: Vec<Problem>,
 }
 
 /// One name of the project: its model where it could be loaded, and where it is declared.
@@ -63,6 +68,7 @@ pub(super) struct Loader<'a> {
     pub(super) tree: &'a dyn FileTree,
     rules: &'a Rules,
     digest: Digest,
+    audits: Cow<'a, Audits>,
     pub(super) cache: &'a ModelCache,
     shelf: Option<&'a dyn Shelf>,
     found: Vec<(ModelName, Found)>,
@@ -72,13 +78,51 @@ pub(super) struct Loader<'a> {
 impl<'a> Loader<'a> {
     pub(super) fn new(tree: &'a dyn FileTree, rules: &'a Rules, surroundings: &Surroundings<'a>) -> Self {
         let Surroundings { cache, shelf, .. } = *surroundings;
-        Self { tree, rules, digest: rules.digest(), cache, shelf, found: Vec::new(), problems: Vec::new() }
+        let (audits, digest) = (Cow::Owned(Audits::default()), rules.digest());
+        Self { tree, rules, digest, audits, cache, shelf, found: Vec::new(), problems: Vec::new() }
+    }
+
+    /// The same with audits that were read before.
+    pub(super) fn with(self, audits: &'a Audits) -> Self {
+        Self { audits: Cow::Borrowed(audits), ..self }
+    }
+
+    /// The audits of the project; what is wrong with them is told.
+    pub(super) fn audits(&mut self, settings: &Settings) -> Audits {
+        let mut found = Audits::default();
+        let is_audit = |path: &str| path.starts_with("audits/") && path.ends_with(".sql");
+        let files = project_files(self.tree, settings);
+        for (path, entry) in files.iter().filter(|(path, _)| is_audit(path.as_str())) {
+            let read = blob_of(entry).and_then(|_| self.text(path));
+            match read.map(|text| audits::read_file(path, &text, self.rules)) {
+                Ok(read) => found.take(read, &mut self.problems),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        found
+    }
+
+    /// The audits that belong to no model.
+    pub(super) fn standalone_audits(&mut self) -> Vec<StandaloneAudit> {
+        let mut problems = Vec::new();
+        let standalone = self.known().standalone(&mut problems);
+        self.problems.extend(problems);
+        standalone
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known { audits: &self.audits, rules: self.rules }
     }
 
     /// Reads all model files and all tables that are declared.
     pub(super) fn read(&mut self, settings: &Settings, like: Option<&ReadFiles>) -> ReadFiles {
         let files = project_files(self.tree, settings);
-        let key = Hasher::new("read files").digest(self.digest).number(u64::from(self.shelf.is_some())).finish();
+        self.audits = Cow::Owned(self.audits(settings));
+        let config = settings.path.clone().unwrap_or_else(|| FilePath::new(CONFIG_FILES[0]));
+        let wrong = self.known().defaults(&config);
+        self.problems.extend(wrong);
+        let key = Hasher::new("read files").digest(self.digest).digest(self.audits.digest());
+        let key = key.number(u64::from(self.shelf.is_some())).finish();
         let nothing = ReadFiles::default();
         let like = like.filter(|like| like.key == Some(key)).unwrap_or(&nothing);
         let (tables, parsed) =
@@ -148,7 +192,23 @@ impl<'a> Loader<'a> {
                 }
             }
         };
-        Ok(ReadFile { path: path.clone(), blob: blob.clone(), content: Arc::new(content), model: None })
+        Ok(ReadFile {
+            path: path.clone(),
+            blob: blob.clone(),
+            content: Arc::new(content),
+            model: None,
+            told: Vec::new(),
+        })
+    }
+
+    /// A table that is declared, with the audits of the project's own that are asked for.
+    fn external(&mut self, mut model: Model, table: &ParsedFile) -> Arc<Model> {
+        let (audits, told) = self.known().link(&mut model, &table.audits);
+        self.problems.extend(told);
+        if let Some(audits) = audits {
+            model.source = Hasher::new("external source").digest(model.source).digest(audits).finish();
+        }
+        Arc::new(model)
     }
 
     fn take_tables(&mut self, read: Vec<(FilePath, Result<ReadFile<Tables>, Problem>)>) -> Vec<ReadFile<Tables>> {
@@ -164,7 +224,8 @@ impl<'a> Loader<'a> {
                         name.all(|name| !specific.contains(name) || file.content.specific.contains(name))
                     };
                     for table in file.content.files.iter().filter(is_meant) {
-                        self.add(&path, table, table.model.clone().map(Arc::new));
+                        let model = table.model.clone().map(|model| self.external(model, table));
+                        self.add(&path, table, model);
                     }
                     kept.push(file);
                 }
@@ -209,6 +270,7 @@ impl<'a> Loader<'a> {
         for (path, parsed) in parsed {
             match parsed {
                 Ok((file, model)) => {
+                    self.problems.extend(file.told.iter().cloned());
                     let model = file.model.clone().map(Ok).or(model);
                     self.take((&path, &file.blob), &file.content, model);
                     kept.push(file);
@@ -240,7 +302,11 @@ impl<'a> Loader<'a> {
         self.add(path, file, model);
         for more in &file.more {
             self.problems.extend(more.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
-            let model = more.model.clone().map(|model| self.model_of(blob, path, more.seed.as_ref(), model));
+            let model = more.model.clone().map(|mut model| {
+                let (audits, told) = self.known().link(&mut model, &more.audits);
+                self.problems.extend(told);
+                self.model_of(blob, path, (more.seed.as_ref(), audits), model)
+            });
             let model = model.and_then(|model| model.map_err(|problems| self.problems.extend(problems)).ok());
             self.add(path, more, model);
         }
@@ -256,13 +322,18 @@ impl<'a> Loader<'a> {
     fn parsed(&self, (path, entry): Listed<'_>) -> Parsed {
         let blob = blob_of(entry)?.clone();
         let (content, model) = self.content(path, &blob)?;
-        let model = model.map(|model| self.model_of(&blob, path, content.seed.as_ref(), model));
+        let mut told = Vec::new();
+        let model = model.map(|mut model| {
+            let (audits, problems) = self.known().link(&mut model, &content.audits);
+            told = problems;
+            self.model_of(&blob, path, (content.seed.as_ref(), audits), model)
+        });
         // Seeds may be large, and are read as streams; two models rarely share one.
-        let (model, told) = match model {
+        let (model, other) = match model {
             Some(Ok(model)) if content.seed.is_none() => (Some(model), None),
             other => (None, other),
         };
-        Ok((ReadFile { path: path.clone(), blob, content, model }, told))
+        Ok((ReadFile { path: path.clone(), blob, content, model, told }, other))
     }
 
     /// What a file holds, and the model in it: taken out of it where nobody else has the file.
@@ -291,7 +362,7 @@ impl<'a> Loader<'a> {
         &self,
         blob: &BlobId,
         path: &FilePath,
-        seed: Option<&(String, Place)>,
+        (seed, audits): (Option<&(String, Place)>, Option<Digest>),
         mut model: Model,
     ) -> Result<Arc<Model>, Vec<Problem>> {
         let name = model.name.to_string();
@@ -302,6 +373,9 @@ impl<'a> Loader<'a> {
                 return Err(vec![problem]);
             }
             source = source.text(seed.path.as_str()).text(seed.blob.as_str());
+        }
+        if let Some(audits) = audits {
+            source = source.digest(audits);
         }
         model.source = source.finish();
         Ok(Arc::new(model))

@@ -4,8 +4,10 @@
 //! never stops at the first problem, runs nothing and connects to nothing. The way of a model file:
 //! `split` (statements) → `properties` and `kind` (the `MODEL` block) → `macros` (templates) → `file` (the model).
 
+mod audits;
 mod blueprint;
 mod cache;
+mod calls;
 mod csv_settings;
 mod external;
 mod file;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 pub use cache::ModelCache;
 pub use csv_settings::{RefusedCsvSetting, set_csv};
 pub use external::external_column;
+pub use glob::matches as fits;
 pub use loader::{ReadFiles, is_ignored};
 pub use name::model_name;
 pub use queries::{Owned, is_no_model, query_problems, unowned_reads};
@@ -37,10 +40,11 @@ pub use stored::{Shelf, StoredFile};
 
 use crate::files::{Entry, FileTree};
 use crate::ids::{BlobId, FilePath, ModelName};
-use crate::model::Model;
+use crate::model::{Model, StandaloneAudit};
 use crate::problem::{Positions, Problem};
 use crate::settings::{self, Settings, Wanted};
 use crate::sql::Dialect;
+use audits::Audits;
 use file::Rules;
 use loader::Loader;
 
@@ -55,6 +59,8 @@ pub struct Project {
     pub models: BTreeMap<ModelName, Arc<Model>>,
     /// Names that a file claims but whose model cannot be loaded; the problems say why.
     pub broken: BTreeSet<ModelName>,
+    /// Audits that belong to no model.
+    pub standalone_audits: Vec<StandaloneAudit>,
     /// Every file of the tree with its content's id: what a string in SQL may name.
     pub files: BTreeMap<FilePath, BlobId>,
 }
@@ -134,6 +140,7 @@ fn scan_over(
     let mut loader = Loader::new(tree, &rules, surroundings);
     loader.problems = problems;
     let read = loader.read(&settings, like);
+    let standalone_audits = loader.standalone_audits();
     let (models, broken) = loader.models();
     let files = tree.entries().iter().filter_map(|(path, entry)| match entry {
         Entry::File { blob } => Some((path.clone(), blob.clone())),
@@ -141,13 +148,15 @@ fn scan_over(
     });
     let files = files.collect();
     let problems = sorted(loader.problems);
-    (Loaded { project: Project { gateway: rules.gateway, files, settings, models, broken }, problems }, read)
+    let gateway = rules.gateway;
+    (Loaded { project: Project { gateway, files, settings, models, broken, standalone_audits }, problems }, read)
 }
 
 /// Reads models again whose queries are unread.
 pub struct SecondLook<'a> {
     tree: &'a dyn FileTree,
     rules: Rules,
+    audits: Audits,
     surroundings: Surroundings<'a>,
 }
 
@@ -157,12 +166,14 @@ impl<'a> SecondLook<'a> {
         let (settings, _) = settings::load(tree, surroundings.environment);
         let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
         let rules = rules_of(tree, &settings, gateway, &mut Vec::new());
-        Self { tree, rules, surroundings: Surroundings { shelf: None, ..*surroundings } }
+        let surroundings = Surroundings { shelf: None, ..*surroundings };
+        let audits = Loader::new(tree, &rules, &surroundings).audits(&settings);
+        Self { tree, rules, audits, surroundings }
     }
 
     /// The model with its query; `None` where its file cannot be read, or is not what it was.
     pub fn model(&self, model: &Model) -> Option<Arc<Model>> {
-        let loader = Loader::new(self.tree, &self.rules, &self.surroundings);
+        let loader = Loader::new(self.tree, &self.rules, &self.surroundings).with(&self.audits);
         loader.model_at(&model.path).filter(|read| read.source == model.source)
     }
 }
@@ -203,14 +214,16 @@ fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, p
         time_format: settings.time_column_format.clone(),
         defaults,
         gateway,
+        default_audits: Vec::new(),
         jinja: loader::jinja_macros(tree, settings, problems),
     };
     let positions = Positions::default();
     let source = value::Source { path: &path, text: "", positions: &positions, fixed: None };
     let names = rules.names(&macros::NO_LOCALS);
     let scope = properties::Scope { source, dialect: dialect.unwrap_or(Dialect::Generic), time_format: None, names };
-    file::apply_defaults(&scope, &rules, &mut properties::Header::default(), problems);
-    rules
+    let mut header = properties::Header::default();
+    file::apply_defaults(&scope, &rules, &mut header, problems);
+    Rules { default_audits: header.properties.audits, ..rules }
 }
 
 #[cfg(test)]

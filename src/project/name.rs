@@ -57,10 +57,10 @@ fn part(text: &str) -> Option<(String, bool, &str)> {
 /// How far into a file its dialect is looked for.
 const SNIFFED_BYTES: usize = 10_000;
 
-/// The value of `dialect` in the `MODEL` block, found by words, because tokens need the dialect first.
+/// The value of `dialect` in the `MODEL` or `AUDIT` block that a text begins with, found by words, because tokens need the dialect first.
 pub(super) fn sniff_dialect(text: &str) -> Option<String> {
     let mut words = Words { text, position: 0 };
-    if words.next()? != "model" {
+    if !matches!(words.next()?, "model" | "audit") {
         return None;
     }
     let mut depth = 0_usize;
@@ -118,9 +118,9 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The two words that matter, whatever their case.
+/// The words that matter, whatever their case.
 fn known(word: &str) -> &str {
-    ["model", "dialect"].into_iter().find(|known| known.eq_ignore_ascii_case(word)).unwrap_or(word)
+    ["model", "audit", "dialect"].into_iter().find(|known| known.eq_ignore_ascii_case(word)).unwrap_or(word)
 }
 
 #[cfg(test)]

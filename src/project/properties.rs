@@ -7,7 +7,6 @@ use super::kind::{self, ParsedKind};
 use super::macros::{Expander, Names};
 use super::name::model_name;
 use super::value::{Source, Value, closing, nested, split_at_commas};
-use crate::audit::{Audit, AuditError};
 use crate::ids::ModelName;
 use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
@@ -172,9 +171,11 @@ pub(super) fn set(
     }
 }
 
-/// The text of a value without macros; times in the arguments of audits stay, as they are known when these run.
+/// The text of a value without macros; times and `@this_model` in the arguments of audits stay, as they are known when these
+/// run.
 fn expanded(scope: &Scope<'_>, key: &str, value: Value<'_>, problems: &mut Vec<Problem>) -> Option<String> {
-    let mut expander = Expander::new(scope.source, scope.dialect, scope.names);
+    let names = Names { this_model: (key == "audits").then_some("this_model"), ..scope.names };
+    let mut expander = Expander::new(scope.source, scope.dialect, names);
     let template = expander.statement(value.tokens);
     let found = problems.len();
     problems.append(&mut expander.problems);
@@ -275,9 +276,7 @@ fn parsed(
             }
         }
         "audits" => {
-            let calls = audits(value)?;
-            problems.extend(calls.iter().filter_map(|call| cannot_run(scope, call, value.offset)));
-            properties.audits.extend(calls);
+            properties.audits.extend(audits(value)?);
         }
         "grain" => properties.grains.push(texts(value)?),
         "grains" => {
@@ -390,23 +389,6 @@ fn split_types(tokens: &[Token]) -> Vec<&[Token]> {
     }
     parts.push(&tokens[start..]);
     parts
-}
-
-/// What is wrong with an audit that is asked for.
-fn cannot_run(scope: &Scope<'_>, call: &AuditCall, offset: usize) -> Option<Problem> {
-    let error = Audit::read(call, scope.dialect).err()?;
-    let (source, message) = (scope.source, error.to_string());
-    Some(match error {
-        AuditError::Argument { .. } => source.error("invalid-audit", offset, message),
-        AuditError::Unsupported { .. } => source.warning("unsupported-audit", offset, message),
-        AuditError::Unknown { nearest, .. } => {
-            let problem = source.warning("unsupported-audit", offset, message);
-            match nearest {
-                Some(name) => problem.help(format!("did you mean `{name}`?")),
-                None => problem.help("the model is built without it"),
-            }
-        }
-    })
 }
 
 fn audits(value: Value<'_>) -> Result<Vec<AuditCall>, String> {

@@ -21,8 +21,21 @@ pub(super) struct Parts<'a> {
     pub(super) query: Option<&'a [Token]>,
     /// Statements after the query.
     pub(super) after: Vec<&'a [Token]>,
+    /// Audits that are defined beside the model.
+    pub(super) audits: Vec<AuditParts<'a>>,
     /// Whether a statement is a macro call, which may stand for the query.
     pub(super) macro_statement: bool,
+}
+
+/// An `AUDIT (…)` block.
+#[derive(Clone, Debug)]
+pub(super) struct AuditParts<'a> {
+    /// What is between its parentheses; `None` where they are not closed, which was told.
+    pub(super) header: Option<&'a [Token]>,
+    /// The byte of the word `AUDIT`.
+    pub(super) offset: usize,
+    /// What follows it: its query last.
+    pub(super) statements: Vec<&'a [Token]>,
 }
 
 /// What a statement is by its first words.
@@ -40,7 +53,7 @@ enum Class {
 const QUERY_WORDS: [&str; 9] =
     ["select", "with", "from", "values", "table", "pivot", "unpivot", "summarize", "describe"];
 /// What stands for a Jinja block that gives the query.
-const JINJA_QUERY: &str = "jinja_query_begin";
+pub(super) const JINJA_QUERY: &str = "jinja_query_begin";
 /// Blocks that come in a later version: first word, last word.
 const BLOCKS: [(&str, &str); 1] = [("on_virtual_update_begin", "on_virtual_update_end")];
 
@@ -49,14 +62,16 @@ pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut
     let mut parts = Parts::default();
     let rest = header(source, tokens, &mut parts, problems);
     let mut until: Option<&str> = None;
-    let mut skip_next = false;
+    let mut audit_next = false;
     for statement in statements(rest) {
         let Some(first) = statement.first() else { continue };
         if let Some(end) = until {
             until = (!first.is_word(end)).then_some(end);
             continue;
         }
-        if std::mem::take(&mut skip_next) {
+        // The query of an inline audit is the one statement behind it, as SQLMesh has it.
+        if std::mem::take(&mut audit_next) {
+            parts.audits.last_mut().into_iter().for_each(|audit| audit.statements.push(statement));
             continue;
         }
         let offset = first.range.start;
@@ -74,8 +89,8 @@ pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut
                 problems.push(later(source, offset, &name.to_uppercase()));
             }
             Class::Audit => {
-                skip_next = true;
-                problems.push(later(source, offset, "an inline AUDIT block"));
+                audit_next = true;
+                parts.audits.push(audit(source, statement, problems));
             }
             Class::Metric => problems.push(later(source, offset, "METRIC")),
             Class::Model => problems.push(
@@ -90,6 +105,37 @@ pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut
         }
     }
     parts
+}
+
+/// Cuts the tokens of a file of audits into its blocks.
+pub(super) fn audits<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut Vec<Problem>) -> Vec<AuditParts<'a>> {
+    let mut found: Vec<AuditParts<'a>> = Vec::new();
+    for statement in statements(tokens) {
+        let Some(first) = statement.first() else { continue };
+        if matches!(classify(statement), Class::Audit) {
+            found.push(audit(source, statement, problems));
+        } else if let Some(last) = found.last_mut() {
+            last.statements.push(statement);
+        } else {
+            let message = "the file does not begin with an `AUDIT (…);` block";
+            let problem = source.error("missing-audit-block", first.range.start, message);
+            problems.push(problem.help("begin it with `AUDIT (name my_audit);`, or keep it out of `audits/`"));
+            break;
+        }
+    }
+    found
+}
+
+fn audit<'a>(source: &Source<'a>, statement: &'a [Token], problems: &mut Vec<Problem>) -> AuditParts<'a> {
+    let offset = statement.first().map_or(0, |first| first.range.start);
+    let open = next_significant(statement, 1).unwrap_or(statement.len());
+    let close = closing(statement, open).filter(|close| close + 1 == statement.len());
+    if close.is_none() {
+        let problem = source.error("open-audit-block", offset, "the `AUDIT` block does not end with its parenthesis");
+        problems.push(problem.help("end it with `);`"));
+    }
+    let header = close.and_then(|close| statement.get(open + 1..close));
+    AuditParts { header, offset, statements: Vec::new() }
 }
 
 fn later(source: &Source<'_>, offset: usize, what: &str) -> Problem {

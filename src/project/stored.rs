@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::calls::FileAudits;
 use super::external::{self, Tables};
 use super::file::ParsedFile;
 use crate::hash::Digest;
@@ -42,6 +43,8 @@ pub struct StoredModel {
     properties: Arc<Properties>,
     mentions: Arc<Mentions>,
     references: Vec<(ModelName, Place)>,
+    /// Where it asks for audits.
+    audits: Option<Place>,
 }
 
 /// A table that is declared.
@@ -67,10 +70,11 @@ enum StoredKind {
 impl StoredFile {
     /// What is kept of a model file; `None` where it must be read each time.
     pub(super) fn of_model(file: &ParsedFile) -> Option<Self> {
-        let ParsedFile { name, model, seed, references, problems, more } = file;
+        let ParsedFile { name, model, seed, references, audits, problems, more } = file;
         let ((name, place), model) = (name.clone()?, model.as_ref()?);
         let plain = model.pre_statements.is_empty() && model.post_statements.is_empty() && model.query.is_some();
-        if !plain || seed.is_some() || !problems.is_empty() || !more.is_empty() {
+        let alone = more.is_empty() && audits.inline.is_empty();
+        if !plain || seed.is_some() || !problems.is_empty() || !alone {
             return None;
         }
         let kind = match &model.kind {
@@ -84,7 +88,17 @@ impl StoredFile {
         let (properties, mentions) = (model.properties.clone(), model.mentions.clone());
         let references = references.clone();
         let dialect = model.dialect;
-        Some(Self::Model(Box::new(StoredModel { name, place, kind, dialect, properties, mentions, references })))
+        let audits = audits.place;
+        Some(Self::Model(Box::new(StoredModel {
+            name,
+            place,
+            kind,
+            dialect,
+            properties,
+            mentions,
+            references,
+            audits,
+        })))
     }
 
     /// The model file as it was, its query unread; `None` where this is none.
@@ -106,6 +120,7 @@ impl StoredFile {
             post_statements: Vec::new(),
             properties: stored.properties,
             mentions: stored.mentions,
+            own_audits: Default::default(),
             source: Digest::of("model source", ""),
         };
         Some(ParsedFile {
@@ -113,6 +128,7 @@ impl StoredFile {
             model: Some(model),
             seed: None,
             references: stored.references,
+            audits: FileAudits { place: stored.audits, ..FileAudits::default() },
             problems: Vec::new(),
             more: Vec::new(),
         })

@@ -5,6 +5,7 @@
 //! and `comfy-table`.
 
 pub mod actions;
+pub mod audits;
 pub mod brief;
 pub mod comment;
 pub mod data_diff;

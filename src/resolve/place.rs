@@ -10,11 +10,13 @@ pub(super) struct Reading<'a> {
     pub(super) query: &'a Query,
     pub(super) outer: Option<&'a Self>,
     pub(super) depth: usize,
+    /// What stands for `@this_model`, where that is not the reader's table.
+    pub(super) this_model: Option<&'a str>,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn of(reader: &'a ModelName, query: &'a Query) -> Self {
-        Self { reader, query, outer: None, depth: 0 }
+        Self { reader, query, outer: None, depth: 0, this_model: None }
     }
 
     /// The queries in whose text this one will stand, the nearest first.

@@ -33,9 +33,9 @@ pub use ledger::{Ledger, LoadedInterval};
 pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
 pub use promoted::{Promoted, PromotedTable};
 pub use record::{
-    About, Allowance, Build, Column, Computed, Environment, Fact, Forgotten, HistoryEntry, Identity, InputRead, Load,
-    NewEntry, Others, Owner, PendingPromote, Pointer, ShownView, Snapshot, Status, Table, Version, ViewStep,
-    VirtualView,
+    About, Allowance, AuditResult, Build, Column, Computed, Environment, Fact, Forgotten, HistoryEntry, Identity,
+    InputRead, Load, NewEntry, Others, Owner, PendingPromote, Pointer, ShownView, Snapshot, Status, Table, Version,
+    ViewStep, VirtualView,
 };
 pub use sqlite::SqliteState;
 /// The newest version of the tables that this program knows.
@@ -210,6 +210,19 @@ pub trait State: Send + Sync {
     /// # Errors
     /// [`StateError::UnknownTable`]: a load names a table whose snapshot is neither stored nor an earlier fact of the call.
     fn record(&self, lease: &WriteLease, facts: &[Fact]) -> Result<(), StateError>;
+
+    /// Keeps what audits found; of each audit of a model only its newest results stay. Of two results of one audit for one
+    /// table under one plan the later one counts.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn record_audits(&self, lease: &WriteLease, results: &[AuditResult]) -> Result<(), StateError>;
+
+    /// What audits found, as far as it is kept, by model and audit.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn audit_results(&self) -> Result<Vec<AuditResult>, StateError>;
 
     /// Marks a range of a table as not loaded. Call it before replacing data where that is not one transaction.
     ///

@@ -12,7 +12,7 @@ use super::ledger::Ledger;
 use crate::hash::Digest;
 use crate::history::Origin;
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, RefName, StateId, TableName};
-use crate::model::KindName;
+use crate::model::{KindName, Weight};
 use crate::naming::TableKey;
 use crate::plan::{Basis, Commits, Found, Seen};
 use crate::rollback::HoldChange;
@@ -316,6 +316,29 @@ pub struct Build {
     /// The plan that it belongs to, which fills a table once; `None` where an older release recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<PlanId>,
+}
+
+/// What one audit found in one table, in one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditResult {
+    /// The audited model.
+    pub model: ModelName,
+    /// The audit with its arguments, as [`crate::audit::Audit::call`] writes them.
+    pub audit: String,
+    /// The plan that it belongs to; a random id of its own where nothing was planned.
+    pub plan_id: PlanId,
+    /// The table, or the view that shows what was audited; `None` where that is not ours.
+    pub table: Option<TableName>,
+    /// What a failure does.
+    pub weight: Weight,
+    /// The rows that fail.
+    pub rows: u64,
+    /// How many rows of production's table failed; `None` where nobody looked.
+    pub production: Option<u64>,
+    /// The execution time of the run.
+    pub at: Timestamp,
+    /// Who or what ran it.
+    pub run: String,
 }
 
 /// The state in which a build found one of its inputs.

@@ -90,11 +90,13 @@ pub(super) fn part_of(context: &Context<'_>) -> Option<Part> {
     match &context.cli.command {
         Command::Promote(_) | Command::Rollback(_) | Command::Gc(_) | Command::State(_) => Some(Part::Production),
         Command::Run(arguments) if arguments.environment == "prod" => Some(Part::Production),
+        Command::Audit(arguments) if arguments.environment == "prod" => Some(Part::Production),
         Command::Init(_)
         | Command::Demo(_)
         | Command::Plan(_)
         | Command::Apply(_)
         | Command::Run(_)
+        | Command::Audit(_)
         | Command::Env(_)
         | Command::External(_)
         | Command::Query(_)

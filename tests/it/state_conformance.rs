@@ -1,5 +1,6 @@
 //! What every implementation of `State` must do. A new one adds a factory and one line at the end.
 
+mod audits;
 mod claims;
 mod holds;
 mod moves;
@@ -19,6 +20,7 @@ use offshoot::time::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use self::audits::{the_newest_results_of_an_audit_are_kept, what_an_audit_found_last_in_a_table_under_a_plan_counts};
 use self::claims::{
     a_hold_ends_when_it_is_dropped_or_its_session_ends, a_silent_session_is_taken_over_and_cannot_write_any_more,
     one_writer_at_a_time_has_a_subject, ranges_of_a_table_exclude_each_other_where_they_overlap,
@@ -461,6 +463,8 @@ macro_rules! every_case {
                 marking_says_of_all_others_that_they_are_needed,
                 every_table_is_listed_and_those_of_other_projects_by_name,
                 a_table_is_forgotten_only_where_nothing_needs_it,
+                what_an_audit_found_last_in_a_table_under_a_plan_counts,
+                the_newest_results_of_an_audit_are_kept,
                 history_keeps_its_newest_entries_and_goes_on_counting,
                 who_shows_a_table_is_known_as_soon_as_a_plan_ends,
                 models_without_a_table_and_tables_of_two_models_are_no_trouble,

@@ -6,6 +6,7 @@
 mod names;
 mod question;
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::Context;
 use super::environments::{find, not_there};
 use crate::apply::engine_error;
 use crate::cli::{QueryArguments, RowFormat};
-use crate::engine::{self, EngineError, OpenMode, Rest, Session};
+use crate::engine::{self, EngineError, Interrupter, OpenMode, Rest, Session};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::ids::EnvironmentName;
 use crate::planning;
@@ -91,7 +92,15 @@ pub(super) fn ask(
     limit: usize,
     interruption: &Interruption,
 ) -> Result<engine::Rows, EngineError> {
-    let interrupter = session.interrupter();
+    watched(session.interrupter(), interruption, || session.query_first(sql, limit))
+}
+
+/// Does something with a session, which is stopped when the process is asked to stop.
+pub(super) fn watched<T>(
+    interrupter: Arc<dyn Interrupter>,
+    interruption: &Interruption,
+    work: impl FnOnce() -> T,
+) -> T {
     let (running, stopped) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -102,9 +111,9 @@ pub(super) fn ask(
                 }
             }
         });
-        let rows = session.query_first(sql, limit);
+        let done = work();
         drop(running);
-        rows
+        done
     })
 }
 

@@ -97,6 +97,7 @@ fn stand_in(name: &ModelName, pointer: &Pointer, dialect: Dialect) -> Model {
         post_statements: Vec::new(),
         properties: Arc::default(),
         mentions: Arc::default(),
+        own_audits: Default::default(),
         source: Digest::of("model source", "an environment's view"),
     }
 }

@@ -203,6 +203,10 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
         let value = locals.get(&name.to_lowercase()).map(|sql| Value::from(bare(sql)));
         value.unwrap_or_else(|| default.unwrap_or_else(|| Value::from(())))
     });
+    // An audit's arguments stand there as they are written.
+    for (name, sql) in names.locals {
+        environment.add_global(name.clone(), sql.clone());
+    }
     environment.add_global("runtime_stage", stage.to_owned());
     environment.add_global("this_model", THIS);
     if let Some(kind) = names.kind {

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use self::call::Lambda;
 use self::lexeme::{Form, Kind, Lexeme, closing, closings, lex, lex_made, pieces, text_of, trimmed};
-use self::names::{bare, constant, literal, string_literal};
+use self::names::{bare, constant, literal, opened, string_literal};
 use self::text::bare_text;
 use super::value::Source;
 use crate::problem::{Problem, nearest};
@@ -308,7 +308,7 @@ impl<'a> Expander<'a> {
             return Some(vec![Lexeme::made(Kind::This, this, at)]);
         }
         if let Some(sql) = self.names.locals.get(&lower) {
-            return lex_made(sql, self.dialect, at);
+            return Some(opened(lex_made(sql, self.dialect, at)?, self.names.this_model));
         }
         let text = match (lower.as_str(), self.names.variables.get(&lower)) {
             ("runtime_stage", _) => {

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::sql::{Constant, Dialect};
+use super::lexeme::{Kind, Lexeme};
+use crate::sql::{Constant, Dialect, TimeVariable};
 use crate::yaml;
 
 /// The names of one file.
@@ -23,6 +24,18 @@ pub(in crate::project) struct Names<'a> {
 
 /// No names that hold SQL.
 pub(in crate::project) static NO_LOCALS: BTreeMap<String, String> = BTreeMap::new();
+
+/// The SQL of a name, times and `@this_model` in it as open as in the text itself: arguments of audits may hold them.
+pub(super) fn opened(made: Vec<Lexeme>, this_model: Option<&str>) -> Vec<Lexeme> {
+    let open = |lexeme: Lexeme| match (lexeme.kind, TimeVariable::from_name(&lexeme.text), this_model) {
+        (Kind::Variable(_), Some(variable), _) => Lexeme::made(Kind::Time(variable), "", lexeme.at),
+        (Kind::Variable(_), None, Some(this)) if lexeme.text.eq_ignore_ascii_case("this_model") => {
+            Lexeme::made(Kind::This, this, lexeme.at)
+        }
+        _ => lexeme,
+    };
+    made.into_iter().map(open).collect()
+}
 
 /// A variable's value as a SQL literal, a list as a tuple; mappings have none.
 pub(super) fn literal(value: &yaml::Value, dialect: Dialect) -> Option<String> {

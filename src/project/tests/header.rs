@@ -6,10 +6,6 @@ use crate::problem::{Severity, has_errors};
 use crate::sql::{Piece, TimeVariable};
 use crate::time::IntervalUnit;
 
-fn messages(loaded: &Loaded) -> Vec<&str> {
-    loaded.problems.iter().map(|problem| problem.message.as_str()).collect()
-}
-
 #[test]
 fn a_whole_model_is_read() {
     let loaded = file(
@@ -24,7 +20,7 @@ MODEL (
   columns (ds DATE, amount DECIMAL( 10,2 ), s STRUCT<a INT, b MAP<TEXT, INT>>),
   column_descriptions (ds = 'the day', amount = 'in ''euro'''),
   depends_on [s.a], grain ds, grains ((ds, amount), amount),
-  audits (not_null(columns := (ds, amount)), unique_values(columns := (ds)), plain),
+  audits (not_null(columns := (ds, amount)), unique_values(columns := (ds)), not_constant(column := ds)),
   partitioned_by (ds, DATE_TRUNC('month', ds)), clustered_by amount,
   physical_properties (x = 'y', z = 1), references (a, b), cron_tz 'Europe/Berlin',
 );
@@ -36,7 +32,7 @@ MODEL (name s.a); SELECT 1 AS x
 //- models/o.sql
 MODEL (name s.orders); SELECT 1 AS x",
     );
-    assert_eq!(messages(&loaded), ["audit `plain` is not built in, and a project's own audits do not run yet"]);
+    assert_eq!(loaded.problems, []);
     let name = ModelName::parse("shop.daily_orders").expect("a name");
     let model = &loaded.project.models[&name];
     let properties = &model.properties;
@@ -89,8 +85,10 @@ MODEL (name s.orders); SELECT 1 AS x",
                 },
             },
             AuditCall {
-                name: "plain",
-                arguments: {},
+                name: "not_constant",
+                arguments: {
+                    "column": "ds",
+                },
             },
         ],
     )
@@ -125,12 +123,12 @@ model_defaults:
   audits: [not_null(columns := (id))]
   physical_properties: {a: 1, b: two}
 //- models/a.sql
-MODEL (name s.a, owner tim, audits (own), physical_properties (b = 'mine')); SELECT 1 AS id
+MODEL (name s.a, owner tim, audits (not_constant(column := id)), physical_properties (b = 'mine')); SELECT 1 AS id
 //- models/b.sql
 MODEL (name s.b, kind VIEW); SELECT 1 AS id
 ";
     let loaded = load_tree(&TextTree::parse(fixture), &ModelCache::new());
-    assert_eq!(messages(&loaded), ["audit `own` is not built in, and a project's own audits do not run yet"]);
+    assert_eq!(loaded.problems, []);
     let models: Vec<&Model> = loaded.project.models.values().map(AsRef::as_ref).collect();
     let Kind::UniqueKey(kind) = &models[0].kind else { panic!("a unique key") };
     assert_eq!(kind.unique_key, ["id", "day"]);
@@ -305,7 +303,7 @@ fn files_that_are_no_model_are_told() {
         ("MODEL (name s.a); JINJA_QUERY_BEGIN; SELECT {{ it's }}; JINJA_END;", "unknown-macro"),
         ("MODEL (name s.a); JINJA_QUERY_BEGIN; SELECT {{ nobody }}; JINJA_END;", "unknown-macro"),
         ("MODEL (name s.a); JINJA_STATEMENT_BEGIN; SET x = 1; JINJA_END;", "missing-query"),
-        ("MODEL (name s.a); SELECT 1 AS x; AUDIT (name b); SELECT 3", "unsupported-block"),
+        ("MODEL (name s.a); SELECT 1 AS x; AUDIT (name b); SELECT 3", "unused-audit"),
         ("MODEL (name s.a); @UNION('ALL', a, b)", "unknown-macro"),
         ("MODEL (name s.a); @start_ds", "missing-query"),
         ("MODEL (name s.a); @INSERT_SEED(); SELECT 1 AS x", "unknown-macro"),

@@ -1,5 +1,6 @@
 //! Loading projects from texts: what is read, and every problem that is told.
 
+mod audits;
 mod blueprint;
 mod header;
 mod jinja;

@@ -38,7 +38,7 @@ fn what_an_external_model_cannot_have_is_told() {
   columns: {'\"Id\"': INT, NAME: TEXT}
 ",
     );
-    assert_eq!(codes(&loaded), ["invalid-external-model", "unsupported-audit"]);
+    assert_eq!(codes(&loaded), ["invalid-external-model", "invalid-external-model"]);
     let names: Vec<&str> = loaded
         .project
         .models

@@ -4,6 +4,7 @@
 //! ([`dialect`]). A store only opens, keeps others away, and begins and ends transactions.
 
 mod allowances;
+mod audits;
 mod builds;
 mod claims;
 mod dialect;
@@ -37,9 +38,9 @@ use self::told::Told;
 pub(super) use self::value::{Failure, Row, Value};
 
 use super::{
-    About, Allowance, Asking, Build, Claim, Environment, Fact, FencingToken, Forgotten, HistoryEntry, Holder, Identity,
-    NewEntry, Others, Owner, PendingPromote, Record, Records, Snapshot, State, StateError, Subject, Table, Upgrade,
-    Version, WriteLease,
+    About, Allowance, Asking, AuditResult, Build, Claim, Environment, Fact, FencingToken, Forgotten, HistoryEntry,
+    Holder, Identity, NewEntry, Others, Owner, PendingPromote, Record, Records, Snapshot, State, StateError, Subject,
+    Table, Upgrade, Version, WriteLease,
 };
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
@@ -272,6 +273,14 @@ impl<S: Store> State for StoredState<S> {
 
     fn record(&self, lease: &WriteLease, facts: &[Fact]) -> Result<(), StateError> {
         self.write_as(Writing::Facts, lease, |statements, project| tables::record(statements, project, facts))
+    }
+
+    fn record_audits(&self, lease: &WriteLease, results: &[AuditResult]) -> Result<(), StateError> {
+        self.write_as(Writing::Facts, lease, |statements, project| audits::record(statements, project, results))
+    }
+
+    fn audit_results(&self) -> Result<Vec<AuditResult>, StateError> {
+        self.read(audits::all)
     }
 
     fn withdraw(&self, lease: &WriteLease, key: &TableKey, interval: Interval) -> Result<(), StateError> {

@@ -2,7 +2,7 @@
 
 use super::value::{Failure, Row, Value, count, json, optional_json, optional_word, text, word};
 use super::{
-    Statements, allowances, builds, environments, holds, identity, identity_of, pointers, tables, unreferenced,
+    Statements, allowances, audits, builds, environments, holds, identity, identity_of, pointers, tables, unreferenced,
 };
 use crate::ids::{EnvironmentName, ProjectName};
 use crate::naming::TableKey;
@@ -46,6 +46,9 @@ pub(super) fn export(statements: &dyn Statements, project: &ProjectName, sink: &
     for row in statements.query(sql, &[project.into()])? {
         let (table, since) = (row.json("physical_table")?, row.moment("since")?);
         out.put(Record::Unreferenced(Unreferenced { table, since }))?;
+    }
+    for result in audits::all(statements, project)? {
+        out.put(Record::Audit(result))?;
     }
     let records = out.records;
     out.put(Record::End(End { records }))
@@ -172,6 +175,7 @@ pub(super) fn take_up(statements: &dyn Statements, project: &ProjectName, record
         Record::Snapshot(snapshot) => tables::record(statements, project, &[Fact::Snapshot(snapshot)]),
         Record::Load(load) => tables::record(statements, project, &[Fact::Load(load)]),
         Record::Build(build) => tables::record(statements, project, &[Fact::Build(build)]),
+        Record::Audit(result) => audits::record(statements, project, &[result]),
         Record::State(_) | Record::End(_) => Ok(()),
     }
 }
@@ -201,7 +205,8 @@ fn past(
 }
 
 /// The tables of which any row makes a state more than an identity.
-const CONTENTS: [&str; 6] = ["snapshots", "builds", "environments", "promotes", "allowances", "unreferenced"];
+const CONTENTS: [&str; 7] =
+    ["snapshots", "builds", "environments", "promotes", "allowances", "unreferenced", "audit_results"];
 
 /// Takes the identity of the state that the records are of, where there is nothing of its own to lose.
 fn become_it(

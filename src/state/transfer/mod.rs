@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use order::Order;
 pub use read::{LineError, Lines};
 
-use super::record::{Allowance, Build, Environment, HistoryEntry, Load, PendingPromote, Snapshot};
+use super::record::{Allowance, AuditResult, Build, Environment, HistoryEntry, Load, PendingPromote, Snapshot};
 use crate::ids::{EnvironmentName, ProjectName, StateId, TableName};
 use crate::rollback::Hold;
 use crate::time::Timestamp;
@@ -45,6 +45,8 @@ pub enum Record {
     Allowance(Allowance),
     /// A table that nothing needs.
     Unreferenced(Unreferenced),
+    /// What an audit found.
+    Audit(AuditResult),
     /// The last line.
     End(End),
 }

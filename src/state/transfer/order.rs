@@ -39,6 +39,7 @@ enum Section {
     Promotes,
     Allowances,
     Unreferenced,
+    Audits,
 }
 
 /// What a line stands by in its section. Texts are compared byte by byte, as stores do.
@@ -48,6 +49,7 @@ enum Place {
     Build(String, String, Timestamp),
     Name(String),
     Allowance(u64, String),
+    Audit([String; 4]),
 }
 
 impl Order {
@@ -89,6 +91,11 @@ impl Order {
             }
             Record::Unreferenced(unreferenced) => {
                 self.next(Section::Unreferenced, Place::Name(as_stored(&unreferenced.table)), Again::Never)?;
+            }
+            Record::Audit(result) => {
+                let table = result.table.as_ref().map_or(String::new(), as_stored);
+                let place = [result.model.to_string(), result.audit.clone(), result.plan_id.to_string(), table];
+                self.next(Section::Audits, Place::Audit(place), Again::Never)?;
             }
         }
         self.records += 1;

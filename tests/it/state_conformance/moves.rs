@@ -5,12 +5,15 @@ use std::io::BufRead;
 use offshoot::hash::Digest;
 use offshoot::history::{Deed, Origin, Who};
 use offshoot::ids::{CommitId, Login, PlanId};
+use offshoot::model::Weight;
 use offshoot::rollback::{Hold, HoldChange, RolledBack};
 use offshoot::state::{
-    Allowance, Build, Fact, LineError, Lines, NewEntry, Others, Owner, PendingPromote, Record, State, StateError,
+    Allowance, AuditResult, Build, Fact, LineError, Lines, NewEntry, Others, Owner, PendingPromote, Record, State,
+    StateError,
 };
 use offshoot::time::Timestamp;
 
+use super::audits::result;
 use super::{Factory, Postgres, Sqlite, apply, lease};
 use crate::state_world::{about, branch, build, days, entry, environment, key, load, model, name, ready, snapshot};
 
@@ -81,6 +84,14 @@ fn fill(state: &dyn State) {
     state.begin_promote(&held, &pending).expect("nobody else");
     let marks = [(snapshot("e.f").table, Timestamp(2)), (snapshot("a.z").table, Timestamp(1))].into();
     state.mark_unreferenced(&held, &marks).expect("writable");
+    let told = AuditResult { rows: 0, production: Some(1), weight: Weight::Told, ..result("a.b", "two", 2) };
+    let audits = [
+        result("c.d", "one", 1),
+        told,
+        AuditResult { table: None, ..result("a.b", "two", 3) },
+        result("a.b", "one", 4),
+    ];
+    state.record_audits(&held, &audits).expect("writable");
     // A plan that is not through.
     state.start_plan(&held, &about("x_1", branch("x"), "two"), Some(&ready("one"))).expect("nobody else");
 }

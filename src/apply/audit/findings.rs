@@ -1,0 +1,118 @@
+//! What audits found: told to whoever waits, and kept in the state.
+
+use std::collections::BTreeMap;
+
+use super::production::{InProduction, Production};
+use super::{Failed, Fate, Looked, Work};
+use crate::apply::fault::FillError;
+use crate::ids::TableName;
+use crate::model::{Model, Weight};
+use crate::state::AuditResult;
+use crate::visible::visible;
+
+/// The results of one run for one table. A table that is loaded in several steps has one result for each audit: all rows that
+/// were found on the way.
+#[derive(Debug, Default)]
+pub(in crate::apply) struct Findings {
+    results: BTreeMap<String, AuditResult>,
+}
+
+impl Findings {
+    /// Takes what was found and is committed; what does not block is told.
+    pub(in crate::apply) fn take(
+        &mut self,
+        work: &Work<'_>,
+        (model, table): (&Model, Option<&TableName>),
+        looked: Vec<Looked>,
+    ) {
+        let mut production = None;
+        for looked in looked {
+            let known = match looked.rows {
+                0 => None,
+                _ => production.get_or_insert_with(|| Production::of(work)).as_mut(),
+            };
+            let known = known.and_then(|production| production.count(model, table, &looked));
+            if looked.rows > 0 && looked.audit.weight == Weight::Told {
+                let told = told(&format!("{}` of `{}", looked.audit.name, model.name), looked.rows, known);
+                work.output.talk(&format!("warning: {}", visible(&told)));
+            }
+            self.add(work, (model, table), &looked, known);
+        }
+    }
+
+    fn add(
+        &mut self,
+        work: &Work<'_>,
+        (model, table): (&Model, Option<&TableName>),
+        looked: &Looked,
+        production: Option<InProduction>,
+    ) {
+        let result = self.results.entry(looked.audit.call.clone()).or_insert_with(|| AuditResult {
+            model: model.name.clone(),
+            audit: looked.audit.call.clone(),
+            plan_id: work.plan_id.clone(),
+            table: table.cloned(),
+            weight: looked.audit.weight,
+            rows: 0,
+            production: None,
+            at: work.now,
+            run: work.run.to_owned(),
+        });
+        result.rows = result.rows.saturating_add(looked.rows);
+        if let Some(InProduction::Rows(rows)) = production {
+            result.production = Some(result.production.unwrap_or(0).saturating_add(rows));
+        }
+    }
+
+    /// Keeps the results in the state.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub(in crate::apply) fn keep(&self, work: &Work<'_>) -> Result<(), FillError> {
+        let results: Vec<AuditResult> = self.results.values().cloned().collect();
+        if results.is_empty() { Ok(()) } else { Ok(work.state.record_audits(work.lease, &results)?) }
+    }
+
+    /// Takes what stopped a load, which is undone by now, and keeps it with what was found before.
+    pub(in crate::apply) fn failed(&mut self, work: &Work<'_>, error: FillError) -> FillError {
+        let FillError::Audit(mut failed) = error else { return error };
+        let Some(model) = work.tree.models.get(&failed.model) else { return FillError::Audit(failed) };
+        let mut production = Production::of(work);
+        let mut is_first = true;
+        let Failed { looked, table, told: message, rows: fate, .. } = &mut *failed;
+        // Once they are undone the same table holds what it held before.
+        let standing = if *fate == Fate::Undone { None } else { table.as_ref() };
+        for looked in looked.iter().filter(|looked| looked.rows > 0 || looked.audit.weight == Weight::Blocking) {
+            let known = match looked.rows {
+                0 => None,
+                _ => production.as_mut().and_then(|production| production.count(model, standing, looked)),
+            };
+            if looked.rows > 0 && looked.audit.weight == Weight::Blocking && std::mem::take(&mut is_first) {
+                *message = told(&looked.audit.name, looked.rows, known);
+            }
+            self.add(work, (model, table.as_ref()), looked, known);
+        }
+        // What was found is told whatever becomes of keeping it.
+        if let Err(error) = self.keep(work) {
+            work.output.talk(&format!("what the audits found is not kept: {error}"));
+        }
+        FillError::Audit(failed)
+    }
+}
+
+/// The same for a table of which nothing was found before.
+pub(in crate::apply) fn settled(work: &Work<'_>, error: FillError) -> FillError {
+    Findings::default().failed(work, error)
+}
+
+/// What an audit found, beside what production has of it.
+pub(super) fn told(audit: &str, rows: u64, production: Option<InProduction>) -> String {
+    let found = format!("audit `{audit}` finds {rows} row{}", if rows == 1 { "" } else { "s" });
+    match production {
+        None => found,
+        Some(InProduction::Rows(0)) => format!("{found}; production's table has none"),
+        Some(InProduction::Rows(there)) if there == rows => format!("{found}; production's table has {there} too"),
+        Some(InProduction::Rows(there)) => format!("{found}; production's table has {there}"),
+        Some(InProduction::ThisTable) => format!("{found}; the table is production's"),
+    }
+}
