@@ -14,45 +14,14 @@ pub(super) struct Clause {
     ends: &'static [&'static str],
 }
 
+#[rustfmt::skip]
 const AFTER_WHERE: &[&str] = &[
-    "group",
-    "having",
-    "qualify",
-    "window",
-    "order",
-    "limit",
-    "offset",
-    "fetch",
-    "union",
-    "except",
-    "intersect",
-    "sample",
+    "group", "having", "qualify", "window", "order", "limit", "offset", "fetch", "union", "except", "intersect", "sample",
 ];
+/// The same of a join, beside what ends a WHERE.
+#[rustfmt::skip]
 const AFTER_JOIN: &[&str] = &[
-    "join",
-    "left",
-    "right",
-    "full",
-    "inner",
-    "cross",
-    "natural",
-    "asof",
-    "positional",
-    "semi",
-    "anti",
-    "where",
-    "group",
-    "having",
-    "qualify",
-    "window",
-    "order",
-    "limit",
-    "offset",
-    "fetch",
-    "union",
-    "except",
-    "intersect",
-    "sample",
+    "join", "left", "right", "full", "inner", "cross", "natural", "asof", "positional", "semi", "anti", "where",
 ];
 /// What stands before JOIN and goes with it.
 const BEFORE_JOIN: [&str; 10] = ["left", "right", "full", "inner", "cross", "outer", "natural", "asof", "semi", "anti"];
@@ -131,7 +100,8 @@ fn end_of(clause: Clause, input: &[Lexeme], from: usize) -> usize {
 
 fn ends(clause: Clause, text: &str) -> bool {
     let first = text.split(' ').next().unwrap_or_default();
-    clause.ends.iter().any(|word| word.eq_ignore_ascii_case(first))
+    let further = if clause.name == "join" { AFTER_WHERE } else { &[] };
+    clause.ends.iter().chain(further).any(|word| word.eq_ignore_ascii_case(first))
 }
 
 fn is_called(input: &[Lexeme], index: usize) -> bool {
