@@ -7,6 +7,7 @@
 mod blueprint;
 mod cache;
 mod csv_settings;
+mod default_statements;
 mod external;
 mod file;
 mod glob;
@@ -202,6 +203,8 @@ fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, p
         naming: settings.model_naming,
         time_format: settings.time_column_format.clone(),
         defaults,
+        statements: settings.default_statements_of(gateway.as_deref()),
+        config: path.clone(),
         gateway,
         jinja: loader::jinja_macros(tree, settings, problems),
     };

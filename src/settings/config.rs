@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::reader::Report;
-use super::{DefaultProperty, Gateway, ModelDefaults, ModelNaming, Settings, connection, jinja, own};
+use super::{
+    DefaultProperty, DefaultStatements, Gateway, ModelDefaults, ModelNaming, Settings, connection, jinja, own,
+};
 use crate::ids::{FilePath, ProjectName};
 use crate::problem::Problem;
 use crate::yaml::{Entry, Node, Place, Value};
@@ -88,7 +90,9 @@ const KEPT_DEFAULTS: [&str; 8] = [
     "virtual_properties",
     "cron_tz",
 ];
-const REFUSED_DEFAULTS: [&str; 4] = ["allow_partials", "pre_statements", "post_statements", "on_virtual_update"];
+/// Lists of statements that every model gets.
+const STATEMENT_DEFAULTS: [&str; 2] = ["pre_statements", "post_statements"];
+const REFUSED_DEFAULTS: [&str; 2] = ["allow_partials", "on_virtual_update"];
 
 /// Reads a configuration into `settings`.
 pub(super) fn read(path: &FilePath, document: &Node, settings: &mut Settings, problems: &mut Vec<Problem>) {
@@ -121,7 +125,10 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         }
         "default_gateway" => settings.default_gateway = report.text(key, node).filter(|name| !name.is_empty()),
         "default_connection" => settings.default_connection = connection::read(key, node, report),
-        "model_defaults" => settings.defaults = defaults(node, report),
+        "model_defaults" => {
+            settings.defaults = defaults(node, report);
+            settings.default_statements = default_statements(node, report);
+        }
         "variables" => settings.variables = variables(node, report),
         "before_all" => {
             settings.before_all = report.texts(key, node);
@@ -183,6 +190,7 @@ fn gateway(entry: &Entry, report: &mut Report<'_>) -> Gateway {
             "model_defaults" => {
                 refuse_unset(key, node, report);
                 gateway.defaults = defaults(node, report);
+                gateway.default_statements = default_statements(node, report);
             }
             "state_schema" => gateway.state_schema = report.text(key, node),
             "scheduler" => {}
@@ -266,12 +274,33 @@ fn defaults(node: &Node, report: &mut Report<'_>) -> ModelDefaults {
                 let problem = Problem::error("unsupported-setting", format!("default `{key}` is not supported yet"));
                 report.push(node.place, problem.help("remove it, or write it in the models that need it"));
             }
-        } else if !KEPT_DEFAULTS.contains(&key.as_str()) {
-            let known: Vec<&str> = APPLIED_DEFAULTS.into_iter().chain(KEPT_DEFAULTS).chain(REFUSED_DEFAULTS).collect();
+        } else if ![&KEPT_DEFAULTS[..], &STATEMENT_DEFAULTS].concat().contains(&key.as_str()) {
+            let known = [&APPLIED_DEFAULTS[..], &KEPT_DEFAULTS, &STATEMENT_DEFAULTS, &REFUSED_DEFAULTS].concat();
             report.unknown("unknown-setting", "default of models", key, node.place, &known);
         }
     }
     defaults
+}
+
+/// The statements of `model_defaults`; what else stands there is read apart.
+fn default_statements(node: &Node, report: &mut Report<'_>) -> DefaultStatements {
+    let [before, after] =
+        STATEMENT_DEFAULTS.map(|key| node.get(key).and_then(|node| statement_list(key, node, report)));
+    DefaultStatements { before, after }
+}
+
+/// A list of statements, or one alone.
+fn statement_list(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Vec<DefaultProperty>> {
+    let statements = match &node.value {
+        Value::Null => return None,
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let read = statements.iter().filter_map(|item| {
+        let text = report.text(key, item).filter(|text| !text.trim().is_empty())?;
+        Some(DefaultProperty { text, place: item.place })
+    });
+    Some(read.collect())
 }
 
 /// A default as a `MODEL` block would write it.

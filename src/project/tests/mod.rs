@@ -1,6 +1,7 @@
 //! Loading projects from texts: what is read, and every problem that is told.
 
 mod blueprint;
+mod default_statements;
 mod header;
 mod jinja;
 mod tree;
