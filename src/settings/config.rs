@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::reader::Report;
 use super::{
-    DefaultProperty, DefaultStatements, Gateway, ModelDefaults, ModelNaming, Settings, connection, jinja, own,
+    DefaultProperty, DefaultStatements, EnvironmentSuffix, Gateway, ModelDefaults, ModelNaming, Settings, connection,
+    jinja, own,
 };
 use crate::ids::{FilePath, ProjectName};
 use crate::problem::Problem;
@@ -37,21 +38,21 @@ const KEPT: [&str; 22] = [
 ];
 
 /// Keys that would change results or names if they were passed over, with the only value that changes nothing.
-const HARMLESS_ONLY_AS: [(&str, &str); 7] = [
-    ("default_target_environment", "prod"),
+const HARMLESS_ONLY_AS: [(&str, &str); 5] = [
     ("environment_catalog_mapping", ""),
-    ("environment_suffix_target", "schema"),
     ("gateway_managed_virtual_layer", "false"),
     ("physical_schema_mapping", ""),
     ("physical_schema_override", ""),
     ("virtual_environment_mode", "full"),
 ];
 
-const HONOURED: [&str; 16] = [
+const HONOURED: [&str; 18] = [
     "after_all",
     "before_all",
     "default_connection",
     "default_gateway",
+    "default_target_environment",
+    "environment_suffix_target",
     "environment_ttl",
     "gateways",
     "ignore_patterns",
@@ -140,6 +141,8 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         }
         "snapshot_ttl" => own::set(&mut settings.snapshot_ttl, own::time_to_live(key, node, report)),
         "environment_ttl" => settings.environment_ttl = own::time_to_live(key, node, report),
+        "environment_suffix_target" => settings.environment_suffix = suffix(key, node, report),
+        "default_target_environment" => target_environment(key, node, report),
         "pinned_environments" => settings.pinned_environments = report.texts(key, node).into_iter().collect(),
         "ignore_patterns" => settings.ignore_patterns = report.texts(key, node),
         "time_column_format" => settings.time_column_format = report.text(key, node),
@@ -230,6 +233,28 @@ fn naming(node: &Node, report: &mut Report<'_>) -> ModelNaming {
         }
     }
     naming
+}
+
+fn suffix(key: &str, node: &Node, report: &mut Report<'_>) -> EnvironmentSuffix {
+    if node.text().is_some_and(|text| text.eq_ignore_ascii_case("catalog")) {
+        let problem = Problem::error("unsupported-setting", format!("`{key}: catalog` is not supported"));
+        let help = "views of one environment would stand in a catalog of its own, which this program neither makes nor \
+                    removes; use `schema` or `table`";
+        report.push(node.place, problem.help(help));
+        return EnvironmentSuffix::default();
+    }
+    let choices = [("schema", EnvironmentSuffix::Schema), ("table", EnvironmentSuffix::Table)];
+    report.choice(key, node, &choices).unwrap_or_default()
+}
+
+/// SQLMesh's `plan` without a name means this environment; here the branch that is checked out gives it.
+fn target_environment(key: &str, node: &Node, report: &mut Report<'_>) {
+    let name = report.text(key, node).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("prod"));
+    if let Some(name) = name {
+        let message = format!("`{key}: {name}` is not honoured: a branch gives its environment its name");
+        let problem = Problem::warning("unsupported-setting", message);
+        report.push(node.place, problem.help("name another one with `--env NAME`, or remove the setting"));
+    }
 }
 
 type MakeProblem = fn(&'static str, String) -> Problem;

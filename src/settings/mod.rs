@@ -66,6 +66,8 @@ pub struct Settings {
     pub ignore_patterns: Vec<String>,
     /// The format of text time columns where a model gives none.
     pub time_column_format: Option<String>,
+    /// Where the name of an environment stands in the names of its views.
+    pub environment_suffix: EnvironmentSuffix,
     /// Where names of models without `name` come from.
     pub model_naming: ModelNaming,
     /// `linter`: which rules hold.
@@ -147,6 +149,16 @@ impl Default for TimeToLive {
     fn default() -> Self {
         Self::For("in 1 week".into())
     }
+}
+
+/// Where the name of an environment stands in the names of its views: SQLMesh's `environment_suffix_target`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnvironmentSuffix {
+    /// Behind the schema: `schema__env.model`.
+    #[default]
+    Schema,
+    /// Behind the model, in the schema that production has too: `schema.model__env`.
+    Table,
 }
 
 /// Where the name of a model without `name` comes from.

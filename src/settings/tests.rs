@@ -128,7 +128,7 @@ fn unknown_keys_name_the_nearest_one_and_their_line() {
 
 #[test]
 fn what_would_change_results_is_an_error_and_the_rest_a_warning() {
-    let error = ["before_all: [select 1]", "physical_schema_mapping: {a: b}", "environment_suffix_target: table"];
+    let error = ["before_all: [select 1]", "physical_schema_mapping: {a: b}", "environment_suffix_target: catalog"];
     for line in error {
         let (_, problems) = settings(&format!("//- config.yaml\n{line}\n"));
         assert_eq!(codes(&problems), ["unsupported-setting"], "{line}");
@@ -141,6 +141,30 @@ fn what_would_change_results_is_an_error_and_the_rest_a_warning() {
     {
         assert_eq!(settings(&format!("//- config.yaml\n{line}\n")).1, [], "{line}");
     }
+}
+
+#[test]
+fn the_suffix_of_environments_stands_behind_the_schema_or_the_model() {
+    let read = |line: &str| settings(&format!("//- config.yaml\nproject: x\nenvironment_suffix_target: {line}\n"));
+    for (line, suffix) in [("schema", EnvironmentSuffix::Schema), ("TABLE", EnvironmentSuffix::Table)] {
+        let (settings, problems) = read(line);
+        assert_eq!((settings.environment_suffix, problems.as_slice()), (suffix, &[][..]));
+    }
+    let (_, problems) = read("catalog");
+    assert!(problems[0].help.as_deref().is_some_and(|help| help.contains("`schema` or `table`")), "{problems:?}");
+    assert_eq!((problems[0].line, problems[0].severity), (Some(2), Severity::Error));
+    let (_, problems) = read("tables");
+    assert_eq!(codes(&problems), ["invalid-setting"]);
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `table`?"));
+}
+
+#[test]
+fn another_default_environment_is_told_not_to_be_honoured() {
+    let read = |line: &str| settings(&format!("//- config.yaml\ndefault_target_environment: {line}\n")).1;
+    assert_eq!(read("prod"), []);
+    let problems = read("dev");
+    assert_eq!((codes(&problems), problems[0].severity), (vec!["unsupported-setting"], Severity::Warning));
+    assert!(problems[0].message.contains("a branch gives its environment its name"), "{problems:?}");
 }
 
 #[test]
