@@ -152,6 +152,7 @@ fn ask(place: &StatePlace, size: Size) -> Duration {
         asked.set(known.tables.len());
         build(Inputs {
             environment: environment.clone(),
+            suffix: offshoot::settings::EnvironmentSuffix::default(),
             commits: commits.clone(),
             base: &tree,
             result: &tree,

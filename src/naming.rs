@@ -7,7 +7,8 @@
 //! | name | form | told apart by |
 //! |---|---|---|
 //! | environment | `feature_fx_rates_142`, `feature_fx_rates_3fa2` | pull-request number, else four hex of the full ref |
-//! | view | `staging.orders` in prod, `staging__feature_fx_rates_142.orders` elsewhere | schema and environment |
+//! | view | `staging.orders` in prod, `staging__feature_fx_rates_142.orders` elsewhere, or by the configuration
+//! | | `staging.orders__feature_fx_rates_142` | schema and environment |
 //! | physical table | `offshoot__staging.orders__<16 hex>` | the hash of its table key |
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::{Digest, Hasher};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName, TableName};
+use crate::settings::EnvironmentSuffix;
 
 /// What identifies a physical table: two models never share one (DESIGN, section 3).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -149,24 +151,33 @@ pub fn is_environment_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= ENVIRONMENT_BYTES && text == sanitise(text)
 }
 
-/// Where people query a model in an environment: `schema.model` in prod, `schema__env.model` elsewhere.
+/// How the views of an environment are called.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout<'a> {
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// Where its name stands.
+    pub suffix: EnvironmentSuffix,
+    /// The connection's own schema: prod's views of models without a schema stand there.
+    pub default_schema: &'a str,
+    /// The longest identifier.
+    pub limit: IdentifierLimit,
+}
+
+/// Where people query a model in an environment: `schema.model` in prod, `schema__env.model` or `schema.model__env`
+/// elsewhere.
 ///
-/// `default_schema` is the connection's own schema: prod's views of models without a schema stand there, those of other
-/// environments in `default__env` (research: SQLMesh, section 4.2).
-pub fn view_name(
-    model: &ModelName,
-    environment: &EnvironmentName,
-    default_schema: &str,
-    limit: IdentifierLimit,
-) -> TableName {
-    let schema = if environment.is_prod() {
-        model.schema().unwrap_or(default_schema).to_owned()
-    } else {
-        let suffix = format!("__{environment}");
-        let schema = model.schema().unwrap_or(NO_SCHEMA);
-        format!("{}{suffix}", fit(schema, schema, limit.bytes().saturating_sub(suffix.len())))
+/// Views of models without a schema stand in `default__env` (research: SQLMesh, section 4.2), or beside prod's.
+pub fn view_name(model: &ModelName, layout: Layout<'_>) -> TableName {
+    let Layout { environment, default_schema, .. } = layout;
+    let suffix = format!("__{environment}");
+    let suffixed = |text| format!("{}{suffix}", fit(text, text, layout.limit.bytes().saturating_sub(suffix.len())));
+    let (schema, name) = match layout.suffix {
+        _ if environment.is_prod() => (model.schema().unwrap_or(default_schema).to_owned(), model.table().to_owned()),
+        EnvironmentSuffix::Schema => (suffixed(model.schema().unwrap_or(NO_SCHEMA)), model.table().to_owned()),
+        EnvironmentSuffix::Table => (model.schema().unwrap_or(default_schema).to_owned(), suffixed(model.table())),
     };
-    TableName { catalog: model.catalog().map(str::to_owned), schema, name: model.table().to_owned() }
+    TableName { catalog: model.catalog().map(str::to_owned), schema, name }
 }
 
 /// The table that holds a snapshot's rows. It always fits the limit and always ends in the hash of its key.
@@ -200,23 +211,62 @@ pub enum Clash {
         /// The model whose view would land there.
         model: ModelName,
     },
+    /// The environment's view is one that production owns: `a__x` of model `a` in environment `x` and of a model `a__x`.
+    ProductionView {
+        /// The view.
+        view: TableName,
+        /// The model that production shows there.
+        owner: ModelName,
+        /// The model whose view would land there.
+        model: ModelName,
+    },
 }
 
 /// Every clash among the views of an environment, and of them with production's schemas; empty where the names are sound.
-pub fn view_clashes<'a>(
-    models: impl IntoIterator<Item = &'a ModelName>,
-    environment: &EnvironmentName,
-    default_schema: &str,
-    limit: IdentifierLimit,
-) -> Vec<Clash> {
+pub fn view_clashes<'a>(models: impl IntoIterator<Item = &'a ModelName>, layout: Layout<'_>) -> Vec<Clash> {
     let models: Vec<&ModelName> = models.into_iter().collect();
+    match layout.suffix {
+        EnvironmentSuffix::Table if !layout.environment.is_prod() => clashes_in_schemas(&models, layout),
+        EnvironmentSuffix::Schema | EnvironmentSuffix::Table => clashes_of_schemas(models, layout),
+    }
+}
+
+/// The same where views stand in the schemas of production.
+fn clashes_in_schemas(models: &[&ModelName], layout: Layout<'_>) -> Vec<Clash> {
+    let folded = |view: &TableName| {
+        let catalog = view.catalog.as_deref().map(str::to_lowercase);
+        (catalog, view.schema.to_lowercase(), view.name.to_lowercase())
+    };
+    let prod = EnvironmentName::prod();
+    let production: BTreeMap<_, &ModelName> = models
+        .iter()
+        .map(|model| (folded(&view_name(model, Layout { environment: &prod, ..layout })), *model))
+        .collect();
+    let mut views: BTreeMap<_, &ModelName> = BTreeMap::new();
+    let mut clashes = Vec::new();
+    for model in models {
+        let view = view_name(model, layout);
+        if let Some(owner) = production.get(&folded(&view)) {
+            let (owner, model) = ((*owner).clone(), (*model).clone());
+            clashes.push(Clash::ProductionView { view: view.clone(), owner, model });
+        }
+        if let Some(other) = views.insert(folded(&view), model).filter(|other| other != model) {
+            clashes.push(Clash::OneView { view, models: [other.clone(), (*model).clone()] });
+        }
+    }
+    clashes
+}
+
+/// The same where the environment has schemas of its own, and in production.
+fn clashes_of_schemas<'a>(models: Vec<&'a ModelName>, layout: Layout<'_>) -> Vec<Clash> {
+    let environment = layout.environment;
     let place_of = |model: &&'a ModelName| (model.catalog(), model.schema());
     // Whatever is the same for a whole schema is made once: there are few of them, and many models.
     let (mut shown, mut production) = (BTreeMap::new(), BTreeMap::new());
     for model in &models {
         shown.entry(place_of(model)).or_insert_with(|| {
             production.entry((model.catalog(), model.schema().map(str::to_lowercase))).or_insert(*model);
-            view_name(model, environment, default_schema, limit).schema
+            view_name(model, layout).schema
         });
     }
     let owner = |catalog, shown: &str| production.get(&(catalog, Some(shown.to_lowercase()))).copied();
@@ -239,7 +289,7 @@ pub fn view_clashes<'a>(
         if meeting[&(place.0, &shown[&place])] < 2 {
             continue;
         }
-        let view = view_name(model, environment, default_schema, limit);
+        let view = view_name(model, layout);
         if let Some(other) = views.insert(view.clone(), model).filter(|other| *other != model) {
             clashes.push(Clash::OneView { view, models: [other.clone(), model.clone()] });
         }
@@ -302,6 +352,15 @@ mod tests {
 
     fn model(text: &str) -> ModelName {
         ModelName::parse(text).expect("a model name")
+    }
+
+    fn layout(environment: &EnvironmentName) -> Layout<'_> {
+        let (suffix, limit) = (EnvironmentSuffix::Schema, IdentifierLimit::SMALLEST);
+        Layout { environment, suffix, default_schema: "main", limit }
+    }
+
+    fn beside(environment: &EnvironmentName) -> Layout<'_> {
+        Layout { suffix: EnvironmentSuffix::Table, ..layout(environment) }
     }
 
     fn key(text: &str, fingerprint: &str) -> TableKey {
@@ -373,9 +432,8 @@ mod tests {
 
     #[test]
     fn views_stand_in_the_schema_and_elsewhere_beside_it() {
-        let shown = |name: &str, environment: &EnvironmentName| {
-            view_name(&model(name), environment, "main", IdentifierLimit::SMALLEST).to_string()
-        };
+        let shown =
+            |name: &str, environment: &EnvironmentName| view_name(&model(name), layout(environment)).to_string();
         let branch = EnvironmentName::new("x_1");
         assert_eq!(shown("staging.orders", &EnvironmentName::prod()), "staging.orders");
         assert_eq!(shown("shop.staging.orders", &branch), "shop.staging__x_1.orders");
@@ -398,7 +456,7 @@ mod tests {
         let branch = EnvironmentName::new("x_1");
         let schemas = [&one, &two].map(|schema| {
             let name = ModelName::from_parts(vec![schema.clone(), "orders".into()]).expect("a model name");
-            view_name(&name, &branch, "main", IdentifierLimit::SMALLEST).schema
+            view_name(&name, layout(&branch)).schema
         });
         assert_ne!(schemas[0], schemas[1]);
         assert!(schemas.iter().all(|schema| schema.len() <= 63 && schema.ends_with("__x_1")));
@@ -407,13 +465,37 @@ mod tests {
     #[test]
     fn clashes_of_the_virtual_layer_are_found() {
         let models = [model("staging.orders"), model("staging__x_1.orders"), model("orders"), model("default.orders")];
-        let limit = IdentifierLimit::SMALLEST;
-        let clashes = view_clashes(&models, &EnvironmentName::new("x_1"), "main", limit);
+        let clashes = view_clashes(&models, layout(&EnvironmentName::new("x_1")));
         assert!(matches!(&clashes[0], Clash::ProductionSchema { schema, .. } if schema == "staging__x_1"));
         assert!(matches!(&clashes[1], Clash::OneView { view, .. } if view.schema == "default__x_1"));
         assert_eq!(clashes.len(), 2);
-        assert_eq!(view_clashes(&models, &EnvironmentName::new("y_1"), "main", limit).len(), 1);
-        assert_eq!(view_clashes(&models[..2], &EnvironmentName::prod(), "main", limit), []);
+        assert_eq!(view_clashes(&models, layout(&EnvironmentName::new("y_1"))).len(), 1);
+        assert_eq!(view_clashes(&models[..2], layout(&EnvironmentName::prod())), []);
+    }
+
+    #[test]
+    fn views_stand_in_the_schema_itself_where_the_configuration_says_so() {
+        let branch = EnvironmentName::new("x_1");
+        let shown =
+            |name: &str, environment: &EnvironmentName| view_name(&model(name), beside(environment)).to_string();
+        assert_eq!(shown("shop.staging.orders", &branch), "shop.staging.orders__x_1");
+        assert_eq!(shown("orders", &branch), "main.orders__x_1");
+        assert_eq!(shown("staging.orders", &EnvironmentName::prod()), "staging.orders");
+        let long = ["one", "two"].map(|end| shown(&format!("s.{}_{end}", "t".repeat(60)), &branch));
+        assert_ne!(long[0], long[1]);
+        assert!(long.iter().all(|view| view.len() <= "s.".len() + 63 && view.ends_with("__x_1")), "{long:?}");
+    }
+
+    #[test]
+    fn views_that_would_meet_those_of_production_are_found() {
+        let models = [model("s.a"), model("s.A__x_1"), model("orders"), model("main.orders"), model("t.a")];
+        let clashes = view_clashes(&models, beside(&EnvironmentName::new("x_1")));
+        assert!(matches!(&clashes[0], Clash::ProductionView { view, owner, model: of }
+            if view.name == "a__x_1" && *owner == models[1] && *of == models[0]));
+        assert!(matches!(&clashes[1], Clash::OneView { view, .. } if view.to_string() == "main.orders__x_1"));
+        assert_eq!(clashes.len(), 2);
+        assert_eq!(view_clashes(&models[..2], beside(&EnvironmentName::new("y_1"))), []);
+        assert_eq!(view_clashes(&models[..2], beside(&EnvironmentName::prod())), []);
     }
 
     fn is_plain(text: &str) -> bool {
@@ -439,8 +521,11 @@ mod tests {
             prop_assert!(table.schema.len() <= 63 && table.name.len() <= 63, "{}", table);
             prop_assert!(is_plain(&table.schema) && is_plain(&table.name), "{}", table);
             prop_assert!(table.name.ends_with(&key.digest().short(16)));
-            let view = view_name(&key.model, &EnvironmentName::new("e".repeat(40)), "main", IdentifierLimit::SMALLEST);
+            let environment = EnvironmentName::new("e".repeat(40));
+            let view = view_name(&key.model, layout(&environment));
             prop_assert!(view.schema.len() <= 63, "{}", view);
+            let view = view_name(&key.model, beside(&environment));
+            prop_assert!(view.name.len() <= 63, "{}", view);
         }
 
         #[test]

@@ -15,21 +15,20 @@ pub use settle::settle;
 use settle::{End, Settled, Unsettled, settle_one};
 
 use crate::apply::{
-    Layer, Layout, ViewPlan, Work, audit_late, audit_unfilled, build_tables, engine_error, keys_of, plan_views,
-    tables_of,
+    Layer, ViewPlan, Work, audit_late, audit_unfilled, build_tables, engine_error, keys_of, plan_views, tables_of,
 };
 use crate::engine::{
     Breach, Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ShownByProduction,
     ViewChange, check_owner, claim, fence, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion,
-    swap_views, take_over, transaction,
+    swap_views, take_over, transaction, views_of_others,
 };
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
 use crate::history::{Deed, Origin};
 use crate::ids::{CommitId, EnvironmentName, StateId, TableName};
-use crate::naming::TableKey;
+use crate::naming::{Layout, TableKey};
 use crate::plan::{Action, Basis, Build, Plan};
-use crate::planning::{DEFAULT_SCHEMA, LIMIT};
+use crate::planning::layout;
 use crate::rollback::HoldChange;
 use crate::sql::Dialect;
 use crate::state::{About, Environment, NewEntry, PendingPromote, Promoted, State, Status, Subject, Table};
@@ -78,13 +77,14 @@ pub fn apply(
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    audit_unfilled(work, plan, layout(plan))?;
+    audit_unfilled(work, plan, layout_of(plan))?;
     let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
     if !views.changes.is_empty() {
         let mut session = session(work.engine)?;
         when_free(work, session.as_mut(), |session| {
             claim(session, work.state_id)?;
             fence(session, work.fence.as_ref())?;
+            not_of_others(session, &owner(work, about), &views)?;
             let foreign = foreign_objects(session, work.state_id, &names(views.changes.iter()))?;
             if !foreign.is_empty() {
                 return Err(PublishError::InTheWayOfApply(foreign));
@@ -136,7 +136,7 @@ pub fn promote(
     vouched_for(work, plan, held.as_mut())?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    audit_unfilled(work, plan, layout(plan))?;
+    audit_unfilled(work, plan, layout_of(plan))?;
     let tables = tables(work.state, plan)?;
     let views = views_of(work, plan, &tables, current)?;
     let swapped = point(work, about, (current, &tables, &views), policy, (Deed::Promote, hold))?;
@@ -257,6 +257,13 @@ pub fn refuse_foreign(
 const TRIES: u32 = 100;
 const GIVEN_WAY: Duration = Duration::from_millis(100);
 
+/// Says no where a view would be another environment's: their names meet where the environment's stands behind the model's.
+fn not_of_others(session: &mut dyn Session, owner: &ViewOwner, views: &ViewPlan) -> Result<(), PublishError> {
+    let points = views.changes.iter().filter(|change| matches!(change, ViewChange::Point { .. }));
+    let taken = views_of_others(session, owner, &names(points))?;
+    if taken.is_empty() { Ok(()) } else { Err(PublishError::OfAnother(taken)) }
+}
+
 /// Runs work in one transaction; where somebody reads what it changes, others have their turn and it is tried again.
 fn when_free<T>(
     work: &Work<'_>,
@@ -289,6 +296,7 @@ fn swap(
     when_free(work, session.as_mut(), |session| {
         claim(session, work.state_id)?;
         fence(session, work.fence.as_ref())?;
+        not_of_others(session, &owner, views)?;
         let changes = cleared(work, session, views, policy)?;
         carry_out(session, &swap, &changes)
     })
@@ -413,13 +421,13 @@ pub fn views(
     let names = |table: &Table| table.snapshot.columns.iter().map(|column| column.name.clone()).collect();
     let columns: BTreeMap<TableKey, Vec<String>> =
         tables.iter().map(|(key, table)| (key.clone(), names(table))).collect();
-    let layer = Layer { tree, plan, layout: layout(plan), dialect, columns: &columns, previous, now };
+    let layer = Layer { tree, plan, layout: layout_of(plan), dialect, columns: &columns, previous, now };
     plan_views(&layer).map_err(|error| CommandError::no("the views cannot be made").because(error))
 }
 
 /// How the views of a plan are called.
-fn layout(plan: &Plan) -> Layout<'_> {
-    Layout { environment: &plan.environment, default_schema: DEFAULT_SCHEMA, limit: LIMIT }
+fn layout_of(plan: &Plan) -> Layout<'_> {
+    layout(&plan.environment, plan.suffix)
 }
 
 fn entry(work: &Work<'_>, commit: Option<CommitId>, (deed, hold): (Deed, HoldChange)) -> NewEntry {
@@ -434,6 +442,7 @@ fn session(engine: &dyn Engine) -> Result<Box<dyn Session>, CommandError> {
 enum PublishError {
     Engine(EngineError),
     InTheWayOfApply(Vec<ForeignObject>),
+    OfAnother(Vec<(TableName, EnvironmentName)>),
     InTheWayOfPromote { run: String, foreign: Vec<ForeignObject> },
     Breached { outsider: String, breaches: Vec<Breach> },
 }
@@ -458,6 +467,19 @@ impl From<PublishError> for CommandError {
                 Self::no("no view was changed, because one of them cannot be made").because(error)
             }
             PublishError::Engine(error) => engine_error("the views were not changed", error),
+            PublishError::OfAnother(taken) => {
+                let told = taken.iter().map(|(view, environment)| format!("`{view}` of `{environment}`"));
+                let told: Vec<String> = told.collect();
+                let hint = match taken.iter().any(|(_, environment)| environment.is_prod()) {
+                    true => "choose another environment name with `--env NAME`, or rename the model",
+                    false => "rename the model, or drop that environment with `bot env drop NAME`",
+                };
+                Self::no(format!(
+                    "no view was changed: another environment has views of the same names: {}",
+                    told.join(", ")
+                ))
+                .hint(hint)
+            }
             PublishError::Breached { outsider, breaches } => wall::told(&outsider, &breaches),
             PublishError::InTheWayOfApply(foreign) => {
                 in_the_way(&foreign).hint("rename or drop it, or choose another environment name with `--env NAME`")

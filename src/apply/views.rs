@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::engine::{Shows, ViewChange};
 use crate::fingerprint::Tree;
 use crate::hash::Hasher;
-use crate::ids::{EnvironmentName, ModelName, TableName};
-use crate::naming::{IdentifierLimit, TableKey, view_name};
+use crate::ids::{ModelName, TableName};
+use crate::naming::{Layout, TableKey, view_name};
 use crate::plan::{Plan, Target};
 use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::{Dialect, NameOrigin};
@@ -32,17 +32,6 @@ pub struct Layer<'a> {
     pub previous: Option<&'a Environment>,
     /// For `@execution_*` in views.
     pub now: Timestamp,
-}
-
-/// How views are called.
-#[derive(Clone, Copy)]
-pub struct Layout<'a> {
-    /// The environment.
-    pub environment: &'a EnvironmentName,
-    /// The schema of models without one.
-    pub default_schema: &'a str,
-    /// The longest identifier.
-    pub limit: IdentifierLimit,
 }
 
 /// What the virtual layer becomes.
@@ -91,8 +80,7 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
         };
         if target.kind.has_view() {
             let definition = definition(layer, &resolver, target)?;
-            let name =
-                view_name(&target.name, layer.layout.environment, layer.layout.default_schema, layer.layout.limit);
+            let name = view_name(&target.name, layer.layout);
             let columns = definition.columns.iter();
             let digest =
                 columns.fold(Hasher::new("view").text(&definition.symbolic), |hasher, column| hasher.text(column));

@@ -18,10 +18,12 @@ use crate::engine::{
 };
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::ids::{EnvironmentName, ProjectName, TableName};
+use crate::naming::view_name;
+use crate::planning::layout;
 use crate::publish;
 use crate::render::environments::{self as faces, Dropped, Left};
-use crate::settings::Settings;
-use crate::state::{Environment, State, WriteLease};
+use crate::settings::{EnvironmentSuffix, Settings};
+use crate::state::{Environment, Pointer, State, WriteLease};
 use crate::turn::Turn;
 use crate::workspace::{Workspace, state_error};
 
@@ -177,7 +179,8 @@ fn drop_once(
     forget_object(session, &left_names)?;
     let mut dropped = Dropped { environment: owner.environment.clone(), views: ours, ..Dropped::nothing() };
     let mut left: BTreeMap<String, Left> = foreign.iter().map(left_object).collect();
-    for schema in schemas(environment, &views, &owner.environment) {
+    let former = former_schemas(session, environment)?;
+    for schema in schemas(environment, &views, &owner.environment).into_iter().chain(former) {
         let name = schema.0.iter().chain([&schema.1]).cloned().collect::<Vec<_>>().join(".");
         let because = |why: String| Left { kind: "schema", name: name.clone(), why };
         if let Some(why) = refused.get(&schema) {
@@ -221,6 +224,25 @@ fn schemas(environment: &Environment, views: &[TableName], name: &EnvironmentNam
     let known = environment.models.values().filter_map(|pointer| pointer.view.as_ref()).map(|view| &view.name);
     let all = views.iter().chain(known).filter(|view| view.schema.ends_with(&suffix));
     all.map(|view| (view.catalog.clone(), view.schema.clone())).collect()
+}
+
+/// Schemas that are there and that held the views before the configuration put them beside production's.
+fn former_schemas(session: &mut dyn Session, environment: &Environment) -> Result<BTreeSet<Schema>, EngineError> {
+    let name = &environment.about.name;
+    let suffix = format!("__{name}");
+    let is_beside = |pointer: &Pointer| {
+        let view = pointer.view.as_ref().map(|view| &view.name);
+        view.is_some_and(|view| view.name.ends_with(&suffix) && !view.schema.ends_with(&suffix))
+    };
+    let beside = environment.models.iter().filter(|(_, pointer)| is_beside(pointer));
+    let views = beside.map(|(model, _)| view_name(model, layout(name, EnvironmentSuffix::Schema)));
+    let mut found = BTreeSet::new();
+    for schema in views.map(|view| (view.catalog, view.schema)).collect::<BTreeSet<Schema>>() {
+        if session.has_schema(schema.0.as_deref(), &schema.1)? {
+            found.insert(schema);
+        }
+    }
+    Ok(found)
 }
 
 fn left_object(object: &ForeignObject) -> (String, Left) {

@@ -306,8 +306,9 @@ fn plan(
     (commit, result): (&CommitId, &Side),
     now: Timestamp,
 ) -> Result<Plan, CommandError> {
+    let suffix = result.project.settings.environment_suffix;
     let mut problems = result.problems.clone();
-    problems.extend(planning::clashes(&result.tree.models, environment));
+    problems.extend(planning::clashes(&result.tree.models, environment, suffix));
     let before = planning::promoted_side(workspace, current, &result.tree, &mut problems);
     let before: Tree = before.map_or_else(|| workspace.nothing(result), |side| side.tree);
     let trees = [Some(&before), Some(&result.tree), None];
@@ -317,6 +318,7 @@ fn plan(
     let plan = planning::plan_over(state, &question, &|known| {
         build(Inputs {
             environment: environment.clone(),
+            suffix,
             commits: Commits {
                 base: promoted.clone().unwrap_or_else(|| commit.clone()),
                 head: Some(commit.clone()),

@@ -12,7 +12,7 @@ use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
 use crate::naming::view_name;
 use crate::plan::{Target, is_loaded_by_interval};
-use crate::planning::{self, DEFAULT_SCHEMA, LIMIT, Planned};
+use crate::planning::{self, Planned, layout};
 use crate::problem::{Problem, Severity, has_errors};
 use crate::render::statements::{self as faces, Load, Rendered};
 use crate::render::terminal;
@@ -74,7 +74,7 @@ fn rendered(planned: &Planned, model: &Model, dialect: Dialect, now: Timestamp) 
         model: model.name.clone(),
         kind: model.kind.name(),
         table: tables.get(&model.name).cloned(),
-        view: has_view.then(|| view_name(&model.name, &environment, DEFAULT_SCHEMA, LIMIT)),
+        view: has_view.then(|| view_name(&model.name, layout(&environment, planned.plan.suffix))),
         load,
         pre: [beside.definitions, statements(&model.pre_statements)?].concat(),
         query: model.query.as_ref().map(|_| beside.query),

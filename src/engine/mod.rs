@@ -22,7 +22,7 @@ pub use error::{EngineError, first_line, without_values};
 pub use ownership::{
     Fence, Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, Standing, check_owner, claim,
     fence, foreign_objects, forget_object, largest_token, last_promotion, owned_objects, owner, promoted_environments,
-    record_new_object, record_object, record_promotion, standing, take_over,
+    record_new_object, record_object, record_promotion, standing, take_over, views_of_others,
 };
 pub use swap::{Dependents, Owner, Shows, ViewChange, swap_views};
 pub use wall::{Breach, ShownByProduction, Wall, Way};
@@ -30,7 +30,9 @@ pub use wall::{Breach, ShownByProduction, Wall, Way};
 use crate::ids::TableName;
 use crate::sql::Dialect;
 pub use crate::statement::{ColumnType, ObjectKind};
-use crate::statement::{ViewReplacement, comment_on_view, create_view, drop_view, quote_schema, rename_object};
+use crate::statement::{
+    ViewReplacement, comment_on_view, create_view, drop_view, quote_schema, rename_object, text_literal,
+};
 
 /// What an engine call gives.
 pub type Result<T, E = EngineError> = std::result::Result<T, E>;
@@ -393,6 +395,18 @@ impl dyn Session + '_ {
         let mut sink = Limited { rows: Rows::default(), limit };
         self.stream(sql, &mut sink)?;
         Ok(sink.rows)
+    }
+
+    /// Whether there is a schema of that name; on PostgreSQL only where it is the session's own.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn has_schema(&mut self, catalog: Option<&str>, schema: &str) -> Result<bool> {
+        let text = |text: &str| text_literal(self.dialect(), text);
+        let (catalog, schema) = (catalog.map_or_else(|| "current_database()".to_owned(), text), text(schema));
+        let sql = "SELECT 1 FROM information_schema.schemata WHERE catalog_name";
+        let found = self.query(&format!("{sql} = {catalog} AND schema_name = {schema}"))?;
+        Ok(!found.rows.is_empty())
     }
 
     /// Drops a schema that holds nothing; says what it holds otherwise, and never cascades.

@@ -12,12 +12,15 @@ use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::naming::{IdentifierLimit, TableKey};
 use crate::problem::Problem;
+use crate::settings::EnvironmentSuffix;
 use crate::time::{Interval, Intervals, Timestamp};
 
 /// What a plan is made of.
 pub struct Inputs<'a> {
     /// The environment that would be made to match `result`.
     pub environment: EnvironmentName,
+    /// Where its name stands in those of its views.
+    pub suffix: EnvironmentSuffix,
     /// Where the trees came from.
     pub commits: Commits,
     /// What is there: the base branch's tip, or what was promoted last where prod itself is planned.
@@ -165,6 +168,7 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
     problems.extend(targets.iter().filter_map(|target| not_ours_to_load(target, inputs.known)));
     let mut plan = Plan {
         environment: inputs.environment,
+        suffix: inputs.suffix,
         commits: inputs.commits,
         models,
         drift,
@@ -248,6 +252,7 @@ fn planned(
 fn drift(promoted: &Tree, inputs: &Inputs<'_>, results: &BTreeMap<&ModelName, &Target>) -> Vec<PlannedModel> {
     let base = Inputs {
         environment: inputs.environment.clone(),
+        suffix: inputs.suffix,
         commits: inputs.commits.clone(),
         base: promoted,
         result: inputs.base,

@@ -17,6 +17,7 @@ use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::model::{Kind, KindName, Model};
 use crate::naming::TableKey;
+use crate::settings::EnvironmentSuffix;
 use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
 
 /// What a run is planned of.
@@ -27,6 +28,8 @@ pub struct Running<'a> {
     pub commits: Commits,
     /// Its models.
     pub tree: &'a Tree,
+    /// Where the environment's name stands in those of its views.
+    pub suffix: EnvironmentSuffix,
     /// Where they point.
     pub shown: &'a BTreeMap<ModelName, Shown>,
     /// What the state knows of these tables.
@@ -175,6 +178,7 @@ pub fn due(running: &Running<'_>) -> RunPlan {
     }
     let plan = Plan {
         environment: running.environment.clone(),
+        suffix: running.suffix,
         commits: running.commits.clone(),
         models: Vec::new(),
         drift: Vec::new(),

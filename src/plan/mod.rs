@@ -30,6 +30,7 @@ use crate::ids::{CommitId, EnvironmentName, ModelName, TableName, TreeId};
 use crate::model::KindName;
 use crate::naming::TableKey;
 use crate::problem::Problem;
+use crate::settings::EnvironmentSuffix;
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
 /// What an environment would become, and why.
@@ -37,6 +38,8 @@ use crate::time::{Interval, IntervalUnit, Timestamp};
 pub struct Plan {
     /// The environment.
     pub environment: EnvironmentName,
+    /// Where its name stands in those of its views.
+    pub suffix: EnvironmentSuffix,
     /// Where the trees came from.
     pub commits: Commits,
     /// Every model of either tree that something touched, in graph order (parents first), removed ones last.

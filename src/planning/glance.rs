@@ -48,9 +48,10 @@ pub fn glance(
     let mut problems = result.problems.clone();
     let promoted = promoted_draft(workspace, prod.as_ref(), (chosen, &result), &mut problems);
     let mut clashing = Vec::new();
+    let suffix = result.project.settings.environment_suffix;
     // Names are compared while the base is read.
     let (base, promoted) = rayon::in_place_scope(|scope| {
-        scope.spawn(|_| clashing = clashes(&result.sketch.models, &environment));
+        scope.spawn(|_| clashing = clashes(&result.sketch.models, &environment, suffix));
         Ok::<_, CommandError>(match chosen.place {
             Place::Branch | Place::Queue => (workspace.draft(&chosen.trees.base_tree, Some(&result))?, promoted),
             Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
@@ -85,6 +86,7 @@ pub fn glance(
     let plan = plan_over(state.as_ref(), &question, &|known| {
         build(Inputs {
             environment: environment.clone(),
+            suffix,
             commits: chosen.commits(),
             base: &looked.base,
             result: &looked.result,

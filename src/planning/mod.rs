@@ -15,12 +15,13 @@ use crate::git::{GitError, Head, Mode, Request, ThreeTrees};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
 use crate::model::Model;
 use crate::naming::{
-    Clash, Disambiguator, IdentifierLimit, detached_environment_name, environment_name, parse_environment_name,
+    Clash, Disambiguator, IdentifierLimit, Layout, detached_environment_name, environment_name, parse_environment_name,
     view_clashes,
 };
 use crate::plan::{Commits, Inputs, Plan, Purpose, Unseen, Window, build};
 use crate::problem::{HELD, Problem};
 use crate::rollback;
+use crate::settings::EnvironmentSuffix;
 use crate::sql::Opaque;
 use crate::state::{Environment, Owner, State, StateError};
 use crate::workspace::{Side, Workspace, git_error, state_error};
@@ -190,6 +191,7 @@ pub fn plan_of(
     (chosen, mut result): (&Chosen, Side),
     (environment, owner): (EnvironmentName, Owner),
 ) -> Result<Planned, CommandError> {
+    let suffix = result.project.settings.environment_suffix;
     let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
     let promoted = promoted_side(workspace, prod.as_ref(), &result.tree, &mut result.problems);
@@ -208,7 +210,7 @@ pub fn plan_of(
     result.problems.extend(held(state).map_err(state_error)?);
     result.problems.extend(newer(state).map_err(state_error)?);
     result.problems.extend(chosen.trees.problems.iter().cloned());
-    result.problems.extend(clashes(&result.tree.models, &environment));
+    result.problems.extend(clashes(&result.tree.models, &environment, suffix));
     result.problems.extend(unknown_columns(&result.tree, &|_| true));
     let (writer, purpose) = chosen.place.writer(&environment);
     // What is planned of production is promote's to do, whoever plans it.
@@ -223,6 +225,7 @@ pub fn plan_of(
     let plan = plan_over(state, &question, &|known| {
         build(Inputs {
             environment: environment.clone(),
+            suffix,
             commits: chosen.commits(),
             base,
             result: &result.tree,
@@ -311,7 +314,11 @@ fn unknown_columns(tree: &Tree, told: &dyn Fn(&ModelName) -> bool) -> Vec<Proble
 }
 
 /// Views that would meet, as problems.
-pub fn clashes(models: &BTreeMap<ModelName, Arc<Model>>, environment: &EnvironmentName) -> Vec<Problem> {
+pub fn clashes(
+    models: &BTreeMap<ModelName, Arc<Model>>,
+    environment: &EnvironmentName,
+    suffix: EnvironmentSuffix,
+) -> Vec<Problem> {
     let viewed = models.iter().filter(|(_, model)| model.kind.name().has_view()).map(|(name, _)| name);
     let told = |clash: Clash| match clash {
         Clash::OneView { view, models: [one, two] } => {
@@ -323,8 +330,18 @@ pub fn clashes(models: &BTreeMap<ModelName, Arc<Model>>, environment: &Environme
             format!("the view of `{model}` would stand in schema `{schema}`, which is production's (`{owner}`)"),
         )
         .help("choose another environment name with `--env NAME`"),
+        Clash::ProductionView { view, owner, model } => Problem::error(
+            "view-clash",
+            format!("the view of `{model}` would be `{view}`, which is production's (`{owner}`)"),
+        )
+        .help("choose another environment name with `--env NAME`, or rename one of the models"),
     };
-    view_clashes(viewed, environment, DEFAULT_SCHEMA, LIMIT).into_iter().map(told).collect()
+    view_clashes(viewed, layout(environment, suffix)).into_iter().map(told).collect()
+}
+
+/// How the views of an environment are called.
+pub fn layout(environment: &EnvironmentName, suffix: EnvironmentSuffix) -> Layout<'_> {
+    Layout { environment, suffix, default_schema: DEFAULT_SCHEMA, limit: LIMIT }
 }
 
 /// The environment of what is checked out, by name alone: `prod` on the base branch, else the branch's, else the

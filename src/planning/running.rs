@@ -53,6 +53,7 @@ pub fn run_of(
     let known = known(state, &question, question.keys.clone()).map_err(state_error)?;
     let run = due(&Running {
         environment: name.clone(),
+        suffix: side.project.settings.environment_suffix,
         commits: environment.about.commits.clone(),
         tree: &side.tree,
         shown: &shown,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::audits;
 use super::blueprint::{self, Blueprint};
 use super::calls::FileAudits;
+use super::default_statements;
 use super::macros::{self, Expander, Jinja, NO_LOCALS, Names};
 use super::name::{model_name, sniff_dialect};
 use super::properties::{self, Header, Scope};
@@ -16,7 +17,7 @@ use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
 use crate::model::{AuditCall, Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
-use crate::settings::{ModelDefaults, ModelNaming};
+use crate::settings::{DefaultStatements, ModelDefaults, ModelNaming};
 use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, tokenize};
 use crate::yaml::{self, Place};
 
@@ -25,6 +26,10 @@ use crate::yaml::{self, Place};
 pub(super) struct Rules {
     pub(super) dialect: Option<Dialect>,
     pub(super) defaults: ModelDefaults,
+    /// Statements that models get around their queries.
+    pub(super) statements: DefaultStatements,
+    /// The file that the defaults stand in.
+    pub(super) config: FilePath,
     pub(super) variables: BTreeMap<String, yaml::Value>,
     pub(super) naming: ModelNaming,
     pub(super) time_format: Option<String>,
@@ -67,6 +72,16 @@ impl Rules {
         for (key, default) in &self.defaults {
             hasher = hasher.text(key).text(&default.text);
         }
+        // Their mistakes are told where they stand.
+        for statements in [&self.statements.before, &self.statements.after] {
+            let statements = statements.as_deref().unwrap_or_default();
+            hasher = hasher.number(statements.len() as u64);
+            for statement in statements {
+                hasher = hasher.text(&statement.text).number(statement.place.line.into());
+                hasher = hasher.number(statement.place.column.into());
+            }
+        }
+        hasher = hasher.text(self.config.as_str());
         hasher = hasher.number(self.variables.len() as u64);
         for (name, value) in &self.variables {
             // Only told apart from one another, in one process: the debug form does.
@@ -147,7 +162,7 @@ fn model(scope: &Scope<'_>, tokens: &[Token], body: Body<'_>, rules: &Rules) -> 
     file.audits.locals.clone_from(scope.names.locals);
     let (written, inline) = (body.jinja.text, body.parts.audits.as_slice());
     file.audits.inline = audits::inline((&source, written), inline, dialect, &mut file.problems);
-    finish(scope, tokens, body, header, file)
+    finish(scope, tokens, body, header, (file, rules))
 }
 
 /// What follows the header: its statements as tokens, or the query alone where it was cut without.
@@ -164,7 +179,7 @@ fn finish(
     tokens: &[Token],
     Body { parts, cut, jinja }: Body<'_>,
     header: Header,
-    mut file: ParsedFile,
+    (mut file, rules): (ParsedFile, &Rules),
 ) -> ParsedFile {
     let Scope { source, dialect, .. } = *scope;
     let kind = match header.kind {
@@ -195,6 +210,10 @@ fn finish(
         let message = format!("the statements around the query of {name} do not run: nothing is filled for it");
         let problem = source.warning("statements-not-run", offset, message);
         problems.push(problem.help("make it FULL, or move the statements to a model that reads it"));
+    }
+    if kind.as_ref().is_some_and(|kind| without_session(&kind.kind).is_none()) {
+        let at = parts.header.map_or(0, |(_, offset)| offset);
+        default_statements::put(rules, Scope { names, ..*scope }, at, &mut expanded, problems);
     }
     header.properties.depends_on.iter().for_each(|name| expanded.mentions.add_name(name));
     if let Some(cut) = cut {
@@ -251,11 +270,11 @@ struct Written<'a> {
 
 /// The same without macros, with all that they may name.
 #[derive(Default)]
-struct Expanded {
-    before: Vec<Template>,
+pub(super) struct Expanded {
+    pub(super) before: Vec<Template>,
     query: Option<Template>,
-    after: Vec<Template>,
-    mentions: Mentions,
+    pub(super) after: Vec<Template>,
+    pub(super) mentions: Mentions,
 }
 
 /// Takes the macros out. `@DEF` holds for the whole file; where no query is written a macro may stand for it.
@@ -293,7 +312,7 @@ fn is_query(template: &Template, dialect: Dialect) -> bool {
 }
 
 /// What a statement may name, macros expanded.
-fn mentions_of(template: &Template, written: &[Token], dialect: Dialect) -> Mentions {
+pub(super) fn mentions_of(template: &Template, written: &[Token], dialect: Dialect) -> Mentions {
     match template.plain_text() {
         Some(_) => Mentions::of(written.iter()),
         None => Mentions::of(tokenize(&template.text(), dialect).unwrap_or_default().iter()),

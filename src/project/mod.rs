@@ -9,6 +9,7 @@ mod blueprint;
 mod cache;
 mod calls;
 mod csv_settings;
+mod default_statements;
 mod external;
 mod file;
 mod glob;
@@ -213,6 +214,8 @@ fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, p
         naming: settings.model_naming,
         time_format: settings.time_column_format.clone(),
         defaults,
+        statements: settings.default_statements_of(gateway.as_deref()),
+        config: path.clone(),
         gateway,
         default_audits: Vec::new(),
         jinja: loader::jinja_macros(tree, settings, problems),

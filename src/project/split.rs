@@ -193,7 +193,7 @@ fn comment_before(tokens: &[Token], end: usize) -> Option<String> {
 }
 
 /// Statements without the white space and comments around them; empty ones are left out.
-fn statements(tokens: &[Token]) -> Vec<&[Token]> {
+pub(super) fn statements(tokens: &[Token]) -> Vec<&[Token]> {
     let mut depth = 0_usize;
     let mut start = 0;
     let mut found = Vec::new();

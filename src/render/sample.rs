@@ -5,6 +5,7 @@ use crate::ids::{CommitId, EnvironmentName, FilePath, ModelName, TableName, Tree
 use crate::model::KindName;
 use crate::plan::{Action, Basis, Build, Category, Change, Commits, Outcome, Plan, PlannedModel, Reason, Summary};
 use crate::problem::Problem;
+use crate::settings::EnvironmentSuffix;
 use crate::sql::Opaque;
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
@@ -105,6 +106,7 @@ pub(super) fn plan() -> Plan {
     ];
     Plan {
         environment: EnvironmentName::new("feature_fx_rates_3fa2"),
+        suffix: EnvironmentSuffix::Schema,
         commits: Commits {
             base: CommitId::new("77ab01d4c3b2a19080706050403020100f0e0d0c"),
             head: Some(CommitId::new("9f3c2e1a9f3c2e1a9f3c2e1a9f3c2e1a9f3c2e1a")),

@@ -4,6 +4,7 @@ use crate::fingerprint::Tree;
 use crate::fingerprint::tests::tree;
 use crate::naming::IdentifierLimit;
 use crate::plan::{Category, Commits, Inputs, Known, Purpose, Unseen, Window, build};
+use crate::settings::EnvironmentSuffix;
 use crate::time::IntervalUnit;
 use std::collections::BTreeSet;
 
@@ -36,6 +37,7 @@ const GONE: &str = "//- models/gone.sql\nMODEL (name s.gone, kind FULL);\nSELECT
 pub(crate) fn plan_between(base: &Tree, result: &Tree, known: &Known, now: Timestamp) -> Plan {
     build(Inputs {
         environment: EnvironmentName::new("feat_fx_rates_142"),
+        suffix: EnvironmentSuffix::Schema,
         commits: Commits { base: CommitId::new("77ab01d4"), head: None, merge_base: None, result_tree: None },
         base,
         result,

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::reader::Report;
-use super::{DefaultProperty, Gateway, ModelDefaults, ModelNaming, Settings, connection, jinja, own};
+use super::{
+    DefaultProperty, DefaultStatements, EnvironmentSuffix, Gateway, ModelDefaults, ModelNaming, Settings, connection,
+    jinja, own,
+};
 use crate::ids::{FilePath, ProjectName};
 use crate::problem::Problem;
 use crate::yaml::{Entry, Node, Place, Value};
@@ -35,21 +38,21 @@ const KEPT: [&str; 22] = [
 ];
 
 /// Keys that would change results or names if they were passed over, with the only value that changes nothing.
-const HARMLESS_ONLY_AS: [(&str, &str); 7] = [
-    ("default_target_environment", "prod"),
+const HARMLESS_ONLY_AS: [(&str, &str); 5] = [
     ("environment_catalog_mapping", ""),
-    ("environment_suffix_target", "schema"),
     ("gateway_managed_virtual_layer", "false"),
     ("physical_schema_mapping", ""),
     ("physical_schema_override", ""),
     ("virtual_environment_mode", "full"),
 ];
 
-const HONOURED: [&str; 16] = [
+const HONOURED: [&str; 18] = [
     "after_all",
     "before_all",
     "default_connection",
     "default_gateway",
+    "default_target_environment",
+    "environment_suffix_target",
     "environment_ttl",
     "gateways",
     "ignore_patterns",
@@ -88,7 +91,9 @@ const KEPT_DEFAULTS: [&str; 8] = [
     "virtual_properties",
     "cron_tz",
 ];
-const REFUSED_DEFAULTS: [&str; 4] = ["allow_partials", "pre_statements", "post_statements", "on_virtual_update"];
+/// Lists of statements that every model gets.
+const STATEMENT_DEFAULTS: [&str; 2] = ["pre_statements", "post_statements"];
+const REFUSED_DEFAULTS: [&str; 2] = ["allow_partials", "on_virtual_update"];
 
 /// Reads a configuration into `settings`.
 pub(super) fn read(path: &FilePath, document: &Node, settings: &mut Settings, problems: &mut Vec<Problem>) {
@@ -121,7 +126,10 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         }
         "default_gateway" => settings.default_gateway = report.text(key, node).filter(|name| !name.is_empty()),
         "default_connection" => settings.default_connection = connection::read(key, node, report),
-        "model_defaults" => settings.defaults = defaults(node, report),
+        "model_defaults" => {
+            settings.defaults = defaults(node, report);
+            settings.default_statements = default_statements(node, report);
+        }
         "variables" => settings.variables = variables(node, report),
         "before_all" => {
             settings.before_all = report.texts(key, node);
@@ -133,6 +141,8 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         }
         "snapshot_ttl" => own::set(&mut settings.snapshot_ttl, own::time_to_live(key, node, report)),
         "environment_ttl" => settings.environment_ttl = own::time_to_live(key, node, report),
+        "environment_suffix_target" => settings.environment_suffix = suffix(key, node, report),
+        "default_target_environment" => target_environment(key, node, report),
         "pinned_environments" => settings.pinned_environments = report.texts(key, node).into_iter().collect(),
         "ignore_patterns" => settings.ignore_patterns = report.texts(key, node),
         "time_column_format" => settings.time_column_format = report.text(key, node),
@@ -183,6 +193,7 @@ fn gateway(entry: &Entry, report: &mut Report<'_>) -> Gateway {
             "model_defaults" => {
                 refuse_unset(key, node, report);
                 gateway.defaults = defaults(node, report);
+                gateway.default_statements = default_statements(node, report);
             }
             "state_schema" => gateway.state_schema = report.text(key, node),
             "scheduler" => {}
@@ -222,6 +233,28 @@ fn naming(node: &Node, report: &mut Report<'_>) -> ModelNaming {
         }
     }
     naming
+}
+
+fn suffix(key: &str, node: &Node, report: &mut Report<'_>) -> EnvironmentSuffix {
+    if node.text().is_some_and(|text| text.eq_ignore_ascii_case("catalog")) {
+        let problem = Problem::error("unsupported-setting", format!("`{key}: catalog` is not supported"));
+        let help = "views of one environment would stand in a catalog of its own, which this program neither makes nor \
+                    removes; use `schema` or `table`";
+        report.push(node.place, problem.help(help));
+        return EnvironmentSuffix::default();
+    }
+    let choices = [("schema", EnvironmentSuffix::Schema), ("table", EnvironmentSuffix::Table)];
+    report.choice(key, node, &choices).unwrap_or_default()
+}
+
+/// SQLMesh's `plan` without a name means this environment; here the branch that is checked out gives it.
+fn target_environment(key: &str, node: &Node, report: &mut Report<'_>) {
+    let name = report.text(key, node).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("prod"));
+    if let Some(name) = name {
+        let message = format!("`{key}: {name}` is not honoured: a branch gives its environment its name");
+        let problem = Problem::warning("unsupported-setting", message);
+        report.push(node.place, problem.help("name another one with `--env NAME`, or remove the setting"));
+    }
 }
 
 type MakeProblem = fn(&'static str, String) -> Problem;
@@ -266,12 +299,33 @@ fn defaults(node: &Node, report: &mut Report<'_>) -> ModelDefaults {
                 let problem = Problem::error("unsupported-setting", format!("default `{key}` is not supported yet"));
                 report.push(node.place, problem.help("remove it, or write it in the models that need it"));
             }
-        } else if !KEPT_DEFAULTS.contains(&key.as_str()) {
-            let known: Vec<&str> = APPLIED_DEFAULTS.into_iter().chain(KEPT_DEFAULTS).chain(REFUSED_DEFAULTS).collect();
+        } else if ![&KEPT_DEFAULTS[..], &STATEMENT_DEFAULTS].concat().contains(&key.as_str()) {
+            let known = [&APPLIED_DEFAULTS[..], &KEPT_DEFAULTS, &STATEMENT_DEFAULTS, &REFUSED_DEFAULTS].concat();
             report.unknown("unknown-setting", "default of models", key, node.place, &known);
         }
     }
     defaults
+}
+
+/// The statements of `model_defaults`; what else stands there is read apart.
+fn default_statements(node: &Node, report: &mut Report<'_>) -> DefaultStatements {
+    let [before, after] =
+        STATEMENT_DEFAULTS.map(|key| node.get(key).and_then(|node| statement_list(key, node, report)));
+    DefaultStatements { before, after }
+}
+
+/// A list of statements, or one alone.
+fn statement_list(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Vec<DefaultProperty>> {
+    let statements = match &node.value {
+        Value::Null => return None,
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let read = statements.iter().filter_map(|item| {
+        let text = report.text(key, item).filter(|text| !text.trim().is_empty())?;
+        Some(DefaultProperty { text, place: item.place })
+    });
+    Some(read.collect())
 }
 
 /// A default as a `MODEL` block would write it.

@@ -48,6 +48,8 @@ pub struct Settings {
     pub default_connection: Option<Connection>,
     /// `model_defaults` in the syntax of a `MODEL` block.
     pub defaults: ModelDefaults,
+    /// The statements of `model_defaults`.
+    pub default_statements: DefaultStatements,
     /// `variables`, names in lower case.
     pub variables: BTreeMap<String, Value>,
     /// Statements of `before_all`, as written.
@@ -64,6 +66,8 @@ pub struct Settings {
     pub ignore_patterns: Vec<String>,
     /// The format of text time columns where a model gives none.
     pub time_column_format: Option<String>,
+    /// Where the name of an environment stands in the names of its views.
+    pub environment_suffix: EnvironmentSuffix,
     /// Where names of models without `name` come from.
     pub model_naming: ModelNaming,
     /// `linter`: which rules hold.
@@ -89,6 +93,8 @@ pub struct Gateway {
     pub variables: BTreeMap<String, Value>,
     /// Defaults that win over the project's.
     pub defaults: ModelDefaults,
+    /// Statements that stand instead of the project's.
+    pub default_statements: DefaultStatements,
 }
 
 /// Default properties of models, each as a `MODEL` block would write it.
@@ -101,6 +107,15 @@ pub struct DefaultProperty {
     pub text: String,
     /// Where it is set.
     pub place: Place,
+}
+
+/// The statements that every model gets around its query, each in the place of its list; `None` where no list is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DefaultStatements {
+    /// `pre_statements`: they run before the model's own.
+    pub before: Option<Vec<DefaultProperty>>,
+    /// `post_statements`: they run before the model's own, which follow the query.
+    pub after: Option<Vec<DefaultProperty>>,
 }
 
 /// Two are the same wherever they are set.
@@ -134,6 +149,16 @@ impl Default for TimeToLive {
     fn default() -> Self {
         Self::For("in 1 week".into())
     }
+}
+
+/// Where the name of an environment stands in the names of its views: SQLMesh's `environment_suffix_target`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnvironmentSuffix {
+    /// Behind the schema: `schema__env.model`.
+    #[default]
+    Schema,
+    /// Behind the model, in the schema that production has too: `schema.model__env`.
+    Table,
 }
 
 /// Where the name of a model without `name` comes from.
@@ -210,6 +235,14 @@ impl Settings {
             defaults.extend(gateway.defaults.clone());
         }
         defaults
+    }
+
+    /// The statements that models of a gateway get: a list of the gateway's stands instead of the project's.
+    pub fn default_statements_of(&self, gateway: Option<&str>) -> DefaultStatements {
+        let own = self.gateway_name(gateway).and_then(|name| self.gateways.get(name));
+        let own = own.map(|gateway| gateway.default_statements.clone()).unwrap_or_default();
+        let DefaultStatements { before, after } = self.default_statements.clone();
+        DefaultStatements { before: own.before.or(before), after: own.after.or(after) }
     }
 }
 

@@ -128,7 +128,7 @@ fn unknown_keys_name_the_nearest_one_and_their_line() {
 
 #[test]
 fn what_would_change_results_is_an_error_and_the_rest_a_warning() {
-    let error = ["before_all: [select 1]", "physical_schema_mapping: {a: b}", "environment_suffix_target: table"];
+    let error = ["before_all: [select 1]", "physical_schema_mapping: {a: b}", "environment_suffix_target: catalog"];
     for line in error {
         let (_, problems) = settings(&format!("//- config.yaml\n{line}\n"));
         assert_eq!(codes(&problems), ["unsupported-setting"], "{line}");
@@ -144,10 +144,51 @@ fn what_would_change_results_is_an_error_and_the_rest_a_warning() {
 }
 
 #[test]
+fn the_suffix_of_environments_stands_behind_the_schema_or_the_model() {
+    let read = |line: &str| settings(&format!("//- config.yaml\nproject: x\nenvironment_suffix_target: {line}\n"));
+    for (line, suffix) in [("schema", EnvironmentSuffix::Schema), ("TABLE", EnvironmentSuffix::Table)] {
+        let (settings, problems) = read(line);
+        assert_eq!((settings.environment_suffix, problems.as_slice()), (suffix, &[][..]));
+    }
+    let (_, problems) = read("catalog");
+    assert!(problems[0].help.as_deref().is_some_and(|help| help.contains("`schema` or `table`")), "{problems:?}");
+    assert_eq!((problems[0].line, problems[0].severity), (Some(2), Severity::Error));
+    let (_, problems) = read("tables");
+    assert_eq!(codes(&problems), ["invalid-setting"]);
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `table`?"));
+}
+
+#[test]
+fn another_default_environment_is_told_not_to_be_honoured() {
+    let read = |line: &str| settings(&format!("//- config.yaml\ndefault_target_environment: {line}\n")).1;
+    assert_eq!(read("prod"), []);
+    let problems = read("dev");
+    assert_eq!((codes(&problems), problems[0].severity), (vec!["unsupported-setting"], Severity::Warning));
+    assert!(problems[0].message.contains("a branch gives its environment its name"), "{problems:?}");
+}
+
+#[test]
 fn defaults_that_are_not_applied_are_told() {
     let (_, problems) =
-        settings("//- config.yaml\nmodel_defaults: {pre_statements: [x], dialct: duckdb, optimize_query: false}\n");
+        settings("//- config.yaml\nmodel_defaults: {on_virtual_update: [x], dialct: duckdb, optimize_query: false}\n");
     assert_eq!(codes(&problems), ["unsupported-setting", "unknown-setting"]);
+}
+
+#[test]
+fn default_statements_are_one_text_or_a_list_with_the_place_of_its_key() {
+    let text = "//- config.yaml\nmodel_defaults:\n  pre_statements: SET a = 1\n  post_statements:\n    - SET b = 1\n    - ''\n    \
+                - SET c = 1\n";
+    let (read, problems) = settings(text);
+    assert_eq!(problems, []);
+    let DefaultStatements { before, after } = read.default_statements_of(None);
+    let list = |statements: Option<Vec<DefaultProperty>>| {
+        let place = |one: DefaultProperty| (one.text, one.place.line, one.place.column);
+        statements.expect("a list").into_iter().map(place).collect::<Vec<_>>()
+    };
+    assert_eq!(list(before), [("SET a = 1".to_owned(), 2, 3)]);
+    assert_eq!(list(after), [("SET b = 1".to_owned(), 3, 3), ("SET c = 1".to_owned(), 3, 3)]);
+    let (_, problems) = settings("//- config.yaml\nmodel_defaults: {pre_statements: {a: b}, post_statements: [[x]]}\n");
+    assert_eq!(codes(&problems), ["invalid-setting"; 2]);
 }
 
 #[test]

@@ -160,6 +160,18 @@ impl Template {
         Self::new(vec![Piece::Source { text: text.into(), offset: 0 }])
     }
 
+    /// The same as if a macro at one byte of the file had made all of it: for text that stands in another file.
+    #[must_use]
+    pub fn made_at(self, at: usize) -> Self {
+        let moved = self.pieces.into_iter().map(|piece| match piece {
+            Piece::Source { text, .. } | Piece::Value { text, .. } => Piece::Value { text, offset: at },
+            Piece::Time { variable, .. } => Piece::Time { variable, offset: at },
+            Piece::Bare { variable, .. } => Piece::Bare { variable, offset: at },
+            Piece::This { name, .. } => Piece::This { name, offset: at },
+        });
+        Self::new(moved.collect())
+    }
+
     /// The pieces, in order.
     pub fn pieces(&self) -> &[Piece] {
         &self.pieces

@@ -11,6 +11,7 @@ mod ci;
 mod contract;
 #[cfg(feature = "duckdb")]
 mod corpus;
+mod default_statements;
 mod demo;
 #[cfg(feature = "duckdb")]
 mod dialects;
@@ -69,6 +70,7 @@ mod state_world;
 mod torture;
 mod unit_tests;
 mod verdicts;
+mod view_names;
 mod workflows;
 mod world;
 mod yaml_steps;

@@ -17,14 +17,14 @@ pub(super) use self::order::AuditOrder;
 
 use super::fault::FillError;
 use super::task::Task;
-use super::{Layout, Work, everything, tables_of};
+use super::{Work, everything, tables_of};
 use crate::audit::Audit;
 use crate::change::Change;
 use crate::engine::Session;
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model, Weight};
-use crate::naming::view_name;
+use crate::naming::{Layout, view_name};
 use crate::plan::{Action, Plan, Target};
 use crate::statement::ColumnType;
 use crate::time::Interval;
@@ -160,8 +160,7 @@ fn audit_targets(
         if audits.is_empty() {
             continue;
         }
-        let view =
-            |layout: Layout<'_>| view_name(&target.name, layout.environment, layout.default_schema, layout.limit);
+        let view = |layout: Layout<'_>| view_name(&target.name, layout);
         let table = target.table.clone().or_else(|| layout.map(view));
         let audited = unfilled(work, &mut session, (&tables, target), (model, audits, (table.as_ref(), fate)));
         audited.map_err(|error| settled(work, error).told(work, &target.name))?;

@@ -207,6 +207,7 @@ fn plan(
     };
     Plan {
         environment: environment.clone(),
+        suffix: side.project.settings.environment_suffix,
         commits: Commits {
             base: current.about.promoted.clone().unwrap_or_else(|| commit.clone()),
             head: Some(commit.clone()),

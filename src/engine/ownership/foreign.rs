@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{OwnedObject, forget_object, meta, owned_objects};
-use crate::engine::{ObjectKind, Result, SchemaObject, Session};
+use crate::engine::{ObjectKind, Owner, Result, SchemaObject, Session};
 use crate::hash::{Digest, Hasher};
-use crate::ids::{StateId, TableName};
+use crate::ids::{EnvironmentName, StateId, TableName};
 
 /// Something under a name that we want and that is not ours, or no longer as we left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,33 @@ pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[Tab
         foreign.extend(why.map(|why| ForeignObject { name: object.name.clone(), kind: object.kind, why }));
     }
     Ok(foreign)
+}
+
+/// The wanted names under which another environment's view is recorded, with that environment. Asked only of views whose
+/// own name may end in that of an environment: where views stand in schemas of their environment, none can meet.
+///
+/// # Errors
+/// What the engine says.
+pub fn views_of_others(
+    session: &mut dyn Session,
+    owner: &Owner,
+    wanted: &[TableName],
+) -> Result<Vec<(TableName, EnvironmentName)>> {
+    let dialect = session.dialect();
+    let folded = |name: &TableName| {
+        let fold = |part: &str| dialect.fold(part, true);
+        (name.catalog.as_deref().map(fold), fold(&name.schema), fold(&name.name))
+    };
+    let doubtful: BTreeSet<_> = wanted.iter().filter(|name| name.name.contains("__")).map(folded).collect();
+    if doubtful.is_empty() {
+        return Ok(Vec::new());
+    }
+    let records = owned_objects(session, &owner.state)?.into_iter();
+    let of_others = records.filter_map(|record| match record.object {
+        OwnedObject::View { environment, .. } if environment != owner.environment => Some((record.name, environment)),
+        _ => None,
+    });
+    Ok(of_others.filter(|(name, _)| doubtful.contains(&folded(name))).collect())
 }
 
 /// Renames foreign objects to `<name>__before_offshoot`, so that their names are free; gives the new names.

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use expected::{expect_views, record_expected};
 pub use fence::{Fence, fence, largest_token};
-pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over};
+pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over, views_of_others};
 pub use promotion::{Promotion, last_promotion, promoted_environments, record_promotion};
 
 use self::foreign::{Mark, present};

@@ -2,6 +2,7 @@
 
 mod audits;
 mod blueprint;
+mod default_statements;
 mod header;
 mod jinja;
 mod tree;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Writer, blockers, brief};
 use crate::ids::TableName;
-use crate::naming::{IdentifierLimit, view_name};
+use crate::naming::{IdentifierLimit, Layout, view_name};
 use crate::plan::{Category, Change, PlannedModel};
 use crate::problem::{HELD, Problem, Severity};
 use crate::render::markdown::{drift as drift_table, fenced, folded, html_code};
@@ -54,7 +54,8 @@ pub(super) fn query(writer: &Writer<'_>, findings: &Findings) -> String {
     let breaking = readable.clone().find(|model| model.category == Category::Breaking);
     let Some(model) = breaking.or_else(|| readable.next()) else { return String::new() };
     let environment = &writer.report.pull_request.environment;
-    let here = plain(&view_name(&model.name, environment, "", IdentifierLimit::SMALLEST));
+    let (suffix, limit) = (findings.plan.suffix, IdentifierLimit::SMALLEST);
+    let here = plain(&view_name(&model.name, Layout { environment, suffix, default_schema: "main", limit }));
     let model = model.name.to_string();
     let question = format!("SELECT * FROM {model} LIMIT 10");
     let line = |arguments: &[&str]| {
