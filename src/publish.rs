@@ -26,7 +26,7 @@ use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
 use crate::history::{Deed, Origin};
 use crate::ids::{CommitId, EnvironmentName, StateId, TableName};
-use crate::naming::{Layout, TableKey};
+use crate::naming::TableKey;
 use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::layout;
 use crate::rollback::HoldChange;
@@ -77,7 +77,7 @@ pub fn apply(
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    audit_unfilled(work, plan, layout_of(plan))?;
+    audit_unfilled(work, plan, layout(&plan.environment, plan.suffix))?;
     let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
     if !views.changes.is_empty() {
         let mut session = session(work.engine)?;
@@ -136,7 +136,7 @@ pub fn promote(
     vouched_for(work, plan, held.as_mut())?;
     keep(work, plan)?;
     let builds = build_tables(work, plan)?;
-    audit_unfilled(work, plan, layout_of(plan))?;
+    audit_unfilled(work, plan, layout(&plan.environment, plan.suffix))?;
     let tables = tables(work.state, plan)?;
     let views = views_of(work, plan, &tables, current)?;
     let swapped = point(work, about, (current, &tables, &views), policy, (Deed::Promote, hold))?;
@@ -421,13 +421,9 @@ pub fn views(
     let names = |table: &Table| table.snapshot.columns.iter().map(|column| column.name.clone()).collect();
     let columns: BTreeMap<TableKey, Vec<String>> =
         tables.iter().map(|(key, table)| (key.clone(), names(table))).collect();
-    let layer = Layer { tree, plan, layout: layout_of(plan), dialect, columns: &columns, previous, now };
+    let layer =
+        Layer { tree, plan, layout: layout(&plan.environment, plan.suffix), dialect, columns: &columns, previous, now };
     plan_views(&layer).map_err(|error| CommandError::no("the views cannot be made").because(error))
-}
-
-/// How the views of a plan are called.
-fn layout_of(plan: &Plan) -> Layout<'_> {
-    layout(&plan.environment, plan.suffix)
 }
 
 fn entry(work: &Work<'_>, commit: Option<CommitId>, (deed, hold): (Deed, HoldChange)) -> NewEntry {
