@@ -108,6 +108,11 @@ impl Dialect {
         }
     }
 
+    /// Whether SEMI and ANTI are joins.
+    pub(super) fn has_semi_joins(self) -> bool {
+        matches!(self, Self::DuckDb | Self::Databricks | Self::Spark | Self::Hive | Self::ClickHouse)
+    }
+
     pub(super) fn parser(self) -> Box<dyn parser::Dialect> {
         match self {
             Self::DuckDb => Box::new(extended::Extended::default()),

@@ -60,6 +60,10 @@ impl<'q> Analyzer<'_> {
                     }
                     _ => return Err(Opaque::construct("GLOBAL JOIN")),
                 };
+                // Elsewhere the word may be read as the alias of the table before it.
+                if matches!(kind, "semi" | "anti") && !self.dialect.has_semi_joins() {
+                    return Err(Opaque::construct("a SEMI or ANTI join, which the dialect does not have"));
+                }
                 let condition = self.constraint(scope, kind, constraint, first, boundary)?;
                 let matching = matching.map(|matching| self.expression(scope, matching, Names::Column)).transpose()?;
                 for value in condition.iter().chain(&matching) {

@@ -475,3 +475,19 @@ fn a_null_behind_a_cte_has_a_type() {
     moves(&["g"], "SELECT NULL AS g, id FROM t", "WITH u AS (SELECT 1 AS a) SELECT NULL AS g, id FROM t");
     same("SELECT x AS g, id FROM t", "WITH u AS (SELECT 1 AS a) SELECT x AS g, id FROM t");
 }
+
+/// Only some dialects have SEMI and ANTI joins; PostgreSQL reads `t SEMI JOIN u` as `t AS semi JOIN u`, which shows both tables.
+#[test]
+fn a_semi_join_is_one_only_where_the_dialect_has_it() {
+    for join in ["SEMI JOIN", "ANTI JOIN", "LEFT SEMI JOIN"] {
+        let sql = format!("SELECT t.g FROM t {join} u ON t.id = u.id");
+        for dialect in [Dialect::DuckDb, Dialect::Databricks, Dialect::Spark, Dialect::ClickHouse] {
+            let found = Warehouse::new(dialect).analysis(&sql);
+            assert!(matches!(found, Analysis::Resolved(_)), "{dialect}: {sql}");
+        }
+        for dialect in [Dialect::Postgres, Dialect::Redshift, Dialect::Snowflake, Dialect::BigQuery, Dialect::Trino] {
+            let found = Warehouse::new(dialect).analysis(&sql);
+            assert!(matches!(found, Analysis::Opaque(_)), "{dialect}: {sql}");
+        }
+    }
+}
