@@ -15,9 +15,11 @@ use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
-use crate::sql::{ColumnNames, Dialect, NameOrigin, Placeholder, Query, Relation, Splice, Template, named_in_texts};
+use crate::sql::{
+    ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, named_in_texts,
+};
 use crate::statement::{
-    LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, time_text, with_parents,
+    LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
 };
 
 /// Where the data of each model is.
@@ -73,6 +75,15 @@ pub enum ResolveError {
         model: ModelName,
         /// The one that its text names.
         parent: ModelName,
+    },
+    /// What a `query(…)` reads is computed.
+    #[error(
+        "what `query(…)` or `query_table(…)` reads in model `{model}` is computed, so nobody knows which tables that are; give it \
+         one plain text"
+    )]
+    TextComputed {
+        /// The model.
+        model: ModelName,
     },
     /// Views read one another too deeply.
     #[error("model `{model}` reads through more than {limit} views, one after the other; make one of them FULL")]
@@ -165,8 +176,7 @@ impl Resolver<'_> {
         if reading.depth > DEPTH_LIMIT {
             return Err(ResolveError::TooDeep { model: reader.clone(), limit: DEPTH_LIMIT });
         }
-        // Whoever names a model in a text has it among the parents that no relation names.
-        if self.tree.graph.node(reader).is_none_or(|node| !node.hidden.is_empty()) {
+        if query.reads_by_text() {
             self.refuse_names_in_texts(reader, query)?;
         }
         let mut splices = Vec::new();
@@ -190,8 +200,10 @@ impl Resolver<'_> {
     }
 
     fn refuse_names_in_texts(&self, reader: &ModelName, query: &Query) -> Result<(), ResolveError> {
+        let model = reader.clone();
         match named_in_texts(&query.tokens(), query.dialect(), &|name| is_own(self.tree, name)).pop() {
-            Some((parent, _)) => Err(ResolveError::NamedInText { model: reader.clone(), parent }),
+            Some((InText::Model(parent), _)) => Err(ResolveError::NamedInText { model, parent }),
+            Some((InText::Computed, _)) => Err(ResolveError::TextComputed { model }),
             None => Ok(()),
         }
     }
@@ -299,9 +311,7 @@ impl Resolver<'_> {
     fn filled(&self, placeholder: Placeholder<'_>, reader: &ModelName, times: Times) -> String {
         match (placeholder, times) {
             (Placeholder::Time(variable), Times::At(time)) => time_literal(self.dialect, variable, time),
-            (Placeholder::Bare(variable), Times::At(time)) => time_text(variable, time),
             (Placeholder::Time(variable), Times::Symbolic) => format!("@{}", variable.name()),
-            (Placeholder::Bare(variable), Times::Symbolic) => format!("@{{{}}}", variable.name()),
             // Where it has no table of its own its name is a view's.
             (Placeholder::This(name), _) => {
                 self.tables.get(reader).map_or_else(|| name.to_owned(), |table| quote_table(self.dialect, table))

@@ -67,7 +67,6 @@ pub fn metadata_values(model: &Model) -> BTreeMap<String, String> {
 fn words(query: &Query) -> String {
     let text = query.template().render(&[], &|placeholder| match placeholder {
         Placeholder::Time(variable) => format!("@{}", variable.name()),
-        Placeholder::Bare(variable) => format!("@{{{}}}", variable.name()),
         Placeholder::This(_) => "@this_model".to_owned(),
     });
     let tokens = tokenize(&text, query.dialect()).unwrap_or_default();

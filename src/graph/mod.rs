@@ -13,9 +13,7 @@ use petgraph::graphmap::DiGraphMap;
 use crate::ids::ModelName;
 use crate::model::Model;
 use crate::problem::Problem;
-use crate::sql::{
-    Certainty, Dialect, Query, Syntax, Template, Token, calls_a_query, names_in, single_names_in, tokenize,
-};
+use crate::sql::{Certainty, Dialect, Query, Syntax, Template, Token, names_in, single_names_in, tokenize};
 
 pub use outline::{Group, Outline};
 
@@ -145,7 +143,7 @@ fn mentions(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName,
     node.hidden.extend(model.properties.depends_on.iter().filter(|name| known(name)).cloned());
     if let (Some(query), Some(syntax)) = (&model.query, syntax) {
         names_in(syntax.tokens(), model.dialect, &known, &mut node.hidden);
-        if query.failure().is_some() || calls_a_query(syntax.tokens()) {
+        if query.failure().is_some() || query.reads_by_text() {
             single_names_in(syntax.tokens(), model.dialect, &known, &mut node.hidden);
         }
         for relation in query.relations() {
@@ -166,6 +164,10 @@ fn mentions(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName,
         let tokens = statement_tokens(statement, model.dialect);
         if !is_harmless(&tokens) {
             names_in(&tokens, model.dialect, &known, &mut node.hidden);
+            // A name without a schema is a table's behind FROM and the like.
+            let query = Query::parse(statement.clone(), model.dialect);
+            let read = query.relations().iter().map(|relation| &relation.name);
+            node.hidden.extend(read.filter(|name| known(name)).cloned());
         }
     }
     node.hidden.remove(&model.name);

@@ -344,7 +344,7 @@ impl<'a> Loader<'a> {
             let model = file.model.clone();
             return Ok((file, model));
         };
-        let key = Hasher::new("model file").text(blob.as_str()).text(path.as_str()).digest(self.digest).finish();
+        let key = Hasher::new("model file 2").text(blob.as_str()).text(path.as_str()).digest(self.digest).finish();
         let mut file = match shelf.get(key).and_then(|stored| stored.model(path)) {
             Some(known) => known,
             None => kept(shelf, key, path, parse()?),

@@ -186,7 +186,7 @@ fn expanded(scope: &Scope<'_>, key: &str, value: Value<'_>, problems: &mut Vec<P
         return None;
     }
     Some(template.render(&[], &|placeholder| match placeholder {
-        Placeholder::Time(variable) | Placeholder::Bare(variable) => format!("@{}", variable.name()),
+        Placeholder::Time(variable) => format!("@{}", variable.name()),
         Placeholder::This(_) => "@this_model".to_owned(),
     }))
 }

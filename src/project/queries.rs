@@ -12,7 +12,7 @@ use crate::files::FileTree;
 use crate::ids::{FilePath, ModelName};
 use crate::model::{Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
-use crate::sql::{Certainty, Query, named_in_texts};
+use crate::sql::{Certainty, InText, Query, named_in_texts};
 use crate::yaml::Place;
 
 /// The names that a project owns.
@@ -82,9 +82,10 @@ pub fn unowned_reads<'m>(model: &'m Model, owned: Owned<'_>) -> Vec<(&'m ModelNa
     read.chain(declared).filter(|read| is_unowned(read)).collect()
 }
 
-/// Models that DuckDB's `query('…')` would read in production, whatever the environment (research: soundness, #24).
+/// Models that DuckDB's `query('…')` or `FROM '…'` would read in production, whatever the environment (research: soundness, #24).
 fn named_in_query_texts(tree: &dyn FileTree, model: &Model, owned: Owned<'_>) -> Vec<Problem> {
-    if !["query", "query_table"].iter().any(|word| model.mentions.has_word(word)) {
+    let is_plain = model.pre_statements.is_empty() && model.post_statements.is_empty();
+    if is_plain && !model.query.as_ref().is_some_and(Query::reads_by_text) {
         return Vec::new();
     }
     let is_own = |name: &ModelName| {
@@ -97,11 +98,18 @@ fn named_in_query_texts(tree: &dyn FileTree, model: &Model, owned: Owned<'_>) ->
     let mut problems = Vec::new();
     for template in statements.chain(model.query.iter().map(Query::template)) {
         let tokens = Query::parse(template.clone(), model.dialect).tokens();
-        for (name, offset) in named_in_texts(&tokens, model.dialect, &is_own) {
-            let message =
-                format!("`{name}` is named in a text, and would be read in production from every environment");
-            let problem = source.error("model-in-text", template.source_offset(offset), message);
-            problems.push(problem.help(format!("read `{name}` by its name in FROM instead of `query(…)`")));
+        for (read, offset) in named_in_texts(&tokens, model.dialect, &is_own) {
+            let (message, help) = match read {
+                InText::Model(name) => (
+                    format!("`{name}` is named in a text, and would be read in production from every environment"),
+                    format!("read `{name}` by its name in FROM, without quotes or `query(…)`"),
+                ),
+                InText::Computed => (
+                    "what this `query(…)` reads is computed, so nobody knows which tables that are".to_owned(),
+                    "give it one plain text, or read the tables by their names in FROM".to_owned(),
+                ),
+            };
+            problems.push(source.error("model-in-text", template.source_offset(offset), message).help(help));
         }
     }
     problems

@@ -73,7 +73,8 @@ impl StoredFile {
         let ParsedFile { name, model, seed, references, audits, problems, more } = file;
         let ((name, place), model) = (name.clone()?, model.as_ref()?);
         let plain = model.pre_statements.is_empty() && model.post_statements.is_empty() && model.query.is_some();
-        let alone = more.is_empty() && audits.inline.is_empty();
+        // What a blueprint's names stand for is not kept, and its audits may ask for it.
+        let alone = more.is_empty() && audits.inline.is_empty() && audits.locals.is_empty();
         if !plain || seed.is_some() || !problems.is_empty() || !alone {
             return None;
         }

@@ -102,7 +102,19 @@ impl Constant {
         }
     }
 
+    /// TRUE is one, as in Python.
+    fn whole(&self) -> Option<i64> {
+        match self {
+            Self::Bool(value) => Some(i64::from(*value)),
+            Self::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     fn is_same(&self, other: &Self) -> bool {
+        if let (Some(one), Some(two)) = (self.whole(), other.whole()) {
+            return one == two;
+        }
         match (self.number(), other.number()) {
             (Some(one), Some(two)) => one == two,
             _ => self == other,
@@ -112,6 +124,7 @@ impl Constant {
     fn order(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Text(one), Self::Text(two)) => Some(one.cmp(two)),
+            _ if self.whole().is_some() && other.whole().is_some() => Some(self.whole()?.cmp(&other.whole()?)),
             _ => self.number()?.partial_cmp(&other.number()?),
         }
     }
@@ -180,13 +193,12 @@ fn literal(value: &ast::Value, expression: &Expr) -> Result<Constant> {
 }
 
 fn unary(operator: UnaryOperator, value: &Constant, expression: &Expr) -> Result<Constant> {
-    match (operator, value) {
-        (UnaryOperator::Not, value) => Ok(Constant::Bool(!value.holds())),
-        (UnaryOperator::Plus, Constant::Int(_) | Constant::Real(_)) => Ok(value.clone()),
-        (UnaryOperator::Minus, Constant::Int(value)) => {
-            value.checked_neg().map(Constant::Int).ok_or_else(|| range("-"))
-        }
-        (UnaryOperator::Minus, Constant::Real(value)) => Ok(Constant::Real(-value)),
+    match (operator, value, value.whole()) {
+        (UnaryOperator::Not, value, _) => Ok(Constant::Bool(!value.holds())),
+        (UnaryOperator::Plus, _, Some(value)) => Ok(Constant::Int(value)),
+        (UnaryOperator::Minus, _, Some(value)) => value.checked_neg().map(Constant::Int).ok_or_else(|| range("-")),
+        (UnaryOperator::Plus, Constant::Real(value), _) => Ok(Constant::Real(*value)),
+        (UnaryOperator::Minus, Constant::Real(value), _) => Ok(Constant::Real(-value)),
         _ => Err(unknown(expression)),
     }
 }
@@ -224,13 +236,13 @@ fn binary(left: &Expr, operator: &BinaryOperator, right: &Expr, expression: &Exp
 
 fn arithmetic(operator: &BinaryOperator, left: &Constant, right: &Constant) -> Result<Constant> {
     let range = || range(&operator.to_string());
-    if let (Constant::Int(one), Constant::Int(two)) = (left, right) {
+    if let (Some(one), Some(two)) = (left.whole(), right.whole()) {
         let whole = match operator {
-            BinaryOperator::Plus => one.checked_add(*two),
-            BinaryOperator::Minus => one.checked_sub(*two),
-            BinaryOperator::Multiply => one.checked_mul(*two),
+            BinaryOperator::Plus => one.checked_add(two),
+            BinaryOperator::Minus => one.checked_sub(two),
+            BinaryOperator::Multiply => one.checked_mul(two),
             // Python's remainder has the sign of what divides.
-            BinaryOperator::Modulo => one.checked_rem(*two).map(|rest| match rest != 0 && (rest < 0) != (*two < 0) {
+            BinaryOperator::Modulo => one.checked_rem(two).map(|rest| match rest != 0 && (rest < 0) != (two < 0) {
                 true => rest + two,
                 false => rest,
             }),
@@ -315,6 +327,9 @@ mod tests {
             ("a = 'a'", Constant::Bool(false)),
             ("a = a", Constant::Bool(true)),
             ("1 = TRUE", Constant::Bool(true)),
+            ("TRUE + TRUE", Constant::Int(2)),
+            ("9007199254740993 = 9007199254740992", Constant::Bool(false)),
+            ("9007199254740993 > 9007199254740992", Constant::Bool(true)),
             ("x IN ('x', 'y')", Constant::Bool(false)),
             ("'x' IN ('x', 'y')", Constant::Bool(true)),
             ("'z' NOT IN ('x', 'y')", Constant::Bool(true)),

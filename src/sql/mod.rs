@@ -26,7 +26,7 @@ pub use dialect::Dialect;
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
 pub use layout::layout;
 pub use mention::{Mentions, MentionsBuilder, NameKey};
-pub use named::{calls_a_query, named_in_texts, names_in, single_names_in};
+pub use named::{InText, named_in_texts, names_in, single_names_in};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};
 pub use projections::{Projection, ProjectionItem, projections};

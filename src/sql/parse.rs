@@ -6,6 +6,7 @@ use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserOptions};
 use sqlparser::tokenizer::{Token as Known, TokenWithSpan};
 
+use super::named::reads_by_text;
 use super::relations::{self, JOIN_WORDS, Reads};
 use super::token::{LineStarts, from_located, located};
 use super::whole::{self, WHOLE_FUNCTION};
@@ -31,6 +32,8 @@ struct Source {
 #[derive(Debug)]
 struct Seen {
     reads: Reads,
+    /// Whether a text of it is read as a query or as a table's name.
+    by_text: bool,
     failure: Option<ParseFailure>,
 }
 
@@ -124,6 +127,7 @@ impl Query {
                 Ok(query) => relations::of_tree(query, text, &tokens, self.0.dialect),
                 Err(_) => relations::of_tokens(&tokens, self.0.dialect),
             },
+            by_text: reads_by_text(&tokens, self.0.dialect),
             failure: tree.as_ref().err().cloned(),
         });
         Syntax { tokens, tree }
@@ -137,6 +141,11 @@ impl Query {
     /// Why it has no syntax tree.
     pub fn failure(&self) -> Option<&ParseFailure> {
         self.seen().failure.as_ref()
+    }
+
+    /// Whether a text of it is read as a query or as the name of a table (research: soundness, #24).
+    pub fn reads_by_text(&self) -> bool {
+        self.seen().by_text
     }
 
     /// The tables that it reads, in the order of the text; every occurrence.
@@ -154,7 +163,7 @@ impl Query {
         if self.0.seen.get().is_none() {
             self.syntax();
         }
-        self.0.seen.get_or_init(|| Seen { reads: Reads::default(), failure: None })
+        self.0.seen.get_or_init(|| Seen { reads: Reads::default(), by_text: false, failure: None })
     }
 }
 

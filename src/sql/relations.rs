@@ -254,7 +254,7 @@ pub(super) fn of_tokens(tokens: &[Token], dialect: Dialect) -> Reads {
 
 /// The lists of tables after FROM, so that a comma of one is told from any other.
 #[derive(Default)]
-struct FromLists {
+pub(super) struct FromLists {
     /// By depth of parentheses, whether the text is inside a FROM.
     open: Vec<bool>,
     outermost: bool,
@@ -262,7 +262,7 @@ struct FromLists {
 
 impl FromLists {
     /// Takes the next token and tells whether it is a comma between two tables.
-    fn goes_on(&mut self, token: &Token) -> bool {
+    pub(super) fn goes_on(&mut self, token: &Token) -> bool {
         const ENDS: [&str; 9] = ["select", "where", "group", "order", "having", "qualify", "limit", "window", "union"];
         if token.is_symbol("(") {
             self.open.push(false);

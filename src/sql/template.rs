@@ -31,13 +31,6 @@ pub enum Piece {
         /// Its first byte in the file.
         offset: usize,
     },
-    /// The same inside a string or a name: its text without quotes.
-    Bare {
-        /// Which one.
-        variable: TimeVariable,
-        /// Its first byte in the file.
-        offset: usize,
-    },
     /// `@this_model`: what holds the rows of the statement's own model when it runs.
     This {
         /// The model's name, quoted, as it stands in [`Template::text`].
@@ -52,8 +45,6 @@ pub enum Piece {
 pub enum Placeholder<'a> {
     /// A time variable as a literal.
     Time(TimeVariable),
-    /// A time variable as a text without quotes.
-    Bare(TimeVariable),
     /// What holds the rows of the statement's own model; with the model's name as it is analysed.
     This(&'a str),
 }
@@ -166,7 +157,6 @@ impl Template {
         let moved = self.pieces.into_iter().map(|piece| match piece {
             Piece::Source { text, .. } | Piece::Value { text, .. } => Piece::Value { text, offset: at },
             Piece::Time { variable, .. } => Piece::Time { variable, offset: at },
-            Piece::Bare { variable, .. } => Piece::Bare { variable, offset: at },
             Piece::This { name, .. } => Piece::This { name, offset: at },
         });
         Self::new(moved.collect())
@@ -204,11 +194,6 @@ impl Template {
     /// Whether anything in it is only known when the statement runs.
     pub fn is_open(&self) -> bool {
         self.pieces.iter().any(|piece| piece.placeholder().is_some())
-    }
-
-    /// Whether a time variable stands inside a string or a name, where the syntax tree does not show it.
-    pub fn hides_time(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Bare { .. }))
     }
 
     /// The byte of the author's file that a byte of `text()` came from.
@@ -261,7 +246,6 @@ impl Template {
         match piece {
             Piece::Source { text, .. } | Piece::Value { text, .. } => text.clone(),
             Piece::Time { variable, .. } => format!("{TIME_FUNCTION}('{}')", variable.name()),
-            Piece::Bare { variable, .. } => format!("{TIME_FUNCTION}_{}", variable.name()),
             Piece::This { name, .. } => name.clone(),
         }
     }
@@ -274,14 +258,13 @@ impl Piece {
             Self::Source { offset, .. }
             | Self::Value { offset, .. }
             | Self::Time { offset, .. }
-            | Self::Bare { offset, .. }
             | Self::This { offset, .. } => *offset,
         }
     }
 
     fn time(&self) -> Option<TimeVariable> {
         match self {
-            Self::Time { variable, .. } | Self::Bare { variable, .. } => Some(*variable),
+            Self::Time { variable, .. } => Some(*variable),
             Self::Source { .. } | Self::Value { .. } | Self::This { .. } => None,
         }
     }
@@ -289,7 +272,6 @@ impl Piece {
     fn placeholder(&self) -> Option<Placeholder<'_>> {
         match self {
             Self::Time { variable, .. } => Some(Placeholder::Time(*variable)),
-            Self::Bare { variable, .. } => Some(Placeholder::Bare(*variable)),
             Self::This { name, .. } => Some(Placeholder::This(name)),
             Self::Source { .. } | Self::Value { .. } => None,
         }

@@ -24,7 +24,7 @@ pub use compare::{BUCKETS, Comparison};
 pub use parents::{Parent, create_session_view, free_name, with_parents};
 pub use quote::{column_list, quote_identifier, quote_schema, quote_table, text_literal};
 pub use table::Target;
-pub use time_literal::{LoadTime, TimeColumn, time_filter, time_literal, time_text};
+pub use time_literal::{LoadTime, TimeColumn, time_filter, time_literal};
 pub use upsert::{Upsert, UpsertRule};
 pub use view::{ObjectKind, ViewReplacement, comment_on_view, create_view, drop_view, pointer_query, rename_object};
 

@@ -33,19 +33,6 @@ pub fn time_literal(dialect: Dialect, variable: TimeVariable, time: LoadTime) ->
     }
 }
 
-/// The same inside a string or a name: without quotes or type, as SQLMesh's Jinja prints it.
-pub fn time_text(variable: TimeVariable, time: LoadTime) -> String {
-    let moment = Micros::of(variable.moment, time);
-    match variable.form {
-        TimeForm::Dt | TimeForm::Tstz => format!("{}+00:00", moment.date_time()),
-        TimeForm::Dtntz | TimeForm::Ts => moment.date_time(),
-        TimeForm::Date | TimeForm::Ds => moment.whole().date(),
-        TimeForm::Hour => moment.whole().hour().to_string(),
-        TimeForm::Epoch => epoch_seconds(moment.whole()),
-        TimeForm::Millis => moment.whole().0.to_string(),
-    }
-}
-
 /// SQLMesh writes seconds as Python prints a float: `1767225600.0`, `1769903999.999`.
 fn epoch_seconds(moment: Timestamp) -> String {
     let sign = if moment.0 < 0 { "-" } else { "" };

@@ -129,12 +129,22 @@ fn a_text_that_names_a_model_is_refused_before_anything_is_built() {
     let statement = "MODEL (name marts.held, kind FULL);\nCREATE TEMP TABLE held AS SELECT 1 AS id;\n\
                      CREATE TEMP TABLE other AS FROM query_table('marts.product_sales');\nSELECT * FROM held";
     world.repository.write("models/marts/held.sql", statement);
+    world.repository.write("models/lone.sql", "MODEL (name lone, kind FULL);\nSELECT 1 AS id");
+    world.repository.write("models/of_lone.sql", "MODEL (name of_lone, kind FULL);\nSELECT id FROM 'lone'");
+    let computed = "MODEL (name computed, kind FULL);\nSELECT * FROM query('FROM marts' || '.product_sales')";
+    world.repository.write("models/computed.sql", computed);
     world.repository.commit("texts that name models");
     let refused = world.bot(&["promote"]);
     assert_eq!(refused.exit, Exit::No, "{refused:?}");
     for place in ["models/marts/told.sql:2:21", "models/marts/held.sql:3:45"] {
         let told = format!("{place}: `marts.product_sales` is named in a text");
         assert!(refused.stderr.contains(&told), "{refused:?}");
+    }
+    for told in [
+        "models/of_lone.sql:2:16: `lone` is named in a text",
+        "models/computed.sql:2:15: what this `query(…)` reads is computed",
+    ] {
+        assert!(refused.stderr.contains(told), "{refused:?}");
     }
     assert!(!world.state().exists());
 }

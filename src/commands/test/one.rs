@@ -167,10 +167,9 @@ fn with_times(query: &Query, given: &BTreeMap<TimeVariable, Value>) -> Query {
         Value::Null | Value::List(_) | Value::Map(_) => "NULL".to_owned(),
     };
     let piece = |piece: &Piece| match piece {
-        Piece::Time { variable, offset } | Piece::Bare { variable, offset } => match (given.get(variable), piece) {
-            (Some(Value::Text(text)), Piece::Bare { .. }) => Piece::Value { text: text.clone(), offset: *offset },
-            (Some(value), _) => Piece::Value { text: literal(value), offset: *offset },
-            (None, _) => piece.clone(),
+        Piece::Time { variable, offset } => match given.get(variable) {
+            Some(value) => Piece::Value { text: literal(value), offset: *offset },
+            None => piece.clone(),
         },
         _ => piece.clone(),
     };

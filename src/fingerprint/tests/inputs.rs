@@ -118,6 +118,8 @@ fn h24_hidden_reads_take_the_whole_parent() {
     for query in [
         "SELECT id FROM raw.x, p PIVOT (sum(id) FOR id IN (1)) WHERE ->",
         "SELECT id FROM query_table('p')",
+        "SELECT id FROM 'p'",
+        "CREATE TEMP TABLE h AS SELECT * FROM p;\nSELECT id FROM h",
         "FROM raw.x, p |> SELECT 1",
     ] {
         assert_eq!(moved(&single("", query), &single(", x", query)), ["m", "p"], "{query}");

@@ -2,6 +2,7 @@
 
 use super::call::{Argument, Arguments, in_parentheses, items_of};
 use super::lexeme::{Kind, Lexeme, lex_made, split, text_of, trimmed};
+use super::names::text_type;
 use super::text::bare_text;
 use super::{Expander, Outcome, Step};
 use crate::sql::Dialect;
@@ -117,18 +118,14 @@ impl Expander<'_> {
     fn surrogate_key(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
         let fields = arguments.flat();
         let hash = match arguments.get("hash_function", usize::MAX) {
-            Some(name) => string_of(name).ok_or("`hash_function` must be a text such as 'MD5'")?,
+            Some(name) => self.string_of(name).ok_or("`hash_function` must be a text such as 'MD5'")?,
             None => "MD5".to_owned(),
         };
         let is_plain = !hash.is_empty() && hash.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_');
         if fields.is_empty() || !is_plain {
             return Err("write `@GENERATE_SURROGATE_KEY(a, b, hash_function := 'MD5')`".to_owned());
         }
-        let data_type = match self.dialect {
-            Dialect::BigQuery | Dialect::Spark | Dialect::Databricks | Dialect::Hive => "STRING",
-            Dialect::Trino | Dialect::Redshift => "VARCHAR",
-            _ => "TEXT",
-        };
+        let data_type = text_type(self.dialect);
         let hash = hash.to_uppercase();
         let (before, after) = match (self.dialect, hash.as_str()) {
             (Dialect::BigQuery, "MD5") => ("TO_HEX(MD5(".to_owned(), "))"),
@@ -152,7 +149,7 @@ impl Expander<'_> {
         };
         let (lat1, lon1) = (place("lat1", 0)?, place("lon1", 1)?);
         let (lat2, lon2) = (place("lat2", 2)?, place("lon2", 3)?);
-        let rate = match arguments.get("unit", 4).map(string_of) {
+        let rate = match arguments.get("unit", 4).map(|unit| self.string_of(unit)) {
             None => "1.0",
             Some(Some(unit)) if unit == "mi" => "1.0",
             Some(Some(unit)) if unit == "km" => "1.60934",
@@ -175,7 +172,7 @@ impl Expander<'_> {
             _ => return Err(usage()),
         };
         let text = |name: &str, place: usize, default: &str| match arguments.get(name, place) {
-            Some(value) => string_of(value).or_else(|| text_of(trimmed(value))).ok_or_else(usage),
+            Some(value) => self.string_of(value).or_else(|| text_of(trimmed(value))).ok_or_else(usage),
             None => Ok(default.to_owned()),
         };
         let is_true = |name: &str, place: usize, default: bool| match arguments.get(name, place).map(trimmed) {
@@ -196,7 +193,7 @@ impl Expander<'_> {
             written = written.text(&format!(" {compared} ")).value(value).text(" THEN ").value(then.unwrap_or(&one));
             written = written.text(" ELSE ").value(otherwise.unwrap_or(&zero)).text(" END)");
             if has_alias {
-                let name = string_of(value).or_else(|| text_of(trimmed(value))).unwrap_or_default();
+                let name = self.string_of(value).or_else(|| text_of(trimmed(value))).unwrap_or_default();
                 let name = format!("{prefix}{name}{suffix}");
                 let name = if is_quoted { self.quoted(&name) } else { name };
                 written = written.text(&format!(" AS {name}"));
@@ -214,7 +211,7 @@ impl Expander<'_> {
             _ => arguments.get(name, place).and_then(items_of).ok_or_else(usage),
         };
         let (keys, orders) = (list("partition_by", 1)?, list("order_by", 2)?);
-        let orders = orders.iter().map(|order| string_of(order)).collect::<Option<Vec<_>>>().ok_or_else(usage)?;
+        let orders = orders.iter().map(|order| self.string_of(order)).collect::<Option<Vec<_>>>().ok_or_else(usage)?;
         if keys.is_empty() || orders.is_empty() {
             return Err(usage());
         }
@@ -234,7 +231,7 @@ impl Expander<'_> {
             "write `@DATE_SPINE('day', '2024-01-01', '2024-12-31')`; parts are day, week, month, quarter, year"
                 .to_owned()
         };
-        let part = arguments.get("datepart", 0).and_then(string_of).ok_or_else(usage)?.to_lowercase();
+        let part = arguments.get("datepart", 0).and_then(|part| self.string_of(part)).ok_or_else(usage)?.to_lowercase();
         let step = match part.as_str() {
             "day" => "1 DAY",
             "week" => "7 DAY",
@@ -245,7 +242,7 @@ impl Expander<'_> {
         };
         let (from, to) =
             (arguments.get("start_date", 1).ok_or_else(usage)?, arguments.get("end_date", 2).ok_or_else(usage)?);
-        if let (Some(from), Some(to)) = (string_of(from), string_of(to))
+        if let (Some(from), Some(to)) = (self.string_of(from), self.string_of(to))
             && from > to
         {
             return Err(format!("its start `{from}` is after its end `{to}`"));
@@ -273,7 +270,8 @@ impl Expander<'_> {
         let relation = arguments.get("relation", 0).map(trimmed).ok_or_else(usage)?;
         for name in ["prefix", "suffix"] {
             let place = if name == "prefix" { 3 } else { 4 };
-            if arguments.get(name, place).is_some_and(|value| string_of(value).is_none_or(|text| !text.is_empty())) {
+            if arguments.get(name, place).is_some_and(|value| self.string_of(value).is_none_or(|text| !text.is_empty()))
+            {
                 return Err(format!("`{name}` is not supported: name the columns, each with its alias"));
             }
         }
@@ -300,19 +298,19 @@ impl Expander<'_> {
         Ok(if excluded.is_empty() { written.one() } else { written.text(")").one() })
     }
 
-    fn quoted(&self, name: &str) -> String {
+    pub(super) fn quoted(&self, name: &str) -> String {
         let quote = match self.dialect {
             Dialect::BigQuery | Dialect::Databricks | Dialect::Spark | Dialect::Hive | Dialect::MySql => '`',
             _ => '"',
         };
         format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
     }
-}
 
-/// The text of a string literal alone.
-fn string_of(value: &[Lexeme]) -> Option<String> {
-    match trimmed(value) {
-        one @ [Lexeme { kind: Kind::String, .. }] => bare_text(one),
-        _ => None,
+    /// The text of a string literal alone.
+    fn string_of(&self, value: &[Lexeme]) -> Option<String> {
+        match trimmed(value) {
+            one @ [Lexeme { kind: Kind::String, .. }] => bare_text(one, self.dialect),
+            _ => None,
+        }
     }
 }

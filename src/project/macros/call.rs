@@ -2,7 +2,7 @@
 //! what a function is made of is expanded each time that it is called.
 
 use super::lexeme::{Kind, Lexeme, closing, lex_made, outside, split, text_of, trimmed};
-use super::names::{literal, string_literal};
+use super::names::{listed, string_literal};
 use super::text::{Part, Unknown, bare_text};
 use super::{Expander, Outcome, Step, before_cast};
 
@@ -93,7 +93,11 @@ impl Expander<'_> {
         let lower = name.text.to_lowercase();
         if let Some(function) = self.functions.get(&lower).cloned() {
             let arguments = self.arguments(&split(body), depth)?.flat();
-            return self.apply(&function, arguments, at, depth);
+            // It was written elsewhere than the functions around.
+            let around = std::mem::take(&mut self.parameters);
+            let outcome = self.apply(&function, arguments, at, depth);
+            self.parameters = around;
+            return outcome;
         }
         match lower.as_str() {
             "def" => self.def(body, at, depth),
@@ -274,7 +278,9 @@ impl Expander<'_> {
         let parts = split(body);
         let arguments = self.arguments(&parts[..parts.len().min(1)], depth)?;
         let text = match arguments.get("sql", 0).map(trimmed) {
-            Some([Lexeme { kind: Kind::String, text, .. }]) => bare_text(&[Lexeme::made(Kind::String, text, at)]),
+            Some([Lexeme { kind: Kind::String, text, .. }]) => {
+                bare_text(&[Lexeme::made(Kind::String, text, at)], self.dialect)
+            }
             Some(value) => text_of(value),
             None => None,
         };
@@ -304,7 +310,9 @@ impl Expander<'_> {
         let parts = split(body);
         let arguments = self.arguments(&parts, depth)?;
         let wanted = match arguments.get("var_name", 0).map(trimmed) {
-            Some([Lexeme { kind: Kind::String, text, .. }]) => text.trim_matches('\'').to_lowercase(),
+            Some(name @ [Lexeme { kind: Kind::String, .. }]) => {
+                bare_text(name, self.dialect).unwrap_or_default().to_lowercase()
+            }
             _ => {
                 let written = name.to_uppercase();
                 let help = format!("write `@{written}('name', default)`");
@@ -316,7 +324,7 @@ impl Expander<'_> {
             "var" if wanted == "gateway" && !self.names.variables.contains_key(&wanted) => {
                 self.names.gateway.map(|gateway| string_literal(gateway, self.dialect))
             }
-            "var" => self.names.variables.get(&wanted).and_then(|value| literal(value, self.dialect)),
+            "var" => self.names.variables.get(&wanted).and_then(|value| listed(value, self.dialect)),
             _ => self.names.locals.get(&wanted).cloned(),
         };
         if let Some(made) = text.and_then(|text| lex_made(&text, self.dialect, at)) {
@@ -333,7 +341,8 @@ impl Expander<'_> {
         }
     }
 
-    /// A function over arguments: its parameters are names in its body, with or without `@`.
+    /// A function over arguments: its parameters, and those of the functions around it, are names in its body, with or without
+    /// `@`.
     fn apply(&mut self, function: &Lambda, arguments: Vec<Vec<Lexeme>>, at: usize, depth: usize) -> Step<Outcome> {
         self.charge(function.body.len(), depth, at)?;
         let spread = match arguments.as_slice() {
@@ -341,16 +350,21 @@ impl Expander<'_> {
             _ => None,
         };
         let arguments = spread.unwrap_or(arguments);
-        let given: Vec<(&String, Vec<Lexeme>)> = function.parameters.iter().zip(arguments).collect();
+        let own: Vec<(String, Vec<Lexeme>)> = function.parameters.iter().cloned().zip(arguments).collect();
+        let around = self.parameters.iter().rev();
+        let around = around.filter_map(|name| Some((name.clone(), self.locals.get(name)?.clone())));
+        let given: Vec<_> = own.iter().cloned().chain(around).collect();
         let body = replaced(&function.body, &given);
         self.charge(body.len(), depth, at)?;
         let mut hidden = Vec::new();
-        for (name, value) in given {
+        for (name, value) in own {
+            self.parameters.push(name.clone());
             let outer = self.locals.insert(name.clone(), trimmed(&value).to_vec());
-            hidden.push((name.clone(), outer));
+            hidden.push((name, outer));
         }
         let outcome = self.outcome(&body, depth + 1);
         for (name, outer) in hidden.into_iter().rev() {
+            self.parameters.pop();
             match outer {
                 Some(outer) => self.locals.insert(name, outer),
                 None => self.locals.remove(&name),
@@ -403,7 +417,7 @@ pub(super) fn items_of(value: &[Lexeme]) -> Option<Vec<Vec<Lexeme>>> {
 }
 
 /// A function's body with its arguments for the names of its parameters, except in macros, which find them as `@name`.
-fn replaced(body: &[Lexeme], given: &[(&String, Vec<Lexeme>)]) -> Vec<Lexeme> {
+fn replaced(body: &[Lexeme], given: &[(String, Vec<Lexeme>)]) -> Vec<Lexeme> {
     let mut made = Vec::with_capacity(body.len());
     let mut index = 0;
     while let Some(lexeme) = body.get(index) {
@@ -416,10 +430,13 @@ fn replaced(body: &[Lexeme], given: &[(&String, Vec<Lexeme>)]) -> Vec<Lexeme> {
         let is_beside = |place: Option<usize>| {
             place.and_then(|place| body.get(place)).is_some_and(|near| matches!(near.kind, Kind::Variable(_)))
         };
-        let is_name =
-            matches!(lexeme.kind, Kind::Word) && !is_beside(index.checked_sub(1)) && !is_beside(Some(index + 1));
-        let lower = lexeme.text.to_lowercase();
-        match given.iter().find(|(name, _)| is_name && **name == lower) {
+        let name = match lexeme.kind {
+            Kind::Word if !is_beside(index.checked_sub(1)) && !is_beside(Some(index + 1)) => Some(lexeme.text.as_str()),
+            Kind::Quoted => Some(lexeme.text.trim_matches(['"', '`'])),
+            _ => None,
+        };
+        let name = name.map(str::to_lowercase);
+        match given.iter().find(|(known, _)| name.as_ref() == Some(known)) {
             Some((_, value)) => made.extend(before_cast(trimmed(value).to_vec(), &body[index + 1..])),
             None => made.push(lexeme.clone()),
         }

@@ -17,6 +17,7 @@ pub(super) struct Clause {
 #[rustfmt::skip]
 const AFTER_WHERE: &[&str] = &[
     "group", "having", "qualify", "window", "order", "limit", "offset", "fetch", "union", "except", "intersect", "sample",
+    "tablesample",
 ];
 /// The same of a join, beside what ends a WHERE.
 #[rustfmt::skip]
@@ -57,7 +58,6 @@ impl Expander<'_> {
         output: &mut Vec<Lexeme>,
     ) -> usize {
         let condition = split(body).first().map(|condition| condition.to_vec()).unwrap_or_default();
-        let end = end_of(clause, input, from);
         // Where the condition has no value the clause stays: the problem is told.
         if self.charge(condition.len(), depth, name.at).is_none()
             || self.holds(&condition, name.at, depth) != Some(false)
@@ -72,7 +72,8 @@ impl Expander<'_> {
             output.truncate(stays.map_or(0, |stays| stays + 1));
             output.push(Lexeme::made(Kind::Space, " ", name.at));
         }
-        end
+        // Only looked for where it is left out: a file may have many.
+        end_of(clause, input, from)
     }
 }
 
@@ -90,8 +91,16 @@ fn end_of(clause: Clause, input: &[Lexeme], from: usize) -> usize {
             Kind::Call if depth == 0 && keyword(&lexeme.text).is_some_and(|next| ends(clause, next.keyword)) => {
                 return index;
             }
-            // `left(…)` is a function.
-            Kind::Word if depth == 0 && ends(clause, &lexeme.text) && !is_called(input, index) => return index,
+            Kind::Word if depth == 0 && is_sample(clause, input, index) => return index,
+            // `left(…)` is a function, `a.limit` a column.
+            Kind::Word
+                if depth == 0
+                    && ends(clause, &lexeme.text)
+                    && !is_called(input, index)
+                    && !input[index - 1].is_symbol(".") =>
+            {
+                return index;
+            }
             _ => {}
         }
     }
@@ -100,8 +109,16 @@ fn end_of(clause: Clause, input: &[Lexeme], from: usize) -> usize {
 
 fn ends(clause: Clause, text: &str) -> bool {
     let first = text.split(' ').next().unwrap_or_default();
-    let further = if clause.name == "join" { AFTER_WHERE } else { &[] };
-    clause.ends.iter().chain(further).any(|word| word.eq_ignore_ascii_case(first))
+    let (is_join, is_word) = (clause.name == "join", |word: &&&str| word.eq_ignore_ascii_case(first));
+    let further = if is_join { AFTER_WHERE } else { &[] };
+    // The sample of a table that is joined goes with it.
+    clause.ends.iter().chain(further).find(is_word).is_some_and(|word| !(is_join && word.ends_with("sample")))
+}
+
+/// DuckDB's `USING SAMPLE`, which ends every clause; a join's own USING does not.
+fn is_sample(clause: Clause, input: &[Lexeme], index: usize) -> bool {
+    let next = || input[index + 1..].iter().find(|lexeme| lexeme.is_significant());
+    clause.name != "with" && input[index].is_word("using") && next().is_some_and(|next| next.is_word("sample"))
 }
 
 fn is_called(input: &[Lexeme], index: usize) -> bool {

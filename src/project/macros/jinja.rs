@@ -10,6 +10,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use super::Expander;
 use super::lexeme::{Kind, Lexeme, lex_made};
 use super::names::Names;
+use super::text::{Part, bare_text};
 use crate::sql::{TimeForm, TimeVariable};
 use crate::yaml;
 
@@ -52,8 +53,10 @@ const PREFIX: &str = "jinja_";
 const FUEL: u64 = 2_000_000;
 /// Longer SQL is refused.
 const MAX_RENDERED: usize = 10 << 20;
-/// What stands for `{{ start_ds }}` until the result is cut into words.
-const TIME: &str = "__offshoot_jinja_";
+/// What begins whatever is only known when the statement runs, until the result is cut into words.
+const OPEN: &str = "__offshoot_jinja_";
+/// What stands for `{{ start_ds }}` begins with this.
+const TIME: &str = OPEN;
 /// What ends such a name.
 const TIME_END: &str = "__";
 /// What stands for `{{ this_model }}`.
@@ -90,7 +93,7 @@ impl Expander<'_> {
         };
         let sql = rendered.trim().trim_end_matches(';');
         match lex_made(sql, self.dialect, at) {
-            Some(lexemes) => opened(lexemes, self.names.this_model),
+            Some(lexemes) => lexemes.into_iter().flat_map(|lexeme| self.open(lexeme)).collect(),
             None => {
                 let help = "close its strings, quoted names and comments";
                 self.refuse(at, "what the Jinja block gives cannot be cut into words", help);
@@ -119,17 +122,24 @@ fn next_word(lower: &str, from: usize, words: &[&str]) -> Option<(usize, usize)>
     for (at, _) in lower[from..].match_indices(PREFIX) {
         let start = from + at;
         let Some(word) = words.iter().find(|word| lower[start..].starts_with(**word)) else { continue };
-        let line = lower[..start].rsplit(['\n', ';']).next().unwrap_or_default();
-        let begins = match *word {
-            END => !line.ends_with(|last: char| last.is_alphanumeric() || last == '_'),
-            _ => line.trim().is_empty(),
-        };
         let after = &lower[start + word.len()..];
         let space = after.len() - after.trim_start().len();
-        match after[space..].chars().next() {
-            Some(';') if begins => return Some((start, start + word.len() + space + 1)),
-            None if begins => return Some((start, lower.len())),
-            _ => {}
+        let end = match after[space..].chars().next() {
+            Some(';') => start + word.len() + space + 1,
+            None => lower.len(),
+            _ => continue,
+        };
+        let before = &lower[..start];
+        let begins = match *word {
+            END => !before.ends_with(|last: char| last.is_alphanumeric() || last == '_'),
+            // Only over white space of the line: there may be many on one.
+            _ => {
+                let line = before.trim_end_matches(|sign: char| sign.is_whitespace() && sign != '\n');
+                line.is_empty() || line.ends_with(['\n', ';'])
+            }
+        };
+        if begins {
+            return Some((start, end));
         }
     }
     None
@@ -208,7 +218,6 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
         environment.add_global(name.clone(), sql.clone());
     }
     environment.add_global("runtime_stage", stage.to_owned());
-    environment.add_global("this_model", THIS);
     if let Some(kind) = names.kind {
         environment.add_global("model_kind_name", kind.to_owned());
     }
@@ -248,7 +257,7 @@ fn told(error: &Error) -> String {
 /// The body with a name for each `{{ start_ds }}`. Anything else that asks for a time would get something that is none.
 fn with_times(body: &str) -> Result<String, Refused> {
     let mut output = String::with_capacity(body.len());
-    let mut from = 0;
+    let (mut from, mut captured) = (0, 0_usize);
     while let Some(start) = body[from..].find('{').map(|at| from + at) {
         let close = match body.as_bytes().get(start + 1) {
             Some(b'{') => "}}",
@@ -263,15 +272,22 @@ fn with_times(body: &str) -> Result<String, Refused> {
         output.push_str(&body[from..start]);
         let tag = &body[start..end];
         let inside = tag[2..].trim_end_matches(close).trim_matches(['-', '+']).trim();
+        captured = match block_word(inside).filter(|_| close == "%}") {
+            Some(Captures::Begin) => captured + 1,
+            Some(Captures::End) => captured.saturating_sub(1),
+            None => captured,
+        };
         match (TimeVariable::from_name(inside), close) {
-            (Some(variable), "}}") => output.push_str(&format!("{TIME}{}{TIME_END}", variable.name())),
+            (Some(variable), "}}") if captured == 0 => output.push_str(&format!("{TIME}{}{TIME_END}", variable.name())),
+            (None, "}}") if captured == 0 && inside == "this_model" => output.push_str(THIS),
             _ => {
                 let is_word = |character: char| character.is_alphanumeric() || character == '_';
                 let mut words = inside.split(|character| !is_word(character));
-                if let Some(word) = words.find(|word| TimeVariable::from_name(word).is_some()) {
+                if let Some(word) = words.find(|word| *word == "this_model" || TimeVariable::from_name(word).is_some())
+                {
                     let message =
                         format!("Jinja: `{word}` is only known when the statement runs, so it can only be written");
-                    let help = "write `{{ start_ds }}` alone, or compute with `@start_ds` in SQL";
+                    let help = "write it alone, outside of Jinja's blocks, or compute with `@start_ds` in SQL";
                     return Err(Refused { offset: start, message, help });
                 }
                 output.push_str(tag);
@@ -283,40 +299,70 @@ fn with_times(body: &str) -> Result<String, Refused> {
     Ok(output)
 }
 
-/// Lexemes of rendered SQL with what stands open as such.
-fn opened(lexemes: Vec<Lexeme>, this_model: Option<&str>) -> Vec<Lexeme> {
-    lexemes.into_iter().flat_map(|lexeme| open(lexeme, this_model)).collect()
+/// What a tag does with the text around it.
+enum Captures {
+    Begin,
+    End,
 }
 
-fn open(lexeme: Lexeme, this_model: Option<&str>) -> Vec<Lexeme> {
-    let at = lexeme.at;
-    if lexeme.text == THIS {
-        return vec![Lexeme::made(Kind::This, this_model.unwrap_or_default(), at)];
+/// Whether a tag begins or ends a block whose text another may compute with.
+fn block_word(inside: &str) -> Option<Captures> {
+    let word = inside.split(|sign: char| !(sign.is_alphanumeric() || sign == '_')).next()?;
+    match word {
+        "macro" | "call" | "filter" => Some(Captures::Begin),
+        "set" if !inside.contains('=') => Some(Captures::Begin),
+        "endmacro" | "endcall" | "endfilter" | "endset" => Some(Captures::End),
+        _ => None,
     }
-    let body = lexeme.text.strip_prefix('\'').and_then(|body| body.strip_suffix('\''));
-    let is_text = |form| matches!(form, TimeForm::Ds | TimeForm::Ts | TimeForm::Tstz);
-    let is_number = |form| matches!(form, TimeForm::Hour | TimeForm::Epoch | TimeForm::Millis);
-    if let Some(variable) = body.and_then(time_of).filter(|variable| is_text(variable.form)) {
-        return vec![Lexeme::made(Kind::Time(variable), "", at)];
+}
+
+impl Expander<'_> {
+    /// A lexeme of rendered SQL, with what stands open as such.
+    fn open(&mut self, lexeme: Lexeme) -> Vec<Lexeme> {
+        let at = lexeme.at;
+        if lexeme.kind == Kind::Comment || !lexeme.text.to_lowercase().contains(OPEN) {
+            return vec![lexeme];
+        }
+        if let (true, Some(this)) = (lexeme.text == THIS, self.names.this_model) {
+            return vec![Lexeme::made(Kind::This, this, at)];
+        }
+        let is_number = |form| matches!(form, TimeForm::Hour | TimeForm::Epoch | TimeForm::Millis);
+        if let Some(variable) = time_of(&lexeme.text).filter(|variable| is_number(variable.form)) {
+            return vec![Lexeme::made(Kind::Time(variable), "", at)];
+        }
+        let text = match lexeme.kind {
+            Kind::String => bare_text(std::slice::from_ref(&lexeme), self.dialect),
+            _ => None,
+        };
+        match text.and_then(|text| parts(&text)) {
+            Some(parts) => self.joined_text(parts, at),
+            None => {
+                let message = "a time, or what `this_model` stands for, can only be a value of its own or in a string";
+                self.refuse(at, message, "write `'{{ start_ds }}'` or `{{ this_model }}`, with nothing beside it");
+                vec![lexeme]
+            }
+        }
     }
-    if let Some(variable) = time_of(&lexeme.text).filter(|variable| is_number(variable.form)) {
-        return vec![Lexeme::made(Kind::Time(variable), "", at)];
-    }
+}
+
+/// A text cut at the times in it; `None` where it has something else in it that is open.
+fn parts(text: &str) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
-    let mut rest = lexeme.text.as_str();
+    let mut rest = text;
     while let Some(start) = rest.find(TIME) {
         let name = &rest[start + TIME.len()..];
-        let found = name.find(TIME_END).and_then(|end| Some((TimeVariable::from_name(&name[..end])?, end)));
-        let Some((variable, end)) = found else { break };
-        parts.push(Lexeme { text: rest[..start].to_owned(), ..lexeme.clone() });
-        parts.push(Lexeme::made(Kind::Bare(variable), "", at));
+        let end = name.find(TIME_END)?;
+        if start > 0 {
+            parts.push(Part::Text(rest[..start].to_owned()));
+        }
+        parts.push(Part::Time(TimeVariable::from_name(&name[..end])?));
         rest = &name[end + TIME_END.len()..];
     }
-    if parts.is_empty() {
-        return vec![lexeme];
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
     }
-    parts.push(Lexeme { text: rest.to_owned(), ..lexeme.clone() });
-    parts
+    let is_whole = |part: &Part| !matches!(part, Part::Text(text) if text.to_lowercase().contains(OPEN));
+    parts.iter().all(is_whole).then_some(parts)
 }
 
 fn time_of(text: &str) -> Option<TimeVariable> {

@@ -33,6 +33,8 @@ pub(super) enum Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Word,
+    /// What a variable gives to the name that it stands in.
+    Part,
     /// A name in quotes.
     Quoted,
     String,
@@ -48,8 +50,6 @@ pub(super) enum Kind {
     TemplateString,
     /// A time variable as a value of its own.
     Time(TimeVariable),
-    /// A time variable inside a string or a name.
-    Bare(TimeVariable),
     /// `@this_model`.
     This,
     /// What a macro left that came to nothing.
@@ -86,9 +86,25 @@ impl Lexeme {
     /// Whether it may be a part of a longer name with what stands directly beside it.
     pub(super) fn is_of_name(&self) -> bool {
         match self.kind {
-            Kind::Word | Kind::Number | Kind::Variable(_) | Kind::Bare(_) => true,
+            Kind::Word | Kind::Part | Kind::Number | Kind::Variable(_) => true,
             Kind::Symbol => self.text.ends_with(['_', '$']),
             _ => false,
+        }
+    }
+
+    /// Its last sign as it will stand there; of what is open that of a literal.
+    fn last_sign(&self) -> char {
+        match self.kind {
+            Kind::Time(_) | Kind::This => 'x',
+            _ => self.text.chars().next_back().unwrap_or(' '),
+        }
+    }
+
+    fn first_sign(&self) -> char {
+        match self.kind {
+            Kind::Time(_) | Kind::This => 'x',
+            Kind::Variable(_) | Kind::Call | Kind::TemplateString => '@',
+            _ => self.text.chars().next().unwrap_or(' '),
         }
     }
 
@@ -311,8 +327,39 @@ pub(super) fn trimmed(lexemes: &[Lexeme]) -> &[Lexeme] {
 
 /// The text; `None` where something in it is only known when the statement runs.
 pub(super) fn text_of(lexemes: &[Lexeme]) -> Option<String> {
-    let is_open = |lexeme: &Lexeme| matches!(lexeme.kind, Kind::Time(_) | Kind::Bare(_) | Kind::This);
+    let is_open = |lexeme: &Lexeme| matches!(lexeme.kind, Kind::Time(_) | Kind::This);
     (!lexemes.iter().any(is_open)).then(|| lexemes.iter().map(|lexeme| lexeme.text.as_str()).collect())
+}
+
+/// The same with a space where what macros made would be read as one with what stands beside it: `-` before `-3`, `LIMIT` before
+/// `3`. The parts of one name stay together.
+pub(super) fn apart(lexemes: Vec<Lexeme>) -> Vec<Lexeme> {
+    let mut found: Vec<Lexeme> = Vec::with_capacity(lexemes.len());
+    for lexeme in lexemes {
+        if let Some(last) = found.last().filter(|last| would_join(last, &lexeme)) {
+            let at = if last.origin == Origin::Made { last.at } else { lexeme.at };
+            found.push(Lexeme::made(Kind::Space, " ", at));
+        }
+        found.push(lexeme);
+    }
+    found
+}
+
+fn would_join(one: &Lexeme, next: &Lexeme) -> bool {
+    // What one text held side by side is as its author means it.
+    let of_one_text = match (one.origin, next.origin) {
+        (Origin::File, Origin::File) => one.at + one.text.len() == next.at,
+        (Origin::Made, Origin::Made) => one.at == next.at,
+        _ => false,
+    };
+    if of_one_text {
+        return false;
+    }
+    let is_one_name = one.kind == Kind::Part || next.kind == Kind::Part;
+    let is_of_word = |sign: char| sign.is_alphanumeric() || matches!(sign, '_' | '$' | '\'' | '"' | '`');
+    let is_operator = |sign: char| "-+*/<>=~!@#%^&|?:".contains(sign);
+    let (last, first) = (one.last_sign(), next.first_sign());
+    (!is_one_name && is_of_word(last) && is_of_word(first)) || (is_operator(last) && is_operator(first))
 }
 
 /// The pieces of a template; what stands together in the file is one piece.
@@ -322,7 +369,6 @@ pub(super) fn pieces(lexemes: Vec<Lexeme>) -> Vec<Piece> {
         match (kind, pieces.last_mut()) {
             (Kind::Gone, _) => {}
             (Kind::Time(variable), _) => pieces.push(Piece::Time { variable, offset: at }),
-            (Kind::Bare(variable), _) => pieces.push(Piece::Bare { variable, offset: at }),
             (Kind::This, _) => pieces.push(Piece::This { name: text, offset: at }),
             (_, Some(Piece::Source { text: before, offset }))
                 if origin == Origin::File && *offset + before.len() == at =>

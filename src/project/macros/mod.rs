@@ -18,9 +18,9 @@ mod text;
 use std::collections::BTreeMap;
 
 use self::call::Lambda;
-use self::lexeme::{Form, Kind, Lexeme, closing, closings, lex, lex_made, pieces, text_of, trimmed};
+use self::lexeme::{Form, Kind, Lexeme, apart, closing, closings, lex, lex_made, pieces, text_of, trimmed};
 use self::names::{bare, constant, literal, opened, string_literal};
-use self::text::bare_text;
+use self::text::{Part, bare_text};
 use super::value::Source;
 use crate::problem::{Problem, nearest};
 #[cfg(test)]
@@ -47,6 +47,8 @@ pub(super) struct Expander<'a> {
     /// `@DEF` and the arguments of the functions around, by lower-case name.
     locals: BTreeMap<String, Vec<Lexeme>>,
     functions: BTreeMap<String, Lambda>,
+    /// The parameters of the functions around, the innermost last.
+    parameters: Vec<String>,
     jinja: Jinja<'a>,
     stage: &'static str,
     /// Whether the stage was asked for.
@@ -94,6 +96,7 @@ impl<'a> Expander<'a> {
             names,
             locals,
             functions,
+            parameters: Vec::new(),
             jinja: Jinja::default(),
             stage: STAGE,
             reads_stage: false,
@@ -206,7 +209,10 @@ impl<'a> Expander<'a> {
             index += 1;
             match lexeme.kind {
                 Kind::Variable(form) => self.variable(input, index - 1, form, &mut output),
-                Kind::TemplateString => output.extend(self.template_string(lexeme)),
+                Kind::TemplateString => {
+                    let made = self.template_string(lexeme);
+                    output.extend(if is_name_place(&input[..index - 1]) { self.as_name(made) } else { made });
+                }
                 Kind::Quoted if lexeme.text.contains('@') => output.extend(self.quoted_name(lexeme)),
                 Kind::Call => {
                     let call = (index - 1, closings.get(&index).copied());
@@ -215,7 +221,7 @@ impl<'a> Expander<'a> {
                 _ => output.push(lexeme.clone()),
             }
         }
-        self.without_gone(output)
+        apart(self.without_gone(output))
     }
 
     /// Expands the call at a place, with that of its closing parenthesis; gives the place to go on from.
@@ -236,7 +242,10 @@ impl<'a> Expander<'a> {
             return self.clause(keyword, (lexeme, body), input, close + 1, depth, output);
         }
         match self.call(lexeme, body, depth) {
-            Some(Outcome::One(made)) => output.extend(before_cast(made, &input[close + 1..])),
+            Some(Outcome::One(made)) => {
+                let made = if is_name_place(&input[..index]) { self.as_name(made) } else { made };
+                output.extend(before_cast(made, &input[close + 1..]));
+            }
             Some(Outcome::Items(items)) if !items.is_empty() => {
                 for (place, item) in items.into_iter().enumerate() {
                     if place > 0 {
@@ -259,17 +268,12 @@ impl<'a> Expander<'a> {
     /// `@name` or `@{name}`.
     fn variable(&mut self, input: &[Lexeme], index: usize, form: Form, output: &mut Vec<Lexeme>) {
         let Lexeme { text: name, at, .. } = &input[index];
-        let before = index.checked_sub(1).and_then(|before| input.get(before));
-        let after = input.get(index + 1);
-        let is_glued = before.is_some_and(|before| before.is_of_name() || before.is_symbol("."))
-            || after.is_some_and(|after| after.is_symbol(".") || (form == Form::Braced && after.is_of_name()));
-        let is_alias = || {
-            input[..index].iter().rev().find(|lexeme| lexeme.is_significant()).is_some_and(|last| last.is_word("as"))
-        };
-        let is_time = TimeVariable::from_name(name).is_some() && !self.locals.contains_key(&name.to_lowercase());
-        let found = match is_glued || (form == Form::Braced && !is_time) || is_alias() {
-            true => self.bare_value(name, *at).map(|text| vec![text]),
-            false => self.value(name, *at),
+        let found = match (self.made > MAX_MADE, self.role(input, index, form)) {
+            // That is told; nothing more is made.
+            (true, _) => Some(vec![Lexeme::made(Kind::Word, "NULL", *at)]),
+            (_, Role::Value) => self.value(name, *at),
+            (_, Role::Name) => self.name(name, *at),
+            (_, Role::Part) => self.part(name, *at).map(|part| vec![part]),
         };
         match found {
             Some(made) => match self.charge(made.len(), 0, *at) {
@@ -283,6 +287,23 @@ impl<'a> Expander<'a> {
                 self.unknown(name, *at, "");
                 output.push(Lexeme::made(Kind::Word, format!("@{name}"), *at));
             }
+        }
+    }
+
+    /// What a variable is where it stands. SQLMesh takes a text for a name after FROM, JOIN, INTO and AS, and beside a dot.
+    fn role(&self, input: &[Lexeme], index: usize, form: Form) -> Role {
+        let (before, after) = (index.checked_sub(1).and_then(|before| input.get(before)), input.get(index + 1));
+        let is_time = TimeVariable::from_name(&input[index].text).is_some()
+            && !self.locals.contains_key(&input[index].text.to_lowercase());
+        let is_glued =
+            before.is_some_and(Lexeme::is_of_name) || (form == Form::Braced && after.is_some_and(Lexeme::is_of_name));
+        if is_glued || (form == Form::Braced && !is_time) {
+            return Role::Part;
+        }
+        let is_dotted = [before, after].into_iter().flatten().any(|near| near.is_symbol("."));
+        match is_dotted || is_name_place(&input[..index]) {
+            true => Role::Name,
+            false => Role::Value,
         }
     }
 
@@ -308,7 +329,13 @@ impl<'a> Expander<'a> {
             return Some(vec![Lexeme::made(Kind::This, this, at)]);
         }
         if let Some(sql) = self.names.locals.get(&lower) {
-            return Some(opened(lex_made(sql, self.dialect, at)?, self.names.this_model));
+            let made = opened(lex_made(sql, self.dialect, at)?, self.names.this_model);
+            if made.iter().any(|lexeme| matches!(lexeme.kind, Kind::Variable(_) | Kind::Call | Kind::TemplateString)) {
+                let help = "write the value itself; only times and `@this_model` may stand there";
+                self.refuse(at, format!("the value of `@{name}` has macros of its own"), help);
+                return Some(vec![Lexeme::made(Kind::Word, "NULL", at)]);
+            }
+            return Some(made);
         }
         let text = match (lower.as_str(), self.names.variables.get(&lower)) {
             ("runtime_stage", _) => {
@@ -327,34 +354,55 @@ impl<'a> Expander<'a> {
         lex_made(&text, self.dialect, at)
     }
 
-    /// What stands for a name inside another name or a string: its text without quotes.
-    fn bare_value(&mut self, name: &str, at: usize) -> Option<Lexeme> {
-        let lower = name.to_lowercase();
-        let (is_local, variable) = (self.locals.contains_key(&lower), self.names.variables.get(&lower));
-        if let (false, Some(value)) = (is_local || TimeVariable::from_name(name).is_some(), variable)
-            && !self.names.locals.contains_key(&lower)
-        {
-            return match bare(value) {
-                Some(text) => Some(Lexeme::made(Kind::Word, text, at)),
-                None => {
-                    let message =
-                        format!("variable `@{name}` is no text and no number, so it can be no part of a name");
-                    self.refuse(at, message, "take one item of it, or give it a plain value");
-                    Some(Lexeme::made(Kind::Word, "x", at))
-                }
-            };
-        }
+    /// What stands for a name that is to be one itself: a text becomes a quoted name, anything else stays as it is.
+    fn name(&mut self, name: &str, at: usize) -> Option<Vec<Lexeme>> {
         let value = self.value(name, at)?;
         match trimmed(&value) {
-            [Lexeme { kind: Kind::Time(variable), .. }] => Some(Lexeme::made(Kind::Bare(*variable), "", at)),
-            value => match bare_text(value) {
-                Some(text) => Some(Lexeme::made(Kind::Word, text, at)),
-                None => {
-                    self.refuse(at, format!("`@{name}` cannot be a part of a name"), "use it as a value of its own");
-                    Some(Lexeme::made(Kind::Word, "x", at))
-                }
-            },
+            [Lexeme { kind: Kind::Time(_), .. }] => self.part(name, at).map(|part| vec![part]),
+            _ => Some(self.as_name(value)),
         }
+    }
+
+    /// The same of what a macro made.
+    fn as_name(&self, made: Vec<Lexeme>) -> Vec<Lexeme> {
+        match trimmed(&made) {
+            text @ [Lexeme { kind: Kind::String, at, .. }] => {
+                let text = bare_text(text, self.dialect).unwrap_or_default();
+                vec![Lexeme::made(Kind::Quoted, self.quoted(&text), *at)]
+            }
+            _ => made,
+        }
+    }
+
+    /// What stands for a name inside another name.
+    fn part(&mut self, name: &str, at: usize) -> Option<Lexeme> {
+        match self.bare_value(name, at)? {
+            Part::Text(text) => Some(Lexeme::made(Kind::Part, text, at)),
+            Part::Time(_) => {
+                self.refuse_in_name(name, at);
+                Some(Lexeme::made(Kind::Part, "x", at))
+            }
+        }
+    }
+
+    /// What stands for a name inside a string or another name: its text without quotes, or a time.
+    fn bare_value(&mut self, name: &str, at: usize) -> Option<Part> {
+        let lower = name.to_lowercase();
+        let is_sooner = self.locals.contains_key(&lower)
+            || TimeVariable::from_name(name).is_some()
+            || self.names.locals.contains_key(&lower);
+        let text = match self.names.variables.get(&lower).filter(|_| !is_sooner) {
+            Some(value) => bare(value),
+            None => match trimmed(&self.value(name, at)?) {
+                [Lexeme { kind: Kind::Time(variable), .. }] => return Some(Part::Time(*variable)),
+                value => bare_text(value, self.dialect),
+            },
+        };
+        Some(Part::Text(text.unwrap_or_else(|| {
+            let message = format!("`@{name}` is no text and no number, so it can be no part of a name or string");
+            self.refuse(at, message, "use it as a value of its own, or take one item of it");
+            "x".to_owned()
+        })))
     }
 
     /// Takes out what came to nothing, with one comma beside it.
@@ -479,6 +527,23 @@ impl<'a> Expander<'a> {
             self.problems.push(self.source.error("unknown-macro", at, message).help(help));
         }
     }
+}
+
+/// What a variable is where it stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A value.
+    Value,
+    /// A name.
+    Name,
+    /// A part of one.
+    Part,
+}
+
+/// Whether a table, or the name of a column or table, comes next.
+fn is_name_place(before: &[Lexeme]) -> bool {
+    let last = before.iter().rev().find(|lexeme| lexeme.is_significant());
+    last.is_some_and(|last| ["from", "join", "into", "as"].iter().any(|word| last.is_word(word)))
 }
 
 /// What a macro made, in parentheses where a cast or an index is of all of it.

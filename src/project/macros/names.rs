@@ -52,6 +52,18 @@ pub(super) fn literal(value: &yaml::Value, dialect: Dialect) -> Option<String> {
     }
 }
 
+/// The same where a variable is asked for by its name: a list is an array.
+pub(super) fn listed(value: &yaml::Value, dialect: Dialect) -> Option<String> {
+    let yaml::Value::List(items) = value else { return literal(value, dialect) };
+    let items: Option<Vec<String>> = items.iter().map(|item| plain(&item.value, dialect)).collect();
+    let (open, close) = match dialect {
+        Dialect::Postgres | Dialect::Redshift | Dialect::Trino => ("ARRAY[", "]"),
+        Dialect::Spark | Dialect::Databricks | Dialect::Hive => ("ARRAY(", ")"),
+        _ => ("[", "]"),
+    };
+    items.map(|items| format!("{open}{}{close}", items.join(", ")))
+}
+
 /// Lists of lists have no literal, so that no depth of them is too deep.
 fn plain(value: &yaml::Value, dialect: Dialect) -> Option<String> {
     match value {
@@ -97,8 +109,31 @@ pub(super) fn string_literal(text: &str, dialect: Dialect) -> String {
         Dialect::BigQuery | Dialect::Databricks | Dialect::Spark | Dialect::Hive => {
             text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n")
         }
-        Dialect::MySql | Dialect::ClickHouse | Dialect::Snowflake => text.replace('\\', "\\\\").replace('\'', "''"),
+        _ if escapes_by_backslash(dialect) => text.replace('\\', "\\\\").replace('\'', "''"),
         _ => text.replace('\'', "''"),
     };
     format!("'{text}'")
+}
+
+/// Whether a backslash begins an escape in `'…'`.
+pub(super) fn escapes_by_backslash(dialect: Dialect) -> bool {
+    matches!(
+        dialect,
+        Dialect::BigQuery
+            | Dialect::Databricks
+            | Dialect::Spark
+            | Dialect::Hive
+            | Dialect::MySql
+            | Dialect::ClickHouse
+            | Dialect::Snowflake
+    )
+}
+
+/// What texts of any length are called as a type.
+pub(super) fn text_type(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::BigQuery | Dialect::Spark | Dialect::Databricks | Dialect::Hive => "STRING",
+        Dialect::Trino | Dialect::Redshift => "VARCHAR",
+        _ => "TEXT",
+    }
 }

@@ -33,7 +33,6 @@ fn run(text: &str, dialect: Dialect) -> (String, Vec<Problem>) {
     let mut expander = Expander::new(source, dialect, names);
     let filled = |placeholder: Placeholder<'_>| match placeholder {
         Placeholder::Time(variable) => format!("<{}>", variable.name()),
-        Placeholder::Bare(variable) => format!("[{}]", variable.name()),
         Placeholder::This(name) => format!("<this {name}>"),
     };
     let mut made = Vec::new();
@@ -74,6 +73,9 @@ fn variables_become_literals_or_bare_text() {
         ("from t_@{limit_rows}_x", "from t_10_x"),
         ("from t_@limit_rows", "from t_10"),
         ("from @{limit_rows}.t", "from 10.t"),
+        ("from @region join @VAR('region') using (a)", "from \"e'u\" join \"e'u\" using (a)"),
+        ("select 1 as @region, @region.b from @'@{limit_rows}'", "select 1 as \"e'u\", \"e'u\".b from \"10\""),
+        ("select @VAR('many'), @many", "select ['a', 'b'], ('a', 'b')"),
         ("select @'a @{limit_rows} @region'", "select 'a 10 e''u'"),
         ("select \"c_@{limit_rows}\", \"a@b\"", "select \"c_10\", \"a@b\""),
     ];
@@ -82,6 +84,8 @@ fn variables_become_literals_or_bare_text() {
         assert_eq!((rendered.as_str(), problems), (expected, Vec::new()), "{text}");
     }
     assert_eq!(run("select @region", Dialect::BigQuery).0, "select 'e\\'u'");
+    assert_eq!(run("select @VAR('many')", Dialect::Postgres).0, "select ARRAY['a', 'b']");
+    assert_eq!(run("select @VAR('many')", Dialect::Spark).0, "select ARRAY('a', 'b')");
 }
 
 #[test]
@@ -148,6 +152,8 @@ fn conditions_choose() {
     same("@IF(@runtime_stage = 'loading', DROP TABLE x); SELECT 1", "SELECT 1");
     same("SELECT @EVAL(1 + 2 * @limit_rows), @EVAL(7 / 2), @EVAL('a' || 'b')", "SELECT 21, 3.5, 'ab'");
     same("SELECT @EVAL(1 > 2), @model_kind_name", "SELECT FALSE, 'FULL'");
+    // As in Python, TRUE is one.
+    same("SELECT @EVAL(TRUE + 1), @EVAL(1 + TRUE * 2), @EVAL(-TRUE)", "SELECT 2, 3, -1");
 }
 
 #[test]
@@ -165,6 +171,9 @@ fn lists_are_walked() {
     same("SELECT @EVAL(@REDUCE(@FILTER([1, 2, 3], x -> x > 1), (x, y) -> x + y))", "SELECT 5");
     same("SELECT @EACH(@EACH([1, 2], x -> x + 1), y -> y)", "SELECT 1 + 1, 2 + 1");
     same("SELECT @EACH([a], x -> \"@{x}_q\" || @'p_@x')", "SELECT \"a_q\" || 'p_a'");
+    // A parameter is known in functions inside, but not in what they are given.
+    same("SELECT @EACH([a], x -> @REDUCE([@x, x], (p, q) -> p + q + x))", "SELECT a + x + a");
+    same("@DEF(f, y -> x + y); SELECT @EACH([a], x -> @f(@x) + \"X\")", "SELECT x + a + a");
 }
 
 #[test]
@@ -185,6 +194,9 @@ fn conditions_are_joined_and_clauses_kept_or_left_out() {
     );
     same(&query("1 > 2"), "SELECT a FROM t");
     same("SELECT 1 FROM (SELECT 2 @WHERE(FALSE) x) AS q", "SELECT 1 FROM (SELECT 2 ) AS q");
+    same("SELECT 1 FROM t @WHERE(FALSE) a USING SAMPLE 10", "SELECT 1 FROM t USING SAMPLE 10");
+    same("SELECT 1 FROM t @JOIN(FALSE) u USING (a) USING SAMPLE 10", "SELECT 1 FROM t USING SAMPLE 10");
+    same("SELECT 1 FROM t @WHERE(FALSE) u.limit > 1 AND b.order", "SELECT 1 FROM t");
 }
 
 #[test]
@@ -194,15 +206,53 @@ fn definitions_hold_for_the_file() {
     same("@DEF(Cols, [a, b]); SELECT @EACH(@COLS, c -> c)", "SELECT a, b");
     same("@DEF(region, 'mine'); SELECT @region", "SELECT 'mine'");
     same("SELECT @customer.x, @field, @BLUEPRINT_VAR('customer'), t_@customer", "SELECT c1.x, a.b, c1, t_c1");
-    same("SELECT @SQL('@customer + 1'), @VAR('gateway'), @VAR('none', 2)", "SELECT c1 + 1, 'local', ()");
+    same("SELECT @SQL('@customer + 1'), @VAR('gateway'), @VAR('none', 2)", "SELECT c1 + 1, 'local', []");
 }
 
 #[test]
 fn what_a_run_knows_stays_open() {
     same("CREATE INDEX i ON @this_model (a)", "CREATE INDEX i ON <this s.m> (a)");
     same("SELECT @EACH([a], x -> x >= @start_ds)", "SELECT a >= <start_ds>");
-    same("SELECT @'@start_ds', @'to @{end_ds}', t_@execution_ds", "SELECT <start_ds>, 'to [end_ds]', t_[execution_ds]");
+    same("SELECT @'@start_ds', @'to @{end_date}'", "SELECT <start_ds>, ('to ' || <end_ds>)");
+    same("SELECT @'@start_dt it''s @{end_hour}'", "SELECT (<start_tstz> || ' it''s ' || CAST(<end_hour> AS TEXT))");
     same("SELECT @SQL('@end_ts')", "SELECT <end_ts>");
+}
+
+/// Whoever reads a table moves when it does, so its name must be known.
+#[test]
+fn no_name_has_a_time() {
+    for text in [
+        "SELECT 1 FROM t_@execution_ds",
+        "SELECT 1 FROM @{start_ds}.t",
+        "SELECT 1 AS @start_ds",
+        "SELECT 1 FROM \"t_@{end_ds}\"",
+        "SELECT @EACH([a], x -> @{x}_@start_ds)",
+    ] {
+        let problems = run(text, Dialect::DuckDb).1;
+        let told: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert!(matches!(told.as_slice(), [told] if told.contains("it can be no part of a name")), "{text}: {told:?}");
+    }
+    // Here `||` is no concatenation, and seconds are printed in many ways.
+    assert_eq!(run("SELECT @'to @end_ds'", Dialect::MySql).1.len(), 1);
+    assert_eq!(run("SELECT @'to @end_epoch'", Dialect::DuckDb).1.len(), 1);
+}
+
+#[test]
+fn what_macros_make_is_not_read_as_one_with_what_stands_beside_it() {
+    same("SELECT a -@EVAL(-3), 1 @LIMIT(TRUE)3", "SELECT a - -3, 1 LIMIT 3");
+    same("@DEF(low, -2); SELECT a-@low, a/@low, -@low", "SELECT a- -2, a/ -2, - -2");
+    same("SELECT a FROM t@WHERE(TRUE)b@AND(c)", "SELECT a FROM t WHERE b c");
+    same("SELECT @EACH([a, b], x -> t_@x + @{x}_n)", "SELECT t_a + a_n, t_b + b_n");
+}
+
+#[test]
+fn a_text_is_taken_out_of_its_quotes_as_the_dialect_reads_it() {
+    let bare = |dialect| run("@DEF(t, 'a\\\\b''c'); SELECT @'@t'", dialect).0;
+    assert_eq!(bare(Dialect::DuckDb), "SELECT 'a\\\\b''c'");
+    assert_eq!(bare(Dialect::Snowflake), "SELECT 'a\\\\b''c'");
+    assert_eq!(run("@DEF(t, 'a\\'b'); SELECT \"@t\"", Dialect::Databricks).0, "SELECT \"@t\"");
+    assert_eq!(run("@DEF(t, 'a\\'b'); SELECT `@t`, x_@t", Dialect::Databricks).0, "SELECT `a'b`, x_a'b");
+    assert_eq!(run("@DEF(t, 'a\\xb'); SELECT `@t`", Dialect::Databricks).1.len(), 1);
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn own(loaded: &Loaded) -> String {
     let model = model(loaded);
     let line = |(place, own): (&usize, &crate::model::OwnAudit)| {
         let text = own.query.template().render(&[], &|placeholder| match placeholder {
-            Placeholder::Time(variable) | Placeholder::Bare(variable) => format!("<{}>", variable.name()),
+            Placeholder::Time(variable) => format!("<{}>", variable.name()),
             Placeholder::This(_) => "<this>".to_owned(),
         });
         format!("{place} {} {}: {text}", own.path, own.weight)

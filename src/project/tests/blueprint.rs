@@ -53,6 +53,50 @@ fn one_definition_makes_several_models() {
     assert_eq!(sources.len(), 2, "each is told from the other");
 }
 
+/// Keeps everything.
+#[derive(Debug, Default)]
+struct Kept(std::sync::Mutex<BTreeMap<crate::hash::Digest, StoredFile>>);
+
+impl Shelf for Kept {
+    fn get(&self, key: crate::hash::Digest) -> Option<StoredFile> {
+        self.0.lock().expect("a shelf").get(&key).cloned()
+    }
+
+    fn put(&self, key: crate::hash::Digest, file: &StoredFile) {
+        self.0.lock().expect("a shelf").insert(key, file.clone());
+    }
+}
+
+#[test]
+fn what_lies_on_a_shelf_knows_the_names_of_a_single_blueprint() {
+    let shelf = Kept::default();
+    let load_with = |filter: &str| {
+        let text = format!(
+            "{CONFIG}//- models/a.sql\nMODEL (name @{{customer}}.orders, kind FULL, audits (few), blueprints ((customer := acme)));\n\
+             SELECT 1 AS x\n//- audits/few.sql\nAUDIT (name few);\nSELECT * FROM @this_model WHERE x = '@customer' OR @customer = {filter}\n"
+        );
+        let tree = TextTree::parse(&text);
+        let cache = ModelCache::new();
+        load(&tree, &Surroundings { environment: &BTreeMap::new(), gateway: None, cache: &cache, shelf: Some(&shelf) })
+    };
+    for filter in ["1", "2"] {
+        let loaded = load_with(filter);
+        assert_eq!(loaded.problems, [], "{filter}");
+        let audits: Vec<_> = model(&loaded).own_audits.values().map(|audit| rendered(audit.query.template())).collect();
+        assert_eq!(
+            audits,
+            [format!("SELECT * FROM <this __offshoot_this_model> WHERE x = '@customer' OR acme = {filter}")]
+        );
+    }
+}
+
+#[test]
+fn a_blueprints_value_has_no_macros() {
+    let text = "MODEL (name @{customer}.orders, kind FULL, blueprints ((customer := acme, cut := @EACH([a], x -> x))));\n\
+                SELECT @cut AS x";
+    assert!(told(&file(text)).contains("the value of `@cut` has macros of its own"), "{}", told(&file(text)));
+}
+
 #[test]
 fn what_was_read_before_is_all_of_them() {
     let tree = TextTree::parse(&format!("{CONFIG}//- models/a.sql\n{TWO}\n"));

@@ -13,7 +13,6 @@ some text between
 fn rendered(template: &Template) -> String {
     template.render(&[], &|placeholder| match placeholder {
         Placeholder::Time(variable) => format!("<{}>", variable.name()),
-        Placeholder::Bare(variable) => format!("[{}]", variable.name()),
         Placeholder::This(name) => format!("<this {name}>"),
     })
 }
@@ -59,12 +58,9 @@ fn times_stay_open() {
         ),
         (
             "SELECT {{ execution_epoch }} AS x, 'to {{ end_date }}' AS y",
-            "SELECT <execution_epoch> AS x, 'to [end_date]' AS y",
+            "SELECT <execution_epoch> AS x, ('to ' || <end_ds>) AS y",
         ),
-        (
-            "SELECT 1 AS x FROM t_{{ execution_ds }}, {{ this_model }}",
-            "SELECT 1 AS x FROM t_[execution_ds], <this s.a>",
-        ),
+        ("SELECT 1 AS x FROM t, {{ this_model }}", "SELECT 1 AS x FROM t, <this s.a>"),
     ] {
         assert_eq!(query(body), expected, "{body}");
     }
@@ -72,6 +68,16 @@ fn times_stay_open() {
         ["SELECT {% if start_ds > '2020' %}1{% endif %} AS x", "SELECT '{{ start_ds | replace('-', '') }}' AS x"]
     {
         assert!(refused(body).contains("`start_ds` is only known when the statement runs"), "{}", refused(body));
+    }
+    for body in [
+        "{% set t %}{{ start_ds }}{% endset %}SELECT '{{ t[:4] }}' AS x",
+        "SELECT '{% filter upper %}{{ start_ds }}{% endfilter %}' AS x",
+        "SELECT '{{ this_model[1:4] }}' AS x",
+        "SELECT 1 AS x FROM t_{{ start_ds }}",
+        "SELECT {{ start_ds }} AS x",
+        "SELECT 'of {{ this_model }}' AS x",
+    ] {
+        assert!(refused(body).contains("models/a.sql:"), "{body}");
     }
 }
 

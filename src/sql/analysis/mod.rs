@@ -100,9 +100,6 @@ pub fn analyze(query: &Query, tables: &dyn Tables) -> Analysis {
 
 /// The same for a query that was taken apart already.
 pub fn analyze_syntax(query: &Query, syntax: &Syntax, tables: &dyn Tables) -> Analysis {
-    if query.template().hides_time() {
-        return Analysis::Opaque(Opaque::construct("a time variable inside a string or a name"));
-    }
     let resolved =
         tree_of(syntax, query.dialect()).and_then(|tree| Analyzer::new(query, syntax, tables).outermost(tree));
     match resolved {
