@@ -14,13 +14,14 @@ mod names;
 #[cfg(test)]
 mod tests;
 mod text;
+mod variable;
 
 use std::collections::BTreeMap;
 
 use self::call::Lambda;
-use self::lexeme::{Form, Kind, Lexeme, apart, closing, closings, lex, lex_made, pieces, text_of, trimmed};
-use self::names::{bare, constant, literal, opened, string_literal};
-use self::text::{Part, bare_text};
+use self::lexeme::{Kind, Lexeme, apart, closing, closings, lex, lex_made, pieces, text_of, trimmed};
+use self::names::constant;
+use self::variable::is_name_place;
 use super::value::Source;
 use crate::problem::{Problem, nearest};
 #[cfg(test)]
@@ -265,146 +266,6 @@ impl<'a> Expander<'a> {
         close + 1
     }
 
-    /// `@name` or `@{name}`.
-    fn variable(&mut self, input: &[Lexeme], index: usize, form: Form, output: &mut Vec<Lexeme>) {
-        let Lexeme { text: name, at, .. } = &input[index];
-        let found = match (self.made > MAX_MADE, self.role(input, index, form)) {
-            // That is told; nothing more is made.
-            (true, _) => Some(vec![Lexeme::made(Kind::Word, "NULL", *at)]),
-            (_, Role::Value) => self.value(name, *at),
-            (_, Role::Name) => self.name(name, *at),
-            (_, Role::Part) => self.part(name, *at).map(|part| vec![part]),
-        };
-        match found {
-            Some(made) => match self.charge(made.len(), 0, *at) {
-                Some(()) => output.extend(before_cast(made, &input[index + 1..])),
-                None => output.push(Lexeme::made(Kind::Word, "NULL", *at)),
-            },
-            None if self.is_staged(input, index, form) => {
-                output.push(Lexeme::made(Kind::Word, format!("@{name}"), *at));
-            }
-            None => {
-                self.unknown(name, *at, "");
-                output.push(Lexeme::made(Kind::Word, format!("@{name}"), *at));
-            }
-        }
-    }
-
-    /// What a variable is where it stands. SQLMesh takes a text for a name after FROM, JOIN, INTO and AS, and beside a dot.
-    fn role(&self, input: &[Lexeme], index: usize, form: Form) -> Role {
-        let (before, after) = (index.checked_sub(1).and_then(|before| input.get(before)), input.get(index + 1));
-        let is_time = TimeVariable::from_name(&input[index].text).is_some()
-            && !self.locals.contains_key(&input[index].text.to_lowercase());
-        let is_glued =
-            before.is_some_and(Lexeme::is_of_name) || (form == Form::Braced && after.is_some_and(Lexeme::is_of_name));
-        if is_glued || (form == Form::Braced && !is_time) {
-            return Role::Part;
-        }
-        let is_dotted = [before, after].into_iter().flatten().any(|near| near.is_symbol("."));
-        match is_dotted || is_name_place(&input[..index]) {
-            true => Role::Name,
-            false => Role::Value,
-        }
-    }
-
-    /// Snowflake's staged files: `FROM @stage`.
-    fn is_staged(&self, input: &[Lexeme], index: usize, form: Form) -> bool {
-        let before = input[..index].iter().rev().find(|lexeme| lexeme.is_significant());
-        self.dialect == Dialect::Snowflake
-            && form == Form::Plain
-            && before.is_some_and(|last| ["from", "join", "into"].iter().any(|word| last.is_word(word)))
-    }
-
-    /// What stands for a name as a value; `None` where nobody knows it. SQLMesh's order: `@DEF` and arguments, what a run
-    /// knows, blueprints, the configuration.
-    fn value(&mut self, name: &str, at: usize) -> Option<Vec<Lexeme>> {
-        let lower = name.to_lowercase();
-        if let Some(local) = self.locals.get(&lower) {
-            return Some(local.clone());
-        }
-        if let Some(variable) = TimeVariable::from_name(name) {
-            return Some(vec![Lexeme::made(Kind::Time(variable), "", at)]);
-        }
-        if let (true, Some(this)) = (lower == "this_model", self.names.this_model) {
-            return Some(vec![Lexeme::made(Kind::This, this, at)]);
-        }
-        if let Some(sql) = self.names.locals.get(&lower) {
-            let made = opened(lex_made(sql, self.dialect, at)?, self.names.this_model);
-            if made.iter().any(|lexeme| matches!(lexeme.kind, Kind::Variable(_) | Kind::Call | Kind::TemplateString)) {
-                let help = "write the value itself; only times and `@this_model` may stand there";
-                self.refuse(at, format!("the value of `@{name}` has macros of its own"), help);
-                return Some(vec![Lexeme::made(Kind::Word, "NULL", at)]);
-            }
-            return Some(made);
-        }
-        let text = match (lower.as_str(), self.names.variables.get(&lower)) {
-            ("runtime_stage", _) => {
-                self.reads_stage = true;
-                string_literal(self.stage, self.dialect)
-            }
-            ("model_kind_name", _) => string_literal(self.names.kind?, self.dialect),
-            (_, Some(value)) => literal(value, self.dialect).or_else(|| {
-                let message = format!("variable `@{name}` is no plain value and no list of such");
-                self.refuse(at, message, "a mapping, or a list of lists, cannot stand in SQL");
-                Some("NULL".to_owned())
-            })?,
-            ("gateway", _) => string_literal(self.names.gateway?, self.dialect),
-            _ => return None,
-        };
-        lex_made(&text, self.dialect, at)
-    }
-
-    /// What stands for a name that is to be one itself: a text becomes a quoted name, anything else stays as it is.
-    fn name(&mut self, name: &str, at: usize) -> Option<Vec<Lexeme>> {
-        let value = self.value(name, at)?;
-        match trimmed(&value) {
-            [Lexeme { kind: Kind::Time(_), .. }] => self.part(name, at).map(|part| vec![part]),
-            _ => Some(self.as_name(value)),
-        }
-    }
-
-    /// The same of what a macro made.
-    fn as_name(&self, made: Vec<Lexeme>) -> Vec<Lexeme> {
-        match trimmed(&made) {
-            text @ [Lexeme { kind: Kind::String, at, .. }] => {
-                let text = bare_text(text, self.dialect).unwrap_or_default();
-                vec![Lexeme::made(Kind::Quoted, self.quoted(&text), *at)]
-            }
-            _ => made,
-        }
-    }
-
-    /// What stands for a name inside another name.
-    fn part(&mut self, name: &str, at: usize) -> Option<Lexeme> {
-        match self.bare_value(name, at)? {
-            Part::Text(text) => Some(Lexeme::made(Kind::Part, text, at)),
-            Part::Time(_) => {
-                self.refuse_in_name(name, at);
-                Some(Lexeme::made(Kind::Part, "x", at))
-            }
-        }
-    }
-
-    /// What stands for a name inside a string or another name: its text without quotes, or a time.
-    fn bare_value(&mut self, name: &str, at: usize) -> Option<Part> {
-        let lower = name.to_lowercase();
-        let is_sooner = self.locals.contains_key(&lower)
-            || TimeVariable::from_name(name).is_some()
-            || self.names.locals.contains_key(&lower);
-        let text = match self.names.variables.get(&lower).filter(|_| !is_sooner) {
-            Some(value) => bare(value),
-            None => match trimmed(&self.value(name, at)?) {
-                [Lexeme { kind: Kind::Time(variable), .. }] => return Some(Part::Time(*variable)),
-                value => bare_text(value, self.dialect),
-            },
-        };
-        Some(Part::Text(text.unwrap_or_else(|| {
-            let message = format!("`@{name}` is no text and no number, so it can be no part of a name or string");
-            self.refuse(at, message, "use it as a value of its own, or take one item of it");
-            "x".to_owned()
-        })))
-    }
-
     /// Takes out what came to nothing, with one comma beside it.
     fn without_gone(&mut self, lexemes: Vec<Lexeme>) -> Vec<Lexeme> {
         if !lexemes.iter().any(|lexeme| lexeme.kind == Kind::Gone) {
@@ -527,23 +388,6 @@ impl<'a> Expander<'a> {
             self.problems.push(self.source.error("unknown-macro", at, message).help(help));
         }
     }
-}
-
-/// What a variable is where it stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// A value.
-    Value,
-    /// A name.
-    Name,
-    /// A part of one.
-    Part,
-}
-
-/// Whether a table, or the name of a column or table, comes next.
-fn is_name_place(before: &[Lexeme]) -> bool {
-    let last = before.iter().rev().find(|lexeme| lexeme.is_significant());
-    last.is_some_and(|last| ["from", "join", "into", "as"].iter().any(|word| last.is_word(word)))
 }
 
 /// What a macro made, in parentheses where a cast or an index is of all of it.
