@@ -87,7 +87,11 @@ fn of_seed(seed: &Seed) -> Local {
 }
 
 fn of_external(model: &Model, context: &Context) -> Local {
-    let rows = external_rows(&model.name, context);
+    let mut rows = external_rows(&model.name, context);
+    // What a Python model says.
+    if let Some(stamp) = &model.properties.stamp {
+        rows = Hasher::new("external content").digest(rows).text(stamp).finish();
+    }
     let declared = &model.properties.columns;
     let columns = declared.iter().map(|column| ShapeColumn {
         name: OutputName::stated(&column.name),

@@ -14,6 +14,7 @@ use super::cache::ModelCache;
 use super::calls::Known;
 use super::external::{self, Tables};
 use super::file::{self, ParsedFile, Rules};
+use super::python;
 use super::stored::{Shelf, StoredFile};
 use super::{Surroundings, glob, macros, queries};
 use crate::files::{Entry, FileTree};
@@ -176,7 +177,8 @@ impl<'a> Loader<'a> {
 
     fn tables_of(&self, (path, entry): Listed<'_>) -> Result<ReadFile<Tables>, Problem> {
         let blob = blob_of(entry)?;
-        let read = || Ok::<_, Problem>(external::read(path, &self.text(path)?, self.rules));
+        let of_file = if python::is_model(path.as_str()) { python::read } else { external::read };
+        let read = || Ok::<_, Problem>(of_file(path, &self.text(path)?, self.rules));
         let content = match self.shelf {
             None => read()?,
             Some(shelf) => {
@@ -236,14 +238,6 @@ impl<'a> Loader<'a> {
     }
 
     fn python(&mut self, files: &[Listed<'_>]) {
-        let is_model =
-            |path: &str| path.starts_with("models/") && path.ends_with(".py") && !path.ends_with("__init__.py");
-        for (path, _) in files.iter().filter(|(path, _)| is_model(path.as_str())) {
-            let problem =
-                Problem::warning("python-model", format!("`{path}` is a Python model, which cannot run here"));
-            self.problems
-                .push(problem.at(path).help("rewrite it in SQL, or declare its table in `external_models.yaml`"));
-        }
         for (path, _) in files.iter().filter(|(path, _)| is_user_rules(path)) {
             let problem =
                 Problem::warning("python-rules", format!("`{path}` holds rules in Python, which cannot run here"));
@@ -473,10 +467,13 @@ pub fn is_ignored(settings: &Settings, path: &FilePath) -> bool {
     settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path.as_str()))
 }
 
+/// Whether a file declares tables that something else fills.
 fn is_external(path: &str) -> bool {
     let is_yaml = path.ends_with(".yaml") || path.ends_with(".yml");
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
-    is_yaml && (matches!(stem, "external_models" | "schema") || path.starts_with("external_models/"))
+    let is_declaration =
+        is_yaml && (matches!(stem, "external_models" | "schema") || path.starts_with("external_models/"));
+    is_declaration || python::is_model(path)
 }
 
 fn defined_twice(name: &ModelName, first: &Found, next: &Found) -> Problem {

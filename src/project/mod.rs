@@ -18,6 +18,7 @@ mod loader;
 mod macros;
 mod name;
 mod properties;
+mod python;
 mod queries;
 mod quick;
 mod seed;

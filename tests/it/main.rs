@@ -53,6 +53,7 @@ mod pooler;
 mod postgres;
 mod processes;
 mod promote;
+mod python;
 mod query;
 mod render;
 mod repository;

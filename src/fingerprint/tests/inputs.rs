@@ -242,6 +242,20 @@ fn external_tables_are_their_names() {
 }
 
 #[test]
+fn what_a_python_model_says_moves_its_readers() {
+    let python = |columns: &str, body: &str| {
+        format!(
+            "//- models/p.py\n@model('s.p', columns={columns})\ndef execute(context):\n    {body}\n\
+             //- models/m.sql\nMODEL (name s.m, kind FULL);\nSELECT id FROM s.p\n//- models/n.sql\nMODEL (name s.n, kind FULL);\nSELECT id FROM raw.n"
+        )
+    };
+    let one = python("{'id': 'int'}", "yield 1");
+    assert_eq!(moved(&one, &python("{'id': 'int'}", "yield 2")), ["m", "p"]);
+    assert_eq!(moved(&one, &python("{'id': 'int', 'x': 'int'}", "yield 1")), ["m", "p"]);
+    assert_eq!(moved(&one, &one), Vec::<String>::new());
+}
+
+#[test]
 fn an_opaque_model_moves_with_everything_that_it_mentions() {
     let pivot = |column: &str, sql: &str| {
         format!(

@@ -5,6 +5,7 @@ mod blueprint;
 mod default_statements;
 mod header;
 mod jinja;
+mod python;
 mod tree;
 
 use super::loader::MAX_FILE_PROBLEMS;
