@@ -231,26 +231,29 @@ pub fn view_clashes<'a>(models: impl IntoIterator<Item = &'a ModelName>, layout:
     }
 }
 
-/// The same where views stand in the schemas of production.
+/// The same where views stand in the schemas of production. A view without a catalog stands in one whose name is not known
+/// here: it may be any that another states.
 fn clashes_in_schemas(models: &[&ModelName], layout: Layout<'_>) -> Vec<Clash> {
-    let folded = |view: &TableName| {
-        let catalog = view.catalog.as_deref().map(str::to_lowercase);
-        (catalog, view.schema.to_lowercase(), view.name.to_lowercase())
-    };
+    let catalog = |view: &TableName| view.catalog.as_deref().map(str::to_lowercase);
+    let place = |view: &TableName| (view.schema.to_lowercase(), view.name.to_lowercase());
     let prod = EnvironmentName::prod();
-    let production: BTreeMap<_, &ModelName> = models
-        .iter()
-        .map(|model| (folded(&view_name(model, Layout { environment: &prod, ..layout })), *model))
-        .collect();
+    let mut production: BTreeMap<_, Vec<(Option<String>, &ModelName)>> = BTreeMap::new();
+    for model in models {
+        let view = view_name(model, Layout { environment: &prod, ..layout });
+        production.entry(place(&view)).or_default().push((catalog(&view), *model));
+    }
     let mut views: BTreeMap<_, &ModelName> = BTreeMap::new();
     let mut clashes = Vec::new();
     for model in models {
         let view = view_name(model, layout);
-        if let Some(owner) = production.get(&folded(&view)) {
+        let own = catalog(&view);
+        let may_be = |other: &Option<String>| other.is_none() || own.is_none() || *other == own;
+        let owner = production.get(&place(&view)).and_then(|owners| owners.iter().find(|(other, _)| may_be(other)));
+        if let Some((_, owner)) = owner {
             let (owner, model) = ((*owner).clone(), (*model).clone());
             clashes.push(Clash::ProductionView { view: view.clone(), owner, model });
         }
-        if let Some(other) = views.insert(folded(&view), model).filter(|other| other != model) {
+        if let Some(other) = views.insert((own, place(&view)), model).filter(|other| other != model) {
             clashes.push(Clash::OneView { view, models: [other.clone(), (*model).clone()] });
         }
     }
@@ -496,6 +499,12 @@ mod tests {
         assert_eq!(clashes.len(), 2);
         assert_eq!(view_clashes(&models[..2], beside(&EnvironmentName::new("y_1"))), []);
         assert_eq!(view_clashes(&models[..2], beside(&EnvironmentName::prod())), []);
+
+        // The catalog that is not stated may be the one that is.
+        let stated = [model("s.a"), model("w.s.a__x_1"), model("v.s.a")];
+        let clashes = view_clashes(&stated, beside(&EnvironmentName::new("x_1")));
+        assert!(matches!(&clashes[..], [Clash::ProductionView { owner, model, .. }]
+            if *owner == stated[1] && *model == stated[0]));
     }
 
     fn is_plain(text: &str) -> bool {

@@ -5,12 +5,16 @@
 //! says whether the swap happened.
 
 mod journal;
+mod others;
+mod refusal;
 mod settle;
 mod wall;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use others::beside_others;
+use refusal::PublishError;
 pub use settle::settle;
 use settle::{End, Settled, Unsettled, settle_one};
 
@@ -18,9 +22,9 @@ use crate::apply::{
     Layer, ViewPlan, Work, audit_late, audit_unfilled, build_tables, engine_error, keys_of, plan_views, tables_of,
 };
 use crate::engine::{
-    Breach, Engine, EngineError, Foreign, ForeignObject, Owner as ViewOwner, Promotion, Session, ShownByProduction,
-    ViewChange, check_owner, claim, fence, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion,
-    swap_views, take_over, transaction, views_of_others,
+    Engine, EngineError, Owner as ViewOwner, Promotion, Session, ShownByProduction, ViewChange, check_owner, claim,
+    fence, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views, take_over,
+    transaction,
 };
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
@@ -31,7 +35,7 @@ use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::layout;
 use crate::rollback::HoldChange;
 use crate::sql::Dialect;
-use crate::state::{About, Environment, NewEntry, PendingPromote, Promoted, State, Status, Subject, Table};
+use crate::state::{About, Environment, NewEntry, PendingPromote, Promoted, State, Status, Subject, Table, ViewStep};
 use crate::time::Timestamp;
 use crate::turn::{Turn, TurnError, Turns};
 use crate::workspace::state_error;
@@ -84,12 +88,12 @@ pub fn apply(
         when_free(work, session.as_mut(), |session| {
             claim(session, work.state_id)?;
             fence(session, work.fence.as_ref())?;
-            not_of_others(session, &owner(work, about), &views)?;
-            let foreign = foreign_objects(session, work.state_id, &names(views.changes.iter()))?;
+            let ours = beside_others(session, &owner(work, about), &views)?;
+            let foreign = foreign_objects(session, work.state_id, &names(ours.changes.iter()))?;
             if !foreign.is_empty() {
                 return Err(PublishError::InTheWayOfApply(foreign));
             }
-            Ok(swap_views(session, &owner(work, about), &views.changes)?)
+            Ok(swap_views(session, &owner(work, about), &ours.changes)?)
         })?;
     }
     let swapped = views.changes.len();
@@ -132,6 +136,7 @@ pub fn promote(
         // Asked again where it counts, in the swap; here, so that nobody waits for builds to hear a no.
         let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
         refuse_foreign(work.state_id, work.run, &views, held.as_mut())?;
+        beside_others(held.as_mut(), &owner(work, about), &views)?;
     }
     vouched_for(work, plan, held.as_mut())?;
     keep(work, plan)?;
@@ -160,7 +165,7 @@ pub fn point(
     let steps = match work.engine.capabilities().transactional_ddl.is_yes() {
         true => Vec::new(),
         // What is refused is refused before anything is written down: what is, will be done.
-        false => refuse_in_time(work, views, policy).map(|()| journal::steps(views))?,
+        false => refuse_in_time(work, &about, views, policy)?,
     };
     let pending = PendingPromote {
         expected: current.map(|current| current.about.version()),
@@ -188,14 +193,21 @@ pub fn point(
     }
 }
 
-/// Says no to what would be found in the midst of the views, where each of them moves by itself.
-fn refuse_in_time(work: &Work<'_>, views: &ViewPlan, policy: ForeignPolicy) -> Result<(), CommandError> {
+/// Says no to what would be found in the midst of the views, where each of them moves by itself; gives the steps that are
+/// left.
+fn refuse_in_time(
+    work: &Work<'_>,
+    about: &About,
+    views: &ViewPlan,
+    policy: ForeignPolicy,
+) -> Result<Vec<ViewStep>, CommandError> {
     let mut session = session(work.engine)?;
+    let ours = beside_others(session.as_mut(), &owner(work, about), views)?;
     if policy == ForeignPolicy::Refuse {
-        refuse_foreign(work.state_id, work.run, views, session.as_mut())?;
+        refuse_foreign(work.state_id, work.run, &ours, session.as_mut())?;
     }
-    journal::check(session.as_mut(), views).map_err(PublishError::from)?;
-    Ok(())
+    journal::check(session.as_mut(), &ours).map_err(PublishError::from)?;
+    Ok(journal::steps(&ours))
 }
 
 /// An environment as something that one run at a time writes.
@@ -257,13 +269,6 @@ pub fn refuse_foreign(
 const TRIES: u32 = 100;
 const GIVEN_WAY: Duration = Duration::from_millis(100);
 
-/// Says no where a view would be another environment's: their names meet where the environment's stands behind the model's.
-fn not_of_others(session: &mut dyn Session, owner: &ViewOwner, views: &ViewPlan) -> Result<(), PublishError> {
-    let points = views.changes.iter().filter(|change| matches!(change, ViewChange::Point { .. }));
-    let taken = views_of_others(session, owner, &names(points))?;
-    if taken.is_empty() { Ok(()) } else { Err(PublishError::OfAnother(taken)) }
-}
-
 /// Runs work in one transaction; where somebody reads what it changes, others have their turn and it is tried again.
 fn when_free<T>(
     work: &Work<'_>,
@@ -296,8 +301,8 @@ fn swap(
     when_free(work, session.as_mut(), |session| {
         claim(session, work.state_id)?;
         fence(session, work.fence.as_ref())?;
-        not_of_others(session, &owner, views)?;
-        let changes = cleared(work, session, views, policy)?;
+        let ours = beside_others(session, &owner, views)?;
+        let changes = cleared(work, session, &ours, policy)?;
         carry_out(session, &swap, &changes)
     })
     .map_err(CommandError::from)
@@ -433,67 +438,4 @@ fn entry(work: &Work<'_>, commit: Option<CommitId>, (deed, hold): (Deed, HoldCha
 
 fn session(engine: &dyn Engine) -> Result<Box<dyn Session>, CommandError> {
     engine.session().map_err(|error| engine_error("cannot open the warehouse", error))
-}
-
-enum PublishError {
-    Engine(EngineError),
-    InTheWayOfApply(Vec<ForeignObject>),
-    OfAnother(Vec<(TableName, EnvironmentName)>),
-    InTheWayOfPromote { run: String, foreign: Vec<ForeignObject> },
-    Breached { outsider: String, breaches: Vec<Breach> },
-}
-
-impl PublishError {
-    fn in_the_way(run: &str, foreign: Vec<ForeignObject>) -> Self {
-        Self::InTheWayOfPromote { run: run.to_owned(), foreign }
-    }
-}
-
-impl From<EngineError> for PublishError {
-    fn from(error: EngineError) -> Self {
-        Self::Engine(error)
-    }
-}
-
-impl From<PublishError> for CommandError {
-    fn from(error: PublishError) -> Self {
-        match error {
-            // A view whose text the engine does not take is a mistake in the project.
-            PublishError::Engine(error @ EngineError::Statement { .. }) => {
-                Self::no("no view was changed, because one of them cannot be made").because(error)
-            }
-            PublishError::Engine(error) => engine_error("the views were not changed", error),
-            PublishError::OfAnother(taken) => {
-                let told = taken.iter().map(|(view, environment)| format!("`{view}` of `{environment}`"));
-                let told: Vec<String> = told.collect();
-                let hint = match taken.iter().any(|(_, environment)| environment.is_prod()) {
-                    true => "choose another environment name with `--env NAME`, or rename the model",
-                    false => "rename the model, or drop that environment with `bot env drop NAME`",
-                };
-                Self::no(format!(
-                    "no view was changed: another environment has views of the same names: {}",
-                    told.join(", ")
-                ))
-                .hint(hint)
-            }
-            PublishError::Breached { outsider, breaches } => wall::told(&outsider, &breaches),
-            PublishError::InTheWayOfApply(foreign) => {
-                in_the_way(&foreign).hint("rename or drop it, or choose another environment name with `--env NAME`")
-            }
-            PublishError::InTheWayOfPromote { run, foreign } => in_the_way(&foreign)
-                .hint(format!("rename or drop it, or let `{run} --take-over` rename it to `<name>__before_offshoot`")),
-        }
-    }
-}
-
-fn in_the_way(foreign: &[ForeignObject]) -> CommandError {
-    let told = foreign.iter().map(|object| {
-        let why = match object.why {
-            Foreign::NotOurs => "was not made by this program",
-            Foreign::Changed => "was changed since this program made it",
-        };
-        format!("{} `{}` {why}", object.kind.text(), object.name)
-    });
-    let list: Vec<String> = told.collect();
-    CommandError::no(format!("no view was changed, because something foreign is in the way: {}", list.join("; ")))
 }

@@ -189,7 +189,8 @@ impl Filler<'_> {
         let task = self.task;
         self.run(task.time(batch), Audited::Loaded(batch), &|session, query, after| {
             let columns = task.ready(session, table, query)?;
-            let rows = load(session, &columns, query, batch)?;
+            let query = task.in_order(session, &columns, query)?;
+            let rows = load(session, &columns, &query, batch)?;
             run_all(session, after)?;
             Ok(rows)
         })
@@ -207,7 +208,9 @@ impl Filler<'_> {
                 if columns.is_none() {
                     columns = Some(task.ready(session, table, &statements.query)?);
                 }
-                rows += load(session, columns.as_deref().unwrap_or_default(), &statements.query, batch)?;
+                let columns = columns.as_deref().unwrap_or_default();
+                let query = task.in_order(session, columns, &statements.query)?;
+                rows += load(session, columns, &query, batch)?;
             }
             Ok(rows)
         })?;

@@ -7,7 +7,7 @@ use crate::error::CommandError;
 use crate::ids::ModelName;
 use crate::resolve::ResolveError;
 use crate::state::StateError;
-use crate::statement::StatementError;
+use crate::statement::{ColumnType, StatementError};
 use crate::turn::TurnError;
 
 /// Why a table was not filled.
@@ -37,6 +37,8 @@ pub(super) enum FillError {
     Overtaken(String),
     #[error("it reads its own table, whose columns have no types before it is there")]
     ReadsItself,
+    #[error("it reads its own table, which is made anew each time it is filled")]
+    AnewReadsItself,
     #[error(transparent)]
     Turn(#[from] TurnError),
     #[error("{}", .0.told)]
@@ -51,6 +53,13 @@ impl FillError {
     /// Whether the engine failed by a mistake of its own.
     pub(super) fn is_internal(&self) -> bool {
         matches!(self, Self::Engine(error) if error.is_internal())
+    }
+
+    /// The query's columns are not those of its table.
+    pub(super) fn columns(expected: &[ColumnType], found: &[ColumnType]) -> Self {
+        let list =
+            |columns: &[ColumnType]| columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+        Self::Columns { expected: list(expected), found: list(found) }
     }
 
     /// A mistake in the project is an answer of no; anything else is a failure.
@@ -86,6 +95,10 @@ impl FillError {
             Self::ReadsItself => CommandError::no(what)
                 .because(self)
                 .hint("declare them all: `columns (day DATE, total DOUBLE)` in the `MODEL` block"),
+            Self::AnewReadsItself => CommandError::no(what).because(self).hint(
+                "a model that goes on from its own rows is of kind INCREMENTAL_BY_TIME_RANGE, or INCREMENTAL_BY_UNIQUE_KEY \
+                 with `@start_date` or the like in its query; else let it read another model",
+            ),
             Self::Foreign(_) => CommandError::no(what).because(self).hint("drop or rename it, then run again"),
             Self::Duplicate(_) => CommandError::no(what)
                 .because(self)

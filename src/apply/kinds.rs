@@ -1,6 +1,8 @@
 //! What filling means for each kind of model. Pre-statements, the load and post-statements are one transaction, and the
 //! table is made in the transaction of its first load: whatever is committed is whole.
 
+use std::borrow::Cow;
+
 use super::audit::Audited;
 use super::batches::{Again, TableState};
 use super::everything;
@@ -17,6 +19,9 @@ impl Filler<'_> {
     /// FULL: one statement, in one transaction with the statements around it.
     pub(super) fn whole(&mut self) -> Result<(), FillError> {
         let task = self.task;
+        if task.reads_itself() {
+            return Err(FillError::AnewReadsItself);
+        }
         let time = task.whole_time();
         let columns = self.run(time, Audited::Loaded(time.interval), &|session, query, after| {
             let made = task.make_filled(session, query)?;
@@ -148,6 +153,31 @@ impl Task<'_> {
         };
         let made = session.columns(self.table)?;
         made.ok_or_else(|| StatementError::NoColumns { table: self.table.to_string() }.into())
+    }
+
+    /// The query with its columns in the order of the table's. That is the query's own, but where the author said what the
+    /// columns are before the engine could.
+    pub(super) fn in_order<'q>(
+        self,
+        session: &mut dyn Session,
+        table: &[ColumnType],
+        query: &'q str,
+    ) -> Result<Cow<'q, str>, FillError> {
+        if !self.reads_itself() {
+            return Ok(Cow::Borrowed(query));
+        }
+        let given = session.describe(query)?;
+        let folded = |column: &ColumnType| self.model.dialect.fold(&column.name, true);
+        if table.iter().map(folded).eq(given.iter().map(folded)) {
+            return Ok(Cow::Borrowed(query));
+        }
+        let named = |wanted: &ColumnType| given.iter().find(|column| folded(column) == folded(wanted)).cloned();
+        match table.iter().map(named).collect::<Option<Vec<_>>>() {
+            Some(picked) if picked.len() == given.len() => {
+                Ok(Cow::Owned(self.over(&ColumnType::untyped(&picked)).picked(query)))
+            }
+            _ => Err(FillError::columns(table, &given)),
+        }
     }
 
     /// Makes the table with its rows, in place of one of ours that may be there, and gives their number.

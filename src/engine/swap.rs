@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ownership::{KnownBy, MadeView, adopt_views, expect_views, record_expected};
+use super::ownership::{KnownBy, MadeView, Places, adopt_views, expect_views, record_expected};
 use super::{Result, Session, ViewDefinition, forget_object, record_object};
 use crate::hash::Hasher;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
@@ -97,7 +97,11 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
     if !is_together {
         expect_views(session, owner, &made)?;
     }
-    session.define_views(&definitions, &dropped, owner.dependents)?;
+    let places = Places::of(session, changes.iter().map(ViewChange::view))?;
+    let shown: BTreeSet<_> = made.iter().map(|view| places.place(&view.name)).collect();
+    // One that is only called in another way now is the same view.
+    let gone: Vec<TableName> = dropped.iter().filter(|view| !shown.contains(&places.place(view))).cloned().collect();
+    session.define_views(&definitions, &gone, owner.dependents)?;
     let records = adopt_views(session, &owner.project, &owner.environment, &made)?;
     match is_together {
         true => record_object(session, &owner.state, &records)?,

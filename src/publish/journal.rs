@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::others::{beside_others, without_others};
 use super::settle::{End, Settled, Unsettled};
 use super::{PublishError, Swap, carry_out, names, payload};
 use crate::apply::ViewPlan;
@@ -109,7 +110,8 @@ fn finish(
         .collect();
     let tables = state.tables(&keys).map_err(state_error)?;
     let payload = payload(state, &tables, pending)?;
-    let changes: Vec<ViewChange> = pending.steps.iter().map(change).collect();
+    let all = ViewPlan { changes: pending.steps.iter().map(change).collect(), ..ViewPlan::default() };
+    let changes = beside_others(session, owner, &all)?.into_owned().changes;
     let shown: Vec<TableName> = tables.values().map(|table| table.snapshot.table.clone()).collect();
     let swap = Swap { owner, pending, tables: &shown, views: &names(changes.iter()), payload: &payload };
     set_aside(session, owner, swap.views).map_err(PublishError::from)?;
@@ -127,14 +129,15 @@ fn undo(
         Some(last) => steps_of(last)?,
         None => Vec::new(),
     };
-    let mut changes: Vec<ViewChange> = before.iter().filter(|step| step.shown.is_some()).map(change).collect();
+    let changes: Vec<ViewChange> = before.iter().filter(|step| step.shown.is_some()).map(change).collect();
+    let mut changes = without_others(session, owner, changes)?;
     set_aside(session, owner, &names(changes.iter()))?;
     let kept: BTreeSet<&TableName> = before.iter().filter(|step| step.shown.is_some()).map(|step| &step.view).collect();
-    let new: Vec<TableName> =
-        pending.steps.iter().map(|step| step.view.clone()).filter(|view| !kept.contains(view)).collect();
+    let new = pending.steps.iter().map(|step| step.view.clone()).filter(|view| !kept.contains(view));
+    let new = without_others(session, owner, new.map(|view| ViewChange::Drop { view }).collect())?;
     let foreign: BTreeSet<TableName> =
-        foreign_objects(session, &owner.state, &new)?.into_iter().map(|object| object.name).collect();
-    changes.extend(new.into_iter().filter(|view| !foreign.contains(view)).map(|view| ViewChange::Drop { view }));
+        foreign_objects(session, &owner.state, &names(new.iter()))?.into_iter().map(|object| object.name).collect();
+    changes.extend(new.into_iter().filter(|change| !foreign.contains(change.view())));
     swap_views(session, owner, &changes)?;
     Ok(())
 }

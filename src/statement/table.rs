@@ -142,18 +142,23 @@ impl Target<'_> {
         format!("SELECT {} FROM (\n{query}\n) AS {QUERY}", columns.join(", "))
     }
 
+    /// A query with the columns picked by name, in their order.
+    pub fn picked(&self, query: &str) -> String {
+        format!("SELECT {} FROM (\n{query}\n) AS {QUERY}", self.picks())
+    }
+
+    fn picks(&self) -> String {
+        let pick = |column: &DeclaredColumn| format!("{QUERY}.{}", quote_identifier(self.dialect, &column.name));
+        self.columns.iter().map(pick).collect::<Vec<_>>().join(", ")
+    }
+
     fn insert(&self, query: &str, filter: Option<&str>) -> Result<String, StatementError> {
         let names = self.names()?;
-        let picked: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| format!("{QUERY}.{}", quote_identifier(self.dialect, &column.name)))
-            .collect();
         let filter = filter.map(|filter| format!("\nWHERE {filter}")).unwrap_or_default();
         Ok(format!(
             "INSERT INTO {} ({names})\nSELECT {} FROM (\n{}\n) AS {QUERY} ({names}){filter}",
             self.name(),
-            picked.join(", "),
+            self.picks(),
             self.projected(query)
         ))
     }

@@ -431,3 +431,46 @@ fn a_model_that_reads_itself_says_its_types_or_is_told_to() {
     let rows = world.done(&["query", "select n from marts.running order by day", "--format", "csv"]);
     assert_eq!(rows.stdout, "n\n1\n2\n3\n");
 }
+
+/// The order of `columns` is that of the table, and says nothing about the query's.
+#[test]
+fn a_model_that_reads_itself_is_loaded_by_the_names_of_its_columns() {
+    let running = |select: &str| {
+        format!(
+            "MODEL (name marts.running, kind INCREMENTAL_BY_TIME_RANGE (time_column day, batch_size 1), start '2026-03-29', \
+             columns (n INT, day DATE, twice INT));\n{select}"
+        )
+    };
+    let before = "COALESCE((SELECT max(n) FROM marts.running WHERE day < @start_date), 0)";
+    let select = format!("SELECT 2 * ({before} + 1) AS twice, @start_date AS day, {before} + 1 AS n");
+    let by_key = "MODEL (name marts.keyed, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id, batch_size 1), start '2026-03-29', \
+                  columns (n INT, id INT));\nSELECT 7 AS id, COALESCE((SELECT max(n) FROM marts.keyed), 0) + 1 AS n WHERE @start_date IS NOT NULL";
+    let world = lab(&[("models/running.sql", &running(&select)), ("models/keyed.sql", by_key)]);
+    world.done(&["promote"]);
+    let shown = |world: &World, query: &str| world.done(&["query", query, "--format", "csv"]).stdout;
+    let all = "select * from marts.running order by day";
+    assert_eq!(shown(&world, all), "n,day,twice\n1,2026-03-29,2\n2,2026-03-30,4\n3,2026-03-31,6\n");
+    assert_eq!(shown(&world, "select * from marts.keyed"), "n,id\n3,7\n");
+    let world = world.at("2026-04-02");
+    world.done(&["run", "prod"]);
+    assert!(shown(&world, all).ends_with("4,2026-04-01,8\n"), "{}", shown(&world, all));
+
+    let other = select.replace("AS twice", "AS double");
+    edit(&world, &[("models/running.sql", &running(&other))]);
+    let refused = world.bot(&["promote"]);
+    assert_eq!(refused.exit, Exit::No, "{refused:?}");
+    let message = "the query gives the columns (double, day, n), but (n, day, twice) were expected from its text";
+    assert!(refused.stderr.contains("marts.running") && refused.stderr.contains(message), "{}", refused.stderr);
+}
+
+#[test]
+fn a_model_that_is_made_anew_each_time_cannot_read_itself() {
+    for columns in ["", ", columns (n INT)"] {
+        let text = format!("MODEL (name marts.whole, kind FULL{columns});\nSELECT count(*) + 1 AS n FROM marts.whole");
+        let world = lab(&[("models/whole.sql", &text)]);
+        let refused = world.bot(&["promote"]);
+        assert_eq!(refused.exit, Exit::No, "{refused:?}");
+        let told = ["`marts.whole`", "reads its own table", "INCREMENTAL_BY_TIME_RANGE"];
+        assert!(told.iter().all(|told| refused.stderr.contains(told)), "{}", refused.stderr);
+    }
+}

@@ -108,7 +108,7 @@ impl DuckDbSession {
 
     fn listed_columns(&mut self, table: &TableName) -> Result<Option<Vec<ColumnType>>> {
         let sql = format!(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = {} \
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE lower(database_name) = lower({}) \
              AND lower(schema_name) = lower({}) AND lower(table_name) = lower({}) ORDER BY column_index",
             catalog_literal(table.catalog.as_deref()),
             text_literal(Dialect::DuckDb, &table.schema),
@@ -290,7 +290,7 @@ impl Session for DuckDbSession {
         let database = catalog_literal(catalog);
         let names = schemas.iter().map(|schema| format!("lower({})", text_literal(Dialect::DuckDb, schema)));
         let within = format!(
-            "database_name = {database} AND lower(schema_name) IN ({}) AND NOT internal AND NOT temporary",
+            "lower(database_name) = lower({database}) AND lower(schema_name) IN ({}) AND NOT internal AND NOT temporary",
             names.collect::<Vec<_>>().join(", ")
         );
         let sql = format!(

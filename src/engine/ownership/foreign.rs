@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{OwnedObject, forget_object, meta, owned_objects};
+use super::{OwnedObject, forget_object, meta, owned_objects, views_beside};
 use crate::engine::{ObjectKind, Owner, Result, SchemaObject, Session};
 use crate::hash::{Digest, Hasher};
-use crate::ids::{EnvironmentName, StateId, TableName};
+use crate::ids::{EnvironmentName, ProjectName, StateId, TableName};
+use crate::sql::Dialect;
 
 /// Something under a name that we want and that is not ours, or no longer as we left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,21 +28,29 @@ pub enum Foreign {
     Changed,
 }
 
+/// A view under a name that we want, which another environment or another project made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewOfOther {
+    /// The name that we want.
+    pub view: TableName,
+    /// Whose environment it is; `None` where it is our own project's.
+    pub project: Option<ProjectName>,
+    /// The environment that shows it.
+    pub environment: EnvironmentName,
+}
+
 /// What stands under the wanted names and is not ours to replace.
 ///
 /// # Errors
 /// What the engine says.
 pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[TableName]) -> Result<Vec<ForeignObject>> {
-    let (dialect, version) = (session.dialect(), session.version());
-    let folded = |name: &TableName| {
-        let fold = |part: &str| dialect.fold(part, true);
-        (name.catalog.as_deref().map(fold), fold(&name.schema), fold(&name.name))
-    };
-    let owned: BTreeMap<_, _> =
-        owned_objects(session, state)?.into_iter().map(|record| (folded(&record.name), record.object)).collect();
+    let version = session.version();
+    let records = owned_objects(session, state)?;
+    let places = Places::of(session, wanted.iter().chain(records.iter().map(|record| &record.name)))?;
+    let owned: BTreeMap<_, _> = records.into_iter().map(|record| (places.place(&record.name), record.object)).collect();
     let mut foreign = Vec::new();
     for (name, object) in present(session, wanted)? {
-        let why = match (owned.get(&folded(&name)), object.kind) {
+        let why = match (owned.get(&places.place(&name)), object.kind) {
             (Some(OwnedObject::Table { .. }), ObjectKind::Table) => None,
             (Some(OwnedObject::View { definition, engine_version, .. }), ObjectKind::View) => {
                 let same = *engine_version != version || definition.is_some_and(|ours| is_as_we_left_it(&object, ours));
@@ -54,31 +63,62 @@ pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[Tab
     Ok(foreign)
 }
 
-/// The wanted names under which another environment's view is recorded, with that environment. Asked only of views whose
-/// own name may end in that of an environment: where views stand in schemas of their environment, none can meet.
+/// The wanted names under which a view of another environment or another project is recorded.
 ///
 /// # Errors
 /// What the engine says.
-pub fn views_of_others(
-    session: &mut dyn Session,
-    owner: &Owner,
-    wanted: &[TableName],
-) -> Result<Vec<(TableName, EnvironmentName)>> {
-    let dialect = session.dialect();
-    let folded = |name: &TableName| {
-        let fold = |part: &str| dialect.fold(part, true);
-        (name.catalog.as_deref().map(fold), fold(&name.schema), fold(&name.name))
-    };
-    let doubtful: BTreeSet<_> = wanted.iter().filter(|name| name.name.contains("__")).map(folded).collect();
-    if doubtful.is_empty() {
+pub fn views_of_others(session: &mut dyn Session, owner: &Owner, wanted: &[TableName]) -> Result<Vec<ViewOfOther>> {
+    if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let records = owned_objects(session, &owner.state)?.into_iter();
-    let of_others = records.filter_map(|record| match record.object {
-        OwnedObject::View { environment, .. } if environment != owner.environment => Some((record.name, environment)),
-        _ => None,
+    let records = views_beside(session, owner)?;
+    let places = Places::of(session, wanted.iter().chain(records.iter().map(|record| &record.name)))?;
+    let of_others = records.into_iter().filter_map(|record| match record.object {
+        OwnedObject::View { environment, .. } => Some((places.place(&record.name), (record.project, environment))),
+        OwnedObject::Table { .. } => None,
     });
-    Ok(of_others.filter(|(name, _)| doubtful.contains(&folded(name))).collect())
+    let of_others: BTreeMap<_, _> = of_others.collect();
+    let taken = |view: &TableName| {
+        let (project, environment) = of_others.get(&places.place(view))?.clone();
+        let project = Some(project).filter(|project| *project != owner.project);
+        Some(ViewOfOther { view: view.clone(), project, environment })
+    };
+    Ok(wanted.iter().filter_map(taken).collect())
+}
+
+/// Where a name stands, whatever way it is written.
+pub(in crate::engine) type Place = (Option<String>, String, String);
+
+/// How names are compared: as the engine folds them, and the session's own catalog is the same stated or not.
+pub(in crate::engine) struct Places {
+    dialect: Dialect,
+    own: Option<String>,
+}
+
+impl Places {
+    /// For these names, of which one may state a catalog.
+    pub(in crate::engine) fn of<'a>(
+        session: &mut dyn Session,
+        mut names: impl Iterator<Item = &'a TableName>,
+    ) -> Result<Self> {
+        let dialect = session.dialect();
+        let own = match names.any(|name| name.catalog.is_some()) {
+            true => session
+                .query("SELECT current_database()")?
+                .rows
+                .into_iter()
+                .next()
+                .and_then(|row| row.into_iter().next()?),
+            false => None,
+        };
+        Ok(Self { dialect, own: own.map(|own| dialect.fold(&own, true)) })
+    }
+
+    pub(in crate::engine) fn place(&self, name: &TableName) -> Place {
+        let fold = |part: &str| self.dialect.fold(part, true);
+        let catalog = name.catalog.as_deref().map(fold).filter(|catalog| self.own.as_ref() != Some(catalog));
+        (catalog, fold(&name.schema), fold(&name.name))
+    }
 }
 
 /// Renames foreign objects to `<name>__before_offshoot`, so that their names are free; gives the new names.

@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use expected::{expect_views, record_expected};
 pub use fence::{Fence, fence, largest_token};
-pub use foreign::{Foreign, ForeignObject, foreign_objects, take_over, views_of_others};
+pub(super) use foreign::Places;
+pub use foreign::{Foreign, ForeignObject, ViewOfOther, foreign_objects, take_over, views_of_others};
 pub use promotion::{Promotion, last_promotion, promoted_environments, record_promotion};
 
 use self::foreign::{Mark, present};
-use super::swap::Shows;
+use super::swap::{Owner, Shows};
 use super::{Cells, EngineError, ObjectKind, Result, Session, StableText};
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
@@ -245,12 +246,25 @@ fn named(session: &dyn Session, names: &[TableName]) -> String {
 /// # Errors
 /// What the engine says, or a row that no version of this program wrote.
 pub fn owned_objects(session: &mut dyn Session, state: &StateId) -> Result<Vec<ObjectRecord>> {
+    records_where(session, state, "TRUE")
+}
+
+/// The views that other environments of the project, and other projects of the state, have here.
+fn views_beside(session: &mut dyn Session, owner: &Owner) -> Result<Vec<ObjectRecord>> {
+    let text = |text: &str| text_literal(session.dialect(), text);
+    let (view, project) = (text(ObjectKind::View.text()), text(owner.project.as_str()));
+    let environment = text(owner.environment.as_str());
+    let others = format!("kind = {view} AND NOT (project = {project} AND environment = {environment})");
+    records_where(session, &owner.state, &others)
+}
+
+fn records_where(session: &mut dyn Session, state: &StateId, condition: &str) -> Result<Vec<ObjectRecord>> {
     if session.columns(&meta("objects"))?.is_none() {
         return Ok(Vec::new());
     }
     let sql = format!(
         "SELECT project, catalog_name, schema_name, object_name, kind, model, data_fingerprint, environment, definition, \
-         engine_version FROM {} WHERE state_id = {} ORDER BY catalog_name, schema_name, object_name",
+         engine_version FROM {} WHERE state_id = {} AND {condition} ORDER BY catalog_name, schema_name, object_name",
         meta_name(session, "objects"),
         text_literal(session.dialect(), state.as_str())
     );
