@@ -31,6 +31,8 @@ pub struct Model {
     pub pre_statements: Vec<Template>,
     /// Statements that run after the query in its session, in order.
     pub post_statements: Vec<Template>,
+    /// Statements that run when a view of it is made or pointed elsewhere.
+    pub on_virtual_update: Vec<Template>,
     /// What else the `MODEL` block says.
     pub properties: Arc<Properties>,
     /// What its query, its statements and `depends_on` may name.

@@ -67,6 +67,8 @@ struct Definition {
 pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
     let tables = super::tables_of(layer.plan);
     let resolver = Resolver { tree: layer.tree, dialect: layer.dialect, tables: &tables };
+    let shown = layer.plan.targets.iter().filter(|target| target.kind.has_view());
+    let views = shown.map(|target| (target.name.clone(), view_name(&target.name, layer.layout))).collect();
     let mut result = ViewPlan::default();
     for target in &layer.plan.targets {
         let mut pointer = Pointer {
@@ -84,6 +86,8 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
             let columns = definition.columns.iter();
             let digest =
                 columns.fold(Hasher::new("view").text(&definition.symbolic), |hasher, column| hasher.text(column));
+            let on_update = on_update(layer, &views, &target.name)?;
+            let digest = on_update.iter().fold(digest, |hasher, (_, symbolic)| hasher.text("then").text(symbolic));
             let view = VirtualView { name: name.clone(), definition: digest.finish() };
             let change = ViewChange::Point {
                 view: name,
@@ -91,6 +95,7 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
                 columns: definition.columns,
                 query: definition.query,
                 shows: if target.table.is_some() { Shows::Table } else { Shows::Query },
+                on_update: on_update.into_iter().map(|(statement, _)| statement).collect(),
             };
             let list =
                 if is_moved(layer.previous, &target.name, &view) { &mut result.changes } else { &mut result.unchanged };
@@ -119,6 +124,25 @@ fn definition(layer: &Layer<'_>, resolver: &Resolver<'_>, target: &Target) -> Re
         query: resolver.model(model, Times::At(time))?,
         symbolic: resolver.model(model, Times::Symbolic)?,
     })
+}
+
+/// The statements that run when the model's view moves, each as it runs and in a form that is the same whenever it does. A
+/// model that they name is its view here, as in SQLMesh.
+fn on_update(
+    layer: &Layer<'_>,
+    views: &BTreeMap<ModelName, TableName>,
+    name: &ModelName,
+) -> Result<Vec<(String, String)>, ResolveError> {
+    let Some(model) = layer.tree.models.get(name).filter(|model| !model.on_virtual_update.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let resolver = Resolver { tree: layer.tree, dialect: layer.dialect, tables: views };
+    let time = LoadTime { interval: everything(layer.now), execution: layer.now };
+    let both = |statement| {
+        let as_it_runs = resolver.statement(model, statement, Times::At(time))?;
+        Ok((as_it_runs, resolver.statement(model, statement, Times::Symbolic)?))
+    };
+    model.on_virtual_update.iter().map(both).collect()
 }
 
 fn stated_columns(tree: &Tree, name: &ModelName) -> Vec<String> {

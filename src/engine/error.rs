@@ -120,6 +120,17 @@ pub enum EngineError {
         /// The statement's first line.
         statement: String,
     },
+    /// What a model runs when its view moves left another view, or none.
+    #[error(
+        "ON_VIRTUAL_UPDATE of model `{model}` makes view `{view}` another one, or takes away what it is known by (such as its \
+         comment), so that nothing was changed: leave that statement out"
+    )]
+    ViewOverwritten {
+        /// The view.
+        view: String,
+        /// Its model.
+        model: String,
+    },
     /// A row of a bulk load does not fit.
     #[error("row {row} of the load into `{table}`{}: {message}", column_of(.column))]
     Load {

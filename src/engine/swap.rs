@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::ownership::{KnownBy, MadeView, Places, adopt_views, expect_views, record_expected};
-use super::{Result, Session, ViewDefinition, forget_object, record_object};
+use super::ownership::{KnownBy, MadeView, Places, adopt_views, expect_views, present, record_expected};
+use super::{EngineError, Result, Session, ViewDefinition, foreign_objects, forget_object, record_object};
 use crate::hash::Hasher;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
 
@@ -37,6 +37,8 @@ pub enum ViewChange {
         query: String,
         /// What that is.
         shows: Shows,
+        /// What runs when it is made or moves, after all views are.
+        on_update: Vec<String>,
     },
     /// Drop it, if it is there.
     Drop {
@@ -82,7 +84,7 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
     let (mut made, mut dropped, mut definitions) = (Vec::new(), Vec::new(), Vec::new());
     for change in changes {
         match change {
-            ViewChange::Point { view, model, columns, query, shows } => {
+            ViewChange::Point { view, model, columns, query, shows, on_update: _ } => {
                 let needs_comment = KnownBy::needs_comment(session.capabilities().stable_view_text, *shows);
                 let comment = needs_comment.then(|| mark(model, columns, query));
                 let (name, columns, query) = (view.clone(), columns.clone(), query.clone());
@@ -108,7 +110,33 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
         false => record_expected(session, &owner.state, &records)?,
     }
     forget_object(session, &dropped)?;
+    update_views(session, owner, changes)?;
     Ok(changes.len())
+}
+
+/// Runs what is to run when these views move, and sees that they are still what was made.
+fn update_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChange]) -> Result<()> {
+    let mut updated = Vec::new();
+    for change in changes {
+        let ViewChange::Point { view, model, on_update, .. } = change else { continue };
+        for statement in on_update {
+            session.execute(statement)?;
+        }
+        if !on_update.is_empty() {
+            updated.push((view.clone(), model));
+        }
+    }
+    let names: Vec<TableName> = updated.iter().map(|(view, _)| view.clone()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let foreign = foreign_objects(session, &owner.state, &names)?;
+    let there = present(session, &names)?;
+    let is_ours = |view: &TableName| there.contains_key(view) && !foreign.iter().any(|object| object.name == *view);
+    match updated.into_iter().find(|(view, _)| !is_ours(view)) {
+        Some((view, model)) => Err(EngineError::ViewOverwritten { view: view.to_string(), model: model.to_string() }),
+        None => Ok(()),
+    }
 }
 
 /// What we leave on a view whose text may change by itself, so that we know it again: one made anew by hand has it no more.

@@ -43,6 +43,9 @@ pub fn metadata_values(model: &Model) -> BTreeMap<String, String> {
         put(&format!("column_descriptions.{column}"), text.clone());
     }
     put("statements", harmless_statements(model).join("; "));
+    let shown = model.on_virtual_update.iter();
+    let shown = shown.map(|statement| statement.text().split_whitespace().collect::<Vec<_>>().join(" "));
+    put("on_virtual_update", shown.collect::<Vec<_>>().join("; "));
     if !matches!(model.kind, Kind::TimeRange(_) | Kind::UniqueKey(_)) {
         put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());

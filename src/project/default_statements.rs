@@ -18,18 +18,35 @@ pub(super) fn put(rules: &Rules, scope: Scope<'_>, at: usize, expanded: &mut Exp
     let lists = [(&rules.statements.before, &mut expanded.before), (&rules.statements.after, &mut expanded.after)];
     for (defaults, own) in lists {
         let mut all = Vec::new();
-        for default in defaults.iter().flatten() {
-            let positions = Positions::default();
-            let source =
-                Source { path: &rules.config, text: &default.text, positions: &positions, fixed: Some(default.place) };
-            match one(Scope { source, ..scope }, default, &mut expanded.mentions, problems) {
-                Ok(template) => all.extend(template.map(|template| template.made_at(at))),
-                Err(problem) => problems.push(*problem),
-            }
-        }
+        each(rules, scope, (defaults, at), (&mut all, &mut expanded.mentions), problems);
         all.append(own);
         *own = all;
     }
+}
+
+fn each(
+    rules: &Rules,
+    scope: Scope<'_>,
+    (defaults, at): (&Option<Vec<DefaultProperty>>, usize),
+    (all, mentions): (&mut Vec<Template>, &mut Mentions),
+    problems: &mut Vec<Problem>,
+) {
+    for default in defaults.iter().flatten() {
+        let positions = Positions::default();
+        let source =
+            Source { path: &rules.config, text: &default.text, positions: &positions, fixed: Some(default.place) };
+        match one(Scope { source, ..scope }, default, mentions, problems) {
+            Ok(template) => all.extend(template.map(|template| template.made_at(at))),
+            Err(problem) => problems.push(*problem),
+        }
+    }
+}
+
+/// The defaults of statements for a model's view.
+pub(super) fn of_views(rules: &Rules, scope: Scope<'_>, at: usize, problems: &mut Vec<Problem>) -> Vec<Template> {
+    let mut shown = Expanded::default();
+    each(rules, scope, (&rules.statements.shown, at), (&mut shown.after, &mut shown.mentions), problems);
+    shown.after
 }
 
 /// One default; `None` where its macros leave nothing of it.

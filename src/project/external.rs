@@ -210,6 +210,7 @@ pub(super) fn table(
         query: None,
         pre_statements: Vec::new(),
         post_statements: Vec::new(),
+        on_virtual_update: Vec::new(),
         properties,
         mentions: Arc::default(),
         own_audits: Default::default(),

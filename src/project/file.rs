@@ -13,6 +13,7 @@ use super::properties::{self, Header, Scope};
 use super::quick;
 use super::split::{self, Parts};
 use super::value::Source;
+use super::virtual_update;
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
 use crate::model::{AuditCall, Kind, Model};
@@ -73,7 +74,7 @@ impl Rules {
             hasher = hasher.text(key).text(&default.text);
         }
         // Their mistakes are told where they stand.
-        for statements in [&self.statements.before, &self.statements.after] {
+        for statements in [&self.statements.before, &self.statements.after, &self.statements.shown] {
             let statements = statements.as_deref().unwrap_or_default();
             hasher = hasher.number(statements.len() as u64);
             for statement in statements {
@@ -200,9 +201,13 @@ fn finish(
     let this_model = file.name.as_ref().map_or_else(|| "this_model".to_owned(), |(name, _)| name.to_string());
     let names =
         Names { kind: kind.as_ref().map(|kind| kind.kind.name().text()), this_model: Some(&this_model), ..scope.names };
+    let (at, shown) = (parts.header.map_or(0, |(_, offset)| offset), parts.shown);
     let mut expander = Expander::new(source, dialect, names).with_jinja(jinja);
     let written = Written { before: pre_statements, query: parts.query, after: post_statements };
     let mut expanded = expanded(&mut expander, written, dialect);
+    let of_file = (&Scope { names, ..*scope }, rules);
+    let model_kind = kind.as_ref().map(|kind| &kind.kind);
+    let on_virtual_update = virtual_update::read(&shown, of_file, (&mut expander, at), model_kind, problems);
     problems.append(&mut expander.problems);
     let statements = expanded.before.iter().chain(&expanded.after);
     let first = statements.filter_map(|statement| statement.pieces().first()).map(Piece::offset).min();
@@ -212,7 +217,6 @@ fn finish(
         problems.push(problem.help("make it FULL, or move the statements to a model that reads it"));
     }
     if kind.as_ref().is_some_and(|kind| without_session(&kind.kind).is_none()) {
-        let at = parts.header.map_or(0, |(_, offset)| offset);
         default_statements::put(rules, Scope { names, ..*scope }, at, &mut expanded, problems);
     }
     header.properties.depends_on.iter().for_each(|name| expanded.mentions.add_name(name));
@@ -252,6 +256,7 @@ fn finish(
             query: if is_seed { None } else { query },
             pre_statements,
             post_statements,
+            on_virtual_update,
             properties: Arc::new(properties),
             mentions: Arc::new(mentions),
             own_audits: Default::default(),
@@ -326,6 +331,15 @@ fn without_session(kind: &Kind) -> Option<&'static str> {
     match kind {
         Kind::View => Some("a VIEW"),
         Kind::Embedded => Some("an EMBEDDED model"),
+        _ => None,
+    }
+}
+
+/// What a kind is called that no environment shows.
+pub(super) fn without_view(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Embedded => Some("an EMBEDDED model"),
+        Kind::External => Some("an external model"),
         _ => None,
     }
 }

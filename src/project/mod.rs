@@ -26,6 +26,7 @@ mod seed_file;
 mod split;
 mod stored;
 mod value;
+mod virtual_update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -21,6 +21,8 @@ pub(super) struct Parts<'a> {
     pub(super) query: Option<&'a [Token]>,
     /// Statements after the query.
     pub(super) after: Vec<&'a [Token]>,
+    /// Statements for the model's view.
+    pub(super) shown: Vec<&'a [Token]>,
     /// Audits that are defined beside the model.
     pub(super) audits: Vec<AuditParts<'a>>,
     /// Whether a statement is a macro call, which may stand for the query.
@@ -42,7 +44,7 @@ pub(super) struct AuditParts<'a> {
 enum Class {
     Query,
     Macro,
-    Block { name: &'static str, end: &'static str },
+    VirtualUpdate,
     Audit,
     Metric,
     Model,
@@ -54,19 +56,23 @@ const QUERY_WORDS: [&str; 9] =
     ["select", "with", "from", "values", "table", "pivot", "unpivot", "summarize", "describe"];
 /// What stands for a Jinja block that gives the query.
 pub(super) const JINJA_QUERY: &str = "jinja_query_begin";
-/// Blocks that come in a later version: first word, last word.
-const BLOCKS: [(&str, &str); 1] = [("on_virtual_update_begin", "on_virtual_update_end")];
+/// What begins and ends the statements for the model's view.
+const VIRTUAL_UPDATE: [&str; 2] = ["on_virtual_update_begin", "on_virtual_update_end"];
 
 /// Cuts a file's tokens into its parts.
 pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut Vec<Problem>) -> Parts<'a> {
     let mut parts = Parts::default();
     let rest = header(source, tokens, &mut parts, problems);
-    let mut until: Option<&str> = None;
+    // Where a block of statements for the view began.
+    let mut block: Option<usize> = None;
     let mut audit_next = false;
     for statement in statements(rest) {
         let Some(first) = statement.first() else { continue };
-        if let Some(end) = until {
-            until = (!first.is_word(end)).then_some(end);
+        if block.is_some() {
+            match first.is_word(VIRTUAL_UPDATE[1]) {
+                true => block = None,
+                false => parts.shown.push(statement),
+            }
             continue;
         }
         // The query of an inline audit is the one statement behind it, as SQLMesh has it.
@@ -84,10 +90,7 @@ pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut
                         .help("put it into a model of its own, or make it a common table expression"),
                 ),
             },
-            Class::Block { name, end } => {
-                until = Some(end);
-                problems.push(later(source, offset, &name.to_uppercase()));
-            }
+            Class::VirtualUpdate => block = Some(offset),
             Class::Audit => {
                 audit_next = true;
                 parts.audits.push(audit(source, statement, problems));
@@ -103,6 +106,10 @@ pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut
                 if parts.query.is_some() { parts.after.push(statement) } else { parts.before.push(statement) }
             }
         }
+    }
+    if let Some(offset) = block {
+        let problem = source.error("open-block", offset, "ON_VIRTUAL_UPDATE_BEGIN has no ON_VIRTUAL_UPDATE_END");
+        problems.push(problem.help("end the block with `ON_VIRTUAL_UPDATE_END;`"));
     }
     parts
 }
@@ -238,10 +245,8 @@ fn classify(statement: &[Token]) -> Class {
                 "model" if block => Class::Model,
                 word if word.starts_with('@') => Class::Macro,
                 word if word == JINJA_QUERY || QUERY_WORDS.contains(&word) => Class::Query,
-                word => match BLOCKS.iter().find(|(begin, _)| *begin == word) {
-                    Some((name, end)) => Class::Block { name, end },
-                    None => Class::Other,
-                },
+                word if word == VIRTUAL_UPDATE[0] => Class::VirtualUpdate,
+                _ => Class::Other,
             }
         }
         _ => Class::Other,

@@ -72,7 +72,8 @@ impl StoredFile {
     pub(super) fn of_model(file: &ParsedFile) -> Option<Self> {
         let ParsedFile { name, model, seed, references, audits, problems, more } = file;
         let ((name, place), model) = (name.clone()?, model.as_ref()?);
-        let plain = model.pre_statements.is_empty() && model.post_statements.is_empty() && model.query.is_some();
+        let beside = [&model.pre_statements, &model.post_statements, &model.on_virtual_update];
+        let plain = beside.iter().all(|statements| statements.is_empty()) && model.query.is_some();
         // What a blueprint's names stand for is not kept, and its audits may ask for it.
         let alone = more.is_empty() && audits.inline.is_empty() && audits.locals.is_empty();
         if !plain || seed.is_some() || !problems.is_empty() || !alone {
@@ -119,6 +120,7 @@ impl StoredFile {
             query: Some(Query::unread(stored.dialect)),
             pre_statements: Vec::new(),
             post_statements: Vec::new(),
+            on_virtual_update: Vec::new(),
             properties: stored.properties,
             mentions: stored.mentions,
             own_audits: Default::default(),

@@ -92,8 +92,8 @@ const KEPT_DEFAULTS: [&str; 8] = [
     "cron_tz",
 ];
 /// Lists of statements that every model gets.
-const STATEMENT_DEFAULTS: [&str; 2] = ["pre_statements", "post_statements"];
-const REFUSED_DEFAULTS: [&str; 2] = ["allow_partials", "on_virtual_update"];
+const STATEMENT_DEFAULTS: [&str; 3] = ["pre_statements", "post_statements", "on_virtual_update"];
+const REFUSED_DEFAULTS: [&str; 1] = ["allow_partials"];
 
 /// Reads a configuration into `settings`.
 pub(super) fn read(path: &FilePath, document: &Node, settings: &mut Settings, problems: &mut Vec<Problem>) {
@@ -309,9 +309,9 @@ fn defaults(node: &Node, report: &mut Report<'_>) -> ModelDefaults {
 
 /// The statements of `model_defaults`; what else stands there is read apart.
 fn default_statements(node: &Node, report: &mut Report<'_>) -> DefaultStatements {
-    let [before, after] =
+    let [before, after, shown] =
         STATEMENT_DEFAULTS.map(|key| node.get(key).and_then(|node| statement_list(key, node, report)));
-    DefaultStatements { before, after }
+    DefaultStatements { before, after, shown }
 }
 
 /// A list of statements, or one alone.

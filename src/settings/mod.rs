@@ -116,6 +116,8 @@ pub struct DefaultStatements {
     pub before: Option<Vec<DefaultProperty>>,
     /// `post_statements`: they run before the model's own, which follow the query.
     pub after: Option<Vec<DefaultProperty>>,
+    /// `on_virtual_update`: they run before the model's own, when its view moves.
+    pub shown: Option<Vec<DefaultProperty>>,
 }
 
 /// Two are the same wherever they are set.
@@ -241,8 +243,8 @@ impl Settings {
     pub fn default_statements_of(&self, gateway: Option<&str>) -> DefaultStatements {
         let own = self.gateway_name(gateway).and_then(|name| self.gateways.get(name));
         let own = own.map(|gateway| gateway.default_statements.clone()).unwrap_or_default();
-        let DefaultStatements { before, after } = self.default_statements.clone();
-        DefaultStatements { before: own.before.or(before), after: own.after.or(after) }
+        let DefaultStatements { before, after, shown } = self.default_statements.clone();
+        DefaultStatements { before: own.before.or(before), after: own.after.or(after), shown: own.shown.or(shown) }
     }
 }
 

@@ -170,23 +170,24 @@ fn another_default_environment_is_told_not_to_be_honoured() {
 #[test]
 fn defaults_that_are_not_applied_are_told() {
     let (_, problems) =
-        settings("//- config.yaml\nmodel_defaults: {on_virtual_update: [x], dialct: duckdb, optimize_query: false}\n");
+        settings("//- config.yaml\nmodel_defaults: {allow_partials: true, dialct: duckdb, optimize_query: false}\n");
     assert_eq!(codes(&problems), ["unsupported-setting", "unknown-setting"]);
 }
 
 #[test]
 fn default_statements_are_one_text_or_a_list_with_the_place_of_its_key() {
-    let text = "//- config.yaml\nmodel_defaults:\n  pre_statements: SET a = 1\n  post_statements:\n    - SET b = 1\n    - ''\n    \
+    let text = "//- config.yaml\nmodel_defaults:\n  on_virtual_update: ANALYZE\n  pre_statements: SET a = 1\n  post_statements:\n    - SET b = 1\n    - ''\n    \
                 - SET c = 1\n";
     let (read, problems) = settings(text);
     assert_eq!(problems, []);
-    let DefaultStatements { before, after } = read.default_statements_of(None);
+    let DefaultStatements { before, after, shown } = read.default_statements_of(None);
     let list = |statements: Option<Vec<DefaultProperty>>| {
         let place = |one: DefaultProperty| (one.text, one.place.line, one.place.column);
         statements.expect("a list").into_iter().map(place).collect::<Vec<_>>()
     };
-    assert_eq!(list(before), [("SET a = 1".to_owned(), 2, 3)]);
-    assert_eq!(list(after), [("SET b = 1".to_owned(), 3, 3), ("SET c = 1".to_owned(), 3, 3)]);
+    assert_eq!(list(shown), [("ANALYZE".to_owned(), 2, 3)]);
+    assert_eq!(list(before), [("SET a = 1".to_owned(), 3, 3)]);
+    assert_eq!(list(after), [("SET b = 1".to_owned(), 4, 3), ("SET c = 1".to_owned(), 4, 3)]);
     let (_, problems) = settings("//- config.yaml\nmodel_defaults: {pre_statements: {a: b}, post_statements: [[x]]}\n");
     assert_eq!(codes(&problems), ["invalid-setting"; 2]);
 }

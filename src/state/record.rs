@@ -219,6 +219,9 @@ pub struct ShownView {
     pub query: String,
     /// Whether that is a query of its own, and not columns of one table as they are.
     pub computed: Computed,
+    /// What runs when it is made or moves, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_update: Vec<String>,
 }
 
 /// Whether a view computes something.

@@ -343,7 +343,14 @@ fn views_of_ours_are_known_again_after_the_file_was_closed() {
     let query = "SELECT CAST('1' AS INT) AS a, [1]::INT[] AS b, 1::NUMERIC(9, 2) AS c, 'x'::TEXT AS \"Day\"";
     let model = ModelName::parse("s.v").expect("a name");
     let shows = Shows::Query;
-    let change = ViewChange::Point { view: view.clone(), model, columns: Vec::new(), query: query.into(), shows };
+    let change = ViewChange::Point {
+        view: view.clone(),
+        model,
+        columns: Vec::new(),
+        query: query.into(),
+        shows,
+        on_update: Vec::new(),
+    };
     let mut session = engine.session().expect("a session");
     transaction(session.as_mut(), |session| {
         claim(session, &owner.state)?;
@@ -382,6 +389,7 @@ fn views_of_tables_are_known_by_their_text_however_the_file_is_opened() {
         columns: columns.to_vec(),
         query: pointer_query(Dialect::DuckDb, &table, columns),
         shows: Shows::Table,
+        on_update: Vec::new(),
     };
     let changes = [point("named", &columns), point("Starred", &[]), point("other", &columns[..1])];
     let views: Vec<TableName> = changes.iter().map(|change| change.view().clone()).collect();

@@ -42,7 +42,14 @@ fn table(name: &str) -> TableName {
 fn point(view: &str, columns: &[&str], query: &str) -> ViewChange {
     let columns = columns.iter().map(|column| (*column).to_owned()).collect();
     let model = ModelName::parse("s.m").expect("a name");
-    ViewChange::Point { view: table(view), model, columns, query: query.into(), shows: Shows::Query }
+    ViewChange::Point {
+        view: table(view),
+        model,
+        columns,
+        query: query.into(),
+        shows: Shows::Query,
+        on_update: Vec::new(),
+    }
 }
 
 fn swap(session: &mut dyn Session, dependents: Dependents, changes: &[ViewChange]) -> Result<usize, EngineError> {

@@ -72,6 +72,7 @@ mod torture;
 mod unit_tests;
 mod verdicts;
 mod view_names;
+mod virtual_update;
 mod workflows;
 mod world;
 mod yaml_steps;

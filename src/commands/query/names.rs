@@ -95,6 +95,7 @@ fn stand_in(name: &ModelName, pointer: &Pointer, dialect: Dialect) -> Model {
         query: None,
         pre_statements: Vec::new(),
         post_statements: Vec::new(),
+        on_virtual_update: Vec::new(),
         properties: Arc::default(),
         mentions: Arc::default(),
         own_audits: Default::default(),

@@ -179,7 +179,10 @@ fn is_as_we_left_it(object: &SchemaObject, recorded: Digest) -> bool {
 }
 
 /// Which of the wanted names stand in the warehouse, whatever case they are written in there.
-pub(super) fn present(session: &mut dyn Session, wanted: &[TableName]) -> Result<BTreeMap<TableName, SchemaObject>> {
+pub(in crate::engine) fn present(
+    session: &mut dyn Session,
+    wanted: &[TableName],
+) -> Result<BTreeMap<TableName, SchemaObject>> {
     let mut by_catalog: BTreeMap<Option<&str>, Vec<&TableName>> = BTreeMap::new();
     for name in wanted {
         by_catalog.entry(name.catalog.as_deref()).or_default().push(name);

@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use expected::{expect_views, record_expected};
 pub use fence::{Fence, fence, largest_token};
-pub(super) use foreign::Places;
 pub use foreign::{Foreign, ForeignObject, ViewOfOther, foreign_objects, take_over, views_of_others};
+pub(super) use foreign::{Places, present};
 pub use promotion::{Promotion, last_promotion, promoted_environments, record_promotion};
 
-use self::foreign::{Mark, present};
+use self::foreign::Mark;
 use super::swap::{Owner, Shows};
 use super::{Cells, EngineError, ObjectKind, Result, Session, StableText};
 use crate::hash::Digest;

@@ -135,6 +135,14 @@ impl<'a> Expander<'a> {
         template
     }
 
+    /// The same of a statement that runs when the model's view is made or moves.
+    pub(super) fn when_shown(&mut self, tokens: &[Token]) -> Option<Template> {
+        let before = std::mem::replace(&mut self.stage, "promoting");
+        let (template, _) = self.template(tokens);
+        self.stage = before;
+        template
+    }
+
     /// The template, and whether anything in it asked for the stage.
     fn template(&mut self, tokens: &[Token]) -> (Option<Template>, bool) {
         self.reads_stage = false;

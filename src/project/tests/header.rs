@@ -1,7 +1,6 @@
 //! `MODEL` blocks: every property, and every mistake with its place.
 
 use super::*;
-use crate::model::KindName;
 use crate::problem::{Severity, has_errors};
 use crate::sql::{Piece, TimeVariable};
 use crate::time::IntervalUnit;
@@ -296,9 +295,22 @@ fn files_that_are_no_model_are_told() {
         ("MODEL (name s.a) SELECT 1 AS x", "open-model-block"),
         ("MODEL (name s.a); SELECT 'x", "unreadable-sql"),
         ("MODEL (name s.a, dialect duckbd); SELECT 1 AS x", "unknown-dialect"),
+        ("MODEL (name s.a); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; GRANT x; SELECT 3;", "open-block"),
         (
-            "MODEL (name s.a); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; GRANT x; SELECT 3; ON_VIRTUAL_UPDATE_END;",
-            "unsupported-block",
+            "MODEL (name s.a); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; COMMIT; ON_VIRTUAL_UPDATE_END",
+            "invalid-statement",
+        ),
+        (
+            "MODEL (name s.a); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; @SQL('set x = 1'); ON_VIRTUAL_UPDATE_END",
+            "invalid-statement",
+        ),
+        (
+            "MODEL (name s.a); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; @SQL('GRANT x; COMMIT'); ON_VIRTUAL_UPDATE_END",
+            "invalid-statement",
+        ),
+        (
+            "MODEL (name s.a, kind EMBEDDED); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; GRANT x; ON_VIRTUAL_UPDATE_END",
+            "statements-not-run",
         ),
         ("MODEL (name s.a); JINJA_QUERY_BEGIN; SELECT {{ it's }}; JINJA_END;", "unknown-macro"),
         ("MODEL (name s.a); JINJA_QUERY_BEGIN; SELECT {{ nobody }}; JINJA_END;", "unknown-macro"),
@@ -319,12 +331,21 @@ fn files_that_are_no_model_are_told() {
 }
 
 #[test]
+fn statements_for_the_view_stand_apart() {
+    let text = "MODEL (name s.a, kind FULL); ON_VIRTUAL_UPDATE_BEGIN; GRANT SELECT ON @this_model TO @who; SELECT 3; \
+                @IF(@runtime_stage = 'promoting', ANALYZE); on_virtual_update_end; SELECT 1 AS x; VACUUM;";
+    let loaded = loaded(&format!(
+        "//- config.yaml\nmodel_defaults: {{dialect: duckdb, on_virtual_update: [\"GRANT x ON @this_model\"]}}\nvariables: {{who: 'bi'}}\n\
+         //- models/a.sql\n{text}"
+    ));
+    let model = model(&loaded);
+    let texts: Vec<String> = model.on_virtual_update.iter().map(|statement| statement.text()).collect();
+    assert_eq!(texts, ["GRANT x ON s.a", "GRANT SELECT ON s.a TO 'bi'", "SELECT 3", "ANALYZE"]);
+    assert_eq!((model.pre_statements.len(), model.post_statements.len()), (0, 1));
+}
+
+#[test]
 fn what_is_not_supported_leaves_the_rest_standing() {
-    let text =
-        "MODEL (name s.a, kind FULL); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; GRANT x; ON_VIRTUAL_UPDATE_END; VACUUM;";
-    let loaded = file(text);
-    let model = loaded.project.models.values().next().expect("a model");
-    assert_eq!((model.kind.name(), model.post_statements.len()), (KindName::Full, 1));
     let loaded = loaded_with_broken();
     assert_eq!(codes(&loaded), ["unsupported-kind"]);
     assert!(loaded.project.broken.contains(&ModelName::parse("s.a").expect("a name")));

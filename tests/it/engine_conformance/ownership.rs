@@ -43,7 +43,14 @@ fn prod(state: &str) -> Owner {
 
 fn point(view: &str, query: &str) -> ViewChange {
     let (view, columns) = (table(view), vec!["a".into()]);
-    ViewChange::Point { view, model: model("s.m"), columns, query: query.into(), shows: Shows::Query }
+    ViewChange::Point {
+        view,
+        model: model("s.m"),
+        columns,
+        query: query.into(),
+        shows: Shows::Query,
+        on_update: Vec::new(),
+    }
 }
 
 pub(super) fn a_warehouse_has_one_owner(warehouse: &Warehouse) {
@@ -134,6 +141,7 @@ pub(super) fn views_swap_together(warehouse: &Warehouse) {
             columns: vec!["c".into(), "B".into()],
             query: pointer_query(dialect, &table("p2"), &["c".into(), "b".into()]),
             shows: Shows::Table,
+            on_update: Vec::new(),
         },
         ViewChange::Drop { view: table("gone") },
     ];
