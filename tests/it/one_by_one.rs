@@ -42,10 +42,22 @@ fn change(world: &World) {
         &[
             ("models/daily.sql", &lab::DAILY.replace("day, amount FROM", "day, amount * 2 AS amount FROM")),
             ("models/total.sql", &TOTAL.replace("AS amount", "AS amount, COUNT(*) AS days")),
-            ("models/new.sql", "MODEL (name marts.new, kind VIEW);\nSELECT days FROM marts.total"),
+            ("models/new.sql", NEW),
             ("models/again.sql", &SHOWN.replace("marts.shown", "marts.again")),
         ],
     );
+}
+
+/// What its statement leaves, and only that.
+const NEW: &str = "MODEL (name marts.new, kind VIEW);\nSELECT days FROM marts.total;\nON_VIRTUAL_UPDATE_BEGIN;\n\
+                   CREATE OR REPLACE MACRO main.told() AS 'moved';\nON_VIRTUAL_UPDATE_END;";
+
+/// Whether the statement of [`NEW`] has run.
+fn is_told(root: &Path) -> bool {
+    let engine = offshoot::engine::duckdb::DuckDb::file(root.join("warehouse.duckdb"), std::time::Duration::ZERO);
+    let mut session = engine.session().expect("a session");
+    let sql = "SELECT 1 FROM duckdb_functions() WHERE function_name = 'told'";
+    !session.query(sql).expect("rows").rows.is_empty()
 }
 
 /// What a page of JSON says of prod.
@@ -87,6 +99,7 @@ fn at_each_moment(
             assert!(!run(&root, command, 0).by_signal, "{when}");
         }
         assert_same(&shown(&root, ""), after, &format!("{when} and the same command"));
+        assert!(is_told(&root), "{when}: the statement for the view has run");
         let page = prod(&root);
         assert_eq!(
             (page["history"][0]["entry"].as_u64(), &page["status"]),
