@@ -158,6 +158,7 @@ fn no_ambiguous_projections() {
     );
     assert_eq!(of("SELECT id FROM raw.orders UNION SELECT count(*) FROM raw.orders"), nothing, "the first one names");
     assert_eq!(of("SELECT COLUMNS('a.*') FROM raw.orders"), nothing);
+    assert_eq!(of("SELECT id: amount, amount: id FROM raw.orders"), nothing);
 }
 
 #[test]
