@@ -11,8 +11,13 @@ pub(super) type Declared = Vec<(String, Option<String>)>;
 /// What a file says of a table's columns, by their exact names.
 pub(super) fn declared(item: &Node, dialect: Dialect) -> Declared {
     let entries = item.get("columns").map(Node::entries).unwrap_or_default();
-    let data_type = |node: &Node| node.text().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let data_type = |node: &Node| node.text().map(folded);
     entries.iter().map(|entry| (external_column(&entry.key, dialect), data_type(&entry.node))).collect()
+}
+
+/// A type as it is compared: how wide its spaces are does not count.
+fn folded(data_type: &str) -> String {
+    data_type.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// How columns of the warehouse differ from those of the file.
@@ -21,7 +26,7 @@ pub(super) fn compare(declared: &Declared, found: &[(String, String)]) -> Vec<Co
     for (name, data_type) in found {
         match declared.iter().find(|(known, _)| known == name) {
             None => changes.push(ColumnChange::Added { name: name.clone(), data_type: data_type.clone() }),
-            Some((_, was)) if was.as_ref() != Some(data_type) => {
+            Some((_, was)) if was.as_ref() != Some(&folded(data_type)) => {
                 changes.push(ColumnChange::Retyped { name: name.clone(), was: was.clone(), is: data_type.clone() });
             }
             Some(_) => {}

@@ -140,6 +140,27 @@ fn hostile_names_are_quoted() {
 }
 
 #[test]
+fn types_are_compared_whatever_their_spaces() {
+    let tables = [table("a.b", &[("kind", "ENUM('a  b',\t'c')"), ("at", "timestamp  with time zone")])];
+    let done = rewritten("", DUCKDB, &tables);
+    assert_eq!(done.changes.len(), 1);
+    let by_hand = "- name: a.b\n  columns: {kind: \"ENUM('a b', 'c')\", at: timestamp with time zone}\n";
+    assert_eq!(rewritten(by_hand, DUCKDB, &tables).changes, []);
+}
+
+/// Each table was compared with every entry, for each of which every name was read anew: minutes for as many as here.
+#[test]
+fn many_tables_are_put_in_where_they_belong() {
+    let names: Vec<String> = (0..3_000).map(|number| format!("erp.t{number:05}")).collect();
+    let all: Vec<ExternalTable> = names.iter().map(|name| table(name, &[("id", "INTEGER")])).collect();
+    let whole = rewrite("", DUCKDB, &all).expect("a file");
+    assert_eq!(whole.changes.len(), all.len());
+    let half: Vec<ExternalTable> = all.iter().step_by(2).cloned().collect();
+    let grown = rewrite(&rewrite("", DUCKDB, &half).expect("a file").text, DUCKDB, &all).expect("a file");
+    assert_eq!((grown.changes.len(), grown.text), (all.len() - half.len(), whole.text));
+}
+
+#[test]
 fn what_cannot_be_changed_in_place_is_refused_with_its_line() {
     let wanted = [table("a.b", &[("x", "INTEGER")])];
     let refused = |text: &str| rewrite(text, DUCKDB, &wanted).expect_err(text).to_string();
