@@ -1,6 +1,9 @@
 //! Columns as a file names them, and as the warehouse does.
 
+use std::collections::BTreeMap;
+
 use super::ColumnChange;
+use super::block::Comments;
 use crate::project::external_column;
 use crate::sql::Dialect;
 use crate::yaml::{Node, scalar};
@@ -42,13 +45,35 @@ pub(super) fn compare(declared: &Declared, found: &[(String, String)]) -> Vec<Co
     changes
 }
 
-/// The lines of `columns` below what stands before the key.
-pub(super) fn lines(before: &str, columns: &[(String, String)], dialect: Dialect) -> Vec<String> {
+/// What people wrote beside `columns` and beside columns, by their exact names.
+#[derive(Default)]
+pub(super) struct Beside<'t> {
+    key: Comments<'t>,
+    columns: BTreeMap<String, Comments<'t>>,
+}
+
+impl<'t> Beside<'t> {
+    pub(super) fn of((key, below): (Comments<'t>, Vec<Comments<'t>>), node: &Node, dialect: Dialect) -> Self {
+        let names = node.entries().iter().map(|entry| external_column(&entry.key, dialect));
+        Self { key, columns: names.zip(below).collect() }
+    }
+}
+
+/// The lines of `columns` below what stands before the key; comments of columns that are there still stay.
+pub(super) fn lines(
+    before: &str,
+    columns: &[(String, String)],
+    dialect: Dialect,
+    mut beside: Beside<'_>,
+) -> Vec<String> {
     let indent = " ".repeat(before.chars().count());
-    let line = |(name, data_type): &(String, String)| {
-        format!("{indent}  {}: {}", scalar(&written(name, dialect)), scalar(data_type))
-    };
-    std::iter::once(format!("{before}columns:")).chain(columns.iter().map(line)).collect()
+    let mut lines = vec![format!("{before}columns:{}", beside.key.behind)];
+    for (name, data_type) in columns {
+        let Comments { above, behind } = beside.columns.remove(name).unwrap_or_default();
+        lines.extend(above.into_iter().map(str::to_owned));
+        lines.push(format!("{indent}  {}: {}{behind}", scalar(&written(name, dialect)), scalar(data_type)));
+    }
+    lines
 }
 
 /// A column's name as a file must write it: in double quotes where the dialect would read another one.

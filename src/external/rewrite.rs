@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::block::{Blocks, Item};
-use super::columns::{self, compare, declared};
+use super::columns::{self, Beside, compare, declared};
 use super::{Change, ExternalTable, Rewritten};
 use crate::ids::ModelName;
 use crate::project::model_name;
@@ -162,13 +162,14 @@ impl<'a> File<'a> {
         let (columns, replaced) = match item.node.get("columns") {
             Some(key) => {
                 let before = self.blocks.before(item, key).ok_or_else(refused)?;
-                (columns::lines(before, &table.columns, dialect), self.blocks.lines_of(item, key))
+                let beside = Beside::of(self.blocks.comments(key), key, dialect);
+                (columns::lines(before, &table.columns, dialect, beside), self.blocks.lines_of(item, key))
             }
             None => {
                 let first = item.node.entries().first().ok_or_else(refused)?;
                 let before = self.blocks.before(item, &first.node).ok_or_else(refused)?;
                 let end = self.blocks.end_of(item.lines.clone());
-                (columns::lines(&before.replace('-', " "), &table.columns, dialect), end..end)
+                (columns::lines(&before.replace('-', " "), &table.columns, dialect, Beside::default()), end..end)
             }
         };
         let kept = |lines: std::ops::Range<usize>| self.blocks.lines[lines].iter().map(|line| (*line).to_owned());
@@ -183,7 +184,8 @@ impl<'a> File<'a> {
         let mut lines = vec![format!("{indent}- name: {}", scalar(&name))];
         let gateway = self.target.gateway.filter(|_| self.target.standing == Standing::Other);
         lines.extend(gateway.map(|gateway| format!("{indent}  gateway: {}", scalar(gateway))));
-        lines.extend(columns::lines(&format!("{indent}  "), &table.columns, self.target.dialect));
+        let before = format!("{indent}  ");
+        lines.extend(columns::lines(&before, &table.columns, self.target.dialect, Beside::default()));
         lines
     }
 
