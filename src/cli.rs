@@ -144,8 +144,9 @@ pub enum Command {
     /// Run the unit tests of models, or write one from data
     ///
     /// Tests are those of SQLMesh: `tests/**/test*.yaml`, as they lie in the working tree. Each runs in a DuckDB of its own in
-    /// memory; no warehouse is opened and nothing is written. Exit 1 where a test fails or a file has a mistake.
-    /// `docs/unit-tests.md` has the format.
+    /// memory, which reaches no files and no servers unless `test_connection` says so; no warehouse is opened and nothing is
+    /// written. Exit 1 where a test fails or a file has a mistake. With --create the warehouse is opened for reading, and one
+    /// test is written. `docs/unit-tests.md` has the format.
     Test(TestArguments),
     /// Tell at each push what it changes: a pre-push hook that opens no warehouse and writes nothing
     Hook(HookArguments),

@@ -209,8 +209,12 @@ pub fn engine(connection: &Connection, opening: &Opening<'_>) -> Result<Box<dyn 
     }
 }
 
+/// The setting without which DuckDB reaches neither files nor servers.
+const EXTERNAL_ACCESS: &str = "enable_external_access";
+
 /// A database in memory for one unit test, with the settings of a `test_connection` where there is one. Its file is never
-/// opened: whatever a test makes must be gone afterwards.
+/// opened: whatever a test makes must be gone afterwards. It reaches nothing outside of itself unless the settings say
+/// that it may, for a test may be somebody's whom nobody knows.
 ///
 /// # Errors
 /// It is no DuckDB, or says too little.
@@ -218,7 +222,12 @@ pub fn test_engine(connection: Option<&Connection>, opening: &Opening<'_>) -> Re
     let mut config = DuckDbConfig::new(Location::Memory);
     if let Some(connection) = connection {
         let refused = |error| CommandError::no("its `test_connection` cannot be used").because(error);
-        config.settings = duckdb_config(&connection.duckdb().map_err(refused)?, opening)?.settings;
+        let connection = connection.duckdb().map_err(refused)?;
+        config.settings = duckdb_config(&connection, opening)?.settings;
+        config.extensions = connection.extensions;
+    }
+    if !config.settings.keys().any(|name| name.eq_ignore_ascii_case(EXTERNAL_ACCESS)) {
+        config.settings.insert(EXTERNAL_ACCESS.to_owned(), "false".to_owned());
     }
     // Tests run beside one another, and each is small.
     config.settings.entry("threads".to_owned()).or_insert_with(|| "1".to_owned());

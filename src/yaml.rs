@@ -5,6 +5,7 @@
 //! aliases unfold to. This module never knows what a key means.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor};
@@ -92,13 +93,21 @@ pub fn parse(text: &str) -> Result<Node, YamlError> {
 /// A text as one scalar on one line, safe as a key or a value outside of `[]` and `{}`: quoted wherever it could be read as
 /// anything but this text, and signs that do not show are escaped.
 pub fn scalar(text: &str) -> String {
-    let starts_plain = !text.starts_with(|first: char| first.is_ascii_digit());
-    let plain = serde_yaml::to_string(text).ok().filter(|_| starts_plain && visible(text) == text);
+    let plain = serde_yaml::to_string(text).ok().filter(|_| visible(text) == text);
     let plain =
         plain.map(|written| written.trim_end_matches('\n').to_owned()).filter(|written| !written.contains('\n'));
     let reads_back =
         |written: &String| parse(&format!("- {written}: {written}\n")).is_ok_and(|list| is_pair_of(&list, text));
-    plain.filter(reads_back).unwrap_or_else(|| escaped(text))
+    let is_safe = |written: &String| written != text || may_be_plain(text);
+    plain.filter(is_safe).filter(reads_back).unwrap_or_else(|| escaped(text))
+}
+
+/// Whether every reader takes a text without quotes for a text: YAML 1.1, which PyYAML reads, has more words and numbers than
+/// ours, and `<<` and `=` mean something to it even as values.
+fn may_be_plain(text: &str) -> bool {
+    const WORDS: [&str; 7] = ["yes", "no", "on", "off", "true", "false", "null"];
+    let starts = text.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    starts && !WORDS.contains(&text.to_lowercase().as_str())
 }
 
 /// In double quotes.
@@ -241,8 +250,9 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged: Vec<Entry> = Vec::new();
+        let mut known: BTreeSet<String> = BTreeSet::new();
         while let Some((key, place)) = next_key(&mut access)? {
-            if entries.iter().any(|entry| entry.key == key) {
+            if known.contains(&key) {
                 let place = format!(" at line {} column {}", place.line, place.column);
                 return Err(A::Error::custom(format!("key `{key}` is given twice{place}")));
             }
@@ -250,11 +260,14 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
             match (key.as_str(), &node.value) {
                 ("<<", Value::Map(more)) => merged.extend(more.iter().cloned()),
                 ("<<", Value::List(maps)) => merged.extend(maps.iter().flat_map(|map| map.entries().to_vec())),
-                _ => entries.push(Entry { key, node }),
+                _ => {
+                    known.insert(key.clone());
+                    entries.push(Entry { key, node });
+                }
             }
         }
         for entry in merged {
-            if !entries.iter().any(|known| known.key == entry.key) {
+            if known.insert(entry.key.clone()) {
                 entries.push(entry);
             }
         }
@@ -331,6 +344,18 @@ mod tests {
         let error = parse("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n").expect_err("a duplicate");
         assert_eq!(error.place, Some(place(5, 3)));
         assert!(error.message.contains("key `c` is given twice"), "{}", error.message);
+    }
+
+    /// Each key was held against all before it, which for as many as a file may have took minutes.
+    #[test]
+    fn a_mapping_may_have_many_keys() {
+        let line = |number: u32| format!("k{number}: 1\n");
+        let text: String = (0..20_000).map(line).collect();
+        assert_eq!(parse(&text).map(|node| node.entries().len()), Ok(20_000));
+        let merged = format!("base: &b\n{}use:\n  <<: *b\n  k7: 2\n", text.replace('k', "  k"));
+        let node = parse(&merged).expect("yaml");
+        assert_eq!(node.get("use").map(|node| node.entries().len()), Some(20_000));
+        assert!(parse(&format!("{text}k7: 2\n")).expect_err("a duplicate").message.contains("`k7` is given twice"));
     }
 
     #[test]
@@ -425,6 +450,9 @@ mod tests {
         }
         assert_eq!(scalar("TIMESTAMP WITH TIME ZONE"), "TIMESTAMP WITH TIME ZONE");
         assert_eq!(scalar("2026-01-01"), "\"2026-01-01\"", "SQLMesh would read a date");
+        for word in ["<<", "=", "No", "on", "OFF", "+1", ".5", "1:30", "-1_0", "~"] {
+            assert!(scalar(word).starts_with(['"', '\'']), "PyYAML would read {word} as something else");
+        }
     }
 
     #[test]

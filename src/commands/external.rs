@@ -3,15 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
 use super::Context;
 use super::tree::one_tree;
+use super::write::{Existing, write};
 use crate::apply::engine_error;
 use crate::cli::{ExternalArguments, OneTreeArguments};
-use crate::engine::OpenMode;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::external::{ExternalTable, FILES, Rewritten, Standing, Target, rewrite, unowned};
 use crate::ids::{EnvironmentName, FilePath, ModelName, TableName};
@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &ExternalArguments) -> Comma
         (true, _) => Ok(Exit::Done),
         (false, true) => Ok(Exit::No),
         (false, false) => {
-            replace(&path, &text, &workspace.random_id()?)
+            write(&workspace, &path, &text, Existing::Replaced)
                 .map_err(|error| CommandError::failed(format!("cannot write `{file}`")).because(error))?;
             Ok(Exit::Done)
         }
@@ -94,7 +94,7 @@ fn asked(
         return Ok(Vec::new());
     }
     let timeout = Duration::from_secs(arguments.lock_timeout);
-    let engine = workspace.engine(settings, OpenMode::ReadOnly, timeout)?;
+    let engine = workspace.engine_to_read(settings, timeout)?;
     let failed = |error| engine_error("cannot ask the warehouse for columns", error);
     let mut session = engine.session().map_err(failed)?;
     let tables: Vec<TableName> = wanted.iter().map(|name| table_of(name, engine.dialect())).collect();
@@ -144,17 +144,4 @@ fn read(path: &Path) -> Result<String, CommandError> {
             Err(CommandError::failed(format!("cannot read `{}`", visible(&path.display().to_string()))).because(error))
         }
     }
-}
-
-/// Writes beside the file first, so that it is whole whatever happens; a link is not written through.
-fn replace(path: &Path, text: &str, own: &str) -> io::Result<()> {
-    let there = fs::symlink_metadata(path).ok();
-    if there.as_ref().is_some_and(|there| !there.is_file()) {
-        return Err(io::Error::other("it is a link or a folder; make it a file"));
-    }
-    let beside = path.with_extension(format!("{own}.new"));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
-    let permissions = there.map_or(Ok(()), |there| file.set_permissions(there.permissions()));
-    let written = permissions.and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.sync_all());
-    written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| drop(fs::remove_file(&beside)))
 }

@@ -27,6 +27,7 @@ mod test;
 mod times;
 mod tree;
 mod who;
+mod write;
 
 use crate::cli::Command;
 use crate::context::Context;

@@ -24,6 +24,15 @@ pub(super) struct Item<'t> {
     pub(super) lines: Range<usize>,
 }
 
+/// What people wrote beside a key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Comments<'t> {
+    /// The lines above it.
+    pub(super) above: Vec<&'t str>,
+    /// What stands behind it in its line, with the space before it.
+    pub(super) behind: &'t str,
+}
+
 impl<'t> Blocks<'t> {
     pub(super) fn of(text: &'t str, document: &'t Node) -> Result<Self, RewriteError> {
         let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
@@ -79,12 +88,41 @@ impl<'t> Blocks<'t> {
         start..self.end_of(start..end)
     }
 
+    /// The comments of a key and of each key below it, where these have lines of their own.
+    pub(super) fn comments(&self, key: &Node) -> (Comments<'t>, Vec<Comments<'t>>) {
+        let behind = |line: usize| self.lines.get(line).map_or("", |line| comment_of(line));
+        let mut next = line_of(key) + 1;
+        let below = key.entries().iter().map(|entry| {
+            let line = line_of(&entry.node);
+            let Some(above) = self.lines.get(next..line) else { return Comments::default() };
+            next = line + 1;
+            let is_comment = |line: &&&str| line.trim_start().starts_with('#');
+            Comments { above: above.iter().filter(is_comment).copied().collect(), behind: behind(line) }
+        });
+        let below = below.collect();
+        (Comments { above: Vec::new(), behind: behind(line_of(key)) }, below)
+    }
+
     /// The end of lines without the comments and empty lines behind them.
     pub(super) fn end_of(&self, lines: Range<usize>) -> usize {
         let is_said = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
         let said = self.lines[lines.clone()].iter().rposition(is_said);
         said.map_or(lines.start + 1, |last| lines.start + last + 1)
     }
+}
+
+/// The comment at the end of a line, with the space before it; none where it may be text in quotes.
+fn comment_of(line: &str) -> &str {
+    let (mut quote, mut last) = (None, ' ');
+    for (place, sign) in line.char_indices() {
+        match quote {
+            Some(open) => quote = (sign != open).then_some(open),
+            None if sign == '#' && last.is_whitespace() => return &line[line[..place].trim_end().len()..],
+            None => quote = matches!(sign, '"' | '\'').then_some(sign),
+        }
+        last = sign;
+    }
+    ""
 }
 
 fn line_of(node: &Node) -> usize {

@@ -1,7 +1,9 @@
 //! What a file becomes when the warehouse's columns are put into it.
 
+use std::collections::BTreeMap;
+
 use super::block::{Blocks, Item};
-use super::columns::{self, compare, declared};
+use super::columns::{self, Beside, compare, declared};
 use super::{Change, ExternalTable, Rewritten};
 use crate::ids::ModelName;
 use crate::project::model_name;
@@ -68,33 +70,30 @@ pub enum Standing {
 /// The file is no list of tables, or is written in a way that cannot be changed in place.
 pub fn rewrite(text: &str, target: Target<'_>, tables: &[ExternalTable]) -> Result<Rewritten, RewriteError> {
     let document = parsed(text)?;
-    let file = File { blocks: Blocks::of(text, &document)?, target };
+    let file = File::of(text, &document, target)?;
+    let held: BTreeMap<usize, &ExternalTable> =
+        tables.iter().filter_map(|table| Some((file.entry_of(table)?, table))).collect();
     let mut changes = Vec::new();
-    let mut entries: Vec<(Option<ModelName>, Vec<String>)> = Vec::new();
+    let mut entries: Vec<Vec<String>> = Vec::new();
     for (index, item) in file.blocks.items.iter().enumerate() {
         let mut lines: Vec<String> =
             file.blocks.lines[item.lines.clone()].iter().map(|line| (*line).to_owned()).collect();
-        let name = file.name(item);
-        if let Some(table) = tables.iter().find(|table| file.entry_of(table) == Some(index)) {
+        if let Some(table) = held.get(&index) {
             let differing = compare(&declared(item.node, file.dialect(item)), &table.columns);
             if !differing.is_empty() {
                 lines = file.with_columns(item, table)?;
                 changes.push(Change::Columns { name: table.name.clone(), changes: differing });
             }
         }
-        entries.push((name, lines));
+        entries.push(lines);
     }
     let mut new: Vec<&ExternalTable> = tables.iter().filter(|table| file.lacks(table)).collect();
     new.sort_by(|one, other| one.name.cmp(&other.name));
-    for table in new {
-        changes.push(Change::Added { name: table.name.clone(), columns: table.columns.len() });
-        let after = entries.iter().position(|(name, _)| name.as_ref().is_some_and(|name| *name > table.name));
-        entries.insert(after.unwrap_or(entries.len()), (Some(table.name.clone()), file.entry(table)));
-    }
+    changes.extend(new.iter().map(|table| Change::Added { name: table.name.clone(), columns: table.columns.len() }));
     if changes.is_empty() {
         return Ok(Rewritten { text: text.to_owned(), changes });
     }
-    let written = file.text(entries.into_iter().flat_map(|(_, lines)| lines));
+    let written = file.text(file.merged(entries, &new).into_iter());
     file.read_back(&written, tables, &changes)?;
     Ok(Rewritten { text: written, changes })
 }
@@ -108,38 +107,52 @@ fn parsed(text: &str) -> Result<Node, RewriteError> {
 struct File<'a> {
     blocks: Blocks<'a>,
     target: Target<'a>,
+    /// The name of each entry, in order.
+    names: Vec<Option<ModelName>>,
+    /// The entries of each name, in order.
+    named: BTreeMap<ModelName, Vec<usize>>,
 }
 
-impl File<'_> {
+impl<'a> File<'a> {
+    fn of(text: &'a str, document: &'a Node, target: Target<'a>) -> Result<Self, RewriteError> {
+        let blocks = Blocks::of(text, document)?;
+        let names: Vec<Option<ModelName>> = blocks.items.iter().map(|item| name_of(item.node, target)).collect();
+        let mut named: BTreeMap<ModelName, Vec<usize>> = BTreeMap::new();
+        for (index, name) in names.iter().enumerate() {
+            name.iter().for_each(|name| named.entry(name.clone()).or_default().push(index));
+        }
+        Ok(Self { blocks, target, names, named })
+    }
+
     fn dialect(&self, item: &Item<'_>) -> Dialect {
         dialect_of(item.node, self.target)
     }
 
-    fn name(&self, item: &Item<'_>) -> Option<ModelName> {
-        name_of(item.node, self.target)
+    /// The entries of a table, whomever they are for.
+    fn all_of(&self, table: &ExternalTable) -> impl Iterator<Item = (usize, &Item<'a>)> {
+        let indices = self.named.get(&table.name).into_iter().flatten();
+        indices.filter_map(|index| Some((*index, self.blocks.items.get(*index)?)))
     }
 
     /// The entry that holds a table's columns for the gateway in use: its own, else the one of all gateways if this is the
     /// default one.
     fn entry_of(&self, table: &ExternalTable) -> Option<usize> {
-        let named = |item: &&Item<'_>| self.name(item).as_ref() == Some(&table.name);
-        let all = || self.blocks.items.iter().enumerate().filter(|(_, item)| named(item));
         let is_own = |item: &Item<'_>| {
             let gateway = item.node.get("gateway").and_then(Node::text);
             gateway.zip(self.target.gateway).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
         };
-        let own = all().find(|(_, item)| is_own(item));
-        let general = || all().find(|(_, item)| self.target.standing == Standing::Default && is_general(item.node));
+        let own = self.all_of(table).find(|(_, item)| is_own(item));
+        let general =
+            || self.all_of(table).find(|(_, item)| self.target.standing == Standing::Default && is_general(item.node));
         own.or_else(general).map(|(index, _)| index)
     }
 
     /// Whether a table needs an entry of its own: there is none, and what all gateways have is not what this one has.
     fn lacks(&self, table: &ExternalTable) -> bool {
         let is_right = |item: &Item<'_>| {
-            let is_it = self.name(item).as_ref() == Some(&table.name) && is_general(item.node);
-            is_it && compare(&declared(item.node, self.dialect(item)), &table.columns).is_empty()
+            is_general(item.node) && compare(&declared(item.node, self.dialect(item)), &table.columns).is_empty()
         };
-        self.entry_of(table).is_none() && !self.blocks.items.iter().any(is_right)
+        self.entry_of(table).is_none() && !self.all_of(table).any(|(_, item)| is_right(item))
     }
 
     /// The lines of an entry with other columns.
@@ -149,13 +162,14 @@ impl File<'_> {
         let (columns, replaced) = match item.node.get("columns") {
             Some(key) => {
                 let before = self.blocks.before(item, key).ok_or_else(refused)?;
-                (columns::lines(before, &table.columns, dialect), self.blocks.lines_of(item, key))
+                let beside = Beside::of(self.blocks.comments(key), key, dialect);
+                (columns::lines(before, &table.columns, dialect, beside), self.blocks.lines_of(item, key))
             }
             None => {
                 let first = item.node.entries().first().ok_or_else(refused)?;
                 let before = self.blocks.before(item, &first.node).ok_or_else(refused)?;
                 let end = self.blocks.end_of(item.lines.clone());
-                (columns::lines(&before.replace('-', " "), &table.columns, dialect), end..end)
+                (columns::lines(&before.replace('-', " "), &table.columns, dialect, Beside::default()), end..end)
             }
         };
         let kept = |lines: std::ops::Range<usize>| self.blocks.lines[lines].iter().map(|line| (*line).to_owned());
@@ -170,7 +184,23 @@ impl File<'_> {
         let mut lines = vec![format!("{indent}- name: {}", scalar(&name))];
         let gateway = self.target.gateway.filter(|_| self.target.standing == Standing::Other);
         lines.extend(gateway.map(|gateway| format!("{indent}  gateway: {}", scalar(gateway))));
-        lines.extend(columns::lines(&format!("{indent}  "), &table.columns, self.target.dialect));
+        let before = format!("{indent}  ");
+        lines.extend(columns::lines(&before, &table.columns, self.target.dialect, Beside::default()));
+        lines
+    }
+
+    /// The lines of all entries, and of new ones that are sorted by name, each before the first one whose name comes after.
+    fn merged(&self, entries: Vec<Vec<String>>, new: &[&ExternalTable]) -> Vec<String> {
+        let mut new = new.iter().peekable();
+        let mut lines = Vec::new();
+        for (name, entry) in self.names.iter().zip(entries) {
+            let is_before = |table: &&&ExternalTable| name.as_ref().is_some_and(|name| *name > table.name);
+            while let Some(table) = new.next_if(is_before) {
+                lines.extend(self.entry(table));
+            }
+            lines.extend(entry);
+        }
+        lines.extend(new.flat_map(|table| self.entry(table)));
         lines
     }
 
@@ -187,11 +217,12 @@ impl File<'_> {
     /// every other key of the file is there with its value.
     fn read_back(&self, text: &str, tables: &[ExternalTable], changes: &[Change]) -> Result<(), RewriteError> {
         let document = parsed(text)?;
-        let read = File { blocks: Blocks::of(text, &document)?, target: self.target };
+        let read = File::of(text, &document, self.target)?;
+        let tables: BTreeMap<&ModelName, &ExternalTable> = tables.iter().map(|table| (&table.name, table)).collect();
         let wrong = |name: &dyn ToString| Err(RewriteError::ReadBack { table: name.to_string() });
         for change in changes {
             let (Change::Added { name, .. } | Change::Columns { name, .. }) = change;
-            let table = tables.iter().find(|table| table.name == *name);
+            let table = tables.get(name).copied();
             let item = table.and_then(|table| read.blocks.items.get(read.entry_of(table)?));
             let is_right = table.zip(item).is_some_and(|(table, item)| {
                 compare(&declared(item.node, read.dialect(item)), &table.columns).is_empty()

@@ -67,7 +67,7 @@ fn only_what_differs_is_written_anew() {
         - as they come
       columns:
         id: INTEGER
-        amount: BIGINT
+        amount: BIGINT  # in cents
         day: DATE
       start: 2026-01-01
 
@@ -137,6 +137,52 @@ fn hostile_names_are_quoted() {
     let postgres = Target { dialect: Dialect::Postgres, ..DUCKDB };
     let done = rewritten("", postgres, &[table("public.\"Orders\"", &[("Id", "integer"), ("id", "integer")])]);
     assert_eq!(done.text, "- name: public.\"Orders\"\n  columns:\n    '\"Id\"': integer\n    id: integer\n");
+}
+
+#[test]
+fn comments_of_columns_that_are_there_still_stay() {
+    let text = "- name: a.b\n  columns: # as Jo says\n    # the key\n    'a # b': TEXT # no\n\n    # gone\n    old: INTEGER # gone too\n    \
+                it's: TEXT # lost\n    # last\n    z: INTEGER\t# kept\n    # end\n- name: c.d\n  columns: {x: TEXT} # short\n";
+    let tables = [
+        table("a.b", &[("z", "INTEGER"), ("a # b", "VARCHAR"), ("it's", "TEXT"), ("new", "DATE")]),
+        table("c.d", &[("x", "DATE"), ("y", "DATE")]),
+    ];
+    insta::assert_snapshot!(rewritten(text, DUCKDB, &tables).text, @r"
+    - name: a.b
+      columns: # as Jo says
+        # last
+        z: INTEGER	# kept
+        # the key
+        'a # b': VARCHAR # no
+        it's: TEXT
+        new: DATE
+        # end
+    - name: c.d
+      columns: # short
+        x: DATE
+        y: DATE
+    ");
+}
+
+#[test]
+fn types_are_compared_whatever_their_spaces() {
+    let tables = [table("a.b", &[("kind", "ENUM('a  b',\t'c')"), ("at", "timestamp  with time zone")])];
+    let done = rewritten("", DUCKDB, &tables);
+    assert_eq!(done.changes.len(), 1);
+    let by_hand = "- name: a.b\n  columns: {kind: \"ENUM('a b', 'c')\", at: timestamp with time zone}\n";
+    assert_eq!(rewritten(by_hand, DUCKDB, &tables).changes, []);
+}
+
+/// Each table was compared with every entry, for each of which every name was read anew: minutes for as many as here.
+#[test]
+fn many_tables_are_put_in_where_they_belong() {
+    let names: Vec<String> = (0..3_000).map(|number| format!("erp.t{number:05}")).collect();
+    let all: Vec<ExternalTable> = names.iter().map(|name| table(name, &[("id", "INTEGER")])).collect();
+    let whole = rewrite("", DUCKDB, &all).expect("a file");
+    assert_eq!(whole.changes.len(), all.len());
+    let half: Vec<ExternalTable> = all.iter().step_by(2).cloned().collect();
+    let grown = rewrite(&rewrite("", DUCKDB, &half).expect("a file").text, DUCKDB, &all).expect("a file");
+    assert_eq!((grown.changes.len(), grown.text), (all.len() - half.len(), whole.text));
 }
 
 #[test]

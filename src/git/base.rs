@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use git2::{ErrorCode, ObjectType, Oid, Reference};
 
-use super::{Depth, Git, GitError};
+use super::{Depth, Git, GitError, Head};
 use crate::ids::{CommitId, RefName};
 use crate::problem::{Problem, nearest};
 
@@ -97,6 +97,9 @@ impl Git {
     }
 
     fn unresolved(&self, asked: &str) -> GitError {
+        if let ("HEAD", Ok(Head::Unborn { name })) = (asked, self.head()) {
+            return GitError::Unborn { branch: name.branch().unwrap_or(name.as_str()).to_owned() };
+        }
         let error = self.repository.revparse_single(asked).err();
         if let Some(error) = &error
             && error.code() == ErrorCode::Ambiguous

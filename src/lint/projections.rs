@@ -24,7 +24,7 @@ pub(super) fn no_ambiguous_projections(subject: &Subject<'_>) -> Result<Vec<Find
                 told.insert(name);
                 findings.push(twice(subject, name, *offset));
             }
-            ProjectionItem::Named(_) | ProjectionItem::Star | ProjectionItem::Chosen => {}
+            ProjectionItem::Named(_) | ProjectionItem::Star | ProjectionItem::Chosen | ProjectionItem::Colon => {}
         }
     }
     if let Some(star) = select.iter().find(|projection| projection.item == ProjectionItem::Star) {

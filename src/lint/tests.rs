@@ -140,6 +140,27 @@ fn what_is_not_certain_is_no_violation() {
     assert!(lint.unchecked[0].why.starts_with("the parser does not know this SQL"), "{:?}", lint.unchecked);
 }
 
+/// PostgreSQL reads `o.total` as `total(o)`, a function of the row, where `o` has no such column.
+#[test]
+fn a_function_of_a_row_is_no_column_that_is_missing() {
+    let of = |query: &str| {
+        let model = format!("//- models/m.sql\nMODEL (name s.m, kind FULL, dialect postgres);\n{query}\n");
+        let lint = linted("{rules: [ambiguousorinvalidcolumn]}", &model);
+        let told: Vec<String> = lint.violations.iter().map(|violation| told(&violation.problem)).collect();
+        (told, lint.unchecked.into_iter().map(|unchecked| unchecked.why).collect::<Vec<_>>())
+    };
+    let unknown = |name: &str| (Vec::new(), vec![format!("{name} belongs to no known input")]);
+    assert_eq!(of("SELECT o.total FROM raw.orders AS o"), unknown("o.total"));
+    assert_eq!(of("SELECT 1 AS one FROM raw.orders AS o WHERE EXISTS (SELECT o.total)"), unknown("o.total"));
+    for (sql, name) in
+        [("SELECT x.total FROM raw.orders AS o", "x.total"), ("SELECT total FROM raw.orders AS o", "total")]
+    {
+        let (violations, unchecked) = of(sql);
+        assert_eq!((violations.len(), unchecked.len()), (1, 0), "{sql}");
+        assert!(violations[0].ends_with(&format!("has a column `{name}`")), "{violations:?}");
+    }
+}
+
 #[test]
 fn no_ambiguous_projections() {
     let of = |query: &str| of_query(Rule::NoAmbiguousProjections, query);
@@ -158,6 +179,7 @@ fn no_ambiguous_projections() {
     );
     assert_eq!(of("SELECT id FROM raw.orders UNION SELECT count(*) FROM raw.orders"), nothing, "the first one names");
     assert_eq!(of("SELECT COLUMNS('a.*') FROM raw.orders"), nothing);
+    assert_eq!(of("SELECT id: amount, amount: id FROM raw.orders"), nothing);
 }
 
 #[test]

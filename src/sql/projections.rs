@@ -30,6 +30,8 @@ pub enum ProjectionItem {
     Unnamed(String),
     /// Columns chosen from the inputs by a pattern, which keep their names.
     Chosen,
+    /// A colon, which is DuckDB's `name: x` or a path into JSON: what its column is called is not known.
+    Colon,
 }
 
 /// The projections of a query: one for each SELECT that a set operation joins, the first one first; none for `VALUES`.
@@ -83,6 +85,7 @@ impl Reader<'_> {
             SelectItem::ExprWithAlias { alias, .. } => vec![named(alias)],
             SelectItem::ExprWithAliases { aliases, .. } => aliases.iter().map(named).collect(),
             SelectItem::UnnamedExpr(expression) if is_chosen(expression) => vec![ProjectionItem::Chosen],
+            SelectItem::UnnamedExpr(expression) if has_colon(expression) => vec![ProjectionItem::Colon],
             SelectItem::UnnamedExpr(expression) => {
                 let unnamed = || ProjectionItem::Unnamed(expression.to_string());
                 vec![self.inferred(expression).map_or_else(unnamed, ProjectionItem::Named)]
@@ -139,6 +142,14 @@ fn is_chosen(expression: &Expr) -> bool {
     .is_break()
 }
 
+fn has_colon(expression: &Expr) -> bool {
+    ast::visit_expressions(expression, |part| match part {
+        Expr::JsonAccess { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +162,7 @@ mod tests {
             ProjectionItem::Named(name) => name,
             ProjectionItem::Unnamed(text) => format!("?{text}@{}", projection.offset),
             ProjectionItem::Chosen => "several".to_owned(),
+            ProjectionItem::Colon => "unclear".to_owned(),
         };
         let found = projections(&query, &query.syntax()).expect("a syntax tree");
         found.into_iter().map(|list| list.into_iter().map(told).collect()).collect()
@@ -165,6 +177,7 @@ mod tests {
             [["?count(*)@7", "?a + b@17", "?NULL@24", "?(SELECT 1)@31", "?current_date@42"]]
         );
         assert_eq!(items("SELECT COLUMNS('a.*'), min(COLUMNS(*)) FROM t"), [["several", "several"]]);
+        assert_eq!(items("SELECT a: b, c: d + 1, e FROM t"), [["unclear", "unclear", "e"]]);
     }
 
     #[test]

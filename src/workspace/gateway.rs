@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::engine::{Engine, OpenMode};
 use crate::error::CommandError;
 use crate::settings::{Part, Settings, Wanted};
+use crate::visible::visible;
 
 impl Workspace<'_> {
     /// Where the state is.
@@ -61,6 +62,19 @@ impl Workspace<'_> {
         patience: Duration,
     ) -> Result<Box<dyn Engine>, CommandError> {
         self.engine_of(settings, self.gateway(settings), mode, patience)
+    }
+
+    /// The same for a command that asks what is in it, and so has nothing to do where there is none.
+    ///
+    /// # Errors
+    /// As [`Workspace::engine`], or the warehouse's file is not there.
+    pub fn engine_to_read(&self, settings: &Settings, patience: Duration) -> Result<Box<dyn Engine>, CommandError> {
+        if let Some(place) = self.warehouse(settings).filter(|place| !place.may_be_there()) {
+            return Err(CommandError::no(format!("there is no warehouse at `{}` yet", visible(&place.to_string()))).hint(
+                "`bot promote` on the base branch makes it; where it lies elsewhere, correct the connection in `config.yaml`",
+            ));
+        }
+        self.engine(settings, OpenMode::ReadOnly, patience)
     }
 
     /// The warehouse of a gateway, the default one for `None`.

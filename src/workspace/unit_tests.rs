@@ -44,6 +44,15 @@ impl Workspace<'_> {
         connect::test_engine(connection, &self.opening(settings, OpenMode::ReadWrite, Duration::ZERO))
     }
 
+    /// A database in memory that is asked what models hold: like one for tests of the gateway in use, where that has one.
+    ///
+    /// # Errors
+    /// The configuration says too little.
+    pub fn shapes_engine(&self, settings: &Settings) -> Result<Box<dyn Engine>, CommandError> {
+        let opening = self.opening(settings, OpenMode::ReadWrite, Duration::ZERO);
+        self.test_engine(settings, None).or_else(|_| connect::test_engine(None, &opening))
+    }
+
     /// Loads and fingerprints a tree with variables that win over those of its configuration, names in lower case.
     ///
     /// # Errors

@@ -135,6 +135,37 @@ fn another_gateway_has_entries_of_its_own() {
 }
 
 #[test]
+fn where_there_is_nothing_to_ask_the_way_is_told() {
+    let world = lab(&[("models/stock.sql", STAR)]);
+    let ran = world.bot(&["external"]);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("there is no warehouse at"), "{}", ran.stderr);
+    let fresh = World::empty();
+    fresh.repository.write("config.yaml", CONFIG);
+    for arguments in [&["external"][..], &["test"], &["test", "--create", "s.m"], &["lint"]] {
+        let ran = fresh.bot(arguments);
+        assert!(ran.stderr.contains("the branch `main` has no commit yet"), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+/// Nested types hold commas, quotes and colons, and are kept to the letter.
+#[test]
+fn nested_types_are_kept() {
+    let world = shop();
+    let types = "u UNION(num INTEGER, str VARCHAR), s STRUCT(\"a: b\" INTEGER, c UNION(x DATE, y VARCHAR[])), \
+                 m MAP(VARCHAR, INTEGER[3]), e ENUM('a: b', 'c  d', '#')";
+    execute(&world, &format!("CREATE OR REPLACE TABLE erp.stock (id INTEGER, {types})"));
+    world.done(&["external"]);
+    world.done(&["external", "--check"]);
+    let written = world.repository.read("external_models.yaml");
+    for told in ["u: UNION(num INTEGER, str VARCHAR)", "UNION(x DATE, y VARCHAR[])", "MAP(VARCHAR, INTEGER[3])", "c  d"]
+    {
+        assert!(written.contains(told), "{told}: {written}");
+    }
+    world.repository.commit("external tables");
+    world.done(&["plan"]);
+}
+
+#[test]
 fn a_file_that_cannot_be_changed_in_place_is_not_touched() {
     let world = shop();
     let flow = "[{name: erp.stock}]\n";

@@ -284,7 +284,7 @@ fn is_set(query: &Query) -> bool {
 
 pub(crate) fn set_operator(desk: &mut Desk<'_>) -> bool {
     desk.change_query(&is_set, &mut |query, grow| {
-        if let Body::Set { operator, .. } = &mut query.body {
+        if let Body::Set { operator, right, .. } = &mut query.body {
             let by_name = [("UNION", "UNION BY NAME"), ("UNION ALL", "UNION ALL BY NAME")];
             let counterpart = by_name.iter().find_map(|(place, name)| match () {
                 () if place == operator => Some(*name),
@@ -293,10 +293,14 @@ pub(crate) fn set_operator(desk: &mut Desk<'_>) -> bool {
             });
             let named = by_name.iter().map(|(_, name)| *name);
             let all: Vec<&'static str> = SETS.iter().copied().chain(named).filter(|other| other != operator).collect();
-            *operator = match counterpart.filter(|_| grow.choices.chance(40)) {
+            *operator = match counterpart.filter(|_| grow.choices.chance(60)) {
                 Some(counterpart) => counterpart,
                 None => grow.choices.one(&all),
             };
+            // What is switched on here is to be seen when another edit switches it off.
+            if operator.ends_with("BY NAME") && grow.choices.chance(50) {
+                grow.cross(right);
+            }
         }
     })
 }

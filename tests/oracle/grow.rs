@@ -87,10 +87,13 @@ impl Grow<'_> {
             }
         }
         let mut operator = self.choices.one(SETS);
-        if operator.starts_with("UNION") && self.choices.chance(25) {
+        if operator.starts_with("UNION") && self.choices.chance(35) {
             operator = if operator == "UNION" { "UNION BY NAME" } else { "UNION ALL BY NAME" };
         }
         let (mut left, mut right) = (Box::new(Query::of(left)), Box::new(Query::of(right)));
+        if operator.starts_with("UNION") && self.choices.chance(60) {
+            self.cross(&mut right);
+        }
         if self.choices.chance(25) {
             let operator = self.choices.one(SETS);
             let again = Box::new(match self.choices.chance(50) {
@@ -102,6 +105,27 @@ impl Grow<'_> {
             **side = Query { ctes: Vec::new(), body, order: Order::None, limit: None };
         }
         Query { ctes: Vec::new(), body: Body::Set { operator, left, right }, order: Order::None, limit: None }
+    }
+
+    /// Two columns of one type trade places in a side of a set operation: only then is BY NAME something else than by place.
+    pub(crate) fn cross(&mut self, side: &mut Query) {
+        let Body::Select(select) = &mut side.body else { return };
+        if select.group.form == GroupForm::Ordinals {
+            return;
+        }
+        let data = |item: &Item| match item {
+            Item::Value { value, .. } => Some(value.data()),
+            Item::Star { .. } => None,
+        };
+        let alike = |one: usize, two: usize| {
+            data(&select.items[one]).is_some() && data(&select.items[one]) == data(&select.items[two])
+        };
+        let places = 0..select.items.len();
+        let pairs: Vec<(usize, usize)> =
+            places.flat_map(|two| (0..two).map(move |one| (one, two))).filter(|(one, two)| alike(*one, *two)).collect();
+        if let Some((one, two)) = self.choices.pick(&pairs).copied() {
+            select.items.swap(one, two);
+        }
     }
 
     /// What a select's expressions may name.

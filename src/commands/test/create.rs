@@ -1,25 +1,24 @@
 //! `bot test --create`: a test of a model from rows of the warehouse. Its parents' rows are read, its query runs over them in
 //! memory, and what comes is what the test expects.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
 use super::one::{self, Refused};
-use super::prepare::{Prepared, names_dialect, tell_errors};
+use super::prepare::{Prepared, Variant, names_dialect, tell_errors};
 use super::{Context, no_engine, tell};
 use crate::apply::engine_error;
 use crate::cli::TestArguments;
 use crate::commands::find::model_named;
-use crate::engine::{OpenMode, Rest, Rows, Session};
+use crate::commands::write::{self as file, Existing};
+use crate::engine::{Rest, Rows, Session};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::files::TextTree;
 use crate::ids::{FilePath, ModelName};
+use crate::model::KindName;
 use crate::problem::has_errors;
 use crate::project::model_name;
 use crate::sql::Dialect;
-use crate::statement::quote_identifier;
+use crate::statement::{ColumnType, quote_identifier};
 use crate::unit_test::{Draft, DraftRows, Ending, StatedTypes, is_test_file, read, reads, write};
 use crate::workspace::{Side, Workspace};
 
@@ -64,7 +63,8 @@ pub(super) fn run(
     if arguments.include_ctes {
         draft.ctes = ctes.into_iter().map(|(name, rows)| rows_of(&name, rows)).collect();
     }
-    save(&file, &write(&draft), arguments)
+    let existing = if arguments.overwrite { Existing::Replaced } else { Existing::Kept };
+    file::write(workspace, &file, &write(&draft), existing)
         .map_err(|error| CommandError::failed(format!("cannot write `{path}`")).because(error))?;
     context.output.data(&format!("created  {}\n", crate::render::visible(path.as_str())));
     context.output.talk("Read what it expects: it is what the query gives now, whether that is right or not.");
@@ -114,12 +114,19 @@ fn inputs(
     let settings = &side.project.settings;
     let patience = Duration::from_secs(arguments.lock_timeout);
     let dialect = names_dialect(side, workspace);
-    let engine = workspace.engine(settings, OpenMode::ReadOnly, patience)?;
+    let engine = workspace.engine_to_read(settings, patience)?;
     let mut session = engine.session().map_err(|error| engine_error("cannot open the warehouse", error))?;
     let one = |parent: &ModelName| {
         let given = queries.iter().find(|(name, _)| name == parent).map(|(_, sql)| sql.clone());
+        let kind = side.tree.models.get(parent).map(|model| model.kind.name());
+        if given.is_none() && kind == Some(KindName::Embedded) {
+            return Err(CommandError::no(format!("`{parent}` is EMBEDDED, so the warehouse shows no rows of it"))
+                .hint(format!("give a query for them: `--query {parent} 'SELECT …'`")));
+        }
         let sql = given.unwrap_or_else(|| first_rows(session.dialect(), parent));
-        Ok(rows_of(&written(parent, dialect), rows(session.as_mut(), parent, &sql)?))
+        let found = rows(session.as_mut(), (parent, kind), &sql)?;
+        refuse_unions(parent, &found.columns)?;
+        Ok(rows_of(&written(parent, dialect), found))
     };
     parents.iter().map(one).collect()
 }
@@ -153,17 +160,33 @@ fn written(name: &ModelName, dialect: Dialect) -> String {
     name.parts().iter().map(part).collect::<Vec<_>>().join(".")
 }
 
-fn rows(session: &mut dyn Session, parent: &ModelName, sql: &str) -> Result<Rows, CommandError> {
+fn rows(
+    session: &mut dyn Session,
+    (parent, kind): (&ModelName, Option<KindName>),
+    sql: &str,
+) -> Result<Rows, CommandError> {
     let found = session.query_first(sql, MOST_ROWS).map_err(|error| {
+        let shown = match kind {
+            None | Some(KindName::External) => "",
+            Some(_) => "where production does not show it yet, `bot promote` it first; else ",
+        };
         CommandError::no(format!("the warehouse gives no rows of `{parent}`"))
             .because(error)
-            .hint(format!("give a query for them: `--query {parent} 'SELECT …'`"))
+            .hint(format!("{shown}give a query for them: `--query {parent} 'SELECT …'`"))
     })?;
     if found.rest == Rest::More {
         return Err(CommandError::no(format!("the query for `{parent}` gives more than {MOST_ROWS} rows"))
             .hint("a test needs a few: add a LIMIT or a WHERE"));
     }
     Ok(found)
+}
+
+/// A value of a DuckDB UNION is told without its member, so it would be read back as another one's.
+fn refuse_unions(parent: &ModelName, columns: &[ColumnType]) -> Result<(), CommandError> {
+    let Some(union) = columns.iter().find(|column| column.data_type.contains("UNION(")) else { return Ok(()) };
+    let (name, data_type) = (&union.name, &union.data_type);
+    Err(CommandError::no(format!("a test cannot hold values of column `{name}` of `{parent}`, which is {data_type}"))
+        .hint(format!("give a query without it: `--query {parent} 'SELECT …'`")))
 }
 
 fn rows_of(name: &str, found: Rows) -> DraftRows {
@@ -183,16 +206,37 @@ fn prepared(
     let mut prepared = of_draft(context, workspace, side, (draft, path))?;
     let Prepared { tests, variants, .. } = &mut prepared;
     let Some(ready) = tests.first_mut() else { return Ok(prepared) };
-    let shapes = &variants[ready.variant].shapes;
-    // Only DuckDB's own words for types mean the same when the test runs.
-    for input in draft.inputs.iter_mut().filter(|_| is_duckdb) {
+    let Variant { side, shapes, .. } = &variants[ready.variant];
+    for input in &mut draft.inputs {
         let fixture = ready.inputs.iter_mut().find(|(name, _)| written(name, dialect) == input.name);
-        let Some((_, fixture)) = fixture.filter(|(name, _)| !shapes.contains_key(*name)) else { continue };
-        input.types = StatedTypes::Yes;
-        let types = input.columns.iter().map(|column| (column.name.to_lowercase(), column.data_type.clone()));
-        fixture.columns = types.collect();
+        let Some((name, fixture)) = fixture else { continue };
+        if let Some(shape) = shapes.get(name) {
+            let kind = side.tree.models.get(name).map(|model| model.kind.name());
+            refuse_unknown_columns((name, kind), shape, &input.columns)?;
+        } else if is_duckdb {
+            // Only DuckDB's own words for types mean the same when the test runs.
+            input.types = StatedTypes::Yes;
+            let types = input.columns.iter().map(|column| (column.name.to_lowercase(), column.data_type.clone()));
+            fixture.columns = types.collect();
+        }
     }
     Ok(prepared)
+}
+
+/// Refuses columns that the warehouse has and the working tree has not: no test can have rows of them.
+fn refuse_unknown_columns(
+    (name, kind): (&ModelName, Option<KindName>),
+    shape: &[ColumnType],
+    found: &[ColumnType],
+) -> Result<(), CommandError> {
+    let is_known = |column: &&ColumnType| shape.iter().any(|known| known.name.eq_ignore_ascii_case(&column.name));
+    let Some(unknown) = found.iter().find(|column| !is_known(column)) else { return Ok(()) };
+    let way = match kind {
+        Some(KindName::External) => "let `bot external` declare it",
+        _ => "promote what the working tree says of it",
+    };
+    let message = format!("the warehouse's `{name}` has a column `{}`, and the project's has not", unknown.name);
+    Err(CommandError::no(message).hint(format!("{way}, or give a query without it: `--query {name} 'SELECT …'`")))
 }
 
 fn of_draft(
@@ -214,20 +258,11 @@ fn of_draft(
 fn refused(refused: Refused) -> CommandError {
     match refused.ending() {
         Ok(Ending::Error(trouble)) => {
-            CommandError::no("the model's query does not run over these rows").because(trouble.message)
+            let error = CommandError::no("the model's query does not run over these rows").because(trouble.message);
+            trouble.help.into_iter().fold(error, CommandError::hint)
         }
         Ok(Ending::CannotRun { why }) => CommandError::no("the model cannot be tested here").because(why),
         Ok(_) => CommandError::no("the model cannot be tested here"),
         Err(error) => no_engine(error),
     }
-}
-
-/// Without `--overwrite` nothing that is there is touched, wherever a link leads.
-fn save(file: &Path, text: &str, arguments: &TestArguments) -> std::io::Result<()> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(!arguments.overwrite).create(true).truncate(arguments.overwrite);
-    options.open(file)?.write_all(text.as_bytes())
 }

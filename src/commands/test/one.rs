@@ -59,11 +59,20 @@ impl Refused {
             Self::Trouble(trouble) => Ok(Ending::Error(trouble)),
             Self::Foreign(why) => Ok(Ending::CannotRun { why }),
             Self::Engine(EngineError::Statement { message, .. }) => {
-                Ok(Ending::Error(Trouble { message, help: None, place: None }))
+                let help = help_of(&message).map(str::to_owned);
+                Ok(Ending::Error(Trouble { message, help, place: None }))
             }
             Self::Engine(error) => Err(error),
         }
     }
+}
+
+/// What to do about something that the engine says.
+pub(super) fn help_of(message: &str) -> Option<&'static str> {
+    message.starts_with("Permission Error").then_some(
+        "tests reach no files and no servers unless the gateway's `test_connection` has \
+         `connector_config: {enable_external_access: true}`",
+    )
 }
 
 /// Runs a test.
@@ -304,7 +313,7 @@ fn expected_query(expected: &Fixture, error: EngineError) -> Refused {
         EngineError::Statement { message, .. } => Refused::trouble_at(
             expected.place,
             format!("the query for the expected rows does not run: {message}"),
-            None,
+            help_of(&message),
         ),
         other => Refused::Engine(other),
     }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use super::shapes::{Shapes, shapes};
 use super::{Context, no_engine, tell};
 use crate::cli::TestArguments;
-use crate::engine::Engine as _;
-use crate::engine::duckdb::DuckDb;
 use crate::error::CommandError;
 use crate::files::FileTree as _;
 use crate::ids::{FilePath, ModelName};
@@ -159,7 +157,8 @@ impl Prepared {
         for (place, variant) in self.variants.iter_mut().enumerate() {
             let used = self.tests.iter().filter(|ready| ready.variant == place);
             let wanted: BTreeSet<ModelName> = used.flat_map(|ready| ready.inputs.keys().cloned()).collect();
-            let mut session = DuckDb::memory().session().map_err(no_engine)?;
+            let engine = workspace.shapes_engine(&variant.side.project.settings)?;
+            let mut session = engine.session().map_err(no_engine)?;
             variant.shapes = shapes(session.as_mut(), &variant.side.tree, &wanted);
         }
         self.problems = sorted(std::mem::take(&mut self.problems));

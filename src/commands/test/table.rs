@@ -2,7 +2,7 @@
 //!
 //! Cells are staged as text and cast by the engine, nested ones by way of JSON; nothing of a cell is ever part of a statement.
 
-use super::one::Refused;
+use super::one::{Refused, help_of};
 use crate::engine::{Cells, EngineError, Session};
 use crate::ids::TableName;
 use crate::problem::nearest;
@@ -277,7 +277,8 @@ fn create(session: &mut dyn Session, table: &TableName, query: &str) -> Result<(
 fn in_query(name: &str, fixture: &Fixture, error: EngineError) -> Refused {
     match error {
         EngineError::Statement { message, .. } => {
-            Refused::trouble_at(fixture.place, format!("the query for `{name}` does not run: {message}"), None)
+            let help = help_of(&message);
+            Refused::trouble_at(fixture.place, format!("the query for `{name}` does not run: {message}"), help)
         }
         other => Refused::Engine(other),
     }

@@ -17,6 +17,7 @@ use crate::sql::Dialect;
 use crate::statement::{quote_identifier, text_literal};
 
 const AUTOINSTALL: &str = "autoinstall_known_extensions";
+const EXTERNAL_ACCESS: &str = "enable_external_access";
 
 /// Settings that act on all sessions of an instance (measured on 1.5.6 by setting each and reading it elsewhere) and
 /// change results or what may be reached. Plain `SET` of any other that matters, such as `TimeZone`,
@@ -28,7 +29,7 @@ pub(super) const SHARED_SETTINGS: [&str; 9] = [
     "default_collation",
     "default_null_order",
     "default_order",
-    "enable_external_access",
+    EXTERNAL_ACCESS,
     "old_implicit_casting",
     "preserve_insertion_order",
 ];
@@ -174,6 +175,7 @@ fn open(config: &DuckDbConfig) -> Result<Instance, Failure> {
         Location::File(file) => Connection::open_with_flags(file, settings),
     };
     let connection = connection.map_err(failure)?;
+    load_extensions(&connection, config).map_err(failure)?;
     for attachment in &config.attached {
         let path = path_of(&attachment.location);
         connection.execute_batch(&attach(attachment)).map_err(|error| Failure { path, message: message_of(&error) })?;
@@ -192,8 +194,24 @@ fn settings(config: &DuckDbConfig) -> duckdb::Result<Config> {
         settings = settings.with(CHECKPOINT_SETTINGS[0], CHECKPOINT_AFTER)?;
     }
     // A database in the making knows no zones yet: every session sets its own (`zone_of`).
-    let mut others = config.settings.iter().filter(|(name, _)| !is_zone(name));
+    let mut others = config.settings.iter().filter(|(name, _)| !is_zone(name) && !is_set_later(config, name));
     others.try_fold(settings, |settings, (name, value)| settings.with(name, value))
+}
+
+/// What would keep extensions out comes after them.
+fn is_set_later(config: &DuckDbConfig, name: &str) -> bool {
+    !config.extensions.is_empty() && name.eq_ignore_ascii_case(EXTERNAL_ACCESS)
+}
+
+/// One that is not installed is missed by who uses it.
+fn load_extensions(connection: &Connection, config: &DuckDbConfig) -> duckdb::Result<()> {
+    for extension in &config.extensions {
+        let _ = connection.execute_batch(&format!("LOAD {}", quote_identifier(Dialect::DuckDb, extension)));
+    }
+    let later = config.settings.iter().filter(|(name, _)| is_set_later(config, name));
+    later
+        .map(|(name, value)| format!("SET GLOBAL {name} = {}", text_literal(Dialect::DuckDb, value)))
+        .try_for_each(|sql| connection.execute_batch(&sql))
 }
 
 fn has_setting(config: &DuckDbConfig, name: &str) -> bool {

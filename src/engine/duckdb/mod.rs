@@ -34,6 +34,8 @@ pub struct DuckDbConfig {
     pub default_catalog: Option<String>,
     /// Settings of the whole database (`connector_config` of `config.yaml`).
     pub settings: BTreeMap<String, String>,
+    /// Extensions that are loaded before the settings can forbid it, as far as they are installed.
+    pub extensions: Vec<String>,
     /// Whether anything may be written.
     pub mode: OpenMode,
     /// How long to wait for a process that holds the file.
@@ -80,6 +82,7 @@ impl DuckDbConfig {
             attached: Vec::new(),
             default_catalog: None,
             settings: BTreeMap::new(),
+            extensions: Vec::new(),
             mode: OpenMode::ReadWrite,
             lock_timeout: LOCK_TIMEOUT,
             transactions: Transactions::Kept,

@@ -30,7 +30,7 @@ pub fn stated_outputs(query: &Query, syntax: &Syntax) -> Option<Vec<OutputName>>
     for item in &select.projection {
         let SelectItem::ExprWithAlias { expr, alias } = item else { return None };
         let alike = names.iter().any(|known| known.text.eq_ignore_ascii_case(&alias.value));
-        if alike || alias.quote_style == Some('\'') || may_be_several(expr) {
+        if alike || alias.quote_style == Some('\'') || may_be_named_otherwise(expr) {
             return None;
         }
         names.push(OutputName::stated(&alias.value));
@@ -48,7 +48,7 @@ fn is_by_name(quantifier: ast::SetQuantifier) -> bool {
 }
 
 /// `COLUMNS(…)`, `unnest` of a struct and stars inside an expression give several columns under one alias.
-fn may_be_several(expression: &ast::Expr) -> bool {
+fn may_be_named_otherwise(expression: &ast::Expr) -> bool {
     ast::visit_expressions(expression, |part| {
         let several = match part {
             ast::Expr::Function(function) => {
@@ -56,6 +56,8 @@ fn may_be_several(expression: &ast::Expr) -> bool {
                 name.ends_with("columns") || name.ends_with("unnest")
             }
             ast::Expr::Wildcard(_) | ast::Expr::QualifiedWildcard(_, _) => true,
+            // `a: b` names itself.
+            ast::Expr::JsonAccess { .. } => true,
             _ => false,
         };
         if several { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -5,7 +5,7 @@ use sqlparser::ast;
 
 use super::Analyzer;
 use super::inputs::is_unsure;
-use super::scope::{Scope, Site};
+use super::scope::{Input, Scope, Site};
 use crate::sql::functions::{FunctionClass, function_class};
 use crate::sql::token::LineStarts;
 use crate::sql::{Dialect, Opaque, Query, Syntax, Tables};
@@ -46,22 +46,23 @@ impl Analyzer<'_> {
         parts.first().into_iter().for_each(|first| self.refuse(first));
         let text = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
         let is_all_known = !is_unsure(scope) && scope.outer.is_none() && scope.site == Site::Open;
-        match is_all_known && scope.parameters.is_empty() && self.is_tried() && !self.is_special(parts) {
+        match is_all_known && scope.parameters.is_empty() && self.is_tried() && !self.is_special(scope, parts) {
             true => Opaque::NoColumn(text),
             false => Opaque::Name(text),
         }
     }
 
     /// Whether a name may be something else than a column that the query shows.
-    fn is_special(&self, parts: &[ast::Ident]) -> bool {
+    fn is_special(&self, scope: &Scope<'_, '_>, parts: &[ast::Ident]) -> bool {
         let last = parts.last().map(|part| self.fold(part)).unwrap_or_default();
+        let first = parts.first().map(|part| self.fold(part)).unwrap_or_default();
         let is_keyword = function_class(self.dialect, &last) == Some(FunctionClass::Keyword);
         // A longer qualifier may hold the schema of a table that is named without.
         if parts.len() > 2 || is_keyword || self.is_pseudo_column(&last) {
             return true;
         }
-        // PostgreSQL reads `t.text` as a cast of the row.
-        let is_cast = parts.len() > 1 && ["bpchar", "char", "name", "text", "varchar"].contains(&last.as_str());
-        self.dialect == Dialect::Postgres && is_cast
+        // PostgreSQL reads `t.f` as `f(t)` where the input `t` has no column `f`: a function of its row, or a cast.
+        let is_row = |input: &Input| input.names.iter().any(|name| matches!(&name[..], [only] if *only == first));
+        self.dialect == Dialect::Postgres && parts.len() > 1 && scope.inputs.iter().any(is_row)
     }
 }

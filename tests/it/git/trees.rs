@@ -166,7 +166,7 @@ fn a_branch_without_commits_is_refused_by_name() {
     let repository = Repository::new();
     let git = open(&repository);
     let error = refusal(&git, Request { base: Some("HEAD"), ..COMMIT });
-    assert!(matches!(error, GitError::UnknownRevision { .. }), "{error:?}");
+    assert_eq!(error, GitError::Unborn { branch: "main".to_owned() });
     repository.write("a.sql", "1\n").commit("start");
     repository.git(&["checkout", "--quiet", "--orphan", "fresh"]);
     let error = refusal(&open(&repository), COMMIT);

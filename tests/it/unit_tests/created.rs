@@ -48,6 +48,76 @@ fn a_test_is_written_from_rows_of_the_warehouse() {
     );
 }
 
+/// A link is never written through, whether to a file or on the way to one.
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let world = crate::lab::orders();
+    world.done(&["promote"]);
+    let config = world.repository.read("config.yaml");
+    world.repository.link("tests/test_link.yaml", "../config.yaml");
+    let created = |path: &str| world.bot(&["test", "--create", "marts.total", "--path", path, "--overwrite"]);
+    let ran = created("test_link");
+    assert!(ran.exit == Exit::Failed && ran.stderr.contains("it is a link or a folder"), "{}", ran.stderr);
+    assert_eq!(world.repository.read("config.yaml"), config);
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    world.repository.link("tests/out", elsewhere.path().to_str().expect("a plain path"));
+    for arguments in [&["--overwrite"][..], &[]] {
+        let ran = world.bot(&[&["test", "--create", "marts.total", "--path", "out/deep/test_x"], arguments].concat());
+        assert!(ran.exit == Exit::Failed && ran.stderr.contains("leads out of the project"), "{}", ran.stderr);
+    }
+    assert_eq!(std::fs::read_dir(elsewhere.path()).expect("the folder").count(), 0);
+    assert_eq!(created("test_plain").exit, Exit::Done);
+    assert_eq!(created("test_plain").exit, Exit::Done, "it is replaced");
+    let names = std::fs::read_dir(world.repository.path().join("tests")).expect("the folder");
+    assert_eq!(names.count(), 3, "nothing is left beside it");
+}
+
+#[test]
+fn rows_that_the_warehouse_does_not_show_are_asked_for() {
+    let world = lab(&[
+        (
+            "models/total.sql",
+            "MODEL (name s.total, kind FULL);\nSELECT count(*) AS n FROM s.part JOIN erp.facts USING (id)",
+        ),
+        ("models/part.sql", "MODEL (name s.part, kind EMBEDDED);\nSELECT id FROM erp.facts WHERE id > 1"),
+        ("external_models.yaml", "- name: erp.facts\n  columns: {id: INTEGER}\n"),
+    ]);
+    let part = ["--query", "s.part", "SELECT id FROM erp.facts WHERE id > 1"];
+    let created = |arguments: &[&str]| world.bot(&[&["test", "--create", "s.total"], arguments].concat());
+    let ran = created(&part);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("there is no warehouse at"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: `bot promote`"), "{}", ran.stderr);
+    world.sql("CREATE SCHEMA erp; CREATE TABLE erp.facts AS SELECT 1::INTEGER AS id, 'a' AS k UNION ALL SELECT 2, 'b'");
+    let ran = created(&[]);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("`s.part` is EMBEDDED"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`--query s.part 'SELECT …'`"), "{}", ran.stderr);
+    let ran = created(&part);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("`erp.facts` has a column `k`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("let `bot external` declare it"), "{}", ran.stderr);
+    world.done(&["external"]);
+    assert_eq!(created(&part).exit, Exit::Done);
+    passes(&world);
+    let reader = "MODEL (name s.reader, kind FULL);\nSELECT n FROM s.total";
+    edit(&world, &[("models/reader.sql", reader)]);
+    let ran = world.bot(&["test", "--create", "s.reader"]);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("`bot promote` it first"), "{}", ran.stderr);
+}
+
+/// What a text of a union is read back as may be another member's.
+#[test]
+fn values_of_unions_are_refused_by_name() {
+    let world = small("SELECT id FROM erp.facts", "# none yet\n");
+    world.sql("CREATE SCHEMA erp; CREATE TABLE erp.facts AS SELECT 1 AS id, 5::UNION(num INTEGER, str VARCHAR) AS u");
+    let created =
+        |arguments: &[&str]| world.bot(&[&["test", "--create", "s.total", "--path", "test_facts"], arguments].concat());
+    let ran = created(&[]);
+    let told = "column `u` of `erp.facts`, which is UNION(num INTEGER, str VARCHAR)";
+    assert!(ran.exit == Exit::No && ran.stderr.contains(told), "{}", ran.stderr);
+    assert_eq!(created(&["--query", "erp.facts", "SELECT id FROM erp.facts"]).exit, Exit::Done);
+    passes(&world);
+}
+
 #[test]
 fn a_test_of_a_larger_model_is_written_with_its_ctes() {
     let world = World::shop();

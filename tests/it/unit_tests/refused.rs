@@ -67,6 +67,39 @@ fn a_gateway_may_want_its_tests_elsewhere() {
     assert!(told(&world).contains("tests/test_total.yaml:2:3: there is no gateway `clod`"), "{}", told(&world));
 }
 
+/// Whoever opens a pull request writes its models and tests; what else the machine holds is not theirs.
+#[test]
+fn tests_reach_no_file_unless_the_project_lets_them() {
+    let world = small("SELECT 1 AS one", "# none yet\n");
+    world.repository.write("secret.txt", "hunter2");
+    let file = world.repository.path().join("secret.txt").display().to_string().replace('\\', "/");
+    let reads = format!("SELECT content FROM read_text('{file}')");
+    let model = |sql: &str| format!("MODEL (name s.total, kind FULL);\n{sql}");
+    let tests = format!(
+        "model:\n  model: s.total\n  outputs:\n    query: [{{content: hunter2}}]\n\
+         expected:\n  model: s.one\n  outputs:\n    query:\n      query: \"{reads}\"\n\
+         given:\n  model: s.plain\n  inputs:\n    s.x:\n      query: \"{reads}\"\n  outputs:\n    query: [{{content: hunter2}}]\n"
+    );
+    edit(
+        &world,
+        &[
+            ("models/total.sql", &model(&reads)),
+            ("models/one.sql", &model("SELECT 'hunter2' AS content").replace("s.total", "s.one")),
+            ("models/plain.sql", &model("SELECT content FROM s.x").replace("s.total", "s.plain")),
+            ("tests/test_total.yaml", &tests),
+        ],
+    );
+    let text = told(&world);
+    assert!(!text.contains("- hunter2") && text.contains("3 tests: 0 passed, 3 could not be run through"), "{text}");
+    assert!(text.contains("Permission Error") && text.contains("enable_external_access: true"), "{text}");
+    let permits = "local:\n    test_connection: {type: duckdb, connector_config: {enable_external_access: true}}\n";
+    edit(&world, &[("config.yaml", &crate::lab::CONFIG.replace("local:\n", permits))]);
+    let ran = json(&world);
+    let passed: Vec<String> =
+        endings(&ran).into_iter().filter(|(_, ending)| ending == "passed").map(|(name, _)| name).collect();
+    assert_eq!(passed, ["model", "expected", "given"], "{}", ran.stdout);
+}
+
 #[test]
 fn mistakes_are_told_and_the_sound_tests_run() {
     let tests = format!(

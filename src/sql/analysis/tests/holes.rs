@@ -127,6 +127,24 @@ fn h08_what_is_not_modelled_is_opaque() {
 }
 
 #[test]
+fn a_colon_is_opaque() {
+    // DuckDB's `a: b` is `b AS a`, and the parser takes it for a path into `a`.
+    for sql in [
+        "SELECT id: x FROM t",
+        "SELECT id, x: g, g: d1 FROM t",
+        "SELECT x: t.g, id FROM t",
+        "SELECT id FROM (SELECT id: x FROM t) AS q",
+        "WITH q AS (SELECT x: id + 1 FROM t) SELECT x FROM q",
+    ] {
+        assert!(opaque(sql).starts_with("a colon: "), "{sql}: {}", opaque(sql));
+    }
+    for dialect in [Dialect::Snowflake, Dialect::Databricks, Dialect::Generic] {
+        let analysis = Warehouse::new(dialect).analysis("SELECT x:a.b AS p FROM t");
+        assert!(matches!(analysis, Analysis::Opaque(Opaque::Construct(_))), "{dialect}");
+    }
+}
+
+#[test]
 fn h09_set_operations_take_every_column() {
     for operator in ["UNION", "EXCEPT", "EXCEPT ALL", "INTERSECT", "INTERSECT ALL"] {
         let query = |column| format!("SELECT id, {column} AS x FROM t {operator} SELECT id, x FROM u");
