@@ -33,6 +33,31 @@ impl<'q> Analyzer<'_> {
         Ok(Value::combine(&tag, &parts))
     }
 
+    /// `payload:a.b[0]` of Snowflake and Databricks: a path into one value. Its keys mind case.
+    pub(super) fn json_path(
+        &self,
+        scope: &Scope<'_, 'q>,
+        (value, path): (&'q ast::Expr, &'q ast::JsonPath),
+        names: Names,
+    ) -> Step<Value> {
+        let mut value = self.operand(scope, None, value, names)?;
+        for element in &path.path {
+            value = match element {
+                ast::JsonPathElem::Dot { key, quoted } => {
+                    let hash = Hasher::new("json key").digest(value.hash).text(key).number(u64::from(*quoted));
+                    Value::made_of(hash.finish(), [&value])
+                }
+                ast::JsonPathElem::Bracket { key } => {
+                    Value::combine("json index", &[value, self.expression(scope, key, names)?])
+                }
+                ast::JsonPathElem::ColonBracket { key } => {
+                    Value::combine("json colon index", &[value, self.expression(scope, key, names)?])
+                }
+            };
+        }
+        Ok(value)
+    }
+
     /// `s.a`, `t.s.a`: the field of a column, where exactly one reading of the name finds a column in this block;
     /// nothing where none does. The caller knows that no table is qualified so.
     pub(super) fn field(&self, scope: &Scope<'_, 'q>, parts: &[ast::Ident]) -> Step<Option<Value>> {
