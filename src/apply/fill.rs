@@ -89,7 +89,9 @@ fn fill_inner(
         // Nothing vouches for it any more, so the next run makes it anew.
         work.state.forget_tables(work.lease, std::slice::from_ref(&target.key))?;
     }
+    let told = filler.tell();
     filled.map_err(|error| filler.failed(error))?;
+    told?;
     Ok(task.build(filler.rows, stopwatch.seconds()))
 }
 
@@ -215,9 +217,17 @@ impl Filler<'_> {
         self.findings.keep(self.task.work)
     }
 
-    /// What is to be said of an error, once what it undid is undone.
+    /// Tells what the audits of all that was committed found.
+    fn tell(&mut self) -> Result<(), FillError> {
+        if self.findings.is_told() {
+            return Ok(());
+        }
+        self.findings.tell(self.task.work, (self.task.model, Some(self.task.table)));
+        self.findings.keep(self.task.work)
+    }
+
+    /// What is to be said of an error. Its transaction is undone by now, so other sessions find what was there before.
     fn failed(&mut self, error: FillError) -> FillError {
-        // Without the session nothing of the load is held any more.
         self.findings.failed(self.task.work, error)
     }
 

@@ -119,9 +119,7 @@ type Checked = (Vec<ColumnType>, Vec<Looked>);
 /// Tells and keeps what the audits found.
 fn keep(work: &Work<'_>, members: &[Member<'_>], looked: Vec<Vec<Looked>>) -> Result<(), FillError> {
     for (member, looked) in members.iter().zip(looked).filter(|(_, looked)| !looked.is_empty()) {
-        let mut findings = Findings::default();
-        findings.take(work, (member.task.model, Some(member.task.table)), looked);
-        findings.keep(work)?;
+        Findings::settle(work, (member.task.model, Some(member.task.table)), looked)?;
     }
     Ok(())
 }

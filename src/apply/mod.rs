@@ -15,6 +15,7 @@ mod kinds;
 mod schedule;
 mod task;
 mod views;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub use audit::{Answer, Look, audit_late, audit_unfilled};
 pub use schedule::build_tables;
 pub use views::{Layer, ViewPlan, plan_views};
+pub use watch::watched;
 
 use crate::engine::{Dependents, Engine, EngineError, Fence};
 use crate::error::CommandError;

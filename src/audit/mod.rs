@@ -11,6 +11,7 @@ use std::fmt;
 
 use self::arguments::Arguments;
 use self::built_in::{BUILT_IN, BuiltIn};
+use crate::hash::Digest;
 use crate::model::{AuditCall, Model, OwnAudit, Weight};
 use crate::problem::nearest;
 use crate::sql::{Dialect, Query};
@@ -20,7 +21,7 @@ use crate::sql::{Dialect, Query};
 pub struct Audit {
     /// Its name, as the model calls it.
     pub name: String,
-    /// The call as the model writes it, cut where it is long.
+    /// The call as the model writes it, cut where it is long; no two of a model's are the same.
     pub call: String,
     /// What a failure does.
     pub weight: Weight,
@@ -125,7 +126,8 @@ impl Audit {
         let text = call.to_string();
         let mut short: String = text.chars().take(LONGEST_CALL).collect();
         if short.len() < text.len() {
-            short.push('…');
+            // Two that begin alike are two.
+            short.push_str(&format!("… #{}", Digest::of("audit-call", &text).short(8)));
         }
         Self { name: call.name.clone(), call: short, weight, body }
     }

@@ -44,6 +44,18 @@ fn the_rows_that_fail_are_counted() {
 }
 
 #[test]
+fn long_calls_that_begin_alike_are_told_apart() {
+    let call = |end: &str| {
+        let values: Vec<String> = (0..200).map(|number| number.to_string()).collect();
+        let values = format!("({}, {end})", values.join(", "));
+        read("accepted_values", &[("column", "c"), ("is_in", &values)]).expect("one").call
+    };
+    assert_eq!(call("1"), call("1"));
+    assert_ne!(call("1"), call("2"));
+    assert!(call("1").chars().count() < 320, "{}", call("1"));
+}
+
+#[test]
 fn a_failure_blocks_unless_the_call_says_otherwise() {
     let weight = |name: &str, more: &[(&str, &str)]| {
         read(name, &[&[("columns", "id")], more].concat()).map(|audit| audit.weight)

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::environments::find;
 use super::find::with_nearest;
-use super::query::watched;
 use super::times::time_option;
-use crate::apply::{Answer, Look, engine_error};
+use crate::apply::{Answer, Look, engine_error, watched};
 use crate::audit::Audit;
 use crate::cli::AuditArguments;
 use crate::context::Context;

@@ -10,14 +10,19 @@ use crate::sql::{Placeholder, Query, tokenize};
 
 pub(super) fn metadata(model: &Model) -> Digest {
     let mut hasher = Hasher::new("metadata").number(ALGORITHM);
-    for (name, value) in metadata_values(model) {
+    for (name, value) in values(model, &words) {
         hasher = hasher.text(&name).text(&value);
     }
     hasher.finish()
 }
 
-/// Every property of the metadata fingerprint that is set, as text.
+/// Every property of the metadata fingerprint that is set, as text. What the project's own audits come to may hold values of
+/// variables, so that of their queries no more is told than whether they are the same.
 pub fn metadata_values(model: &Model) -> BTreeMap<String, String> {
+    values(model, &|query| format!("query {}", Digest::of("own-audit", &words(query)).short(16)))
+}
+
+fn values(model: &Model, audit: &dyn Fn(&Query) -> String) -> BTreeMap<String, String> {
     let properties = &model.properties;
     let mut values = properties.other_metadata.clone();
     let mut put = |name: &str, value: String| {
@@ -37,7 +42,7 @@ pub fn metadata_values(model: &Model) -> BTreeMap<String, String> {
     put("audits", audits.collect::<Vec<_>>().join(", "));
     for (place, own) in &model.own_audits {
         let call = properties.audits.get(*place).map_or(String::new(), ToString::to_string);
-        put(&format!("audits.{call}"), format!("{}: {}", own.weight.text(), words(&own.query)));
+        put(&format!("audits.{call}"), format!("{}: {}", own.weight.text(), audit(&own.query)));
     }
     for (column, text) in &properties.column_descriptions {
         put(&format!("column_descriptions.{column}"), text.clone());

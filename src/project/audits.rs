@@ -49,12 +49,37 @@ pub(super) struct Definition {
     pub(super) standing: Standing,
     /// Values of arguments that a call does not give, by name in lower case.
     pub(super) defaults: BTreeMap<String, String>,
-    /// The text of the file, into which the tokens point; Jinja blocks stand in it as they are written.
-    pub(super) text: Arc<str>,
+    /// The file, into which the tokens point.
+    pub(super) written: Arc<Written>,
     /// Macros before the query, which may be definitions.
     pub(super) macros: Vec<Vec<Token>>,
     /// The query.
     pub(super) query: Vec<Token>,
+}
+
+/// A file with audits, looked at once however many are in it and however often they are called.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// Its text, with Jinja blocks as they are written.
+    pub(super) text: String,
+    pub(super) blocks: Vec<macros::Block>,
+    /// The text without what is in the blocks.
+    pub(super) masked: String,
+    pub(super) positions: Positions,
+    digest: Digest,
+}
+
+impl Written {
+    fn new(text: &str) -> Self {
+        let blocks = macros::blocks(text);
+        Self {
+            masked: macros::masked(text, &blocks),
+            blocks,
+            positions: Positions::default(),
+            digest: Digest::of("file of audits", text),
+            text: text.to_owned(),
+        }
+    }
 }
 
 /// Whether an audit needs a model that asks for it.
@@ -81,7 +106,7 @@ impl Definition {
         for (name, value) in &self.defaults {
             hasher = hasher.text(name).text(value);
         }
-        hasher.text(self.path.as_str()).text(&self.text).finish()
+        hasher.text(self.path.as_str()).digest(self.written.digest).finish()
     }
 }
 
@@ -95,7 +120,7 @@ impl Definition {
     pub(super) fn named(&self) -> Vec<&str> {
         let first = self.macros.first().unwrap_or(&self.query).first();
         let range = first.zip(self.query.last()).map(|(first, last)| first.range.start..last.range.end);
-        let text = range.and_then(|range| self.text.get(range)).unwrap_or_default();
+        let text = range.and_then(|range| self.written.text.get(range)).unwrap_or_default();
         let name = |(at, _): (usize, &str)| {
             let rest = text[at + 1..].trim_start_matches('{');
             let end = rest.find(|sign: char| !(sign.is_alphanumeric() || sign == '_')).unwrap_or(rest.len());
@@ -202,12 +227,12 @@ fn read_blocks((source, written): (&Source<'_>, &str), parts: &[AuditParts<'_>],
     if parts.is_empty() {
         return;
     }
-    let text: Arc<str> = written.into();
+    let written = Arc::new(Written::new(written));
     for parts in parts {
         let Some(header) = parts.header else { continue };
         let before = read.problems.len();
         let mut block = Block { source, dialect, problems: &mut read.problems, name: None };
-        let definition = block.read((header, parts), &text);
+        let definition = block.read((header, parts), &written);
         let name = block.name;
         match definition.filter(|_| read.problems.len() == before) {
             Some(definition) => read.definitions.push(definition),
@@ -228,7 +253,7 @@ impl Block<'_, '_> {
         self.problems.push(self.source.error(code, offset, message).help(help));
     }
 
-    fn read(&mut self, (header, parts): (&[Token], &AuditParts<'_>), text: &Arc<str>) -> Option<Definition> {
+    fn read(&mut self, (header, parts): (&[Token], &AuditParts<'_>), written: &Arc<Written>) -> Option<Definition> {
         let mut definition = Definition {
             name: String::new(),
             path: self.source.path.clone(),
@@ -237,7 +262,7 @@ impl Block<'_, '_> {
             weight: Weight::Blocking,
             standing: Standing::OfModels,
             defaults: BTreeMap::new(),
-            text: Arc::clone(text),
+            written: Arc::clone(written),
             macros: Vec::new(),
             query: Vec::new(),
         };

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use super::audits::{Audits, Definition, Standing};
+use super::audits::{Audits, Definition, Standing, Written};
 use super::blueprint::Blueprint;
 use super::file::Rules;
-use super::macros::{self, Expander, Jinja, Names};
+use super::macros::{Expander, Jinja, Names};
 use super::value::Source;
 use crate::audit::{Audit, AuditError, THIS_MODEL, nearest_name, plain_name};
 use crate::hash::{Digest, Hasher};
 use crate::ids::FilePath;
 use crate::model::{AuditCall, Kind, KindName, Model, OwnAudit, StandaloneAudit};
-use crate::problem::{Positions, Problem, nearest};
+use crate::problem::{Problem, nearest};
 use crate::sql::{Dialect, Query, Template};
 use crate::yaml::Place;
 
@@ -171,12 +171,9 @@ impl Known<'_> {
         definition: &Definition,
         (values, kind): (&BTreeMap<String, String>, Option<KindName>),
     ) -> (Template, Vec<Problem>) {
-        let positions = Positions::default();
-        let written = &definition.text;
-        let blocks = macros::blocks(written);
-        let text = macros::masked(written, &blocks);
-        let source = Source { path: &definition.path, text: &text, positions: &positions, fixed: None };
-        let jinja = Jinja { text: written, blocks: &blocks, definitions: &self.rules.jinja };
+        let Written { text, blocks, masked, positions, .. } = &*definition.written;
+        let source = Source { path: &definition.path, text: masked, positions, fixed: None };
+        let jinja = Jinja { text, blocks, definitions: &self.rules.jinja };
         let names = Names {
             variables: &self.rules.variables,
             locals: values,

@@ -4,12 +4,14 @@ use super::wall;
 use crate::apply::engine_error;
 use crate::engine::{Breach, EngineError, Foreign, ForeignObject, ViewOfOther};
 use crate::error::CommandError;
+use crate::ids::TableName;
 
 /// Why views were not changed.
 pub(super) enum PublishError {
     Engine(EngineError),
     InTheWayOfApply(Vec<ForeignObject>),
     OfAnother(Vec<ViewOfOther>),
+    OneView(Vec<(TableName, TableName)>),
     InTheWayOfPromote { run: String, foreign: Vec<ForeignObject> },
     Breached { outsider: String, breaches: Vec<Breach> },
 }
@@ -35,6 +37,11 @@ impl From<PublishError> for CommandError {
             }
             PublishError::Engine(error) => engine_error("the views were not changed", error),
             PublishError::OfAnother(taken) => of_another(&taken),
+            PublishError::OneView(twice) => {
+                let told: Vec<String> = twice.iter().map(|(one, other)| format!("`{one}` and `{other}`")).collect();
+                Self::no(format!("no view was changed: these are one view: {}", told.join("; ")))
+                    .hint("a name without a catalog stands in the warehouse's own; rename one of the models")
+            }
             PublishError::Breached { outsider, breaches } => wall::told(&outsider, &breaches),
             PublishError::InTheWayOfApply(foreign) => {
                 in_the_way(&foreign).hint("rename or drop it, or choose another environment name with `--env NAME`")

@@ -1,8 +1,11 @@
 //! Audits: rows that may not be are shown to nobody, whichever way they come.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use offshoot::error::Exit;
 
-use crate::lab::{ORDERS, SHOWN, TOTAL, edit, lab, orders, shown};
+use crate::lab::{ORDERS, SHOWN, TOTAL, bot, edit, lab, orders, shown};
 use crate::on_postgres::{OnPostgres, rows};
 use crate::world::World;
 
@@ -52,7 +55,10 @@ fn an_audit_that_is_new_looks_at_the_rows_that_are_there() {
     world.repository.branch("feature");
     let stricter = DAILY.replace("max_v := 100", "max_v := 15");
     edit(&world, &[("models/daily.sql", &stricter)]);
-    let told = ["audit `accepted_range` finds 2 rows; the table is production's"];
+    let told = [
+        "model `marts.daily` (`models/daily.sql`) has rows that it may not have, and they are in its table already",
+        "audit `accepted_range` finds 2 rows; the table is production's",
+    ];
     refused(&world, &["apply", "--env", "dev"], &told);
     world.repository.checkout("main");
     world.repository.git(&["merge", "--quiet", "--no-ff", "-m", "merged", "feature"]);
@@ -62,6 +68,80 @@ fn an_audit_that_is_new_looks_at_the_rows_that_are_there() {
     edit(&world, &[("models/daily.sql", &told)]);
     let ran = world.done(&["promote"]);
     assert!(ran.stderr.contains("warning: audit `accepted_range` of `marts.daily` finds 2 rows"), "{}", ran.stderr);
+}
+
+/// A table that is loaded in steps is one table, of which one thing is told.
+#[test]
+fn what_does_not_block_is_told_once_however_many_steps_a_load_has() {
+    let world = orders();
+    let stepwise = DAILY.replace("time_column day", "time_column day, batch_size 1");
+    let stepwise = stepwise.replace("max_v := 100", "max_v := 15, blocking := false");
+    let keyed = "MODEL (name marts.keyed, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id, batch_size 1),\n\
+                 audits (accepted_range(column := id, max_v := 6, blocking := false)));\n\
+                 SELECT 7 AS id WHERE @start_date IS NOT NULL";
+    edit(&world, &[("models/daily.sql", &stepwise), ("models/keyed.sql", keyed)]);
+    let warnings = |told: &str| {
+        let lines = told.lines().filter(|line| line.starts_with("warning: audit"));
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let promoted = world.done(&["promote"]).stderr;
+    let [daily, by_key] =
+        ["marts.daily", "marts.keyed"].map(|name| format!("warning: audit `accepted_range` of `{name}` finds"));
+    assert_eq!(warnings(&promoted), [format!("{daily} 2 rows"), format!("{by_key} 1 row")], "{promoted}");
+    world.repository.branch("feature");
+    edit(&world, &[("models/daily.sql", &stepwise.replace("day, amount FROM", "day, amount + 1 AS amount FROM"))]);
+    let applied = world.done(&["apply", "--env", "dev"]).stderr;
+    assert_eq!(warnings(&applied), [format!("{daily} 2 rows; production's table has 2 too")], "{applied}");
+    let kept = world.done(&["audit", "--env", "dev", "--last", "--model", "marts.daily", "--format", "json"]).json();
+    assert_eq!((&kept["results"][0]["rows"], &kept["results"][0]["production_rows"]), (&2.into(), &2.into()), "{kept}");
+}
+
+/// What an audit of the project's own comes to may hold what variables are.
+#[test]
+fn a_plan_tells_that_an_own_audit_changed_and_not_to_what() {
+    let world = orders();
+    let config = format!("{}variables:\n  word: hunter2\n", crate::lab::CONFIG);
+    let audit = "AUDIT (name few);\nSELECT * FROM @this_model WHERE CAST(amount AS TEXT) = @word;\n";
+    edit(&world, &[("config.yaml", &config), ("audits/own.sql", audit), ("models/daily.sql", &own("few"))]);
+    world.done(&["promote"]);
+    world.repository.branch("feature");
+    edit(&world, &[("audits/own.sql", &audit.replace("= @word", "LIKE @word"))]);
+    for format in ["terminal", "markdown", "json"] {
+        let planned = world.done(&["plan", "--format", format]).stdout;
+        assert!(!planned.contains("hunter2") && planned.contains("marts.daily"), "{planned}");
+    }
+    let planned = world.done(&["plan", "--format", "json"]).json();
+    let reason = &planned["models"][0]["reasons"][0];
+    assert_eq!(planned["models"][0]["change"], "metadata");
+    let [old, new] = ["old", "new"].map(|side| reason[side].as_str().expect("a value").to_owned());
+    assert!(old.starts_with("blocking: query ") && new.starts_with("blocking: query ") && old != new, "{reason}");
+}
+
+/// An audit of what is there already runs while no table is filled; a request to stop ends it.
+#[test]
+fn an_audit_beside_the_fills_is_stopped_as_asked() {
+    let world = audited();
+    let endless = "AUDIT (name endless);\nSELECT 1 FROM range(10000000000) AS t(n), @this_model AS m WHERE sin(n) > m.amount + 1;\n";
+    edit(&world, &[("audits/own.sql", endless), ("models/daily.sql", &own("endless"))]);
+    let mut run = bot(world.repository.path(), &["promote", "-vv", "--execution-time", "2026-04-01"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary");
+    let mut told = String::new();
+    for line in BufReader::new(run.stderr.take().expect("its talk")).lines() {
+        let line = line.expect("text");
+        if line.contains("statement begins: \"SELECT count(*) FROM (\"") {
+            let id = run.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &id]).status().expect("a signal").success());
+        }
+        told.push_str(&line);
+        told.push('\n');
+    }
+    let ended = run.wait().expect("an end");
+    assert!(ended.code().is_some_and(|code| code != 0) && told.contains("stopped as asked"), "{ended:?} {told}");
 }
 
 /// Days that were loaded before are looked at too, where others are loaded now.

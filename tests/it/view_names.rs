@@ -243,6 +243,19 @@ fn a_view_that_is_called_with_its_catalog_from_now_on_stays() {
 }
 
 #[test]
+fn two_models_are_never_one_view() {
+    let world = lab(&[("models/base.sql", BASE)]);
+    world.done(&["promote"]);
+    edit(&world, &[("models/twin.sql", "MODEL (name warehouse.s.base, kind FULL);\nSELECT 2 AS id")]);
+    for command in [&["promote"][..], &["promote", "--take-over"]] {
+        let refused = world.bot(command);
+        assert_eq!(refused.exit, Exit::No, "{}", refused.stdout);
+        assert!(refused.stderr.contains("these are one view"), "{}", refused.stderr);
+        assert_eq!(world.value("FROM s.base"), "1");
+    }
+}
+
+#[test]
 fn what_is_refused_touches_nobodys_view_where_each_moves_by_itself() {
     for config in [each_statement(), format!("{}environment_suffix_target: table\n", each_statement())] {
         let world = world(&config);

@@ -5,48 +5,72 @@ use std::collections::BTreeMap;
 use super::production::{InProduction, Production};
 use super::{Failed, Fate, Looked, Work};
 use crate::apply::fault::FillError;
+use crate::audit::Audit;
 use crate::ids::TableName;
-use crate::model::{Model, Weight};
+use crate::model::{Kind, Model, Weight};
 use crate::state::AuditResult;
+use crate::time::Intervals;
 use crate::visible::visible;
 
-/// The results of one run for one table. A table that is loaded in several steps has one result for each audit: all rows that
-/// were found on the way.
+/// The results of one run for one table. A table that is loaded in several steps has one result for each audit: of one that is
+/// loaded by time all rows that were found on the way, of any other those of the last step, which looked at all rows.
 #[derive(Debug, Default)]
 pub(in crate::apply) struct Findings {
     results: BTreeMap<String, AuditResult>,
+    /// What found rows and does not block, and where.
+    untold: BTreeMap<String, (Audit, Intervals)>,
 }
 
+/// A model and what it stands in.
+type Of<'a> = (&'a Model, Option<&'a TableName>);
+
 impl Findings {
-    /// Takes what was found and is committed; what does not block is told.
-    pub(in crate::apply) fn take(
-        &mut self,
-        work: &Work<'_>,
-        (model, table): (&Model, Option<&TableName>),
-        looked: Vec<Looked>,
-    ) {
-        let mut production = None;
+    /// Takes what was found and is committed.
+    pub(in crate::apply) fn take(&mut self, work: &Work<'_>, of: Of<'_>, looked: Vec<Looked>) {
         for looked in looked {
-            let known = match looked.rows {
-                0 => None,
-                _ => production.get_or_insert_with(|| Production::of(work)).as_mut(),
-            };
-            let known = known.and_then(|production| production.count(model, table, &looked));
-            if looked.rows > 0 && looked.audit.weight == Weight::Told {
-                let told = told(&format!("{}` of `{}", looked.audit.name, model.name), looked.rows, known);
-                work.output.talk(&format!("warning: {}", visible(&told)));
+            self.add(work, of, &looked, None);
+            let Looked { audit, range, rows } = looked;
+            if !is_by_range(of.0) {
+                self.untold.remove(&audit.call);
             }
-            self.add(work, (model, table), &looked, known);
+            if rows > 0 && audit.weight == Weight::Told {
+                self.untold.entry(audit.call.clone()).or_insert((audit, Intervals::default())).1.add(range);
+            }
         }
     }
 
-    fn add(
-        &mut self,
-        work: &Work<'_>,
-        (model, table): (&Model, Option<&TableName>),
-        looked: &Looked,
-        production: Option<InProduction>,
-    ) {
+    /// Whether nothing is left to tell.
+    pub(in crate::apply) fn is_told(&self) -> bool {
+        self.untold.is_empty()
+    }
+
+    /// Tells what was found and does not block, beside what production has of it.
+    pub(in crate::apply) fn tell(&mut self, work: &Work<'_>, (model, table): Of<'_>) {
+        let mut production = None;
+        for (call, (audit, ranges)) in std::mem::take(&mut self.untold) {
+            let Some(result) = self.results.get_mut(&call) else { continue };
+            let production = production.get_or_insert_with(|| Production::of(work)).as_mut();
+            let known = production.and_then(|known| known.count((model, table), (&audit, ranges.ranges())));
+            if let Some(InProduction::Rows(rows)) = known {
+                result.production = Some(rows);
+            }
+            let told = told(&format!("{}` of `{}", audit.name, model.name), result.rows, known);
+            work.output.talk(&format!("warning: {}", visible(&told)));
+        }
+    }
+
+    /// Tells and keeps what was found at once.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub(in crate::apply) fn settle(work: &Work<'_>, of: Of<'_>, looked: Vec<Looked>) -> Result<(), FillError> {
+        let mut findings = Self::default();
+        findings.take(work, of, looked);
+        findings.tell(work, of);
+        findings.keep(work)
+    }
+
+    fn add(&mut self, work: &Work<'_>, (model, table): Of<'_>, looked: &Looked, production: Option<InProduction>) {
         let result = self.results.entry(looked.audit.call.clone()).or_insert_with(|| AuditResult {
             model: model.name.clone(),
             audit: looked.audit.call.clone(),
@@ -58,9 +82,10 @@ impl Findings {
             at: work.now,
             run: work.run.to_owned(),
         });
-        result.rows = result.rows.saturating_add(looked.rows);
+        result.rows = if is_by_range(model) { result.rows.saturating_add(looked.rows) } else { looked.rows };
         if let Some(InProduction::Rows(rows)) = production {
-            result.production = Some(result.production.unwrap_or(0).saturating_add(rows));
+            let before = if is_by_range(model) { result.production.unwrap_or(0) } else { 0 };
+            result.production = Some(before.saturating_add(rows));
         }
     }
 
@@ -81,12 +106,18 @@ impl Findings {
         let mut is_first = true;
         let Failed { looked, table, told: message, rows: fate, .. } = &mut *failed;
         // Once they are undone the same table holds what it held before.
-        let standing = if *fate == Fate::Undone { None } else { table.as_ref() };
+        let of = (model, if *fate == Fate::Undone { None } else { table.as_ref() });
         for looked in looked.iter().filter(|looked| looked.rows > 0 || looked.audit.weight == Weight::Blocking) {
             let known = match looked.rows {
                 0 => None,
-                _ => production.as_mut().and_then(|production| production.count(model, standing, looked)),
+                _ => production
+                    .as_mut()
+                    .and_then(|production| production.count((&**model, of.1), (&looked.audit, &[looked.range]))),
             };
+            // Whatever becomes of the change, production has them.
+            if known == Some(InProduction::ThisTable) {
+                *fate = Fate::Stay;
+            }
             if looked.rows > 0 && looked.audit.weight == Weight::Blocking && std::mem::take(&mut is_first) {
                 *message = told(&looked.audit.name, looked.rows, known);
             }
@@ -98,6 +129,11 @@ impl Findings {
         }
         FillError::Audit(failed)
     }
+}
+
+/// Whether each look is at rows that no other one saw.
+fn is_by_range(model: &Model) -> bool {
+    matches!(model.kind, Kind::TimeRange(_))
 }
 
 /// The same for a table of which nothing was found before.

@@ -17,10 +17,10 @@ pub(super) use self::order::AuditOrder;
 
 use super::fault::FillError;
 use super::task::Task;
-use super::{Work, everything, tables_of};
+use super::{Work, everything, tables_of, watched};
 use crate::audit::Audit;
 use crate::change::Change;
-use crate::engine::Session;
+use crate::engine::{EngineError, Session};
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model, Weight};
@@ -95,7 +95,7 @@ impl Task<'_> {
             true => Fate::Undone,
             false => Fate::Unseen,
         };
-        run(&look, session, (self.model, Some(self.table), fate), (audits, &rows, range))
+        run((self.work, &look), session, (self.model, Some(self.table), fate), (audits, &rows, range))
     }
 }
 
@@ -190,21 +190,25 @@ fn unfilled(
         Some(filled) => look.rows(session, model, filled, None)?,
         None => look.rows_as_shown(session.dialect(), model)?,
     };
-    let looked = run(&look, session, (model, table, fate), (audits, &rows, everything(work.now)))?;
-    let mut findings = Findings::default();
-    findings.take(work, (model, table), looked);
-    findings.keep(work)
+    // Nobody else stops it: no table is being filled.
+    let looked = watched(session.interrupter(), work.interruption, || {
+        run((work, &look), session, (model, table, fate), (audits, &rows, everything(work.now)))
+    })?;
+    Findings::settle(work, (model, table), looked)
 }
 
 /// Runs audits of a model over rows, and fails with the first blocking one that finds something.
 fn run(
-    look: &Look<'_>,
+    (work, look): (&Work<'_>, &Look<'_>),
     session: &mut dyn Session,
     (model, table, fate): (&Model, Option<&TableName>, Fate),
     (audits, rows, range): (Vec<Audit>, &str, Interval),
 ) -> Result<Vec<Looked>, FillError> {
     let mut looked = Vec::new();
     for audit in audits.into_iter().filter(|audit| audit.weight != Weight::Skipped) {
+        if work.interruption.is_requested() {
+            return Err(EngineError::Interrupted { statement: audit.call }.into());
+        }
         let found = look.count(session, (&model.name, &audit), (rows, range))?;
         looked.push(Looked { audit, range, rows: found });
     }

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use super::Work;
 use super::look::Look;
-use super::{Looked, Work};
+use crate::apply::watched;
+use crate::audit::Audit;
 use crate::engine::Session;
 use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::model::Model;
 use crate::state::Pointer;
+use crate::time::Interval;
 
 /// What production shows of the same rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +46,12 @@ impl<'a> Production<'a> {
         })
     }
 
-    /// What the same audit finds there, of the same range.
-    pub(super) fn count(&mut self, model: &Model, table: Option<&TableName>, looked: &Looked) -> Option<InProduction> {
+    /// What the same audit finds there, of the same ranges.
+    pub(super) fn count(
+        &mut self,
+        (model, table): (&Model, Option<&TableName>),
+        (audit, ranges): (&Audit, &[Interval]),
+    ) -> Option<InProduction> {
         let shown = self.shown.get(&model.name)?;
         // Of a view the query is audited that it will have.
         if table == Some(shown) && self.tables.contains_key(&model.name) {
@@ -52,8 +59,12 @@ impl<'a> Production<'a> {
         }
         let look = Look { tree: self.work.tree, tables: &self.tables, now: self.work.now };
         let session = self.session.as_mut();
-        let rows = look.rows(session, model, shown, Some(looked.range)).ok()?;
-        let found = look.count(session, (&model.name, &looked.audit), (&rows, looked.range)).ok()?;
-        Some(InProduction::Rows(found))
+        watched(session.interrupter(), self.work.interruption, || {
+            let found = ranges.iter().map(|range| {
+                let rows = look.rows(session, model, shown, Some(*range)).ok()?;
+                look.count(session, (&model.name, audit), (&rows, *range)).ok()
+            });
+            found.sum::<Option<u64>>().map(InProduction::Rows)
+        })
     }
 }

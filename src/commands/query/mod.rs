@@ -6,15 +6,13 @@
 mod names;
 mod question;
 
-use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::Context;
 use super::environments::{find, not_there};
-use crate::apply::engine_error;
+use crate::apply::{engine_error, watched};
 use crate::cli::{QueryArguments, RowFormat};
-use crate::engine::{self, EngineError, Interrupter, OpenMode, Rest, Session};
+use crate::engine::{self, EngineError, OpenMode, Rest, Session};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::ids::EnvironmentName;
 use crate::planning;
@@ -23,9 +21,6 @@ use crate::state::{Environment, State, Status};
 use crate::surroundings::Interruption;
 use crate::workspace::{Workspace, state_error};
 use question::Question;
-
-/// How often a request to stop is looked for while the query runs.
-const STOP_POLL: Duration = Duration::from_millis(50);
 
 /// Runs the query and prints its rows.
 ///
@@ -93,28 +88,6 @@ pub(super) fn ask(
     interruption: &Interruption,
 ) -> Result<engine::Rows, EngineError> {
     watched(session.interrupter(), interruption, || session.query_first(sql, limit))
-}
-
-/// Does something with a session, which is stopped when the process is asked to stop.
-pub(super) fn watched<T>(
-    interrupter: Arc<dyn Interrupter>,
-    interruption: &Interruption,
-    work: impl FnOnce() -> T,
-) -> T {
-    let (running, stopped) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(STOP_POLL) {
-                if interruption.is_requested() {
-                    interrupter.interrupt();
-                    return;
-                }
-            }
-        });
-        let done = work();
-        drop(running);
-        done
-    })
 }
 
 /// A query that the engine refuses is the caller's; anything else is a failure.

@@ -86,8 +86,19 @@ pub fn views_of_others(session: &mut dyn Session, owner: &Owner, wanted: &[Table
     Ok(wanted.iter().filter_map(taken).collect())
 }
 
+/// Names that stand for one view with another that comes before them, because the catalog is stated in one of the two.
+///
+/// # Errors
+/// What the engine says.
+pub fn same_views(session: &mut dyn Session, names: &[TableName]) -> Result<Vec<(TableName, TableName)>> {
+    let places = Places::of(session, names.iter())?;
+    let mut first: BTreeMap<Place, &TableName> = BTreeMap::new();
+    let again = |name| Some((first.insert(places.place(name), name)?.clone(), name.clone()));
+    Ok(names.iter().filter_map(again).collect())
+}
+
 /// Where a name stands, whatever way it is written.
-pub(in crate::engine) type Place = (Option<String>, String, String);
+type Place = (Option<String>, String, String);
 
 /// How names are compared: as the engine folds them, and the session's own catalog is the same stated or not.
 pub(in crate::engine) struct Places {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use expected::{expect_views, record_expected};
 pub use fence::{Fence, fence, largest_token};
-pub use foreign::{Foreign, ForeignObject, ViewOfOther, foreign_objects, take_over, views_of_others};
+pub use foreign::{Foreign, ForeignObject, ViewOfOther, foreign_objects, same_views, take_over, views_of_others};
 pub(super) use foreign::{Places, present};
 pub use promotion::{Promotion, last_promotion, promoted_environments, record_promotion};
 

@@ -28,7 +28,7 @@ use crate::problem::{Problem, nearest};
 use crate::sql::tokenize;
 use crate::sql::{Constant, Dialect, Piece, Template, TimeVariable, Token, evaluate};
 
-pub(super) use jinja::{Jinja, blocks, definitions, masked, mistake};
+pub(super) use jinja::{Block, Jinja, blocks, definitions, masked, mistake};
 pub(super) use names::{NO_LOCALS, Names};
 
 /// Problems of one file after which no more macros are told.

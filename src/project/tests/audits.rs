@@ -230,3 +230,14 @@ MODEL (name s.c, kind EMBEDDED); SELECT 1 AS x
     Error unknown-audit config.yaml:3:3: there is no audit `unheard` (define it in a file of `audits/`, or remove it from the model)
     ");
 }
+
+#[test]
+fn a_file_is_looked_at_once_for_all_of_its_audits() {
+    let text = "AUDIT (name one);\nSELECT 1;\nAUDIT (name two);\nSELECT 1;\n";
+    let rules = rules_of(&TextTree::parse(""), &Settings::default(), None, &mut Vec::new());
+    let read = |text: &str| crate::project::audits::read_file(&FilePath::new("audits/a.sql"), text, &rules).definitions;
+    let [one, two] = &read(text)[..] else { panic!("two audits") };
+    assert!(std::sync::Arc::ptr_eq(&one.written, &two.written));
+    assert_ne!(one.digest(), two.digest());
+    assert_ne!(one.digest(), read(&text.replace("1;", "2;"))[0].digest());
+}

@@ -107,7 +107,8 @@ fn what_the_state_does_not_know_waits_and_goes_like_the_rest() {
     assert_eq!(world.value("SELECT count(*) FROM offshoot__meta.objects WHERE kind = 'table'"), "3");
 }
 
-/// Two projects of one state in one warehouse, whose equal models meet in one table: `raw.orders`.
+/// Two projects of one state in one warehouse, whose equal models meet in one table: `raw.orders`. In production they would
+/// meet in one view too, so the other one promotes to an environment of its own.
 #[test]
 fn a_table_of_two_projects_goes_once_neither_needs_it() {
     let world = world();
@@ -125,7 +126,8 @@ fn a_table_of_two_projects_goes_once_neither_needs_it() {
                 ("models/shown.sql", &moved(super::SHOWN)),
             ],
         );
-        world.done(&["promote"]);
+        let to = if project.is_empty() { "prod" } else { "stage" };
+        world.done(&["promote", "--to", to]);
     };
     let with = |more: &str| format!("{}{more}\n", super::ORDERS);
     is(&world, "other", super::ORDERS);
@@ -151,7 +153,8 @@ fn a_table_of_two_projects_goes_once_neither_needs_it() {
     is(&world, "other", &with("4,40,2026-03-31"));
     assert_eq!(gc(&world)["dropped"][0]["table"], seed.as_str());
     assert!(!tables(&world).contains(&seed));
-    let amounts = ["marts", "othermarts"].map(|schema| world.value(&format!("SELECT amount FROM {schema}.shown")));
+    let amounts =
+        ["marts", "othermarts__stage"].map(|schema| world.value(&format!("SELECT amount FROM {schema}.shown")));
     assert_eq!(amounts, ["110", "100"]);
 }
 
