@@ -39,11 +39,7 @@ impl<'q> Analyzer<'_> {
             Expr::Lambda(lambda) => self.arrow(scope, lambda, names),
             Expr::CompoundFieldAccess { root, access_chain } => self.access(scope, root, access_chain, names),
             Expr::Struct { values, fields } => self.typeless_struct(scope, (values, fields), names),
-            Expr::JsonAccess { value, path } if matches!(self.dialect, Dialect::Snowflake | Dialect::Databricks) => {
-                self.json_path(scope, (value, path), names)
-            }
-            // DuckDB reads `a: b` as `b AS a`; to the parser it is a path into `a` in every dialect.
-            Expr::JsonAccess { .. } => Err(Opaque::construct("a colon: `name: x`, or a path into JSON")),
+            Expr::JsonAccess { value, path } => self.json_path(scope, (value, path), names),
             Expr::Wildcard(_) | Expr::QualifiedWildcard(_, _) => Err(Opaque::construct("a star inside an expression")),
             _ => self.tagged(scope, expression, names),
         })?;

@@ -40,6 +40,10 @@ impl<'q> Analyzer<'_> {
         (value, path): (&'q ast::Expr, &'q ast::JsonPath),
         names: Names,
     ) -> Step<Value> {
+        // DuckDB reads `a: b` as `b AS a`; to the parser it is a path into `a` in every dialect.
+        if !matches!(self.dialect, Dialect::Snowflake | Dialect::Databricks) {
+            return Err(Opaque::construct("a colon: `name: x`, or a path into JSON"));
+        }
         let mut value = self.operand(scope, None, value, names)?;
         for element in &path.path {
             value = match element {
