@@ -95,6 +95,9 @@ impl Filler<'_> {
             return self.in_order(key.batch_size, again, &load);
         }
         // Loaded as a whole, the table begins anew each time.
+        if task.reads_itself() {
+            return Err(FillError::AnewReadsItself);
+        }
         let columns = self.load_batch(TableState::ToMake, everything(task.work.now), &load)?;
         self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
     }

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 pub use audit::{Answer, Look, audit_late, audit_unfilled};
 pub use schedule::build_tables;
-pub use views::{Layer, ViewPlan, plan_views};
+pub use views::{Layer, ViewPlan, plan_views, view_names};
 pub use watch::watched;
 
 use crate::engine::{Dependents, Engine, EngineError, Fence};

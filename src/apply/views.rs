@@ -67,8 +67,7 @@ struct Definition {
 pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
     let tables = super::tables_of(layer.plan);
     let resolver = Resolver { tree: layer.tree, dialect: layer.dialect, tables: &tables };
-    let shown = layer.plan.targets.iter().filter(|target| target.kind.has_view());
-    let views = shown.map(|target| (target.name.clone(), view_name(&target.name, layer.layout))).collect();
+    let views = view_names(layer.plan, layer.layout);
     let mut result = ViewPlan::default();
     for target in &layer.plan.targets {
         let mut pointer = Pointer {
@@ -124,6 +123,12 @@ fn definition(layer: &Layer<'_>, resolver: &Resolver<'_>, target: &Target) -> Re
         query: resolver.model(model, Times::At(time))?,
         symbolic: resolver.model(model, Times::Symbolic)?,
     })
+}
+
+/// The view of every model that has one.
+pub fn view_names(plan: &Plan, layout: Layout<'_>) -> BTreeMap<ModelName, TableName> {
+    let shown = plan.targets.iter().filter(|target| target.kind.has_view());
+    shown.map(|target| (target.name.clone(), view_name(&target.name, layout))).collect()
 }
 
 /// The statements that run when the model's view moves, each as it runs and in a form that is the same whenever it does. A

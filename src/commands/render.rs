@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use super::find::model_named;
-use crate::apply::{everything, tables_of};
+use crate::apply::{everything, tables_of, view_names};
 use crate::cli::RenderArguments;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::fingerprint::Batching;
@@ -79,9 +79,18 @@ fn rendered(planned: &Planned, model: &Model, dialect: Dialect, now: Timestamp) 
         pre: [beside.definitions, statements(&model.pre_statements)?].concat(),
         query: model.query.as_ref().map(|_| beside.query),
         post: statements(&model.post_statements)?,
+        on_update: on_update(planned, model, dialect, now)?,
         note: note(&model.kind),
         environment,
     })
+}
+
+/// What runs when its view moves; models are named there by their views.
+fn on_update(planned: &Planned, model: &Model, dialect: Dialect, now: Timestamp) -> Result<Vec<String>, ResolveError> {
+    let views = view_names(&planned.plan, layout(&planned.plan.environment, planned.plan.suffix));
+    let resolver = Resolver { tree: &planned.result.tree, dialect, tables: &views };
+    let times = Times::At(LoadTime { interval: everything(now), execution: now });
+    model.on_virtual_update.iter().map(|statement| resolver.statement(model, statement, times)).collect()
 }
 
 /// The first load that the plan needs; where nothing is missing, one of everything up to now.

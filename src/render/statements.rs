@@ -29,6 +29,8 @@ pub struct Rendered {
     pub query: Option<String>,
     /// Statements after the query.
     pub post: Vec<String>,
+    /// Statements that run when its view is made or moves.
+    pub on_update: Vec<String>,
     /// What there is to say besides.
     pub note: Option<String>,
 }
@@ -50,13 +52,19 @@ pub fn script(rendered: &Rendered) -> String {
     for line in about(rendered) {
         let _ = writeln!(output, "-- {}", visible(&line));
     }
-    for statement in statements(rendered) {
-        let statement = visible_lines(statement.trim());
-        // A comment at the end would swallow the semicolon.
-        let gap = if statement.lines().last().is_some_and(|line| line.contains("--")) { "\n" } else { "" };
-        let _ = write!(output, "\n{statement}{gap};\n");
+    statements(rendered).for_each(|statement| write_statement(&mut output, statement));
+    if !rendered.on_update.is_empty() {
+        output.push_str("\n-- whenever its view is made or moves\n");
+        rendered.on_update.iter().for_each(|statement| write_statement(&mut output, statement));
     }
     output
+}
+
+fn write_statement(output: &mut String, statement: &str) {
+    let statement = visible_lines(statement.trim());
+    // A comment at the end would swallow the semicolon.
+    let gap = if statement.lines().last().is_some_and(|line| line.contains("--")) { "\n" } else { "" };
+    let _ = write!(output, "\n{statement}{gap};\n");
 }
 
 /// The script in a fence.
@@ -65,7 +73,7 @@ pub fn markdown(rendered: &Rendered) -> String {
 }
 
 /// `{"schema_version":1,"environment","model","kind","table","view","interval","loads","pre_statements","query",
-/// "post_statements","note"}`.
+/// "post_statements","on_virtual_update","note"}`.
 pub fn json(rendered: &Rendered) -> String {
     #[derive(serde::Serialize)]
     struct Object<'a> {
@@ -79,6 +87,7 @@ pub fn json(rendered: &Rendered) -> String {
         pre_statements: &'a [String],
         query: Option<&'a str>,
         post_statements: &'a [String],
+        on_virtual_update: &'a [String],
         note: Option<&'a str>,
     }
     json::object(&Object {
@@ -92,6 +101,7 @@ pub fn json(rendered: &Rendered) -> String {
         pre_statements: &rendered.pre,
         query: rendered.query.as_deref(),
         post_statements: &rendered.post,
+        on_virtual_update: &rendered.on_update,
         note: rendered.note.as_deref(),
     })
 }
@@ -136,6 +146,7 @@ mod tests {
             pre: vec!["SET x = 1".into()],
             query: Some("SELECT 1\n-- the end".into()),
             post: Vec::new(),
+            on_update: vec!["GRANT SELECT ON v TO x".into()],
             note: None,
         };
         insta::assert_snapshot!(script(&rendered), @r#"
@@ -148,6 +159,10 @@ mod tests {
         SELECT 1
         -- the end
         ;
+
+        -- whenever its view is made or moves
+
+        GRANT SELECT ON v TO x;
         "#);
         let value: serde_json::Value = serde_json::from_str(&json(&rendered)).expect("JSON");
         assert_eq!(value["interval"], serde_json::json!(["2026-01-01", "2026-02-01"]));

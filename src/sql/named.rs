@@ -50,8 +50,8 @@ fn names_in_text(text: &str, dialect: Dialect, known: &dyn Fn(&ModelName) -> boo
 
 /// Whether a text is read as a query or as the name of a table.
 pub(super) fn reads_by_text(tokens: &[Token], dialect: Dialect) -> bool {
-    tokens.iter().any(is_query_word)
-        || (dialect == Dialect::DuckDb && !texts_as_tables(&significant(tokens)).is_empty())
+    let has_text = dialect == Dialect::DuckDb && tokens.iter().any(|token| matches!(token.kind, TokenKind::String(_)));
+    tokens.iter().any(is_query_word) || (has_text && !texts_as_tables(&significant(tokens)).is_empty())
 }
 
 /// What a text has an engine read, where nothing can be put in its place.

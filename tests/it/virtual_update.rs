@@ -52,6 +52,10 @@ fn statements_run_when_the_view_moves_and_read_what_the_environment_shows() {
 
         world.repository.branch("feature");
         edit(&world, &[("models/base.sql", "MODEL (name s.base, kind FULL);\nSELECT 2 AS id")]);
+        let rendered = world.done(&["render", "s.top", "--env", "dev", "--format", "json"]).json();
+        let told =
+            "INSERT INTO ops.log SELECT 'moved', t.id, b.id FROM \"s__dev\".\"top\" AS t, \"s__dev\".\"base\" AS b";
+        assert_eq!(rendered["on_virtual_update"], serde_json::json!([told]));
         world.done(&["apply", "--env", "dev"]);
         assert_eq!(log(&world), ["moved 12 2"], "both are the environment's");
         // Another statement is another view, and no other table.

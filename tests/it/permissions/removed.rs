@@ -50,7 +50,8 @@ fn said(walled: &Walled, ran: &Ran) -> String {
             || line.contains("  error ")
             || line.contains("          ")
     };
-    let lines: Vec<String> = all.replace(&port, "PORT").lines().filter(telling).map(without_hashes).collect();
+    let lines: Vec<String> =
+        all.replace(&format!(":{port}/"), ":PORT/").lines().filter(telling).map(without_hashes).collect();
     lines.join("\n")
 }
 
