@@ -5,6 +5,7 @@ mod basics;
 mod captures;
 mod holes;
 mod laterals;
+mod names;
 mod needless;
 mod unsure;
 
