@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::sql::{Piece, Template, Token, tokenize};
 
 /// What begins a statement that would end the transaction or change the session around it.
-const REFUSED: [&str; 17] = [
+const REFUSED: [&str; 19] = [
     "abort",
     "attach",
     "begin",
@@ -20,8 +20,10 @@ const REFUSED: [&str; 17] = [
     "checkpoint",
     "commit",
     "detach",
+    "discard",
     "end",
     "execute",
+    "pragma",
     "prepare",
     "release",
     "reset",

@@ -301,6 +301,10 @@ fn files_that_are_no_model_are_told() {
             "invalid-statement",
         ),
         (
+            "MODEL (name s.a); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; PRAGMA x = 1; ON_VIRTUAL_UPDATE_END",
+            "invalid-statement",
+        ),
+        (
             "MODEL (name s.a); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; @SQL('set x = 1'); ON_VIRTUAL_UPDATE_END",
             "invalid-statement",
         ),
