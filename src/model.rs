@@ -112,6 +112,8 @@ pub enum Kind {
     TimeRange(TimeRange),
     /// A table whose rows are replaced by key.
     UniqueKey(UniqueKey),
+    /// A table that keeps each version of a row with the time over which it was valid.
+    ScdType2(ScdType2),
     /// A table filled from a CSV file of the project.
     Seed(Seed),
     /// A table that the project reads and does not own.
@@ -148,6 +150,70 @@ pub struct UniqueKey {
     pub lookback: u32,
     /// The most units in one statement.
     pub batch_size: Option<u32>,
+}
+
+/// What the SCD_TYPE_2 kinds need. The table has the query's columns and then the two that say when a row was valid;
+/// a row without an end is the present one of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScdType2 {
+    /// The key's expressions, as written.
+    pub unique_key: Vec<String>,
+    /// The column with the moment from which on a row is valid.
+    pub valid_from: String,
+    /// The column with the moment at which it ends, itself left out; NULL while it has none.
+    pub valid_to: String,
+    /// The SQL type of these two, as written.
+    pub time_type: String,
+    /// How a new version of a row is told.
+    pub by: VersionBy,
+    /// From when on rows are valid that have no version before them.
+    pub first: FirstVersion,
+    /// What becomes of rows that the query does not give any more.
+    pub deleted: DeletedRows,
+    /// Whether a definition without columns that the history has is taken.
+    pub destructive: SchemaChange,
+    /// The same of one with columns that it has not.
+    pub additive: SchemaChange,
+}
+
+/// How SCD_TYPE_2 tells that a row has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionBy {
+    /// SCD_TYPE_2_BY_TIME: this column is later than it was. Versions begin and end at its value.
+    Time {
+        /// `updated_at_name`.
+        updated_at: String,
+    },
+    /// SCD_TYPE_2_BY_COLUMN: one of these expressions gives something else; none stands for all columns (`*`). Versions begin
+    /// and end at the time of the load that saw it.
+    Columns(Option<Vec<String>>),
+}
+
+/// From when on the first version of a row is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstVersion {
+    /// From 1970 on: it is unknown since when it was so. By column only what the very first load finds.
+    Epoch,
+    /// From where a later version would begin: the row's `updated_at`, or the time of the load.
+    AsLaterOnes,
+}
+
+/// What becomes of the present version of a row that the query does not give any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletedRows {
+    /// It stays the present one.
+    Stay,
+    /// It ends at the time of the load (`invalidate_hard_deletes`).
+    End,
+}
+
+/// What a change of a history's columns does (`on_destructive_change`, `on_additive_change`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaChange {
+    /// The table is not built.
+    Refused,
+    /// It is.
+    Taken,
 }
 
 /// A seed's file and what was found in it.
@@ -202,6 +268,10 @@ pub enum KindName {
     Full,
     IncrementalByTimeRange,
     IncrementalByUniqueKey,
+    #[serde(rename = "SCD_TYPE_2_BY_TIME")]
+    ScdType2ByTime,
+    #[serde(rename = "SCD_TYPE_2_BY_COLUMN")]
+    ScdType2ByColumn,
     Seed,
     External,
     Embedded,
@@ -225,6 +295,11 @@ impl KindName {
         !matches!(self, Self::External | Self::Embedded)
     }
 
+    /// Whether its table holds what no query gives again: it is never made anew, and goes on from production's.
+    pub fn is_history(self) -> bool {
+        matches!(self, Self::ScdType2ByTime | Self::ScdType2ByColumn)
+    }
+
     /// As SQLMesh writes it.
     pub fn text(self) -> &'static str {
         match self {
@@ -232,6 +307,8 @@ impl KindName {
             Self::Full => "FULL",
             Self::IncrementalByTimeRange => "INCREMENTAL_BY_TIME_RANGE",
             Self::IncrementalByUniqueKey => "INCREMENTAL_BY_UNIQUE_KEY",
+            Self::ScdType2ByTime => "SCD_TYPE_2_BY_TIME",
+            Self::ScdType2ByColumn => "SCD_TYPE_2_BY_COLUMN",
             Self::Seed => "SEED",
             Self::External => "EXTERNAL",
             Self::Embedded => "EMBEDDED",
@@ -247,6 +324,10 @@ impl Kind {
             Self::Full => KindName::Full,
             Self::TimeRange(_) => KindName::IncrementalByTimeRange,
             Self::UniqueKey(_) => KindName::IncrementalByUniqueKey,
+            Self::ScdType2(scd) => match scd.by {
+                VersionBy::Time { .. } => KindName::ScdType2ByTime,
+                VersionBy::Columns(_) => KindName::ScdType2ByColumn,
+            },
             Self::Seed(_) => KindName::Seed,
             Self::External => KindName::External,
             Self::Embedded => KindName::Embedded,

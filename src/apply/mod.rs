@@ -11,6 +11,7 @@ mod columns;
 mod fault;
 mod fill;
 mod group;
+mod history;
 mod kinds;
 mod schedule;
 mod task;

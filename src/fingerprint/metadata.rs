@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::ALGORITHM;
 use super::statements::harmless_statements;
 use crate::hash::{Digest, Hasher};
-use crate::model::{Kind, Model};
+use crate::model::{DeletedRows, FirstVersion, Kind, Model, ScdType2, SchemaChange, VersionBy};
 use crate::sql::{Placeholder, Query, tokenize};
 
 pub(super) fn metadata(model: &Model) -> Digest {
@@ -66,6 +66,14 @@ fn values(model: &Model, audit: &dyn Fn(&Query) -> String) -> BTreeMap<String, S
             put("lookback", key.lookback.to_string());
             put("batch_size", number(key.batch_size));
         }
+        Kind::ScdType2(scd) => {
+            let word = |change: SchemaChange| match change {
+                SchemaChange::Refused => "error",
+                SchemaChange::Taken => "allow",
+            };
+            put("on_destructive_change", word(scd.destructive).to_owned());
+            put("on_additive_change", word(scd.additive).to_owned());
+        }
         _ => {}
     }
     values
@@ -123,7 +131,31 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
             put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
             put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         }
+        Kind::ScdType2(scd) => scd_values(scd).into_iter().for_each(|(name, value)| put(name, value)),
         _ => {}
+    }
+    values
+}
+
+/// The properties of an SCD_TYPE_2 kind, as they are called there.
+fn scd_values(scd: &ScdType2) -> Vec<(&'static str, String)> {
+    let first = |name: &'static str| (name, (scd.first == FirstVersion::AsLaterOnes).to_string());
+    let mut values = vec![
+        ("unique_key", scd.unique_key.join(", ")),
+        ("valid_from_name", scd.valid_from.clone()),
+        ("valid_to_name", scd.valid_to.clone()),
+        ("time_data_type", scd.time_type.clone()),
+        ("invalidate_hard_deletes", (scd.deleted == DeletedRows::End).to_string()),
+    ];
+    match &scd.by {
+        VersionBy::Time { updated_at } => {
+            values.extend([("updated_at_name", updated_at.clone()), first("updated_at_as_valid_from")]);
+        }
+        VersionBy::Columns(columns) => {
+            let columns = columns.as_ref().map_or_else(|| "*".to_owned(), |columns| columns.join(", "));
+            // `columns` is what the model itself has under this name.
+            values.extend([("kind.columns", columns), first("execution_time_as_valid_from")]);
+        }
     }
     values
 }

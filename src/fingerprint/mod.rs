@@ -118,6 +118,15 @@ pub enum Batching {
     },
 }
 
+impl Fingerprint {
+    /// The columns of a history's query: the table has two more.
+    pub fn query_columns(&self, model: &Model) -> Option<&[(OutputName, Digest)]> {
+        let columns = self.columns.as_deref()?;
+        let own = if model.kind.name().is_history() { columns.len().saturating_sub(2) } else { columns.len() };
+        columns.get(..own)
+    }
+}
+
 /// The fingerprints of every model of a tree.
 pub type Fingerprints = BTreeMap<ModelName, Fingerprint>;
 
@@ -294,7 +303,9 @@ fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) 
     };
     // What statements beside the query do is not known: they may fill what it reads with a sample.
     let is_unknown = is_opaque || statements::hash_statements(model).is_some();
-    let drawn = |traits: Traits| stored && (is_unknown || traits.is_drawn());
+    // A history holds what its query gave at other times.
+    let is_history = model.kind.name().is_history();
+    let drawn = |traits: Traits| stored && (is_unknown || is_history || traits.is_drawn());
     let table = table_of(model, data);
     let rows = match drawn(local.row_traits) {
         true => Hasher::new("bound rows").digest(table).finish(),

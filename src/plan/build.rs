@@ -10,6 +10,7 @@ use crate::diff::{ModelDiff, diff};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
+use crate::model::KindName;
 use crate::naming::{IdentifierLimit, TableKey};
 use crate::problem::Problem;
 use crate::settings::EnvironmentSuffix;
@@ -90,6 +91,8 @@ pub struct Known {
 pub struct KnownTable {
     /// Its name.
     pub table: TableName,
+    /// The kind that it was filled as.
+    pub kind: KindName,
     /// What was loaded into it.
     pub loads: Vec<KnownLoad>,
     /// The execution time of its last fill as a whole; `None` for tables that are loaded by interval.
@@ -148,6 +151,13 @@ impl Inputs<'_> {
 }
 
 impl Known {
+    /// The table whose history a model of another definition goes on from: the one that is replaced, else prod's.
+    pub(super) fn history_of(&self, model: &ModelName) -> Option<(&TableKey, &KnownTable)> {
+        let shown = |map: &BTreeMap<ModelName, TableKey>| map.get(model).cloned();
+        let key = shown(&self.prod).or_else(|| shown(&self.reference))?;
+        self.tables.get_key_value(&key).filter(|(_, table)| table.kind.is_history())
+    }
+
     pub(super) fn prod_table(&self, model: &ModelName) -> Option<(&TableKey, &KnownTable)> {
         let key = self.prod.get(model)?;
         self.tables.get(key).map(|table| (key, table))
@@ -164,8 +174,10 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
         Some(promoted) => drift(promoted, &inputs, &by_name),
         None => Vec::new(),
     };
+    let left = histories_left(&inputs);
     let mut problems = inputs.problems;
     problems.extend(targets.iter().filter_map(|target| not_ours_to_load(target, inputs.known)));
+    problems.extend(left);
     let mut plan = Plan {
         environment: inputs.environment,
         suffix: inputs.suffix,
@@ -190,6 +202,20 @@ fn not_ours_to_load(target: &Target, known: &Known) -> Option<Problem> {
         let end = shared.intervals().end().map_or_else(String::new, |end| format!(" (it ends at {})", end.date_time()));
         Problem::info("shared-table", format!("{message}{end}")).help("promote loads the rest, or that environment")
     })
+}
+
+/// Histories that nothing goes on from: their models are gone, have another name or are of another kind.
+fn histories_left(inputs: &Inputs<'_>) -> Vec<Problem> {
+    let is_left = |name: &&ModelName| {
+        let broken = inputs.result.broken.contains(*name);
+        let goes_on = inputs.result.models.get(*name).is_some_and(|model| model.kind.name().is_history());
+        !broken && !goes_on && inputs.known.history_of(name).is_some()
+    };
+    let told = |name: &ModelName| {
+        Problem::warning("history-ends", format!("the history that `{name}` has in production is not gone on with"))
+            .help("no query gives its rows again, and `bot gc` drops its table in time; keep the model, its name and its kind, or copy the table first")
+    };
+    inputs.known.prod.keys().filter(is_left).map(told).collect()
 }
 
 fn targets(inputs: &Inputs<'_>) -> Vec<Target> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::build::Known;
-use super::partial::{Read, Stand, Stands, complete};
+use super::partial::{Previewed, Read, Stand, Stands, complete};
 use super::range::{Start, ended, is_loaded_by_interval, starts};
 use super::restate::{Again, Restate, Restating};
 use super::seen::{self, Saw};
@@ -137,6 +137,7 @@ impl WhyLeft {
             Self::Preview => "preview",
             Self::Waits { .. } => "waits",
             Self::NoLookback => "no_lookback",
+            Self::History => "history",
         }
     }
 }
@@ -166,6 +167,8 @@ pub enum WhyLeft {
     },
     /// Units before new ones are not read again, because what it holds later depends on what it holds.
     NoLookback,
+    /// No query gives again what it holds, so it is not loaded again with what it reads.
+    History,
 }
 
 /// Works out what is due.
@@ -223,8 +226,8 @@ impl<'a> Walk<'a> {
     fn visit(&mut self, model: &'a Model, shown: &Shown) {
         let known = self.running.known.tables.get(&shown.key);
         let read = self.stands.read_by(&self.running.tree.graph, &model.name);
-        let again = self.restating.of(&model.name, &self.running.tree.graph);
         let kind = model.kind.name();
+        let again = self.restating.of(&model.name, &self.running.tree.graph).filter(|_| !self.is_kept(model));
         let need = match self.left_alone(shown, known) {
             Some(why) => {
                 self.restating.stop(&model.name);
@@ -263,7 +266,18 @@ impl<'a> Walk<'a> {
             basis: shown.basis,
             seen: read.seen,
             found: known.map(KnownTable::found),
+            history: None,
         });
+    }
+
+    /// A history is not loaded again, nor what reads it.
+    fn is_kept(&mut self, model: &Model) -> bool {
+        let is_history = model.kind.name().is_history();
+        if is_history {
+            self.restating.stop(&model.name);
+            self.left.push(Left { model: model.name.clone(), why: WhyLeft::History });
+        }
+        is_history
     }
 
     fn left_alone(&self, shown: &Shown, known: Option<&KnownTable>) -> Option<WhyLeft> {
@@ -378,7 +392,7 @@ impl<'a> Walk<'a> {
             (false, Action::Build) => (seen::whole(&read.seen), None),
             (false, _) => (known.and_then(|known| known.seen.as_deref()).and_then(seen::whole), None),
         };
-        self.stands.add(&model.name, Stand { saw, behind, lacks: None });
+        self.stands.add(&model.name, Stand { saw, behind, lacks: None, history: Previewed::No });
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::newer::{Held, later, newer_inputs};
-use super::partial::{Lacks, Read, Stand, Stands, complete};
+use super::partial::{Lacks, Previewed, Read, Stand, Stands, complete};
 use super::range::{Start, ended, is_loaded_by_interval, own_start, present, starts, wanted};
 use super::seen::{self, Saw, Seen};
-use super::{Action, Basis, Inputs, KnownTable, Purpose, Sharing, Target};
+use super::{Action, Basis, History, Inputs, KnownTable, Purpose, Sharing, Target, Then};
 use crate::graph::SelfReading;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -42,8 +42,19 @@ impl<'a> Targets<'a> {
         let whole = self.slot(model, key, wanted, &read.seen);
         let due = whole.lacking.clone();
         let is_cut = self.own_past(model) == OwnPast::Counts && whole.lacking != whole.missing;
-        let (slot, basis) = match whole.action {
-            Action::Build if is_cut || !read.lacks.is_empty() || whole.fill == Fill::StaleElsewhere => {
+        let history = self.history(model, &whole);
+        let from = history.as_ref().filter(|_| inputs.purpose == Purpose::Apply);
+        let (mut slot, basis) = match (whole.action, from) {
+            (_, Some(history)) => {
+                let key = history_preview_key(&whole.key, &history.key);
+                (self.slot(model, key, wanted, &read.seen), Basis::Preview)
+            }
+            // What it reads is a preview of a history, which no table under its own key was made from.
+            (Action::Reuse, None) if read.history == Previewed::Yes => {
+                let key = preview_key(&whole.key, &read, None);
+                (self.slot(model, key, wanted, &read.seen), Basis::Preview)
+            }
+            (Action::Build, None) if is_cut || !read.lacks.is_empty() || whole.fill == Fill::StaleElsewhere => {
                 let begin = wanted.and_then(|wanted| self.begin(model, wanted));
                 let key = preview_key(&whole.key, &read, begin);
                 let range = wanted.and_then(|wanted| Interval::new(begin.unwrap_or(wanted.start), wanted.end));
@@ -52,8 +63,13 @@ impl<'a> Targets<'a> {
             _ if !kind.has_table() && !read.lacks.is_empty() => (whole, Basis::Preview),
             _ => (whole, Basis::Whole),
         };
+        // Production's history is carried over anew by each promote: it may have gone on since.
+        if history.is_some() && inputs.purpose == Purpose::Promote {
+            slot.action = Action::Build;
+        }
+        let history = history.filter(|_| slot.action == Action::Build);
         let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
-        self.remember(model, &slot, (basis, &read.seen));
+        self.remember(model, &slot, (basis, &read));
         let table = slot.known.map_or_else(|| physical_table(&slot.key, inputs.limit), |known| known.table.clone());
         Some(Target {
             name: name.clone(),
@@ -68,7 +84,18 @@ impl<'a> Targets<'a> {
             basis,
             seen: read.seen,
             found: slot.known.map(KnownTable::found),
+            history,
         })
+    }
+
+    /// What a table that is not the one that is shown goes on from, where no query gives that again.
+    fn history(&self, model: &Model, whole: &Slot<'_>) -> Option<History> {
+        let inputs = self.inputs;
+        if !model.kind.name().is_history() || inputs.is_prods(&whole.key) {
+            return None;
+        }
+        let (key, known) = inputs.known.history_of(&model.name)?;
+        Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load })
     }
 
     /// Where nothing says when a model begins, its table does: the usual default moves with the clock.
@@ -129,7 +156,8 @@ impl<'a> Targets<'a> {
     }
 
     /// What readers of the model will find.
-    fn remember(&mut self, model: &Model, slot: &Slot<'a>, (basis, seen): (Basis, &[Seen])) {
+    fn remember(&mut self, model: &Model, slot: &Slot<'a>, (basis, read): (Basis, &Read)) {
+        let seen = read.seen.as_slice();
         let newest = match (slot.action, slot.known) {
             (Action::Build, _) => Some(Newest::Now),
             (Action::Reuse, Some(known)) => known.newest().map(Newest::At),
@@ -153,7 +181,9 @@ impl<'a> Targets<'a> {
             (false, Action::Build) => seen::whole(seen),
             (false, _) => slot.known.and_then(|known| known.seen.as_deref()).and_then(seen::whole),
         };
-        self.stands.add(&model.name, Stand { saw, behind, lacks });
+        let is_preview = basis == Basis::Preview && (model.kind.name().is_history() || read.history == Previewed::Yes);
+        let history = if is_preview { Previewed::Yes } else { Previewed::No };
+        self.stands.add(&model.name, Stand { saw, behind, lacks, history });
     }
 
     /// Where a table ends, or would begin, if it could be loaded further now.
@@ -212,6 +242,12 @@ fn preview_key(key: &TableKey, read: &Read, begin: Option<Timestamp>) -> TableKe
     };
     let begin = begin.map(|begin| begin.0.to_string());
     TableKey { model: key.model.clone(), data_fingerprint: hasher.option(begin.as_deref()).finish() }
+}
+
+/// The key of a branch's preview of a history: its definition over what production has.
+fn history_preview_key(key: &TableKey, from: &TableKey) -> TableKey {
+    let hasher = Hasher::new("history preview").digest(key.data_fingerprint).digest(from.data_fingerprint);
+    TableKey { model: key.model.clone(), data_fingerprint: hasher.finish() }
 }
 
 /// How new each table will be once the plan is carried out.

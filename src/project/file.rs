@@ -226,6 +226,14 @@ fn finish(
     }
     let Expanded { before: pre_statements, query, after: post_statements, mentions } = expanded;
     let query = query.map(|template| Query::parse(template, dialect));
+    if let (Some(Kind::ScdType2(_)), Some(query)) = (kind.as_ref().map(|kind| &kind.kind), &query)
+        && query.template().mentions_interval()
+    {
+        let offset = query.template().source_offset(0);
+        let message = "each load of an SCD_TYPE_2 model reads everything, so its query has no `@start_…` and `@end_…`";
+        let problem = source.error("interval-in-history", offset, message);
+        problems.push(problem.help("let it read all rows; what has not changed adds no version"));
+    }
     let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
     let hidden = parts.macro_statement && unknown_macro();
     let end = tokens.last().map_or(0, |token| token.range.start);

@@ -1,5 +1,7 @@
 //! `kind` of a `MODEL` block: its name in any case, and its properties (research: SQLMesh, section 7.3).
 
+mod scd_type_2;
+
 use super::csv_settings;
 use super::value::{Pair, Source, Value};
 use crate::ids::{BlobId, FilePath};
@@ -18,12 +20,18 @@ pub(super) struct ParsedKind {
 /// SQLMesh's default format of a text time column.
 const TIME_FORMAT: &str = "%Y-%m-%d";
 
-const SUPPORTED: [&str; 6] =
-    ["view", "full", "incremental_by_time_range", "incremental_by_unique_key", "seed", "embedded"];
-const LATER: [&str; 9] = [
+const SUPPORTED: [&str; 9] = [
+    "view",
+    "full",
+    "incremental_by_time_range",
+    "incremental_by_unique_key",
     "scd_type_2",
     "scd_type_2_by_time",
     "scd_type_2_by_column",
+    "seed",
+    "embedded",
+];
+const LATER: [&str; 6] = [
     "incremental_by_partition",
     "incremental_unmanaged",
     "incremental",
@@ -91,6 +99,8 @@ pub(super) fn read(
         }
         "incremental_by_time_range" => plain(Kind::TimeRange(reader.time_range(offset, time_format)?)),
         "incremental_by_unique_key" => plain(Kind::UniqueKey(reader.unique_key(offset)?)),
+        "scd_type_2" | "scd_type_2_by_time" => plain(Kind::ScdType2(reader.by_time(offset)?)),
+        "scd_type_2_by_column" => plain(Kind::ScdType2(reader.by_column(offset)?)),
         "seed" => reader.seed(offset),
         "external" => {
             let problem = source.error("unsupported-kind", offset, "an EXTERNAL model has no file of its own");

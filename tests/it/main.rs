@@ -31,6 +31,7 @@ mod freshness;
 mod gc;
 mod git;
 mod github;
+mod history;
 mod holes;
 mod hook;
 mod horizon;

@@ -1,0 +1,235 @@
+//! SCD_TYPE_2: a load is staged once and laid over the versions that are there; where the table is that of another
+//! definition, production's history comes first. A table that is there is never dropped for it.
+
+use super::audit::Audited;
+use super::columns::output_columns;
+use super::fault::FillError;
+use super::fill::{Filler, run_all};
+use super::task::Task;
+use crate::engine::Session;
+use crate::ids::TableName;
+use crate::model::{DeclaredColumn, ScdType2, SchemaChange, VersionBy};
+use crate::plan::{History, Then};
+use crate::statement::{Carried, ColumnType, HistoryPast, StatementError, Upsert, UpsertRule, VersionLoad};
+
+/// The table that a history is kept in.
+struct There {
+    past: HistoryPast,
+    /// Its columns, the two of the kind at the end.
+    columns: Vec<ColumnType>,
+}
+
+impl Filler<'_> {
+    /// The history that is carried over, if there is one, and what the query gives now.
+    pub(super) fn history(&mut self, scd: &ScdType2) -> Result<(), FillError> {
+        let task = self.task;
+        if !task.work.engine.capabilities().transactional_ddl.is_yes() {
+            return Err(FillError::HistoryUnsafe);
+        }
+        if let Some(History { then: Then::Nothing { as_of }, .. }) = task.target.history {
+            let columns = self.transact(Audited::Nothing, |session| task.bring_back(session, scd))?;
+            return self.record(&[self.snapshot(&columns, as_of)]);
+        }
+        let is_known = self.known.is_some();
+        let time = task.whole_time();
+        let columns = self.run(time, Audited::Loaded(time.interval), &|session, query, after| {
+            let rows = task.load_versions(session, scd, query, is_known)?;
+            run_all(session, after)?;
+            Ok(rows)
+        })?;
+        self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
+    }
+}
+
+impl Task<'_> {
+    /// The table of an earlier definition with all that came after it. What that definition did not have stays in the other
+    /// table, and comes back with it.
+    fn bring_back(self, session: &mut dyn Session, scd: &ScdType2) -> Result<u64, FillError> {
+        let columns = session.columns(self.table)?.ok_or_else(|| FillError::TableGone(self.table.to_string()))?;
+        if let Some(history) = &self.target.history {
+            self.carry(session, scd, &columns, (history, SchemaChange::Taken))?;
+        }
+        Ok(0)
+    }
+
+    /// One load, and what is carried over before it; gives the versions that are new.
+    fn load_versions(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        query: &str,
+        is_known: bool,
+    ) -> Result<u64, FillError> {
+        let from = self.target.history.as_ref();
+        let staged = self.history_columns(session, scd, query)?;
+        let over = self.over(&staged);
+        let rule = UpsertRule { unique_key: &scd.unique_key, when_matched: None, merge_filter: None };
+        let upsert = over.upsert(query, &rule)?;
+        run_all(session, &upsert.stage)?;
+        refuse_keys(session, &upsert, (over.staged_null_key(scd), scd))?;
+        let untyped = |column: &DeclaredColumn| DeclaredColumn { name: column.name.clone(), data_type: None };
+        let names: Vec<DeclaredColumn> = staged.iter().map(untyped).collect();
+        let over = self.over(&names);
+        let there = self.history_table(session, scd, (&names, is_known))?;
+        let added = match from {
+            Some(history) => self.carry(session, scd, &there.columns, (history, scd.destructive))?,
+            None => Vec::new(),
+        };
+        if !session.query(&over.several_present(scd))?.rows.is_empty() {
+            return Err(FillError::History("its history has several present rows of one key".to_owned()));
+        }
+        let past = if from.is_some() { HistoryPast::Loads } else { there.past };
+        let load = VersionLoad { now: self.work.now, past, added: &added };
+        let mut rows = 0;
+        for statement in over.add_versions(scd, load)? {
+            rows += session.execute(&statement)?;
+        }
+        session.execute(&upsert.clean)?;
+        Ok(rows)
+    }
+
+    /// The query's columns with their declared types; that of `updated_at` is the kind's, unless another is declared.
+    fn history_columns(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        query: &str,
+    ) -> Result<Vec<DeclaredColumn>, FillError> {
+        let folded = |name: &str| self.model.dialect.fold(name, true);
+        let validity = [folded(&scd.valid_from), folded(&scd.valid_to)];
+        let mut columns = output_columns(session, self.model, self.fingerprint, query)?;
+        if let Some(column) = columns.iter().find(|column| validity.contains(&folded(&column.name))) {
+            return Err(FillError::History(format!("the query gives the column `{}`, which the kind adds", column.name)));
+        }
+        if let VersionBy::Time { updated_at } = &scd.by {
+            let column = columns.iter_mut().find(|column| folded(&column.name) == folded(updated_at));
+            let column = column.ok_or_else(|| {
+                FillError::History(format!("`updated_at_name` is `{updated_at}`, which is not among the query's columns"))
+            })?;
+            column.data_type.get_or_insert_with(|| scd.time_type.clone());
+        }
+        Ok(columns)
+    }
+
+    /// The table as it is, or made. One that nobody vouches for and that is ours is what a run left that was stopped after it
+    /// had committed: what it holds is whole.
+    fn history_table(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        (names, is_known): (&[DeclaredColumn], bool),
+    ) -> Result<There, FillError> {
+        let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
+        wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
+        if is_known || self.recorded.is_some() {
+            match session.columns(self.table)? {
+                Some(columns) if columns.iter().map(|column| column.name.as_str()).eq(wanted.iter().copied()) => {
+                    return Ok(There { past: HistoryPast::Loads, columns });
+                }
+                Some(columns) => {
+                    let wanted: Vec<ColumnType> = wanted.iter().map(|name| ColumnType::new(*name, "")).collect();
+                    return Err(FillError::columns(&columns, &wanted));
+                }
+                None if is_known => return Err(FillError::TableGone(self.table.to_string())),
+                None => {}
+            }
+        }
+        session.execute(&self.over(names).create_history(scd)?)?;
+        let columns = session.columns(self.table)?;
+        let columns = columns.ok_or_else(|| StatementError::NoColumns { table: self.table.to_string() })?;
+        Ok(There { past: HistoryPast::None, columns })
+    }
+
+    /// Production's history in place of the table's rows; gives the columns that it does not have.
+    ///
+    /// # Errors
+    /// It cannot be carried over whole, and the author did not say that it may lose something.
+    fn carry(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        columns: &[ColumnType],
+        (history, destructive): (&History, SchemaChange),
+    ) -> Result<Vec<String>, FillError> {
+        let names = ColumnType::untyped(columns);
+        let over = self.over(&names);
+        let there = session.columns(&history.table)?;
+        let there = there.ok_or_else(|| FillError::History(format!("its history, table `{}`, is gone", history.table)))?;
+        let carried = carried(columns, &there);
+        let is_own = |name: &str| carried.iter().any(|(own, carried)| *own == name && *carried == Carried::Own);
+        let needed = scd.unique_key.iter().flat_map(|key| over.names_in(key));
+        let needed = needed.chain([scd.valid_from.clone(), scd.valid_to.clone()]);
+        if let Some(name) = needed.into_iter().find(|name| is_own(name)) {
+            return Err(FillError::History(format!(
+                "its history in production has no column `{name}`, which tells its rows and their times apart now"
+            )));
+        }
+        if destructive == SchemaChange::Refused {
+            self.refuse_loss(session, (columns, &there), &history.table)?;
+        }
+        let added: Vec<String> =
+            carried.iter().filter(|(_, carried)| *carried == Carried::Own).map(|(name, _)| (*name).to_owned()).collect();
+        if let (Some(name), SchemaChange::Refused) = (added.first(), scd.additive) {
+            return Err(FillError::History(format!("its history has no column `{name}`, and `on_additive_change` is `error`")));
+        }
+        run_all(session, &over.carry_history(scd, &history.table, &carried)?)?;
+        Ok(added)
+    }
+
+    /// Says no where a column of the history, or a value of one, would be lost.
+    fn refuse_loss(
+        self,
+        session: &mut dyn Session,
+        (columns, there): (&[ColumnType], &[ColumnType]),
+        from: &TableName,
+    ) -> Result<(), FillError> {
+        let lost = there.iter().find(|old| columns.iter().all(|column| column.name != old.name));
+        if let Some(lost) = lost {
+            return Err(FillError::HistoryLoss(format!("column `{}` of its history would be lost", lost.name)));
+        }
+        for column in columns {
+            let Some(old) = there.iter().find(|old| old.name == column.name && old.data_type != column.data_type) else {
+                continue;
+            };
+            let altered = self.over(&[]).altered(from, &column.name, (&old.data_type, &column.data_type));
+            let rows = session.query(&altered)?.rows;
+            let count = rows.first().and_then(|row| row.first()?.clone()).unwrap_or_default();
+            if count != "0" {
+                return Err(FillError::HistoryLoss(format!(
+                    "{count} values of column `{}` of its history would change as {} ({} before)",
+                    column.name, column.data_type, old.data_type
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where each column's values come from.
+fn carried<'c>(columns: &'c [ColumnType], there: &[ColumnType]) -> Vec<(&'c str, Carried)> {
+    let from = |column: &'c ColumnType| {
+        let carried = match there.iter().find(|old| old.name == column.name) {
+            Some(old) if old.data_type == column.data_type => Carried::Same,
+            Some(_) => Carried::Cast(column.data_type.clone()),
+            None => Carried::Own,
+        };
+        (column.name.as_str(), carried)
+    };
+    columns.iter().map(from).collect()
+}
+
+/// Says no where the staged rows have a key twice, or none.
+fn refuse_keys(
+    session: &mut dyn Session,
+    upsert: &Upsert,
+    (null_key, scd): (String, &ScdType2),
+) -> Result<(), FillError> {
+    if !session.query(&null_key)?.rows.is_empty() {
+        let keys = scd.unique_key.join(", ");
+        return Err(FillError::History(format!("unique key `{keys}` is NULL in a row that the query gives")));
+    }
+    match session.query(&upsert.duplicates)?.rows.first() {
+        Some(row) => Err(FillError::Duplicate(upsert.duplicate(row))),
+        None => Ok(()),
+    }
+}
