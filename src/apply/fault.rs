@@ -43,7 +43,9 @@ pub(super) enum FillError {
     History(String),
     #[error("{0}")]
     HistoryLoss(String),
-    #[error("its rows cannot be computed again, and this engine's changes of a table are not undone together where one fails")]
+    #[error(
+        "its rows cannot be computed again, and this engine's changes of a table are not undone together where one fails"
+    )]
     HistoryUnsafe,
     #[error(transparent)]
     Turn(#[from] TurnError),

@@ -99,12 +99,17 @@ impl Task<'_> {
         let validity = [folded(&scd.valid_from), folded(&scd.valid_to)];
         let mut columns = output_columns(session, self.model, self.fingerprint, query)?;
         if let Some(column) = columns.iter().find(|column| validity.contains(&folded(&column.name))) {
-            return Err(FillError::History(format!("the query gives the column `{}`, which the kind adds", column.name)));
+            return Err(FillError::History(format!(
+                "the query gives the column `{}`, which the kind adds",
+                column.name
+            )));
         }
         if let VersionBy::Time { updated_at } = &scd.by {
             let column = columns.iter_mut().find(|column| folded(&column.name) == folded(updated_at));
             let column = column.ok_or_else(|| {
-                FillError::History(format!("`updated_at_name` is `{updated_at}`, which is not among the query's columns"))
+                FillError::History(format!(
+                    "`updated_at_name` is `{updated_at}`, which is not among the query's columns"
+                ))
             })?;
             column.data_type.get_or_insert_with(|| scd.time_type.clone());
         }
@@ -154,7 +159,8 @@ impl Task<'_> {
         let names = ColumnType::untyped(columns);
         let over = self.over(&names);
         let there = session.columns(&history.table)?;
-        let there = there.ok_or_else(|| FillError::History(format!("its history, table `{}`, is gone", history.table)))?;
+        let there =
+            there.ok_or_else(|| FillError::History(format!("its history, table `{}`, is gone", history.table)))?;
         let carried = carried(columns, &there);
         let is_own = |name: &str| carried.iter().any(|(own, carried)| *own == name && *carried == Carried::Own);
         let needed = scd.unique_key.iter().flat_map(|key| over.names_in(key));
@@ -167,10 +173,15 @@ impl Task<'_> {
         if destructive == SchemaChange::Refused {
             self.refuse_loss(session, (columns, &there), &history.table)?;
         }
-        let added: Vec<String> =
-            carried.iter().filter(|(_, carried)| *carried == Carried::Own).map(|(name, _)| (*name).to_owned()).collect();
+        let added: Vec<String> = carried
+            .iter()
+            .filter(|(_, carried)| *carried == Carried::Own)
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
         if let (Some(name), SchemaChange::Refused) = (added.first(), scd.additive) {
-            return Err(FillError::History(format!("its history has no column `{name}`, and `on_additive_change` is `error`")));
+            return Err(FillError::History(format!(
+                "its history has no column `{name}`, and `on_additive_change` is `error`"
+            )));
         }
         run_all(session, &over.carry_history(scd, &history.table, &carried)?)?;
         Ok(added)
@@ -188,7 +199,8 @@ impl Task<'_> {
             return Err(FillError::HistoryLoss(format!("column `{}` of its history would be lost", lost.name)));
         }
         for column in columns {
-            let Some(old) = there.iter().find(|old| old.name == column.name && old.data_type != column.data_type) else {
+            let Some(old) = there.iter().find(|old| old.name == column.name && old.data_type != column.data_type)
+            else {
                 continue;
             };
             let altered = self.over(&[]).altered(from, &column.name, (&old.data_type, &column.data_type));

@@ -173,14 +173,17 @@ impl Asked<'_> {
     /// Says no where somebody names a model whose table this run does not write.
     fn refuse_productions(&self, planned: &PlannedRun) -> Result<(), CommandError> {
         let left = planned.run.left.iter();
-        let mut left = left.filter(|left| matches!(left.why, WhyLeft::Productions | WhyLeft::Preview | WhyLeft::History));
+        let mut left =
+            left.filter(|left| matches!(left.why, WhyLeft::Productions | WhyLeft::Preview | WhyLeft::History));
         let Some(left) = left.find(|left| planned.restate.models.contains(&left.model)) else { return Ok(()) };
         let (environment, model) = (&planned.environment.about.name, &left.model);
         Err(match left.why {
             WhyLeft::Preview => CommandError::no(format!("the table of `{model}` in `{environment}` is a preview"))
                 .hint("`bot apply` fills it again where it would hold more"),
-            WhyLeft::History => CommandError::no(format!("`{model}` is a history, and no query gives again what it holds"))
-                .hint("it gets what is new with each `bot run`; mend single rows of its table by hand"),
+            WhyLeft::History => {
+                CommandError::no(format!("`{model}` is a history, and no query gives again what it holds"))
+                    .hint("it gets what is new with each `bot run`; mend single rows of its table by hand")
+            }
             _ => CommandError::no(format!("the table of `{model}` in `{environment}` is production's"))
                 .hint(format!("`bot run --restate {model}` loads it again for all who show it")),
         })

@@ -7,9 +7,7 @@ use super::{Batching, Context, Fingerprint, ParentTables, external_rows};
 use crate::graph::{Node, SelfReading};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
-use crate::model::{
-    DeclaredTime, DeletedRows, FirstVersion, Kind, KindName, Model, ScdType2, Seed, VersionBy,
-};
+use crate::model::{DeclaredTime, DeletedRows, FirstVersion, Kind, KindName, Model, ScdType2, Seed, VersionBy};
 use crate::sql::{
     Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Syntax, Traits, analyze_syntax,
     stated_outputs,

@@ -178,6 +178,7 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
     let mut problems = inputs.problems;
     problems.extend(targets.iter().filter_map(|target| not_ours_to_load(target, inputs.known)));
     problems.extend(left);
+    problems.extend(targets.iter().filter_map(|target| history_unknown(target, inputs.known)));
     let mut plan = Plan {
         environment: inputs.environment,
         suffix: inputs.suffix,
@@ -201,6 +202,18 @@ fn not_ours_to_load(target: &Target, known: &Known) -> Option<Problem> {
         let message = format!("the table of `{model}` lacks some of its time and is another environment's, too");
         let end = shared.intervals().end().map_or_else(String::new, |end| format!(" (it ends at {})", end.date_time()));
         Problem::info("shared-table", format!("{message}{end}")).help("promote loads the rest, or that environment")
+    })
+}
+
+/// A history that would begin anew because the state does not know the table that it is to go on from.
+fn history_unknown(target: &Target, known: &Known) -> Option<Problem> {
+    let shown = known.prod.get(&target.name).or_else(|| known.reference.get(&target.name))?;
+    let is_unknown = target.kind.is_history() && *shown != target.key && !known.tables.contains_key(shown);
+    is_unknown.then(|| {
+        let message =
+            format!("the state does not know the table that is shown of `{}`, whose history goes on", target.name);
+        Problem::error("history-unknown", message)
+            .help("`bot doctor` tells what is wrong with the state, and `bot state recover` mends it")
     })
 }
 

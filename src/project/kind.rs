@@ -31,14 +31,8 @@ const SUPPORTED: [&str; 9] = [
     "seed",
     "embedded",
 ];
-const LATER: [&str; 6] = [
-    "incremental_by_partition",
-    "incremental_unmanaged",
-    "incremental",
-    "managed",
-    "custom",
-    "dbt_custom",
-];
+const LATER: [&str; 6] =
+    ["incremental_by_partition", "incremental_unmanaged", "incremental", "managed", "custom", "dbt_custom"];
 const INCREMENTAL: [&str; 9] = [
     "lookback",
     "batch_size",

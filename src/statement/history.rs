@@ -155,10 +155,8 @@ impl Target<'_> {
             self.columns.iter().map(|column| quote_identifier(self.dialect, &column.name)).collect();
         let set: Vec<String> =
             columns.iter().map(|column| format!("{column} = COALESCE(target.{column}, source.{column})")).collect();
-        let gaps: Vec<String> = columns
-            .iter()
-            .map(|column| format!("(target.{column} IS NULL AND source.{column} IS NOT NULL)"))
-            .collect();
+        let gaps: Vec<String> =
+            columns.iter().map(|column| format!("(target.{column} IS NULL AND source.{column} IS NOT NULL)")).collect();
         format!(
             "UPDATE {} AS target SET {} FROM {} AS source WHERE target.{valid_to} IS NULL AND {same} AND ({})",
             self.name(),
@@ -182,7 +180,9 @@ impl Target<'_> {
         };
         let compared = listed.iter().filter(|text| !self.names_in(text).iter().any(|name| added.contains(name)));
         let differ: Vec<String> = compared
-            .map(|text| format!("{} IS DISTINCT FROM {}", self.qualified(text, "target"), self.qualified(text, "source")))
+            .map(|text| {
+                format!("{} IS DISTINCT FROM {}", self.qualified(text, "target"), self.qualified(text, "source"))
+            })
             .collect();
         if differ.is_empty() { "false".to_owned() } else { differ.join(" OR ") }
     }
@@ -191,11 +191,7 @@ impl Target<'_> {
     pub fn staged_null_key(&self, scd: &ScdType2) -> String {
         let keys: Vec<String> =
             scd.unique_key.iter().map(|key| format!("{} IS NULL", self.qualified(key, "source"))).collect();
-        format!(
-            "SELECT 1 FROM {} AS source WHERE {} LIMIT 1",
-            quote_identifier(self.dialect, STAGE),
-            keys.join(" OR ")
-        )
+        format!("SELECT 1 FROM {} AS source WHERE {} LIMIT 1", quote_identifier(self.dialect, STAGE), keys.join(" OR "))
     }
 
     /// A query that gives a row only where a key has several present versions.

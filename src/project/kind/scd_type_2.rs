@@ -41,14 +41,19 @@ impl Reader<'_, '_> {
         self.check(&known);
         for key in ["batch_size", "batch_concurrency", "lookback"] {
             if self.value(key).is_some() {
-                self.later(key, &format!("`{key}` of an SCD_TYPE_2 kind is not supported yet: each load reads everything"));
+                self.later(
+                    key,
+                    &format!("`{key}` of an SCD_TYPE_2 kind is not supported yet: each load reads everything"),
+                );
             }
         }
         // Both are what the kind is, and what SQLMesh has by default.
         for key in ["forward_only", "disable_restatement"] {
             if self.value(key).is_some() && !self.flag(key) {
-                let message = format!("an SCD_TYPE_2 table holds what cannot be computed again, so `{key}` is always true");
-                self.later(key, &message);
+                let message = format!("an SCD_TYPE_2 table holds what no query gives again, so `{key}` is always true");
+                let offset = self.value(key).map_or(0, |value| value.offset);
+                let problem = self.source.error("unsupported-property", offset, message);
+                self.problems.push(problem.help(format!("leave `{key}` out")));
             }
         }
     }
@@ -61,13 +66,17 @@ impl Reader<'_, '_> {
             self.missing(offset, "unique_key", "unique_key id");
             return None;
         }
-        let (valid_from, valid_to) = (self.column("valid_from_name", "valid_from"), self.column("valid_to_name", "valid_to"));
+        let (valid_from, valid_to) =
+            (self.column("valid_from_name", "valid_from"), self.column("valid_to_name", "valid_to"));
         if valid_from.eq_ignore_ascii_case(&valid_to) {
             self.expected("valid_to_name", "another column than `valid_from_name`", offset);
         }
         let time_type = self.value("time_data_type").map(|value| value.scalar().unwrap_or_else(|| value.folded()));
         let time_type = time_type.filter(|text| !text.is_empty()).unwrap_or_else(|| "TIMESTAMP".to_owned());
-        let (destructive, additive) = (self.schema_change("on_destructive_change", SchemaChange::Refused), self.schema_change("on_additive_change", SchemaChange::Taken));
+        let (destructive, additive) = (
+            self.schema_change("on_destructive_change", SchemaChange::Refused),
+            self.schema_change("on_additive_change", SchemaChange::Taken),
+        );
         Some(ScdType2 { unique_key, valid_from, valid_to, time_type, by, first, deleted, destructive, additive })
     }
 

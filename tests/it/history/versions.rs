@@ -115,8 +115,7 @@ fn a_version_that_ends_keeps_what_it_did_not_know() {
         let site = site.at("2026-04-02 00:00:00");
         site.people("(1,'A',10,NULL),(2,'b',20,NULL)");
         site.done(&["run"]);
-        let expected =
-            ["1|a|NULL|1970-01-01|2026-04-02", "1|A|10|2026-04-02|NULL", "2|b|20|1970-01-01|NULL"];
+        let expected = ["1|a|NULL|1970-01-01|2026-04-02", "1|A|10|2026-04-02|NULL", "2|b|20|1970-01-01|NULL"];
         assert_eq!(site.history("s.m", "id, name, price"), expected, "the present one learns what it lacked");
     }
 }
