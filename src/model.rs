@@ -135,6 +135,31 @@ pub struct TimeRange {
     pub batch_size: Option<u32>,
     /// Batches of the model that may run at once.
     pub batch_concurrency: Option<u32>,
+    /// What becomes of what is loaded when the definition changes.
+    #[serde(default)]
+    pub past: Past,
+}
+
+/// What becomes of what a model's table holds when its definition changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Past {
+    /// It is computed again, into a table of its own.
+    #[default]
+    Recomputed,
+    /// It goes on as it was computed, into the table of the new definition, which holds for what is loaded from then on
+    /// (`forward_only`).
+    Kept(ColumnChanges),
+    /// The same, and nothing that is loaded is loaded again (`disable_restatement`).
+    Fixed(ColumnChanges),
+}
+
+/// Which changes of the columns of what is kept are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnChanges {
+    /// A column is gone, or holds less (`on_destructive_change`).
+    pub destructive: ColumnChange,
+    /// A column is new (`on_additive_change`).
+    pub additive: ColumnChange,
 }
 
 /// What INCREMENTAL_BY_UNIQUE_KEY needs.
@@ -170,10 +195,8 @@ pub struct ScdType2 {
     pub first: FirstVersion,
     /// What becomes of rows that the query does not give any more.
     pub deleted: DeletedRows,
-    /// Whether a definition without columns that the history has is taken.
-    pub destructive: SchemaChange,
-    /// The same of one with columns that it has not.
-    pub additive: SchemaChange,
+    /// Which changes of its columns are taken.
+    pub changes: ColumnChanges,
 }
 
 /// How SCD_TYPE_2 tells that a row has changed.
@@ -207,9 +230,9 @@ pub enum DeletedRows {
     End,
 }
 
-/// What a change of a history's columns does (`on_destructive_change`, `on_additive_change`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SchemaChange {
+/// What a change of the columns does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ColumnChange {
     /// The table is not built.
     Refused,
     /// It is.
@@ -336,6 +359,15 @@ impl Kind {
 }
 
 impl Model {
+    /// What becomes of what its table holds when its definition changes.
+    pub fn past(&self) -> Past {
+        match &self.kind {
+            Kind::ScdType2(scd) => Past::Fixed(scd.changes),
+            Kind::TimeRange(range) => range.past,
+            _ => Past::Recomputed,
+        }
+    }
+
     /// The grain in which its intervals are counted.
     pub fn unit(&self) -> IntervalUnit {
         self.properties.interval_unit.unwrap_or_else(|| self.properties.cron.interval_unit())

@@ -7,10 +7,12 @@ use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::task::Task;
 use crate::engine::Session;
-use crate::ids::TableName;
-use crate::model::{DeclaredColumn, ScdType2, SchemaChange, VersionBy};
+use crate::model::{ColumnChange, ColumnChanges, DeclaredColumn, ScdType2, VersionBy};
 use crate::plan::{History, Then};
 use crate::statement::{Carried, ColumnType, HistoryPast, StatementError, Upsert, UpsertRule, VersionLoad};
+
+/// What is left out of a table stays in the one that it is carried from.
+const TAKEN: ColumnChanges = ColumnChanges { destructive: ColumnChange::Taken, additive: ColumnChange::Taken };
 
 /// The table that a history is kept in.
 struct There {
@@ -47,7 +49,7 @@ impl Task<'_> {
     fn bring_back(self, session: &mut dyn Session, scd: &ScdType2) -> Result<u64, FillError> {
         let columns = session.columns(self.table)?.ok_or_else(|| FillError::TableGone(self.table.to_string()))?;
         if let Some(history) = &self.target.history {
-            self.carry(session, scd, &columns, (history, SchemaChange::Taken))?;
+            self.carry(session, scd, &columns, (history, TAKEN))?;
         }
         Ok(0)
     }
@@ -72,7 +74,7 @@ impl Task<'_> {
         let over = self.over(&names);
         let there = self.history_table(session, scd, (&names, is_known))?;
         let added = match from {
-            Some(history) => self.carry(session, scd, &there.columns, (history, scd.destructive))?,
+            Some(history) => self.carry(session, scd, &there.columns, (history, scd.changes))?,
             None => Vec::new(),
         };
         if !session.query(&over.several_present(scd))?.rows.is_empty() {
@@ -154,80 +156,17 @@ impl Task<'_> {
         session: &mut dyn Session,
         scd: &ScdType2,
         columns: &[ColumnType],
-        (history, destructive): (&History, SchemaChange),
+        (history, changes): (&History, ColumnChanges),
     ) -> Result<Vec<String>, FillError> {
         let names = ColumnType::untyped(columns);
         let over = self.over(&names);
-        let there = session.columns(&history.table)?;
-        let there =
-            there.ok_or_else(|| FillError::History(format!("its history, table `{}`, is gone", history.table)))?;
-        let carried = carried(columns, &there);
-        let is_own = |name: &str| carried.iter().any(|(own, carried)| *own == name && *carried == Carried::Own);
         let needed = scd.unique_key.iter().flat_map(|key| over.names_in(key));
-        let needed = needed.chain([scd.valid_from.clone(), scd.valid_to.clone()]);
-        if let Some(name) = needed.into_iter().find(|name| is_own(name)) {
-            return Err(FillError::History(format!(
-                "its history in production has no column `{name}`, which tells its rows and their times apart now"
-            )));
-        }
-        if destructive == SchemaChange::Refused {
-            self.refuse_loss(session, (columns, &there), &history.table)?;
-        }
-        let added: Vec<String> = carried
-            .iter()
-            .filter(|(_, carried)| *carried == Carried::Own)
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        if let (Some(name), SchemaChange::Refused) = (added.first(), scd.additive) {
-            return Err(FillError::History(format!(
-                "its history has no column `{name}`, and `on_additive_change` is `error`"
-            )));
-        }
+        let needed: Vec<String> = needed.chain([scd.valid_from.clone(), scd.valid_to.clone()]).collect();
+        let carried = self.carried(session, (columns, &needed), &history.table, changes)?;
         run_all(session, &over.carry_history(scd, &history.table, &carried)?)?;
-        Ok(added)
+        let added = carried.iter().filter(|(_, carried)| *carried == Carried::Own);
+        Ok(added.map(|(name, _)| (*name).to_owned()).collect())
     }
-
-    /// Says no where a column of the history, or a value of one, would be lost.
-    fn refuse_loss(
-        self,
-        session: &mut dyn Session,
-        (columns, there): (&[ColumnType], &[ColumnType]),
-        from: &TableName,
-    ) -> Result<(), FillError> {
-        let lost = there.iter().find(|old| columns.iter().all(|column| column.name != old.name));
-        if let Some(lost) = lost {
-            return Err(FillError::HistoryLoss(format!("column `{}` of its history would be lost", lost.name)));
-        }
-        for column in columns {
-            let Some(old) = there.iter().find(|old| old.name == column.name && old.data_type != column.data_type)
-            else {
-                continue;
-            };
-            let altered = self.over(&[]).altered(from, &column.name, (&old.data_type, &column.data_type));
-            let rows = session.query(&altered)?.rows;
-            let count = rows.first().and_then(|row| row.first()?.clone()).unwrap_or_default();
-            if count != "0" {
-                return Err(FillError::HistoryLoss(format!(
-                    "{count} values of column `{}` of its history would change as {} ({} before)",
-                    column.name, column.data_type, old.data_type
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Where each column's values come from.
-fn carried<'c>(columns: &'c [ColumnType], there: &[ColumnType]) -> Vec<(&'c str, Carried)> {
-    let from = |column: &'c ColumnType| {
-        let carried = match there.iter().find(|old| old.name == column.name) {
-            Some(old) if old.data_type == column.data_type => Carried::Same,
-            Some(_) => Carried::Cast(column.data_type.clone()),
-            None => Carried::Own,
-        };
-        (column.name.as_str(), carried)
-    };
-    columns.iter().map(from).collect()
 }
 
 /// Says no where the staged rows have a key twice, or none.

@@ -7,6 +7,7 @@
 mod audit;
 mod batches;
 mod board;
+mod carry;
 mod columns;
 mod fault;
 mod fill;

@@ -277,7 +277,7 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
 
 /// All of the kind that shapes the rows; whether a change of the columns is taken shapes none.
 fn scd_rule(hasher: Hasher, scd: &ScdType2) -> Hasher {
-    let ScdType2 { unique_key, valid_from, valid_to, time_type, by, first, deleted, destructive: _, additive: _ } = scd;
+    let ScdType2 { unique_key, valid_from, valid_to, time_type, by, first, deleted, changes: _ } = scd;
     let list = |hasher: Hasher, list: &[String]| {
         list.iter().fold(hasher.number(list.len() as u64), |hasher, text| hasher.text(text))
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::ALGORITHM;
 use super::statements::harmless_statements;
 use crate::hash::{Digest, Hasher};
-use crate::model::{DeletedRows, FirstVersion, Kind, Model, ScdType2, SchemaChange, VersionBy};
+use crate::model::{ColumnChange, ColumnChanges, DeletedRows, FirstVersion, Kind, Model, Past, ScdType2, VersionBy};
 use crate::sql::{Placeholder, Query, tokenize};
 
 pub(super) fn metadata(model: &Model) -> Digest {
@@ -66,17 +66,25 @@ fn values(model: &Model, audit: &dyn Fn(&Query) -> String) -> BTreeMap<String, S
             put("lookback", key.lookback.to_string());
             put("batch_size", number(key.batch_size));
         }
-        Kind::ScdType2(scd) => {
-            let word = |change: SchemaChange| match change {
-                SchemaChange::Refused => "error",
-                SchemaChange::Taken => "allow",
-            };
-            put("on_destructive_change", word(scd.destructive).to_owned());
-            put("on_additive_change", word(scd.additive).to_owned());
-        }
         _ => {}
     }
+    match model.past() {
+        Past::Recomputed => {}
+        Past::Kept(changes) => changed(changes, "forward_only", &mut put),
+        Past::Fixed(changes) => changed(changes, "disable_restatement", &mut put),
+    }
     values
+}
+
+/// What is kept, and which changes of its columns are taken.
+fn changed(changes: ColumnChanges, key: &str, put: &mut dyn FnMut(&str, String)) {
+    let word = |change: ColumnChange| match change {
+        ColumnChange::Refused => "error".to_owned(),
+        ColumnChange::Taken => "allow".to_owned(),
+    };
+    put(key, "true".to_owned());
+    put("on_destructive_change", word(changes.destructive));
+    put("on_additive_change", word(changes.additive));
 }
 
 /// A query without its comments and with one blank between its words: what of it counts.
@@ -138,7 +146,7 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
 }
 
 /// The properties of an SCD_TYPE_2 kind, as they are called there.
-fn scd_values(scd: &ScdType2) -> Vec<(&'static str, String)> {
+pub fn scd_values(scd: &ScdType2) -> Vec<(&'static str, String)> {
     let first = |name: &'static str| (name, (scd.first == FirstVersion::AsLaterOnes).to_string());
     let mut values = vec![
         ("unique_key", scd.unique_key.join(", ")),

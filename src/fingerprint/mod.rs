@@ -52,7 +52,7 @@ use crate::sql::{Opaque, OutputName, OwnFunction, Query, Reads, ShapeColumn, Syn
 use statements::own_functions;
 
 pub use examine::{Examined, examine};
-pub use metadata::{data_values, metadata_values};
+pub use metadata::{data_values, metadata_values, scd_values};
 pub use outside::OutsideStatements;
 pub use reads::{ModelReads, model_reads, refused_name, stated_names};
 pub use sketch::{Known, Sketch, Wanted};

@@ -15,7 +15,7 @@ use crate::fingerprint::Tree;
 use crate::graph::SelfReading;
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
-use crate::model::{Kind, KindName, Model};
+use crate::model::{self, Kind, KindName, Model};
 use crate::naming::TableKey;
 use crate::settings::EnvironmentSuffix;
 use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
@@ -270,14 +270,14 @@ impl<'a> Walk<'a> {
         });
     }
 
-    /// A history is not loaded again, nor what reads it.
+    /// What may not be loaded again is not, nor what reads it.
     fn is_kept(&mut self, model: &Model) -> bool {
-        let is_history = model.kind.name().is_history();
-        if is_history {
+        let is_fixed = matches!(model.past(), model::Past::Fixed(_));
+        if is_fixed {
             self.restating.stop(&model.name);
             self.left.push(Left { model: model.name.clone(), why: WhyLeft::History });
         }
-        is_history
+        is_fixed
     }
 
     fn left_alone(&self, shown: &Shown, known: Option<&KnownTable>) -> Option<WhyLeft> {

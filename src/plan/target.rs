@@ -10,7 +10,7 @@ use super::{Action, Basis, History, Inputs, KnownTable, Purpose, Sharing, Target
 use crate::graph::SelfReading;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
-use crate::model::{Kind, KindName, Model};
+use crate::model::{Kind, KindName, Model, Past};
 use crate::naming::{TableKey, physical_table};
 use crate::time::{Interval, Intervals, Timestamp};
 
@@ -46,11 +46,11 @@ impl<'a> Targets<'a> {
         let from = history.as_ref().filter(|_| inputs.purpose == Purpose::Apply);
         let (mut slot, basis) = match (whole.action, from) {
             (_, Some(history)) => {
-                let key = history_preview_key(&whole.key, &history.key);
-                (self.slot(model, key, wanted, &read.seen), Basis::Preview)
+                let key = history_preview_key(&whole.key, &history.key, &read.lacks);
+                (self.gone_on(model, self.slot(model, key, wanted, &read.seen), (history, wanted)), Basis::Preview)
             }
             // What it reads is a preview of a history, which no table under its own key was made from.
-            (Action::Reuse, None) if read.history == Previewed::Yes => {
+            (Action::Reuse, None) if read.history == Previewed::Yes && !inputs.is_prods(&whole.key) => {
                 let key = preview_key(&whole.key, &read, None);
                 (self.slot(model, key, wanted, &read.seen), Basis::Preview)
             }
@@ -63,9 +63,8 @@ impl<'a> Targets<'a> {
             _ if !kind.has_table() && !read.lacks.is_empty() => (whole, Basis::Preview),
             _ => (whole, Basis::Whole),
         };
-        // Production's history is carried over anew by each promote: it may have gone on since.
-        if history.is_some() && inputs.purpose == Purpose::Promote {
-            slot.action = Action::Build;
+        if let Some(history) = history.as_ref().filter(|_| inputs.purpose == Purpose::Promote) {
+            slot = self.gone_on(model, slot, (history, wanted));
         }
         let history = history.filter(|_| slot.action == Action::Build);
         let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
@@ -91,11 +90,38 @@ impl<'a> Targets<'a> {
     /// What a table that is not the one that is shown goes on from, where no query gives that again.
     fn history(&self, model: &Model, whole: &Slot<'_>) -> Option<History> {
         let inputs = self.inputs;
-        if !model.kind.name().is_history() || inputs.is_prods(&whole.key) {
+        if model.past() == Past::Recomputed || inputs.is_prods(&whole.key) {
             return None;
         }
-        let (key, known) = inputs.known.history_of(&model.name)?;
+        let (key, known) = inputs.known.history_of(&model.name, model.kind.name())?;
         Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load })
+    }
+
+    /// A table that goes on from another one: it lacks what that lacks. Each promote carries that over anew, because it may have
+    /// gone on since; a branch looks at its last unit by the new definition.
+    fn gone_on(&self, model: &Model, slot: Slot<'a>, (history, wanted): (&History, Option<Interval>)) -> Slot<'a> {
+        if slot.known.is_some_and(|known| known.sharing == Sharing::Shared) {
+            // Another environment shows it, and it goes on for all of them when it is promoted.
+            return Slot { missing: Intervals::default(), action: Action::Reuse, ..slot };
+        }
+        let from = self.inputs.known.tables.get(&history.key);
+        let is_preview = self.inputs.purpose == Purpose::Apply;
+        let Some(wanted) = wanted else {
+            let action = if is_preview { slot.action } else { Action::Build };
+            return Slot { action, from, ..slot };
+        };
+        let begin = self.inputs.window.start(&model.name, model.unit(), wanted);
+        let mut lacking = Intervals::one(wanted).minus(&from.map(KnownTable::intervals).unwrap_or_default());
+        if is_preview {
+            let last = model.unit().back(wanted.end, 1).max(wanted.start);
+            Interval::new(last, wanted.end).into_iter().for_each(|last| lacking.add(last));
+            let have = slot.known.map(KnownTable::intervals).unwrap_or_default();
+            let is_there = slot.known.is_some() && lacking.minus(&have).is_empty();
+            if is_there && slot.lacking.is_empty() {
+                return Slot { missing: Intervals::default(), action: Action::Reuse, ..slot };
+            }
+        }
+        Slot { missing: lacking.since(begin), lacking, action: Action::Build, from, ..slot }
     }
 
     /// Where nothing says when a model begins, its table does: the usual default moves with the clock.
@@ -137,7 +163,7 @@ impl<'a> Targets<'a> {
             _ if fill != Fill::Fresh => Action::Build,
             _ => Action::Reuse,
         };
-        Slot { key, known, lacking, missing, fill, action }
+        Slot { key, known, from: None, lacking, missing, fill, action }
     }
 
     fn own_past(&self, model: &Model) -> OwnPast {
@@ -166,8 +192,9 @@ impl<'a> Targets<'a> {
         if let Some(newest) = newest {
             self.freshness.0.insert(slot.key.clone(), newest);
         }
-        self.held.insert(slot.key.clone(), Held { known: slot.known, now: slot.missing.clone() });
-        let mut covered = slot.known.map(KnownTable::intervals).unwrap_or_default();
+        let known = slot.from.or(slot.known);
+        self.held.insert(slot.key.clone(), Held { known, now: slot.missing.clone() });
+        let mut covered = known.map(KnownTable::intervals).unwrap_or_default();
         slot.missing.ranges().iter().for_each(|range| covered.add(*range));
         let lacks = slot.lacking.minus(&slot.missing);
         let is_partial = basis == Basis::Preview || !lacks.is_empty();
@@ -176,12 +203,13 @@ impl<'a> Targets<'a> {
         let saw = match (is_loaded_by_interval(model), slot.action) {
             (true, _) => {
                 let over = ended(model, self.inputs.now);
-                Some(Saw::Ranges { complete: complete(slot.known, (&slot.missing, &covered), seen, over), covered })
+                Some(Saw::Ranges { complete: complete(known, (&slot.missing, &covered), seen, over), covered })
             }
             (false, Action::Build) => seen::whole(seen),
             (false, _) => slot.known.and_then(|known| known.seen.as_deref()).and_then(seen::whole),
         };
-        let is_preview = basis == Basis::Preview && (model.kind.name().is_history() || read.history == Previewed::Yes);
+        let is_preview =
+            basis == Basis::Preview && (model.past() != Past::Recomputed || read.history == Previewed::Yes);
         let history = if is_preview { Previewed::Yes } else { Previewed::No };
         self.stands.add(&model.name, Stand { saw, behind, lacks, history });
     }
@@ -202,6 +230,8 @@ impl<'a> Targets<'a> {
 struct Slot<'a> {
     key: TableKey,
     known: Option<&'a KnownTable>,
+    /// What is carried into it first.
+    from: Option<&'a KnownTable>,
     /// What it has not of what it should hold.
     lacking: Intervals,
     /// What of that this plan loads.
@@ -244,10 +274,11 @@ fn preview_key(key: &TableKey, read: &Read, begin: Option<Timestamp>) -> TableKe
     TableKey { model: key.model.clone(), data_fingerprint: hasher.option(begin.as_deref()).finish() }
 }
 
-/// The key of a branch's preview of a history: its definition over what production has.
-fn history_preview_key(key: &TableKey, from: &TableKey) -> TableKey {
+/// The key of a branch's preview of what is kept: its definition over what production has, and what its inputs lack.
+fn history_preview_key(key: &TableKey, from: &TableKey, lacks: &[Lacks]) -> TableKey {
     let hasher = Hasher::new("history preview").digest(key.data_fingerprint).digest(from.data_fingerprint);
-    TableKey { model: key.model.clone(), data_fingerprint: hasher.finish() }
+    let data_fingerprint = hasher.digests(lacks.iter().map(|lacks| lacks.0)).finish();
+    TableKey { model: key.model.clone(), data_fingerprint }
 }
 
 /// How new each table will be once the plan is carried out.

@@ -5,7 +5,7 @@ mod scd_type_2;
 use super::csv_settings;
 use super::value::{Pair, Source, Value};
 use crate::ids::{BlobId, FilePath};
-use crate::model::{CsvSettings, Kind, Seed, TimeRange, UniqueKey};
+use crate::model::{ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, TimeRange, UniqueKey};
 use crate::problem::{Problem, nearest};
 
 /// A kind as read from its text; a seed still needs its file.
@@ -196,16 +196,42 @@ impl<'a> Reader<'a, '_> {
 
     /// Properties of every incremental kind that we do not honour yet: a wrong reuse is worse than a missing feature.
     fn incremental(&mut self) {
-        if self.flag("forward_only") {
-            self.later("forward_only", "forward-only models are not supported yet");
-        }
-        if self.flag("disable_restatement") {
-            self.later("disable_restatement", "models without restatement are not supported yet");
-        }
         for key in ["auto_restatement_cron", "auto_restatement_intervals"] {
             if let Some(value) = self.value(key) {
                 let message = format!("`{key}` is not honoured yet: nothing is restated by itself");
                 self.problems.push(self.source.warning("unsupported-property", value.offset, message));
+            }
+        }
+    }
+
+    /// `forward_only` and `disable_restatement`.
+    fn past(&mut self) -> Past {
+        match (self.flag("disable_restatement"), self.flag("forward_only")) {
+            (true, _) => Past::Fixed(self.column_changes()),
+            (false, true) => Past::Kept(self.column_changes()),
+            (false, false) => Past::Recomputed,
+        }
+    }
+
+    fn column_changes(&mut self) -> ColumnChanges {
+        let destructive = self.column_change("on_destructive_change", ColumnChange::Refused);
+        ColumnChanges { destructive, additive: self.column_change("on_additive_change", ColumnChange::Taken) }
+    }
+
+    /// SQLMesh's words for it: `allow` and `warn` take the change, `error` does not. What `ignore` does there, to leave the
+    /// table's columns as they were, would show other columns than the query has.
+    fn column_change(&mut self, key: &str, usual: ColumnChange) -> ColumnChange {
+        let Some(value) = self.value(key) else { return usual };
+        match value.scalar().map(|text| text.to_lowercase()).as_deref() {
+            Some("allow" | "warn") => ColumnChange::Taken,
+            Some("error") => ColumnChange::Refused,
+            Some("ignore") => {
+                self.later(key, &format!("`{key} ignore` is not supported: a table has the columns of its query"));
+                ColumnChange::Refused
+            }
+            _ => {
+                self.expected(key, "allow, warn, ignore or error", value.offset);
+                usual
             }
         }
     }
@@ -215,6 +241,7 @@ impl<'a> Reader<'a, '_> {
         known.extend(INCREMENTAL);
         self.check(&known);
         self.incremental();
+        let past = self.past();
         let lookback = self.number("lookback").unwrap_or(0);
         let batch_size = self.positive("batch_size");
         let batch_concurrency = self.positive("batch_concurrency");
@@ -234,7 +261,7 @@ impl<'a> Reader<'a, '_> {
                 return None;
             }
         };
-        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency })
+        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency, past })
     }
 
     fn unique_key(&mut self, offset: usize) -> Option<UniqueKey> {
@@ -242,6 +269,11 @@ impl<'a> Reader<'a, '_> {
         known.extend(INCREMENTAL);
         self.check(&known);
         self.incremental();
+        for key in ["forward_only", "disable_restatement"] {
+            if self.flag(key) {
+                self.later(key, &format!("`{key}` of kind INCREMENTAL_BY_UNIQUE_KEY is not supported yet"));
+            }
+        }
         let lookback = self.number("lookback").unwrap_or(0);
         let batch_size = self.positive("batch_size");
         let written = |reader: &Self, key| reader.value(key).map(|value| value.folded());

@@ -2,7 +2,7 @@
 
 use super::super::value::Value;
 use super::{INCREMENTAL, Reader};
-use crate::model::{DeletedRows, FirstVersion, ScdType2, SchemaChange, VersionBy};
+use crate::model::{DeletedRows, FirstVersion, ScdType2, VersionBy};
 use crate::sql::{Token, TokenKind};
 
 /// Properties of both kinds.
@@ -73,11 +73,8 @@ impl Reader<'_, '_> {
         }
         let time_type = self.value("time_data_type").map(|value| value.scalar().unwrap_or_else(|| value.folded()));
         let time_type = time_type.filter(|text| !text.is_empty()).unwrap_or_else(|| "TIMESTAMP".to_owned());
-        let (destructive, additive) = (
-            self.schema_change("on_destructive_change", SchemaChange::Refused),
-            self.schema_change("on_additive_change", SchemaChange::Taken),
-        );
-        Some(ScdType2 { unique_key, valid_from, valid_to, time_type, by, first, deleted, destructive, additive })
+        let changes = self.column_changes();
+        Some(ScdType2 { unique_key, valid_from, valid_to, time_type, by, first, deleted, changes })
     }
 
     fn first(&mut self, key: &str) -> FirstVersion {
@@ -94,24 +91,6 @@ impl Reader<'_, '_> {
             None => {
                 self.expected(key, "a column's name", value.offset);
                 usual.to_owned()
-            }
-        }
-    }
-
-    /// SQLMesh's words for it: `allow` and `warn` take the change, `error` does not. What `ignore` does there, to leave the
-    /// table's columns as they were, would show other columns than the query has.
-    fn schema_change(&mut self, key: &str, usual: SchemaChange) -> SchemaChange {
-        let Some(value) = self.value(key) else { return usual };
-        match value.scalar().map(|text| text.to_lowercase()).as_deref() {
-            Some("allow" | "warn") => SchemaChange::Taken,
-            Some("error") => SchemaChange::Refused,
-            Some("ignore") => {
-                self.later(key, &format!("`{key} ignore` is not supported: a table has the columns of its query"));
-                SchemaChange::Refused
-            }
-            _ => {
-                self.expected(key, "allow, warn or error", value.offset);
-                usual
             }
         }
     }

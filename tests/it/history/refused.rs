@@ -33,7 +33,10 @@ fn refused(site: &Site, text: &str) -> String {
 fn what_would_be_lost_is_refused_until_somebody_says_so() {
     for site in sites() {
         let told = refused(&site, &model(KIND, "id, name"));
-        assert!(told.contains("column `price` of its history would be lost") && told.contains("on_destructive_change"));
+        assert!(
+            told.contains("column `price` of the rows that are kept would be lost")
+                && told.contains("on_destructive_change")
+        );
     }
 }
 
@@ -44,7 +47,7 @@ fn a_type_that_holds_less_is_refused_and_one_that_holds_more_is_taken() {
         let smaller = "id, name, CAST(CASE WHEN price > 9 THEN '0' ELSE '1' END AS BOOLEAN) AS price";
         let told = refused(&site, &model(KIND, smaller));
         assert!(
-            told.contains("1 values of column `price` of its history would change") || told.contains("cast"),
+            told.contains("1 values of column `price` of the rows that are kept would change") || told.contains("cast"),
             "{told}"
         );
         let larger = model(KIND, "id, name, CAST(price AS BIGINT) AS price");
@@ -152,7 +155,7 @@ fn a_history_that_ends_is_told_before() {
     edit(site.world(), &[("models/m.sql", &model("FULL", "id, name, price"))]);
     let plan = site.done(&["plan", "--format", "json"]).json();
     assert!(
-        plan["problems"].to_string().contains("the history that `s.m` has in production is not gone on with"),
+        plan["problems"].to_string().contains("nothing goes on with the rows that production has of `s.m`"),
         "{plan}"
     );
 }

@@ -135,7 +135,15 @@ fn known(base: &Tree) -> Known {
         known.prod.insert(model.clone(), key.clone());
         known.tables.insert(
             key,
-            KnownTable { table, loads, filled_at, inputs: Vec::new(), seen: None, sharing: Sharing::Shared },
+            KnownTable {
+                table,
+                kind: base.models[model].kind.name(),
+                loads,
+                filled_at,
+                inputs: Vec::new(),
+                seen: None,
+                sharing: Sharing::Shared,
+            },
         );
     }
     known
