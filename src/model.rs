@@ -112,6 +112,8 @@ pub enum Kind {
     TimeRange(TimeRange),
     /// A table whose rows are replaced by key.
     UniqueKey(UniqueKey),
+    /// A table whose partitions are replaced, as `partitioned_by` cuts it. What a query does not give any more stays.
+    Partition(Past),
     /// A table that keeps each version of a row with the time over which it was valid.
     ScdType2(ScdType2),
     /// A table filled from a CSV file of the project.
@@ -291,6 +293,7 @@ pub enum KindName {
     Full,
     IncrementalByTimeRange,
     IncrementalByUniqueKey,
+    IncrementalByPartition,
     #[serde(rename = "SCD_TYPE_2_BY_TIME")]
     ScdType2ByTime,
     #[serde(rename = "SCD_TYPE_2_BY_COLUMN")]
@@ -320,7 +323,17 @@ impl KindName {
 
     /// Whether its table holds what no query gives again: it is never made anew, and goes on from production's.
     pub fn is_history(self) -> bool {
+        self == Self::IncrementalByPartition || self.has_versions()
+    }
+
+    /// Whether it has the two columns that say when a row was valid.
+    pub fn has_versions(self) -> bool {
         matches!(self, Self::ScdType2ByTime | Self::ScdType2ByColumn)
+    }
+
+    /// Whether a table of the one kind can go on from one of the other.
+    pub fn goes_on_from(self, other: Self) -> bool {
+        self == other || self.has_versions() && other.has_versions()
     }
 
     /// As SQLMesh writes it.
@@ -330,6 +343,7 @@ impl KindName {
             Self::Full => "FULL",
             Self::IncrementalByTimeRange => "INCREMENTAL_BY_TIME_RANGE",
             Self::IncrementalByUniqueKey => "INCREMENTAL_BY_UNIQUE_KEY",
+            Self::IncrementalByPartition => "INCREMENTAL_BY_PARTITION",
             Self::ScdType2ByTime => "SCD_TYPE_2_BY_TIME",
             Self::ScdType2ByColumn => "SCD_TYPE_2_BY_COLUMN",
             Self::Seed => "SEED",
@@ -347,6 +361,7 @@ impl Kind {
             Self::Full => KindName::Full,
             Self::TimeRange(_) => KindName::IncrementalByTimeRange,
             Self::UniqueKey(_) => KindName::IncrementalByUniqueKey,
+            Self::Partition(_) => KindName::IncrementalByPartition,
             Self::ScdType2(scd) => match scd.by {
                 VersionBy::Time { .. } => KindName::ScdType2ByTime,
                 VersionBy::Columns(_) => KindName::ScdType2ByColumn,
@@ -364,6 +379,7 @@ impl Model {
         match &self.kind {
             Kind::ScdType2(scd) => Past::Fixed(scd.changes),
             Kind::TimeRange(range) => range.past,
+            Kind::Partition(past) => *past,
             _ => Past::Recomputed,
         }
     }

@@ -12,13 +12,14 @@ use crate::plan::{History, Then};
 use crate::statement::{Carried, ColumnType, HistoryPast, StatementError, Upsert, UpsertRule, VersionLoad};
 
 /// What is left out of a table stays in the one that it is carried from.
-const TAKEN: ColumnChanges = ColumnChanges { destructive: ColumnChange::Taken, additive: ColumnChange::Taken };
+pub(super) const TAKEN: ColumnChanges =
+    ColumnChanges { destructive: ColumnChange::Taken, additive: ColumnChange::Taken };
 
 /// The table that a history is kept in.
-struct There {
+pub(super) struct There {
     past: HistoryPast,
-    /// Its columns, the two of the kind at the end.
-    columns: Vec<ColumnType>,
+    /// Its columns, the two of a kind with versions at the end.
+    pub(super) columns: Vec<ColumnType>,
 }
 
 impl Filler<'_> {
@@ -72,7 +73,9 @@ impl Task<'_> {
         let untyped = |column: &DeclaredColumn| DeclaredColumn { name: column.name.clone(), data_type: None };
         let names: Vec<DeclaredColumn> = staged.iter().map(untyped).collect();
         let over = self.over(&names);
-        let there = self.history_table(session, scd, (&names, is_known))?;
+        let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
+        wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
+        let there = self.kept_table(session, (&wanted, is_known), &over.create_history(scd)?)?;
         let added = match from {
             Some(history) => self.carry(session, scd, &there.columns, (history, scd.changes))?,
             None => Vec::new(),
@@ -120,14 +123,12 @@ impl Task<'_> {
 
     /// The table as it is, or made. One that nobody vouches for and that is ours is what a run left that was stopped after it
     /// had committed: what it holds is whole.
-    fn history_table(
+    pub(super) fn kept_table(
         self,
         session: &mut dyn Session,
-        scd: &ScdType2,
-        (names, is_known): (&[DeclaredColumn], bool),
+        (wanted, is_known): (&[&str], bool),
+        create: &str,
     ) -> Result<There, FillError> {
-        let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
-        wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
         if is_known || self.recorded.is_some() {
             match session.columns(self.table)? {
                 Some(columns) if columns.iter().map(|column| column.name.as_str()).eq(wanted.iter().copied()) => {
@@ -141,7 +142,7 @@ impl Task<'_> {
                 None => {}
             }
         }
-        session.execute(&self.over(names).create_history(scd)?)?;
+        session.execute(create)?;
         let columns = session.columns(self.table)?;
         let columns = columns.ok_or_else(|| StatementError::NoColumns { table: self.table.to_string() })?;
         Ok(There { past: HistoryPast::None, columns })

@@ -14,6 +14,7 @@ mod fill;
 mod group;
 mod history;
 mod kinds;
+mod partitions;
 mod schedule;
 mod task;
 mod views;

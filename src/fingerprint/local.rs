@@ -267,6 +267,8 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
             }
             declared(hasher).text(model.unit().name()).finish()
         }
+        // By which expressions is in the data fingerprint, which binds what readers take.
+        Kind::Partition(_) => Digest::of("kind", "partition"),
         // Each load compares all that the query gives with what the last one found (research: soundness, W8).
         Kind::ScdType2(scd) => {
             let hasher = scd_rule(Hasher::new("scd type 2"), scd);

@@ -122,7 +122,7 @@ impl Fingerprint {
     /// The columns of a history's query: the table has two more.
     pub fn query_columns(&self, model: &Model) -> Option<&[(OutputName, Digest)]> {
         let columns = self.columns.as_deref()?;
-        let own = if model.kind.name().is_history() { columns.len().saturating_sub(2) } else { columns.len() };
+        let own = if model.kind.name().has_versions() { columns.len().saturating_sub(2) } else { columns.len() };
         columns.get(..own)
     }
 }

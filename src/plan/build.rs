@@ -154,8 +154,7 @@ impl Known {
     /// The table that a model goes on from whose past is kept: the one that is replaced, else prod's, of the same kind.
     pub(super) fn history_of(&self, name: &ModelName, kind: KindName) -> Option<(&TableKey, &KnownTable)> {
         let key = self.prod.get(name).or_else(|| self.reference.get(name))?;
-        let is_alike = |table: &KnownTable| table.kind == kind || table.kind.is_history() && kind.is_history();
-        self.tables.get_key_value(key).filter(|(_, table)| is_alike(table))
+        self.tables.get_key_value(key).filter(|(_, table)| kind.goes_on_from(table.kind))
     }
 
     pub(super) fn prod_table(&self, model: &ModelName) -> Option<(&TableKey, &KnownTable)> {

@@ -44,7 +44,8 @@ pub fn is_loaded_by_interval(model: &Model) -> bool {
             let query = model.query.iter().map(|query| query.template());
             statements.chain(query).any(crate::sql::Template::mentions_interval)
         }
-        Kind::View | Kind::Full | Kind::ScdType2(_) | Kind::Seed(_) | Kind::External | Kind::Embedded => false,
+        Kind::View | Kind::Full | Kind::Partition(_) | Kind::ScdType2(_) => false,
+        Kind::Seed(_) | Kind::External | Kind::Embedded => false,
     }
 }
 

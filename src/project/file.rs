@@ -16,7 +16,7 @@ use super::value::Source;
 use super::virtual_update;
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
-use crate::model::{AuditCall, Kind, Model};
+use crate::model::{AuditCall, Kind, KindName, Model, Properties};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{DefaultStatements, ModelDefaults, ModelNaming};
 use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, tokenize};
@@ -226,14 +226,8 @@ fn finish(
     }
     let Expanded { before: pre_statements, query, after: post_statements, mentions } = expanded;
     let query = query.map(|template| Query::parse(template, dialect));
-    if let (Some(Kind::ScdType2(_)), Some(query)) = (kind.as_ref().map(|kind| &kind.kind), &query)
-        && query.template().mentions_interval()
-    {
-        let offset = query.template().source_offset(0);
-        let message = "each load of an SCD_TYPE_2 model reads everything, so its query has no `@start_…` and `@end_…`";
-        let problem = source.error("interval-in-history", offset, message);
-        problems.push(problem.help("let it read all rows; what has not changed adds no version"));
-    }
+    let of_kind = (kind.as_ref().map(|kind| &kind.kind), query.as_ref());
+    problems.extend(refused_history(&scope.source, of_kind, (&header.properties, at)));
     let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
     let hidden = parts.macro_statement && unknown_macro();
     let end = tokens.last().map_or(0, |token| token.range.start);
@@ -330,6 +324,26 @@ pub(super) fn mentions_of(template: &Template, written: &[Token], dialect: Diale
         Some(_) => Mentions::of(written.iter()),
         None => Mentions::of(tokenize(&template.text(), dialect).unwrap_or_default().iter()),
     }
+}
+
+/// What the kinds whose tables go on for good cannot have.
+fn refused_history(
+    source: &Source<'_>,
+    (kind, query): (Option<&Kind>, Option<&Query>),
+    (properties, at): (&Properties, usize),
+) -> Option<Problem> {
+    let name = kind?.name();
+    if name == KindName::IncrementalByPartition && properties.partitioned_by.is_empty() {
+        let problem = source.error("missing-property", at, format!("kind {} needs `partitioned_by`", name.text()));
+        return Some(problem.help("write `partitioned_by day` into the `MODEL` block"));
+    }
+    let query = query.filter(|query| name.is_history() && query.template().mentions_interval())?;
+    let message = format!("each load of kind {} is one query, which has no `@start_…` and `@end_…`", name.text());
+    let problem = source.error("interval-in-history", query.template().source_offset(0), message);
+    Some(problem.help(match name.has_versions() {
+        true => "let it read all rows; what has not changed adds no version",
+        false => "let it read what is new by itself; partitions that it does not give stay as they are",
+    }))
 }
 
 type Statements<'a> = Vec<&'a [Token]>;

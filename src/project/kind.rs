@@ -20,19 +20,19 @@ pub(super) struct ParsedKind {
 /// SQLMesh's default format of a text time column.
 const TIME_FORMAT: &str = "%Y-%m-%d";
 
-const SUPPORTED: [&str; 9] = [
+const SUPPORTED: [&str; 10] = [
     "view",
     "full",
     "incremental_by_time_range",
     "incremental_by_unique_key",
+    "incremental_by_partition",
     "scd_type_2",
     "scd_type_2_by_time",
     "scd_type_2_by_column",
     "seed",
     "embedded",
 ];
-const LATER: [&str; 6] =
-    ["incremental_by_partition", "incremental_unmanaged", "incremental", "managed", "custom", "dbt_custom"];
+const LATER: [&str; 5] = ["incremental_unmanaged", "incremental", "managed", "custom", "dbt_custom"];
 const INCREMENTAL: [&str; 9] = [
     "lookback",
     "batch_size",
@@ -93,6 +93,7 @@ pub(super) fn read(
         }
         "incremental_by_time_range" => plain(Kind::TimeRange(reader.time_range(offset, time_format)?)),
         "incremental_by_unique_key" => plain(Kind::UniqueKey(reader.unique_key(offset)?)),
+        "incremental_by_partition" => plain(Kind::Partition(reader.partition())),
         "scd_type_2" | "scd_type_2_by_time" => plain(Kind::ScdType2(reader.by_time(offset)?)),
         "scd_type_2_by_column" => plain(Kind::ScdType2(reader.by_column(offset)?)),
         "seed" => reader.seed(offset),
@@ -262,6 +263,29 @@ impl<'a> Reader<'a, '_> {
             }
         };
         Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency, past })
+    }
+
+    /// SQLMesh has this kind go on from its table always.
+    fn partition(&mut self) -> Past {
+        self.check(&INCREMENTAL);
+        self.incremental();
+        for key in ["batch_size", "batch_concurrency", "lookback"] {
+            if self.value(key).is_some() {
+                self.later(
+                    key,
+                    &format!("`{key}` of kind INCREMENTAL_BY_PARTITION is not supported yet: each load is one query"),
+                );
+            }
+        }
+        if let Some(value) = self.value("forward_only")
+            && !self.flag("forward_only")
+        {
+            let message = "an INCREMENTAL_BY_PARTITION model is always `forward_only`";
+            let problem = self.source.error("unsupported-property", value.offset, message);
+            self.problems.push(problem.help("leave `forward_only` out"));
+        }
+        let changes = self.column_changes();
+        if self.flag("disable_restatement") { Past::Fixed(changes) } else { Past::Kept(changes) }
     }
 
     fn unique_key(&mut self, offset: usize) -> Option<UniqueKey> {

@@ -85,7 +85,9 @@ impl StoredFile {
             Kind::Embedded => StoredKind::Embedded,
             Kind::TimeRange(range) => StoredKind::TimeRange(range.clone()),
             // How a keyed model is loaded depends on whether its query mentions the interval.
-            Kind::UniqueKey(_) | Kind::ScdType2(_) | Kind::Seed(_) | Kind::External => return None,
+            Kind::UniqueKey(_) | Kind::Partition(_) | Kind::ScdType2(_) | Kind::Seed(_) | Kind::External => {
+                return None;
+            }
         };
         let (properties, mentions) = (model.properties.clone(), model.mentions.clone());
         let references = references.clone();

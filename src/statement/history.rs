@@ -46,7 +46,16 @@ pub enum Carried {
 const HISTORY: &str = "offshoot__history";
 
 impl Target<'_> {
-    /// The table without rows, with the columns of what is staged and the two of the kind.
+    /// The table without rows, with the columns of what is staged.
+    ///
+    /// # Errors
+    /// The columns are not known.
+    pub fn create_staged(&self) -> Result<String, StatementError> {
+        let (names, stage) = (self.names()?, quote_identifier(self.dialect, STAGE));
+        Ok(format!("CREATE TABLE {} AS\nSELECT {names} FROM {stage} WHERE false LIMIT 0", self.name()))
+    }
+
+    /// The same with the two columns of a kind with versions.
     pub fn create_history(&self, scd: &ScdType2) -> Result<String, StatementError> {
         let names = self.names()?;
         let (valid_from, valid_to) = self.validity(scd);

@@ -9,6 +9,7 @@
 //! | SEED | [`Target::create_typed`], then the engine's bulk load | the same after [`Target::drop_table`] |
 //! | INCREMENTAL_BY_TIME_RANGE | [`Target::create_empty`] | [`Target::load_interval`] |
 //! | INCREMENTAL_BY_UNIQUE_KEY | [`Target::create_empty`] | [`Target::upsert`] |
+//! | INCREMENTAL_BY_PARTITION | [`Target::create_staged`] | [`Target::replace_partitions`], after [`Target::carry_partitions`] where it goes on from another table |
 //! | SCD_TYPE_2 | [`Target::create_history`] | [`Target::add_versions`], after [`Target::carry_history`] where it goes on from another table |
 //! | VIEW | [`create_view`] | [`create_view`] |
 //! | EMBEDDED, and VIEW while tables are built | a CTE: [`with_parents`]; behind statements of the reader's own [`create_session_view`] | |
@@ -16,6 +17,7 @@
 mod compare;
 mod history;
 mod parents;
+mod partition;
 mod quote;
 mod table;
 mod time_literal;

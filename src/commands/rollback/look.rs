@@ -229,7 +229,8 @@ pub(super) fn histories(found: &Found, state: &dyn State) -> Result<Option<Plan>
     plan.targets.retain(|target| target.kind.is_history());
     let shown = |target: &Target| {
         let pointer = found.current.models.get(&target.name)?;
-        let is_other = pointer.kind.is_history() && pointer.table.is_some() && pointer.table != target.table;
+        let is_other =
+            target.kind.goes_on_from(pointer.kind) && pointer.table.is_some() && pointer.table != target.table;
         is_other.then(|| key(&target.name, pointer))
     };
     let keys: Vec<TableKey> = plan.targets.iter().filter_map(shown).collect();
