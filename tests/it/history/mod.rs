@@ -2,6 +2,7 @@
 
 mod definitions;
 mod forward_only;
+mod killed;
 mod partitions;
 mod refused;
 mod versions;
