@@ -1,13 +1,13 @@
 //! One model file: from its text to a model and its problems, as a function of the text, the path and the defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::audits;
 use super::blueprint::{self, Blueprint};
 use super::calls::FileAudits;
 use super::default_statements;
-use super::macros::{self, Expander, Jinja, NO_LOCALS, Names};
+use super::macros::{self, Columns, Expander, Jinja, NO_LOCALS, Names};
 use super::name::{model_name, sniff_dialect};
 use super::properties::{self, Header, Scope};
 use super::quick;
@@ -54,6 +54,8 @@ pub(super) struct ParsedFile {
     pub(super) references: Vec<(ModelName, Place)>,
     /// What it says of audits.
     pub(super) audits: FileAudits,
+    /// The tables whose columns its macros ask for. Where nothing is known of them yet, the rest is of no use.
+    pub(super) wanted: BTreeSet<ModelName>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
     /// The other models of the same definition.
@@ -63,7 +65,8 @@ pub(super) struct ParsedFile {
 impl Rules {
     /// The names that macros know, with those that hold SQL.
     pub(super) fn names<'a>(&'a self, locals: &'a Blueprint) -> Names<'a> {
-        Names { variables: &self.variables, locals, gateway: self.gateway.as_deref(), kind: None, this_model: None }
+        let (variables, gateway) = (&self.variables, self.gateway.as_deref());
+        Names { variables, locals, gateway, kind: None, this_model: None, columns: Columns::Never }
     }
 
     /// A digest of the rules, for the key of a cache.
@@ -94,8 +97,8 @@ impl Rules {
     }
 }
 
-/// Parses one file below `models/`.
-pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
+/// Parses one file below `models/`, with what is known of the columns of other tables.
+pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules, columns: Columns<'_>) -> ParsedFile {
     let mut file = ParsedFile::default();
     let positions = Positions::default();
     let source = Source { path, text, positions: &positions, fixed: None };
@@ -128,7 +131,7 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
     let names = rules.names(&NO_LOCALS);
     let scope = Scope { source, dialect, time_format: rules.time_format.as_deref(), names };
     let each = blueprint::blueprints(&scope, header, offset, &mut file.problems);
-    let mut body = Body { parts, cut, jinja };
+    let mut body = Body { parts, cut, jinja, columns };
     let mut models = each.iter().map(|locals| {
         let scope = Scope { names: rules.names(locals), ..scope };
         // What was cut has no macros, and so no blueprints.
@@ -137,6 +140,8 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
     });
     let Some(mut first) = models.next() else { return file };
     first.more = models.collect();
+    let of_more: Vec<ModelName> = first.more.iter().flat_map(|more| more.wanted.iter().cloned()).collect();
+    first.wanted.extend(of_more);
     first.problems.splice(0..0, file.problems);
     first
 }
@@ -172,13 +177,14 @@ struct Body<'a> {
     parts: Parts<'a>,
     cut: Option<quick::Cut>,
     jinja: Jinja<'a>,
+    columns: Columns<'a>,
 }
 
 /// Puts the statements to the header.
 fn finish(
     scope: &Scope<'_>,
     tokens: &[Token],
-    Body { parts, cut, jinja }: Body<'_>,
+    Body { parts, cut, jinja, columns }: Body<'_>,
     header: Header,
     (mut file, rules): (ParsedFile, &Rules),
 ) -> ParsedFile {
@@ -202,13 +208,14 @@ fn finish(
     let names =
         Names { kind: kind.as_ref().map(|kind| kind.kind.name().text()), this_model: Some(&this_model), ..scope.names };
     let (at, shown) = (parts.header.map_or(0, |(_, offset)| offset), parts.shown);
-    let mut expander = Expander::new(source, dialect, names).with_jinja(jinja);
+    let mut expander = Expander::new(source, dialect, Names { columns, ..names }).with_jinja(jinja);
     let written = Written { before: pre_statements, query: parts.query, after: post_statements };
     let mut expanded = expanded(&mut expander, written, dialect);
     let of_file = (&Scope { names, ..*scope }, rules);
     let model_kind = kind.as_ref().map(|kind| &kind.kind);
     let on_virtual_update = virtual_update::read(&shown, of_file, (&mut expander, at), model_kind, problems);
     problems.append(&mut expander.problems);
+    file.wanted = std::mem::take(&mut expander.wanted);
     let statements = expanded.before.iter().chain(&expanded.after);
     let first = statements.filter_map(|statement| statement.pieces().first()).map(Piece::offset).min();
     if let (Some(offset), Some(name)) = (first, kind.as_ref().and_then(|kind| without_session(&kind.kind))) {

@@ -8,6 +8,7 @@ mod audits;
 mod blueprint;
 mod cache;
 mod calls;
+mod columns;
 mod csv_settings;
 mod default_statements;
 mod external;
