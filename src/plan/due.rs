@@ -276,7 +276,7 @@ impl<'a> Walk<'a> {
     }
 
     fn as_a_whole(&self, model: &Model, known: Option<&KnownTable>, again: Option<&Again>) -> Need {
-        let tick = model.properties.cron.floor(self.running.now);
+        let tick = model.last_tick(self.running.now);
         let filled = known.and_then(|known| known.filled_at);
         let why = match (again, filled) {
             (Some(again), _) => Some(again.why(&model.name)),
@@ -291,7 +291,7 @@ impl<'a> Walk<'a> {
     fn by_interval(&mut self, model: &Model, known: Option<&KnownTable>, read: &Read, again: Option<&Again>) -> Need {
         let nothing = Need { missing: Intervals::default(), why: known.is_none().then_some(Why::Unknown) };
         let covered = known.map(KnownTable::intervals).unwrap_or_default();
-        let tick = model.properties.cron.floor(self.running.now);
+        let tick = model.last_tick(self.running.now);
         let Some(start) = self.start(model, &covered) else { return nothing };
         let end = self.end(model, tick, (read, &covered));
         let held = covered.end().unwrap_or(end).max(end);

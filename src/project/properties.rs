@@ -11,7 +11,7 @@ use crate::ids::ModelName;
 use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
 use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize};
-use crate::time::{Cron, IntervalUnit, Timestamp, relative};
+use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative};
 
 /// What a property is to us.
 enum Handling {
@@ -52,7 +52,7 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("enabled", Handling::Parsed),
     ("table_format", Handling::Physical),
     ("storage_format", Handling::Physical),
-    ("cron_tz", Handling::Kept),
+    ("cron_tz", Handling::Parsed),
     ("references", Handling::Kept),
     ("session_properties", Handling::Kept),
     ("optimize_query", Handling::Kept),
@@ -255,6 +255,11 @@ fn parsed(
             header.kind = Some(found.ok_or(KindRefused));
         }
         "cron" => properties.cron = Cron::parse(&text()?).map_err(|error| format!("a schedule ({error})"))?,
+        "cron_tz" => {
+            properties.cron_tz = time_zone(&text()?)?;
+            // Described as it is written.
+            properties.other_metadata.insert(key.to_owned(), value.folded());
+        }
         "interval_unit" => properties.interval_unit = Some(unit(&text()?)?),
         "start" => properties.start = Some(time(&text()?, Bound::Start)?),
         "end" => properties.end = Some(time(&text()?, Bound::End)?),
@@ -314,6 +319,13 @@ fn short(text: &str) -> String {
 fn texts(value: Value<'_>) -> Result<Vec<String>, String> {
     let texts: Option<Vec<String>> = value.items().iter().map(Value::scalar).collect();
     texts.ok_or_else(|| "a list of names or texts".to_owned())
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::parse(text).map_err(|_| match nearest(text, TimeZone::names()) {
+        Some(name) => format!("a time zone such as Europe/Berlin (did you mean `{name}`?)"),
+        None => "a time zone such as Europe/Berlin".to_owned(),
+    })
 }
 
 fn unit(text: &str) -> Result<IntervalUnit, String> {

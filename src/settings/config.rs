@@ -68,9 +68,10 @@ const HONOURED: [&str; 18] = [
 ];
 
 /// What `model_defaults` may give and we apply through the grammar of a `MODEL` block.
-const APPLIED_DEFAULTS: [&str; 11] = [
+const APPLIED_DEFAULTS: [&str; 12] = [
     "audits",
     "cron",
+    "cron_tz",
     "dialect",
     "enabled",
     "interval_unit",
@@ -81,7 +82,7 @@ const APPLIED_DEFAULTS: [&str; 11] = [
     "table_format",
     "storage_format",
 ];
-const KEPT_DEFAULTS: [&str; 8] = [
+const KEPT_DEFAULTS: [&str; 7] = [
     "batch_concurrency",
     "formatting",
     "on_additive_change",
@@ -89,7 +90,6 @@ const KEPT_DEFAULTS: [&str; 8] = [
     "optimize_query",
     "session_properties",
     "virtual_properties",
-    "cron_tz",
 ];
 /// Lists of statements that every model gets.
 const STATEMENT_DEFAULTS: [&str; 3] = ["pre_statements", "post_statements", "on_virtual_update"];

@@ -104,6 +104,7 @@ MODEL (name s.orders); SELECT 1 AS x",
     assert_eq!(properties.description.as_deref(), Some("Orders per day."));
     assert_eq!(properties.owner.as_deref(), Some("jen"));
     assert_eq!(properties.other_metadata["cron_tz"], "'Europe/Berlin'");
+    assert_eq!(properties.cron_tz.name(), "Europe/Berlin");
     assert_eq!(model.pre_statements[0].text(), "SET x = 1");
     assert_eq!(model.post_statements[0].text(), "ANALYZE");
     let pieces = model.query.as_ref().expect("a query").template().pieces();
@@ -244,6 +245,19 @@ fn later_properties_stop_and_unhonoured_ones_warn() {
     }
     let loaded = with("signals (ready(a := 1))");
     assert_eq!((codes(&loaded), loaded.problems[0].severity), (vec!["unsupported-property"], Severity::Warning));
+}
+
+#[test]
+fn a_time_zone_is_one_that_there_is() {
+    let zone = |properties: &str| model(&with(properties)).properties.cron_tz.name();
+    assert_eq!(["cron '@daily'", "cron_tz ''", "cron_tz 'UTC'"].map(zone), ["UTC"; 3]);
+    let told = told(&with("kind FULL, cron_tz 'Europe/Berln'"));
+    let expected = "must be a time zone such as Europe/Berlin (did you mean `Europe/Berlin`?), found `'Europe/Berln'`";
+    assert!(told.contains("models/a.sql:1:") && told.contains(expected), "{told}");
+    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, kind FULL);\nSELECT 1 AS x\n");
+    let text = text.replace("owner: data team", "owner: data team, cron_tz: America/New_York");
+    let loaded = load_tree(&TextTree::parse(&text), &ModelCache::new());
+    assert_eq!(model(&loaded).properties.cron_tz.name(), "America/New_York");
 }
 
 #[test]

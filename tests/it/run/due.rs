@@ -41,6 +41,30 @@ fn each_model_is_due_by_its_own_cron() {
     assert_same(&shown(world.repository.path(), ""), &like_a_clean_build("2026-04-05"), "like a clean build");
 }
 
+/// Midnight of New York is four o'clock in UTC; days are counted in UTC all the same, as in SQLMesh.
+#[test]
+fn ticks_are_in_the_time_zone_of_the_model() {
+    let world = world();
+    let zoned = |text: &str, kind: &str| text.replace(kind, &format!("cron_tz 'America/New_York', {kind}"));
+    edit(&world, &[("models/daily.sql", &zoned(DAILY, "kind")), ("models/total.sql", &zoned(TOTAL, "kind"))]);
+    world.done(&["promote"]);
+    let first = due(&run(&world, "2026-04-01 04:00", &[]));
+    assert_eq!(
+        (first["marts.total"].0.as_str(), first.get("marts.daily")),
+        ("cron", None),
+        "its midnight came after the promote"
+    );
+    let early = due(&run(&world, "2026-04-02 03:59", &[]));
+    assert!(!early.contains_key("marts.daily") && !early.contains_key("marts.total"), "{early:?}");
+    let days = [["2026-03-30", "2026-04-02"]];
+    let late = run(&world, "2026-04-02 04:00", &[]);
+    let told = due(&late);
+    assert_eq!(told["marts.daily"], expected(&[("marts.daily", "cron", &days)])["marts.daily"]);
+    assert_eq!(told["marts.total"].0, "cron");
+    assert_eq!(due(&run(&world, "2026-04-02 23:00", &[])).get("marts.total"), None);
+    assert_eq!(due(&run(&world, "2026-04-03 04:30", &[]))["marts.total"].0, "cron");
+}
+
 /// What a build from nothing shows, given the same source.
 fn like_a_clean_build(now: &str) -> BTreeMap<String, Shown> {
     let fresh = unpromoted();
