@@ -199,8 +199,11 @@ fn finish(
     let (pre_statements, post_statements) =
         if is_seed { seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
     let is_shown = !matches!(kind.as_ref().map(|kind| &kind.kind), Some(Kind::Embedded | Kind::External));
-    if let Some(offset) = header.given.get("audits").filter(|_| !is_shown) {
-        let problem = source.warning("unsupported-audit", *offset, "audits of what is shown nowhere do not run");
+    // As in SQLMesh; those of `model_defaults` are for other models.
+    let has_own = header.properties.audits.len() > rules.default_audits.len();
+    if let Some(offset) = header.given.get("audits").filter(|_| !is_shown && has_own) {
+        let problem =
+            source.error("unsupported-audit", *offset, "an EMBEDDED model has no audits: it is shown nowhere");
         problems.push(problem.help("audit a model that reads it"));
     }
     // Where the name is wrong that is told already.
@@ -431,7 +434,9 @@ fn place_of(source: &Source<'_>, header: &Header, key: &str) -> Place {
 
 fn check_unit(source: &Source<'_>, header: &Header, offset: usize, problems: &mut Vec<Problem>) {
     let properties = &header.properties;
-    if let Some(unit) = properties.interval_unit.filter(|unit| *unit < properties.cron.interval_unit()) {
+    let allows_partials = allows_partials(source, header, offset, problems);
+    let coarse = properties.interval_unit.filter(|unit| *unit < properties.cron.interval_unit() && !allows_partials);
+    if let Some(unit) = coarse {
         let at = header.given.get("interval_unit").copied().unwrap_or(offset);
         let message = format!("`interval_unit` {} is coarser than `cron` `{}`", unit.name(), properties.cron.text());
         let help = format!("use `{}` or a finer unit", properties.cron.interval_unit().name());
@@ -445,6 +450,20 @@ fn check_unit(source: &Source<'_>, header: &Header, offset: usize, problems: &mu
         let at = header.given.get("end").copied().unwrap_or(offset);
         problems.push(source.error("invalid-property", at, "`end` is not after `start`"));
     }
+}
+
+/// Whether a model may be filled before its interval is over. What is filled as a whole is, each time; elsewhere whoever read
+/// the part of a unit that was there would have to be loaded again with it.
+fn allows_partials(source: &Source<'_>, header: &Header, offset: usize, problems: &mut Vec<Problem>) -> bool {
+    let allows = header.properties.other_metadata.contains_key("allow_partials");
+    let kind = header.kind.as_ref().and_then(|kind| kind.as_ref().ok()).map(|kind| &kind.kind);
+    if allows && matches!(kind, Some(Kind::TimeRange(_) | Kind::UniqueKey(_))) {
+        let at = header.given.get("allow_partials").copied().unwrap_or(offset);
+        let message = "`allow_partials` is not supported yet for models that are loaded by interval";
+        let help = "remove it: whole units are loaded, and with a shorter `interval_unit` more often";
+        problems.push(source.error("unsupported-property", at, message).help(help));
+    }
+    allows
 }
 
 fn name_of(

@@ -65,7 +65,7 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("virtual_properties", Handling::Ignored),
     ("grants", Handling::Ignored),
     ("signals", Handling::Ignored),
-    ("allow_partials", Handling::Later("false")),
+    ("allow_partials", Handling::Parsed),
     ("gateway", Handling::Later("")),
     ("physical_version", Handling::Later("")),
     ("virtual_environment_mode", Handling::Later("full")),
@@ -263,6 +263,10 @@ fn parsed(
         "interval_unit" => properties.interval_unit = Some(unit(&text()?)?),
         "start" => properties.start = Some(time(&text()?, Bound::Start)?),
         "end" => properties.end = Some(time(&text()?, Bound::End)?),
+        "allow_partials" => {
+            let allows = text()?.to_lowercase().parse::<bool>().map_err(|_| "true or false")?;
+            properties.other_metadata.extend(allows.then(|| (key.to_owned(), "true".to_owned())));
+        }
         "owner" => properties.owner = Some(text()?),
         "description" => properties.description = Some(text()?),
         "stamp" => properties.stamp = Some(text()?),

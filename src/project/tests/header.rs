@@ -235,7 +235,7 @@ fn kinds_are_checked() {
 
 #[test]
 fn later_properties_stop_and_unhonoured_ones_warn() {
-    for property in ["gateway other", "virtual_environment_mode dev_only", "allow_partials true"] {
+    for property in ["gateway other", "virtual_environment_mode dev_only"] {
         let loaded = with(property);
         assert_eq!(codes(&loaded), ["unsupported-property"], "{property}");
         assert!(has_errors(&loaded.problems));
@@ -245,6 +245,47 @@ fn later_properties_stop_and_unhonoured_ones_warn() {
     }
     let loaded = with("signals (ready(a := 1))");
     assert_eq!((codes(&loaded), loaded.problems[0].severity), (vec!["unsupported-property"], Severity::Warning));
+}
+
+/// SQLMesh takes a unit that is coarser than `cron` where partial intervals are allowed, and so does what is filled as a whole.
+#[test]
+fn partial_intervals_are_those_of_what_is_filled_as_a_whole() {
+    let often = "cron '@hourly', interval_unit day";
+    for kind in ["kind FULL", "kind VIEW", "kind EMBEDDED"] {
+        assert_eq!(with(&format!("{kind}, {often}, allow_partials TRUE")).problems, [], "{kind}");
+        assert_eq!(codes(&with(&format!("{kind}, {often}, allow_partials false"))), ["coarse-interval-unit"], "{kind}");
+    }
+    assert_eq!(codes(&with("kind FULL, allow_partials perhaps")), ["invalid-property"]);
+    let by_time = "kind INCREMENTAL_BY_TIME_RANGE (time_column x)";
+    for kind in [by_time, "kind INCREMENTAL_BY_UNIQUE_KEY (unique_key x)"] {
+        let loaded = with(&format!("{kind}, allow_partials true"));
+        let told: Vec<_> =
+            loaded.problems.iter().map(|told| (told.severity, told.line, told.message.as_str())).collect();
+        let message = "`allow_partials` is not supported yet for models that are loaded by interval";
+        assert_eq!(told, [(Severity::Error, Some(1), message)], "{kind}");
+        assert_eq!(with(&format!("{kind}, allow_partials false")).problems, [], "{kind}");
+    }
+    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, {by_time});\nSELECT 1 AS x\n");
+    let text = text.replace("owner: data team", "owner: data team, allow_partials: true");
+    let of_default = load_tree(&TextTree::parse(&text), &ModelCache::new());
+    assert_eq!(codes(&of_default), ["unsupported-property"], "{}", told(&of_default));
+    let own = load_tree(
+        &TextTree::parse(&text.replace(by_time, &format!("{by_time}, allow_partials false"))),
+        &ModelCache::new(),
+    );
+    assert_eq!(own.problems, []);
+}
+
+/// SQLMesh: "Audits are not supported for embedded models".
+#[test]
+fn an_embedded_model_has_no_audits() {
+    let loaded = with("kind EMBEDDED, audits (not_null(columns := x))");
+    let expected = "Error unsupported-audit models/a.sql:1:33: an EMBEDDED model has no audits: it is shown nowhere (audit a model that reads it)";
+    assert_eq!(told(&loaded), expected);
+    assert_eq!(with("kind EMBEDDED, audits ()").problems, []);
+    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, kind EMBEDDED, audits ());\nSELECT 1 AS x\n");
+    let text = text.replace("owner: data team", "owner: data team, audits: ['not_null(columns := x)']");
+    assert_eq!(load_tree(&TextTree::parse(&text), &ModelCache::new()).problems, []);
 }
 
 #[test]
