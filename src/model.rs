@@ -262,6 +262,11 @@ impl Model {
         self.properties.interval_unit.unwrap_or_else(|| self.properties.cron.interval_unit())
     }
 
+    /// Whether a unit of it may be loaded before it is over; it is loaded again until it is.
+    pub fn allows_partials(&self) -> bool {
+        self.properties.other_metadata.contains_key("allow_partials")
+    }
+
     /// When it was due last.
     pub fn last_tick(&self, now: Timestamp) -> Timestamp {
         self.properties.cron.floor(now, self.properties.cron_tz)

@@ -452,14 +452,14 @@ fn check_unit(source: &Source<'_>, header: &Header, offset: usize, problems: &mu
     }
 }
 
-/// Whether a model may be filled before its interval is over. What is filled as a whole is, each time; elsewhere whoever read
-/// the part of a unit that was there would have to be loaded again with it.
+/// Whether a unit may be loaded before it is over. It is loaded again until it is, and rows that are merged into others would be
+/// merged twice.
 fn allows_partials(source: &Source<'_>, header: &Header, offset: usize, problems: &mut Vec<Problem>) -> bool {
     let allows = header.properties.other_metadata.contains_key("allow_partials");
     let kind = header.kind.as_ref().and_then(|kind| kind.as_ref().ok()).map(|kind| &kind.kind);
-    if allows && matches!(kind, Some(Kind::TimeRange(_) | Kind::UniqueKey(_))) {
+    if allows && matches!(kind, Some(Kind::UniqueKey(_))) {
         let at = header.given.get("allow_partials").copied().unwrap_or(offset);
-        let message = "`allow_partials` is not supported yet for models that are loaded by interval";
+        let message = "`allow_partials` is not supported for INCREMENTAL_BY_UNIQUE_KEY";
         let help = "remove it: whole units are loaded, and with a shorter `interval_unit` more often";
         problems.push(source.error("unsupported-property", at, message).help(help));
     }

@@ -247,30 +247,28 @@ fn later_properties_stop_and_unhonoured_ones_warn() {
     assert_eq!((codes(&loaded), loaded.problems[0].severity), (vec!["unsupported-property"], Severity::Warning));
 }
 
-/// SQLMesh takes a unit that is coarser than `cron` where partial intervals are allowed, and so does what is filled as a whole.
+/// SQLMesh takes a unit that is coarser than `cron` where parts of it are loaded.
 #[test]
-fn partial_intervals_are_those_of_what_is_filled_as_a_whole() {
+fn units_may_be_loaded_in_part() {
     let often = "cron '@hourly', interval_unit day";
-    for kind in ["kind FULL", "kind VIEW", "kind EMBEDDED"] {
+    let by_time = "kind INCREMENTAL_BY_TIME_RANGE (time_column x)";
+    for kind in ["kind FULL", "kind VIEW", "kind EMBEDDED", by_time] {
         assert_eq!(with(&format!("{kind}, {often}, allow_partials TRUE")).problems, [], "{kind}");
         assert_eq!(codes(&with(&format!("{kind}, {often}, allow_partials false"))), ["coarse-interval-unit"], "{kind}");
     }
     assert_eq!(codes(&with("kind FULL, allow_partials perhaps")), ["invalid-property"]);
-    let by_time = "kind INCREMENTAL_BY_TIME_RANGE (time_column x)";
-    for kind in [by_time, "kind INCREMENTAL_BY_UNIQUE_KEY (unique_key x)"] {
-        let loaded = with(&format!("{kind}, allow_partials true"));
-        let told: Vec<_> =
-            loaded.problems.iter().map(|told| (told.severity, told.line, told.message.as_str())).collect();
-        let message = "`allow_partials` is not supported yet for models that are loaded by interval";
-        assert_eq!(told, [(Severity::Error, Some(1), message)], "{kind}");
-        assert_eq!(with(&format!("{kind}, allow_partials false")).problems, [], "{kind}");
-    }
-    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, {by_time});\nSELECT 1 AS x\n");
+    let by_key = "kind INCREMENTAL_BY_UNIQUE_KEY (unique_key x)";
+    let loaded = with(&format!("{by_key}, allow_partials true"));
+    let told: Vec<_> = loaded.problems.iter().map(|told| (told.severity, told.line, told.message.as_str())).collect();
+    let message = "`allow_partials` is not supported for INCREMENTAL_BY_UNIQUE_KEY";
+    assert_eq!(told, [(Severity::Error, Some(1), message)]);
+    assert_eq!(with(&format!("{by_key}, allow_partials false")).problems, []);
+    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, {by_key});\nSELECT 1 AS x\n");
     let text = text.replace("owner: data team", "owner: data team, allow_partials: true");
     let of_default = load_tree(&TextTree::parse(&text), &ModelCache::new());
-    assert_eq!(codes(&of_default), ["unsupported-property"], "{}", told(&of_default));
+    assert_eq!(codes(&of_default), ["unsupported-property"]);
     let own = load_tree(
-        &TextTree::parse(&text.replace(by_time, &format!("{by_time}, allow_partials false"))),
+        &TextTree::parse(&text.replace(by_key, &format!("{by_key}, allow_partials false"))),
         &ModelCache::new(),
     );
     assert_eq!(own.problems, []);
