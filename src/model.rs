@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Digest;
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::sql::{Dialect, Mentions, Query, Template};
-use crate::time::{Cron, IntervalUnit, Timestamp};
+use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp};
 
 /// One named query with its kind and properties.
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ pub struct Model {
 pub struct Properties {
     /// When the model is due; also the source of the interval unit.
     pub cron: Cron,
+    /// By whose clocks `cron` is meant.
+    pub cron_tz: TimeZone,
     /// The grain of loading: given, or from `cron`.
     pub interval_unit: Option<IntervalUnit>,
     /// The first moment to load, as declared.
@@ -387,6 +389,16 @@ impl Model {
     /// The grain in which its intervals are counted.
     pub fn unit(&self) -> IntervalUnit {
         self.properties.interval_unit.unwrap_or_else(|| self.properties.cron.interval_unit())
+    }
+
+    /// Whether a unit of it may be loaded before it is over; it is loaded again until it is.
+    pub fn allows_partials(&self) -> bool {
+        self.properties.other_metadata.contains_key("allow_partials")
+    }
+
+    /// When it was due last.
+    pub fn last_tick(&self, now: Timestamp) -> Timestamp {
+        self.properties.cron.floor(now, self.properties.cron_tz)
     }
 
     /// What tells its rows apart: its first grain, else its unique key where that is all plain columns.

@@ -118,7 +118,6 @@ impl Asked<'_> {
         let restate = |side: &Side| Ok(Restate { done: done.clone(), ..self.restate(side)? });
         let planned = planning::run_of(self.workspace, state, environment, (&restate, self.now))?;
         self.refuse_productions(&planned)?;
-        self.tell_time_zones(&planned.side);
         Ok(planned)
     }
 
@@ -187,21 +186,6 @@ impl Asked<'_> {
             _ => CommandError::no(format!("the table of `{model}` in `{environment}` is production's"))
                 .hint(format!("`bot run --restate {model}` loads it again for all who show it")),
         })
-    }
-
-    /// What is read and not honoured is told.
-    fn tell_time_zones(&self, side: &Side) {
-        let zoned = |property: &str| !property.trim_matches(['\'', '"']).eq_ignore_ascii_case("UTC");
-        let models = side.tree.models.values();
-        let models =
-            models.filter(|model| model.properties.other_metadata.get("cron_tz").is_some_and(|zone| zoned(zone)));
-        let count = models.count();
-        if count > 0 {
-            let verb = if count == 1 { "model has" } else { "models have" };
-            self.context
-                .output
-                .talk(&format!("{count} {verb} a `cron_tz`, which is not honoured yet: all ticks are in UTC"));
-        }
     }
 
     fn told(&self, mode: Mode, planned: PlannedRun, builds: Vec<Build>, affected: Vec<Affected>) -> Ran {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::build::Known;
 use super::partial::{Previewed, Read, Stand, Stands, complete};
-use super::range::{Start, ended, is_loaded_by_interval, starts};
+use super::range::{Start, ended, is_loaded_by_interval, reached, starts, whole_until};
 use super::restate::{Again, Restate, Restating};
 use super::seen::{self, Saw};
 use super::{Action, Basis, Commits, KnownTable, Plan, Sharing, Summary, Target};
@@ -290,7 +290,7 @@ impl<'a> Walk<'a> {
     }
 
     fn as_a_whole(&self, model: &Model, known: Option<&KnownTable>, again: Option<&Again>) -> Need {
-        let tick = model.properties.cron.floor(self.running.now);
+        let tick = model.last_tick(self.running.now);
         let filled = known.and_then(|known| known.filled_at);
         let why = match (again, filled) {
             (Some(again), _) => Some(again.why(&model.name)),
@@ -305,13 +305,19 @@ impl<'a> Walk<'a> {
     fn by_interval(&mut self, model: &Model, known: Option<&KnownTable>, read: &Read, again: Option<&Again>) -> Need {
         let nothing = Need { missing: Intervals::default(), why: known.is_none().then_some(Why::Unknown) };
         let covered = known.map(KnownTable::intervals).unwrap_or_default();
-        let tick = model.properties.cron.floor(self.running.now);
+        let tick = model.last_tick(self.running.now);
         let Some(start) = self.start(model, &covered) else { return nothing };
         let end = self.end(model, tick, (read, &covered));
         let held = covered.end().unwrap_or(end).max(end);
         let Some(all) = Interval::new(start, held) else { return nothing };
         let missing =
             Interval::new(start, end).map(|wanted| Intervals::one(wanted).minus(&covered)).unwrap_or_default();
+        // What is there of a unit that was not over is loaded again with the rest of it.
+        let whole = |range: &Interval| {
+            let range = range.in_units(model.unit());
+            Interval::new(range.start.max(start), range.end.min(end))
+        };
+        let missing: Intervals = missing.ranges().iter().filter_map(whole).collect();
         let outdated = seen::outdated(known.map(|known| known.loads.as_slice()).unwrap_or_default(), &read.seen);
         let (order, lookback) = (self.order(model), lookback(model));
         if order != Order::Any && order != Order::LaterLast && lookback > 0 && !missing.is_empty() {
@@ -348,12 +354,11 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// To where a model is loaded: the last unit that was over at the last tick, or its declared end, and no further than
-    /// its inputs are.
+    /// To where a model is loaded: the last unit that was over at the last tick, that tick where parts of units are loaded, or
+    /// its declared end, and no further than its inputs are.
     fn end(&mut self, model: &Model, tick: Timestamp, (read, covered): (&Read, &Intervals)) -> Timestamp {
-        let unit = model.unit();
-        let due = unit.floor(tick).min(ended(model, self.running.now).unwrap_or(seen::FOREVER));
-        let end = read.end.map_or(due, |end| unit.floor(end).min(due));
+        let due = reached(model, tick).min(ended(model, self.running.now).unwrap_or(seen::FOREVER));
+        let end = read.end.map_or(due, |end| reached(model, end).min(due));
         if end < due && covered.end().is_none_or(|covered| covered < due) {
             self.left.push(Left { model: model.name.clone(), why: WhyLeft::Waits { end, due } });
         }
@@ -385,8 +390,9 @@ impl<'a> Walk<'a> {
         let (saw, behind) = match (is_loaded_by_interval(model), action) {
             (true, _) => {
                 let begin = self.start(model, &covered);
-                let end = covered.end().or(begin).filter(|_| !is_over);
-                let complete = complete(known, (missing, &covered), &read.seen, over);
+                let whole = whole_until(model, &covered);
+                let end = whole.or(begin).filter(|_| !is_over);
+                let complete = complete(known, (missing, whole), &read.seen, over);
                 (Some(Saw::Ranges { complete, covered }), end)
             }
             (false, Action::Build) => (seen::whole(&read.seen), None),

@@ -83,7 +83,7 @@ impl Stands {
 /// From when on what a table holds was loaded before its inputs were there: what is loaded now of these, and what stays.
 pub(super) fn complete(
     known: Option<&KnownTable>,
-    (missing, covered): (&Intervals, &Intervals),
+    (missing, whole_until): (&Intervals, Option<Timestamp>),
     seen: &[Seen],
     ended: Option<Timestamp>,
 ) -> Timestamp {
@@ -94,7 +94,7 @@ pub(super) fn complete(
         pieces.ranges().iter().map(from).collect::<Vec<_>>()
     });
     let from = new.chain(kept).min().unwrap_or(seen::FOREVER);
-    let end = covered.end().unwrap_or(seen::NEVER);
+    let end = whole_until.unwrap_or(seen::NEVER);
     if ended.is_some_and(|over| over <= end) { from } else { from.min(end) }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::newer::{Held, later, newer_inputs};
 use super::partial::{Lacks, Previewed, Read, Stand, Stands, complete};
-use super::range::{Start, ended, is_loaded_by_interval, own_start, present, starts, wanted};
+use super::range::{Start, ended, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
 use super::seen::{self, Saw, Seen};
 use super::{Action, Basis, History, Inputs, KnownTable, Purpose, Sharing, Target, Then};
 use crate::graph::SelfReading;
@@ -111,7 +111,12 @@ impl<'a> Targets<'a> {
             return Slot { action, from, ..slot };
         };
         let begin = self.inputs.window.start(&model.name, model.unit(), wanted);
-        let mut lacking = Intervals::one(wanted).minus(&from.map(KnownTable::intervals).unwrap_or_default());
+        let missing = Intervals::one(wanted).minus(&from.map(KnownTable::intervals).unwrap_or_default());
+        let whole = |range: &Interval| {
+            let range = range.in_units(model.unit());
+            Interval::new(range.start.max(wanted.start), range.end.min(wanted.end))
+        };
+        let mut lacking: Intervals = missing.ranges().iter().filter_map(whole).collect();
         if is_preview {
             let last = model.unit().back(wanted.end, 1).max(wanted.start);
             Interval::new(last, wanted.end).into_iter().for_each(|last| lacking.add(last));
@@ -203,7 +208,8 @@ impl<'a> Targets<'a> {
         let saw = match (is_loaded_by_interval(model), slot.action) {
             (true, _) => {
                 let over = ended(model, self.inputs.now);
-                Some(Saw::Ranges { complete: complete(known, (&slot.missing, &covered), seen, over), covered })
+                let end = whole_until(model, &covered);
+                Some(Saw::Ranges { complete: complete(known, (&slot.missing, end), seen, over), covered })
             }
             (false, Action::Build) => seen::whole(seen),
             (false, _) => slot.known.and_then(|known| known.seen.as_deref()).and_then(seen::whole),
@@ -222,7 +228,7 @@ impl<'a> Targets<'a> {
         let start = self.starts.get(&model.name).map(|start| match start {
             Start::Known(start) | Start::Default(start) => model.unit().floor(*start),
         });
-        covered.end().or(start).filter(|end| *end < present(model, self.inputs.now))
+        whole_until(model, covered).or(start).filter(|end| *end < present(model, self.inputs.now))
     }
 }
 
@@ -302,12 +308,12 @@ fn lacking(
     let Some(wanted) = wanted else { return Intervals::default() };
     let loads = known.map(|known| known.loads.as_slice()).unwrap_or_default();
     let have: Intervals = loads.iter().map(|load| load.interval).collect();
-    let mut lacking = Intervals::one(wanted).minus(&have);
-    // In whole units: what an input has by the hour is a part of a day.
+    // In whole units: what an input has by the hour is a part of a day, and so is what is there of a unit that was not over.
     let inside = |range: &Interval| {
         let range = range.in_units(model.unit());
         Interval::new(range.start.max(wanted.start), range.end.min(wanted.end))
     };
+    let mut lacking: Intervals = Intervals::one(wanted).minus(&have).ranges().iter().filter_map(inside).collect();
     // How far prod's own tables are is for `run` and promote to mend.
     if inputs.purpose == Purpose::Promote || !inputs.is_prods(key) {
         let outdated = seen::outdated(loads, seen);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::audits::{Audits, Definition, Standing, Written};
 use super::blueprint::Blueprint;
 use super::file::Rules;
-use super::macros::{Expander, Jinja, Names};
+use super::macros::{Columns, Expander, Jinja, Names};
 use super::value::Source;
 use crate::audit::{Audit, AuditError, THIS_MODEL, nearest_name, plain_name};
 use crate::hash::{Digest, Hasher};
@@ -180,6 +180,7 @@ impl Known<'_> {
             gateway: self.rules.gateway.as_deref(),
             kind: kind.map(KindName::text),
             this_model: (definition.standing == Standing::OfModels).then_some(THIS_MODEL),
+            columns: Columns::Never,
         };
         let mut expander = Expander::new(source, definition.dialect, names).with_jinja(jinja);
         for statement in &definition.macros {

@@ -12,8 +12,10 @@ use rayon::prelude::*;
 use super::audits::{self, Audits};
 use super::cache::ModelCache;
 use super::calls::Known;
+use super::columns::Asking;
 use super::external::{self, Tables};
 use super::file::{self, ParsedFile, Rules};
+use super::macros::Columns;
 use super::python;
 use super::stored::{Shelf, StoredFile};
 use super::{Surroundings, glob, macros, queries};
@@ -53,26 +55,28 @@ struct ReadFile<T> {
 }
 
 /// One name of the project: its model where it could be loaded, and where it is declared.
-struct Found {
+pub(super) struct Found {
     path: FilePath,
     place: Place,
-    model: Option<Arc<Model>>,
+    pub(super) model: Option<Arc<Model>>,
     references: Vec<(ModelName, Place)>,
 }
 
 /// A file of the tree, and what stands under its path.
 type Listed<'a> = (&'a FilePath, &'a Entry);
+/// A file's model where it has one, or what is wrong with it.
+pub(super) type OfFile = Option<Result<Arc<Model>, Vec<Problem>>>;
 /// A file that was read, with its model; or what is wrong with either.
-type Parsed = Result<(ReadFile<ParsedFile>, Option<Result<Arc<Model>, Vec<Problem>>>), Problem>;
+type Parsed = Result<(ReadFile<ParsedFile>, OfFile), Problem>;
 
 pub(super) struct Loader<'a> {
     pub(super) tree: &'a dyn FileTree,
-    rules: &'a Rules,
-    digest: Digest,
+    pub(super) rules: &'a Rules,
+    pub(super) digest: Digest,
     audits: Cow<'a, Audits>,
     pub(super) cache: &'a ModelCache,
     shelf: Option<&'a dyn Shelf>,
-    found: Vec<(ModelName, Found)>,
+    pub(super) found: Vec<(ModelName, Found)>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -111,7 +115,7 @@ impl<'a> Loader<'a> {
         standalone
     }
 
-    fn known(&self) -> Known<'_> {
+    pub(super) fn known(&self) -> Known<'_> {
         Known { audits: &self.audits, rules: self.rules }
     }
 
@@ -261,8 +265,14 @@ impl<'a> Loader<'a> {
     fn take_models(&mut self, parsed: Vec<(FilePath, Parsed)>) -> Vec<ReadFile<ParsedFile>> {
         let mut kept = Vec::with_capacity(parsed.len());
         self.found.reserve(parsed.len());
+        let mut asking = Vec::new();
         for (path, parsed) in parsed {
             match parsed {
+                Ok((file, _)) if !file.content.wanted.is_empty() => {
+                    let wanted = file.content.wanted.clone();
+                    asking.push(Asking { path, blob: file.blob.clone(), wanted });
+                    kept.push(file);
+                }
                 Ok((file, model)) => {
                     self.problems.extend(file.told.iter().cloned());
                     let model = file.model.clone().map(Ok).or(model);
@@ -272,15 +282,11 @@ impl<'a> Loader<'a> {
                 Err(problem) => self.problems.push(problem),
             }
         }
+        self.read_again(asking);
         kept
     }
 
-    fn take(
-        &mut self,
-        (path, blob): (&FilePath, &BlobId),
-        file: &ParsedFile,
-        model: Option<Result<Arc<Model>, Vec<Problem>>>,
-    ) {
+    pub(super) fn take(&mut self, (path, blob): (&FilePath, &BlobId), file: &ParsedFile, model: OfFile) {
         self.problems.extend(file.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
         if let Some(more) = file.problems.len().checked_sub(MAX_FILE_PROBLEMS + 1) {
             self.problems
@@ -316,12 +322,7 @@ impl<'a> Loader<'a> {
     fn parsed(&self, (path, entry): Listed<'_>) -> Parsed {
         let blob = blob_of(entry)?.clone();
         let (content, model) = self.content(path, &blob)?;
-        let mut told = Vec::new();
-        let model = model.map(|mut model| {
-            let (audits, problems) = self.known().link(&mut model, &content.audits);
-            told = problems;
-            self.model_of(&blob, path, (content.seed.as_ref(), audits), model)
-        });
+        let (model, told) = self.linked((path, &blob), &content, model);
         // Seeds may be large, and are read as streams; two models rarely share one.
         let (model, other) = match model {
             Some(Ok(model)) if content.seed.is_none() => (Some(model), None),
@@ -332,7 +333,7 @@ impl<'a> Loader<'a> {
 
     /// What a file holds, and the model in it: taken out of it where nobody else has the file.
     fn content(&self, path: &FilePath, blob: &BlobId) -> Result<(Arc<ParsedFile>, Option<Model>), Problem> {
-        let parse = || Ok(file::parse(path, &self.text(path)?, self.rules));
+        let parse = || Ok(file::parse(path, &self.text(path)?, self.rules, Columns::Later));
         let Some(shelf) = self.shelf else {
             let file = self.cache.file((blob.clone(), path.clone(), self.digest), parse)?;
             let model = file.model.clone();
@@ -347,12 +348,12 @@ impl<'a> Loader<'a> {
         Ok((Arc::new(file), model))
     }
 
-    fn text(&self, path: &FilePath) -> Result<String, Problem> {
+    pub(super) fn text(&self, path: &FilePath) -> Result<String, Problem> {
         text_of(self.tree, path)
     }
 
     /// The file's model, a seed with what its CSV file holds.
-    fn model_of(
+    pub(super) fn model_of(
         &self,
         blob: &BlobId,
         path: &FilePath,

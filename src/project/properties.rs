@@ -11,7 +11,7 @@ use crate::ids::ModelName;
 use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
 use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize};
-use crate::time::{Cron, IntervalUnit, Timestamp, relative};
+use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative};
 
 /// What a property is to us.
 enum Handling {
@@ -52,7 +52,7 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("enabled", Handling::Parsed),
     ("table_format", Handling::Physical),
     ("storage_format", Handling::Physical),
-    ("cron_tz", Handling::Kept),
+    ("cron_tz", Handling::Parsed),
     ("references", Handling::Kept),
     ("session_properties", Handling::Kept),
     ("optimize_query", Handling::Kept),
@@ -65,7 +65,7 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("virtual_properties", Handling::Ignored),
     ("grants", Handling::Ignored),
     ("signals", Handling::Ignored),
-    ("allow_partials", Handling::Later("false")),
+    ("allow_partials", Handling::Parsed),
     ("gateway", Handling::Later("")),
     ("physical_version", Handling::Later("")),
     ("virtual_environment_mode", Handling::Later("full")),
@@ -255,9 +255,18 @@ fn parsed(
             header.kind = Some(found.ok_or(KindRefused));
         }
         "cron" => properties.cron = Cron::parse(&text()?).map_err(|error| format!("a schedule ({error})"))?,
+        "cron_tz" => {
+            properties.cron_tz = time_zone(&text()?)?;
+            // Described as it is written.
+            properties.other_metadata.insert(key.to_owned(), value.folded());
+        }
         "interval_unit" => properties.interval_unit = Some(unit(&text()?)?),
         "start" => properties.start = Some(time(&text()?, Bound::Start)?),
         "end" => properties.end = Some(time(&text()?, Bound::End)?),
+        "allow_partials" => {
+            let allows = text()?.to_lowercase().parse::<bool>().map_err(|_| "true or false")?;
+            properties.other_metadata.extend(allows.then(|| (key.to_owned(), "true".to_owned())));
+        }
         "owner" => properties.owner = Some(text()?),
         "description" => properties.description = Some(text()?),
         "stamp" => properties.stamp = Some(text()?),
@@ -314,6 +323,13 @@ fn short(text: &str) -> String {
 fn texts(value: Value<'_>) -> Result<Vec<String>, String> {
     let texts: Option<Vec<String>> = value.items().iter().map(Value::scalar).collect();
     texts.ok_or_else(|| "a list of names or texts".to_owned())
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::parse(text).map_err(|_| match nearest(text, TimeZone::names()) {
+        Some(name) => format!("a time zone such as Europe/Berlin (did you mean `{name}`?)"),
+        None => "a time zone such as Europe/Berlin".to_owned(),
+    })
 }
 
 fn unit(text: &str) -> Result<IntervalUnit, String> {

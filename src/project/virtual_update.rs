@@ -3,7 +3,7 @@
 //! session is refused.
 
 use super::default_statements;
-use super::file::{Rules, without_view};
+use super::file::Rules;
 use super::macros::Expander;
 use super::properties::Scope;
 use super::value::Source;

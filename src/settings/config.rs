@@ -68,9 +68,11 @@ const HONOURED: [&str; 18] = [
 ];
 
 /// What `model_defaults` may give and we apply through the grammar of a `MODEL` block.
-const APPLIED_DEFAULTS: [&str; 11] = [
+const APPLIED_DEFAULTS: [&str; 13] = [
+    "allow_partials",
     "audits",
     "cron",
+    "cron_tz",
     "dialect",
     "enabled",
     "interval_unit",
@@ -81,7 +83,7 @@ const APPLIED_DEFAULTS: [&str; 11] = [
     "table_format",
     "storage_format",
 ];
-const KEPT_DEFAULTS: [&str; 8] = [
+const KEPT_DEFAULTS: [&str; 7] = [
     "batch_concurrency",
     "formatting",
     "on_additive_change",
@@ -89,11 +91,9 @@ const KEPT_DEFAULTS: [&str; 8] = [
     "optimize_query",
     "session_properties",
     "virtual_properties",
-    "cron_tz",
 ];
 /// Lists of statements that every model gets.
 const STATEMENT_DEFAULTS: [&str; 3] = ["pre_statements", "post_statements", "on_virtual_update"];
-const REFUSED_DEFAULTS: [&str; 1] = ["allow_partials"];
 
 /// Reads a configuration into `settings`.
 pub(super) fn read(path: &FilePath, document: &Node, settings: &mut Settings, problems: &mut Vec<Problem>) {
@@ -292,15 +292,8 @@ fn defaults(node: &Node, report: &mut Report<'_>) -> ModelDefaults {
             if let Some(text) = default_text(key, node, report) {
                 defaults.insert(key.clone(), DefaultProperty { text, place: node.place });
             }
-        } else if REFUSED_DEFAULTS.contains(&key.as_str()) {
-            let inert = matches!(&node.value, Value::Null | Value::Bool(false))
-                || matches!(&node.value, Value::List(items) if items.is_empty());
-            if !inert {
-                let problem = Problem::error("unsupported-setting", format!("default `{key}` is not supported yet"));
-                report.push(node.place, problem.help("remove it, or write it in the models that need it"));
-            }
         } else if ![&KEPT_DEFAULTS[..], &STATEMENT_DEFAULTS].concat().contains(&key.as_str()) {
-            let known = [&APPLIED_DEFAULTS[..], &KEPT_DEFAULTS, &STATEMENT_DEFAULTS, &REFUSED_DEFAULTS].concat();
+            let known = [&APPLIED_DEFAULTS[..], &KEPT_DEFAULTS, &STATEMENT_DEFAULTS].concat();
             report.unknown("unknown-setting", "default of models", key, node.place, &known);
         }
     }
@@ -346,7 +339,7 @@ fn default_text(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Strin
             let pairs: Vec<String> = entries.iter().filter_map(|entry| pair(entry, report)).collect();
             Some(format!("({})", pairs.join(", ")))
         }
-        ("kind" | "enabled" | "interval_unit" | "dialect", _) => report.text(key, node),
+        ("kind" | "enabled" | "interval_unit" | "dialect" | "allow_partials", _) => report.text(key, node),
         _ => report.text(key, node).map(|text| quote(&text)),
     }
 }

@@ -171,7 +171,7 @@ fn another_default_environment_is_told_not_to_be_honoured() {
 fn defaults_that_are_not_applied_are_told() {
     let (_, problems) =
         settings("//- config.yaml\nmodel_defaults: {allow_partials: true, dialct: duckdb, optimize_query: false}\n");
-    assert_eq!(codes(&problems), ["unsupported-setting", "unknown-setting"]);
+    assert_eq!(codes(&problems), ["unknown-setting"]);
 }
 
 #[test]

@@ -3,11 +3,12 @@
 //!
 //! SQLMesh expands syntax trees; here it is words and signs, so that untouched text stays byte for byte and keeps its place in
 //! the file. `lexeme` cuts, `call` knows the macros that decide and repeat, `clause` those that stand for a clause,
-//! `built_in` those that write SQL. Nothing here runs Python.
+//! `built_in` those that write SQL, `columns` those of them that list columns. Nothing here runs Python.
 
 mod built_in;
 mod call;
 mod clause;
+mod columns;
 mod jinja;
 mod lexeme;
 mod names;
@@ -16,18 +17,20 @@ mod tests;
 mod text;
 mod variable;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::call::Lambda;
 use self::lexeme::{Kind, Lexeme, apart, closing, closings, lex, lex_made, pieces, text_of, trimmed};
 use self::names::constant;
 use self::variable::is_name_place;
 use super::value::Source;
+use crate::ids::ModelName;
 use crate::problem::{Problem, nearest};
 #[cfg(test)]
 use crate::sql::tokenize;
 use crate::sql::{Constant, Dialect, Piece, Template, TimeVariable, Token, evaluate};
 
+pub(super) use columns::{Columns, TableColumns};
 pub(super) use jinja::{Block, Jinja, blocks, definitions, masked, mistake};
 pub(super) use names::{NO_LOCALS, Names};
 
@@ -55,6 +58,8 @@ pub(super) struct Expander<'a> {
     /// Whether the stage was asked for.
     reads_stage: bool,
     made: usize,
+    /// The tables whose columns were asked for.
+    pub(super) wanted: BTreeSet<ModelName>,
     /// What is wrong, in the order in which it was found.
     pub(super) problems: Vec<Problem>,
 }
@@ -83,7 +88,14 @@ pub(super) fn expanded(text: &str, from: usize, dialect: Dialect) -> (Template, 
         statement.pop();
     }
     let variables = BTreeMap::new();
-    let names = Names { variables: &variables, locals: &NO_LOCALS, gateway: None, kind: None, this_model: None };
+    let names = Names {
+        variables: &variables,
+        locals: &NO_LOCALS,
+        gateway: None,
+        kind: None,
+        this_model: None,
+        columns: Columns::Never,
+    };
     let mut expander = Expander::new(source, dialect, names);
     (expander.statement(&statement).unwrap_or_default(), expander.problems)
 }
@@ -102,6 +114,7 @@ impl<'a> Expander<'a> {
             stage: STAGE,
             reads_stage: false,
             made: 0,
+            wanted: BTreeSet::new(),
             problems: Vec::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod audits;
 mod blueprint;
+mod columns;
 mod default_statements;
 mod header;
 mod jinja;
