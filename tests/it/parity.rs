@@ -1,11 +1,13 @@
 //! The same project gives the same tables with SQLMesh and with us. What SQLMesh 0.236 makes of each project of
 //! `fixtures/parity` stands beside it in `golden.json`, written by `scripts/parity`; here `bot promote` makes it too. What its
-//! environment `dev` shows after the edit in `edit/` is `golden.dev.json`; here `bot apply` of a branch makes that.
+//! environment `dev` shows after the edit in `edit/` is `golden.dev.json`; here `bot apply` of a branch makes that. The rows of what
+//! it renders are `golden.render.json`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use offshoot::engine::Engine as _;
+use offshoot::time::Timestamp;
 use serde_json::Value;
 
 use crate::cases::files_below;
@@ -46,7 +48,7 @@ fn world(project: &Path) -> World {
         let inside = file.strip_prefix(project).expect("below").to_str().expect("a plain name").to_owned();
         let content = std::fs::read(&file).expect("a file");
         match inside.as_str() {
-            "golden.json" | "golden.dev.json" => {}
+            "golden.json" | "golden.dev.json" | "golden.render.json" => {}
             edit if edit.starts_with("edit/") => {}
             "setup.sql" => {
                 let sql = String::from_utf8(content).expect("SQL");
@@ -144,4 +146,58 @@ fn every_project_gives_what_sqlmesh_gives() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(edits >= 10, "the edits are there");
+}
+
+/// What a model is rendered to before anything is built: its first load.
+fn rendered(world: &World, model: &str) -> Value {
+    let (schema, name) = model.split_once('.').expect("a schema");
+    world.done(&["render", &format!("{schema}.\"{name}\""), "--format", "json"]).json()
+}
+
+/// The rows of a rendered query, after the statements before it.
+fn rows_of(world: &World, rendered: &Value) -> Vec<Vec<Option<String>>> {
+    let mut session = world.engine().session().expect("a session");
+    for statement in rendered["pre_statements"].as_array().into_iter().flatten() {
+        session.execute(statement.as_str().expect("a text")).expect("a statement that runs");
+    }
+    let query = rendered["query"].as_str().expect("a query");
+    let columns =
+        session.query(&format!("SELECT column_name FROM (DESCRIBE {query})")).expect("a query that runs").rows;
+    let text = |row: &Vec<Option<String>>| format!("CAST(\"{}\" AS TEXT)", row[0].as_deref().expect("a name"));
+    let texts: Vec<String> = columns.iter().map(text).collect();
+    session.query(&format!("SELECT {} FROM ({query}) ORDER BY ALL", texts.join(", "))).expect("rows").rows
+}
+
+#[test]
+fn what_is_rendered_gives_the_rows_of_what_sqlmesh_renders() {
+    let (mut wrong, mut models) = (Vec::new(), 0);
+    for project in projects() {
+        let name = project.file_name().expect("a name").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(project.join("golden.render.json")).expect("what SQLMesh renders");
+        let golden: BTreeMap<String, Value> = serde_json::from_str(&text).expect("JSON");
+        let world = world(&project);
+        let ours: Vec<Value> = golden.keys().map(|model| rendered(&world, model)).collect();
+        world.done(&["promote"]);
+        for ((model, theirs), ours) in golden.iter().zip(ours) {
+            models += 1;
+            let moments = |value: &Value| -> Vec<Option<Timestamp>> {
+                value.as_array().into_iter().flatten().map(|text| Timestamp::parse(text.as_str()?)).collect()
+            };
+            let (interval, wanted) = (moments(&ours["interval"]), moments(&theirs["interval"]));
+            if !wanted.is_empty() && interval != wanted {
+                wrong.push(format!(
+                    "{name}: {model} is loaded for {}, SQLMesh was asked for {}",
+                    ours["interval"], theirs["interval"]
+                ));
+                continue;
+            }
+            let wanted: Vec<Vec<Option<String>>> = serde_json::from_value(theirs["rows"].clone()).expect("rows");
+            let found = rows_of(&world, &ours);
+            if found != wanted {
+                wrong.push(format!("{name}: {model}\n  SQLMesh: {wanted:?}\n  here:    {found:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(models > 50, "the models are there: {models}");
 }
