@@ -11,7 +11,7 @@ use crate::cli::TreeArguments;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
-use crate::git::{GitError, Head, Mode, Request, ThreeTrees};
+use crate::git::{GitError, Head, Mode, Request, ThreeTrees, TreeSource};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
 use crate::model::Model;
 use crate::naming::{
@@ -22,7 +22,6 @@ use crate::plan::{Commits, Inputs, Plan, Purpose, Unseen, Window, build};
 use crate::problem::{HELD, Problem};
 use crate::rollback;
 use crate::settings::EnvironmentSuffix;
-use crate::sql::Opaque;
 use crate::state::{Environment, Owner, State, StateError};
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
@@ -211,7 +210,6 @@ pub fn plan_of(
     result.problems.extend(newer(state).map_err(state_error)?);
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree.models, &environment, suffix));
-    result.problems.extend(unknown_columns(&result.tree, &|_| true));
     let (writer, purpose) = chosen.place.writer(&environment);
     // What is planned of production is promote's to do, whoever plans it.
     let is_promotes = matches!(writer, Writer::Promote(_));
@@ -252,21 +250,26 @@ pub fn promoted_side(
     problems: &mut Vec<Problem>,
 ) -> Option<Side> {
     let commit: &CommitId = prod?.about.promoted.as_ref()?;
-    let loaded =
-        workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side_like(&source, Some(like)));
-    match loaded {
-        Ok(side) => Some(side),
-        Err(error) => {
-            problems.push(drift_unknown(commit, &error));
-            None
-        }
-    }
+    let source = promoted_tree(workspace, commit);
+    let loaded = source.and_then(|source| workspace.side_like(&source, Some(like)).map_err(unread));
+    loaded.map_err(|what| problems.push(drift_unknown(commit, &what))).ok()
 }
 
-fn drift_unknown(commit: &CommitId, error: &CommandError) -> Problem {
+/// The tree of the promoted commit; an error says what it is instead.
+fn promoted_tree(workspace: &Workspace<'_>, commit: &CommitId) -> Result<TreeSource, String> {
+    workspace.git.tree_of(commit).map_err(|error| match error {
+        GitError::MissingObject { .. } | GitError::Shallow { .. } => "is not in this clone".to_owned(),
+        error => unread(git_error(error)),
+    })
+}
+
+fn unread(error: CommandError) -> String {
+    format!("cannot be read: {}", error.message)
+}
+
+fn drift_unknown(commit: &CommitId, what: &str) -> Problem {
     let short: String = commit.as_str().chars().take(12).collect();
-    let message = format!("the promoted commit `{short}` is not here: {}", error.message);
-    Problem::warning("drift-unknown", message)
+    Problem::warning("drift-unknown", format!("the promoted commit `{short}` {what}"))
         .help("fetch the whole history (`fetch-depth: 0`) to see what was merged and not promoted")
 }
 
@@ -294,23 +297,6 @@ fn newer(state: &dyn State) -> Result<Option<Problem>, StateError> {
             .help("install a newer `bot`: this one can plan, not apply or promote")
     };
     Ok(version.map(told))
-}
-
-/// What only the warehouse could tell, and how to tell it without one.
-fn unknown_columns(tree: &Tree, told: &dyn Fn(&ModelName) -> bool) -> Vec<Problem> {
-    let mut readers: BTreeMap<&ModelName, Vec<&ModelName>> = BTreeMap::new();
-    for (name, fingerprint) in tree.fingerprints.iter().filter(|(name, _)| told(name)) {
-        if let Some(Opaque::Star(table)) = &fingerprint.opaque {
-            readers.entry(table).or_default().push(name);
-        }
-    }
-    let told = |(table, readers): (&ModelName, Vec<&ModelName>)| {
-        let list = readers.iter().map(|reader| format!("`{reader}`")).collect::<Vec<_>>().join(", ");
-        let message = format!("the columns of `{table}` cannot be known without the warehouse, so {list} is opaque");
-        Problem::info("columns-unknown", message)
-            .help("let `bot external` write its columns into `external_models.yaml`, or name them instead of the star")
-    };
-    readers.into_iter().map(told).collect()
 }
 
 /// Views that would meet, as problems.

@@ -135,10 +135,12 @@ impl Known<'_> {
     }
 
     fn unknown(self, name: &str, message: String, file: &FileAudits) -> Problem {
-        let problem = Problem::error("unknown-audit", message);
         if self.audits.by_name.get(name).is_some_and(|known| known.standing == Standing::Alone) {
-            return problem.help(format!("`{name}` is standalone, so no model can ask for it"));
+            let message = format!("audit `{name}` is standalone, so no model can ask for it");
+            let problem = Problem::error("unknown-audit", message);
+            return problem.help("take it out of `audits`, or `standalone` out of the audit");
         }
+        let problem = Problem::error("unknown-audit", message);
         let known = self.audits.by_name.values().chain(file.inline.by_name.values());
         let own = known.filter(|known| known.standing == Standing::OfModels).map(|known| known.name.as_str());
         problem.help(match nearest_name(name, own) {
@@ -257,6 +259,6 @@ fn unused(call: &AuditCall, definition: &Definition) -> Option<Problem> {
     let near = nearest(unused, named.iter().copied().filter(|name| *name != "this_model"));
     Some(problem.help(match near {
         Some(name) => format!("did you mean `{name}`?"),
-        None => "its query does not name it".to_owned(),
+        None => "remove it: the query of the audit does not name it".to_owned(),
     }))
 }

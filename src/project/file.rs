@@ -104,7 +104,7 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules, columns: Columns
     let positions = Positions::default();
     let source = Source { path, text, positions: &positions, fixed: None };
     if let Some(offset) = text.find('\0') {
-        file.problems.push(source.error("nul-character", offset, "the file holds a NUL character"));
+        file.problems.push(source.nul(offset));
         return file;
     }
     let (dialect, dialect_problem) = dialect_of(&source, rules);
@@ -190,6 +190,8 @@ fn finish(
     (mut file, rules): (ParsedFile, &Rules),
 ) -> ParsedFile {
     let Scope { source, dialect, .. } = *scope;
+    // A seed whose kind is refused has no query either.
+    let may_be_seed = matches!(header.kind, Some(Err(_)));
     let kind = match header.kind {
         Some(Ok(kind)) => Some(kind),
         Some(Err(_)) => None,
@@ -248,7 +250,7 @@ fn finish(
             let problem = source.error("seed-with-query", offset, "a SEED model has no query");
             file.problems.push(problem.help("remove the query, or give the model another kind"));
         }
-        (None, false) if !hidden => {
+        (None, false) if !hidden && !may_be_seed => {
             let problem = source.error("missing-query", end, "the model has no query");
             file.problems.push(problem.help("write one SELECT after the `MODEL (…);` block"));
         }
@@ -372,14 +374,18 @@ fn dialect_of(source: &Source<'_>, rules: &Rules) -> (Dialect, Option<Problem>) 
         Some(dialect) => (dialect, None),
         None => {
             let offset = source.text.find(&written).unwrap_or(0);
-            let problem = source.error("unknown-dialect", offset, format!("there is no dialect `{written}`"));
-            let known = Dialect::NAMES.iter().flat_map(|(_, names)| names.iter().copied());
-            let problem = match nearest(&written.to_lowercase(), known) {
-                Some(name) => problem.help(format!("did you mean `{name}`?")),
-                None => problem.help("write the dialect's name as SQLMesh does, such as `duckdb`"),
-            };
-            (rules.dialect.unwrap_or(Dialect::Generic), Some(problem))
+            (rules.dialect.unwrap_or(Dialect::Generic), Some(source.locate(unknown_dialect(&written), offset)))
         }
+    }
+}
+
+/// A name that no dialect has; its place is the caller's to say.
+pub(super) fn unknown_dialect(written: &str) -> Problem {
+    let problem = Problem::error("unknown-dialect", format!("there is no dialect `{written}`"));
+    let known = Dialect::NAMES.iter().flat_map(|(_, names)| names.iter().copied());
+    match nearest(&written.to_lowercase(), known) {
+        Some(name) => problem.help(format!("did you mean `{name}`?")),
+        None => problem.help("write the dialect's name as SQLMesh does, such as `duckdb`"),
     }
 }
 
@@ -433,7 +439,8 @@ fn check_unit(source: &Source<'_>, header: &Header, offset: usize, problems: &mu
         && start >= end
     {
         let at = header.given.get("end").copied().unwrap_or(offset);
-        problems.push(source.error("invalid-property", at, "`end` is not after `start`"));
+        let problem = source.error("invalid-property", at, "`end` is not after `start`");
+        problems.push(problem.help("give a later `end`, or remove it: without one the model has no last day"));
     }
 }
 

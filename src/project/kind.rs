@@ -54,21 +54,16 @@ pub(super) fn read(
 ) -> Option<ParsedKind> {
     let call = value.call().or_else(|| Some((value.scalar()?.to_lowercase(), value)));
     let Some((name, arguments)) = call else {
-        problems.push(source.error(
-            "invalid-kind",
-            value.offset,
-            "`kind` must be a name, with properties in parentheses",
-        ));
+        let message = "`kind` must be a name, with its properties in parentheses behind it";
+        let problem = source.error("invalid-kind", value.offset, message);
+        problems.push(problem.help("write `kind FULL`, or `kind SEED (path '../seeds/name.csv')`"));
         return None;
     };
     let pairs = match if arguments.is_list() { arguments.pairs() } else { Ok(Vec::new()) } {
         Ok(pairs) => pairs,
         Err(offset) => {
-            problems.push(source.error(
-                "invalid-kind",
-                offset,
-                "expected a property of the kind: a name and its value",
-            ));
+            let problem = source.error("invalid-kind", offset, "expected a property of the kind: a name and its value");
+            problems.push(problem.help("write it as `kind INCREMENTAL_BY_TIME_RANGE (time_column ds)`"));
             Vec::new()
         }
     };
@@ -136,8 +131,8 @@ impl<'a> Reader<'a, '_> {
         for (index, pair) in self.pairs.iter().enumerate() {
             let what = format!("`{}` of kind {}", pair.written, self.name.to_uppercase());
             if self.pairs[..index].iter().any(|other| other.key == pair.key) {
-                let message = format!("{what} is given twice");
-                self.problems.push(self.source.error("duplicate-property", pair.offset, message));
+                let problem = self.source.error("duplicate-property", pair.offset, format!("{what} is given twice"));
+                self.problems.push(problem.help("keep one of the two"));
             }
             if !known.contains(&pair.key.as_str()) && pair.key != "dialect" {
                 let problem = self.source.error("unknown-property", pair.offset, format!("{what} is unknown"));
@@ -200,7 +195,8 @@ impl<'a> Reader<'a, '_> {
         for key in ["auto_restatement_cron", "auto_restatement_intervals"] {
             if let Some(value) = self.value(key) {
                 let message = format!("`{key}` is not honoured yet: nothing is restated by itself");
-                self.problems.push(self.source.warning("unsupported-property", value.offset, message));
+                let problem = self.source.warning("unsupported-property", value.offset, message);
+                self.problems.push(problem.help(format!("remove `{key}`, and restate by hand where that is needed")));
             }
         }
     }

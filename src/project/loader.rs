@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -63,7 +63,7 @@ pub(super) struct Found {
 }
 
 /// A file of the tree, and what stands under its path.
-type Listed<'a> = (&'a FilePath, &'a Entry);
+pub(super) type Listed<'a> = (&'a FilePath, &'a Entry);
 /// A file's model where it has one, or what is wrong with it.
 pub(super) type OfFile = Option<Result<Arc<Model>, Vec<Problem>>>;
 /// A file that was read, with its model; or what is wrong with either.
@@ -134,6 +134,7 @@ impl<'a> Loader<'a> {
             rayon::join(|| self.tables(&files, &like.tables), || self.model_files(&files, &like.models));
         let tables = self.take_tables(tables);
         self.python(&files);
+        self.folders(&files);
         let models = self.take_models(parsed);
         ReadFiles { key: Some(key), models, tables }
     }
@@ -289,8 +290,7 @@ impl<'a> Loader<'a> {
     pub(super) fn take(&mut self, (path, blob): (&FilePath, &BlobId), file: &ParsedFile, model: OfFile) {
         self.problems.extend(file.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
         if let Some(more) = file.problems.len().checked_sub(MAX_FILE_PROBLEMS + 1) {
-            self.problems
-                .push(Problem::error("more-problems", format!("the file has {} more problems", more + 1)).at(path));
+            self.problems.push(Problem::more(path, more + 1));
         }
         let model = match model {
             Some(Err(problems)) => {
@@ -435,15 +435,16 @@ fn text_of(tree: &dyn FileTree, path: &FilePath) -> Result<String, Problem> {
     if let Some(Entry::Unreadable(problem)) = tree.entries().get(path) {
         return Err(problem.clone());
     }
-    let unreadable = |what: String| Problem::error("unreadable-file", format!("`{path}` {what}")).at(path);
+    let wrong = |what: &str| Problem::error("unreadable-file", format!("`{path}` {what}")).at(path);
+    let unreadable = |error: io::Error| Problem::unreadable(path, &error);
     let mut bytes = Vec::new();
-    let stream = tree.open(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
-    let read = stream.take(MAX_MODEL_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    let stream = tree.open(path).map_err(unreadable)?;
+    stream.take(MAX_MODEL_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_MODEL_BYTES {
-        return Err(unreadable(format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20)));
+        let problem = wrong(&format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20));
+        return Err(problem.help("keep rows in a seed, or take the file apart"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| unreadable("is not UTF-8".to_owned()).help("save it as UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8").help("save it as UTF-8"))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 

@@ -13,6 +13,7 @@ mod csv_settings;
 mod default_statements;
 mod external;
 mod file;
+mod folders;
 mod glob;
 mod kind;
 mod loader;
@@ -100,8 +101,9 @@ pub fn load(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
     Loaded { project, problems: sorted(problems) }
 }
 
-/// Problems by place, each once.
+/// Problems by place, each once, without those that follow from another.
 pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    queries::without_consequences(&mut problems);
     problems.sort_by(|one, other| place_key(one).cmp(&place_key(other)));
     problems.dedup();
     problems
@@ -204,14 +206,16 @@ fn place_key(problem: &Problem) -> (Option<&FilePath>, Option<u32>, Option<u32>,
 fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, problems: &mut Vec<Problem>) -> Rules {
     let defaults = settings.defaults_of(gateway.as_deref());
     let path = settings.path.clone().unwrap_or_else(|| FilePath::new(settings::CONFIG_FILES[0]));
-    let dialect = defaults.get("dialect").and_then(|default| {
+    let dialect = defaults.get("dialect").map(|default| {
         let found = Dialect::from_name(&default.text);
         if found.is_none() {
-            let problem = Problem::error("unknown-dialect", format!("there is no dialect `{}`", default.text));
+            let problem = file::unknown_dialect(&default.text);
             problems.push(problem.at(&path).position(default.place.line, default.place.column));
         }
-        found
+        // What is told once is not told of each model again.
+        found.unwrap_or(Dialect::Generic)
     });
+    let dialect = dialect.or_else(|| settings.path.is_none().then_some(Dialect::Generic));
     let rules = Rules {
         dialect,
         variables: settings.variables_of(gateway.as_deref()),

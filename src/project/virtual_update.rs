@@ -5,6 +5,7 @@
 use super::default_statements;
 use super::file::Rules;
 use super::macros::Expander;
+use super::of_kind::without_view;
 use super::properties::Scope;
 use super::value::Source;
 use crate::model::Kind;

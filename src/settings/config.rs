@@ -8,7 +8,7 @@ use super::{
     jinja, own,
 };
 use crate::ids::{FilePath, ProjectName};
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 use crate::yaml::{Entry, Node, Place, Value};
 
 /// Keys that mean nothing to us and change neither results nor names.
@@ -152,7 +152,7 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         "loader" => {
             let problem =
                 Problem::warning("unsupported-setting", "`loader` is passed over: this program has one loader");
-            report.push(node.place, problem);
+            report.push(node.place, problem.help("remove it"));
         }
         _ => other(key, node, settings, report),
     }
@@ -174,7 +174,9 @@ fn other(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_
         settings.passed_over.insert(key.to_owned());
     } else {
         let known: Vec<&str> = HONOURED.into_iter().chain(KEPT).chain(HARMLESS_ONLY_AS.map(|(name, _)| name)).collect();
-        report.unknown("unknown-setting", "setting of `config.yaml`", key, node.place, &known);
+        // A list of all would hide those that do something.
+        let told = if nearest(key, known.iter().copied()).is_some() { &known[..] } else { &HONOURED[..] };
+        report.unknown("unknown-setting", "setting of `config.yaml`", key, node.place, told);
     }
 }
 

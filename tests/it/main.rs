@@ -41,6 +41,7 @@ mod lab;
 #[cfg(feature = "duckdb")]
 mod lineage;
 mod lint;
+mod messages;
 #[cfg(feature = "duckdb")]
 mod mutation;
 mod on_postgres;

@@ -346,8 +346,8 @@ impl<'a> Expander<'a> {
         match evaluate(&text, self.dialect) {
             Ok(value) => Some(value),
             Err(error) => {
-                let help =
-                    "literals, variables, comparisons, AND, OR, NOT, IN, IS NULL, arithmetic, UPPER, LOWER and LEN are";
+                let help = "it may have literals, variables, comparisons, AND, OR, NOT, IN, IS NULL, arithmetic, UPPER, LOWER and LEN; a column has \
+                            no value before the query runs";
                 self.refuse(at, format!("a macro's expression has no value: {error}"), help);
                 None
             }

@@ -192,10 +192,10 @@ SELECT 1 AS x",
     Error invalid-property models/a.sql:9:11: `columns` must be columns with types such as (id INT, amount DECIMAL(10, 2)), found `(a)` (-)
     Error invalid-property models/a.sql:10:10: `audits` must be audits such as (not_null(columns := (id)), unique_values(columns := (id))), found `(a(b))` (-)
     Error invalid-property models/a.sql:11:9: `grain` must be a list of names or texts, found `(a, (b))` (-)
-    Error invalid-property models/a.sql:12:14: `depends_on` must be a name has one to three parts, `a.b.c.d` has 4, found `(a.b.c.d)` (-)
+    Error invalid-property models/a.sql:12:14: `depends_on` must be a list in which each is a name of one to three parts such as `schema.model`, found `(a.b.c.d)` (-)
     Error duplicate-property models/a.sql:13:3: `owner` is given twice (keep one of the two)
-    Error invalid-property models/a.sql:14:3: `tags` has no value (-)
-    Error invalid-property models/a.sql:15:3: expected the name of a property, found `17 + 4` (-)
+    Error invalid-property models/a.sql:14:3: `tags` has no value (write the value behind it, or remove it)
+    Error invalid-property models/a.sql:15:3: expected the name of a property, found `17 + 4` (write each property as its name and its value, with commas between them)
     ");
 }
 
