@@ -5,6 +5,7 @@
 //! `split` (statements) → `properties` and `kind` (the `MODEL` block) → `macros` (templates) → `file` (the model).
 
 mod audits;
+mod beside_all;
 mod blueprint;
 mod cache;
 mod calls;
@@ -31,6 +32,7 @@ mod virtual_update;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use beside_all::{Expanded, Shown, beside_all};
 pub use cache::ModelCache;
 pub use csv_settings::{RefusedCsvSetting, set_csv};
 pub use external::external_column;
@@ -140,6 +142,7 @@ fn scan_over(
     let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
     let rules = rules_of(tree, &settings, gateway, &mut problems);
+    problems.extend(beside_all::mistakes(&settings, rules.gateway.as_deref()));
     let mut loader = Loader::new(tree, &rules, surroundings);
     loader.problems = problems;
     let read = loader.read(&settings, like);
