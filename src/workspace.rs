@@ -214,7 +214,8 @@ impl<'a> Workspace<'a> {
         let own = context_digest(project);
         // How strictly a tree is looked at is its own affair.
         let linter = std::mem::take(&mut project.settings.linter);
-        project.settings = Settings { linter, ..settings.clone() };
+        let used = Settings { linter, ..settings.clone() };
+        project.written = Some(Box::new(std::mem::replace(&mut project.settings, used)));
         project.gateway = self.gateway(settings).map(str::to_owned);
         (own != context_digest(project)).then(|| {
             Problem::warning(

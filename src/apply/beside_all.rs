@@ -4,6 +4,9 @@ use super::{Work, engine_error, watched};
 use crate::engine::EngineError;
 use crate::error::CommandError;
 use crate::settings::Stage;
+use crate::state::Subject;
+use crate::turn::TurnError;
+use crate::workspace::state_error;
 
 /// What runs before the first table is built, and after the views show what they are to show.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +38,14 @@ impl Work<'_> {
             Stage::Before => &self.beside_all.before,
             Stage::After => &self.beside_all.after,
         };
+        if statements.is_empty() {
+            return Ok(());
+        }
+        // Two that replace one function at once are in each other's way.
+        let _turn = self.turns().take(&Subject::BesideAll, None).map_err(|error| match error {
+            TurnError::State(error) => state_error(error),
+            TurnError::Stopped(_) => CommandError::failed(error.to_string()),
+        })?;
         statements.iter().try_for_each(|ready| self.run_ready(ready).map_err(|error| told(error, ready)))
     }
 

@@ -313,8 +313,7 @@ fn plan(
     let suffix = result.project.settings.environment_suffix;
     let mut problems = result.problems.clone();
     problems.extend(planning::clashes(&result.tree.models, environment, suffix));
-    let settings = &result.project.settings;
-    problems.extend(Agreements::of(workspace, current, (&result.source, settings))?.of_promotion(settings));
+    problems.extend(Agreements::of(workspace, current, &result.project).of_promotion(&result.project.settings));
     let before = planning::promoted_side(workspace, current, &result.tree, &mut problems);
     let before: Tree = before.map_or_else(|| workspace.nothing(result), |side| side.tree);
     let trees = [Some(&before), Some(&result.tree), None];

@@ -166,10 +166,9 @@ impl Asked<'_> {
             return Ok(vec![Stage::Before, Stage::After]);
         }
         let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
-        let (side, name) = (&planned.side, &about.name);
-        let agreements = Agreements::of(self.workspace, prod.as_ref(), (&side.source, &side.project.settings))?;
+        let agreements = Agreements::of(self.workspace, prod.as_ref(), &planned.side.project);
         agreements.refuse()?;
-        agreements.left_out(name).iter().for_each(|told| self.context.output.talk(told));
+        agreements.left_out(&about.name).iter().for_each(|told| self.context.output.talk(told));
         Ok(agreements.stages())
     }
 

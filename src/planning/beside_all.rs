@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::layout;
 use crate::apply::{BesideAll, Ready, everything};
 use crate::error::CommandError;
-use crate::git::TreeSource;
 use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::naming::view_name;
 use crate::problem::{Problem, Severity};
-use crate::project::{Shown, beside_all};
+use crate::project::{Project, Shown, beside_all};
 use crate::resolve::{Resolver, Times};
 use crate::settings::{DefaultProperty, Settings, Stage};
 use crate::sql::{Dialect, Template};
@@ -45,15 +44,9 @@ pub struct Agreements {
 impl Agreements {
     /// Compares what a tree says, and the settings under which it is built where those are others, with what the promoted
     /// commit says; nothing was promoted where there is none.
-    ///
-    /// # Errors
-    /// Git cannot read the tree.
-    pub fn of(
-        workspace: &Workspace<'_>,
-        promoted: Option<&Environment>,
-        (source, used): (&TreeSource, &Settings),
-    ) -> Result<Self, CommandError> {
-        let own = workspace.settings(source)?;
+    pub fn of(workspace: &Workspace<'_>, promoted: Option<&Environment>, project: &Project) -> Self {
+        let used = &project.settings;
+        let own = project.written.as_deref().unwrap_or(used);
         let commit = promoted.and_then(|promoted| promoted.about.promoted.as_ref());
         let there = match commit {
             None => Some(Settings::default()),
@@ -62,8 +55,8 @@ impl Agreements {
                 tree.and_then(|tree| workspace.settings(&tree)).ok()
             }
         };
-        let compared = |stage| agreement(workspace, stage, [&own, used], there.as_ref());
-        Ok(Self { before: compared(Stage::Before), after: compared(Stage::After) })
+        let compared = |stage| agreement(workspace, stage, [own, used], there.as_ref());
+        Self { before: compared(Stage::Before), after: compared(Stage::After) }
     }
 
     /// What a plan of a branch says of them.

@@ -47,7 +47,8 @@ pub fn glance(
     let current = state.environment(&environment).map_err(state_error)?;
     let mut problems = result.problems.clone();
     let promoted = promoted_draft(workspace, prod.as_ref(), (chosen, &result), &mut problems);
-    let settings_of_result = result.project.settings.clone();
+    let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
+    let around = statements(&agreements, (&environment, prod.as_ref()), &result.project.settings);
     let mut clashing = Vec::new();
     let suffix = result.project.settings.environment_suffix;
     // Names are compared while the base is read.
@@ -77,9 +78,7 @@ pub fn glance(
     problems.extend(newer(state.as_ref()).map_err(state_error)?);
     problems.extend(chosen.trees.problems.iter().cloned());
     problems.extend(clashing);
-    let settings = &settings_of_result;
-    let agreements = Agreements::of(workspace, prod.as_ref(), (&chosen.trees.result, settings))?;
-    problems.extend(statements(&agreements, (&environment, prod.as_ref()), settings));
+    problems.extend(around);
     problems.extend(unknown_columns(&looked.result, &|name| looked.reached.contains(name)));
     let (writer, purpose) = chosen.place.writer(&environment);
     let trees = [Some(&looked.base), Some(&looked.result), looked.promoted.as_ref()];

@@ -216,7 +216,7 @@ pub fn plan_of(
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree.models, &environment, suffix));
     result.problems.extend(unknown_columns(&result.tree, &|_| true));
-    let agreements = Agreements::of(workspace, prod.as_ref(), (&result.source, &result.project.settings))?;
+    let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
     result.problems.extend(statements(&agreements, (&environment, prod.as_ref()), &result.project.settings));
     let (writer, purpose) = chosen.place.writer(&environment);
     // What is planned of production is promote's to do, whoever plans it.

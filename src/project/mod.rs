@@ -58,6 +58,8 @@ use loader::Loader;
 pub struct Project {
     /// Its configuration.
     pub settings: Settings,
+    /// What its own configuration says, where `settings` are those of another tree under which it runs.
+    pub written: Option<Box<Settings>>,
     /// The gateway in use.
     pub gateway: Option<String>,
     /// Its models, external ones included.
@@ -155,7 +157,13 @@ fn scan_over(
     let files = files.collect();
     let problems = sorted(loader.problems);
     let gateway = rules.gateway;
-    (Loaded { project: Project { gateway, files, settings, models, broken, standalone_audits }, problems }, read)
+    (
+        Loaded {
+            project: Project { gateway, files, settings, written: None, models, broken, standalone_audits },
+            problems,
+        },
+        read,
+    )
 }
 
 /// Reads models again whose queries are unread.

@@ -86,6 +86,16 @@ fn a_run_runs_them_where_something_is_due() {
     assert_eq!(log(&world), ["dev before_all", "dev after_all 11"]);
     world.done(&["run", "dev"]);
     assert_eq!(log(&world), [""; 0]);
+    // What production has goes on; the environment's own would take its place.
+    world.repository.checkout("main");
+    edit(&world, &[("config.yaml", &config(CONFIG, 2, AFTER))]);
+    world.done(&["promote"]);
+    log(&world);
+    let world = world.at("2026-03-31T06:00:00Z");
+    let refused = world.bot(&["run", "dev"]);
+    assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
+    assert!(refused.stderr.contains("`before_all` is not what production was promoted with"), "{}", refused.stderr);
+    assert_eq!((log(&world), world.value("SELECT f()")), (Vec::new(), "2".to_owned()));
 }
 
 #[test]
