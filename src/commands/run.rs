@@ -17,13 +17,13 @@ use crate::context::Context;
 use crate::engine::{Dependents, Engine, OpenMode};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::gc::Mode;
-use crate::ids::{ModelName, PlanId};
+use crate::ids::{EnvironmentName, ModelName, PlanId};
 use crate::naming::TableKey;
 use crate::plan::{Action, Affected, Build, Plan, Ran, Restate, WhyLeft};
-use crate::planning::{self, PlannedRun};
+use crate::planning::{self, Agreements, PlannedRun};
 use crate::publish;
 use crate::render::run as faces;
-use crate::settings::Settings;
+use crate::settings::{Settings, Stage};
 use crate::state::{State, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::{Timestamp, inclusive_end, moment};
@@ -122,14 +122,17 @@ impl Asked<'_> {
     }
 
     fn load(&self, hands: &Hands<'_>, planned: &PlannedRun) -> Result<Vec<Build>, CommandError> {
-        if planned.run.due.is_empty() {
+        if planned.run.due.is_empty() && planned.restate.done.is_empty() {
             return Ok(Vec::new());
         }
+        let stages = self.stages(hands.state, planned)?;
         let Self { context, workspace, settings, arguments, now } = self;
         let identity = hands.state.identity().map_err(state_error)?;
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&planned.side.source)?;
         let who = who(context, workspace);
+        let shown = (&planned.side, &planned.environment.about.name);
+        let beside_all = planning::ready(shown, &stages, (hands.engine.dialect(), *now))?;
         let work = Work {
             tree: &planned.side.tree,
             files: &files,
@@ -147,10 +150,25 @@ impl Asked<'_> {
             jobs: jobs(context, &arguments.work),
             limit: None,
             dependents: Dependents::Refuse,
+            beside_all: &beside_all,
             output: context.output,
             interruption: context.surroundings.interruption(),
         };
         Ok(publish::build(&work, &planned.run.plan)?.builds)
+    }
+
+    /// What of the configuration's statements runs: all where the environment is of a promoted commit, else what production has
+    /// too.
+    fn stages(&self, state: &dyn State, planned: &PlannedRun) -> Result<Vec<Stage>, CommandError> {
+        let about = &planned.environment.about;
+        if about.promoted.is_some() {
+            return Ok(vec![Stage::Before, Stage::After]);
+        }
+        let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
+        let agreements = Agreements::of(self.workspace, prod.as_ref(), &planned.side.project);
+        agreements.refuse()?;
+        agreements.left_out(&about.name).iter().for_each(|told| self.context.output.talk(told));
+        Ok(agreements.stages())
     }
 
     /// What is to be loaded again, by the names of the environment's own models.

@@ -199,6 +199,10 @@ fn add_validity(scd: &ScdType2, local: &mut Local) {
         hash: Hasher::new("validity").text(name).text(&scd.time_type.to_lowercase()).finish(),
         traits: Traits::default(),
     };
+    // An opaque query's columns are those that are declared, and these may be among them.
+    if local.opaque.is_some() {
+        columns.retain(|column| column.name.text != scd.valid_from && column.name.text != scd.valid_to);
+    }
     columns.extend([column(&scd.valid_from), column(&scd.valid_to)]);
 }
 

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, held, never_promoted, newer, plan_of,
-    plan_over, promoted_tree, unread,
+    Agreements, Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, held, never_promoted, newer,
+    plan_of, plan_over, promoted_tree, statements, unread,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -47,6 +47,8 @@ pub fn glance(
     let current = state.environment(&environment).map_err(state_error)?;
     let mut problems = result.problems.clone();
     let promoted = promoted_draft(workspace, prod.as_ref(), (chosen, &result), &mut problems);
+    let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
+    let around = statements(&agreements, (&environment, prod.as_ref()), &result.project.settings);
     let mut clashing = Vec::new();
     let suffix = result.project.settings.environment_suffix;
     // Names are compared while the base is read.
@@ -76,6 +78,7 @@ pub fn glance(
     problems.extend(newer(state.as_ref()).map_err(state_error)?);
     problems.extend(chosen.trees.problems.iter().cloned());
     problems.extend(clashing);
+    problems.extend(around);
     let (writer, purpose) = chosen.place.writer(&environment);
     let trees = [Some(&looked.base), Some(&looked.result), looked.promoted.as_ref()];
     let remembered = looked.unseen.remembered.iter();

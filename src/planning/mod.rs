@@ -1,5 +1,6 @@
 //! From a command's arguments to a plan: which trees, which environment, and what the state knows.
 
+mod beside_all;
 mod glance;
 mod known;
 mod running;
@@ -21,10 +22,11 @@ use crate::naming::{
 use crate::plan::{Commits, Inputs, Plan, Purpose, Unseen, Window, build};
 use crate::problem::{HELD, Problem};
 use crate::rollback;
-use crate::settings::EnvironmentSuffix;
+use crate::settings::{EnvironmentSuffix, Settings};
 use crate::state::{Environment, Owner, State, StateError};
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
+pub use beside_all::{Agreements, ready};
 pub use glance::glance;
 pub use known::{Question, Writer, plan_over};
 pub use running::{AskRestate, PlannedRun, affected, made_from, run_of};
@@ -50,6 +52,8 @@ pub struct Planned {
     pub current: Option<Environment>,
     /// Production as it is.
     pub prod: Option<Environment>,
+    /// How the statements around all of it stand to production's.
+    pub agreements: Agreements,
 }
 
 /// The trees that a command is about.
@@ -210,6 +214,8 @@ pub fn plan_of(
     result.problems.extend(newer(state).map_err(state_error)?);
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree.models, &environment, suffix));
+    let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
+    result.problems.extend(statements(&agreements, (&environment, prod.as_ref()), &result.project.settings));
     let (writer, purpose) = chosen.place.writer(&environment);
     // What is planned of production is promote's to do, whoever plans it.
     let is_promotes = matches!(writer, Writer::Promote(_));
@@ -239,7 +245,20 @@ pub fn plan_of(
     });
     let plan = plan.map_err(state_error)?;
     let branch = chosen.trees.head_branch.clone();
-    Ok(Planned { plan, base: base_side, result, owner, branch, current, prod })
+    Ok(Planned { plan, base: base_side, result, owner, branch, current, prod, agreements })
+}
+
+/// What there is to say of the statements that run around all of it.
+fn statements(
+    agreements: &Agreements,
+    (environment, prod): (&EnvironmentName, Option<&Environment>),
+    settings: &Settings,
+) -> Vec<Problem> {
+    match (environment.is_prod(), prod) {
+        (true, _) => agreements.of_promotion(settings),
+        (false, Some(_)) => agreements.of_branch(settings, environment),
+        (false, None) => Vec::new(),
+    }
 }
 
 /// What prod shows. Where its commit is not here, drift is unknown, and that is said.

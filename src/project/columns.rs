@@ -92,7 +92,7 @@ impl Loader<'_> {
     }
 
     fn columns_of(&self, model: &Model) -> Option<TableColumns> {
-        let columns: Vec<(String, Option<String>)> = match &model.kind {
+        let mut columns: Vec<(String, Option<String>)> = match &model.kind {
             Kind::Seed(seed) => {
                 seed.columns.iter().map(|column| (column.name.clone(), Some(column.data_type.clone()))).collect()
             }
@@ -102,6 +102,11 @@ impl Loader<'_> {
             }
             _ => self.projected(model)?.into_iter().map(|name| (name, None)).collect(),
         };
+        if let Kind::ScdType2(scd) = &model.kind {
+            let validity = [&scd.valid_from, &scd.valid_to];
+            columns.retain(|(name, _)| !validity.contains(&name));
+            columns.extend(validity.map(|name| (name.clone(), Some(scd.time_type.clone()))));
+        }
         // As the dialect compares them, so that macros can too.
         let folded = |(name, data_type): (String, _)| (model.dialect.fold_name(&name, true), data_type);
         let is_known = model.dialect != Dialect::Snowflake;

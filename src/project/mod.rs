@@ -5,6 +5,7 @@
 //! `split` (statements) → `properties` and `kind` (the `MODEL` block) → `macros` (templates) → `file` (the model).
 
 mod audits;
+mod beside_all;
 mod blueprint;
 mod cache;
 mod calls;
@@ -34,6 +35,7 @@ mod virtual_update;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use beside_all::{Expanded, Shown, beside_all};
 pub use cache::ModelCache;
 pub use csv_settings::{RefusedCsvSetting, set_csv};
 pub use external::external_column;
@@ -59,6 +61,8 @@ use loader::Loader;
 pub struct Project {
     /// Its configuration.
     pub settings: Settings,
+    /// What its own configuration says, where `settings` are those of another tree under which it runs.
+    pub written: Option<Box<Settings>>,
     /// The gateway in use.
     pub gateway: Option<String>,
     /// Its models, external ones included.
@@ -144,6 +148,7 @@ fn scan_over(
     let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
     let rules = rules_of(tree, &settings, gateway, &mut problems);
+    problems.extend(beside_all::mistakes(&settings, rules.gateway.as_deref()));
     let mut loader = Loader::new(tree, &rules, surroundings);
     loader.problems = problems;
     let read = loader.read(&settings, like);
@@ -156,7 +161,13 @@ fn scan_over(
     let files = files.collect();
     let problems = sorted(loader.problems);
     let gateway = rules.gateway;
-    (Loaded { project: Project { gateway, files, settings, models, broken, standalone_audits }, problems }, read)
+    (
+        Loaded {
+            project: Project { gateway, files, settings, written: None, models, broken, standalone_audits },
+            problems,
+        },
+        read,
+    )
 }
 
 /// Reads models again whose queries are unread.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::ids::{FilePath, ProjectName};
 use crate::problem::{Problem, nearest};
-use crate::yaml::{Entry, Node, Place, Value};
+use crate::yaml::{Entry, Node, Value};
 
 /// Keys that mean nothing to us and change neither results nor names.
 const KEPT: [&str; 22] = [
@@ -131,14 +131,8 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
             settings.default_statements = default_statements(node, report);
         }
         "variables" => settings.variables = variables(node, report),
-        "before_all" => {
-            settings.before_all = report.texts(key, node);
-            statements(key, &settings.before_all, node.place, Problem::error, report);
-        }
-        "after_all" => {
-            settings.after_all = report.texts(key, node);
-            statements(key, &settings.after_all, node.place, Problem::warning, report);
-        }
+        "before_all" => settings.before_all = statement_list(key, node, report).unwrap_or_default(),
+        "after_all" => settings.after_all = statement_list(key, node, report).unwrap_or_default(),
         "snapshot_ttl" => own::set(&mut settings.snapshot_ttl, own::time_to_live(key, node, report)),
         "environment_ttl" => settings.environment_ttl = own::time_to_live(key, node, report),
         "environment_suffix_target" => settings.environment_suffix = suffix(key, node, report),
@@ -259,18 +253,6 @@ fn target_environment(key: &str, node: &Node, report: &mut Report<'_>) {
     }
 }
 
-type MakeProblem = fn(&'static str, String) -> Problem;
-
-fn statements(key: &str, statements: &[String], place: Place, problem: MakeProblem, report: &mut Report<'_>) {
-    if !statements.is_empty() {
-        let problem = problem("unsupported-setting", format!("statements in `{key}` are not run yet"));
-        report.push(
-            place,
-            problem.help(format!("remove `{key}`, or move its statements into the models that need them")),
-        );
-    }
-}
-
 /// A variable that is not set would silently become another text, so only connections may wait for it.
 fn refuse_unset(key: &str, node: &Node, report: &mut Report<'_>) {
     match &node.value {
@@ -313,6 +295,10 @@ fn default_statements(node: &Node, report: &mut Report<'_>) -> DefaultStatements
 fn statement_list(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Vec<DefaultProperty>> {
     let statements = match &node.value {
         Value::Null => return None,
+        Value::Map(_) => {
+            report.expected(key, "a list of statements", node);
+            return None;
+        }
         Value::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
     };

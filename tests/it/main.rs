@@ -21,6 +21,7 @@ mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
 mod engine_postgres;
+mod environment_statements;
 mod environments;
 #[cfg(feature = "duckdb")]
 mod explain;

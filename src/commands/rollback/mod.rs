@@ -15,7 +15,7 @@ use super::environments::find;
 use super::hold;
 use super::promote::dependents;
 use super::who::who;
-use crate::apply::{Work, build_tables, engine_error};
+use crate::apply::{BesideAll, Work, build_tables, engine_error};
 use crate::cli::RollbackArguments;
 use crate::context::Context;
 use crate::engine::{Engine, EngineError, OpenMode, Session};
@@ -160,6 +160,7 @@ impl Asked<'_> {
             jobs: NonZeroUsize::MIN,
             limit: None,
             dependents: dependents(self.arguments.recreate_dependents),
+            beside_all: &BesideAll::default(),
             output: context.output,
             interruption: context.surroundings.interruption(),
         };

@@ -156,6 +156,32 @@ impl<'a> Expander<'a> {
         template
     }
 
+    /// The same for statements that are no model's, and run at a stage of their own.
+    pub(super) fn at_the_stage(self, stage: &'static str) -> Self {
+        Self { stage, ..self }
+    }
+
+    /// The statements that one becomes which is no model's: those of a macro that gives a list, else itself.
+    pub(super) fn statements(&mut self, tokens: &[Token]) -> Vec<Template> {
+        let problems = self.problems.len();
+        let lexemes = self.lexemes(tokens);
+        let whole = trimmed(&lexemes);
+        let is_call =
+            whole.first().is_some_and(|first| first.kind == Kind::Call && clause::keyword(&first.text).is_none())
+                && closing(whole, 1) == Some(whole.len() - 1);
+        if !is_call {
+            self.problems.truncate(problems);
+            return self.template(tokens).0.into_iter().collect();
+        }
+        let made = match self.call(&whole[0], &whole[2..whole.len() - 1], 0) {
+            Some(Outcome::Items(items)) => items,
+            Some(Outcome::One(made)) => vec![made],
+            Some(Outcome::Nothing) | None => Vec::new(),
+        };
+        let is_left = |made: &Vec<Lexeme>| made.iter().any(|one| one.is_significant() && one.kind != Kind::Gone);
+        made.into_iter().filter(is_left).map(|made| Template::new(pieces(apart(made)))).collect()
+    }
+
     /// The template, and whether anything in it asked for the stage.
     fn template(&mut self, tokens: &[Token]) -> (Option<Template>, bool) {
         self.reads_stage = false;

@@ -1,6 +1,7 @@
 //! Loading projects from texts: what is read, and every problem that is told.
 
 mod audits;
+mod beside_all;
 mod blueprint;
 mod columns;
 mod default_statements;

@@ -200,9 +200,20 @@ pub(super) const WORLDS: &[(&str, Told)] = &[
     ("a state of a newer program", a_state_of_a_newer_program),
     ("a table that another branch has in part", a_table_that_another_branch_has_in_part),
     ("no run on GitHub", no_run_on_github),
+    ("statements around all of it that production does not have", statements_that_production_does_not_have),
     ("a history that nothing goes on with", a_history_that_nothing_goes_on_with),
     ("a history that the state lost", a_history_that_the_state_lost),
 ];
+
+fn statements_that_production_does_not_have() -> String {
+    let world = world();
+    world.repository.commit("a model");
+    world.done(&["promote"]);
+    world.repository.branch("feature");
+    let around = "before_all: [\"CREATE MACRO twice(x) AS x * 2\"]\nafter_all: [\"ANALYZE\"]\n";
+    edit(&world, &[("config.yaml", &format!("{CONFIG}{around}"))]);
+    problems(&world.bot(&["plan"]))
+}
 
 const HISTORY: &str =
     "MODEL (name marts.one, kind SCD_TYPE_2_BY_COLUMN (unique_key id, columns *));\nSELECT 1 AS id, 2 AS x\n";
