@@ -4,7 +4,7 @@
 use super::audit::Audited;
 use super::batches::{TableState, touches};
 use super::fault::FillError;
-use super::fill::{Filler, run_all};
+use super::fill::{Filler, count, run_all};
 use super::kinds::time_column;
 use super::task::Task;
 use crate::engine::Session;
@@ -44,7 +44,11 @@ impl Filler<'_> {
         let ranges: Vec<Interval> = taken.iter().map(|load| load.interval).collect();
         let columns = self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
             let columns = task.ready(session, table, query)?;
-            task.carry_rows(session, (range, &columns), (history, changes), &ranges)
+            let rows = task.carry_rows(session, (range, &columns), (history, changes), &ranges)?;
+            if table == TableState::ToMake {
+                task.refuse_rest(session, &history.table)?;
+            }
+            Ok(rows)
         })?;
         let made = (table == TableState::ToMake).then(|| self.snapshot(&columns, None));
         self.record(&made.into_iter().chain(self.restored(&taken)).collect::<Vec<_>>())?;
@@ -77,6 +81,18 @@ impl<'a> Task<'a> {
             )?;
         }
         Ok(rows)
+    }
+
+    /// Says no where the other table has rows that are in none of its ranges by this one's time column.
+    fn refuse_rest(self, session: &mut dyn Session, from: &TableName) -> Result<(), FillError> {
+        let (theirs, ours) = (count(session, from)?, count(session, self.table)?);
+        if theirs == ours {
+            return Ok(());
+        }
+        Err(FillError::History(format!(
+            "its table in production has {theirs} rows, of which {ours} are in the ranges that were loaded by `time_column` and \
+             its format as they are now"
+        )))
     }
 
     /// Where each column's values come from.

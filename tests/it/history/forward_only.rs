@@ -111,6 +111,19 @@ fn what_may_not_be_loaded_again_is_not() {
 }
 
 #[test]
+fn another_time_column_would_leave_rows_behind() {
+    let two = "day, CAST('1999-12-31' AS DATE) AS other, amount";
+    let site = kept(Site::duckdb);
+    edit(site.world(), &[("models/daily.sql", &daily("forward_only true", two))]);
+    site.done(&["promote"]);
+    let other = daily("forward_only true", two).replace("time_column day", "time_column other");
+    edit(site.world(), &[("models/daily.sql", &other)]);
+    let refused = site.world().bot(&["promote", "--format", "json"]);
+    assert!(refused.error().to_string().contains("has 3 rows, of which 0 are in the ranges"), "{}", refused.stderr);
+    assert_eq!(shown(&site, "s.daily", "amount").len(), 3);
+}
+
+#[test]
 fn without_the_word_everything_is_computed_again() {
     let site = kept(Site::duckdb);
     edit(site.world(), &[("models/daily.sql", &daily("forward_only false", "day, -amount AS amount"))]);
