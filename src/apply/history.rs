@@ -22,21 +22,47 @@ pub(super) struct There {
     pub(super) columns: Vec<ColumnType>,
 }
 
+/// A load into a table that is kept, of this query; it is told whether the state knows the table.
+pub(super) type KeptLoad<'a> = dyn Fn(&mut dyn Session, &str, IsKnown) -> Result<u64, FillError> + 'a;
+/// What the table that it goes on from has, put into one of these columns.
+pub(super) type Carry<'a> = dyn Fn(&mut dyn Session, &[ColumnType]) -> Result<u64, FillError> + 'a;
+
+/// Whether the state knows a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum IsKnown {
+    Yes,
+    No,
+}
+
 impl Filler<'_> {
-    /// The history that is carried over, if there is one, and what the query gives now.
+    /// SCD_TYPE_2: versions of what has changed.
     pub(super) fn history(&mut self, scd: &ScdType2) -> Result<(), FillError> {
+        let task = self.task;
+        self.kept(&|session, query, known| task.load_versions(session, scd, query, known), &|session, columns| {
+            task.carry(session, scd, columns, TAKEN)?;
+            Ok(0)
+        })
+    }
+
+    /// A table that is never made anew: what is carried over, if there is something, and what the query gives now. After a
+    /// rollback a table of an earlier definition gets all that came after it, and nothing else: what that definition did not
+    /// have stays in the other table, and comes back with it.
+    pub(super) fn kept(&mut self, load: &KeptLoad<'_>, carry: &Carry<'_>) -> Result<(), FillError> {
         let task = self.task;
         if !task.work.engine.capabilities().transactional_ddl.is_yes() {
             return Err(FillError::HistoryUnsafe);
         }
         if let Some(History { then: Then::Nothing { as_of }, .. }) = task.target.history {
-            let columns = self.transact(Audited::Nothing, |session| task.bring_back(session, scd))?;
+            let columns = self.transact(Audited::Nothing, |session| {
+                let columns = session.columns(task.table)?;
+                carry(session, &columns.ok_or_else(|| FillError::TableGone(task.table.to_string()))?)
+            })?;
             return self.record(&[self.snapshot(&columns, as_of)]);
         }
-        let is_known = self.known.is_some();
+        let known = if self.known.is_some() { IsKnown::Yes } else { IsKnown::No };
         let time = task.whole_time();
         let columns = self.run(time, Audited::Loaded(time.interval), &|session, query, after| {
-            let rows = task.load_versions(session, scd, query, is_known)?;
+            let rows = load(session, query, known)?;
             run_all(session, after)?;
             Ok(rows)
         })?;
@@ -45,25 +71,14 @@ impl Filler<'_> {
 }
 
 impl Task<'_> {
-    /// The table of an earlier definition with all that came after it. What that definition did not have stays in the other
-    /// table, and comes back with it.
-    fn bring_back(self, session: &mut dyn Session, scd: &ScdType2) -> Result<u64, FillError> {
-        let columns = session.columns(self.table)?.ok_or_else(|| FillError::TableGone(self.table.to_string()))?;
-        if let Some(history) = &self.target.history {
-            self.carry(session, scd, &columns, (history, TAKEN))?;
-        }
-        Ok(0)
-    }
-
     /// One load, and what is carried over before it; gives the versions that are new.
     fn load_versions(
         self,
         session: &mut dyn Session,
         scd: &ScdType2,
         query: &str,
-        is_known: bool,
+        known: IsKnown,
     ) -> Result<u64, FillError> {
-        let from = self.target.history.as_ref();
         let staged = self.history_columns(session, scd, query)?;
         let over = self.over(&staged);
         let rule = UpsertRule { unique_key: &scd.unique_key, when_matched: None, merge_filter: None };
@@ -75,15 +90,12 @@ impl Task<'_> {
         let over = self.over(&names);
         let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
         wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
-        let there = self.kept_table(session, (&wanted, is_known), &over.create_history(scd)?)?;
-        let added = match from {
-            Some(history) => self.carry(session, scd, &there.columns, (history, scd.changes))?,
-            None => Vec::new(),
-        };
+        let there = self.kept_table(session, (&wanted, known), &over.create_history(scd)?)?;
+        let added = self.carry(session, scd, &there.columns, scd.changes)?;
         if !session.query(&over.several_present(scd))?.rows.is_empty() {
             return Err(FillError::History("its history has several present rows of one key".to_owned()));
         }
-        let past = if from.is_some() { HistoryPast::Loads } else { there.past };
+        let past = if self.target.history.is_some() { HistoryPast::Loads } else { there.past };
         let load = VersionLoad { now: self.work.now, past, added: &added };
         let mut rows = 0;
         for statement in over.add_versions(scd, load)? {
@@ -126,10 +138,10 @@ impl Task<'_> {
     pub(super) fn kept_table(
         self,
         session: &mut dyn Session,
-        (wanted, is_known): (&[&str], bool),
+        (wanted, known): (&[&str], IsKnown),
         create: &str,
     ) -> Result<There, FillError> {
-        if is_known || self.recorded.is_some() {
+        if known == IsKnown::Yes || self.recorded.is_some() {
             match session.columns(self.table)? {
                 Some(columns) if columns.iter().map(|column| column.name.as_str()).eq(wanted.iter().copied()) => {
                     return Ok(There { past: HistoryPast::Loads, columns });
@@ -138,7 +150,7 @@ impl Task<'_> {
                     let wanted: Vec<ColumnType> = wanted.iter().map(|name| ColumnType::new(*name, "")).collect();
                     return Err(FillError::columns(&columns, &wanted));
                 }
-                None if is_known => return Err(FillError::TableGone(self.table.to_string())),
+                None if known == IsKnown::Yes => return Err(FillError::TableGone(self.table.to_string())),
                 None => {}
             }
         }
@@ -157,8 +169,9 @@ impl Task<'_> {
         session: &mut dyn Session,
         scd: &ScdType2,
         columns: &[ColumnType],
-        (history, changes): (&History, ColumnChanges),
+        changes: ColumnChanges,
     ) -> Result<Vec<String>, FillError> {
+        let Some(history) = &self.target.history else { return Ok(Vec::new()) };
         let names = ColumnType::untyped(columns);
         let over = self.over(&names);
         let needed = scd.unique_key.iter().flat_map(|key| over.names_in(key));

@@ -1,45 +1,27 @@
 //! INCREMENTAL_BY_PARTITION: a load is staged once and replaces the partitions that it gives; where the table is that of another
 //! definition, production's rows come first. A table that is there is never dropped for it.
 
-use super::audit::Audited;
 use super::columns::output_columns;
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
-use super::history::TAKEN;
+use super::history::{IsKnown, TAKEN};
 use super::task::Task;
 use crate::engine::Session;
 use crate::model::{ColumnChanges, DeclaredColumn, Past};
-use crate::plan::{History, Then};
 use crate::statement::{ColumnType, UpsertRule};
 
 impl Filler<'_> {
-    /// What is carried over, if there is something, and what the query gives now.
+    /// INCREMENTAL_BY_PARTITION: partitions in place of those that are there.
     pub(super) fn partitions(&mut self) -> Result<(), FillError> {
         let task = self.task;
-        if !task.work.engine.capabilities().transactional_ddl.is_yes() {
-            return Err(FillError::HistoryUnsafe);
-        }
-        if let Some(History { then: Then::Nothing { as_of }, .. }) = task.target.history {
-            let columns = self.transact(Audited::Nothing, |session| {
-                let columns = session.columns(task.table)?;
-                let columns = columns.ok_or_else(|| FillError::TableGone(task.table.to_string()))?;
-                task.carry_partitions(session, &columns, TAKEN)
-            })?;
-            return self.record(&[self.snapshot(&columns, as_of)]);
-        }
-        let is_known = self.known.is_some();
-        let time = task.whole_time();
-        let columns = self.run(time, Audited::Loaded(time.interval), &|session, query, after| {
-            let rows = task.load_partitions(session, query, is_known)?;
-            run_all(session, after)?;
-            Ok(rows)
-        })?;
-        self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
+        self.kept(&|session, query, known| task.load_partitions(session, query, known), &|session, columns| {
+            task.carry_partitions(session, columns, TAKEN)
+        })
     }
 }
 
 impl Task<'_> {
-    fn load_partitions(self, session: &mut dyn Session, query: &str, is_known: bool) -> Result<u64, FillError> {
+    fn load_partitions(self, session: &mut dyn Session, query: &str, known: IsKnown) -> Result<u64, FillError> {
         let by = &self.model.properties.partitioned_by;
         let columns = output_columns(session, self.model, self.fingerprint, query)?;
         let rule = UpsertRule { unique_key: by, when_matched: None, merge_filter: None };
@@ -48,7 +30,7 @@ impl Task<'_> {
         let untyped = |column: &DeclaredColumn| DeclaredColumn { name: column.name.clone(), data_type: None };
         let names: Vec<DeclaredColumn> = columns.iter().map(untyped).collect();
         let wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
-        let there = self.kept_table(session, (&wanted, is_known), &self.over(&names).create_staged()?)?;
+        let there = self.kept_table(session, (&wanted, known), &self.over(&names).create_staged()?)?;
         let changes = match self.model.past() {
             Past::Kept(changes) | Past::Fixed(changes) => changes,
             Past::Recomputed => TAKEN,
