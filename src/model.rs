@@ -375,6 +375,16 @@ impl Kind {
     }
 }
 
+impl Past {
+    /// Which changes of the columns of what is kept are taken; `None` where nothing is kept.
+    pub fn kept(self) -> Option<ColumnChanges> {
+        match self {
+            Self::Recomputed => None,
+            Self::Kept(changes) | Self::Fixed(changes) => Some(changes),
+        }
+    }
+}
+
 impl Model {
     /// What becomes of what its table holds when its definition changes.
     pub fn past(&self) -> Past {

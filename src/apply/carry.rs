@@ -1,6 +1,8 @@
 //! What a table takes over from the one of another definition whose rows are kept: which columns, and for tables that are loaded
 //! by interval which ranges. Nothing of it is computed.
 
+use std::collections::BTreeSet;
+
 use super::audit::Audited;
 use super::batches::{TableState, touches};
 use super::fault::FillError;
@@ -9,29 +11,30 @@ use super::kinds::time_column;
 use super::task::Task;
 use crate::engine::Session;
 use crate::ids::TableName;
-use crate::model::{ColumnChange, ColumnChanges, Past, TimeRange};
-use crate::plan::History;
+use crate::model::{ColumnChange, ColumnChanges, TimeRange};
+use crate::plan::{History, Then};
 use crate::state::LoadedInterval;
 use crate::statement::{Carried, ColumnType, TimeColumn};
-use crate::time::Interval;
+use crate::time::Intervals;
+
+/// Whatever becomes of columns.
+const TAKEN: ColumnChanges = ColumnChanges { destructive: ColumnChange::Taken, additive: ColumnChange::Taken };
 
 impl Filler<'_> {
     /// The ranges that the table does not have as the other one has them, in place of its own of that time; each is recorded as
     /// it was loaded there. What both took from one load stays: it may hold columns that the other has lost.
     pub(super) fn carry_ranges(&mut self, range: &TimeRange) -> Result<(), FillError> {
         let task = self.task;
-        let (Some(history), Past::Kept(changes) | Past::Fixed(changes)) = (&task.target.history, range.past) else {
-            return Ok(());
-        };
+        let Some(history) = &task.target.history else { return Ok(()) };
+        let changes = task.changes();
         let theirs = task.work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);
         let theirs =
             theirs.ok_or_else(|| FillError::History(format!("the state forgot its table `{}`", history.table)))?;
         let own = self.known.as_ref().map(|known| known.ledger.loads().to_vec()).unwrap_or_default();
-        let is_same = |load: &LoadedInterval| {
-            own.iter()
-                .any(|own| own.interval == load.interval && own.loaded_at == load.loaded_at && own.run == load.run)
-        };
-        let taken: Vec<LoadedInterval> = theirs.ledger.loads().iter().filter(|load| !is_same(load)).cloned().collect();
+        let load = |load: &LoadedInterval| (load.interval, load.loaded_at, load.run.clone());
+        let same: BTreeSet<_> = own.iter().map(load).collect();
+        let theirs = theirs.ledger.loads().iter();
+        let taken: Vec<LoadedInterval> = theirs.filter(|their| !same.contains(&load(their))).cloned().collect();
         if taken.is_empty() && self.known.is_some() {
             return Ok(());
         }
@@ -41,15 +44,20 @@ impl Filler<'_> {
             self.withdraw(&touched.cloned().collect::<Vec<_>>())?;
         }
         let table = if self.known.is_some() { TableState::Known } else { TableState::ToMake };
-        let ranges: Vec<Interval> = taken.iter().map(|load| load.interval).collect();
-        let columns = self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
-            let columns = task.ready(session, table, query)?;
-            let rows = task.carry_rows(session, (range, &columns), (history, changes), &ranges)?;
-            if table == TableState::ToMake {
+        let ranges: Intervals = taken.iter().map(|load| load.interval).collect();
+        let columns = match table {
+            // Nothing of the model's own runs for a table that is there.
+            TableState::Known => self.transact(Audited::Nothing, |session| {
+                let columns = task.ready(session, table, "")?;
+                task.carry_rows(session, (range, &columns), (history, changes), &ranges)
+            })?,
+            TableState::ToMake => self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
+                let columns = task.ready(session, table, query)?;
+                let rows = task.carry_rows(session, (range, &columns), (history, changes), &ranges)?;
                 task.refuse_rest(session, &history.table)?;
-            }
-            Ok(rows)
-        })?;
+                Ok(rows)
+            })?,
+        };
         let made = (table == TableState::ToMake).then(|| self.snapshot(&columns, None));
         self.record(&made.into_iter().chain(self.restored(&taken)).collect::<Vec<_>>())?;
         self.known = task.work.state.tables(std::slice::from_ref(&task.target.key))?.remove(&task.target.key);
@@ -63,7 +71,7 @@ impl<'a> Task<'a> {
         session: &mut dyn Session,
         (range, columns): (&TimeRange, &[ColumnType]),
         (history, changes): (&History, ColumnChanges),
-        ranges: &[Interval],
+        ranges: &Intervals,
     ) -> Result<u64, FillError> {
         let own = time_column(self.model, range, columns)?;
         let needed = [own.name.to_owned()];
@@ -74,13 +82,20 @@ impl<'a> Task<'a> {
         let their = TimeColumn { name: own.name, data_type: their, format: own.format };
         let names = ColumnType::untyped(columns);
         let mut rows = 0;
-        for interval in ranges {
+        for interval in ranges.ranges() {
             rows += run_all(
                 session,
                 &self.over(&names).carry_interval(&history.table, &carried, (own, their), *interval)?,
             )?;
         }
         Ok(rows)
+    }
+
+    /// Which changes of the columns are taken. What a table of an earlier definition leaves out stays in the other one, and comes
+    /// back with that.
+    pub(super) fn changes(self) -> ColumnChanges {
+        let goes_back = self.target.history.as_ref().is_some_and(|history| history.then != Then::Load);
+        self.model.past().kept().filter(|_| !goes_back).unwrap_or(TAKEN)
     }
 
     /// Says no where the other table has rows that are in none of its ranges by this one's time column.

@@ -7,13 +7,9 @@ use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::task::Task;
 use crate::engine::Session;
-use crate::model::{ColumnChange, ColumnChanges, DeclaredColumn, ScdType2, VersionBy};
+use crate::model::{DeclaredColumn, ScdType2, VersionBy};
 use crate::plan::{History, Then};
 use crate::statement::{Carried, ColumnType, HistoryPast, StatementError, Upsert, UpsertRule, VersionLoad};
-
-/// What is left out of a table stays in the one that it is carried from.
-pub(super) const TAKEN: ColumnChanges =
-    ColumnChanges { destructive: ColumnChange::Taken, additive: ColumnChange::Taken };
 
 /// The table that a history is kept in.
 pub(super) struct There {
@@ -39,7 +35,7 @@ impl Filler<'_> {
     pub(super) fn history(&mut self, scd: &ScdType2) -> Result<(), FillError> {
         let task = self.task;
         self.kept(&|session, query, known| task.load_versions(session, scd, query, known), &|session, columns| {
-            task.carry(session, scd, columns, TAKEN)?;
+            task.carry(session, scd, columns)?;
             Ok(0)
         })
     }
@@ -91,7 +87,7 @@ impl Task<'_> {
         let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
         wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
         let there = self.kept_table(session, (&wanted, known), &over.create_history(scd)?)?;
-        let added = self.carry(session, scd, &there.columns, scd.changes)?;
+        let added = self.carry(session, scd, &there.columns)?;
         if !session.query(&over.several_present(scd))?.rows.is_empty() {
             return Err(FillError::History("its history has several present rows of one key".to_owned()));
         }
@@ -169,14 +165,13 @@ impl Task<'_> {
         session: &mut dyn Session,
         scd: &ScdType2,
         columns: &[ColumnType],
-        changes: ColumnChanges,
     ) -> Result<Vec<String>, FillError> {
         let Some(history) = &self.target.history else { return Ok(Vec::new()) };
         let names = ColumnType::untyped(columns);
         let over = self.over(&names);
         let needed = scd.unique_key.iter().flat_map(|key| over.names_in(key));
         let needed: Vec<String> = needed.chain([scd.valid_from.clone(), scd.valid_to.clone()]).collect();
-        let carried = self.carried(session, (columns, &needed), &history.table, changes)?;
+        let carried = self.carried(session, (columns, &needed), &history.table, self.changes())?;
         run_all(session, &over.carry_history(scd, &history.table, &carried)?)?;
         let added = carried.iter().filter(|(_, carried)| *carried == Carried::Own);
         Ok(added.map(|(name, _)| (*name).to_owned()).collect())

@@ -4,10 +4,10 @@
 use super::columns::output_columns;
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
-use super::history::{IsKnown, TAKEN};
+use super::history::IsKnown;
 use super::task::Task;
 use crate::engine::Session;
-use crate::model::{ColumnChanges, DeclaredColumn, Past};
+use crate::model::DeclaredColumn;
 use crate::statement::{ColumnType, UpsertRule};
 
 impl Filler<'_> {
@@ -15,7 +15,7 @@ impl Filler<'_> {
     pub(super) fn partitions(&mut self) -> Result<(), FillError> {
         let task = self.task;
         self.kept(&|session, query, known| task.load_partitions(session, query, known), &|session, columns| {
-            task.carry_partitions(session, columns, TAKEN)
+            task.carry_partitions(session, columns)
         })
     }
 }
@@ -31,27 +31,18 @@ impl Task<'_> {
         let names: Vec<DeclaredColumn> = columns.iter().map(untyped).collect();
         let wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
         let there = self.kept_table(session, (&wanted, known), &self.over(&names).create_staged()?)?;
-        let changes = match self.model.past() {
-            Past::Kept(changes) | Past::Fixed(changes) => changes,
-            Past::Recomputed => TAKEN,
-        };
-        self.carry_partitions(session, &there.columns, changes)?;
+        self.carry_partitions(session, &there.columns)?;
         let rows = run_all(session, &self.over(&names).replace_partitions(by)?)?;
         session.execute(&stage.clean)?;
         Ok(rows)
     }
 
-    fn carry_partitions(
-        self,
-        session: &mut dyn Session,
-        columns: &[ColumnType],
-        changes: ColumnChanges,
-    ) -> Result<u64, FillError> {
+    fn carry_partitions(self, session: &mut dyn Session, columns: &[ColumnType]) -> Result<u64, FillError> {
         let Some(history) = &self.target.history else { return Ok(0) };
         let (by, names) = (&self.model.properties.partitioned_by, ColumnType::untyped(columns));
         let over = self.over(&names);
         let needed: Vec<String> = by.iter().flat_map(|expression| over.names_in(expression)).collect();
-        let carried = self.carried(session, (columns, &needed), &history.table, changes)?;
+        let carried = self.carried(session, (columns, &needed), &history.table, self.changes())?;
         Ok(run_all(session, &over.carry_partitions(by, &history.table, &carried))?)
     }
 }

@@ -135,7 +135,10 @@ impl Engine<'_> {
         if before.domain != after.domain {
             return vec![Input::Kind(Sides::both(versions.models.0.kind.name(), versions.models.1.kind.name()))];
         }
-        let mut inputs = match (before.items.as_slice(), after.items.as_slice()) {
+        let (was, is) = (kept(&before.items), kept(&after.items));
+        let keeps = |kept: Option<&str>| kept.map(str::to_owned);
+        let past = properties(&[("rows of earlier definitions", keeps(was.1), keeps(is.1))]);
+        let mut inputs = match (was.0, is.0) {
             ([Item::Text(old)], [Item::Text(new)]) => {
                 let told = |text: &String| if text == "any" { "makes no difference" } else { "counts" };
                 let value = Sides::both(format!("{} ({old})", told(old)), format!("{} ({new})", told(new)));
@@ -170,6 +173,7 @@ impl Engine<'_> {
                 _ => keyed(versions, old, new),
             },
         };
+        inputs.extend(past);
         inputs.extend(self.deciding_columns(versions, &before.items, &after.items));
         if inputs.is_empty() { hash() } else { inputs }
     }
@@ -259,6 +263,14 @@ fn keyed(versions: &Versions<'_>, old: &[Item], new: &[Item]) -> Vec<Input> {
         ("end", end, new_end),
         ("interval_unit", unit, new_unit),
     ])
+}
+
+/// The parts of a TIME_RANGE's hash without the last, which says that rows are kept.
+fn kept(items: &[Item]) -> (&[Item], Option<&str>) {
+    match items {
+        [rest @ .., Item::Text(text)] if text == "kept" && rest.len() > 1 => (rest, Some(text.as_str())),
+        all => (all, None),
+    }
 }
 
 /// What tells the versions of a history.

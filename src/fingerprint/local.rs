@@ -255,7 +255,10 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
                 .text(&range.time_column.to_lowercase())
                 .text(&range.format)
                 .text(model.unit().name());
-            declared(hasher).finish()
+            let hasher = declared(hasher);
+            // Rows of earlier definitions are among those that are kept.
+            let hasher = if range.past.kept().is_some() { hasher.text("kept") } else { hasher };
+            hasher.finish()
         }
         Kind::UniqueKey(key) => {
             let mut hasher = Hasher::new("unique key").number(key.unique_key.len() as u64);

@@ -129,6 +129,7 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
         Kind::TimeRange(range) => {
             put("time_column", format!("{} ({})", range.time_column, range.format));
             put("interval_unit", model.unit().name().to_owned());
+            put("rows of earlier definitions", range.past.kept().map(|_| "kept".to_owned()).unwrap_or_default());
             put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
             put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         }

@@ -226,7 +226,9 @@ fn plan(
 /// The histories of an entry as a plan: each is to hold what the one that is shown now has got since.
 pub(super) fn histories(found: &Found, state: &dyn State) -> Result<Option<Plan>, CommandError> {
     let mut plan = found.plan.clone();
-    plan.targets.retain(|target| target.kind.is_history());
+    let is_kept =
+        |name: &ModelName| found.side.tree.models.get(name).is_some_and(|model| model.past().kept().is_some());
+    plan.targets.retain(|target| is_kept(&target.name));
     let shown = |target: &Target| {
         let pointer = found.current.models.get(&target.name)?;
         let is_other =

@@ -111,6 +111,53 @@ fn what_may_not_be_loaded_again_is_not() {
 }
 
 #[test]
+fn a_definition_whose_rows_are_computed_again_takes_no_table_of_kept_ones() {
+    let site = kept(Site::duckdb);
+    // A day of another definition in the table of this one.
+    edit(site.world(), &[("models/daily.sql", &daily("forward_only true", "day, -amount AS amount"))]);
+    site.done(&["promote"]);
+    site.done(&["run"]);
+    edit(site.world(), &[("models/daily.sql", &daily("forward_only true", PLAIN))]);
+    site.done(&["promote"]);
+    assert_eq!(shown(&site, "s.daily", "amount"), ["2026-03-29|1", "2026-03-30|2", "2026-03-31|3", "2026-04-01|-4"]);
+    edit(site.world(), &[("models/daily.sql", &daily("forward_only false", PLAIN))]);
+    site.done(&["promote"]);
+    assert_eq!(shown(&site, "s.daily", "amount"), ["2026-03-31|3", "2026-04-01|4"], "as a build from nothing");
+    assert_eq!(site.lines("SELECT amount FROM s.total"), ["7"]);
+    // And back: what is there is kept from now on.
+    edit(site.world(), &[("models/daily.sql", &daily("forward_only true", PLAIN))]);
+    site.done(&["promote"]);
+    assert_eq!(shown(&site, "s.daily", "amount"), ["2026-03-31|3", "2026-04-01|4"]);
+}
+
+#[test]
+fn a_rollback_keeps_what_was_loaded_since() {
+    for of in [Site::duckdb, Site::postgres] {
+        let site = kept(of);
+        edit(
+            site.world(),
+            &[("models/daily.sql", &daily("forward_only true", "day, amount * 2 AS amount, 'new' AS source"))],
+        );
+        site.done(&["promote"]);
+        site.done(&["run"]);
+        // The source of that day is gone, too.
+        site.execute("DELETE FROM raw.events WHERE day <= '2026-04-01'");
+        let site = site.at("2026-04-03 00:00:00");
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        let since = ["2026-03-29|1", "2026-03-30|2", "2026-03-31|3", "2026-04-01|8"];
+        assert_eq!(shown(&site, "s.daily", "amount"), since);
+        site.done(&["run"]);
+        assert_eq!(shown(&site, "s.daily", "amount")[3..], ["2026-04-01|8", "2026-04-02|5"]);
+        edit(site.world(), &[("notes.md", "on we go")]);
+        site.done(&["promote", "--release"]);
+        let again =
+            ["2026-03-29|1|NULL", "2026-03-30|2|NULL", "2026-03-31|3|NULL", "2026-04-01|8|new", "2026-04-02|5|NULL"];
+        assert_eq!(shown(&site, "s.daily", "amount, source"), again);
+        site.done(&["doctor", "--deep"]);
+    }
+}
+
+#[test]
 fn another_time_column_would_leave_rows_behind() {
     let two = "day, CAST('1999-12-31' AS DATE) AS other, amount";
     let site = kept(Site::duckdb);
