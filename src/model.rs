@@ -110,12 +110,16 @@ pub enum Kind {
     View,
     /// A table filled anew as a whole.
     Full,
+    /// A table that stands for a view: filled anew as a whole, as often as its schedule says.
+    Materialized,
     /// A table loaded by ranges of a time column.
     TimeRange(TimeRange),
     /// A table whose rows are replaced by key.
     UniqueKey(UniqueKey),
     /// A table whose partitions are replaced, as `partitioned_by` cuts it. What a query does not give any more stays.
     Partition(Past),
+    /// A table to which each load adds rows, and from which none goes.
+    Unmanaged(ColumnChanges),
     /// A table that keeps each version of a row with the time over which it was valid.
     ScdType2(ScdType2),
     /// A table filled from a CSV file of the project.
@@ -179,6 +183,8 @@ pub struct UniqueKey {
     pub lookback: u32,
     /// The most units in one statement.
     pub batch_size: Option<u32>,
+    /// What becomes of what is loaded when the definition changes.
+    pub past: Past,
 }
 
 /// What the SCD_TYPE_2 kinds need. The table has the query's columns and then the two that say when a row was valid;
@@ -293,9 +299,12 @@ pub struct CsvSettings {
 pub enum KindName {
     View,
     Full,
+    #[serde(rename = "VIEW_MATERIALIZED")]
+    Materialized,
     IncrementalByTimeRange,
     IncrementalByUniqueKey,
     IncrementalByPartition,
+    IncrementalUnmanaged,
     #[serde(rename = "SCD_TYPE_2_BY_TIME")]
     ScdType2ByTime,
     #[serde(rename = "SCD_TYPE_2_BY_COLUMN")]
@@ -325,7 +334,7 @@ impl KindName {
 
     /// Whether its table holds what no query gives again: it is never made anew, and goes on from production's.
     pub fn is_history(self) -> bool {
-        self == Self::IncrementalByPartition || self.has_versions()
+        matches!(self, Self::IncrementalByPartition | Self::IncrementalUnmanaged) || self.has_versions()
     }
 
     /// Whether it has the two columns that say when a row was valid.
@@ -343,9 +352,11 @@ impl KindName {
         match self {
             Self::View => "VIEW",
             Self::Full => "FULL",
+            Self::Materialized => "VIEW (materialized)",
             Self::IncrementalByTimeRange => "INCREMENTAL_BY_TIME_RANGE",
             Self::IncrementalByUniqueKey => "INCREMENTAL_BY_UNIQUE_KEY",
             Self::IncrementalByPartition => "INCREMENTAL_BY_PARTITION",
+            Self::IncrementalUnmanaged => "INCREMENTAL_UNMANAGED",
             Self::ScdType2ByTime => "SCD_TYPE_2_BY_TIME",
             Self::ScdType2ByColumn => "SCD_TYPE_2_BY_COLUMN",
             Self::Seed => "SEED",
@@ -361,9 +372,11 @@ impl Kind {
         match self {
             Self::View => KindName::View,
             Self::Full => KindName::Full,
+            Self::Materialized => KindName::Materialized,
             Self::TimeRange(_) => KindName::IncrementalByTimeRange,
             Self::UniqueKey(_) => KindName::IncrementalByUniqueKey,
             Self::Partition(_) => KindName::IncrementalByPartition,
+            Self::Unmanaged(_) => KindName::IncrementalUnmanaged,
             Self::ScdType2(scd) => match scd.by {
                 VersionBy::Time { .. } => KindName::ScdType2ByTime,
                 VersionBy::Columns(_) => KindName::ScdType2ByColumn,
@@ -391,9 +404,17 @@ impl Model {
         match &self.kind {
             Kind::ScdType2(scd) => Past::Fixed(scd.changes),
             Kind::TimeRange(range) => range.past,
+            Kind::UniqueKey(key) => key.past,
+            Kind::Unmanaged(changes) => Past::Fixed(*changes),
             Kind::Partition(past) => *past,
             _ => Past::Recomputed,
         }
+    }
+
+    /// Whether what its table holds depends on every load that there was: nothing makes it anew.
+    pub fn is_history(&self) -> bool {
+        let is_keyed = self.kind.name() == KindName::IncrementalByUniqueKey;
+        self.kind.name().is_history() || is_keyed && self.past() != Past::Recomputed
     }
 
     /// The grain in which its intervals are counted.

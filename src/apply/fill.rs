@@ -13,12 +13,12 @@ use super::columns::check_columns;
 use super::fault::FillError;
 use super::task::Task;
 use crate::engine::{
-    EngineError, Fence, Interrupter, ObjectRecord, Session, Standing, fence, record_new_object, record_object,
-    standing, transaction,
+    EngineError, Fence, Interrupter, ObjectRecord, OwnedObject, Session, Standing, fence, record_new_object,
+    record_object, standing, transaction,
 };
 use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
-use crate::model::Kind;
+use crate::model::{Kind, Past};
 use crate::naming::TableKey;
 use crate::plan::{Build, Target, stored_parents};
 use crate::state::{self, Fact, InputRead, Subject, Writers};
@@ -77,13 +77,16 @@ fn fill_inner(
         rows: 0,
         loaded: Intervals::default(),
         recorded: task.recorded.cloned(),
+        added_at: None,
         fence: turn.as_ref().and_then(Turn::fence),
     };
     let filled = match &task.model.kind {
         Kind::Seed(seed) => filler.seed(seed),
         Kind::TimeRange(range) => filler.time_range(range),
+        Kind::UniqueKey(key) if key.past != Past::Recomputed => filler.keys(key),
         Kind::UniqueKey(key) => filler.unique_key(key),
         Kind::Partition(_) => filler.partitions(),
+        Kind::Unmanaged(_) => filler.unmanaged(),
         Kind::ScdType2(scd) => filler.history(scd),
         _ => filler.whole(),
     };
@@ -160,6 +163,8 @@ pub(super) struct Filler<'a> {
     loaded: Intervals,
     /// What the warehouse says of it now.
     recorded: Option<ObjectRecord>,
+    /// When rows are added to it, of a table that a load only adds to.
+    pub(super) added_at: Option<Timestamp>,
     /// What tells it that the table is ours to fill.
     fence: Option<Fence>,
 }
@@ -173,7 +178,7 @@ impl Filler<'_> {
         work: impl FnOnce(&mut dyn Session) -> Result<u64, FillError>,
     ) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
-        let record = task.record();
+        let record = task.record(self.added_at);
         let state = task.work.state_id;
         let (recorded, ours) = (self.recorded.as_ref(), self.fence.as_ref());
         let vouch = |session: &mut dyn Session| match recorded {
@@ -204,6 +209,14 @@ impl Filler<'_> {
         self.recorded = Some(record);
         self.rows += rows;
         Ok(columns)
+    }
+
+    /// When rows were added to it last, as far as the warehouse says it.
+    pub(super) fn recorded_addition(&self) -> Option<Timestamp> {
+        match self.recorded.as_ref()?.object {
+            OwnedObject::Table { added_at, .. } => added_at,
+            OwnedObject::View { .. } => None,
+        }
     }
 
     /// Another session, so that nothing that a batch's statements set or made is there in the next.

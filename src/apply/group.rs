@@ -39,7 +39,7 @@ pub(super) fn may_share(tree: &Tree, target: &Target) -> bool {
     let alone = model.pre_statements.is_empty() && model.post_statements.is_empty();
     // One transaction writes one DuckDB database, and what is recorded of the tables is in the default one.
     let here = target.table.as_ref().is_some_and(|table| table.catalog.is_none());
-    matches!(model.kind, Kind::Full) && alone && here && fingerprint.opaque.is_none()
+    matches!(model.kind, Kind::Full | Kind::Materialized) && alone && here && fingerprint.opaque.is_none()
 }
 
 /// A table that is made and not committed yet.
@@ -127,7 +127,7 @@ fn keep(work: &Work<'_>, members: &[Member<'_>], looked: Vec<Vec<Looked>>) -> Re
 /// Records the tables as ours, in the transaction that makes them.
 fn vouch(session: &mut dyn Session, work: &Work<'_>, members: &[Member<'_>]) -> Result<(), FillError> {
     let records = |is_wanted: &dyn Fn(Option<&ObjectRecord>, &ObjectRecord) -> bool| -> Vec<ObjectRecord> {
-        let records = members.iter().map(|member| (member.task.recorded, member.task.record()));
+        let records = members.iter().map(|member| (member.task.recorded, member.task.record(None)));
         records.filter(|(before, now)| is_wanted(*before, now)).map(|(_, now)| now).collect()
     };
     record_new_object(session, work.state_id, &records(&|before, _| before.is_none()))?;

@@ -1,48 +1,197 @@
-//! INCREMENTAL_BY_PARTITION: a load is staged once and replaces the partitions that it gives; where the table is that of another
-//! definition, production's rows come first. A table that is there is never dropped for it.
+//! INCREMENTAL_BY_PARTITION, INCREMENTAL_UNMANAGED and an INCREMENTAL_BY_UNIQUE_KEY that goes on: a load is staged once and put to
+//! the rows that are there; where the table is that of another definition, production's rows come first. A table that is there is
+//! never dropped for it.
 
+use super::audit::Audited;
 use super::columns::output_columns;
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::history::IsKnown;
 use super::task::Task;
-use crate::engine::Session;
-use crate::model::DeclaredColumn;
+use crate::engine::{OwnedObject, Session, Standing, standing, transaction};
+use crate::model::{DeclaredColumn, UniqueKey};
+use crate::plan::{Basis, History, Then};
 use crate::statement::{ColumnType, UpsertRule};
+use crate::time::Timestamp;
+
+/// What a load does to the rows that are there.
+#[derive(Clone, Copy)]
+enum Put<'a> {
+    /// It takes the place of the partitions that it gives.
+    Partitions(&'a [String]),
+    /// It takes the place of the rows of its keys.
+    Keys(&'a UniqueKey),
+    /// It comes behind them.
+    Behind,
+}
 
 impl Filler<'_> {
     /// INCREMENTAL_BY_PARTITION: partitions in place of those that are there.
     pub(super) fn partitions(&mut self) -> Result<(), FillError> {
+        self.put(Put::Partitions(&self.task.model.properties.partitioned_by))
+    }
+
+    /// INCREMENTAL_BY_UNIQUE_KEY whose past is kept: rows in place of those of their keys.
+    pub(super) fn keys(&mut self, key: &UniqueKey) -> Result<(), FillError> {
+        self.put(Put::Keys(key))
+    }
+
+    /// INCREMENTAL_UNMANAGED: rows behind those that are there, once each time that it is due. What a run left that was stopped
+    /// after it had committed is known by what the warehouse says of the table, and is not added again.
+    pub(super) fn unmanaged(&mut self) -> Result<(), FillError> {
+        let (task, last) = (self.task, self.last_added()?);
+        let is_preview = task.target.basis == Basis::Preview;
+        let goes_back = matches!(&task.target.history, Some(History { then: Then::Nothing { .. }, .. }));
+        if !goes_back && (is_preview || last.is_none_or(|last| last < task.model.last_tick(task.work.now))) {
+            self.added_at = Some(task.work.now);
+            return self.put(Put::Behind);
+        }
+        self.added_at = last;
+        let columns = match &self.known {
+            Some(_) => self.transact(Audited::Nothing, |session| {
+                let columns = session.columns(task.table)?;
+                let columns = columns.ok_or_else(|| FillError::TableGone(task.table.to_string()))?;
+                task.carry_put(session, Put::Behind, &columns)
+            })?,
+            None => self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
+                let columns = task.ready_put(session, Put::Behind, (query, IsKnown::No))?;
+                task.carry_put(session, Put::Behind, &columns)
+            })?,
+        };
+        self.record(&[self.snapshot(&columns, last), self.built()])
+    }
+
+    fn put(&mut self, put: Put<'_>) -> Result<(), FillError> {
         let task = self.task;
-        self.kept(&|session, query, known| task.load_partitions(session, query, known), &|session, columns| {
-            task.carry_partitions(session, columns)
+        self.kept(&|session, query, known| task.load_put(session, put, (query, known)), &|session, columns| {
+            task.carry_put(session, put, columns)
         })
+    }
+
+    /// When rows were added last to the table that this one goes on from.
+    fn last_added(&mut self) -> Result<Option<Timestamp>, FillError> {
+        let task = self.task;
+        let Some(history) = &task.target.history else {
+            let known = self.known.as_ref().and_then(|known| known.snapshot.as_of);
+            return Ok(known.max(self.recorded_addition()));
+        };
+        let (work, names) = (task.work, std::slice::from_ref(&history.table));
+        let known = work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);
+        let mut session = work.engine.session()?;
+        let standing = transaction(session.as_mut(), |session| standing(session, work.state_id, names))?;
+        let added_at = match standing.get(&history.table) {
+            Some(Standing::Ours(record)) => match record.object {
+                OwnedObject::Table { added_at, .. } => added_at,
+                OwnedObject::View { .. } => None,
+            },
+            _ => None,
+        };
+        Ok(known.and_then(|known| known.snapshot.as_of).max(added_at))
     }
 }
 
 impl Task<'_> {
-    fn load_partitions(self, session: &mut dyn Session, query: &str, known: IsKnown) -> Result<u64, FillError> {
-        let by = &self.model.properties.partitioned_by;
-        let columns = output_columns(session, self.model, self.fingerprint, query)?;
-        let rule = UpsertRule { unique_key: by, when_matched: None, merge_filter: None };
-        let stage = self.over(&columns).upsert(query, &rule)?;
-        run_all(session, &stage.stage)?;
-        let untyped = |column: &DeclaredColumn| DeclaredColumn { name: column.name.clone(), data_type: None };
-        let names: Vec<DeclaredColumn> = columns.iter().map(untyped).collect();
-        let wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
-        let there = self.kept_table(session, (&wanted, known), &self.over(&names).create_staged()?)?;
-        self.carry_partitions(session, &there.columns)?;
-        let rows = run_all(session, &self.over(&names).replace_partitions(by)?)?;
-        session.execute(&stage.clean)?;
+    fn load_put(
+        self,
+        session: &mut dyn Session,
+        put: Put<'_>,
+        (query, known): (&str, IsKnown),
+    ) -> Result<u64, FillError> {
+        // What the query reads of its own table is to be there before it runs.
+        let columns = if self.reads_itself() {
+            let columns = self.ready_put(session, put, (query, known))?;
+            self.carry_put(session, put, &columns)?;
+            let query = self.in_order(session, &columns, query)?;
+            self.stage_put(session, put, (&query, &ColumnType::untyped(&columns)))?;
+            columns
+        } else {
+            let columns = output_columns(session, self.model, self.fingerprint, query)?;
+            self.stage_put(session, put, (query, &columns))?;
+            let create = self.over(&untyped(&columns)).create_staged()?;
+            let columns = self.there(session, (&columns, known), &create)?;
+            self.carry_put(session, put, &columns)?;
+            columns
+        };
+        let (names, mut rows) = (ColumnType::untyped(&columns), 0);
+        let over = self.over(&names);
+        for statement in match put {
+            Put::Partitions(by) => over.replace_partitions(by)?,
+            Put::Keys(key) => over.upsert(query, &UpsertRule::from(key))?.apply,
+            Put::Behind => vec![over.add_staged()?],
+        } {
+            rows = session.execute(&statement)?;
+        }
+        session.execute(&over.drop_stage())?;
         Ok(rows)
     }
 
-    fn carry_partitions(self, session: &mut dyn Session, columns: &[ColumnType]) -> Result<u64, FillError> {
+    /// The load as a table of the session's, checked.
+    fn stage_put(
+        self,
+        session: &mut dyn Session,
+        put: Put<'_>,
+        (query, columns): (&str, &[DeclaredColumn]),
+    ) -> Result<(), FillError> {
+        let over = self.over(columns);
+        run_all(session, &over.stage(query)?)?;
+        let Put::Keys(key) = put else { return Ok(()) };
+        let upsert = over.upsert(query, &UpsertRule::from(key))?;
+        match session.query(&upsert.duplicates)?.rows.first() {
+            Some(row) => Err(FillError::Duplicate(upsert.duplicate(row))),
+            None => Ok(()),
+        }
+    }
+
+    /// The table before its first load, or as it is.
+    fn ready_put(
+        self,
+        session: &mut dyn Session,
+        put: Put<'_>,
+        (query, known): (&str, IsKnown),
+    ) -> Result<Vec<ColumnType>, FillError> {
+        if self.reads_itself() {
+            let columns = &self.model.properties.columns;
+            if columns.is_empty() || columns.iter().any(|column| column.data_type.is_none()) {
+                return Err(FillError::ReadsItself);
+            }
+            return self.there(session, (columns, known), &self.over(columns).create_typed()?);
+        }
+        let columns = output_columns(session, self.model, self.fingerprint, query)?;
+        debug_assert!(matches!(put, Put::Behind), "others are made of what is staged");
+        self.there(session, (&columns, known), &self.over(&columns).create_empty(query))
+    }
+
+    fn there(
+        self,
+        session: &mut dyn Session,
+        (columns, known): (&[DeclaredColumn], IsKnown),
+        create: &str,
+    ) -> Result<Vec<ColumnType>, FillError> {
+        let wanted: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        Ok(self.kept_table(session, (&wanted, known), create)?.columns)
+    }
+
+    fn carry_put(self, session: &mut dyn Session, put: Put<'_>, columns: &[ColumnType]) -> Result<u64, FillError> {
         let Some(history) = &self.target.history else { return Ok(0) };
-        let (by, names) = (&self.model.properties.partitioned_by, ColumnType::untyped(columns));
+        let by: &[String] = match put {
+            Put::Partitions(by) => by,
+            Put::Keys(key) => &key.unique_key,
+            Put::Behind => &[],
+        };
+        let names = ColumnType::untyped(columns);
         let over = self.over(&names);
         let needed: Vec<String> = by.iter().flat_map(|expression| over.names_in(expression)).collect();
         let carried = self.carried(session, (columns, &needed), &history.table, self.changes())?;
+        if let Put::Behind = put {
+            let (more, all) = (over.carry_added(&history.table, &carried), over.carry_all(&history.table, &carried));
+            // All that this one has is in the other, unless it has been something else than a part of it.
+            let is_part = session.query(&over.not_in(&history.table, &carried))?.rows.is_empty();
+            return Ok(run_all(session, if is_part { std::slice::from_ref(&more) } else { &all })?);
+        }
         Ok(run_all(session, &over.carry_partitions(by, &history.table, &carried))?)
     }
+}
+
+fn untyped(columns: &[DeclaredColumn]) -> Vec<DeclaredColumn> {
+    columns.iter().map(|column| DeclaredColumn { name: column.name.clone(), data_type: None }).collect()
 }

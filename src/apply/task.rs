@@ -83,12 +83,13 @@ impl<'a> Task<'a> {
         Ok(Self { work, target, model, fingerprint, table, tables: &physical.tables, order: &physical.order, recorded })
     }
 
-    pub(super) fn record(self) -> ObjectRecord {
+    /// What the warehouse is to say of it.
+    pub(super) fn record(self, added_at: Option<Timestamp>) -> ObjectRecord {
         ObjectRecord {
             project: self.work.project.clone(),
             name: self.table.clone(),
             model: self.target.name.clone(),
-            object: OwnedObject::Table { data_fingerprint: self.target.key.data_fingerprint },
+            object: OwnedObject::Table { data_fingerprint: self.target.key.data_fingerprint, added_at },
         }
     }
 

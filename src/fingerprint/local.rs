@@ -7,7 +7,7 @@ use super::{Batching, Context, Fingerprint, ParentTables, external_rows};
 use crate::graph::{Node, SelfReading};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
-use crate::model::{DeclaredTime, DeletedRows, FirstVersion, Kind, KindName, Model, ScdType2, Seed, VersionBy};
+use crate::model::{DeclaredTime, DeletedRows, FirstVersion, Kind, KindName, Model, Past, ScdType2, Seed, VersionBy};
 use crate::sql::{
     Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Syntax, Traits, analyze_syntax,
     stated_outputs,
@@ -243,7 +243,7 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
         hasher.option(local.start.as_deref()).option(end.as_deref())
     };
     match &model.kind {
-        Kind::View | Kind::Full | Kind::Embedded => match kind_matters(model, local) {
+        Kind::View | Kind::Full | Kind::Materialized | Kind::Embedded => match kind_matters(model, local) {
             true => Digest::of("kind", model.kind.name().text()),
             false => Digest::of("kind", "any"),
         },
@@ -255,10 +255,7 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
                 .text(&range.time_column.to_lowercase())
                 .text(&range.format)
                 .text(model.unit().name());
-            let hasher = declared(hasher);
-            // Rows of earlier definitions are among those that are kept.
-            let hasher = if range.past.kept().is_some() { hasher.text("kept") } else { hasher };
-            hasher.finish()
+            kept(declared(hasher), range.past).finish()
         }
         Kind::UniqueKey(key) => {
             let mut hasher = Hasher::new("unique key").number(key.unique_key.len() as u64);
@@ -272,10 +269,11 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
             if whole {
                 hasher = hasher.digests(local.columns.iter().flatten().map(|column| column.hash));
             }
-            declared(hasher).text(model.unit().name()).finish()
+            kept(declared(hasher).text(model.unit().name()), key.past).finish()
         }
         // By which expressions is in the data fingerprint, which binds what readers take.
         Kind::Partition(_) => Digest::of("kind", "partition"),
+        Kind::Unmanaged(_) => Digest::of("kind", "unmanaged"),
         // Each load compares all that the query gives with what the last one found (research: soundness, W8).
         Kind::ScdType2(scd) => {
             let hasher = scd_rule(Hasher::new("scd type 2"), scd);
@@ -324,6 +322,11 @@ fn inherited_start<'p>(node: &Node, parents: &dyn Fn(&ModelName) -> Option<&'p F
 
 /// FULL, VIEW and EMBEDDED hold the same only without what storing changes (research: soundness, W13). The order in
 /// which rows are written is no such thing: who depends on it takes `storage`, and the kind is in that.
+/// Rows of earlier definitions are among those that are kept.
+fn kept(hasher: Hasher, past: Past) -> Hasher {
+    if past == Past::Recomputed { hasher } else { hasher.text("kept") }
+}
+
 fn kind_matters(model: &Model, local: &Local) -> bool {
     let draws = |traits: Traits| traits.is_drawn() || traits.untyped;
     local.opaque.is_some()

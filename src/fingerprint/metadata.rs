@@ -129,7 +129,7 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
         Kind::TimeRange(range) => {
             put("time_column", format!("{} ({})", range.time_column, range.format));
             put("interval_unit", model.unit().name().to_owned());
-            put("rows of earlier definitions", range.past.kept().map(|_| "kept".to_owned()).unwrap_or_default());
+            put("rows of earlier definitions", kept(range.past));
             put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
             put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         }
@@ -137,6 +137,7 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
             put("unique_key", key.unique_key.join(", "));
             put("when_matched", key.when_matched.clone().unwrap_or_default());
             put("merge_filter", key.merge_filter.clone().unwrap_or_default());
+            put("rows of earlier definitions", kept(key.past));
             put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
             put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         }
@@ -144,6 +145,10 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
         _ => {}
     }
     values
+}
+
+fn kept(past: Past) -> String {
+    past.kept().map(|_| "kept".to_owned()).unwrap_or_default()
 }
 
 /// The properties of an SCD_TYPE_2 kind, as they are called there.

@@ -14,7 +14,7 @@
 //! | TIME_RANGE: time column's hash, format, unit, start, end | yes | – | through rows | – |
 //! | UNIQUE_KEY: key hashes; `when_matched`, `merge_filter` with all columns | yes | – | through rows | – |
 //! | TIME_RANGE whose past is kept (`forward_only`, `disable_restatement`): that, and the model's name in what readers take | yes | yes | through rows | what of it |
-//! | PARTITION, SCD_TYPE_2: that; keys, names, rule and all column hashes of the latter | yes | – | through rows | – |
+//! | PARTITION, UNMANAGED, UNIQUE_KEY whose past is kept, SCD_TYPE_2: that; keys, names, rule and all column hashes of the latter | yes | – | through rows | – |
 //! | SEED: number of rows | yes | – | through rows | – |
 //! | SEED: type and ordered cells of one column | – | yes | through the column | – |
 //! | EXTERNAL: table and column names; statements of the project that write it | yes | name | through both | – |
@@ -29,7 +29,7 @@
 //!
 //! What a stored model exports of draws and orderless constructs is bound to its name and data fingerprint, which are its
 //! table: whoever reads them moves when they are drawn again. So is all that one exports which is opaque or has statements
-//! beside its query, because those may draw, and all of a PARTITION or SCD_TYPE_2 table, which holds what its query gave before. Why each line is as it is: research on soundness, W1 to W19.
+//! beside its query, because those may draw, and all of a table that keeps what its query gave before. Why each line is as it is: research on soundness, W1 to W19.
 //!
 //! This module never reads files, state or warehouse; the same tree gives the same fingerprints anywhere.
 
@@ -306,7 +306,7 @@ fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) 
     // What statements beside the query do is not known: they may fill what it reads with a sample.
     let is_unknown = is_opaque || statements::hash_statements(model).is_some();
     // A history holds what its query gave at other times.
-    let is_history = model.kind.name().is_history();
+    let is_history = model.is_history();
     let drawn = |traits: Traits| stored && (is_unknown || is_history || traits.is_drawn());
     let table = table_of(model, data);
     // What is kept is no other where its definition stays, and it is what no other model holds.

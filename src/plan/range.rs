@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Inputs, KnownTable, Purpose, Sharing};
 use crate::fingerprint::Tree;
 use crate::ids::ModelName;
-use crate::model::{Kind, Model};
+use crate::model::{Kind, Model, Past};
 use crate::naming::TableKey;
 use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
 
@@ -39,12 +39,15 @@ impl Window {
 pub fn is_loaded_by_interval(model: &Model) -> bool {
     match &model.kind {
         Kind::TimeRange(_) => true,
+        Kind::UniqueKey(key) if key.past != Past::Recomputed => false,
         Kind::UniqueKey(_) => {
             let statements = model.pre_statements.iter().chain(&model.post_statements);
             let query = model.query.iter().map(|query| query.template());
             statements.chain(query).any(crate::sql::Template::mentions_interval)
         }
-        Kind::View | Kind::Full | Kind::Partition(_) | Kind::ScdType2(_) => false,
+        Kind::View | Kind::Full | Kind::Materialized | Kind::Partition(_) | Kind::Unmanaged(_) | Kind::ScdType2(_) => {
+            false
+        }
         Kind::Seed(_) | Kind::External | Kind::Embedded => false,
     }
 }

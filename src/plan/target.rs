@@ -347,6 +347,10 @@ fn is_stale(
         return false;
     }
     let Some(filled) = known.filled_at else { return false };
+    if matches!(model.kind, Kind::Unmanaged(_)) {
+        // Each load stays, so there is one for each time that it is due, and none for other reasons.
+        return filled < model.last_tick(inputs.now);
+    }
     let prod =
         inputs.known.prod_table(&model.name).filter(|(prod, _)| inputs.purpose == Purpose::Promote && *prod != key);
     let older_than_prod = prod.and_then(|(_, prod)| prod.filled_at).is_some_and(|prod| prod > filled);

@@ -3,10 +3,12 @@
 mod scd_type_2;
 
 use super::csv_settings;
+use super::properties::Scope;
 use super::value::{Pair, Source, Value};
 use crate::ids::{BlobId, FilePath};
 use crate::model::{ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, TimeRange, UniqueKey};
 use crate::problem::{Problem, nearest};
+use crate::sql::Dialect;
 
 /// A kind as read from its text; a seed still needs its file.
 #[derive(Clone, Debug)]
@@ -20,19 +22,20 @@ pub(super) struct ParsedKind {
 /// SQLMesh's default format of a text time column.
 const TIME_FORMAT: &str = "%Y-%m-%d";
 
-const SUPPORTED: [&str; 10] = [
+const SUPPORTED: [&str; 11] = [
     "view",
     "full",
     "incremental_by_time_range",
     "incremental_by_unique_key",
     "incremental_by_partition",
+    "incremental_unmanaged",
     "scd_type_2",
     "scd_type_2_by_time",
     "scd_type_2_by_column",
     "seed",
     "embedded",
 ];
-const LATER: [&str; 5] = ["incremental_unmanaged", "incremental", "managed", "custom", "dbt_custom"];
+const LATER: [&str; 4] = ["incremental", "managed", "custom", "dbt_custom"];
 const INCREMENTAL: [&str; 9] = [
     "lookback",
     "batch_size",
@@ -46,12 +49,8 @@ const INCREMENTAL: [&str; 9] = [
 ];
 
 /// Reads a kind; `None` where it is not one that we can load, with the problems that say why.
-pub(super) fn read(
-    source: &Source<'_>,
-    value: Value<'_>,
-    time_format: Option<&str>,
-    problems: &mut Vec<Problem>,
-) -> Option<ParsedKind> {
+pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Problem>) -> Option<ParsedKind> {
+    let (source, time_format) = (&scope.source, scope.time_format);
     let call = value.call().or_else(|| Some((value.scalar()?.to_lowercase(), value)));
     let Some((name, arguments)) = call else {
         let message = "`kind` must be a name, with its properties in parentheses behind it";
@@ -73,10 +72,12 @@ pub(super) fn read(
     match name.as_str() {
         "view" => {
             reader.check(&["materialized"]);
-            if reader.flag("materialized") {
-                reader.later("materialized", "materialized views are not supported yet");
-            }
-            plain(Kind::View)
+            // An engine that has none makes a view of it, as SQLMesh's adapter does.
+            plain(if reader.flag("materialized") && scope.dialect != Dialect::DuckDb {
+                Kind::Materialized
+            } else {
+                Kind::View
+            })
         }
         "full" => {
             reader.check(&[]);
@@ -89,6 +90,7 @@ pub(super) fn read(
         "incremental_by_time_range" => plain(Kind::TimeRange(reader.time_range(offset, time_format)?)),
         "incremental_by_unique_key" => plain(Kind::UniqueKey(reader.unique_key(offset)?)),
         "incremental_by_partition" => plain(Kind::Partition(reader.partition())),
+        "incremental_unmanaged" => plain(reader.unmanaged()),
         "scd_type_2" | "scd_type_2_by_time" => plain(Kind::ScdType2(reader.by_time(offset)?)),
         "scd_type_2_by_column" => plain(Kind::ScdType2(reader.by_column(offset)?)),
         "seed" => reader.seed(offset),
@@ -265,23 +267,45 @@ impl<'a> Reader<'a, '_> {
     fn partition(&mut self) -> Past {
         self.check(&INCREMENTAL);
         self.incremental();
-        for key in ["batch_size", "batch_concurrency", "lookback"] {
-            if self.value(key).is_some() {
-                self.later(
-                    key,
-                    &format!("`{key}` of kind INCREMENTAL_BY_PARTITION is not supported yet: each load is one query"),
-                );
-            }
-        }
-        if let Some(value) = self.value("forward_only")
-            && !self.flag("forward_only")
-        {
-            let message = "an INCREMENTAL_BY_PARTITION model is always `forward_only`";
-            let problem = self.source.error("unsupported-property", value.offset, message);
-            self.problems.push(problem.help("leave `forward_only` out"));
-        }
+        self.one_query();
+        self.always("forward_only");
         let changes = self.column_changes();
         if self.flag("disable_restatement") { Past::Fixed(changes) } else { Past::Kept(changes) }
+    }
+
+    /// Each load adds rows, or with `insert_overwrite` takes the place of partitions.
+    fn unmanaged(&mut self) -> Kind {
+        let mut known = vec!["insert_overwrite"];
+        known.extend(INCREMENTAL);
+        self.check(&known);
+        self.incremental();
+        self.one_query();
+        for key in ["forward_only", "disable_restatement"] {
+            self.always(key);
+        }
+        let changes = self.column_changes();
+        if self.flag("insert_overwrite") { Kind::Partition(Past::Fixed(changes)) } else { Kind::Unmanaged(changes) }
+    }
+
+    /// Says no to what cuts a load into several queries.
+    fn one_query(&mut self) {
+        for key in ["batch_size", "batch_concurrency", "lookback"] {
+            if self.value(key).is_some() {
+                let kind = self.name.to_uppercase();
+                self.later(key, &format!("`{key}` of kind {kind} is not supported yet: each load is one query"));
+            }
+        }
+    }
+
+    /// Says no where a property is taken back that the kind always has.
+    fn always(&mut self, key: &str) {
+        if let Some(value) = self.value(key)
+            && !self.flag(key)
+        {
+            let message = format!("a model of kind {} is always `{key}`", self.name.to_uppercase());
+            let problem = self.source.error("unsupported-property", value.offset, message);
+            self.problems.push(problem.help(format!("leave `{key}` out")));
+        }
     }
 
     fn unique_key(&mut self, offset: usize) -> Option<UniqueKey> {
@@ -289,9 +313,10 @@ impl<'a> Reader<'a, '_> {
         known.extend(INCREMENTAL);
         self.check(&known);
         self.incremental();
-        for key in ["forward_only", "disable_restatement"] {
-            if self.flag(key) {
-                self.later(key, &format!("`{key}` of kind INCREMENTAL_BY_UNIQUE_KEY is not supported yet"));
+        let past = self.past();
+        for key in ["when_matched", "merge_filter"] {
+            if past != Past::Recomputed && self.value(key).is_some() {
+                self.later(key, &format!("`{key}` is not supported yet beside `forward_only`: a load may come twice"));
             }
         }
         let lookback = self.number("lookback").unwrap_or(0);
@@ -307,7 +332,7 @@ impl<'a> Reader<'a, '_> {
             self.problems.push(problem.help("write `kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id)`"));
             return None;
         }
-        Some(UniqueKey { unique_key, when_matched, merge_filter, lookback, batch_size })
+        Some(UniqueKey { unique_key, when_matched, merge_filter, lookback, batch_size, past })
     }
 
     fn seed(&mut self, offset: usize) -> Option<ParsedKind> {

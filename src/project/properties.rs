@@ -261,7 +261,7 @@ fn parsed(
             header.name = Some((name, value.offset));
         }
         "kind" => {
-            let found = kind::read(&scope.source, value, scope.time_format, problems);
+            let found = kind::read(scope, value, problems);
             header.kind = Some(found.ok_or(KindRefused));
         }
         "cron" => properties.cron = Cron::parse(&text()?).map_err(|error| format!("a schedule ({error})"))?,

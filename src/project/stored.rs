@@ -64,6 +64,7 @@ pub struct StoredTable {
 enum StoredKind {
     View,
     Full,
+    Materialized,
     Embedded,
     TimeRange(TimeRange),
 }
@@ -83,10 +84,16 @@ impl StoredFile {
         let kind = match &model.kind {
             Kind::View => StoredKind::View,
             Kind::Full => StoredKind::Full,
+            Kind::Materialized => StoredKind::Materialized,
             Kind::Embedded => StoredKind::Embedded,
             Kind::TimeRange(range) => StoredKind::TimeRange(range.clone()),
             // How a keyed model is loaded depends on whether its query mentions the interval.
-            Kind::UniqueKey(_) | Kind::Partition(_) | Kind::ScdType2(_) | Kind::Seed(_) | Kind::External => {
+            Kind::UniqueKey(_)
+            | Kind::Partition(_)
+            | Kind::Unmanaged(_)
+            | Kind::ScdType2(_)
+            | Kind::Seed(_)
+            | Kind::External => {
                 return None;
             }
         };
@@ -112,6 +119,7 @@ impl StoredFile {
         let kind = match stored.kind {
             StoredKind::View => Kind::View,
             StoredKind::Full => Kind::Full,
+            StoredKind::Materialized => Kind::Materialized,
             StoredKind::Embedded => Kind::Embedded,
             StoredKind::TimeRange(range) => Kind::TimeRange(range),
         };

@@ -9,6 +9,7 @@
 //! | SEED | [`Target::create_typed`], then the engine's bulk load | the same after [`Target::drop_table`] |
 //! | INCREMENTAL_BY_TIME_RANGE | [`Target::create_empty`] | [`Target::load_interval`] |
 //! | INCREMENTAL_BY_UNIQUE_KEY | [`Target::create_empty`] | [`Target::upsert`] |
+//! | INCREMENTAL_UNMANAGED | [`Target::create_staged`] | [`Target::add_staged`], after [`Target::carry_added`] or [`Target::carry_all`] where it goes on from another table |
 //! | INCREMENTAL_BY_PARTITION | [`Target::create_staged`] | [`Target::replace_partitions`], after [`Target::carry_partitions`] where it goes on from another table |
 //! | SCD_TYPE_2 | [`Target::create_history`] | [`Target::add_versions`], after [`Target::carry_history`] where it goes on from another table |
 //! | VIEW | [`create_view`] | [`create_view`] |

@@ -73,23 +73,46 @@ impl Target<'_> {
     /// # Errors
     /// The columns are not known, or there is no key.
     pub fn upsert(&self, query: &str, rule: &UpsertRule<'_>) -> Result<Upsert, StatementError> {
-        self.names()?;
+        let stage = self.stage(query)?;
         if rule.unique_key.is_empty() {
             return Err(StatementError::NoKey { table: self.table.to_string() });
         }
-        let stage = quote_identifier(self.dialect, STAGE);
-        let drop = format!("DROP TABLE IF EXISTS {stage}");
-        let create = format!("CREATE TEMPORARY TABLE {stage}{} AS\n{}", self.listed(), self.projected(query));
         let plain = rule.when_matched.is_none() && rule.merge_filter.is_none();
         let apply = if plain { self.delete_and_insert(rule)? } else { vec![self.merge(rule)?] };
         Ok(Upsert {
-            stage: vec![drop.clone(), create],
+            stage,
             duplicates: self.duplicates(rule),
             apply,
-            clean: drop,
+            clean: self.drop_stage(),
             keys: rule.unique_key.to_vec(),
             table: self.table.to_string(),
         })
+    }
+
+    /// Runs the query into a temporary table, as statements for one transaction and in this order.
+    ///
+    /// # Errors
+    /// The columns are not known.
+    pub fn stage(&self, query: &str) -> Result<Vec<String>, StatementError> {
+        self.names()?;
+        let (stage, names) = (quote_identifier(self.dialect, STAGE), self.listed());
+        let create = format!("CREATE TEMPORARY TABLE {stage}{names} AS\n{}", self.projected(query));
+        Ok(vec![self.drop_stage(), create])
+    }
+
+    /// Drops the temporary table.
+    pub fn drop_stage(&self) -> String {
+        format!("DROP TABLE IF EXISTS {}", quote_identifier(self.dialect, STAGE))
+    }
+
+    /// The staged rows behind those that are there.
+    ///
+    /// # Errors
+    /// The columns are not known.
+    pub fn add_staged(&self) -> Result<String, StatementError> {
+        let names = self.names()?;
+        let stage = quote_identifier(self.dialect, STAGE);
+        Ok(format!("INSERT INTO {} ({names}) SELECT {names} FROM {stage}", self.name()))
     }
 
     fn duplicates(&self, rule: &UpsertRule<'_>) -> String {
@@ -105,13 +128,13 @@ impl Target<'_> {
     }
 
     fn delete_and_insert(&self, rule: &UpsertRule<'_>) -> Result<Vec<String>, StatementError> {
-        let (table, stage, names) = (self.name(), quote_identifier(self.dialect, STAGE), self.names()?);
+        let (table, stage) = (self.name(), quote_identifier(self.dialect, STAGE));
         Ok(vec![
             format!(
                 "DELETE FROM {table} AS target WHERE EXISTS (SELECT 1 FROM {stage} AS source WHERE {})",
                 self.same_key(rule)
             ),
-            format!("INSERT INTO {table} ({names}) SELECT {names} FROM {stage}"),
+            self.add_staged()?,
         ])
     }
 

@@ -42,6 +42,7 @@ mod lab;
 #[cfg(feature = "duckdb")]
 mod lineage;
 mod lint;
+mod materialized;
 mod messages;
 #[cfg(feature = "duckdb")]
 mod mutation;

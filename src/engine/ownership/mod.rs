@@ -23,6 +23,7 @@ use super::{Cells, EngineError, ObjectKind, Result, Session, StableText};
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
 use crate::statement::{quote_table, text_literal};
+use crate::time::Timestamp;
 
 /// The schema of the tables below, in the default catalog.
 pub const META_SCHEMA: &str = "offshoot__meta";
@@ -78,6 +79,9 @@ pub enum OwnedObject {
     Table {
         /// What it holds.
         data_fingerprint: Digest,
+        /// When rows were added to it last, of a table that a load only adds to: a load that is there is known by this, where
+        /// the state does not know of it. `None` for all others.
+        added_at: Option<Timestamp>,
     },
     /// A view of the virtual layer.
     View {
@@ -195,8 +199,9 @@ fn recorded_of(session: &mut dyn Session, names: &[TableName]) -> Result<Vec<Tab
 fn record_row(state: &StateId, record: &ObjectRecord, version: &str) -> Cells {
     let text = |text: &str| Some(text.to_owned());
     let (kind, fingerprint, environment, definition, version) = match &record.object {
-        OwnedObject::Table { data_fingerprint } => {
-            (ObjectKind::Table, Some(data_fingerprint.to_string()), None, None, version)
+        OwnedObject::Table { data_fingerprint, added_at } => {
+            let added_at = added_at.map(|added_at| added_at.0.to_string());
+            (ObjectKind::Table, Some(data_fingerprint.to_string()), None, added_at, version)
         }
         OwnedObject::View { environment, definition, engine_version } => {
             let definition = definition.map(|digest| digest.to_string());
@@ -303,6 +308,10 @@ fn read_record(row: &[Option<String>]) -> Result<ObjectRecord> {
     let object = match ObjectKind::parse(&text(4)) {
         Some(ObjectKind::Table) => OwnedObject::Table {
             data_fingerprint: digest(6)?.ok_or_else(|| unreadable("a data fingerprint", "NULL".into()))?,
+            added_at: match cell(8) {
+                Some(text) => Some(Timestamp(text.parse().map_err(|_| unreadable("a moment", text))?)),
+                None => None,
+            },
         },
         Some(ObjectKind::View) => OwnedObject::View {
             environment: EnvironmentName::new(text(7)),

@@ -28,7 +28,7 @@ pub(super) fn record_of(name: &TableName) -> ObjectRecord {
         project: ProjectName::new("shop"),
         name: name.clone(),
         model: model("s.m"),
-        object: OwnedObject::Table { data_fingerprint: Digest::of("test", &name.name) },
+        object: OwnedObject::Table { data_fingerprint: Digest::of("test", &name.name), added_at: None },
     }
 }
 
@@ -61,7 +61,12 @@ pub(super) fn a_warehouse_has_one_owner(warehouse: &Warehouse) {
     claim(&mut *session, &state("mine")).expect("still ours");
     let error = claim(&mut *session, &state("theirs")).expect_err("not theirs");
     assert_eq!(error, EngineError::ForeignState { ours: state("theirs"), theirs: state("mine") });
-    let records = [record_of(&table("t")), record_of(&TableName { catalog: Some("c".into()), ..table("u") })];
+    let fingerprint = Digest::of("test", "u");
+    let added = OwnedObject::Table { data_fingerprint: fingerprint, added_at: Some(Timestamp(1_700_000_000_000)) };
+    let records = [
+        record_of(&table("t")),
+        ObjectRecord { object: added, ..record_of(&TableName { catalog: Some("c".into()), ..table("u") }) },
+    ];
     record_object(&mut *session, &state("mine"), &records).expect("a record");
     record_object(&mut *session, &state("mine"), &records).expect("the same record");
     assert_eq!(owned_objects(&mut *session, &state("mine")).expect("records").len(), 2);

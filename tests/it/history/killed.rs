@@ -13,9 +13,18 @@ const DAYS: &str = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_col
                     cron '@daily');\n\
                     SELECT CAST(updated_at AS DATE) AS day, price FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
 
+const LOG: &str =
+    "MODEL (name s.log, kind INCREMENTAL_UNMANAGED, cron '@daily');\nSELECT id, name, price FROM raw.people";
+const KEYED: &str = "MODEL (name s.keyed, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id, forward_only true), cron '@daily');\n\
+                     SELECT id, name, price FROM raw.people";
+
 /// Production of the first of April, loaded once more on the second, whose source has changed since.
 fn site() -> Site {
-    let site = Site::duckdb(&[("models/scd.sql", SCD), ("models/parts.sql", PARTS), ("models/days.sql", DAYS)]);
+    let histories = [("models/scd.sql", SCD), ("models/parts.sql", PARTS), ("models/days.sql", DAYS)];
+    loaded(Site::duckdb(&histories))
+}
+
+fn loaded(site: Site) -> Site {
     let site = site.at("2026-04-01 00:00:00");
     site.people("(1,'a',10,TIMESTAMP '2026-03-30'),(2,'b',20,TIMESTAMP '2026-03-31')");
     site.done(&["promote"]);
@@ -45,6 +54,34 @@ fn at_each_moment(site: &Site, command: &[&str], step: usize) -> usize {
 fn a_run_that_dies_adds_no_version_twice_and_loses_none() {
     let kills = at_each_moment(&site(), &["run", "--execution-time", "2026-04-02", "--jobs", "1"], 3);
     assert!(kills > 15, "{kills} kills");
+}
+
+#[test]
+fn rows_are_added_once_wherever_a_run_or_a_promote_dies() {
+    let site = loaded(Site::duckdb(&[("models/log.sql", LOG), ("models/keyed.sql", KEYED)]));
+    let kills = at_each_moment(&site, &["run", "--execution-time", "2026-04-02", "--jobs", "1"], 4);
+    assert!(kills > 5, "{kills} kills");
+    // The same tick later in the day.
+    let (_folder, root) = copied(site.world());
+    let run = ["run", "--execution-time", "2026-04-02", "--jobs", "1"];
+    let lines = run_and_kill_anywhere(&root, &run, 0).lines;
+    let expected = shown(&root, "");
+    for at in (1..=lines).step_by(3) {
+        let (_folder, root) = copied(site.world());
+        run_and_kill_anywhere(&root, &run, at);
+        run_and_kill_anywhere(&root, &["run", "--execution-time", "2026-04-02 13:00:00", "--jobs", "1"], 0);
+        assert_same(&shown(&root, ""), &expected, &format!("after a death at {at} of {lines} and a later run"));
+    }
+    site.done(&["run"]);
+    edit(
+        site.world(),
+        &[
+            ("models/log.sql", &LOG.replace("price FROM", "price * 2 AS price, 1 AS more FROM")),
+            ("models/keyed.sql", &KEYED.replace("price FROM", "price * 2 AS price, 1 AS more FROM")),
+        ],
+    );
+    let kills = at_each_moment(&site, &["promote", "--execution-time", "2026-04-03", "--jobs", "1"], 9);
+    assert!(kills > 5, "{kills} kills");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod forward_only;
 mod killed;
 mod partitions;
 mod refused;
+mod unmanaged;
 mod versions;
 
 use offshoot::engine::Engine as _;
