@@ -221,3 +221,17 @@ fn a_unique_key_that_begins_to_be_kept_goes_on_from_what_there_is() {
     site.done(&["promote"]);
     assert_eq!(shown(&site, "s.keyed", PLAIN), ["2|b|20"]);
 }
+
+#[test]
+fn a_state_that_is_lost_adds_nothing_twice() {
+    let site = two_loads(Site::duckdb);
+    std::fs::remove_file(site.world().state()).expect("the state");
+    site.done(&["state", "recover"]);
+    site.done(&["run"]);
+    assert_eq!(shown(&site, "s.log", PLAIN), ["1|a|10", "1|A2|10", "1|A|11", "2|NULL|20"]);
+    let site = site.at("2026-04-03 00:00:00");
+    site.people("(3,'c',30,NULL)");
+    site.done(&["run"]);
+    assert_eq!(shown(&site, "s.log", PLAIN), ["1|a|10", "1|A2|10", "1|A|11", "2|NULL|20", "3|c|30"]);
+    assert_eq!(shown(&site, "s.keyed", PLAIN), ["1|A2|10", "1|A|11", "2|NULL|20", "3|c|30"]);
+}
