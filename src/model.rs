@@ -170,6 +170,13 @@ pub struct ColumnChanges {
     pub additive: ColumnChange,
 }
 
+impl Default for ColumnChanges {
+    /// As SQLMesh has it.
+    fn default() -> Self {
+        Self { destructive: ColumnChange::Refused, additive: ColumnChange::Taken }
+    }
+}
+
 /// What INCREMENTAL_BY_UNIQUE_KEY needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UniqueKey {

@@ -7,6 +7,7 @@ use super::audits;
 use super::blueprint::{self, Blueprint};
 use super::calls::FileAudits;
 use super::default_statements;
+use super::kind;
 use super::macros::{self, Columns, Expander, Jinja, NO_LOCALS, Names};
 use super::name::{model_name, sniff_dialect};
 use super::of_kind::{refused_history, without_session};
@@ -17,7 +18,7 @@ use super::value::Source;
 use super::virtual_update;
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
-use crate::model::{AuditCall, Kind, Model};
+use crate::model::{AuditCall, ColumnChanges, Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{DefaultStatements, ModelDefaults, ModelNaming};
 use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, tokenize};
@@ -35,6 +36,8 @@ pub(super) struct Rules {
     pub(super) variables: BTreeMap<String, yaml::Value>,
     pub(super) naming: ModelNaming,
     pub(super) time_format: Option<String>,
+    /// Which changes of kept columns are taken where a kind does not say it.
+    pub(super) changes: ColumnChanges,
     pub(super) gateway: Option<String>,
     /// The audits that `defaults` ask for.
     pub(super) default_audits: Vec<AuditCall>,
@@ -130,7 +133,7 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules, columns: Columns
     };
     file.problems.extend(dialect_problem);
     let names = rules.names(&NO_LOCALS);
-    let scope = Scope { source, dialect, time_format: rules.time_format.as_deref(), names };
+    let scope = Scope { source, dialect, time_format: rules.time_format.as_deref(), changes: rules.changes, names };
     let each = blueprint::blueprints(&scope, header, offset, &mut file.problems);
     let mut body = Body { parts, cut, jinja, columns };
     let mut models = each.iter().map(|locals| {
@@ -404,7 +407,8 @@ fn no_header(source: &Source<'_>, tokens: &[Token]) -> Problem {
 pub(super) fn apply_defaults(scope: &Scope<'_>, rules: &Rules, header: &mut Header, problems: &mut Vec<Problem>) {
     for (key, default) in &rules.defaults {
         let joins = matches!(key.as_str(), "audits" | "physical_properties");
-        if key == "dialect" || (header.given.contains_key(key) && !joins) {
+        let is_apart = key == "dialect" || kind::CHANGES.contains(&key.as_str());
+        if is_apart || (header.given.contains_key(key) && !joins) {
             continue;
         }
         let source = Source { text: &default.text, fixed: Some(default.place), ..scope.source };

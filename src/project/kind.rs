@@ -8,6 +8,7 @@ use super::value::{Pair, Source, Value};
 use crate::ids::{BlobId, FilePath};
 use crate::model::{ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, TimeRange, UniqueKey};
 use crate::problem::{Problem, nearest};
+use crate::settings::ModelDefaults;
 use crate::sql::Dialect;
 
 /// A kind as read from its text; a seed still needs its file.
@@ -66,7 +67,7 @@ pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Probl
             Vec::new()
         }
     };
-    let mut reader = Reader { source, name: &name, pairs, problems };
+    let mut reader = Reader { source, name: &name, changes: scope.changes, pairs, problems };
     let offset = value.offset;
     let plain = |kind| Some(ParsedKind { kind, seed_path: None });
     match name.as_str() {
@@ -120,9 +121,59 @@ fn unsupported(source: &Source<'_>, offset: usize, name: &str) -> Problem {
     }
 }
 
+/// The two properties that say which changes of columns are taken.
+pub(super) const CHANGES: [&str; 2] = ["on_destructive_change", "on_additive_change"];
+
+const CHANGE_WORDS: &str = "allow, warn, ignore or error";
+
+/// Why a word for what becomes of a column says nothing.
+enum NoChange {
+    /// What `ignore` does in SQLMesh, to leave the table's columns as they were, would show other columns than the query has.
+    Ignored,
+    Unknown,
+}
+
+/// SQLMesh's words for it: `allow` and `warn` take the change, `error` does not.
+fn change_of(word: &str) -> Result<ColumnChange, NoChange> {
+    match word.to_lowercase().as_str() {
+        "allow" | "warn" => Ok(ColumnChange::Taken),
+        "error" => Ok(ColumnChange::Refused),
+        "ignore" => Err(NoChange::Ignored),
+        _ => Err(NoChange::Unknown),
+    }
+}
+
+fn ignored(key: &str) -> String {
+    format!("`{key} ignore` is not supported: a table has the columns of its query")
+}
+
+/// Which changes of columns `model_defaults` takes.
+pub(super) fn default_changes(
+    source: &Source<'_>,
+    defaults: &ModelDefaults,
+    problems: &mut Vec<Problem>,
+) -> ColumnChanges {
+    let usual = ColumnChanges::default();
+    let mut of = |key: &str, usual: ColumnChange| {
+        let Some(default) = defaults.get(key) else { return usual };
+        let source = Source { fixed: Some(default.place), ..*source };
+        let (code, message) = match change_of(&default.text) {
+            Ok(change) => return change,
+            Err(NoChange::Ignored) => ("unsupported-property", ignored(key)),
+            Err(NoChange::Unknown) => ("invalid-property", format!("`{key}` must be {CHANGE_WORDS}")),
+        };
+        problems.push(source.error(code, 0, message));
+        usual
+    };
+    let [destructive, additive] = CHANGES;
+    ColumnChanges { destructive: of(destructive, usual.destructive), additive: of(additive, usual.additive) }
+}
+
 struct Reader<'a, 'b> {
     source: &'b Source<'a>,
     name: &'b str,
+    /// What is done where the kind does not say it.
+    changes: ColumnChanges,
     pairs: Vec<Pair<'a>>,
     problems: &'b mut Vec<Problem>,
 }
@@ -213,23 +264,24 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn column_changes(&mut self) -> ColumnChanges {
-        let destructive = self.column_change("on_destructive_change", ColumnChange::Refused);
-        ColumnChanges { destructive, additive: self.column_change("on_additive_change", ColumnChange::Taken) }
+        let [destructive, additive] = CHANGES;
+        let usual = self.changes;
+        ColumnChanges {
+            destructive: self.column_change(destructive, usual.destructive),
+            additive: self.column_change(additive, usual.additive),
+        }
     }
 
-    /// SQLMesh's words for it: `allow` and `warn` take the change, `error` does not. What `ignore` does there, to leave the
-    /// table's columns as they were, would show other columns than the query has.
     fn column_change(&mut self, key: &str, usual: ColumnChange) -> ColumnChange {
         let Some(value) = self.value(key) else { return usual };
-        match value.scalar().map(|text| text.to_lowercase()).as_deref() {
-            Some("allow" | "warn") => ColumnChange::Taken,
-            Some("error") => ColumnChange::Refused,
-            Some("ignore") => {
-                self.later(key, &format!("`{key} ignore` is not supported: a table has the columns of its query"));
+        match value.scalar().as_deref().map_or(Err(NoChange::Unknown), change_of) {
+            Ok(change) => change,
+            Err(NoChange::Ignored) => {
+                self.later(key, &ignored(key));
                 ColumnChange::Refused
             }
-            _ => {
-                self.expected(key, "allow, warn, ignore or error", value.offset);
+            Err(NoChange::Unknown) => {
+                self.expected(key, CHANGE_WORDS, value.offset);
                 usual
             }
         }

@@ -231,6 +231,7 @@ fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, p
         dialect,
         variables: settings.variables_of(gateway.as_deref()),
         naming: settings.model_naming,
+        changes: Default::default(),
         time_format: settings.time_column_format.clone(),
         defaults,
         statements: settings.default_statements_of(gateway.as_deref()),
@@ -242,10 +243,12 @@ fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, p
     let positions = Positions::default();
     let source = value::Source { path: &path, text: "", positions: &positions, fixed: None };
     let names = rules.names(&macros::NO_LOCALS);
-    let scope = properties::Scope { source, dialect: dialect.unwrap_or(Dialect::Generic), time_format: None, names };
+    let changes = kind::default_changes(&source, &rules.defaults, problems);
+    let dialect = dialect.unwrap_or(Dialect::Generic);
+    let scope = properties::Scope { source, dialect, time_format: None, changes, names };
     let mut header = properties::Header::default();
     file::apply_defaults(&scope, &rules, &mut header, problems);
-    Rules { default_audits: header.properties.audits, ..rules }
+    Rules { default_audits: header.properties.audits, changes, ..rules }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::macros::{Expander, Names};
 use super::name::model_name;
 use super::value::{Source, Value, closing, nested, split_at_commas};
 use crate::ids::ModelName;
-use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Properties};
+use crate::model::{AuditCall, ColumnChanges, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
 use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize};
 use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative};
@@ -101,6 +101,8 @@ pub(super) struct Scope<'a> {
     pub(super) source: Source<'a>,
     pub(super) dialect: Dialect,
     pub(super) time_format: Option<&'a str>,
+    /// Which changes of kept columns are taken where a kind does not say it.
+    pub(super) changes: ColumnChanges,
     /// The names that macros in properties know.
     pub(super) names: Names<'a>,
 }

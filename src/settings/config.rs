@@ -68,7 +68,7 @@ const HONOURED: [&str; 18] = [
 ];
 
 /// What `model_defaults` may give and we apply through the grammar of a `MODEL` block.
-const APPLIED_DEFAULTS: [&str; 13] = [
+const APPLIED_DEFAULTS: [&str; 15] = [
     "allow_partials",
     "audits",
     "cron",
@@ -77,21 +77,16 @@ const APPLIED_DEFAULTS: [&str; 13] = [
     "enabled",
     "interval_unit",
     "kind",
+    "on_additive_change",
+    "on_destructive_change",
     "owner",
     "physical_properties",
     "start",
     "table_format",
     "storage_format",
 ];
-const KEPT_DEFAULTS: [&str; 7] = [
-    "batch_concurrency",
-    "formatting",
-    "on_additive_change",
-    "on_destructive_change",
-    "optimize_query",
-    "session_properties",
-    "virtual_properties",
-];
+const KEPT_DEFAULTS: [&str; 5] =
+    ["batch_concurrency", "formatting", "optimize_query", "session_properties", "virtual_properties"];
 /// Lists of statements that every model gets.
 const STATEMENT_DEFAULTS: [&str; 3] = ["pre_statements", "post_statements", "on_virtual_update"];
 
@@ -327,7 +322,16 @@ fn default_text(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Strin
             let pairs: Vec<String> = entries.iter().filter_map(|entry| pair(entry, report)).collect();
             Some(format!("({})", pairs.join(", ")))
         }
-        ("kind" | "enabled" | "interval_unit" | "dialect" | "allow_partials", _) => report.text(key, node),
+        (
+            "kind"
+            | "enabled"
+            | "interval_unit"
+            | "dialect"
+            | "allow_partials"
+            | "on_additive_change"
+            | "on_destructive_change",
+            _,
+        ) => report.text(key, node),
         _ => report.text(key, node).map(|text| quote(&text)),
     }
 }

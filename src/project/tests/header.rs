@@ -250,6 +250,34 @@ fn kinds_are_checked() {
 }
 
 #[test]
+fn what_a_kind_does_not_say_of_columns_the_defaults_do() {
+    use crate::model::{ColumnChange, ColumnChanges, Past};
+    let changes = |defaults: &str, kind: &str| {
+        let loaded = loaded(&format!(
+            "//- config.yaml\nmodel_defaults: {{dialect: duckdb{defaults}}}\n//- models/a.sql\nMODEL (name s.a, {kind});\nSELECT 1 AS x\n"
+        ));
+        match model(&loaded).past() {
+            Past::Recomputed => None,
+            Past::Kept(ColumnChanges { destructive, additive })
+            | Past::Fixed(ColumnChanges { destructive, additive }) => {
+                Some((destructive == ColumnChange::Taken, additive == ColumnChange::Taken))
+            }
+        }
+    };
+    let defaults = ", on_destructive_change: warn, on_additive_change: error";
+    let kept = "INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true";
+    for kind in [&format!("kind {kept})"), "kind SCD_TYPE_2 (unique_key x)", "kind INCREMENTAL_UNMANAGED"] {
+        assert_eq!(changes("", kind), Some((false, true)), "{kind}");
+        assert_eq!(changes(defaults, kind), Some((true, false)), "{kind}");
+    }
+    let own = format!("kind {kept}, on_destructive_change error, on_additive_change allow)");
+    assert_eq!(changes(defaults, &own), Some((false, true)));
+    assert_eq!(changes(defaults, "kind FULL"), None);
+    let of_default = format!("{defaults}, kind: {{name: INCREMENTAL_UNMANAGED}}");
+    assert_eq!(changes(&of_default, "owner me"), Some((true, false)));
+}
+
+#[test]
 fn later_properties_stop_and_unhonoured_ones_warn() {
     for property in ["gateway other", "virtual_environment_mode dev_only"] {
         let loaded = with(property);
