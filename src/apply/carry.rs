@@ -175,7 +175,7 @@ impl<'a> Task<'a> {
         let from = |column: &'c ColumnType| {
             let carried = match self.same_column(there, &column.name) {
                 Some(old) if old.data_type == column.data_type => Carried::Same,
-                Some(_) => Carried::Cast(column.data_type.clone()),
+                Some(old) => Carried::Cast { from: old.data_type.clone(), to: column.data_type.clone() },
                 None => Carried::Own,
             };
             (column.name.as_str(), carried)

@@ -23,7 +23,8 @@ impl Filler<'_> {
 impl Task<'_> {
     fn load_partitions(self, session: &mut dyn Session, query: &str, known: IsKnown) -> Result<u64, FillError> {
         let by = &self.model.properties.partitioned_by;
-        let columns = output_columns(session, self.model, self.fingerprint, query)?;
+        let mut columns = output_columns(session, self.model, self.fingerprint, query)?;
+        self.type_as_there(session, query, &mut columns)?;
         let rule = UpsertRule { unique_key: by, when_matched: None, merge_filter: None };
         let stage = self.over(&columns).upsert(query, &rule)?;
         run_all(session, &stage.stage)?;

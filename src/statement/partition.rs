@@ -4,6 +4,7 @@
 use super::upsert::STAGE;
 use super::{Carried, StatementError, Target, quote_identifier, quote_table};
 use crate::ids::TableName;
+use crate::sql::Dialect;
 
 const CHANGED: &str = "offshoot__changed";
 
@@ -29,13 +30,17 @@ impl Target<'_> {
         let known = || columns.iter().filter(|(_, carried)| *carried != Carried::Own);
         let names: Vec<String> = known().map(|(name, _)| quote_identifier(self.dialect, name)).collect();
         let value = |((_, carried), name): (&(&str, Carried), &String)| match carried {
-            Carried::Cast(data_type) => format!("CAST({name} AS {data_type}) AS {name}"),
+            Carried::Cast { to, .. } => format!("CAST({name} AS {to}) AS {name}"),
             Carried::Same | Carried::Own => name.clone(),
         };
         let values: Vec<String> = known().zip(&names).map(value).collect();
-        let (names, values) = (names.join(", "), values.join(", "));
-        let (theirs, ours) = (format!("SELECT {values} FROM {from}"), format!("SELECT {names} FROM {table}"));
-        let differing = format!("(({theirs} EXCEPT ALL {ours}) UNION ALL ({ours} EXCEPT ALL {theirs})) AS source");
+        let theirs = format!("SELECT {} FROM {from}", values.join(", "));
+        let (seen, own): (Vec<String>, Vec<String>) =
+            known().zip(&names).map(|((name, carried), quoted)| self.compared(by, (name, quoted), carried)).unzip();
+        let (seen, own) =
+            (format!("SELECT {} FROM {from}", seen.join(", ")), format!("SELECT {} FROM {table}", own.join(", ")));
+        let names = names.join(", ");
+        let differing = format!("(({seen} EXCEPT ALL {own}) UNION ALL ({own} EXCEPT ALL {seen})) AS source");
         let drop = format!("DROP TABLE IF EXISTS {changed}");
         let given = format!("SELECT * FROM {changed}");
         vec![
@@ -49,6 +54,24 @@ impl Target<'_> {
             ),
             drop,
         ]
+    }
+
+    /// A column of the other table and of this one, as they are compared: what has only become less there is the same still.
+    fn compared(&self, by: &[String], (name, quoted): (&str, &String), carried: &Carried) -> (String, String) {
+        let is_key = by.iter().any(|expression| self.names_in(expression).iter().any(|named| named == name));
+        let (theirs, own) = match carried {
+            Carried::Cast { from, to } => match self.cast_back(quoted, (to, from)).filter(|_| !is_key) {
+                Some(back) => (quoted.clone(), back),
+                None => (format!("CAST({quoted} AS {to})"), quoted.clone()),
+            },
+            Carried::Same | Carried::Own => (quoted.clone(), quoted.clone()),
+        };
+        // PostgreSQL knows no equality of some types (`json`), but of every text.
+        let text = |value: String| match self.dialect == Dialect::Postgres && !is_key {
+            true => format!("CAST({value} AS text) AS {quoted}"),
+            false => format!("{value} AS {quoted}"),
+        };
+        (text(theirs), text(own))
     }
 
     /// The partitions that are in some rows.

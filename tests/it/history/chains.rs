@@ -187,3 +187,79 @@ fn several_rollbacks_and_a_gc_lose_nothing() {
     assert_eq!(shown(&site, "s.daily", "amount"), more);
     site.done(&["doctor", "--deep"]);
 }
+
+const ANY: &str = "SCD_TYPE_2_BY_COLUMN (unique_key id, columns *, on_destructive_change allow)";
+
+fn versions(columns: &str) -> String {
+    format!("MODEL (name s.m, kind {ANY}, cron '@daily');\nSELECT {columns} FROM raw.people")
+}
+
+fn parts(columns: &str) -> String {
+    format!(
+        "MODEL (name s.parts, kind INCREMENTAL_BY_PARTITION (on_destructive_change allow), partitioned_by (name), \
+         cron '@daily');\nSELECT {columns} FROM raw.people"
+    )
+}
+
+#[test]
+fn a_rollback_finds_what_the_later_type_did_not_hold() {
+    let (before, after) = ("id, name, updated_at AS moment", "id, name, CAST(updated_at AS DATE) AS moment");
+    for site in Site::both(&[("models/m.sql", &versions(before)), ("models/parts.sql", &parts(before))]) {
+        let site = site.at("2026-04-01 00:00:00");
+        site.people("(1,'a',10,TIMESTAMP '2026-03-01 10:00:00')");
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/m.sql", &versions(after)), ("models/parts.sql", &parts(after))]);
+        let site = site.at("2026-04-02 00:00:00");
+        site.people("(2,'b',20,TIMESTAMP '2026-03-02 11:00:00')");
+        site.done(&["promote"]);
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        let expected = ["1|2026-03-01 10:00:00", "2|2026-03-02 00:00:00"];
+        for view in ["s.m", "s.parts"] {
+            let sql = format!("SELECT id, CAST(moment AS VARCHAR) FROM {view} ORDER BY id");
+            assert_eq!(site.lines(&sql), expected, "{view}");
+        }
+        edit(site.world(), &[("notes.md", "on we go")]);
+        site.done(&["promote", "--release"]);
+        assert_eq!(site.lines("SELECT CAST(moment AS VARCHAR) FROM s.m ORDER BY id"), ["2026-03-01", "2026-03-02"]);
+        site.done(&["doctor", "--deep"]);
+    }
+}
+
+#[test]
+fn a_key_of_another_type_is_the_same_key() {
+    for site in Site::both(&[("models/m.sql", &versions("id, name"))]) {
+        let site = site.at("2026-04-01 00:00:00");
+        site.people("(1,'a',10,NULL)");
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/m.sql", &versions("CAST(id AS VARCHAR) AS id, name"))]);
+        site.done(&["promote"]);
+        assert_eq!(site.history("s.m", "id, name"), ["1|a|1970-01-01|NULL"]);
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        assert_eq!(site.history("s.m", "id + 1, name"), ["2|a|1970-01-01|NULL"]);
+    }
+}
+
+#[test]
+fn values_without_an_equality_are_compared_all_the_same() {
+    let (before, after) = ("id, name, CAST('{}' AS json) AS doc", "id, name, CAST('[]' AS json) AS doc");
+    let site = Site::postgres(&[("models/m.sql", &versions(before)), ("models/parts.sql", &parts(before))]);
+    let site = site.at("2026-04-01 00:00:00");
+    site.people("(1,'a',10,NULL)");
+    site.done(&["promote"]);
+    let site = site.at("2026-04-02 00:00:00");
+    site.people("(2,'b',10,NULL)");
+    site.done(&["run"]);
+    edit(site.world(), &[("models/m.sql", &versions(after)), ("models/parts.sql", &parts(after))]);
+    let site = site.at("2026-04-03 00:00:00");
+    site.done(&["promote"]);
+    let expected = ["1|{}", "2|[]"];
+    assert_eq!(site.lines("SELECT id, doc::text FROM s.parts ORDER BY id"), expected);
+    assert_eq!(site.history("s.m", "id, doc::text").len(), 3);
+    site.done(&["rollback", "--to", "1", "--yes"]);
+    assert_eq!(site.lines("SELECT id, doc::text FROM s.parts ORDER BY id"), expected);
+    // Another type is compared as texts, too.
+    let binary = before.replace("json)", "jsonb)");
+    edit(site.world(), &[("models/m.sql", &versions(&binary)), ("models/parts.sql", &parts(&binary))]);
+    site.done(&["promote", "--release"]);
+    assert_eq!(site.lines("SELECT id, doc::text FROM s.parts ORDER BY id"), ["1|{}", "2|{}"]);
+}
