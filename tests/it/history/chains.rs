@@ -263,3 +263,24 @@ fn values_without_an_equality_are_compared_all_the_same() {
     site.done(&["promote", "--release"]);
     assert_eq!(site.lines("SELECT id, doc::text FROM s.parts ORDER BY id"), ["1|{}", "2|{}"]);
 }
+
+#[test]
+fn a_rollback_behind_what_was_computed_again_shows_what_was_kept() {
+    for of in [Site::duckdb, Site::postgres] {
+        let site = three_days(of, &[("models/daily.sql", &daily("", PLAIN))]);
+        edit(
+            site.world(),
+            &[("models/daily.sql", &daily("", PLAIN).replace("forward_only true", "forward_only false"))],
+        );
+        site.done(&["promote"]);
+        site.done(&["run"]);
+        assert_eq!(shown(&site, "s.daily", "amount"), ["2026-04-01|4"], "as a build from nothing");
+        site.done(&["rollback", "--yes"]);
+        let kept = ["2026-03-29|1", "2026-03-30|2", "2026-03-31|3"];
+        assert_eq!(shown(&site, "s.daily", "amount"), kept);
+        site.done(&["run"]);
+        assert_eq!(shown(&site, "s.daily", "amount").len(), 4);
+        assert_eq!(shown(&site, "s.daily", "amount")[..3], kept);
+        site.done(&["doctor", "--deep"]);
+    }
+}
