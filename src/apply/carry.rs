@@ -1,8 +1,6 @@
 //! What a table takes over from the one of another definition whose rows are kept: which columns, and for tables that are loaded
 //! by interval which ranges. Nothing of it is computed.
 
-use std::collections::BTreeSet;
-
 use super::audit::Audited;
 use super::batches::{TableState, touches};
 use super::fault::FillError;
@@ -31,10 +29,8 @@ impl Filler<'_> {
         let theirs =
             theirs.ok_or_else(|| FillError::History(format!("the state forgot its table `{}`", history.table)))?;
         let own = self.known.as_ref().map(|known| known.ledger.loads().to_vec()).unwrap_or_default();
-        let load = |load: &LoadedInterval| (load.interval, load.loaded_at, load.run.clone());
-        let same: BTreeSet<_> = own.iter().map(load).collect();
-        let theirs = theirs.ledger.loads().iter();
-        let taken: Vec<LoadedInterval> = theirs.filter(|their| !same.contains(&load(their))).cloned().collect();
+        let taken: Vec<LoadedInterval> =
+            theirs.ledger.loads().iter().flat_map(|their| other_than(&own, their)).collect();
         if taken.is_empty() && self.known.is_some() {
             return Ok(());
         }
@@ -77,8 +73,7 @@ impl<'a> Task<'a> {
         let needed = [own.name.to_owned()];
         let carried = self.carried(session, (columns, &needed), &history.table, changes)?;
         let there = self.columns_of(session, &history.table)?;
-        let their =
-            there.iter().find(|column| column.name == own.name).map_or(own.data_type, |column| &column.data_type);
+        let their = self.same_column(&there, own.name).map_or(own.data_type, |column| &column.data_type);
         let their = TimeColumn { name: own.name, data_type: their, format: own.format };
         let names = ColumnType::untyped(columns);
         let mut rows = 0;
@@ -122,7 +117,7 @@ impl<'a> Task<'a> {
         changes: ColumnChanges,
     ) -> Result<Vec<(&'c str, Carried)>, FillError> {
         let there = self.columns_of(session, from)?;
-        let carried = matched(columns, &there);
+        let carried = self.matched(columns, &there);
         let added = |name: &str| carried.iter().any(|(own, carried)| *own == name && *carried == Carried::Own);
         if let Some(name) = needed.iter().find(|name| added(name)) {
             return Err(FillError::History(format!(
@@ -153,7 +148,7 @@ impl<'a> Task<'a> {
         (columns, there): (&[ColumnType], &[ColumnType]),
         from: &TableName,
     ) -> Result<(), FillError> {
-        let lost = there.iter().find(|old| columns.iter().all(|column| column.name != old.name));
+        let lost = there.iter().find(|old| self.same_column(columns, &old.name).is_none());
         if let Some(lost) = lost {
             return Err(FillError::HistoryLoss(format!(
                 "column `{}` of the rows that are kept would be lost",
@@ -161,10 +156,8 @@ impl<'a> Task<'a> {
             )));
         }
         for column in columns {
-            let Some(old) = there.iter().find(|old| old.name == column.name && old.data_type != column.data_type)
-            else {
-                continue;
-            };
+            let old = self.same_column(there, &column.name).filter(|old| old.data_type != column.data_type);
+            let Some(old) = old else { continue };
             let altered = self.over(&[]).altered(from, &column.name, (&old.data_type, &column.data_type));
             let rows = session.query(&altered)?.rows;
             let count = rows.first().and_then(|row| row.first()?.clone()).unwrap_or_default();
@@ -177,16 +170,31 @@ impl<'a> Task<'a> {
         }
         Ok(())
     }
+
+    fn matched<'c>(self, columns: &'c [ColumnType], there: &[ColumnType]) -> Vec<(&'c str, Carried)> {
+        let from = |column: &'c ColumnType| {
+            let carried = match self.same_column(there, &column.name) {
+                Some(old) if old.data_type == column.data_type => Carried::Same,
+                Some(old) => Carried::Cast { from: old.data_type.clone(), to: column.data_type.clone() },
+                None => Carried::Own,
+            };
+            (column.name.as_str(), carried)
+        };
+        columns.iter().map(from).collect()
+    }
+
+    /// The column that the engine takes for the one of this name, whatever its case where that says nothing.
+    fn same_column<'c>(self, columns: &'c [ColumnType], name: &str) -> Option<&'c ColumnType> {
+        let folded = |name: &str| self.model.dialect.fold(name, true);
+        let wanted = folded(name);
+        columns.iter().find(|column| folded(&column.name) == wanted)
+    }
 }
 
-fn matched<'c>(columns: &'c [ColumnType], there: &[ColumnType]) -> Vec<(&'c str, Carried)> {
-    let from = |column: &'c ColumnType| {
-        let carried = match there.iter().find(|old| old.name == column.name) {
-            Some(old) if old.data_type == column.data_type => Carried::Same,
-            Some(_) => Carried::Cast(column.data_type.clone()),
-            None => Carried::Own,
-        };
-        (column.name.as_str(), carried)
-    };
-    columns.iter().map(from).collect()
+/// What of a load the other loads do not have of the very same one.
+fn other_than(own: &[LoadedInterval], load: &LoadedInterval) -> Vec<LoadedInterval> {
+    let is_same = |own: &&LoadedInterval| (own.loaded_at, &own.run) == (load.loaded_at, &load.run);
+    let same: Intervals = own.iter().filter(is_same).map(|own| own.interval).collect();
+    let other = Intervals::one(load.interval).minus(&same);
+    other.ranges().iter().map(|range| LoadedInterval { interval: *range, ..load.clone() }).collect()
 }

@@ -255,7 +255,12 @@ impl Filler<'_> {
     pub(super) fn loaded(&mut self, interval: Interval) -> Fact {
         self.loaded.add(interval);
         let work = self.task.work;
-        let (key, run) = (self.task.target.key.clone(), work.run.to_owned());
+        let key = self.task.target.key.clone();
+        let run = match self.task.model.past().kept() {
+            // By this it is known what one table has of another: two may be loaded at one time.
+            Some(_) => format!("{} {}", work.run, work.plan_id),
+            None => work.run.to_owned(),
+        };
         let inputs = Some(self.task.target.seen.clone());
         Fact::Load(state::Load { key, interval, loaded_at: work.now, run, inputs })
     }

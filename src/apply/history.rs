@@ -92,12 +92,19 @@ impl Task<'_> {
             return Err(FillError::History("its history has several present rows of one key".to_owned()));
         }
         let past = if self.target.history.is_some() { HistoryPast::Loads } else { there.past };
-        let load = VersionLoad { now: self.work.now, past, added: &added };
+        let load = VersionLoad { now: self.work.now, past, added: &added, columns: &there.columns };
         let mut rows = 0;
         for statement in over.add_versions(scd, load)? {
             rows += session.execute(&statement)?;
         }
         session.execute(&upsert.clean)?;
+        let is_by_load = matches!(scd.by, VersionBy::Columns(_));
+        if is_by_load && rows > 0 && !session.query(&over.out_of_order(scd, self.work.now))?.rows.is_empty() {
+            return Err(FillError::History(format!(
+                "a row that has changed has a version of a load after this one, whose time is {}; load it at a later time",
+                self.work.now.date_time()
+            )));
+        }
         Ok(rows)
     }
 
@@ -126,7 +133,27 @@ impl Task<'_> {
             })?;
             column.data_type.get_or_insert_with(|| scd.time_type.clone());
         }
+        self.type_as_there(session, query, &mut columns)?;
         Ok(columns)
+    }
+
+    /// Gives columns the types of the table that is there, where the query gives others by now: a value is compared as what it
+    /// becomes there.
+    pub(super) fn type_as_there(
+        self,
+        session: &mut dyn Session,
+        query: &str,
+        columns: &mut [DeclaredColumn],
+    ) -> Result<(), FillError> {
+        let Some(there) = self.recorded.map(|_| session.columns(self.table)).transpose()?.flatten() else {
+            return Ok(());
+        };
+        let given = session.describe(query)?;
+        for (column, given) in columns.iter_mut().zip(given).filter(|(column, _)| column.data_type.is_none()) {
+            let own = there.iter().find(|own| own.name == column.name && own.data_type != given.data_type);
+            column.data_type = own.map(|own| own.data_type.clone());
+        }
+        Ok(())
     }
 
     /// The table as it is, or made. One that nobody vouches for and that is ours is what a run left that was stopped after it

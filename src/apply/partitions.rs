@@ -11,7 +11,7 @@ use super::task::Task;
 use crate::engine::{OwnedObject, Session, Standing, standing, transaction};
 use crate::model::{DeclaredColumn, UniqueKey};
 use crate::plan::{Basis, History, Then};
-use crate::statement::{ColumnType, UpsertRule};
+use crate::statement::{Carried, ColumnType, UpsertRule};
 use crate::time::Timestamp;
 
 /// What a load does to the rows that are there.
@@ -105,7 +105,8 @@ impl Task<'_> {
             self.stage_put(session, put, (&query, &ColumnType::untyped(&columns)))?;
             columns
         } else {
-            let columns = output_columns(session, self.model, self.fingerprint, query)?;
+            let mut columns = output_columns(session, self.model, self.fingerprint, query)?;
+            self.type_as_there(session, query, &mut columns)?;
             self.stage_put(session, put, (query, &columns))?;
             let create = self.over(&untyped(&columns)).create_staged()?;
             let columns = self.there(session, (&columns, known), &create)?;
@@ -183,6 +184,9 @@ impl Task<'_> {
         let needed: Vec<String> = by.iter().flat_map(|expression| over.names_in(expression)).collect();
         let carried = self.carried(session, (columns, &needed), &history.table, self.changes())?;
         if let Put::Behind = put {
+            if carried.iter().all(|(_, carried)| *carried == Carried::Own) {
+                return Err(FillError::History("its table in production has none of its columns".to_owned()));
+            }
             let (more, all) = (over.carry_added(&history.table, &carried), over.carry_all(&history.table, &carried));
             // All that this one has is in the other, unless it has been something else than a part of it.
             let is_part = session.query(&over.not_in(&history.table, &carried))?.rows.is_empty();

@@ -318,7 +318,8 @@ impl<'a> Walk<'a> {
             Interval::new(range.start.max(start), range.end.min(end))
         };
         let missing: Intervals = missing.ranges().iter().filter_map(whole).collect();
-        let outdated = seen::outdated(known.map(|known| known.loads.as_slice()).unwrap_or_default(), &read.seen);
+        let loads = known.map(|known| known.loads.as_slice()).unwrap_or_default();
+        let outdated = seen::outdated(loads, &read.seen, model.past());
         let (order, lookback) = (self.order(model), lookback(model));
         if order != Order::Any && order != Order::LaterLast && lookback > 0 && !missing.is_empty() {
             self.left.push(Left { model: model.name.clone(), why: WhyLeft::NoLookback });

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::build::KnownLoad;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
+use crate::model::Past;
 use crate::time::{Interval, Intervals, Timestamp};
 
 /// How a fill found one of its inputs.
@@ -84,8 +85,9 @@ pub(super) fn holds_more(now: &[Seen], then: &[Seen]) -> bool {
     })
 }
 
-/// What of these loads was made before what its inputs hold now was there.
-pub(super) fn outdated(loads: &[KnownLoad], now: &[Seen]) -> Intervals {
+/// What of these loads was made before what its inputs hold now was there. Where loads are kept, an input that a load did not
+/// read, or that begins earlier by now, says nothing about it.
+pub(super) fn outdated(loads: &[KnownLoad], now: &[Seen], past: Past) -> Intervals {
     let mut outdated = Intervals::default();
     for load in loads {
         let Some(then) = &load.inputs else { continue };
@@ -94,7 +96,11 @@ pub(super) fn outdated(loads: &[KnownLoad], now: &[Seen]) -> Intervals {
             let before = counterparts(input, now, then);
             let first = covered.ranges().first().map(|range| range.start);
             let began = before.iter().filter_map(|saw| begins(saw)).max();
-            let from = if first < began && first.is_some() { NEVER } else { up_to(&before) };
+            let from = match past {
+                Past::Kept(_) | Past::Fixed(_) => complete_up_to(&before).unwrap_or(FOREVER),
+                Past::Recomputed if first < began && first.is_some() => NEVER,
+                Past::Recomputed => up_to(&before),
+            };
             let part = Interval::new(load.interval.start.max(from), load.interval.end.min(*complete));
             part.into_iter().for_each(|part| outdated.add(part));
         }
@@ -116,6 +122,14 @@ fn begins(saw: &Saw) -> Option<Timestamp> {
         Saw::Ranges { covered, .. } => covered.ranges().first().map(|range| range.start),
         Saw::Whole(_) => None,
     }
+}
+
+fn complete_up_to(before: &[&Saw]) -> Option<Timestamp> {
+    let complete = before.iter().filter_map(|saw| match saw {
+        Saw::Ranges { complete, .. } => Some(*complete),
+        Saw::Whole(_) => None,
+    });
+    complete.min()
 }
 
 fn up_to(before: &[&Saw]) -> Timestamp {

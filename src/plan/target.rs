@@ -316,7 +316,7 @@ fn lacking(
     let mut lacking: Intervals = Intervals::one(wanted).minus(&have).ranges().iter().filter_map(inside).collect();
     // How far prod's own tables are is for `run` and promote to mend.
     if inputs.purpose == Purpose::Promote || !inputs.is_prods(key) {
-        let outdated = seen::outdated(loads, seen);
+        let outdated = seen::outdated(loads, seen, model.past());
         outdated.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));
     }
     newer.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));

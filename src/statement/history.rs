@@ -6,10 +6,10 @@
 //! (`_scd_type_2`); unlike that one, a NULL in a version that ends stays one, and is not filled from the version after it.
 
 use super::upsert::STAGE;
-use super::{StatementError, Target, quote_identifier, quote_table, text_literal};
+use super::{ColumnType, StatementError, Target, quote_identifier, quote_table, text_literal};
 use crate::ids::TableName;
 use crate::model::{DeclaredColumn, DeletedRows, FirstVersion, ScdType2, VersionBy};
-use crate::sql::tokenize;
+use crate::sql::{Dialect, tokenize};
 use crate::time::Timestamp;
 
 /// What a load knows of the table beside the rule.
@@ -21,6 +21,8 @@ pub struct VersionLoad<'a> {
     pub past: HistoryPast,
     /// Columns that it has got just now: that they are filled is no change of a row.
     pub added: &'a [String],
+    /// All of them.
+    pub columns: &'a [ColumnType],
 }
 
 /// What was there before a load.
@@ -37,13 +39,25 @@ pub enum HistoryPast {
 pub enum Carried {
     /// The column of the same name there.
     Same,
-    /// The same, which has another type there: this one is what it becomes.
-    Cast(String),
+    /// The same, which has another type there.
+    Cast {
+        /// That type.
+        from: String,
+        /// What it becomes.
+        to: String,
+    },
     /// It is not there: what this table knows already, else NULL.
     Own,
 }
 
 const HISTORY: &str = "offshoot__history";
+
+/// Types of PostgreSQL without an equality of all of their values.
+const UNEQUAL: [&str; 9] = ["json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"];
+
+/// Types that are cast to each other whatever the value, but for its size.
+const PLAIN: [&str; 9] =
+    ["smallint", "integer", "bigint", "numeric", "real", "double precision", "date", "timestamp", "time"];
 
 impl Target<'_> {
     /// The table without rows, with the columns of what is staged.
@@ -77,9 +91,9 @@ impl Target<'_> {
         }
         let (table, stage) = (self.name(), quote_identifier(self.dialect, STAGE));
         let (_, valid_to) = self.validity(scd);
-        let (same, changed) = (self.same(scd, "target", "source"), self.changed(scd, load.added));
+        let (same, changed) = (self.same(scd, "target", "source"), self.changed(scd, load));
         let end = match &scd.by {
-            VersionBy::Time { updated_at } => self.cast(scd, &self.qualified_column("source", updated_at)),
+            VersionBy::Time { updated_at } => self.since(scd, updated_at),
             VersionBy::Columns(_) => self.moment(scd, load.now),
         };
         let mut statements = vec![
@@ -117,9 +131,10 @@ impl Target<'_> {
                 let updated = self.cast(scd, &self.qualified_column("source", updated_at));
                 let first = if scd.first == FirstVersion::Epoch { epoch() } else { updated.clone() };
                 let from = format!(
-                    "CASE WHEN target.offshoot__there IS NOT NULL THEN {updated} \
+                    "CASE WHEN target.offshoot__there IS NOT NULL THEN {} \
                      WHEN ended.offshoot__end > {updated} THEN ended.offshoot__end \
-                     WHEN ended.offshoot__end IS NOT NULL THEN {updated} ELSE {first} END"
+                     WHEN ended.offshoot__end IS NOT NULL THEN {updated} ELSE {first} END",
+                    self.since(scd, updated_at)
                 );
                 (from, self.ended(scd))
             }
@@ -133,6 +148,12 @@ impl Target<'_> {
             scd.time_type,
             self.same(scd, "target", "source"),
         ))
+    }
+
+    /// When a row became what it is now: not before its present version began.
+    fn since(&self, scd: &ScdType2, updated_at: &str) -> String {
+        let (valid_from, _) = self.validity(scd);
+        format!("GREATEST({}, target.{valid_from})", self.cast(scd, &self.qualified_column("source", updated_at)))
     }
 
     /// When the last version of each key ended: one that comes back is not valid before.
@@ -175,25 +196,40 @@ impl Target<'_> {
         )
     }
 
-    /// Whether a present version is not what its row is now.
-    fn changed(&self, scd: &ScdType2, added: &[String]) -> String {
+    /// Whether a present version is not what its row is now. Where it does not know when it was updated, its row is a later one
+    /// as soon as that does; where no row of the table could know it, all else says so.
+    fn changed(&self, scd: &ScdType2, load: VersionLoad<'_>) -> String {
         let listed: Vec<String> = match &scd.by {
-            VersionBy::Time { updated_at } => {
+            VersionBy::Time { updated_at } if !load.added.iter().any(|added| self.is_name(added, updated_at)) => {
                 let column = |alias| self.qualified_column(alias, updated_at);
-                return format!("{} > {}", column("source"), column("target"));
+                let (source, target) = (column("source"), column("target"));
+                return format!("{source} > {target} OR ({target} IS NULL AND {source} IS NOT NULL)");
             }
             VersionBy::Columns(Some(listed)) => listed.clone(),
-            VersionBy::Columns(None) => {
+            VersionBy::Columns(None) | VersionBy::Time { .. } => {
                 self.columns.iter().map(|column| quote_identifier(self.dialect, &column.name)).collect()
             }
         };
-        let compared = listed.iter().filter(|text| !self.names_in(text).iter().any(|name| added.contains(name)));
+        let compared = listed.iter().filter(|text| !self.names_in(text).iter().any(|name| load.added.contains(name)));
         let differ: Vec<String> = compared
             .map(|text| {
-                format!("{} IS DISTINCT FROM {}", self.qualified(text, "target"), self.qualified(text, "source"))
+                let value = |alias| self.comparable(text, (alias, load.columns));
+                format!("{} IS DISTINCT FROM {}", value("target"), value("source"))
             })
             .collect();
         if differ.is_empty() { "false".to_owned() } else { differ.join(" OR ") }
+    }
+
+    /// An expression under an alias, as one that has an equality: PostgreSQL knows none of some types.
+    fn comparable(&self, text: &str, (alias, columns): (&str, &[ColumnType])) -> String {
+        let value = self.qualified(text, alias);
+        let is_bare =
+            |column: &&ColumnType| value == format!("{alias}.{}", quote_identifier(self.dialect, &column.name));
+        let unequal = |column: &ColumnType| UNEQUAL.contains(&column.data_type.trim_end_matches("[]"));
+        match self.dialect == Dialect::Postgres && columns.iter().find(is_bare).is_some_and(unequal) {
+            true => format!("CAST({value} AS text)"),
+            false => value,
+        }
     }
 
     /// A query that gives a row only where a key is NULL among the staged rows.
@@ -214,11 +250,25 @@ impl Target<'_> {
         )
     }
 
+    /// A query that gives a row only where a key that was loaded at this moment was loaded later before.
+    pub fn out_of_order(&self, scd: &ScdType2, now: Timestamp) -> String {
+        let (table, (valid_from, valid_to), now) = (self.name(), self.validity(scd), self.moment(scd, now));
+        format!(
+            "SELECT 1 FROM {table} AS target WHERE (target.{valid_from} > {now} OR target.{valid_to} > {now}) AND EXISTS \
+             (SELECT 1 FROM {table} AS source WHERE {} AND (source.{valid_from} = {now} OR source.{valid_to} = {now})) LIMIT 1",
+            self.same(scd, "target", "source")
+        )
+    }
+
     /// A query that counts the rows of `from` whose value of a column is another one after it was cast to `data_type`.
     pub fn altered(&self, from: &TableName, column: &str, (old, new): (&str, &str)) -> String {
         let column = quote_identifier(self.dialect, column);
+        let text = match self.dialect == Dialect::Postgres && UNEQUAL.contains(&old.trim_end_matches("[]")) {
+            true => "::text",
+            false => "",
+        };
         format!(
-            "SELECT count(*) FROM {} WHERE CAST(CAST({column} AS {new}) AS {old}) IS DISTINCT FROM {column}",
+            "SELECT count(*) FROM {} WHERE CAST(CAST({column} AS {new}) AS {old}){text} IS DISTINCT FROM {column}{text}",
             quote_table(self.dialect, from)
         )
     }
@@ -236,13 +286,27 @@ impl Target<'_> {
         columns: &[(&str, Carried)],
     ) -> Result<Vec<String>, StatementError> {
         let (table, stage) = (self.name(), quote_identifier(self.dialect, HISTORY));
-        let (from, (valid_from, valid_to)) = (quote_table(self.dialect, from), self.validity(scd));
+        let (valid_from, valid_to) = self.validity(scd);
         let names: Vec<String> = columns.iter().map(|(name, _)| quote_identifier(self.dialect, name)).collect();
-        let values = columns.iter().zip(&names).map(|((_, carried), name)| match carried {
+        let values = columns.iter().zip(&names).enumerate().map(|(index, ((_, carried), name))| match carried {
             Carried::Same => format!("source.{name}"),
-            Carried::Cast(data_type) => format!("CAST(source.{name} AS {data_type}) AS {name}"),
+            Carried::Cast { from, to } => match self.cast_back(&format!("target.{name}"), (to, from)) {
+                // What has only become less there is still whole here.
+                Some(back) => format!(
+                    "CASE WHEN {back} IS NOT DISTINCT FROM source.offshoot__was{index} THEN target.{name} ELSE source.{name} END \
+                     AS {name}"
+                ),
+                None => format!("source.{name}"),
+            },
             Carried::Own => format!("target.{name}"),
         });
+        let theirs = columns.iter().zip(&names).enumerate().filter_map(|(index, ((_, carried), name))| match carried {
+            Carried::Same => Some(name.clone()),
+            Carried::Cast { to, .. } => Some(format!("CAST({name} AS {to}) AS {name}, {name} AS offshoot__was{index}")),
+            Carried::Own => None,
+        });
+        let theirs = theirs.collect::<Vec<_>>().join(", ");
+        let from = format!("(SELECT {theirs} FROM {})", quote_table(self.dialect, from));
         let numbered = |table: &str, alias: &str| {
             let keys: Vec<String> = scd.unique_key.iter().map(|key| self.qualified(key, "past")).collect();
             format!(
@@ -256,17 +320,27 @@ impl Target<'_> {
         Ok(vec![
             drop.clone(),
             format!(
-                "CREATE TEMPORARY TABLE {stage} AS\nSELECT {values}\nFROM {}\nLEFT JOIN {} ON {} AND {} = target.{valid_from} \
+                "CREATE TEMPORARY TABLE {stage} AS\nSELECT {values}\nFROM {}\nLEFT JOIN {} ON {} AND source.{valid_from} = target.{valid_from} \
                  AND source.offshoot__turn = target.offshoot__turn",
                 numbered(&from, "source"),
                 numbered(&table, "target"),
                 self.same(scd, "target", "source"),
-                self.cast(scd, &format!("source.{valid_from}")),
             ),
             self.empty(),
             format!("INSERT INTO {table} ({names}) SELECT {names} FROM {stage}"),
             drop,
         ])
+    }
+
+    /// A value as another type, where an engine that stops at what is none of it does not see texts: `None` there.
+    pub(super) fn cast_back(&self, value: &str, (own, other): (&str, &str)) -> Option<String> {
+        if self.dialect == Dialect::DuckDb {
+            return Some(format!("TRY_CAST({value} AS {other})"));
+        }
+        let (own, other) = (own.to_lowercase(), other.to_lowercase());
+        let is_plain =
+            |data_type: &str| PLAIN.iter().any(|plain| data_type.starts_with(plain)) && !data_type.ends_with(']');
+        (is_plain(&own) && is_plain(&other)).then(|| format!("CAST({value} AS {other})"))
     }
 
     /// The table's own columns that an expression names.
@@ -286,10 +360,13 @@ impl Target<'_> {
 
     /// A column that a property names, under an alias.
     fn qualified_column(&self, alias: &str, name: &str) -> String {
-        let folded = self.dialect.fold(name, false);
-        let known = |column: &&DeclaredColumn| column.name == name || self.dialect.fold(&column.name, false) == folded;
+        let known = |column: &&DeclaredColumn| self.is_name(&column.name, name);
         let name = self.columns.iter().find(known).map_or(name, |column| column.name.as_str());
         format!("{alias}.{}", quote_identifier(self.dialect, name))
+    }
+
+    fn is_name(&self, column: &str, name: &str) -> bool {
+        column == name || self.dialect.fold(column, false) == self.dialect.fold(name, false)
     }
 
     fn cast(&self, scd: &ScdType2, value: &str) -> String {

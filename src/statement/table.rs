@@ -123,7 +123,7 @@ impl Target<'_> {
         let known = columns.iter().filter(|(_, carried)| *carried != Carried::Own);
         let names = column_list(self.dialect, known.clone().map(|(name, _)| *name));
         let values = known.map(|(name, carried)| match carried {
-            Carried::Cast(data_type) => format!("CAST({} AS {data_type})", quote_identifier(self.dialect, name)),
+            Carried::Cast { to, .. } => format!("CAST({} AS {to})", quote_identifier(self.dialect, name)),
             Carried::Same | Carried::Own => quote_identifier(self.dialect, name),
         });
         let values = values.collect::<Vec<_>>().join(", ");

@@ -45,6 +45,8 @@ pub(super) struct Found {
     pub(super) moved: Vec<Moved>,
     /// Where models point afterwards.
     pub(super) after: BTreeMap<ModelName, Stand>,
+    /// The models of the entry whose rows go on in what is shown now.
+    going_on: BTreeSet<ModelName>,
 }
 
 /// Finds the entry and everything that it needs.
@@ -75,7 +77,32 @@ pub(super) fn look(looking: &Looking<'_>, session: &mut dyn Session) -> Result<F
     if looking.policy == ForeignPolicy::Refuse {
         publish::refuse_foreign(&identity.state, "bot rollback", &views, session)?;
     }
-    Ok(Found { current, present, entry, side, plan, tables, views, moved, after })
+    let going_on = going_on(workspace, (&side, &entry), &present)?;
+    Ok(Found { current, present, entry, side, plan, tables, views, moved, after, going_on })
+}
+
+/// The models of an entry that keep rows and have another table in the present one, where they keep them, too: what queries
+/// give again there is nothing that came after those rows.
+///
+/// # Errors
+/// The project of the present entry cannot be read.
+fn going_on(
+    workspace: &Workspace<'_>,
+    (side, entry): (&Side, &HistoryEntry),
+    present: &HistoryEntry,
+) -> Result<BTreeSet<ModelName>, CommandError> {
+    let is_kept =
+        |side: &Side, name: &ModelName| side.tree.models.get(name).is_some_and(|model| model.past().kept().is_some());
+    let is_other = |(name, pointer): &(&ModelName, &Pointer)| {
+        let shown = present.models.get(*name).filter(|shown| pointer.kind.goes_on_from(shown.kind));
+        is_kept(side, name) && shown.is_some_and(|shown| shown.table.is_some() && shown.table != pointer.table)
+    };
+    let mut names: BTreeSet<ModelName> = entry.models.iter().filter(is_other).map(|(name, _)| name.clone()).collect();
+    if !names.is_empty() {
+        let (_, there) = self::side(workspace, present)?;
+        names.retain(|name| is_kept(&there, name));
+    }
+    Ok(names)
 }
 
 /// The entry that is shown now, and the one that is wanted.
@@ -226,15 +253,8 @@ fn plan(
 /// The histories of an entry as a plan: each is to hold what the one that is shown now has got since.
 pub(super) fn histories(found: &Found, state: &dyn State) -> Result<Option<Plan>, CommandError> {
     let mut plan = found.plan.clone();
-    let is_kept =
-        |name: &ModelName| found.side.tree.models.get(name).is_some_and(|model| model.past().kept().is_some());
-    plan.targets.retain(|target| is_kept(&target.name));
-    let shown = |target: &Target| {
-        let pointer = found.current.models.get(&target.name)?;
-        let is_other =
-            target.kind.goes_on_from(pointer.kind) && pointer.table.is_some() && pointer.table != target.table;
-        is_other.then(|| key(&target.name, pointer))
-    };
+    plan.targets.retain(|target| found.going_on.contains(&target.name));
+    let shown = |target: &Target| Some(key(&target.name, found.current.models.get(&target.name)?));
     let keys: Vec<TableKey> = plan.targets.iter().filter_map(shown).collect();
     let tables = state.tables(&keys).map_err(state_error)?;
     plan.targets.retain_mut(|target| {

@@ -30,7 +30,7 @@ impl Reader<'_, '_> {
         };
         let items = columns.items();
         let is_star = matches!(items.as_slice(), [item] if item.folded() == "*");
-        let listed = || items.iter().map(|item| item.scalar().unwrap_or_else(|| item.folded())).collect();
+        let listed = || items.iter().map(expression).collect();
         self.scd(offset, VersionBy::Columns((!is_star).then(listed)), first)
     }
 
@@ -61,7 +61,7 @@ impl Reader<'_, '_> {
     fn scd(&mut self, offset: usize, by: VersionBy, first: FirstVersion) -> Option<ScdType2> {
         let deleted = if self.flag("invalidate_hard_deletes") { DeletedRows::End } else { DeletedRows::Stay };
         let items = self.value("unique_key").map(|value| value.items()).unwrap_or_default();
-        let unique_key: Vec<String> = items.iter().map(|item| item.scalar().unwrap_or_else(|| item.folded())).collect();
+        let unique_key: Vec<String> = items.iter().map(expression).collect();
         if unique_key.is_empty() {
             self.missing(offset, "unique_key", "unique_key id");
             return None;
@@ -100,6 +100,11 @@ impl Reader<'_, '_> {
         let problem = self.source.error("missing-property", offset, format!("kind {kind} needs `{key}`"));
         self.problems.push(problem.help(format!("write `kind {kind} ({example})`")));
     }
+}
+
+/// An expression as written: a quoted name stays one.
+fn expression(value: &Value<'_>) -> String {
+    value.scalar().filter(|_| !is_quoted(value)).unwrap_or_else(|| value.folded())
 }
 
 fn is_quoted(value: &Value<'_>) -> bool {

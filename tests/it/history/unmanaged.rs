@@ -235,3 +235,27 @@ fn a_state_that_is_lost_adds_nothing_twice() {
     assert_eq!(shown(&site, "s.log", PLAIN), ["1|a|10", "1|A2|10", "1|A|11", "2|NULL|20", "3|c|30"]);
     assert_eq!(shown(&site, "s.keyed", PLAIN), ["1|A2|10", "1|A|11", "2|NULL|20", "3|c|30"]);
 }
+
+#[test]
+fn values_that_cannot_be_compared_and_wider_types_are_carried() {
+    for (of, json) in [
+        (Site::duckdb as fn(&[(&str, &str)]) -> Site, "CAST(price AS VARCHAR)"),
+        (Site::postgres, "CAST(CAST(price AS VARCHAR) AS json)"),
+    ] {
+        let columns = |price: &str| format!("id, {json} AS doc, {price} AS price");
+        let site = of(&[("models/log.sql", &log("", &columns("price")))]).at("2026-04-01 00:00:00");
+        site.people("(1,'a',10,NULL),(1,'a',10,NULL),(2,'b',NULL,NULL)");
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/log.sql", &log("", &columns("CAST(price AS BIGINT)")))]);
+        site.done(&["promote"]);
+        let site = site.at("2026-04-02 00:00:00");
+        site.people("(1,'a',10,NULL),(3,'c',30,NULL)");
+        site.done(&["run"]);
+        let then = ["1|10", "1|10", "1|10", "2|NULL", "3|30"];
+        assert_eq!(shown(&site, "s.log", "id, price"), then);
+        // What the older table has by now it keeps, and it gets the rest.
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        assert_eq!(shown(&site, "s.log", "id, price"), then);
+        assert_eq!(site.lines("SELECT count(doc) FROM s.log"), ["4"]);
+    }
+}
