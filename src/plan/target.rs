@@ -143,13 +143,19 @@ impl<'a> Targets<'a> {
         let kind = model.kind.name();
         let known = inputs.known.tables.get(&key);
         let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
+        let is_anothers = known.is_some_and(|known| self.read_another(known)) && !inputs.is_prods(&key);
         let newer = match known {
+            Some(known) if is_anothers && !shared => known.intervals(),
             // As far as prod's own tables are, `run` brings them; and nobody is to wait for whoever shares one.
             Some(known) if !shared && !inputs.is_prods(&key) => newer_inputs(known, &self.held),
             _ => Intervals::default(),
         };
         let lacking = lacking(model, inputs, (wanted, self.own_past(model)), (&key, known), (seen, &newer));
-        let fill = match known.filter(|known| is_stale(model, inputs, (&key, known), (&self.freshness, seen))) {
+        let is_stale = |known: &&KnownTable| {
+            let is_whole = known.filled_at.is_some() && !matches!(model.kind, Kind::Seed(_));
+            is_whole && is_anothers || is_stale(model, inputs, (&key, known), (&self.freshness, seen))
+        };
+        let fill = match known.filter(is_stale) {
             None => Fill::Fresh,
             Some(_) if !shared => Fill::Stale,
             // What prod shows is as new as it should be until `run` or a promote makes it newer.
@@ -169,6 +175,18 @@ impl<'a> Targets<'a> {
             _ => Action::Reuse,
         };
         Slot { key, known, from: None, lacking, missing, fill, action }
+    }
+
+    /// Whether a table was made of another one of an input whose rows are kept: that one may hold other rows of a definition that
+    /// is the same.
+    fn read_another(&self, known: &KnownTable) -> bool {
+        let is_kept = |input: &TableKey| {
+            let model = self.inputs.result.models.get(&input.model);
+            model.is_some_and(|model| model.past() != Past::Recomputed)
+        };
+        let is_other =
+            |input: &TableKey| !self.held.contains_key(input) && self.held.keys().any(|held| held.model == input.model);
+        known.inputs.iter().any(|(input, _)| is_kept(input) && is_other(input))
     }
 
     fn own_past(&self, model: &Model) -> OwnPast {

@@ -284,3 +284,30 @@ fn a_rollback_behind_what_was_computed_again_shows_what_was_kept() {
         site.done(&["doctor", "--deep"]);
     }
 }
+
+#[test]
+fn a_reader_of_long_ago_does_not_show_rows_that_are_no_more() {
+    let total = "MODEL (name s.total, kind FULL);\nSELECT sum(x) AS x FROM s.daily";
+    let days = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column day), start '2026-03-29', cron '@daily');\n\
+                SELECT day, x FROM s.daily WHERE day BETWEEN @start_date AND @end_date";
+    let of = |columns: &str| daily(", on_destructive_change allow", &PLAIN.replace("day, amount", columns));
+    let first = of("day, amount AS x");
+    let readers = [("models/total.sql", total), ("models/days.sql", days)];
+    let site = three_days(Site::duckdb, &[("models/daily.sql", &first), readers[0], readers[1]]);
+    assert_eq!(site.lines("SELECT x FROM s.total"), ["6"]);
+    for (path, _) in readers {
+        std::fs::remove_file(site.world().repository.path().join(path)).expect("a model");
+    }
+    edit(site.world(), &[("models/daily.sql", &of("day"))]);
+    site.done(&["promote"]);
+    // The same column again, of another definition, whose table never had those values.
+    edit(site.world(), &[("models/daily.sql", &of("day, amount AS x, 1 AS y")), readers[0], readers[1]]);
+    site.done(&["promote"]);
+    let lost = ["2026-03-29|NULL", "2026-03-30|NULL", "2026-03-31|NULL"];
+    assert_eq!(shown(&site, "s.daily", "x"), lost);
+    assert_eq!(shown(&site, "s.days", "x"), lost);
+    assert_eq!(site.lines("SELECT x FROM s.total"), ["NULL"]);
+    edit(site.world(), &[("notes.md", "on we go")]);
+    let again = site.done(&["promote", "--format", "json"]);
+    assert!(again.builds().is_empty(), "{}", again.stdout);
+}
