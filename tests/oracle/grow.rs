@@ -252,7 +252,7 @@ impl Grow<'_> {
             }
             select.items.push(star);
         }
-        if self.choices.chance(12) {
+        if self.choices.chance(15) {
             let mut window = self.window(&names);
             if self.choices.chance(40) {
                 // One that inherits: the first has the partition, the second the order.
@@ -263,6 +263,9 @@ impl Grow<'_> {
                 window = inherits;
             }
             select.windows.push(("win".to_owned(), window));
+            if let Some(value) = self.named_windowed(&names).filter(|_| self.choices.chance(70)) {
+                select.items.push(Item::Value { value, alias: aliases.pop() });
+            }
         }
         for _ in 0..2 + self.choices.below(4) {
             let data = self.choices.one(&[N, N, N, N, T, T, T, D, L, S]);

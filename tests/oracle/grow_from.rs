@@ -63,7 +63,8 @@ impl Grow<'_> {
         match self.choices.below(20) {
             0 => return input.join = "CROSS JOIN",
             1 => return input.join = ",",
-            2 if !common.is_empty() => {
+            // Over few columns some rows meet.
+            choice @ (2 | 9) if !common.is_empty() && (choice == 2 || common.len() < 3) => {
                 return input.join = self.choices.one(&["NATURAL JOIN", "NATURAL LEFT JOIN"]);
             }
             8 if matches!(&input.relation, Relation::Table(name) if ["raw.t", "raw.u"].contains(&name.as_str()))

@@ -2,7 +2,7 @@
 
 use super::edit::Desk;
 use super::scenes::Scene;
-use super::{around, clauses, sessions, values};
+use super::{around, clauses, draws, sessions, values};
 
 /// One kind of edit.
 pub(crate) struct Edit {
@@ -84,7 +84,7 @@ pub(crate) static EDITS: &[Edit] = edits! {
     "metadata" Make::Desk(around::metadata);
     "stamp" Make::Desk(around::stamp);
     "depends_on" Make::Desk(around::depends_on);
-    "draw" Make::Desk(around::draw);
+    "draw" Make::Desk(draws::draw);
     "NULL column" Make::Desk(around::null_column);
     "seed: cell" Make::Desk(around::seed_cell);
     "seed: rows" Make::Desk(around::seed_rows);

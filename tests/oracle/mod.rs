@@ -8,6 +8,7 @@ mod beside;
 mod clauses;
 mod clean;
 mod content;
+mod draws;
 mod edit;
 pub(crate) mod faults;
 mod grow;

@@ -123,6 +123,8 @@ impl<'a> Episode<'a> {
             warehouse,
             branches: vec![branch],
         };
+        let project = if plan.fault.is_some() { episode.more_to_hide(project) } else { project };
+        episode.branches[0].base.clone_from(&project);
         let counts = episode.report.clone();
         episode.apply(0, project)?;
         // Planting is no edit.

@@ -1,7 +1,7 @@
 //! Steers half of the edits of a run with a planted fault to what the fault hides: there a table's hash moves as it should
-//! and stays in the weaker form. Where no such edit is near, one is taken that leaves more for the fault to hide. Any edit
-//! may be such a one, and what comes of it is judged as ever; only chance would bring too few of them within the edits
-//! that a fault has.
+//! and stays in the weaker form. Where no such edit is near, one is taken that leaves more for the fault to hide. Projects
+//! are chosen in the same way. Any project and any edit may be such a one, and what comes of it is judged as ever; only
+//! chance would bring too few of them within the edits that a fault has.
 
 use std::collections::BTreeSet;
 
@@ -14,26 +14,51 @@ use super::ir::Project;
 use super::judge::{drawn, is_coherent};
 use super::kinds::{EDITS, Edit, Make};
 use super::report::Report;
-use super::run::{Episode, Made};
+use super::run::{Episode, Made, planted};
 
 /// Edits that are looked at before chance goes on.
 const TRIES: usize = 40;
 /// What an edit is worth that the fault hides, beside one that only leaves more to hide.
 const HIDDEN: u64 = 4;
+/// Projects that are looked at before an episode begins with one.
+const PLANTED: usize = 4;
+/// Percent of a project's models with something for the fault to hide, beyond which no other project is looked at.
+const MUCH: usize = 25;
 
 impl Episode<'_> {
+    /// Of some planted projects the one in which the fault hides something of most models, or the first where of many.
+    pub(crate) fn more_to_hide(&mut self, first: Project) -> Project {
+        let (mut most, mut best) = (self.hidden_share(&first), first);
+        for _ in 1..PLANTED {
+            if most >= MUCH {
+                break;
+            }
+            let Some(other) = planted(&mut self.choices, &mut self.warehouse) else { continue };
+            let share = self.hidden_share(&other);
+            if share > most {
+                (most, best) = (share, other);
+            }
+        }
+        best
+    }
+
+    fn hidden_share(&mut self, project: &Project) -> usize {
+        self.side(project).map_or(0, |side| 100 * weakened(&side) / project.models.len().max(1))
+    }
+
     /// Makes an edit that the planted fault hides, or one after which there is more to hide; false where none was found.
     pub(crate) fn steered(&mut self) -> bool {
         let branch = self.some_branch();
-        let before = self.branches[branch].project.clone();
-        let Some(before) = self.side(&before) else { return false };
+        let old = self.branches[branch].project.clone();
+        let Some(before) = self.side(&old) else { return false };
         let most = weakened(&before);
         let mut second = None;
         for _ in 0..TRIES {
             let edit = self.promising_edit();
             let Make::Desk(make) = edit.make else { continue };
             let project = self.edited(branch, make);
-            let after = project.as_ref().and_then(|project| Some((self.comparable(project), self.side(project)?)));
+            let after =
+                project.as_ref().and_then(|project| Some((self.comparable((&old, project)), self.side(project)?)));
             let worth = after.map_or(0, |(comparable, after)| match is_hidden(&comparable, &before, &after) {
                 true => HIDDEN,
                 false => u64::from(weakened(&after) > most),
@@ -56,15 +81,17 @@ impl Episode<'_> {
         matches!(made, Made::Done { .. }) || self.report.unsound.len() > self.before
     }
 
-    /// The models of which a wrong reuse would be seen: what is drawn differs anyway, and is compared with what its readers
-    /// made of it.
-    fn comparable(&self, project: &Project) -> BTreeSet<ModelName> {
-        let drawn = drawn(project);
+    /// The models of which a wrong reuse would be seen: they had a table and have one, and what is drawn differs anyway, so
+    /// that it is compared with what its readers made of it.
+    fn comparable(&self, (before, after): (&Project, &Project)) -> BTreeSet<ModelName> {
+        let drawn = drawn(after);
+        let is_stored = |project: &Project, name| project.models.get(name).is_some_and(|model| model.kind.is_stored());
         let is_seen = |name: &&String| match self.plan.fault {
-            Some(Fault::Draw) => drawn.contains(*name) && is_coherent(project, name),
+            Some(Fault::Draw) => drawn.contains(*name) && is_coherent(after, name),
             _ => !drawn.contains(*name),
         };
-        project.models.keys().filter(is_seen).filter_map(|name| ModelName::parse(name)).collect()
+        let names = after.models.keys().filter(|name| is_stored(before, *name) && is_stored(after, *name));
+        names.filter(is_seen).filter_map(|name| ModelName::parse(name)).collect()
     }
 
     /// Of some kinds of edits the one that so far led to most that is hidden.
