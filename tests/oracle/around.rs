@@ -351,19 +351,6 @@ pub(crate) fn depends_on(desk: &mut Desk<'_>) -> bool {
     true
 }
 
-pub(crate) fn null_column(desk: &mut Desk<'_>) -> bool {
-    desk.change_model(&|model| matches!(model.kind, Kind::Full | Kind::View | Kind::Embedded), &mut |model, choices| {
-        let Some(select) = top(model).filter(|select| !select.items.is_empty()) else { return false };
-        let texts = [("NULL", N), ("[]", L), ("NULL", T), ("coalesce(NULL, NULL)", N)];
-        let (text, data) = choices.one(&texts);
-        select.items.push(Item::Value {
-            value: Expr::Literal(text.to_owned(), data),
-            alias: Some(format!("nothing{}", select.items.len())),
-        });
-        true
-    })
-}
-
 fn change_seed(desk: &mut Desk<'_>, act: &mut dyn FnMut(&mut Seed, &mut super::random::Choices) -> bool) -> bool {
     desk.change_model(&|model| matches!(model.kind, Kind::Seed(_)), &mut |model, choices| match &mut model.kind {
         Kind::Seed(seed) => act(seed, choices),

@@ -15,6 +15,7 @@ use super::judge::{drawn, is_coherent};
 use super::kinds::{EDITS, Edit, Make};
 use super::report::Report;
 use super::run::{Episode, Made, planted};
+use super::shown::reads_drawn;
 
 /// Edits that are looked at before chance goes on.
 const TRIES: usize = 40;
@@ -43,7 +44,7 @@ impl Episode<'_> {
     }
 
     fn hidden_share(&mut self, project: &Project) -> usize {
-        self.side(project).map_or(0, |side| 100 * weakened(&side) / project.models.len().max(1))
+        self.side(project).map_or(0, |side| 100 * weakened(&side).count() / project.models.len().max(1))
     }
 
     /// Makes an edit that the planted fault hides, or one after which there is more to hide; false where none was found.
@@ -51,7 +52,8 @@ impl Episode<'_> {
         let branch = self.some_branch();
         let old = self.branches[branch].project.clone();
         let Some(before) = self.side(&old) else { return false };
-        let most = weakened(&before);
+        let seen = self.comparable((&old, &old));
+        let most = to_hide(&seen, &before);
         let mut second = None;
         for _ in 0..TRIES {
             let edit = self.promising_edit();
@@ -61,7 +63,7 @@ impl Episode<'_> {
                 project.as_ref().and_then(|project| Some((self.comparable((&old, project)), self.side(project)?)));
             let worth = after.map_or(0, |(comparable, after)| match is_hidden(&comparable, &before, &after) {
                 true => HIDDEN,
-                false => u64::from(weakened(&after) > most),
+                false => u64::from(to_hide(&comparable, &after) > most),
             });
             let lead = self.report.leads.entry(edit.name.to_owned()).or_default();
             (lead.0, lead.1) = (lead.0 + 1, lead.1 + worth);
@@ -87,7 +89,8 @@ impl Episode<'_> {
         let drawn = drawn(after);
         let is_stored = |project: &Project, name| project.models.get(name).is_some_and(|model| model.kind.is_stored());
         let is_seen = |name: &&String| match self.plan.fault {
-            Some(Fault::Draw) => drawn.contains(*name) && is_coherent(after, name),
+            // Nor does a reader that shows nothing of what was drawn.
+            Some(Fault::Draw) => drawn.contains(*name) && is_coherent(after, name) && reads_drawn(after, name),
             _ => !drawn.contains(*name),
         };
         let names = after.models.keys().filter(|name| is_stored(before, *name) && is_stored(after, *name));
@@ -124,7 +127,12 @@ fn is_hidden(some: &BTreeSet<ModelName>, before: &Side, after: &Side) -> bool {
     })
 }
 
+/// How much there is for the fault to hide: of some tables above all.
+fn to_hide(some: &BTreeSet<ModelName>, side: &Side) -> (usize, usize) {
+    (weakened(side).filter(|name| some.contains(*name)).count(), weakened(side).count())
+}
+
 /// The models that the fault leaves another hash than their true one.
-fn weakened(side: &Side) -> usize {
-    side.keys.iter().filter(|(name, weaker)| truly(side, name) != Some(**weaker)).count()
+fn weakened(side: &Side) -> impl Iterator<Item = &ModelName> {
+    side.keys.iter().filter(|(name, weaker)| truly(side, name) != Some(**weaker)).map(|(name, _)| name)
 }
