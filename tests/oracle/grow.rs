@@ -273,7 +273,7 @@ impl Grow<'_> {
                 0..=11 => self.windowed(&names, !select.windows.is_empty()),
                 12..=14 if self.draws => {
                     let (text, data) = self.choices.one(DRAWS);
-                    if self.choices.chance(35) { Expr::Draw(text, data) } else { self.value(&names, data, 1) }
+                    if self.choices.chance(70) { Expr::Draw(text, data) } else { self.value(&names, data, 1) }
                 }
                 15..=16 => Expr::Row(self.choices.one(&names.inputs).0, self.choices.one(ROWS)),
                 _ => self.value(&names, data, depth.min(2)),

@@ -16,7 +16,7 @@ pub(crate) fn seeds(choices: &mut Choices) -> Project {
     let mut project = Project {
         models: BTreeMap::new(),
         declared: choices.chance(90),
-        draws: choices.chance(15),
+        draws: choices.chance(20),
         settings: Settings::USUAL,
     };
     for number in 0..1 + choices.below(2) {

@@ -22,7 +22,7 @@ const TRIES: usize = 40;
 /// What an edit is worth that the fault hides, beside one that only leaves more to hide.
 const HIDDEN: u64 = 4;
 /// Projects that are looked at before an episode begins with one.
-const PLANTED: usize = 4;
+const PLANTED: usize = 6;
 /// Percent of a project's models with something for the fault to hide, beyond which no other project is looked at.
 const MUCH: usize = 25;
 
