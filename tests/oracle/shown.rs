@@ -7,7 +7,7 @@ use super::clauses::is_plain;
 use super::edit::Desk;
 use super::grow::DRAWS;
 use super::ir::*;
-use super::walk::{self, is_untyped};
+use super::walk::{holds, is_aggregate, is_untyped};
 
 pub(crate) fn draw(desk: &mut Desk<'_>) -> bool {
     let shows = |desk: &mut Desk<'_>| show(desk, &drawn_columns, &|column| column);
@@ -50,24 +50,24 @@ fn columns_of(model: &Model, fits: &dyn Fn(&Expr) -> bool) -> Vec<Column> {
     select.items.iter().filter_map(column).collect()
 }
 
-/// Whether a model reads, by its name, a column that another one has drawn.
-pub(crate) fn reads_drawn(project: &Project, name: &str) -> bool {
-    let mut query = project.models[name].query.clone();
-    let (mut drawn, mut found) = (Vec::new(), false);
-    walk::inputs(&mut query, &mut |input| {
-        if let Relation::Table(table) = &input.relation {
-            drawn.extend(project.models.get(table).into_iter().flat_map(drawn_columns));
-        }
-    });
-    walk::expressions(&mut query, &mut |value| {
-        found |= matches!(value, Expr::Column { name, .. } if drawn.iter().any(|column| column.is(name)));
-    });
-    found
+/// Whether a model shows, row by row, what a table that it reads has drawn.
+pub(crate) fn shows_drawn(project: &Project, name: &str) -> bool {
+    let Body::Select(select) = &project.models[name].query.body else { return false };
+    let drawn = |input: &Input| match &input.relation {
+        Relation::Table(table) => project.models.get(table).map_or_else(Vec::new, drawn_columns),
+        _ => Vec::new(),
+    };
+    let drawn: Vec<Column> = select.from.iter().flat_map(drawn).collect();
+    let is_drawn =
+        |part: &Expr| matches!(part, Expr::Column { name, .. } if drawn.iter().any(|column| column.is(name)));
+    let shows =
+        |item: &Item| matches!(item, Item::Value { value, .. } if !is_aggregate(value) && holds(value, &is_drawn));
+    select.items.iter().any(shows)
 }
 
-/// Only by the readers of a table is it seen that it was filled again.
+/// Only by the readers of a table is it seen that it was filled again, and not by a number of each row.
 fn drawn_columns(model: &Model) -> Vec<Column> {
-    let is_drawn = |value: &Expr| matches!(value, Expr::Draw(..));
+    let is_drawn = |value: &Expr| matches!(value, Expr::Draw(text, _) if !text.contains("OVER"));
     if model.kind == Kind::Full { columns_of(model, &is_drawn) } else { Vec::new() }
 }
 

@@ -15,7 +15,7 @@ use super::judge::{drawn, is_coherent};
 use super::kinds::{EDITS, Edit, Make};
 use super::report::Report;
 use super::run::{Episode, Made, planted};
-use super::shown::reads_drawn;
+use super::shown::shows_drawn;
 
 /// Edits that are looked at before chance goes on.
 const TRIES: usize = 40;
@@ -90,7 +90,7 @@ impl Episode<'_> {
         let is_stored = |project: &Project, name| project.models.get(name).is_some_and(|model| model.kind.is_stored());
         let is_seen = |name: &&String| match self.plan.fault {
             // Nor does a reader that shows nothing of what was drawn.
-            Some(Fault::Draw) => drawn.contains(*name) && is_coherent(after, name) && reads_drawn(after, name),
+            Some(Fault::Draw) => drawn.contains(*name) && is_coherent(after, name) && shows_drawn(after, name),
             _ => !drawn.contains(*name),
         };
         let names = after.models.keys().filter(|name| is_stored(before, *name) && is_stored(after, *name));
