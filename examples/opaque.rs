@@ -99,7 +99,6 @@ impl Measure {
             }
             Opaque::Name(_) => "a name belongs to no known input".to_owned(),
             Opaque::Ambiguous(_) => "a name may belong to more than one input".to_owned(),
-            Opaque::Star(_) => "a star over a table whose columns are not known".to_owned(),
             Opaque::Duplicate(_) => "two output columns of one name".to_owned(),
             other => other.to_string(),
         };

@@ -91,7 +91,7 @@ pub enum Command {
     ///
     /// Models are those of the commit that the environment was made from. A model that is loaded by time is loaded to the last
     /// unit that was over when its `cron` fired last, as far as its inputs are, with `lookback` units before each that was
-    /// missing; one that is filled as a whole is filled again where its `cron` fired since. All ticks are in UTC. Parents come
+    /// missing; one that is filled as a whole is filled again where its `cron` fired since. Ticks are in UTC, or in a model's `cron_tz`. Parents come
     /// first, each load replaces its range or its table in one transaction, and views are never touched: other environments
     /// that show a table get its fresh rows, too. A run of another environment leaves production's tables alone. What a run
     /// that died has recorded is not loaded again. While it runs a promote of the environment waits.

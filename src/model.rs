@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Digest;
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::sql::{Dialect, Mentions, Query, Template};
-use crate::time::{Cron, IntervalUnit, Timestamp};
+use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp};
 
 /// One named query with its kind and properties.
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ pub struct Model {
 pub struct Properties {
     /// When the model is due; also the source of the interval unit.
     pub cron: Cron,
+    /// By whose clocks `cron` is meant.
+    pub cron_tz: TimeZone,
     /// The grain of loading: given, or from `cron`.
     pub interval_unit: Option<IntervalUnit>,
     /// The first moment to load, as declared.
@@ -112,6 +114,10 @@ pub enum Kind {
     TimeRange(TimeRange),
     /// A table whose rows are replaced by key.
     UniqueKey(UniqueKey),
+    /// A table whose partitions are replaced, as `partitioned_by` cuts it. What a query does not give any more stays.
+    Partition(Past),
+    /// A table that keeps each version of a row with the time over which it was valid.
+    ScdType2(ScdType2),
     /// A table filled from a CSV file of the project.
     Seed(Seed),
     /// A table that the project reads and does not own.
@@ -133,6 +139,31 @@ pub struct TimeRange {
     pub batch_size: Option<u32>,
     /// Batches of the model that may run at once.
     pub batch_concurrency: Option<u32>,
+    /// What becomes of what is loaded when the definition changes.
+    #[serde(default)]
+    pub past: Past,
+}
+
+/// What becomes of what a model's table holds when its definition changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Past {
+    /// It is computed again, into a table of its own.
+    #[default]
+    Recomputed,
+    /// It goes on as it was computed, into the table of the new definition, which holds for what is loaded from then on
+    /// (`forward_only`).
+    Kept(ColumnChanges),
+    /// The same, and nothing that is loaded is loaded again (`disable_restatement`).
+    Fixed(ColumnChanges),
+}
+
+/// Which changes of the columns of what is kept are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnChanges {
+    /// A column is gone, or holds less (`on_destructive_change`).
+    pub destructive: ColumnChange,
+    /// A column is new (`on_additive_change`).
+    pub additive: ColumnChange,
 }
 
 /// What INCREMENTAL_BY_UNIQUE_KEY needs.
@@ -148,6 +179,68 @@ pub struct UniqueKey {
     pub lookback: u32,
     /// The most units in one statement.
     pub batch_size: Option<u32>,
+}
+
+/// What the SCD_TYPE_2 kinds need. The table has the query's columns and then the two that say when a row was valid;
+/// a row without an end is the present one of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScdType2 {
+    /// The key's expressions, as written.
+    pub unique_key: Vec<String>,
+    /// The column with the moment from which on a row is valid.
+    pub valid_from: String,
+    /// The column with the moment at which it ends, itself left out; NULL while it has none.
+    pub valid_to: String,
+    /// The SQL type of these two, as written.
+    pub time_type: String,
+    /// How a new version of a row is told.
+    pub by: VersionBy,
+    /// From when on rows are valid that have no version before them.
+    pub first: FirstVersion,
+    /// What becomes of rows that the query does not give any more.
+    pub deleted: DeletedRows,
+    /// Which changes of its columns are taken.
+    pub changes: ColumnChanges,
+}
+
+/// How SCD_TYPE_2 tells that a row has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionBy {
+    /// SCD_TYPE_2_BY_TIME: this column is later than it was. Versions begin and end at its value.
+    Time {
+        /// `updated_at_name`.
+        updated_at: String,
+    },
+    /// SCD_TYPE_2_BY_COLUMN: one of these expressions gives something else; none stands for all columns (`*`). Versions begin
+    /// and end at the time of the load that saw it.
+    Columns(Option<Vec<String>>),
+}
+
+/// From when on the first version of a row is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstVersion {
+    /// From 1970 on: it is unknown since when it was so. By column only what the very first load finds.
+    Epoch,
+    /// From where a later version would begin: the row's `updated_at`, or the time of the load.
+    AsLaterOnes,
+}
+
+/// What becomes of the present version of a row that the query does not give any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletedRows {
+    /// It stays the present one.
+    Stay,
+    /// It ends at the time of the load (`invalidate_hard_deletes`).
+    End,
+}
+
+/// What a change of the columns does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ColumnChange {
+    /// The table is not built.
+    Refused,
+    /// It is.
+    Taken,
 }
 
 /// A seed's file and what was found in it.
@@ -202,6 +295,11 @@ pub enum KindName {
     Full,
     IncrementalByTimeRange,
     IncrementalByUniqueKey,
+    IncrementalByPartition,
+    #[serde(rename = "SCD_TYPE_2_BY_TIME")]
+    ScdType2ByTime,
+    #[serde(rename = "SCD_TYPE_2_BY_COLUMN")]
+    ScdType2ByColumn,
     Seed,
     External,
     Embedded,
@@ -225,6 +323,21 @@ impl KindName {
         !matches!(self, Self::External | Self::Embedded)
     }
 
+    /// Whether its table holds what no query gives again: it is never made anew, and goes on from production's.
+    pub fn is_history(self) -> bool {
+        self == Self::IncrementalByPartition || self.has_versions()
+    }
+
+    /// Whether it has the two columns that say when a row was valid.
+    pub fn has_versions(self) -> bool {
+        matches!(self, Self::ScdType2ByTime | Self::ScdType2ByColumn)
+    }
+
+    /// Whether a table of the one kind can go on from one of the other.
+    pub fn goes_on_from(self, other: Self) -> bool {
+        self == other || self.has_versions() && other.has_versions()
+    }
+
     /// As SQLMesh writes it.
     pub fn text(self) -> &'static str {
         match self {
@@ -232,6 +345,9 @@ impl KindName {
             Self::Full => "FULL",
             Self::IncrementalByTimeRange => "INCREMENTAL_BY_TIME_RANGE",
             Self::IncrementalByUniqueKey => "INCREMENTAL_BY_UNIQUE_KEY",
+            Self::IncrementalByPartition => "INCREMENTAL_BY_PARTITION",
+            Self::ScdType2ByTime => "SCD_TYPE_2_BY_TIME",
+            Self::ScdType2ByColumn => "SCD_TYPE_2_BY_COLUMN",
             Self::Seed => "SEED",
             Self::External => "EXTERNAL",
             Self::Embedded => "EMBEDDED",
@@ -247,6 +363,11 @@ impl Kind {
             Self::Full => KindName::Full,
             Self::TimeRange(_) => KindName::IncrementalByTimeRange,
             Self::UniqueKey(_) => KindName::IncrementalByUniqueKey,
+            Self::Partition(_) => KindName::IncrementalByPartition,
+            Self::ScdType2(scd) => match scd.by {
+                VersionBy::Time { .. } => KindName::ScdType2ByTime,
+                VersionBy::Columns(_) => KindName::ScdType2ByColumn,
+            },
             Self::Seed(_) => KindName::Seed,
             Self::External => KindName::External,
             Self::Embedded => KindName::Embedded,
@@ -254,10 +375,40 @@ impl Kind {
     }
 }
 
+impl Past {
+    /// Which changes of the columns of what is kept are taken; `None` where nothing is kept.
+    pub fn kept(self) -> Option<ColumnChanges> {
+        match self {
+            Self::Recomputed => None,
+            Self::Kept(changes) | Self::Fixed(changes) => Some(changes),
+        }
+    }
+}
+
 impl Model {
+    /// What becomes of what its table holds when its definition changes.
+    pub fn past(&self) -> Past {
+        match &self.kind {
+            Kind::ScdType2(scd) => Past::Fixed(scd.changes),
+            Kind::TimeRange(range) => range.past,
+            Kind::Partition(past) => *past,
+            _ => Past::Recomputed,
+        }
+    }
+
     /// The grain in which its intervals are counted.
     pub fn unit(&self) -> IntervalUnit {
         self.properties.interval_unit.unwrap_or_else(|| self.properties.cron.interval_unit())
+    }
+
+    /// Whether a unit of it may be loaded before it is over; it is loaded again until it is.
+    pub fn allows_partials(&self) -> bool {
+        self.properties.other_metadata.contains_key("allow_partials")
+    }
+
+    /// When it was due last.
+    pub fn last_tick(&self, now: Timestamp) -> Timestamp {
+        self.properties.cron.floor(now, self.properties.cron_tz)
     }
 
     /// What tells its rows apart: its first grain, else its unique key where that is all plain columns.

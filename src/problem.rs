@@ -3,6 +3,7 @@
 //! This module never prints; renderers do.
 
 use std::sync::OnceLock;
+use std::{fmt, io};
 
 use serde::Serialize;
 
@@ -62,6 +63,18 @@ impl Problem {
         Self { code, severity, path: None, line: None, column: None, message, help: None }
     }
 
+    /// What stands for the problems of a file that are too many to tell.
+    pub fn more(path: &FilePath, count: usize) -> Self {
+        let problem = Self::error("more-problems", format!("the file has {count} more problems")).at(path);
+        problem.help("mend those that are told, then look again")
+    }
+
+    /// Why a file cannot be read: what the error carries, where that is a problem already.
+    pub fn unreadable(path: &FilePath, error: &io::Error) -> Self {
+        let carried = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()).cloned();
+        carried.unwrap_or_else(|| Self::error("unreadable-file", format!("`{path}` cannot be read: {error}")).at(path))
+    }
+
     /// Names the file.
     pub fn at(mut self, path: &FilePath) -> Self {
         self.path = Some(path.clone());
@@ -81,6 +94,14 @@ impl Problem {
         self
     }
 }
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
 
 /// Whether any problem stops apply and promote.
 pub fn has_errors(problems: &[Problem]) -> bool {

@@ -34,6 +34,7 @@ use crate::naming::TableKey;
 use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::layout;
 use crate::rollback::HoldChange;
+use crate::settings::Stage;
 use crate::sql::Dialect;
 use crate::state::{About, Environment, NewEntry, PendingPromote, Promoted, State, Status, Subject, Table, ViewStep};
 use crate::time::Timestamp;
@@ -80,6 +81,7 @@ pub fn apply(
     let expected = current.map(|current| current.about.version());
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     keep(work, plan)?;
+    work.run_beside_all(Stage::Before)?;
     let builds = build_tables(work, plan)?;
     audit_unfilled(work, plan, layout(&plan.environment, plan.suffix))?;
     let views = views_of(work, plan, &tables(work.state, plan)?, current)?;
@@ -97,13 +99,15 @@ pub fn apply(
         })?;
     }
     let swapped = views.changes.len();
+    // Before the environment counts as whole, so that the next run does what was not done.
+    work.run_beside_all(Stage::After)?;
     let environment = Environment { about: About { status: Status::Ready, ..about.clone() }, models: views.pointers };
     let entry = entry(work, about.commits.head.clone(), (Deed::Apply, HoldChange::Stays));
     work.state.finish_plan(work.lease, &environment, &entry).map_err(state_error)?;
     Ok(Published { builds, swapped })
 }
 
-/// Fills the tables of a plan, and shows them nowhere; previews, which no environment would show, are left out.
+/// Fills the tables of a plan, and shows them nowhere new; previews, which no environment would show, are left out.
 ///
 /// # Errors
 /// A model was not built.
@@ -113,8 +117,13 @@ pub fn build(work: &Work<'_>, plan: &Plan) -> Result<Published, CommandError> {
     let mut plan = plan.clone();
     plan.targets.retain(|target| target.basis == Basis::Whole);
     keep(work, &plan)?;
+    if plan.targets.iter().any(|target| target.action == Action::Build) {
+        work.run_beside_all(Stage::Before)?;
+    }
     let builds = build_tables(work, &plan)?;
     audit_late(work, &plan)?;
+    let again = "the tables are loaded; mend the statement, and it runs after whatever is loaded or promoted next";
+    work.run_beside_all(Stage::After).map_err(|error| error.hint(again))?;
     Ok(Published { builds, swapped: 0 })
 }
 
@@ -140,11 +149,17 @@ pub fn promote(
     }
     vouched_for(work, plan, held.as_mut())?;
     keep(work, plan)?;
+    work.run_beside_all(Stage::Before)?;
     let builds = build_tables(work, plan)?;
     audit_unfilled(work, plan, layout(&plan.environment, plan.suffix))?;
     let tables = tables(work.state, plan)?;
     let views = views_of(work, plan, &tables, current)?;
     let swapped = point(work, about, (current, &tables, &views), policy, (Deed::Promote, hold))?;
+    let again = format!(
+        "`{}` shows the commit already; mend what is wrong, and `{} --force` runs `after_all` again",
+        about.name, work.run
+    );
+    work.run_beside_all(Stage::After).map_err(|error| error.hint(again))?;
     Ok(Published { builds, swapped })
 }
 

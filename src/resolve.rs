@@ -65,6 +65,12 @@ pub enum ResolveError {
         /// Its kind.
         kind: &'static str,
     },
+    /// A statement that is no model's names a model that no environment shows.
+    #[error("it names `{parent}`, which is EMBEDDED and has no view; name the models that read it")]
+    NoView {
+        /// The model.
+        parent: ModelName,
+    },
     /// The text of a `query('…')` names a model, where nothing can be put in its place.
     #[error(
         "a text in model `{model}` names `{parent}`, and what `query(…)` or `query_table(…)` reads would be production's; \
@@ -169,6 +175,24 @@ impl Resolver<'_> {
             }
         }
         Ok(statement.render(&splices, &|placeholder| self.filled(placeholder, &model.name, times)))
+    }
+
+    /// A statement that is no model's, whose place has a name: models by their views, which `tables` gives.
+    ///
+    /// # Errors
+    /// It names a model that has no view.
+    pub fn beside_all(&self, place: &ModelName, statement: &Template, times: Times) -> Result<String, ResolveError> {
+        let query = Query::parse(statement.clone(), self.dialect);
+        self.refuse_names_in_texts(place, &query)?;
+        let mut splices = Vec::new();
+        for relation in query.relations() {
+            match (self.tables.get(&relation.name), is_own(self.tree, &relation.name)) {
+                (Some(view), true) => splices.push(self.splice(relation, &quote_table(self.dialect, view))),
+                (None, true) => return Err(ResolveError::NoView { parent: relation.name.clone() }),
+                (_, false) => {}
+            }
+        }
+        Ok(statement.render(&splices, &|placeholder| self.filled(placeholder, place, times)))
     }
 
     fn text(&self, reading: &Reading<'_>, times: Times, inlined: &mut Inlined) -> Result<String, ResolveError> {

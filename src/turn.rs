@@ -48,6 +48,7 @@ impl Turn {
                 format!("environment {name} of project {project:?}", project = project.as_str())
             }
             Subject::Gc => "gc".to_owned(),
+            Subject::BesideAll => "beside_all".to_owned(),
         };
         Some(Fence { subject, token: claim.token().0 })
     }

@@ -3,6 +3,7 @@
 //! Everything that commands have in common before they differ. It opens no warehouse by itself, and nothing for writing
 //! unless asked to.
 
+mod digest;
 mod gateway;
 mod planned;
 mod unit_tests;
@@ -18,19 +19,20 @@ use crate::error::CommandError;
 use crate::files::{Edits, FileTree, Overlaid};
 use crate::fingerprint::{ALGORITHM, Sketch, Tree};
 use crate::git::{Git, GitError, GitTree, Head, Mode, Request, TreeSource};
-use crate::hash::{Digest, Hasher};
 use crate::ids::StateId;
 use crate::problem::{Problem, Severity};
 use crate::project::{
     Loaded, ModelCache, Owned, Project, ReadFiles, Surroundings as LoadSurroundings, query_problems, scan, scan_like,
     sorted,
 };
-use crate::settings::{OptionValue, Part, Settings};
+use crate::settings::{Part, Settings};
 use crate::shelf::Shelf;
 use crate::state::{About, OpenMode as StateMode, State, StateError, Terms, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::turn::Turns;
 
+pub use digest::context_digest;
+use digest::context_shown;
 pub use upgrade::Upgrading;
 
 /// How often a request to stop is looked for while somebody else writes the state.
@@ -212,7 +214,8 @@ impl<'a> Workspace<'a> {
         let own = context_digest(project);
         // How strictly a tree is looked at is its own affair.
         let linter = std::mem::take(&mut project.settings.linter);
-        project.settings = Settings { linter, ..settings.clone() };
+        let used = Settings { linter, ..settings.clone() };
+        project.written = Some(Box::new(std::mem::replace(&mut project.settings, used)));
         project.gateway = self.gateway(settings).map(str::to_owned);
         (own != context_digest(project)).then(|| {
             Problem::warning(
@@ -414,48 +417,6 @@ impl Drop for Workspace<'_> {
 /// Gives back what a large project takes up while the caller goes on; at the end of the process nobody waits for it.
 pub fn leave<T: Send + 'static>(done_with: T) {
     rayon::spawn(move || drop(done_with));
-}
-
-/// What shapes every model of a project: the engine, its settings, its catalogs by name. Not where the files are, so that
-/// two checkouts of one project agree.
-pub fn context_digest(project: &Project) -> Digest {
-    let settings = &project.settings;
-    let hasher = Hasher::new("context");
-    let Ok(connection) = settings.connection(project.gateway.as_deref()) else { return hasher.finish() };
-    let mut hasher = hasher.text(&connection.kind).number(connection.catalogs.len() as u64);
-    for catalog in &connection.catalogs {
-        hasher = hasher.text(&catalog.name);
-    }
-    if let Some(OptionValue::Map(settings)) = connection.options.get("connector_config") {
-        for (name, value) in settings {
-            hasher = hasher.text(name).option(value.text());
-        }
-    }
-    for statement in &settings.before_all {
-        hasher = hasher.text(statement);
-    }
-    hasher.finish()
-}
-
-/// The same for people who ask why it moved. A secret is in neither; a statement may hold one that came from the
-/// environment, so it is shown by its digest alone.
-fn context_shown(project: &Project) -> std::collections::BTreeMap<String, Option<String>> {
-    let settings = &project.settings;
-    let mut shown = std::collections::BTreeMap::new();
-    let Ok(connection) = settings.connection(project.gateway.as_deref()) else { return shown };
-    shown.insert("engine".to_owned(), Some(connection.kind.clone()));
-    let catalogs: Vec<&str> = connection.catalogs.iter().map(|catalog| catalog.name.as_str()).collect();
-    shown.insert("catalogs".to_owned(), Some(catalogs.join(", ")));
-    if let Some(OptionValue::Map(values)) = connection.options.get("connector_config") {
-        for (name, value) in values {
-            shown.insert(format!("connector_config.{name}"), value.text().map(str::to_owned));
-        }
-    }
-    for (place, statement) in settings.before_all.iter().enumerate() {
-        let digest = Digest::of("statement", statement).short(8);
-        shown.insert(format!("before_all, statement {}", place + 1), Some(digest));
-    }
-    shown
 }
 
 /// What git's refusal means to the caller.

@@ -12,6 +12,8 @@ use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, V
 use serde::{Deserialize, Serialize};
 use serde_yaml::Deserializer;
 
+use crate::ids::FilePath;
+use crate::problem::Problem;
 use crate::visible::visible;
 
 /// The largest text that is read as YAML.
@@ -157,6 +159,44 @@ impl Node {
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
         }
+    }
+
+    /// The same behind `not`, where something else was expected.
+    pub fn this(&self) -> &'static str {
+        match self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "this number",
+            Value::Text(_) => "this text",
+            Value::List(_) => "this list",
+            Value::Map(_) => "this mapping",
+        }
+    }
+}
+
+impl YamlError {
+    /// The problem of the file that has it.
+    pub fn problem(&self, path: &FilePath) -> Problem {
+        let problem = Problem::error("invalid-yaml", self.message.clone()).at(path).help(self.help());
+        match self.place {
+            Some(place) => problem.position(place.line, place.column),
+            None => problem,
+        }
+    }
+
+    /// What to do: about what is refused here, else about the form, of which the parser knows only where it went wrong.
+    fn help(&self) -> &'static str {
+        let known = [
+            ("is given twice", "keep one of the two"),
+            ("YAML tags", "write the value without its tag"),
+            ("larger than", "make the file smaller"),
+            ("too many values", "make the file smaller, or write out fewer aliases"),
+            ("more than one document", "keep one document: the file has no line `---` after its first value"),
+        ];
+        known.iter().find(|(part, _)| self.message.contains(part)).map_or(
+            "the mistake may stand a line above: a bracket or quote that is still open, or keys that begin in another column",
+            |(_, help)| help,
+        )
     }
 }
 

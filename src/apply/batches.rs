@@ -101,7 +101,7 @@ impl Filler<'_> {
     /// Before a load that may not be made twice: nothing is loaded until it is recorded. Whoever comes after a run that
     /// died in between, and cannot know whether the load is there, lets the table begin anew. Oldest first, so that what a
     /// death leaves of it is never taken for what the next load goes on from.
-    fn withdraw(&self, loads: &[LoadedInterval]) -> Result<(), FillError> {
+    pub(super) fn withdraw(&self, loads: &[LoadedInterval]) -> Result<(), FillError> {
         let work = self.task.work;
         for load in loads {
             work.state.withdraw(work.lease, &self.task.target.key, load.interval)?;
@@ -110,7 +110,7 @@ impl Filler<'_> {
     }
 
     /// What was loaded before, as it was recorded.
-    fn restored(&self, loads: &[LoadedInterval]) -> impl Iterator<Item = Fact> {
+    pub(super) fn restored(&self, loads: &[LoadedInterval]) -> impl Iterator<Item = Fact> {
         let key = self.task.target.key.clone();
         loads.iter().cloned().map(move |load| {
             let LoadedInterval { interval, loaded_at, run, inputs } = load;
@@ -119,7 +119,7 @@ impl Filler<'_> {
     }
 
     /// Whether a load that fails leaves nothing behind.
-    fn is_undone(&self) -> bool {
+    pub(super) fn is_undone(&self) -> bool {
         self.task.work.engine.capabilities().transactional_ddl.is_yes()
     }
 
@@ -221,13 +221,18 @@ impl Filler<'_> {
     }
 }
 
-fn touches(one: Interval, other: Interval) -> bool {
+pub(super) fn touches(one: Interval, other: Interval) -> bool {
     Interval::new(one.start.max(other.start), one.end.min(other.end)).is_some()
 }
 
 impl Task<'_> {
     /// The table for a load, made where nobody vouches for it; gives its columns.
-    fn ready(self, session: &mut dyn Session, table: TableState, query: &str) -> Result<Vec<ColumnType>, FillError> {
+    pub(super) fn ready(
+        self,
+        session: &mut dyn Session,
+        table: TableState,
+        query: &str,
+    ) -> Result<Vec<ColumnType>, FillError> {
         match table {
             TableState::ToMake => self.make(session, query),
             TableState::Known => {

@@ -3,8 +3,9 @@
 use super::fault::FillError;
 use crate::engine::{EngineError, Session};
 use crate::fingerprint::Fingerprint;
+use crate::hash::Digest;
 use crate::model::{DeclaredColumn, Model};
-use crate::sql::NameOrigin;
+use crate::sql::{NameOrigin, OutputName};
 use crate::statement::ColumnType;
 
 /// The output columns with their declared types: ours where they are certain, else as the engine names them.
@@ -14,13 +15,14 @@ pub(super) fn output_columns(
     fingerprint: &Fingerprint,
     query: &str,
 ) -> Result<Vec<DeclaredColumn>, EngineError> {
-    let names: Option<Vec<String>> = fingerprint.columns.as_ref().and_then(|columns| {
+    let ours = fingerprint.query_columns(model);
+    let names: Option<Vec<String>> = ours.and_then(|columns| {
         let stated = columns.iter().all(|(name, _)| name.origin == NameOrigin::Stated);
         stated.then(|| columns.iter().map(|(name, _)| name.text.clone()).collect())
     });
     let names = match names {
         Some(names) => names,
-        None => described(session, fingerprint, query)?,
+        None => described(session, ours, query)?,
     };
     let declared = |name: &str| {
         let folded = model.dialect.fold(name, true);
@@ -35,9 +37,12 @@ pub(super) fn output_columns(
 }
 
 /// The engine's names; where it made one up from a physical table's name, the text of the author's expression.
-fn described(session: &mut dyn Session, fingerprint: &Fingerprint, query: &str) -> Result<Vec<String>, EngineError> {
+fn described(
+    session: &mut dyn Session,
+    ours: Option<&[(OutputName, Digest)]>,
+    query: &str,
+) -> Result<Vec<String>, EngineError> {
     let engine = session.describe(query)?;
-    let ours = fingerprint.columns.as_ref();
     let name = |(index, column): (usize, ColumnType)| match ours.and_then(|columns| columns.get(index)) {
         Some((ours, _)) if column.name.contains("offshoot__") => ours.text.clone(),
         _ => column.name,

@@ -39,6 +39,14 @@ pub(super) enum FillError {
     ReadsItself,
     #[error("it reads its own table, which is made anew each time it is filled")]
     AnewReadsItself,
+    #[error("{0}")]
+    History(String),
+    #[error("{0}")]
+    HistoryLoss(String),
+    #[error(
+        "its rows cannot be computed again, and this engine's changes of a table are not undone together where one fails"
+    )]
+    HistoryUnsafe,
     #[error(transparent)]
     Turn(#[from] TurnError),
     #[error("{}", .0.told)]
@@ -98,6 +106,10 @@ impl FillError {
             Self::AnewReadsItself => CommandError::no(what).because(self).hint(
                 "a model that goes on from its own rows is of kind INCREMENTAL_BY_TIME_RANGE, or INCREMENTAL_BY_UNIQUE_KEY \
                  with `@start_date` or the like in its query; else let it read another model",
+            ),
+            Self::HistoryLoss(_) => CommandError::no(what).because(self).hint(
+                "no query gives it again: keep the column and its type (as NULL, if it has no values any more), or say \
+                 `on_destructive_change allow` in the kind",
             ),
             Self::Foreign(_) => CommandError::no(what).because(self).hint("drop or rename it, then run again"),
             Self::Duplicate(_) => CommandError::no(what)

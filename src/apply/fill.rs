@@ -83,6 +83,8 @@ fn fill_inner(
         Kind::Seed(seed) => filler.seed(seed),
         Kind::TimeRange(range) => filler.time_range(range),
         Kind::UniqueKey(key) => filler.unique_key(key),
+        Kind::Partition(_) => filler.partitions(),
+        Kind::ScdType2(scd) => filler.history(scd),
         _ => filler.whole(),
     };
     if matches!(filled, Err(FillError::TableGone(_))) {

@@ -68,6 +68,7 @@ impl Filler<'_> {
     /// INCREMENTAL_BY_TIME_RANGE: each batch replaces the rows of its range.
     pub(super) fn time_range(&mut self, range: &TimeRange) -> Result<(), FillError> {
         let task = self.task;
+        self.carry_ranges(range)?;
         let load = |session: &mut dyn Session, columns: &[ColumnType], query: &str, batch: Interval| {
             let column = time_column(task.model, range, columns)?;
             let columns = ColumnType::untyped(columns);

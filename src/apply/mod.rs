@@ -6,12 +6,16 @@
 
 mod audit;
 mod batches;
+mod beside_all;
 mod board;
+mod carry;
 mod columns;
 mod fault;
 mod fill;
 mod group;
+mod history;
 mod kinds;
+mod partitions;
 mod schedule;
 mod task;
 mod views;
@@ -22,6 +26,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 pub use audit::{Answer, Look, audit_late, audit_unfilled};
+pub use beside_all::{BesideAll, Ready};
 pub use schedule::build_tables;
 pub use views::{Layer, ViewPlan, plan_views, view_names};
 pub use watch::watched;
@@ -74,6 +79,8 @@ pub struct Work<'a> {
     pub limit: Option<Duration>,
     /// What happens to views of others upon ours.
     pub dependents: Dependents,
+    /// What runs before and after all of it.
+    pub beside_all: &'a BesideAll,
     /// Where progress goes.
     pub output: &'a Output,
     /// A request to stop.

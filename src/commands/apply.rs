@@ -10,12 +10,12 @@ use crate::context::Context;
 use crate::engine::{Dependents, Engine, OpenMode};
 use crate::error::{Again, CommandError, Exit};
 use crate::ids::{EnvironmentName, PlanId, ProjectName};
-use crate::plan::{Outcome, Plan};
+use crate::plan::{Action, Outcome, Plan};
 use crate::planning::{self, Chosen, Place, Planned};
 use crate::problem::{Problem, Severity, has_errors};
 use crate::publish::{self, Published};
 use crate::render::{Colour, json, markdown, terminal};
-use crate::settings::{Settings, TimeToLive};
+use crate::settings::{Settings, Stage, TimeToLive};
 use crate::state::{About, Owner, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
@@ -162,6 +162,7 @@ pub(super) fn prepare(
     let planned = planning::plan_of(context, workspace, state.as_ref(), (&chosen, result), owner)?;
     refuse_errors(context, &planned.plan.problems)?;
     refuse_unready(&planned)?;
+    refuse_other_statements(&planned)?;
     Ok(Prepared { planned, state, engine, chosen, turn, lease, project })
 }
 
@@ -177,6 +178,10 @@ impl Prepared {
         workspace: &Workspace<'_>,
         order: &Order<'_>,
     ) -> Result<Published, CommandError> {
+        let Planned { agreements, plan, .. } = &self.planned;
+        if order.target == Target::Environment {
+            agreements.left_out(&plan.environment).iter().for_each(|told| context.output.talk(told));
+        }
         let mut is_first = true;
         until_planned_for_good(context, || {
             if !std::mem::take(&mut is_first) {
@@ -196,7 +201,8 @@ impl Prepared {
         let owner = (order.environment)(state, &self.chosen)?;
         let result = workspace.planned_side(&self.chosen.trees.result, Some(order.settings))?;
         self.planned = planning::plan_of(context, workspace, state, (&self.chosen, result), owner)?;
-        refuse_errors(context, &self.planned.plan.problems)
+        refuse_errors(context, &self.planned.plan.problems)?;
+        refuse_other_statements(&self.planned)
     }
 
     fn build_once(
@@ -211,6 +217,9 @@ impl Prepared {
         let files = workspace.files(&planned.result.source)?;
         let plan_id = PlanId::new(workspace.random_id()?);
         let who = who(context, workspace);
+        let now = context.execution_time()?;
+        let shown = (&planned.result, &planned.plan.environment);
+        let beside_all = planning::ready(shown, &self.stages(order.target), (self.engine.dialect(), now))?;
         let work = Work {
             tree: &planned.result.tree,
             files: &files,
@@ -219,7 +228,7 @@ impl Prepared {
             lease: &self.lease,
             state_id: &identity.state,
             project: &self.project,
-            now: context.execution_time()?,
+            now,
             run: order.doing,
             who: &who,
             made_for: &planned.owner,
@@ -228,6 +237,7 @@ impl Prepared {
             jobs: jobs(context, order.work),
             limit: order.limit,
             dependents: Dependents::Refuse,
+            beside_all: &beside_all,
             output: context.output,
             interruption: context.surroundings.interruption(),
         };
@@ -239,6 +249,21 @@ impl Prepared {
             Target::Tables => publish::build(&work, &planned.plan),
         }
     }
+}
+
+impl Prepared {
+    /// What of the configuration's statements runs: what production has too, and nothing after tables alone.
+    fn stages(&self, target: Target) -> Vec<Stage> {
+        let mut stages = self.planned.agreements.stages();
+        stages.retain(|stage| target == Target::Environment || *stage == Stage::Before);
+        stages
+    }
+}
+
+/// Says no to building anything with a `before_all` that is not production's.
+fn refuse_other_statements(planned: &Planned) -> Result<(), CommandError> {
+    let builds = planned.plan.targets.iter().any(|target| target.action == Action::Build);
+    if builds || !planned.plan.models.is_empty() { planned.agreements.refuse() } else { Ok(()) }
 }
 
 /// What is built.

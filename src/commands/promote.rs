@@ -15,10 +15,11 @@ use crate::git::Base;
 use crate::ids::{CommitId, EnvironmentName, PlanId, ProjectName};
 use crate::naming::parse_environment_name;
 use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, Window, build};
-use crate::planning::{self, LIMIT, Question, Writer};
+use crate::planning::{self, Agreements, LIMIT, Question, Writer};
 use crate::problem::has_errors;
 use crate::publish::{self, ForeignPolicy, Published};
 use crate::rollback::{Contained, Hold, HoldChange};
+use crate::settings::Stage;
 use crate::state::{About, Environment, Owner, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
@@ -167,6 +168,8 @@ impl Hands {
         let files = workspace.files(&result.source)?;
         let about = about(&outcome.plan, current, commit.clone(), PlanId::new(workspace.random_id()?), now);
         let who = who(context, workspace);
+        let stages = [Stage::Before, Stage::After];
+        let beside_all = planning::ready((result, &about.name), &stages, (self.engine.dialect(), now))?;
         let work = Work {
             tree: &result.tree,
             files: &files,
@@ -184,6 +187,7 @@ impl Hands {
             jobs: jobs(context, &arguments.work),
             limit: None,
             dependents: dependents(arguments.recreate_dependents),
+            beside_all: &beside_all,
             output: context.output,
             interruption: context.surroundings.interruption(),
         };
@@ -309,6 +313,7 @@ fn plan(
     let suffix = result.project.settings.environment_suffix;
     let mut problems = result.problems.clone();
     problems.extend(planning::clashes(&result.tree.models, environment, suffix));
+    problems.extend(Agreements::of(workspace, current, &result.project).of_promotion(&result.project.settings));
     let before = planning::promoted_side(workspace, current, &result.tree, &mut problems);
     let before: Tree = before.map_or_else(|| workspace.nothing(result), |side| side.tree);
     let trees = [Some(&before), Some(&result.tree), None];

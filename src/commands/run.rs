@@ -17,13 +17,13 @@ use crate::context::Context;
 use crate::engine::{Dependents, Engine, OpenMode};
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::gc::Mode;
-use crate::ids::{ModelName, PlanId};
+use crate::ids::{EnvironmentName, ModelName, PlanId};
 use crate::naming::TableKey;
 use crate::plan::{Action, Affected, Build, Plan, Ran, Restate, WhyLeft};
-use crate::planning::{self, PlannedRun};
+use crate::planning::{self, Agreements, PlannedRun};
 use crate::publish;
 use crate::render::run as faces;
-use crate::settings::Settings;
+use crate::settings::{Settings, Stage};
 use crate::state::{State, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::{Timestamp, inclusive_end, moment};
@@ -118,19 +118,21 @@ impl Asked<'_> {
         let restate = |side: &Side| Ok(Restate { done: done.clone(), ..self.restate(side)? });
         let planned = planning::run_of(self.workspace, state, environment, (&restate, self.now))?;
         self.refuse_productions(&planned)?;
-        self.tell_time_zones(&planned.side);
         Ok(planned)
     }
 
     fn load(&self, hands: &Hands<'_>, planned: &PlannedRun) -> Result<Vec<Build>, CommandError> {
-        if planned.run.due.is_empty() {
+        if planned.run.due.is_empty() && planned.restate.done.is_empty() {
             return Ok(Vec::new());
         }
+        let stages = self.stages(hands.state, planned)?;
         let Self { context, workspace, settings, arguments, now } = self;
         let identity = hands.state.identity().map_err(state_error)?;
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&planned.side.source)?;
         let who = who(context, workspace);
+        let shown = (&planned.side, &planned.environment.about.name);
+        let beside_all = planning::ready(shown, &stages, (hands.engine.dialect(), *now))?;
         let work = Work {
             tree: &planned.side.tree,
             files: &files,
@@ -148,10 +150,25 @@ impl Asked<'_> {
             jobs: jobs(context, &arguments.work),
             limit: None,
             dependents: Dependents::Refuse,
+            beside_all: &beside_all,
             output: context.output,
             interruption: context.surroundings.interruption(),
         };
         Ok(publish::build(&work, &planned.run.plan)?.builds)
+    }
+
+    /// What of the configuration's statements runs: all where the environment is of a promoted commit, else what production has
+    /// too.
+    fn stages(&self, state: &dyn State, planned: &PlannedRun) -> Result<Vec<Stage>, CommandError> {
+        let about = &planned.environment.about;
+        if about.promoted.is_some() {
+            return Ok(vec![Stage::Before, Stage::After]);
+        }
+        let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
+        let agreements = Agreements::of(self.workspace, prod.as_ref(), &planned.side.project);
+        agreements.refuse()?;
+        agreements.left_out(&about.name).iter().for_each(|told| self.context.output.talk(told));
+        Ok(agreements.stages())
     }
 
     /// What is to be loaded again, by the names of the environment's own models.
@@ -173,30 +190,20 @@ impl Asked<'_> {
     /// Says no where somebody names a model whose table this run does not write.
     fn refuse_productions(&self, planned: &PlannedRun) -> Result<(), CommandError> {
         let left = planned.run.left.iter();
-        let mut left = left.filter(|left| matches!(left.why, WhyLeft::Productions | WhyLeft::Preview));
+        let mut left =
+            left.filter(|left| matches!(left.why, WhyLeft::Productions | WhyLeft::Preview | WhyLeft::History));
         let Some(left) = left.find(|left| planned.restate.models.contains(&left.model)) else { return Ok(()) };
         let (environment, model) = (&planned.environment.about.name, &left.model);
         Err(match left.why {
             WhyLeft::Preview => CommandError::no(format!("the table of `{model}` in `{environment}` is a preview"))
                 .hint("`bot apply` fills it again where it would hold more"),
+            WhyLeft::History => {
+                CommandError::no(format!("`{model}` is a history, and no query gives again what it holds"))
+                    .hint("it gets what is new with each `bot run`; mend single rows of its table by hand")
+            }
             _ => CommandError::no(format!("the table of `{model}` in `{environment}` is production's"))
                 .hint(format!("`bot run --restate {model}` loads it again for all who show it")),
         })
-    }
-
-    /// What is read and not honoured is told.
-    fn tell_time_zones(&self, side: &Side) {
-        let zoned = |property: &str| !property.trim_matches(['\'', '"']).eq_ignore_ascii_case("UTC");
-        let models = side.tree.models.values();
-        let models =
-            models.filter(|model| model.properties.other_metadata.get("cron_tz").is_some_and(|zone| zoned(zone)));
-        let count = models.count();
-        if count > 0 {
-            let verb = if count == 1 { "model has" } else { "models have" };
-            self.context
-                .output
-                .talk(&format!("{count} {verb} a `cron_tz`, which is not honoured yet: all ticks are in UTC"));
-        }
     }
 
     fn told(&self, mode: Mode, planned: PlannedRun, builds: Vec<Build>, affected: Vec<Affected>) -> Ran {

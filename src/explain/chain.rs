@@ -137,7 +137,9 @@ impl Chain<'_, '_> {
             inputs.push(Input::Moved(super::compare::node(&node.model, &Part::Rows)));
         } else if inputs.is_empty() {
             // The part itself is the same, and a draw in it is not: it is bound to the table that it was drawn into.
-            inputs.push(Input::DrawnAgain);
+            let kept = |tree: &Tree| tree.models.get(&node.model).is_some_and(|model| model.past().kept().is_some());
+            let goes_on = kept(self.trees.before) || kept(self.trees.after);
+            inputs.push(if goes_on { Input::GoesOn } else { Input::DrawnAgain });
             let whole = super::compare::node(&node.model, &Part::All);
             inputs.push(Input::Moved(whole));
         }

@@ -144,6 +144,8 @@ pub enum Input {
     Owner(Sides<KindName>),
     /// It depends on a draw, which is drawn again because the table is filled again.
     DrawnAgain,
+    /// It is the same, and the table that its rows go on in is another one.
+    GoesOn,
     /// A part of a model that moved; it has its own place in [`Explanation::moved`].
     Moved(Node),
     /// An input that has no better name than its hash.

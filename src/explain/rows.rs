@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::align::aligned;
 use super::engine::Engine;
 use super::{ClausePlace, Input, Sides};
-use crate::fingerprint::Context;
+use crate::fingerprint::{Context, scd_values};
 use crate::hash::{Digest, Item};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::lineage::{Node, Part};
-use crate::model::{Kind, Model};
+use crate::model::{Kind, Model, ScdType2};
 
 /// The models and contexts of both sides.
 pub(super) struct Versions<'a> {
@@ -135,7 +135,10 @@ impl Engine<'_> {
         if before.domain != after.domain {
             return vec![Input::Kind(Sides::both(versions.models.0.kind.name(), versions.models.1.kind.name()))];
         }
-        let mut inputs = match (before.items.as_slice(), after.items.as_slice()) {
+        let (was, is) = (kept(&before.items), kept(&after.items));
+        let keeps = |kept: Option<&str>| kept.map(str::to_owned);
+        let past = properties(&[("rows of earlier definitions", keeps(was.1), keeps(is.1))]);
+        let mut inputs = match (was.0, is.0) {
             ([Item::Text(old)], [Item::Text(new)]) => {
                 let told = |text: &String| if text == "any" { "makes no difference" } else { "counts" };
                 let value = Sides::both(format!("{} ({old})", told(old)), format!("{} ({new})", told(new)));
@@ -165,8 +168,12 @@ impl Engine<'_> {
                 ("start", d.clone(), i.clone()),
                 ("end", e.clone(), j.clone()),
             ]),
-            (old, new) => keyed(versions, old, new),
+            (old, new) => match (&versions.models.0.kind, &versions.models.1.kind) {
+                (Kind::ScdType2(before), Kind::ScdType2(after)) => versioned(versions, before, after),
+                _ => keyed(versions, old, new),
+            },
         };
+        inputs.extend(past);
         inputs.extend(self.deciding_columns(versions, &before.items, &after.items));
         if inputs.is_empty() { hash() } else { inputs }
     }
@@ -256,6 +263,24 @@ fn keyed(versions: &Versions<'_>, old: &[Item], new: &[Item]) -> Vec<Input> {
         ("end", end, new_end),
         ("interval_unit", unit, new_unit),
     ])
+}
+
+/// The parts of a TIME_RANGE's hash without the last, which says that rows are kept.
+fn kept(items: &[Item]) -> (&[Item], Option<&str>) {
+    match items {
+        [rest @ .., Item::Text(text)] if text == "kept" && rest.len() > 1 => (rest, Some(text.as_str())),
+        all => (all, None),
+    }
+}
+
+/// What tells the versions of a history.
+fn versioned(versions: &Versions<'_>, before: &ScdType2, after: &ScdType2) -> Vec<Input> {
+    let kinds = Sides::both(versions.models.0.kind.name(), versions.models.1.kind.name());
+    let values = |scd: &ScdType2| -> BTreeMap<String, String> {
+        scd_values(scd).into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    };
+    let properties = both(values(before), values(after)).map(|(name, value)| Input::Property { name, value });
+    kinds.differ().then_some(Input::Kind(kinds)).into_iter().chain(properties).collect()
 }
 
 fn properties(values: &[(&str, Option<String>, Option<String>)]) -> Vec<Input> {

@@ -7,7 +7,7 @@ use super::{Batching, Context, Fingerprint, ParentTables, external_rows};
 use crate::graph::{Node, SelfReading};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
-use crate::model::{DeclaredTime, Kind, KindName, Model, Seed};
+use crate::model::{DeclaredTime, DeletedRows, FirstVersion, Kind, KindName, Model, ScdType2, Seed, VersionBy};
 use crate::sql::{
     Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Syntax, Traits, analyze_syntax,
     stated_outputs,
@@ -52,6 +52,9 @@ pub(super) fn local<'p>(
         (_, None) => of_nothing(model),
     };
     declare_types(model, &mut local);
+    if let Kind::ScdType2(scd) = &model.kind {
+        add_validity(scd, &mut local);
+    }
     local.start = model.properties.start.as_ref().map(as_written).or_else(|| inherited_start(node, parents));
     local.batching = batching(model, &local);
     local.query_rows = local.rows;
@@ -188,6 +191,21 @@ fn declare_types(model: &Model, local: &mut Local) {
     }
 }
 
+/// The two columns that a history has besides those of its query.
+fn add_validity(scd: &ScdType2, local: &mut Local) {
+    let Some(columns) = &mut local.columns else { return };
+    let column = |name: &String| ShapeColumn {
+        name: OutputName::stated(name),
+        hash: Hasher::new("validity").text(name).text(&scd.time_type.to_lowercase()).finish(),
+        traits: Traits::default(),
+    };
+    // An opaque query's columns are those that are declared, and these may be among them.
+    if local.opaque.is_some() {
+        columns.retain(|column| column.name.text != scd.valid_from && column.name.text != scd.valid_to);
+    }
+    columns.extend([column(&scd.valid_from), column(&scd.valid_to)]);
+}
+
 fn whole_rows<'p>(
     model: &Model,
     node: &Node,
@@ -237,7 +255,10 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
                 .text(&range.time_column.to_lowercase())
                 .text(&range.format)
                 .text(model.unit().name());
-            declared(hasher).finish()
+            let hasher = declared(hasher);
+            // Rows of earlier definitions are among those that are kept.
+            let hasher = if range.past.kept().is_some() { hasher.text("kept") } else { hasher };
+            hasher.finish()
         }
         Kind::UniqueKey(key) => {
             let mut hasher = Hasher::new("unique key").number(key.unique_key.len() as u64);
@@ -253,7 +274,36 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
             }
             declared(hasher).text(model.unit().name()).finish()
         }
+        // By which expressions is in the data fingerprint, which binds what readers take.
+        Kind::Partition(_) => Digest::of("kind", "partition"),
+        // Each load compares all that the query gives with what the last one found (research: soundness, W8).
+        Kind::ScdType2(scd) => {
+            let hasher = scd_rule(Hasher::new("scd type 2"), scd);
+            hasher.digests(local.columns.iter().flatten().map(|column| column.hash)).finish()
+        }
     }
+}
+
+/// All of the kind that shapes the rows; whether a change of the columns is taken shapes none.
+fn scd_rule(hasher: Hasher, scd: &ScdType2) -> Hasher {
+    let ScdType2 { unique_key, valid_from, valid_to, time_type, by, first, deleted, changes: _ } = scd;
+    let list = |hasher: Hasher, list: &[String]| {
+        list.iter().fold(hasher.number(list.len() as u64), |hasher, text| hasher.text(text))
+    };
+    let hasher = list(hasher, unique_key).text(valid_from).text(valid_to).text(&time_type.to_lowercase());
+    let hasher = match by {
+        VersionBy::Time { updated_at } => hasher.text("time").text(updated_at),
+        VersionBy::Columns(None) => hasher.text("all columns"),
+        VersionBy::Columns(Some(columns)) => list(hasher.text("columns"), columns),
+    };
+    let hasher = hasher.text(match first {
+        FirstVersion::Epoch => "epoch",
+        FirstVersion::AsLaterOnes => "as later ones",
+    });
+    hasher.text(match deleted {
+        DeletedRows::Stay => "stay",
+        DeletedRows::End => "end",
+    })
 }
 
 /// A declared time: a moment however it is written, or words that only the clock makes one.

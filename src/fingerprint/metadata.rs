@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::ALGORITHM;
 use super::statements::harmless_statements;
 use crate::hash::{Digest, Hasher};
-use crate::model::{Kind, Model};
+use crate::model::{ColumnChange, ColumnChanges, DeletedRows, FirstVersion, Kind, Model, Past, ScdType2, VersionBy};
 use crate::sql::{Placeholder, Query, tokenize};
 
 pub(super) fn metadata(model: &Model) -> Digest {
@@ -68,7 +68,23 @@ fn values(model: &Model, audit: &dyn Fn(&Query) -> String) -> BTreeMap<String, S
         }
         _ => {}
     }
+    match model.past() {
+        Past::Recomputed => {}
+        Past::Kept(changes) => changed(changes, "forward_only", &mut put),
+        Past::Fixed(changes) => changed(changes, "disable_restatement", &mut put),
+    }
     values
+}
+
+/// What is kept, and which changes of its columns are taken.
+fn changed(changes: ColumnChanges, key: &str, put: &mut dyn FnMut(&str, String)) {
+    let word = |change: ColumnChange| match change {
+        ColumnChange::Refused => "error".to_owned(),
+        ColumnChange::Taken => "allow".to_owned(),
+    };
+    put(key, "true".to_owned());
+    put("on_destructive_change", word(changes.destructive));
+    put("on_additive_change", word(changes.additive));
 }
 
 /// A query without its comments and with one blank between its words: what of it counts.
@@ -113,6 +129,7 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
         Kind::TimeRange(range) => {
             put("time_column", format!("{} ({})", range.time_column, range.format));
             put("interval_unit", model.unit().name().to_owned());
+            put("rows of earlier definitions", range.past.kept().map(|_| "kept".to_owned()).unwrap_or_default());
             put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
             put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         }
@@ -123,7 +140,31 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
             put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
             put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         }
+        Kind::ScdType2(scd) => scd_values(scd).into_iter().for_each(|(name, value)| put(name, value)),
         _ => {}
+    }
+    values
+}
+
+/// The properties of an SCD_TYPE_2 kind, as they are called there.
+pub fn scd_values(scd: &ScdType2) -> Vec<(&'static str, String)> {
+    let first = |name: &'static str| (name, (scd.first == FirstVersion::AsLaterOnes).to_string());
+    let mut values = vec![
+        ("unique_key", scd.unique_key.join(", ")),
+        ("valid_from_name", scd.valid_from.clone()),
+        ("valid_to_name", scd.valid_to.clone()),
+        ("time_data_type", scd.time_type.clone()),
+        ("invalidate_hard_deletes", (scd.deleted == DeletedRows::End).to_string()),
+    ];
+    match &scd.by {
+        VersionBy::Time { updated_at } => {
+            values.extend([("updated_at_name", updated_at.clone()), first("updated_at_as_valid_from")]);
+        }
+        VersionBy::Columns(columns) => {
+            let columns = columns.as_ref().map_or_else(|| "*".to_owned(), |columns| columns.join(", "));
+            // `columns` is what the model itself has under this name.
+            values.extend([("kind.columns", columns), first("execution_time_as_valid_from")]);
+        }
     }
     values
 }

@@ -13,6 +13,8 @@
 //! | kind VIEW, FULL, EMBEDDED | only with statements, draws or untyped columns | – | yes | – |
 //! | TIME_RANGE: time column's hash, format, unit, start, end | yes | – | through rows | – |
 //! | UNIQUE_KEY: key hashes; `when_matched`, `merge_filter` with all columns | yes | – | through rows | – |
+//! | TIME_RANGE whose past is kept (`forward_only`, `disable_restatement`): that, and the model's name in what readers take | yes | yes | through rows | what of it |
+//! | PARTITION, SCD_TYPE_2: that; keys, names, rule and all column hashes of the latter | yes | – | through rows | – |
 //! | SEED: number of rows | yes | – | through rows | – |
 //! | SEED: type and ordered cells of one column | – | yes | through the column | – |
 //! | EXTERNAL: table and column names; statements of the project that write it | yes | name | through both | – |
@@ -27,7 +29,7 @@
 //!
 //! What a stored model exports of draws and orderless constructs is bound to its name and data fingerprint, which are its
 //! table: whoever reads them moves when they are drawn again. So is all that one exports which is opaque or has statements
-//! beside its query, because those may draw. Why each line is as it is: research on soundness, W1 to W19.
+//! beside its query, because those may draw, and all of a PARTITION or SCD_TYPE_2 table, which holds what its query gave before. Why each line is as it is: research on soundness, W1 to W19.
 //!
 //! This module never reads files, state or warehouse; the same tree gives the same fingerprints anywhere.
 
@@ -47,12 +49,12 @@ use std::sync::Arc;
 use crate::graph::{Graph, Node};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
-use crate::model::{KindName, Model};
+use crate::model::{KindName, Model, Past};
 use crate::sql::{Opaque, OutputName, OwnFunction, Query, Reads, ShapeColumn, Syntax, TableShape, Tables, Traits};
 use statements::own_functions;
 
 pub use examine::{Examined, examine};
-pub use metadata::{data_values, metadata_values};
+pub use metadata::{data_values, metadata_values, scd_values};
 pub use outside::OutsideStatements;
 pub use reads::{ModelReads, model_reads, refused_name, stated_names};
 pub use sketch::{Known, Sketch, Wanted};
@@ -116,6 +118,15 @@ pub enum Batching {
         /// What in the query looks across intervals.
         why: String,
     },
+}
+
+impl Fingerprint {
+    /// The columns of a history's query: the table has two more.
+    pub fn query_columns(&self, model: &Model) -> Option<&[(OutputName, Digest)]> {
+        let columns = self.columns.as_deref()?;
+        let own = if model.kind.name().has_versions() { columns.len().saturating_sub(2) } else { columns.len() };
+        columns.get(..own)
+    }
 }
 
 /// The fingerprints of every model of a tree.
@@ -294,18 +305,26 @@ fn exported(model: &Model, local: &local::Local, data: Digest, storage: Digest) 
     };
     // What statements beside the query do is not known: they may fill what it reads with a sample.
     let is_unknown = is_opaque || statements::hash_statements(model).is_some();
-    let drawn = |traits: Traits| stored && (is_unknown || traits.is_drawn());
+    // A history holds what its query gave at other times.
+    let is_history = model.kind.name().is_history();
+    let drawn = |traits: Traits| stored && (is_unknown || is_history || traits.is_drawn());
     let table = table_of(model, data);
+    // What is kept is no other where its definition stays, and it is what no other model holds.
+    let is_kept = model.past() != Past::Recomputed;
+    let kept = |domain: &'static str, hash: Digest| match is_kept {
+        true => Hasher::new(domain).text(&model.name.to_string()).digest(hash).finish(),
+        false => hash,
+    };
     let rows = match drawn(local.row_traits) {
         true => Hasher::new("bound rows").digest(table).finish(),
-        false => local.rows,
+        false => kept("kept rows", local.rows),
     };
     let columns = local.columns.as_ref().map(|columns| {
         let column = |column: &ShapeColumn| ShapeColumn {
             name: column.name.clone(),
             hash: match drawn(column.traits) {
                 true => Hasher::new("bound").digest(table).text(&column.name.text).finish(),
-                false => column.hash,
+                false => kept("kept", column.hash),
             },
             traits: handed_on(column.traits),
         };

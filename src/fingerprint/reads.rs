@@ -95,6 +95,7 @@ fn resolved(model: &Model, found: Dependencies) -> ModelReads {
         Kind::TimeRange(range) => vec![&range.time_column],
         Kind::UniqueKey(key) if key.adds_up() => columns.iter().map(|(name, _)| name.as_str()).collect(),
         Kind::UniqueKey(key) => key.unique_key.iter().map(String::as_str).collect(),
+        Kind::Partition(_) | Kind::ScdType2(_) => columns.iter().map(|(name, _)| name.as_str()).collect(),
         Kind::View | Kind::Full | Kind::Seed(_) | Kind::External | Kind::Embedded => Vec::new(),
     };
     let folded = |name: &str| model.dialect.fold(name.trim_matches('"'), true);

@@ -73,4 +73,5 @@ pub(super) fn external_filter(path: &str, what: &str) -> Problem {
 
 pub(super) fn file_unreadable(path: &str, reason: &str) -> Problem {
     Problem::error("file-unreadable", format!("`{}` cannot be read: {reason}", shown(path.as_bytes())))
+        .help("`git add` must be able to take it, or leave out `--worktree`")
 }

@@ -300,7 +300,7 @@ impl GitTree<'_> {
         match pointer.map(|pointer| self.store.find(&pointer)) {
             None => Ok(Box::new(Cursor::new(start).chain(stream))),
             Some(Some(file)) => Ok(Box::new(File::open(file)?)),
-            Some(None) => Err(io::Error::other(missing_lfs_object(path.as_str()).message)),
+            Some(None) => Err(io::Error::other(missing_lfs_object(path.as_str()))),
         }
     }
 }

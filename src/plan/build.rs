@@ -10,6 +10,7 @@ use crate::diff::{ModelDiff, diff};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
+use crate::model::{KindName, Past};
 use crate::naming::{IdentifierLimit, TableKey};
 use crate::problem::Problem;
 use crate::settings::EnvironmentSuffix;
@@ -90,6 +91,8 @@ pub struct Known {
 pub struct KnownTable {
     /// Its name.
     pub table: TableName,
+    /// The kind that it was filled as.
+    pub kind: KindName,
     /// What was loaded into it.
     pub loads: Vec<KnownLoad>,
     /// The execution time of its last fill as a whole; `None` for tables that are loaded by interval.
@@ -148,6 +151,12 @@ impl Inputs<'_> {
 }
 
 impl Known {
+    /// The table that a model goes on from whose past is kept: the one that is replaced, else prod's, of the same kind.
+    pub(super) fn history_of(&self, name: &ModelName, kind: KindName) -> Option<(&TableKey, &KnownTable)> {
+        let key = self.prod.get(name).or_else(|| self.reference.get(name))?;
+        self.tables.get_key_value(key).filter(|(_, table)| kind.goes_on_from(table.kind))
+    }
+
     pub(super) fn prod_table(&self, model: &ModelName) -> Option<(&TableKey, &KnownTable)> {
         let key = self.prod.get(model)?;
         self.tables.get(key).map(|table| (key, table))
@@ -164,8 +173,12 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
         Some(promoted) => drift(promoted, &inputs, &by_name),
         None => Vec::new(),
     };
+    let unknown: Vec<Problem> = targets.iter().filter_map(|target| history_unknown(target, &inputs)).collect();
+    let left = histories_left(&inputs);
     let mut problems = inputs.problems;
     problems.extend(targets.iter().filter_map(|target| not_ours_to_load(target, inputs.known)));
+    problems.extend(left);
+    problems.extend(unknown);
     let mut plan = Plan {
         environment: inputs.environment,
         suffix: inputs.suffix,
@@ -190,6 +203,42 @@ fn not_ours_to_load(target: &Target, known: &Known) -> Option<Problem> {
         let end = shared.intervals().end().map_or_else(String::new, |end| format!(" (it ends at {})", end.date_time()));
         Problem::info("shared-table", format!("{message}{end}")).help("promote loads the rest, or that environment")
     })
+}
+
+/// A model whose past would begin anew because the state does not know the table that it is to go on from.
+fn history_unknown(target: &Target, inputs: &Inputs<'_>) -> Option<Problem> {
+    let (known, model) = (inputs.known, inputs.result.models.get(&target.name)?);
+    let shown = known.prod.get(&target.name).or_else(|| known.reference.get(&target.name))?;
+    let is_unknown = model.past() != Past::Recomputed && *shown != target.key && !known.tables.contains_key(shown);
+    is_unknown.then(|| {
+        let name = &target.name;
+        let message = format!("the state does not know the table that is shown of `{name}`, which goes on from it");
+        Problem::error("history-unknown", message)
+            .help("`bot doctor` tells what is wrong with the state, and `bot state recover` mends it")
+    })
+}
+
+/// Tables that nothing goes on from though their rows are to be kept: their models are gone, have another name or are of another
+/// kind.
+fn histories_left(inputs: &Inputs<'_>) -> Vec<Problem> {
+    let is_left = |name: &&ModelName| {
+        let Some(table) = inputs.known.prod.get(*name).and_then(|key| inputs.known.tables.get(key)) else {
+            return false;
+        };
+        let was_kept = inputs.base.models.get(*name).is_some_and(|model| model.past() != Past::Recomputed);
+        let broken = inputs.result.broken.contains(*name);
+        let goes_on = inputs.result.models.get(*name).is_some_and(|model| {
+            model.past() != Past::Recomputed && inputs.known.history_of(name, model.kind.name()).is_some()
+        });
+        !broken && !goes_on && (was_kept || table.kind.is_history())
+    };
+    let told = |name: &ModelName| {
+        Problem::warning("history-ends", format!("nothing goes on with the rows that production has of `{name}`")).help(
+            "no query gives them again, and `bot gc` drops their table in time; keep the model, its name and its kind, or copy \
+             the table first",
+        )
+    };
+    inputs.known.prod.keys().filter(is_left).map(told).collect()
 }
 
 fn targets(inputs: &Inputs<'_>) -> Vec<Target> {

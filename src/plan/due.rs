@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::build::Known;
-use super::partial::{Read, Stand, Stands, complete};
-use super::range::{Start, ended, is_loaded_by_interval, starts};
+use super::partial::{Previewed, Read, Stand, Stands, complete};
+use super::range::{Start, ended, is_loaded_by_interval, reached, starts, whole_until};
 use super::restate::{Again, Restate, Restating};
 use super::seen::{self, Saw};
 use super::{Action, Basis, Commits, KnownTable, Plan, Sharing, Summary, Target};
@@ -15,7 +15,7 @@ use crate::fingerprint::Tree;
 use crate::graph::SelfReading;
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
-use crate::model::{Kind, KindName, Model};
+use crate::model::{self, Kind, KindName, Model};
 use crate::naming::TableKey;
 use crate::settings::EnvironmentSuffix;
 use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
@@ -137,6 +137,7 @@ impl WhyLeft {
             Self::Preview => "preview",
             Self::Waits { .. } => "waits",
             Self::NoLookback => "no_lookback",
+            Self::History => "history",
         }
     }
 }
@@ -166,6 +167,8 @@ pub enum WhyLeft {
     },
     /// Units before new ones are not read again, because what it holds later depends on what it holds.
     NoLookback,
+    /// No query gives again what it holds, so it is not loaded again with what it reads.
+    History,
 }
 
 /// Works out what is due.
@@ -223,8 +226,8 @@ impl<'a> Walk<'a> {
     fn visit(&mut self, model: &'a Model, shown: &Shown) {
         let known = self.running.known.tables.get(&shown.key);
         let read = self.stands.read_by(&self.running.tree.graph, &model.name);
-        let again = self.restating.of(&model.name, &self.running.tree.graph);
         let kind = model.kind.name();
+        let again = self.restating.of(&model.name, &self.running.tree.graph).filter(|_| !self.is_kept(model));
         let need = match self.left_alone(shown, known) {
             Some(why) => {
                 self.restating.stop(&model.name);
@@ -263,7 +266,18 @@ impl<'a> Walk<'a> {
             basis: shown.basis,
             seen: read.seen,
             found: known.map(KnownTable::found),
+            history: None,
         });
+    }
+
+    /// What may not be loaded again is not, nor what reads it.
+    fn is_kept(&mut self, model: &Model) -> bool {
+        let is_fixed = matches!(model.past(), model::Past::Fixed(_));
+        if is_fixed {
+            self.restating.stop(&model.name);
+            self.left.push(Left { model: model.name.clone(), why: WhyLeft::History });
+        }
+        is_fixed
     }
 
     fn left_alone(&self, shown: &Shown, known: Option<&KnownTable>) -> Option<WhyLeft> {
@@ -276,7 +290,7 @@ impl<'a> Walk<'a> {
     }
 
     fn as_a_whole(&self, model: &Model, known: Option<&KnownTable>, again: Option<&Again>) -> Need {
-        let tick = model.properties.cron.floor(self.running.now);
+        let tick = model.last_tick(self.running.now);
         let filled = known.and_then(|known| known.filled_at);
         let why = match (again, filled) {
             (Some(again), _) => Some(again.why(&model.name)),
@@ -291,13 +305,19 @@ impl<'a> Walk<'a> {
     fn by_interval(&mut self, model: &Model, known: Option<&KnownTable>, read: &Read, again: Option<&Again>) -> Need {
         let nothing = Need { missing: Intervals::default(), why: known.is_none().then_some(Why::Unknown) };
         let covered = known.map(KnownTable::intervals).unwrap_or_default();
-        let tick = model.properties.cron.floor(self.running.now);
+        let tick = model.last_tick(self.running.now);
         let Some(start) = self.start(model, &covered) else { return nothing };
         let end = self.end(model, tick, (read, &covered));
         let held = covered.end().unwrap_or(end).max(end);
         let Some(all) = Interval::new(start, held) else { return nothing };
         let missing =
             Interval::new(start, end).map(|wanted| Intervals::one(wanted).minus(&covered)).unwrap_or_default();
+        // What is there of a unit that was not over is loaded again with the rest of it.
+        let whole = |range: &Interval| {
+            let range = range.in_units(model.unit());
+            Interval::new(range.start.max(start), range.end.min(end))
+        };
+        let missing: Intervals = missing.ranges().iter().filter_map(whole).collect();
         let outdated = seen::outdated(known.map(|known| known.loads.as_slice()).unwrap_or_default(), &read.seen);
         let (order, lookback) = (self.order(model), lookback(model));
         if order != Order::Any && order != Order::LaterLast && lookback > 0 && !missing.is_empty() {
@@ -334,12 +354,11 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// To where a model is loaded: the last unit that was over at the last tick, or its declared end, and no further than
-    /// its inputs are.
+    /// To where a model is loaded: the last unit that was over at the last tick, that tick where parts of units are loaded, or
+    /// its declared end, and no further than its inputs are.
     fn end(&mut self, model: &Model, tick: Timestamp, (read, covered): (&Read, &Intervals)) -> Timestamp {
-        let unit = model.unit();
-        let due = unit.floor(tick).min(ended(model, self.running.now).unwrap_or(seen::FOREVER));
-        let end = read.end.map_or(due, |end| unit.floor(end).min(due));
+        let due = reached(model, tick).min(ended(model, self.running.now).unwrap_or(seen::FOREVER));
+        let end = read.end.map_or(due, |end| reached(model, end).min(due));
         if end < due && covered.end().is_none_or(|covered| covered < due) {
             self.left.push(Left { model: model.name.clone(), why: WhyLeft::Waits { end, due } });
         }
@@ -371,14 +390,15 @@ impl<'a> Walk<'a> {
         let (saw, behind) = match (is_loaded_by_interval(model), action) {
             (true, _) => {
                 let begin = self.start(model, &covered);
-                let end = covered.end().or(begin).filter(|_| !is_over);
-                let complete = complete(known, (missing, &covered), &read.seen, over);
+                let whole = whole_until(model, &covered);
+                let end = whole.or(begin).filter(|_| !is_over);
+                let complete = complete(known, (missing, whole), &read.seen, over);
                 (Some(Saw::Ranges { complete, covered }), end)
             }
             (false, Action::Build) => (seen::whole(&read.seen), None),
             (false, _) => (known.and_then(|known| known.seen.as_deref()).and_then(seen::whole), None),
         };
-        self.stands.add(&model.name, Stand { saw, behind, lacks: None });
+        self.stands.add(&model.name, Stand { saw, behind, lacks: None, history: Previewed::No });
     }
 }
 

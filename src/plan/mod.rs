@@ -94,6 +94,31 @@ pub struct Target {
     pub seen: Vec<Seen>,
     /// The table as the plan found it; `None` where nothing was known of it.
     pub found: Option<Found>,
+    /// What is carried into it first; `None` where it begins or goes on by itself.
+    pub history: Option<History>,
+}
+
+/// The table of a model whose rows no query gives again, where another definition of it is to go on from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Its identity.
+    pub key: TableKey,
+    /// The table.
+    pub table: TableName,
+    /// What comes after it is carried over.
+    pub then: Then,
+}
+
+/// What is done with a history that was carried over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// What the query gives now is laid over it.
+    Load,
+    /// Nothing: it is then as the other table is, whose last load was at this time.
+    Nothing {
+        /// The time.
+        as_of: Option<Timestamp>,
+    },
 }
 
 /// A table as a plan found it: whoever writes it finds out by this whether another has meanwhile.

@@ -19,6 +19,17 @@ pub(super) struct Stand {
     pub(super) behind: Option<Timestamp>,
     /// What it lacks; `None` where it is complete.
     pub(super) lacks: Option<Lacks>,
+    /// Whether it is a preview of a history, or made of one.
+    pub(super) history: Previewed,
+}
+
+/// Whether a branch's preview of a history is in what a table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Previewed {
+    /// It is not.
+    No,
+    /// It is.
+    Yes,
 }
 
 /// A table with its gaps, or a preview.
@@ -45,6 +56,8 @@ pub(super) struct Read {
     pub(super) lacks: Vec<Lacks>,
     /// What a fill finds in all of them.
     pub(super) seen: Vec<Seen>,
+    /// Whether a preview of a history is among them.
+    pub(super) history: Previewed,
 }
 
 impl Stands {
@@ -62,6 +75,7 @@ impl Stands {
             end: stands().filter_map(|stand| stand.behind).min(),
             lacks: lacks.into_iter().collect(),
             seen: seen.collect(),
+            history: stands().map(|stand| stand.history).max().unwrap_or(Previewed::No),
         }
     }
 }
@@ -69,7 +83,7 @@ impl Stands {
 /// From when on what a table holds was loaded before its inputs were there: what is loaded now of these, and what stays.
 pub(super) fn complete(
     known: Option<&KnownTable>,
-    (missing, covered): (&Intervals, &Intervals),
+    (missing, whole_until): (&Intervals, Option<Timestamp>),
     seen: &[Seen],
     ended: Option<Timestamp>,
 ) -> Timestamp {
@@ -80,7 +94,7 @@ pub(super) fn complete(
         pieces.ranges().iter().map(from).collect::<Vec<_>>()
     });
     let from = new.chain(kept).min().unwrap_or(seen::FOREVER);
-    let end = covered.end().unwrap_or(seen::NEVER);
+    let end = whole_until.unwrap_or(seen::NEVER);
     if ended.is_some_and(|over| over <= end) { from } else { from.min(end) }
 }
 

@@ -44,7 +44,8 @@ pub fn is_loaded_by_interval(model: &Model) -> bool {
             let query = model.query.iter().map(|query| query.template());
             statements.chain(query).any(crate::sql::Template::mentions_interval)
         }
-        Kind::View | Kind::Full | Kind::Seed(_) | Kind::External | Kind::Embedded => false,
+        Kind::View | Kind::Full | Kind::Partition(_) | Kind::ScdType2(_) => false,
+        Kind::Seed(_) | Kind::External | Kind::Embedded => false,
     }
 }
 
@@ -70,7 +71,7 @@ pub(super) fn wanted(
     let end = prod
         .end()
         .filter(|end| !has_ended(end))
-        .or(inputs_end.map(|end| unit.floor(end)))
+        .or(inputs_end.map(|end| reached(model, end)))
         .unwrap_or(present)
         .min(present);
     let start = match start? {
@@ -80,9 +81,22 @@ pub(super) fn wanted(
     Interval::new(start, end)
 }
 
-/// As far as a model can be loaded now: to the last unit that is over, or to its declared end.
+/// As far as a model can be loaded now: to the last unit that is over, where parts of units are loaded to its last tick, or
+/// to its declared end.
 pub(super) fn present(model: &Model, now: Timestamp) -> Timestamp {
-    ended(model, now).unwrap_or_else(|| model.unit().floor(now))
+    let over = model.unit().floor(now);
+    let present = || if model.allows_partials() { over.max(model.last_tick(now)) } else { over };
+    ended(model, now).unwrap_or_else(present)
+}
+
+/// How far a model may be loaded of what there is up to a moment.
+pub(super) fn reached(model: &Model, moment: Timestamp) -> Timestamp {
+    if model.allows_partials() { moment } else { model.unit().floor(moment) }
+}
+
+/// Where the units end that are loaded as a whole: the last may be there in part.
+pub(super) fn whole_until(model: &Model, covered: &Intervals) -> Option<Timestamp> {
+    covered.end().map(|end| model.unit().floor(end))
 }
 
 /// The declared end of a model that is over.

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::newer::{Held, later, newer_inputs};
-use super::partial::{Lacks, Read, Stand, Stands, complete};
-use super::range::{Start, ended, is_loaded_by_interval, own_start, present, starts, wanted};
+use super::partial::{Lacks, Previewed, Read, Stand, Stands, complete};
+use super::range::{Start, ended, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
 use super::seen::{self, Saw, Seen};
-use super::{Action, Basis, Inputs, KnownTable, Purpose, Sharing, Target};
+use super::{Action, Basis, History, Inputs, KnownTable, Purpose, Sharing, Target, Then};
 use crate::graph::SelfReading;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
-use crate::model::{Kind, KindName, Model};
+use crate::model::{Kind, KindName, Model, Past};
 use crate::naming::{TableKey, physical_table};
 use crate::time::{Interval, Intervals, Timestamp};
 
@@ -42,8 +42,19 @@ impl<'a> Targets<'a> {
         let whole = self.slot(model, key, wanted, &read.seen);
         let due = whole.lacking.clone();
         let is_cut = self.own_past(model) == OwnPast::Counts && whole.lacking != whole.missing;
-        let (slot, basis) = match whole.action {
-            Action::Build if is_cut || !read.lacks.is_empty() || whole.fill == Fill::StaleElsewhere => {
+        let history = self.history(model, &whole);
+        let from = history.as_ref().filter(|_| inputs.purpose == Purpose::Apply);
+        let (mut slot, basis) = match (whole.action, from) {
+            (_, Some(history)) => {
+                let key = history_preview_key(&whole.key, &history.key, &read.lacks);
+                (self.gone_on(model, self.slot(model, key, wanted, &read.seen), (history, wanted)), Basis::Preview)
+            }
+            // What it reads is a preview of a history, which no table under its own key was made from.
+            (Action::Reuse, None) if read.history == Previewed::Yes && !inputs.is_prods(&whole.key) => {
+                let key = preview_key(&whole.key, &read, None);
+                (self.slot(model, key, wanted, &read.seen), Basis::Preview)
+            }
+            (Action::Build, None) if is_cut || !read.lacks.is_empty() || whole.fill == Fill::StaleElsewhere => {
                 let begin = wanted.and_then(|wanted| self.begin(model, wanted));
                 let key = preview_key(&whole.key, &read, begin);
                 let range = wanted.and_then(|wanted| Interval::new(begin.unwrap_or(wanted.start), wanted.end));
@@ -52,8 +63,12 @@ impl<'a> Targets<'a> {
             _ if !kind.has_table() && !read.lacks.is_empty() => (whole, Basis::Preview),
             _ => (whole, Basis::Whole),
         };
+        if let Some(history) = history.as_ref().filter(|_| inputs.purpose == Purpose::Promote) {
+            slot = self.gone_on(model, slot, (history, wanted));
+        }
+        let history = history.filter(|_| slot.action == Action::Build);
         let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
-        self.remember(model, &slot, (basis, &read.seen));
+        self.remember(model, &slot, (basis, &read));
         let table = slot.known.map_or_else(|| physical_table(&slot.key, inputs.limit), |known| known.table.clone());
         Some(Target {
             name: name.clone(),
@@ -68,7 +83,50 @@ impl<'a> Targets<'a> {
             basis,
             seen: read.seen,
             found: slot.known.map(KnownTable::found),
+            history,
         })
+    }
+
+    /// What a table that is not the one that is shown goes on from, where no query gives that again.
+    fn history(&self, model: &Model, whole: &Slot<'_>) -> Option<History> {
+        let inputs = self.inputs;
+        if model.past() == Past::Recomputed || inputs.is_prods(&whole.key) {
+            return None;
+        }
+        let (key, known) = inputs.known.history_of(&model.name, model.kind.name())?;
+        Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load })
+    }
+
+    /// A table that goes on from another one: it lacks what that lacks. Each promote carries that over anew, because it may have
+    /// gone on since; a branch looks at its last unit by the new definition.
+    fn gone_on(&self, model: &Model, slot: Slot<'a>, (history, wanted): (&History, Option<Interval>)) -> Slot<'a> {
+        if slot.known.is_some_and(|known| known.sharing == Sharing::Shared) {
+            // Another environment shows it, and it goes on for all of them when it is promoted.
+            return Slot { missing: Intervals::default(), action: Action::Reuse, ..slot };
+        }
+        let from = self.inputs.known.tables.get(&history.key);
+        let is_preview = self.inputs.purpose == Purpose::Apply;
+        let Some(wanted) = wanted else {
+            let action = if is_preview { slot.action } else { Action::Build };
+            return Slot { action, from, ..slot };
+        };
+        let begin = self.inputs.window.start(&model.name, model.unit(), wanted);
+        let missing = Intervals::one(wanted).minus(&from.map(KnownTable::intervals).unwrap_or_default());
+        let whole = |range: &Interval| {
+            let range = range.in_units(model.unit());
+            Interval::new(range.start.max(wanted.start), range.end.min(wanted.end))
+        };
+        let mut lacking: Intervals = missing.ranges().iter().filter_map(whole).collect();
+        if is_preview {
+            let last = model.unit().back(wanted.end, 1).max(wanted.start);
+            Interval::new(last, wanted.end).into_iter().for_each(|last| lacking.add(last));
+            let have = slot.known.map(KnownTable::intervals).unwrap_or_default();
+            let is_there = slot.known.is_some() && lacking.minus(&have).is_empty();
+            if is_there && slot.lacking.is_empty() {
+                return Slot { missing: Intervals::default(), action: Action::Reuse, ..slot };
+            }
+        }
+        Slot { missing: lacking.since(begin), lacking, action: Action::Build, from, ..slot }
     }
 
     /// Where nothing says when a model begins, its table does: the usual default moves with the clock.
@@ -110,7 +168,7 @@ impl<'a> Targets<'a> {
             _ if fill != Fill::Fresh => Action::Build,
             _ => Action::Reuse,
         };
-        Slot { key, known, lacking, missing, fill, action }
+        Slot { key, known, from: None, lacking, missing, fill, action }
     }
 
     fn own_past(&self, model: &Model) -> OwnPast {
@@ -129,7 +187,8 @@ impl<'a> Targets<'a> {
     }
 
     /// What readers of the model will find.
-    fn remember(&mut self, model: &Model, slot: &Slot<'a>, (basis, seen): (Basis, &[Seen])) {
+    fn remember(&mut self, model: &Model, slot: &Slot<'a>, (basis, read): (Basis, &Read)) {
+        let seen = read.seen.as_slice();
         let newest = match (slot.action, slot.known) {
             (Action::Build, _) => Some(Newest::Now),
             (Action::Reuse, Some(known)) => known.newest().map(Newest::At),
@@ -138,8 +197,9 @@ impl<'a> Targets<'a> {
         if let Some(newest) = newest {
             self.freshness.0.insert(slot.key.clone(), newest);
         }
-        self.held.insert(slot.key.clone(), Held { known: slot.known, now: slot.missing.clone() });
-        let mut covered = slot.known.map(KnownTable::intervals).unwrap_or_default();
+        let known = slot.from.or(slot.known);
+        self.held.insert(slot.key.clone(), Held { known, now: slot.missing.clone() });
+        let mut covered = known.map(KnownTable::intervals).unwrap_or_default();
         slot.missing.ranges().iter().for_each(|range| covered.add(*range));
         let lacks = slot.lacking.minus(&slot.missing);
         let is_partial = basis == Basis::Preview || !lacks.is_empty();
@@ -148,12 +208,16 @@ impl<'a> Targets<'a> {
         let saw = match (is_loaded_by_interval(model), slot.action) {
             (true, _) => {
                 let over = ended(model, self.inputs.now);
-                Some(Saw::Ranges { complete: complete(slot.known, (&slot.missing, &covered), seen, over), covered })
+                let end = whole_until(model, &covered);
+                Some(Saw::Ranges { complete: complete(known, (&slot.missing, end), seen, over), covered })
             }
             (false, Action::Build) => seen::whole(seen),
             (false, _) => slot.known.and_then(|known| known.seen.as_deref()).and_then(seen::whole),
         };
-        self.stands.add(&model.name, Stand { saw, behind, lacks });
+        let is_preview =
+            basis == Basis::Preview && (model.past() != Past::Recomputed || read.history == Previewed::Yes);
+        let history = if is_preview { Previewed::Yes } else { Previewed::No };
+        self.stands.add(&model.name, Stand { saw, behind, lacks, history });
     }
 
     /// Where a table ends, or would begin, if it could be loaded further now.
@@ -164,7 +228,7 @@ impl<'a> Targets<'a> {
         let start = self.starts.get(&model.name).map(|start| match start {
             Start::Known(start) | Start::Default(start) => model.unit().floor(*start),
         });
-        covered.end().or(start).filter(|end| *end < present(model, self.inputs.now))
+        whole_until(model, covered).or(start).filter(|end| *end < present(model, self.inputs.now))
     }
 }
 
@@ -172,6 +236,8 @@ impl<'a> Targets<'a> {
 struct Slot<'a> {
     key: TableKey,
     known: Option<&'a KnownTable>,
+    /// What is carried into it first.
+    from: Option<&'a KnownTable>,
     /// What it has not of what it should hold.
     lacking: Intervals,
     /// What of that this plan loads.
@@ -214,6 +280,13 @@ fn preview_key(key: &TableKey, read: &Read, begin: Option<Timestamp>) -> TableKe
     TableKey { model: key.model.clone(), data_fingerprint: hasher.option(begin.as_deref()).finish() }
 }
 
+/// The key of a branch's preview of what is kept: its definition over what production has, and what its inputs lack.
+fn history_preview_key(key: &TableKey, from: &TableKey, lacks: &[Lacks]) -> TableKey {
+    let hasher = Hasher::new("history preview").digest(key.data_fingerprint).digest(from.data_fingerprint);
+    let data_fingerprint = hasher.digests(lacks.iter().map(|lacks| lacks.0)).finish();
+    TableKey { model: key.model.clone(), data_fingerprint }
+}
+
 /// How new each table will be once the plan is carried out.
 #[derive(Default)]
 struct Freshness(BTreeMap<TableKey, Newest>);
@@ -235,12 +308,12 @@ fn lacking(
     let Some(wanted) = wanted else { return Intervals::default() };
     let loads = known.map(|known| known.loads.as_slice()).unwrap_or_default();
     let have: Intervals = loads.iter().map(|load| load.interval).collect();
-    let mut lacking = Intervals::one(wanted).minus(&have);
-    // In whole units: what an input has by the hour is a part of a day.
+    // In whole units: what an input has by the hour is a part of a day, and so is what is there of a unit that was not over.
     let inside = |range: &Interval| {
         let range = range.in_units(model.unit());
         Interval::new(range.start.max(wanted.start), range.end.min(wanted.end))
     };
+    let mut lacking: Intervals = Intervals::one(wanted).minus(&have).ranges().iter().filter_map(inside).collect();
     // How far prod's own tables are is for `run` and promote to mend.
     if inputs.purpose == Purpose::Promote || !inputs.is_prods(key) {
         let outdated = seen::outdated(loads, seen);

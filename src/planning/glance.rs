@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, held, never_promoted, newer, plan_of,
-    plan_over, unknown_columns,
+    Agreements, Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, held, never_promoted, newer,
+    plan_of, plan_over, promoted_tree, statements, unread,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use crate::project::{Owned, SecondLook, query_problems, sorted};
 use crate::sql::Query;
 use crate::state::{Environment, State};
-use crate::workspace::{Draft, Workspace, git_error, leave, state_error};
+use crate::workspace::{Draft, Workspace, leave, state_error};
 
 /// Plans what a command is about, for people to read. It cannot be applied: models that nobody looked at have no targets.
 ///
@@ -47,6 +47,8 @@ pub fn glance(
     let current = state.environment(&environment).map_err(state_error)?;
     let mut problems = result.problems.clone();
     let promoted = promoted_draft(workspace, prod.as_ref(), (chosen, &result), &mut problems);
+    let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
+    let around = statements(&agreements, (&environment, prod.as_ref()), &result.project.settings);
     let mut clashing = Vec::new();
     let suffix = result.project.settings.environment_suffix;
     // Names are compared while the base is read.
@@ -76,7 +78,7 @@ pub fn glance(
     problems.extend(newer(state.as_ref()).map_err(state_error)?);
     problems.extend(chosen.trees.problems.iter().cloned());
     problems.extend(clashing);
-    problems.extend(unknown_columns(&looked.result, &|name| looked.reached.contains(name)));
+    problems.extend(around);
     let (writer, purpose) = chosen.place.writer(&environment);
     let trees = [Some(&looked.base), Some(&looked.result), looked.promoted.as_ref()];
     let remembered = looked.unseen.remembered.iter();
@@ -257,13 +259,13 @@ fn promoted_draft(
     problems: &mut Vec<Problem>,
 ) -> Option<Draft> {
     let commit = prod?.about.promoted.as_ref()?;
-    let draft = workspace.git.tree_of(commit).map_err(git_error).and_then(|source| {
+    let draft = promoted_tree(workspace, commit).and_then(|source| {
         // Nothing can have drifted between a tree and itself.
         let is_base = chosen.place == Place::Branch && source.id() == chosen.trees.base_tree.id();
-        if is_base { Ok(None) } else { workspace.draft(&source, Some(like)).map(Some) }
+        if is_base { Ok(None) } else { workspace.draft(&source, Some(like)).map(Some).map_err(unread) }
     });
-    draft.unwrap_or_else(|error| {
-        problems.push(drift_unknown(commit, &error));
+    draft.unwrap_or_else(|what| {
+        problems.push(drift_unknown(commit, &what));
         None
     })
 }

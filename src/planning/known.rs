@@ -118,6 +118,7 @@ pub(super) fn known(
             inputs: inputs.map(|input| (input.key.clone(), input.newest)).collect(),
             seen: build.and_then(|build| build.seen),
             sharing: if shared.contains(&table.snapshot.table) { Sharing::Shared } else { Sharing::Own },
+            kind: table.snapshot.kind,
             table: table.snapshot.table,
         };
         (key, known)

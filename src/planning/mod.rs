@@ -1,5 +1,6 @@
 //! From a command's arguments to a plan: which trees, which environment, and what the state knows.
 
+mod beside_all;
 mod glance;
 mod known;
 mod running;
@@ -11,7 +12,7 @@ use crate::cli::TreeArguments;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
-use crate::git::{GitError, Head, Mode, Request, ThreeTrees};
+use crate::git::{GitError, Head, Mode, Request, ThreeTrees, TreeSource};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
 use crate::model::Model;
 use crate::naming::{
@@ -21,11 +22,11 @@ use crate::naming::{
 use crate::plan::{Commits, Inputs, Plan, Purpose, Unseen, Window, build};
 use crate::problem::{HELD, Problem};
 use crate::rollback;
-use crate::settings::EnvironmentSuffix;
-use crate::sql::Opaque;
+use crate::settings::{EnvironmentSuffix, Settings};
 use crate::state::{Environment, Owner, State, StateError};
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
+pub use beside_all::{Agreements, ready};
 pub use glance::glance;
 pub use known::{Question, Writer, plan_over};
 pub use running::{AskRestate, PlannedRun, affected, made_from, run_of};
@@ -51,6 +52,8 @@ pub struct Planned {
     pub current: Option<Environment>,
     /// Production as it is.
     pub prod: Option<Environment>,
+    /// How the statements around all of it stand to production's.
+    pub agreements: Agreements,
 }
 
 /// The trees that a command is about.
@@ -211,7 +214,8 @@ pub fn plan_of(
     result.problems.extend(newer(state).map_err(state_error)?);
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree.models, &environment, suffix));
-    result.problems.extend(unknown_columns(&result.tree, &|_| true));
+    let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
+    result.problems.extend(statements(&agreements, (&environment, prod.as_ref()), &result.project.settings));
     let (writer, purpose) = chosen.place.writer(&environment);
     // What is planned of production is promote's to do, whoever plans it.
     let is_promotes = matches!(writer, Writer::Promote(_));
@@ -241,7 +245,20 @@ pub fn plan_of(
     });
     let plan = plan.map_err(state_error)?;
     let branch = chosen.trees.head_branch.clone();
-    Ok(Planned { plan, base: base_side, result, owner, branch, current, prod })
+    Ok(Planned { plan, base: base_side, result, owner, branch, current, prod, agreements })
+}
+
+/// What there is to say of the statements that run around all of it.
+fn statements(
+    agreements: &Agreements,
+    (environment, prod): (&EnvironmentName, Option<&Environment>),
+    settings: &Settings,
+) -> Vec<Problem> {
+    match (environment.is_prod(), prod) {
+        (true, _) => agreements.of_promotion(settings),
+        (false, Some(_)) => agreements.of_branch(settings, environment),
+        (false, None) => Vec::new(),
+    }
 }
 
 /// What prod shows. Where its commit is not here, drift is unknown, and that is said.
@@ -252,21 +269,26 @@ pub fn promoted_side(
     problems: &mut Vec<Problem>,
 ) -> Option<Side> {
     let commit: &CommitId = prod?.about.promoted.as_ref()?;
-    let loaded =
-        workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side_like(&source, Some(like)));
-    match loaded {
-        Ok(side) => Some(side),
-        Err(error) => {
-            problems.push(drift_unknown(commit, &error));
-            None
-        }
-    }
+    let source = promoted_tree(workspace, commit);
+    let loaded = source.and_then(|source| workspace.side_like(&source, Some(like)).map_err(unread));
+    loaded.map_err(|what| problems.push(drift_unknown(commit, &what))).ok()
 }
 
-fn drift_unknown(commit: &CommitId, error: &CommandError) -> Problem {
+/// The tree of the promoted commit; an error says what it is instead.
+fn promoted_tree(workspace: &Workspace<'_>, commit: &CommitId) -> Result<TreeSource, String> {
+    workspace.git.tree_of(commit).map_err(|error| match error {
+        GitError::MissingObject { .. } | GitError::Shallow { .. } => "is not in this clone".to_owned(),
+        error => unread(git_error(error)),
+    })
+}
+
+fn unread(error: CommandError) -> String {
+    format!("cannot be read: {}", error.message)
+}
+
+fn drift_unknown(commit: &CommitId, what: &str) -> Problem {
     let short: String = commit.as_str().chars().take(12).collect();
-    let message = format!("the promoted commit `{short}` is not here: {}", error.message);
-    Problem::warning("drift-unknown", message)
+    Problem::warning("drift-unknown", format!("the promoted commit `{short}` {what}"))
         .help("fetch the whole history (`fetch-depth: 0`) to see what was merged and not promoted")
 }
 
@@ -294,23 +316,6 @@ fn newer(state: &dyn State) -> Result<Option<Problem>, StateError> {
             .help("install a newer `bot`: this one can plan, not apply or promote")
     };
     Ok(version.map(told))
-}
-
-/// What only the warehouse could tell, and how to tell it without one.
-fn unknown_columns(tree: &Tree, told: &dyn Fn(&ModelName) -> bool) -> Vec<Problem> {
-    let mut readers: BTreeMap<&ModelName, Vec<&ModelName>> = BTreeMap::new();
-    for (name, fingerprint) in tree.fingerprints.iter().filter(|(name, _)| told(name)) {
-        if let Some(Opaque::Star(table)) = &fingerprint.opaque {
-            readers.entry(table).or_default().push(name);
-        }
-    }
-    let told = |(table, readers): (&ModelName, Vec<&ModelName>)| {
-        let list = readers.iter().map(|reader| format!("`{reader}`")).collect::<Vec<_>>().join(", ");
-        let message = format!("the columns of `{table}` cannot be known without the warehouse, so {list} is opaque");
-        Problem::info("columns-unknown", message)
-            .help("let `bot external` write its columns into `external_models.yaml`, or name them instead of the star")
-    };
-    readers.into_iter().map(told).collect()
 }
 
 /// Views that would meet, as problems.

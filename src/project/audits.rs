@@ -179,7 +179,7 @@ pub(super) fn read_file(path: &FilePath, text: &str, rules: &Rules) -> Read {
     let positions = Positions::default();
     let source = Source { path, text, positions: &positions, fixed: None };
     if let Some(offset) = text.find('\0') {
-        read.problems.push(source.error("nul-character", offset, "the file holds a NUL character"));
+        read.problems.push(source.nul(offset));
         return read;
     }
     let default = rules.dialect.unwrap_or(Dialect::Generic);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::audits::{Audits, Definition, Standing, Written};
 use super::blueprint::Blueprint;
 use super::file::Rules;
-use super::macros::{Expander, Jinja, Names};
+use super::macros::{Columns, Expander, Jinja, Names};
 use super::value::Source;
 use crate::audit::{Audit, AuditError, THIS_MODEL, nearest_name, plain_name};
 use crate::hash::{Digest, Hasher};
@@ -135,10 +135,12 @@ impl Known<'_> {
     }
 
     fn unknown(self, name: &str, message: String, file: &FileAudits) -> Problem {
-        let problem = Problem::error("unknown-audit", message);
         if self.audits.by_name.get(name).is_some_and(|known| known.standing == Standing::Alone) {
-            return problem.help(format!("`{name}` is standalone, so no model can ask for it"));
+            let message = format!("audit `{name}` is standalone, so no model can ask for it");
+            let problem = Problem::error("unknown-audit", message);
+            return problem.help("take it out of `audits`, or `standalone` out of the audit");
         }
+        let problem = Problem::error("unknown-audit", message);
         let known = self.audits.by_name.values().chain(file.inline.by_name.values());
         let own = known.filter(|known| known.standing == Standing::OfModels).map(|known| known.name.as_str());
         problem.help(match nearest_name(name, own) {
@@ -180,6 +182,7 @@ impl Known<'_> {
             gateway: self.rules.gateway.as_deref(),
             kind: kind.map(KindName::text),
             this_model: (definition.standing == Standing::OfModels).then_some(THIS_MODEL),
+            columns: Columns::Never,
         };
         let mut expander = Expander::new(source, definition.dialect, names).with_jinja(jinja);
         for statement in &definition.macros {
@@ -256,6 +259,6 @@ fn unused(call: &AuditCall, definition: &Definition) -> Option<Problem> {
     let near = nearest(unused, named.iter().copied().filter(|name| *name != "this_model"));
     Some(problem.help(match near {
         Some(name) => format!("did you mean `{name}`?"),
-        None => "its query does not name it".to_owned(),
+        None => "remove it: the query of the audit does not name it".to_owned(),
     }))
 }

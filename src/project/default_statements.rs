@@ -31,11 +31,11 @@ fn each(
     (all, mentions): (&mut Vec<Template>, &mut Mentions),
     problems: &mut Vec<Problem>,
 ) {
-    for default in defaults.iter().flatten() {
+    for (index, default) in defaults.iter().flatten().enumerate() {
         let positions = Positions::default();
         let source =
             Source { path: &rules.config, text: &default.text, positions: &positions, fixed: Some(default.place) };
-        match one(Scope { source, ..scope }, default, mentions, problems) {
+        match one(Scope { source, ..scope }, (default, index + 1), mentions, problems) {
             Ok(template) => all.extend(template.map(|template| template.made_at(at))),
             Err(problem) => problems.push(*problem),
         }
@@ -52,27 +52,27 @@ pub(super) fn of_views(rules: &Rules, scope: Scope<'_>, at: usize, problems: &mu
 /// One default; `None` where its macros leave nothing of it.
 fn one(
     Scope { source, dialect, names, .. }: Scope<'_>,
-    default: &DefaultProperty,
+    (default, number): (&DefaultProperty, usize),
     mentions: &mut Mentions,
     problems: &mut Vec<Problem>,
 ) -> Result<Option<Template>, Box<Problem>> {
     let refused = |message: String, help: &str| Box::new(source.error("invalid-statement", 0, message).help(help));
     if !macros::blocks(&default.text).is_empty() {
-        let message = "a default statement has a Jinja block".to_owned();
+        let message = format!("default statement {number} has a Jinja block");
         return Err(refused(message, "write it with `@` macros, or in the models that need it"));
     }
     let tokens = tokenize(&default.text, dialect).map_err(|error| {
-        let message = format!("a default statement cannot be cut into words: {}", error.message.to_lowercase());
+        let message = format!("default statement {number} cannot be cut into words: {}", error.message.to_lowercase());
         refused(message, "close the string, quoted name or comment")
     })?;
     let statements = split::statements(&tokens);
     let [statement] = statements.as_slice() else {
-        let message = format!("one statement is expected, there are {}", statements.len());
+        let message = format!("default statement {number} holds {} statements, one is expected", statements.len());
         return Err(refused(message, "give a list with one statement in each item"));
     };
     let mut expander = Expander::new(source, dialect, names);
     if expander.define(statement) {
-        let message = "`@DEF` in a default statement would hold nowhere else".to_owned();
+        let message = format!("`@DEF` in default statement {number} would hold nowhere else");
         return Err(refused(message, "write `@DEF` in the models that need it, or a variable in `variables`"));
     }
     let template = expander.statement(statement);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::calls::FileAudits;
-use super::file::{ParsedFile, Rules};
+use super::file::{ParsedFile, Rules, unknown_dialect};
 use super::name::model_name;
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
@@ -38,8 +38,7 @@ fn tables(reader: &mut Reader<'_>, text: &str) -> (Vec<ParsedFile>, BTreeSet<Mod
     let document = match yaml::parse(text) {
         Ok(document) => document,
         Err(error) => {
-            let place = error.place.unwrap_or(Place { line: 1, column: 1 });
-            reader.tell(place, Problem::error("invalid-yaml", error.message));
+            reader.problems.push(error.problem(reader.path));
             return Default::default();
         }
     };
@@ -74,7 +73,7 @@ impl Reader<'_> {
     }
 
     fn expected(&mut self, key: &str, what: &str, node: &Node) {
-        let message = format!("`{key}` must be {what}, it is {}", node.describe());
+        let message = format!("`{key}` must be {what}, not {}", node.this());
         self.tell(node.place, Problem::error("invalid-external-model", message));
     }
 
@@ -96,7 +95,13 @@ impl Reader<'_> {
         }
         let dialect = self.dialect(item);
         let Some(name) = item.get("name").filter(|name| name.text().is_some()) else {
-            self.expected("name", "the table's name", item.get("name").unwrap_or(item));
+            match item.get("name") {
+                Some(name) => self.expected("name", "the table's name", name),
+                None => {
+                    let problem = Problem::error("invalid-external-model", "the table has no `name`");
+                    self.tell(item.place, problem.help("write `- name: schema.table`"));
+                }
+            }
             return None;
         };
         match model_name(name.text().unwrap_or_default(), dialect) {
@@ -125,11 +130,14 @@ impl Reader<'_> {
     fn dialect(&mut self, item: &Node) -> Dialect {
         let default = self.rules.dialect.unwrap_or(Dialect::Generic);
         let Some(node) = item.get("dialect") else { return default };
-        let found = node.text().and_then(Dialect::from_name);
-        if found.is_none() {
-            self.tell(node.place, Problem::error("unknown-dialect", "`dialect` names no dialect that we know"));
-        }
-        found.unwrap_or(default)
+        let Some(text) = node.text() else {
+            self.expected("dialect", "a dialect's name", node);
+            return default;
+        };
+        Dialect::from_name(text).unwrap_or_else(|| {
+            self.tell(node.place, unknown_dialect(text));
+            default
+        })
     }
 
     fn audits(&mut self, node: &Node) -> Vec<AuditCall> {

@@ -1,14 +1,15 @@
 //! One model file: from its text to a model and its problems, as a function of the text, the path and the defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::audits;
 use super::blueprint::{self, Blueprint};
 use super::calls::FileAudits;
 use super::default_statements;
-use super::macros::{self, Expander, Jinja, NO_LOCALS, Names};
+use super::macros::{self, Columns, Expander, Jinja, NO_LOCALS, Names};
 use super::name::{model_name, sniff_dialect};
+use super::of_kind::{refused_history, without_session};
 use super::properties::{self, Header, Scope};
 use super::quick;
 use super::split::{self, Parts};
@@ -54,6 +55,8 @@ pub(super) struct ParsedFile {
     pub(super) references: Vec<(ModelName, Place)>,
     /// What it says of audits.
     pub(super) audits: FileAudits,
+    /// The tables whose columns its macros ask for. Where nothing is known of them yet, the rest is of no use.
+    pub(super) wanted: BTreeSet<ModelName>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
     /// The other models of the same definition.
@@ -63,7 +66,8 @@ pub(super) struct ParsedFile {
 impl Rules {
     /// The names that macros know, with those that hold SQL.
     pub(super) fn names<'a>(&'a self, locals: &'a Blueprint) -> Names<'a> {
-        Names { variables: &self.variables, locals, gateway: self.gateway.as_deref(), kind: None, this_model: None }
+        let (variables, gateway) = (&self.variables, self.gateway.as_deref());
+        Names { variables, locals, gateway, kind: None, this_model: None, columns: Columns::Never }
     }
 
     /// A digest of the rules, for the key of a cache.
@@ -94,13 +98,13 @@ impl Rules {
     }
 }
 
-/// Parses one file below `models/`.
-pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
+/// Parses one file below `models/`, with what is known of the columns of other tables.
+pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules, columns: Columns<'_>) -> ParsedFile {
     let mut file = ParsedFile::default();
     let positions = Positions::default();
     let source = Source { path, text, positions: &positions, fixed: None };
     if let Some(offset) = text.find('\0') {
-        file.problems.push(source.error("nul-character", offset, "the file holds a NUL character"));
+        file.problems.push(source.nul(offset));
         return file;
     }
     let (dialect, dialect_problem) = dialect_of(&source, rules);
@@ -128,7 +132,7 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
     let names = rules.names(&NO_LOCALS);
     let scope = Scope { source, dialect, time_format: rules.time_format.as_deref(), names };
     let each = blueprint::blueprints(&scope, header, offset, &mut file.problems);
-    let mut body = Body { parts, cut, jinja };
+    let mut body = Body { parts, cut, jinja, columns };
     let mut models = each.iter().map(|locals| {
         let scope = Scope { names: rules.names(locals), ..scope };
         // What was cut has no macros, and so no blueprints.
@@ -137,6 +141,8 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules) -> ParsedFile {
     });
     let Some(mut first) = models.next() else { return file };
     first.more = models.collect();
+    let of_more: Vec<ModelName> = first.more.iter().flat_map(|more| more.wanted.iter().cloned()).collect();
+    first.wanted.extend(of_more);
     first.problems.splice(0..0, file.problems);
     first
 }
@@ -172,17 +178,20 @@ struct Body<'a> {
     parts: Parts<'a>,
     cut: Option<quick::Cut>,
     jinja: Jinja<'a>,
+    columns: Columns<'a>,
 }
 
 /// Puts the statements to the header.
 fn finish(
     scope: &Scope<'_>,
     tokens: &[Token],
-    Body { parts, cut, jinja }: Body<'_>,
+    Body { parts, cut, jinja, columns }: Body<'_>,
     header: Header,
     (mut file, rules): (ParsedFile, &Rules),
 ) -> ParsedFile {
     let Scope { source, dialect, .. } = *scope;
+    // A seed whose kind is refused has no query either.
+    let may_be_seed = matches!(header.kind, Some(Err(_)));
     let kind = match header.kind {
         Some(Ok(kind)) => Some(kind),
         Some(Err(_)) => None,
@@ -193,8 +202,11 @@ fn finish(
     let (pre_statements, post_statements) =
         if is_seed { seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
     let is_shown = !matches!(kind.as_ref().map(|kind| &kind.kind), Some(Kind::Embedded | Kind::External));
-    if let Some(offset) = header.given.get("audits").filter(|_| !is_shown) {
-        let problem = source.warning("unsupported-audit", *offset, "audits of what is shown nowhere do not run");
+    // As in SQLMesh; those of `model_defaults` are for other models.
+    let has_own = header.properties.audits.len() > rules.default_audits.len();
+    if let Some(offset) = header.given.get("audits").filter(|_| !is_shown && has_own) {
+        let problem =
+            source.error("unsupported-audit", *offset, "an EMBEDDED model has no audits: it is shown nowhere");
         problems.push(problem.help("audit a model that reads it"));
     }
     // Where the name is wrong that is told already.
@@ -202,13 +214,14 @@ fn finish(
     let names =
         Names { kind: kind.as_ref().map(|kind| kind.kind.name().text()), this_model: Some(&this_model), ..scope.names };
     let (at, shown) = (parts.header.map_or(0, |(_, offset)| offset), parts.shown);
-    let mut expander = Expander::new(source, dialect, names).with_jinja(jinja);
+    let mut expander = Expander::new(source, dialect, Names { columns, ..names }).with_jinja(jinja);
     let written = Written { before: pre_statements, query: parts.query, after: post_statements };
     let mut expanded = expanded(&mut expander, written, dialect);
     let of_file = (&Scope { names, ..*scope }, rules);
     let model_kind = kind.as_ref().map(|kind| &kind.kind);
     let on_virtual_update = virtual_update::read(&shown, of_file, (&mut expander, at), model_kind, problems);
     problems.append(&mut expander.problems);
+    file.wanted = std::mem::take(&mut expander.wanted);
     let statements = expanded.before.iter().chain(&expanded.after);
     let first = statements.filter_map(|statement| statement.pieces().first()).map(Piece::offset).min();
     if let (Some(offset), Some(name)) = (first, kind.as_ref().and_then(|kind| without_session(&kind.kind))) {
@@ -226,6 +239,8 @@ fn finish(
     }
     let Expanded { before: pre_statements, query, after: post_statements, mentions } = expanded;
     let query = query.map(|template| Query::parse(template, dialect));
+    let of_kind = (kind.as_ref().map(|kind| &kind.kind), query.as_ref());
+    problems.extend(refused_history(&scope.source, of_kind, (&header.properties, at)));
     let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
     let hidden = parts.macro_statement && unknown_macro();
     let end = tokens.last().map_or(0, |token| token.range.start);
@@ -235,7 +250,7 @@ fn finish(
             let problem = source.error("seed-with-query", offset, "a SEED model has no query");
             file.problems.push(problem.help("remove the query, or give the model another kind"));
         }
-        (None, false) if !hidden => {
+        (None, false) if !hidden && !may_be_seed => {
             let problem = source.error("missing-query", end, "the model has no query");
             file.problems.push(problem.help("write one SELECT after the `MODEL (…);` block"));
         }
@@ -326,24 +341,6 @@ pub(super) fn mentions_of(template: &Template, written: &[Token], dialect: Diale
 
 type Statements<'a> = Vec<&'a [Token]>;
 
-/// What a kind is called that has no session of its own, because its readers run its query.
-fn without_session(kind: &Kind) -> Option<&'static str> {
-    match kind {
-        Kind::View => Some("a VIEW"),
-        Kind::Embedded => Some("an EMBEDDED model"),
-        _ => None,
-    }
-}
-
-/// What a kind is called that no environment shows.
-pub(super) fn without_view(kind: &Kind) -> Option<&'static str> {
-    match kind {
-        Kind::Embedded => Some("an EMBEDDED model"),
-        Kind::External => Some("an external model"),
-        _ => None,
-    }
-}
-
 /// A seed's rows are inserted where `@INSERT_SEED()` stands, else after all of its statements.
 fn seed_statements<'a>(before: Statements<'a>, after: Statements<'a>) -> (Statements<'a>, Statements<'a>) {
     let is_mark = |statement: &&[Token]| {
@@ -377,14 +374,18 @@ fn dialect_of(source: &Source<'_>, rules: &Rules) -> (Dialect, Option<Problem>) 
         Some(dialect) => (dialect, None),
         None => {
             let offset = source.text.find(&written).unwrap_or(0);
-            let problem = source.error("unknown-dialect", offset, format!("there is no dialect `{written}`"));
-            let known = Dialect::NAMES.iter().flat_map(|(_, names)| names.iter().copied());
-            let problem = match nearest(&written.to_lowercase(), known) {
-                Some(name) => problem.help(format!("did you mean `{name}`?")),
-                None => problem.help("write the dialect's name as SQLMesh does, such as `duckdb`"),
-            };
-            (rules.dialect.unwrap_or(Dialect::Generic), Some(problem))
+            (rules.dialect.unwrap_or(Dialect::Generic), Some(source.locate(unknown_dialect(&written), offset)))
         }
+    }
+}
+
+/// A name that no dialect has; its place is the caller's to say.
+pub(super) fn unknown_dialect(written: &str) -> Problem {
+    let problem = Problem::error("unknown-dialect", format!("there is no dialect `{written}`"));
+    let known = Dialect::NAMES.iter().flat_map(|(_, names)| names.iter().copied());
+    match nearest(&written.to_lowercase(), known) {
+        Some(name) => problem.help(format!("did you mean `{name}`?")),
+        None => problem.help("write the dialect's name as SQLMesh does, such as `duckdb`"),
     }
 }
 
@@ -424,7 +425,9 @@ fn place_of(source: &Source<'_>, header: &Header, key: &str) -> Place {
 
 fn check_unit(source: &Source<'_>, header: &Header, offset: usize, problems: &mut Vec<Problem>) {
     let properties = &header.properties;
-    if let Some(unit) = properties.interval_unit.filter(|unit| *unit < properties.cron.interval_unit()) {
+    let allows_partials = allows_partials(source, header, offset, problems);
+    let coarse = properties.interval_unit.filter(|unit| *unit < properties.cron.interval_unit() && !allows_partials);
+    if let Some(unit) = coarse {
         let at = header.given.get("interval_unit").copied().unwrap_or(offset);
         let message = format!("`interval_unit` {} is coarser than `cron` `{}`", unit.name(), properties.cron.text());
         let help = format!("use `{}` or a finer unit", properties.cron.interval_unit().name());
@@ -436,8 +439,23 @@ fn check_unit(source: &Source<'_>, header: &Header, offset: usize, problems: &mu
         && start >= end
     {
         let at = header.given.get("end").copied().unwrap_or(offset);
-        problems.push(source.error("invalid-property", at, "`end` is not after `start`"));
+        let problem = source.error("invalid-property", at, "`end` is not after `start`");
+        problems.push(problem.help("give a later `end`, or remove it: without one the model has no last day"));
     }
+}
+
+/// Whether a unit may be loaded before it is over. It is loaded again until it is, and rows that are merged into others would be
+/// merged twice.
+fn allows_partials(source: &Source<'_>, header: &Header, offset: usize, problems: &mut Vec<Problem>) -> bool {
+    let allows = header.properties.other_metadata.contains_key("allow_partials");
+    let kind = header.kind.as_ref().and_then(|kind| kind.as_ref().ok()).map(|kind| &kind.kind);
+    if allows && matches!(kind, Some(Kind::UniqueKey(_))) {
+        let at = header.given.get("allow_partials").copied().unwrap_or(offset);
+        let message = "`allow_partials` is not supported for INCREMENTAL_BY_UNIQUE_KEY";
+        let help = "remove it: whole units are loaded, and with a shorter `interval_unit` more often";
+        problems.push(source.error("unsupported-property", at, message).help(help));
+    }
+    allows
 }
 
 fn name_of(

@@ -1,9 +1,11 @@
 //! `kind` of a `MODEL` block: its name in any case, and its properties (research: SQLMesh, section 7.3).
 
+mod scd_type_2;
+
 use super::csv_settings;
 use super::value::{Pair, Source, Value};
 use crate::ids::{BlobId, FilePath};
-use crate::model::{CsvSettings, Kind, Seed, TimeRange, UniqueKey};
+use crate::model::{ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, TimeRange, UniqueKey};
 use crate::problem::{Problem, nearest};
 
 /// A kind as read from its text; a seed still needs its file.
@@ -18,19 +20,19 @@ pub(super) struct ParsedKind {
 /// SQLMesh's default format of a text time column.
 const TIME_FORMAT: &str = "%Y-%m-%d";
 
-const SUPPORTED: [&str; 6] =
-    ["view", "full", "incremental_by_time_range", "incremental_by_unique_key", "seed", "embedded"];
-const LATER: [&str; 9] = [
+const SUPPORTED: [&str; 10] = [
+    "view",
+    "full",
+    "incremental_by_time_range",
+    "incremental_by_unique_key",
+    "incremental_by_partition",
     "scd_type_2",
     "scd_type_2_by_time",
     "scd_type_2_by_column",
-    "incremental_by_partition",
-    "incremental_unmanaged",
-    "incremental",
-    "managed",
-    "custom",
-    "dbt_custom",
+    "seed",
+    "embedded",
 ];
+const LATER: [&str; 5] = ["incremental_unmanaged", "incremental", "managed", "custom", "dbt_custom"];
 const INCREMENTAL: [&str; 9] = [
     "lookback",
     "batch_size",
@@ -52,21 +54,16 @@ pub(super) fn read(
 ) -> Option<ParsedKind> {
     let call = value.call().or_else(|| Some((value.scalar()?.to_lowercase(), value)));
     let Some((name, arguments)) = call else {
-        problems.push(source.error(
-            "invalid-kind",
-            value.offset,
-            "`kind` must be a name, with properties in parentheses",
-        ));
+        let message = "`kind` must be a name, with its properties in parentheses behind it";
+        let problem = source.error("invalid-kind", value.offset, message);
+        problems.push(problem.help("write `kind FULL`, or `kind SEED (path '../seeds/name.csv')`"));
         return None;
     };
     let pairs = match if arguments.is_list() { arguments.pairs() } else { Ok(Vec::new()) } {
         Ok(pairs) => pairs,
         Err(offset) => {
-            problems.push(source.error(
-                "invalid-kind",
-                offset,
-                "expected a property of the kind: a name and its value",
-            ));
+            let problem = source.error("invalid-kind", offset, "expected a property of the kind: a name and its value");
+            problems.push(problem.help("write it as `kind INCREMENTAL_BY_TIME_RANGE (time_column ds)`"));
             Vec::new()
         }
     };
@@ -91,6 +88,9 @@ pub(super) fn read(
         }
         "incremental_by_time_range" => plain(Kind::TimeRange(reader.time_range(offset, time_format)?)),
         "incremental_by_unique_key" => plain(Kind::UniqueKey(reader.unique_key(offset)?)),
+        "incremental_by_partition" => plain(Kind::Partition(reader.partition())),
+        "scd_type_2" | "scd_type_2_by_time" => plain(Kind::ScdType2(reader.by_time(offset)?)),
+        "scd_type_2_by_column" => plain(Kind::ScdType2(reader.by_column(offset)?)),
         "seed" => reader.seed(offset),
         "external" => {
             let problem = source.error("unsupported-kind", offset, "an EXTERNAL model has no file of its own");
@@ -131,8 +131,8 @@ impl<'a> Reader<'a, '_> {
         for (index, pair) in self.pairs.iter().enumerate() {
             let what = format!("`{}` of kind {}", pair.written, self.name.to_uppercase());
             if self.pairs[..index].iter().any(|other| other.key == pair.key) {
-                let message = format!("{what} is given twice");
-                self.problems.push(self.source.error("duplicate-property", pair.offset, message));
+                let problem = self.source.error("duplicate-property", pair.offset, format!("{what} is given twice"));
+                self.problems.push(problem.help("keep one of the two"));
             }
             if !known.contains(&pair.key.as_str()) && pair.key != "dialect" {
                 let problem = self.source.error("unknown-property", pair.offset, format!("{what} is unknown"));
@@ -192,16 +192,43 @@ impl<'a> Reader<'a, '_> {
 
     /// Properties of every incremental kind that we do not honour yet: a wrong reuse is worse than a missing feature.
     fn incremental(&mut self) {
-        if self.flag("forward_only") {
-            self.later("forward_only", "forward-only models are not supported yet");
-        }
-        if self.flag("disable_restatement") {
-            self.later("disable_restatement", "models without restatement are not supported yet");
-        }
         for key in ["auto_restatement_cron", "auto_restatement_intervals"] {
             if let Some(value) = self.value(key) {
                 let message = format!("`{key}` is not honoured yet: nothing is restated by itself");
-                self.problems.push(self.source.warning("unsupported-property", value.offset, message));
+                let problem = self.source.warning("unsupported-property", value.offset, message);
+                self.problems.push(problem.help(format!("remove `{key}`, and restate by hand where that is needed")));
+            }
+        }
+    }
+
+    /// `forward_only` and `disable_restatement`.
+    fn past(&mut self) -> Past {
+        match (self.flag("disable_restatement"), self.flag("forward_only")) {
+            (true, _) => Past::Fixed(self.column_changes()),
+            (false, true) => Past::Kept(self.column_changes()),
+            (false, false) => Past::Recomputed,
+        }
+    }
+
+    fn column_changes(&mut self) -> ColumnChanges {
+        let destructive = self.column_change("on_destructive_change", ColumnChange::Refused);
+        ColumnChanges { destructive, additive: self.column_change("on_additive_change", ColumnChange::Taken) }
+    }
+
+    /// SQLMesh's words for it: `allow` and `warn` take the change, `error` does not. What `ignore` does there, to leave the
+    /// table's columns as they were, would show other columns than the query has.
+    fn column_change(&mut self, key: &str, usual: ColumnChange) -> ColumnChange {
+        let Some(value) = self.value(key) else { return usual };
+        match value.scalar().map(|text| text.to_lowercase()).as_deref() {
+            Some("allow" | "warn") => ColumnChange::Taken,
+            Some("error") => ColumnChange::Refused,
+            Some("ignore") => {
+                self.later(key, &format!("`{key} ignore` is not supported: a table has the columns of its query"));
+                ColumnChange::Refused
+            }
+            _ => {
+                self.expected(key, "allow, warn, ignore or error", value.offset);
+                usual
             }
         }
     }
@@ -211,6 +238,7 @@ impl<'a> Reader<'a, '_> {
         known.extend(INCREMENTAL);
         self.check(&known);
         self.incremental();
+        let past = self.past();
         let lookback = self.number("lookback").unwrap_or(0);
         let batch_size = self.positive("batch_size");
         let batch_concurrency = self.positive("batch_concurrency");
@@ -230,7 +258,30 @@ impl<'a> Reader<'a, '_> {
                 return None;
             }
         };
-        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency })
+        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency, past })
+    }
+
+    /// SQLMesh has this kind go on from its table always.
+    fn partition(&mut self) -> Past {
+        self.check(&INCREMENTAL);
+        self.incremental();
+        for key in ["batch_size", "batch_concurrency", "lookback"] {
+            if self.value(key).is_some() {
+                self.later(
+                    key,
+                    &format!("`{key}` of kind INCREMENTAL_BY_PARTITION is not supported yet: each load is one query"),
+                );
+            }
+        }
+        if let Some(value) = self.value("forward_only")
+            && !self.flag("forward_only")
+        {
+            let message = "an INCREMENTAL_BY_PARTITION model is always `forward_only`";
+            let problem = self.source.error("unsupported-property", value.offset, message);
+            self.problems.push(problem.help("leave `forward_only` out"));
+        }
+        let changes = self.column_changes();
+        if self.flag("disable_restatement") { Past::Fixed(changes) } else { Past::Kept(changes) }
     }
 
     fn unique_key(&mut self, offset: usize) -> Option<UniqueKey> {
@@ -238,6 +289,11 @@ impl<'a> Reader<'a, '_> {
         known.extend(INCREMENTAL);
         self.check(&known);
         self.incremental();
+        for key in ["forward_only", "disable_restatement"] {
+            if self.flag(key) {
+                self.later(key, &format!("`{key}` of kind INCREMENTAL_BY_UNIQUE_KEY is not supported yet"));
+            }
+        }
         let lookback = self.number("lookback").unwrap_or(0);
         let batch_size = self.positive("batch_size");
         let written = |reader: &Self, key| reader.value(key).map(|value| value.folded());

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -12,8 +12,10 @@ use rayon::prelude::*;
 use super::audits::{self, Audits};
 use super::cache::ModelCache;
 use super::calls::Known;
+use super::columns::Asking;
 use super::external::{self, Tables};
 use super::file::{self, ParsedFile, Rules};
+use super::macros::Columns;
 use super::python;
 use super::stored::{Shelf, StoredFile};
 use super::{Surroundings, glob, macros, queries};
@@ -53,26 +55,28 @@ struct ReadFile<T> {
 }
 
 /// One name of the project: its model where it could be loaded, and where it is declared.
-struct Found {
+pub(super) struct Found {
     path: FilePath,
     place: Place,
-    model: Option<Arc<Model>>,
+    pub(super) model: Option<Arc<Model>>,
     references: Vec<(ModelName, Place)>,
 }
 
 /// A file of the tree, and what stands under its path.
-type Listed<'a> = (&'a FilePath, &'a Entry);
+pub(super) type Listed<'a> = (&'a FilePath, &'a Entry);
+/// A file's model where it has one, or what is wrong with it.
+pub(super) type OfFile = Option<Result<Arc<Model>, Vec<Problem>>>;
 /// A file that was read, with its model; or what is wrong with either.
-type Parsed = Result<(ReadFile<ParsedFile>, Option<Result<Arc<Model>, Vec<Problem>>>), Problem>;
+type Parsed = Result<(ReadFile<ParsedFile>, OfFile), Problem>;
 
 pub(super) struct Loader<'a> {
     pub(super) tree: &'a dyn FileTree,
-    rules: &'a Rules,
-    digest: Digest,
+    pub(super) rules: &'a Rules,
+    pub(super) digest: Digest,
     audits: Cow<'a, Audits>,
     pub(super) cache: &'a ModelCache,
     shelf: Option<&'a dyn Shelf>,
-    found: Vec<(ModelName, Found)>,
+    pub(super) found: Vec<(ModelName, Found)>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -111,7 +115,7 @@ impl<'a> Loader<'a> {
         standalone
     }
 
-    fn known(&self) -> Known<'_> {
+    pub(super) fn known(&self) -> Known<'_> {
         Known { audits: &self.audits, rules: self.rules }
     }
 
@@ -130,6 +134,7 @@ impl<'a> Loader<'a> {
             rayon::join(|| self.tables(&files, &like.tables), || self.model_files(&files, &like.models));
         let tables = self.take_tables(tables);
         self.python(&files);
+        self.folders(&files);
         let models = self.take_models(parsed);
         ReadFiles { key: Some(key), models, tables }
     }
@@ -261,8 +266,14 @@ impl<'a> Loader<'a> {
     fn take_models(&mut self, parsed: Vec<(FilePath, Parsed)>) -> Vec<ReadFile<ParsedFile>> {
         let mut kept = Vec::with_capacity(parsed.len());
         self.found.reserve(parsed.len());
+        let mut asking = Vec::new();
         for (path, parsed) in parsed {
             match parsed {
+                Ok((file, _)) if !file.content.wanted.is_empty() => {
+                    let wanted = file.content.wanted.clone();
+                    asking.push(Asking { path, blob: file.blob.clone(), wanted });
+                    kept.push(file);
+                }
                 Ok((file, model)) => {
                     self.problems.extend(file.told.iter().cloned());
                     let model = file.model.clone().map(Ok).or(model);
@@ -272,19 +283,14 @@ impl<'a> Loader<'a> {
                 Err(problem) => self.problems.push(problem),
             }
         }
+        self.read_again(asking);
         kept
     }
 
-    fn take(
-        &mut self,
-        (path, blob): (&FilePath, &BlobId),
-        file: &ParsedFile,
-        model: Option<Result<Arc<Model>, Vec<Problem>>>,
-    ) {
+    pub(super) fn take(&mut self, (path, blob): (&FilePath, &BlobId), file: &ParsedFile, model: OfFile) {
         self.problems.extend(file.problems.iter().take(MAX_FILE_PROBLEMS).cloned());
         if let Some(more) = file.problems.len().checked_sub(MAX_FILE_PROBLEMS + 1) {
-            self.problems
-                .push(Problem::error("more-problems", format!("the file has {} more problems", more + 1)).at(path));
+            self.problems.push(Problem::more(path, more + 1));
         }
         let model = match model {
             Some(Err(problems)) => {
@@ -316,12 +322,7 @@ impl<'a> Loader<'a> {
     fn parsed(&self, (path, entry): Listed<'_>) -> Parsed {
         let blob = blob_of(entry)?.clone();
         let (content, model) = self.content(path, &blob)?;
-        let mut told = Vec::new();
-        let model = model.map(|mut model| {
-            let (audits, problems) = self.known().link(&mut model, &content.audits);
-            told = problems;
-            self.model_of(&blob, path, (content.seed.as_ref(), audits), model)
-        });
+        let (model, told) = self.linked((path, &blob), &content, model);
         // Seeds may be large, and are read as streams; two models rarely share one.
         let (model, other) = match model {
             Some(Ok(model)) if content.seed.is_none() => (Some(model), None),
@@ -332,7 +333,7 @@ impl<'a> Loader<'a> {
 
     /// What a file holds, and the model in it: taken out of it where nobody else has the file.
     fn content(&self, path: &FilePath, blob: &BlobId) -> Result<(Arc<ParsedFile>, Option<Model>), Problem> {
-        let parse = || Ok(file::parse(path, &self.text(path)?, self.rules));
+        let parse = || Ok(file::parse(path, &self.text(path)?, self.rules, Columns::Later));
         let Some(shelf) = self.shelf else {
             let file = self.cache.file((blob.clone(), path.clone(), self.digest), parse)?;
             let model = file.model.clone();
@@ -347,12 +348,12 @@ impl<'a> Loader<'a> {
         Ok((Arc::new(file), model))
     }
 
-    fn text(&self, path: &FilePath) -> Result<String, Problem> {
+    pub(super) fn text(&self, path: &FilePath) -> Result<String, Problem> {
         text_of(self.tree, path)
     }
 
     /// The file's model, a seed with what its CSV file holds.
-    fn model_of(
+    pub(super) fn model_of(
         &self,
         blob: &BlobId,
         path: &FilePath,
@@ -434,15 +435,16 @@ fn text_of(tree: &dyn FileTree, path: &FilePath) -> Result<String, Problem> {
     if let Some(Entry::Unreadable(problem)) = tree.entries().get(path) {
         return Err(problem.clone());
     }
-    let unreadable = |what: String| Problem::error("unreadable-file", format!("`{path}` {what}")).at(path);
+    let wrong = |what: &str| Problem::error("unreadable-file", format!("`{path}` {what}")).at(path);
+    let unreadable = |error: io::Error| Problem::unreadable(path, &error);
     let mut bytes = Vec::new();
-    let stream = tree.open(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
-    let read = stream.take(MAX_MODEL_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    let stream = tree.open(path).map_err(unreadable)?;
+    stream.take(MAX_MODEL_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_MODEL_BYTES {
-        return Err(unreadable(format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20)));
+        let problem = wrong(&format!("is larger than {} MiB", MAX_MODEL_BYTES >> 20));
+        return Err(problem.help("keep rows in a seed, or take the file apart"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| unreadable("is not UTF-8".to_owned()).help("save it as UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8").help("save it as UTF-8"))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 

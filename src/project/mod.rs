@@ -5,18 +5,22 @@
 //! `split` (statements) → `properties` and `kind` (the `MODEL` block) → `macros` (templates) → `file` (the model).
 
 mod audits;
+mod beside_all;
 mod blueprint;
 mod cache;
 mod calls;
+mod columns;
 mod csv_settings;
 mod default_statements;
 mod external;
 mod file;
+mod folders;
 mod glob;
 mod kind;
 mod loader;
 mod macros;
 mod name;
+mod of_kind;
 mod properties;
 mod python;
 mod queries;
@@ -31,6 +35,7 @@ mod virtual_update;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use beside_all::{Expanded, Shown, beside_all};
 pub use cache::ModelCache;
 pub use csv_settings::{RefusedCsvSetting, set_csv};
 pub use external::external_column;
@@ -56,6 +61,8 @@ use loader::Loader;
 pub struct Project {
     /// Its configuration.
     pub settings: Settings,
+    /// What its own configuration says, where `settings` are those of another tree under which it runs.
+    pub written: Option<Box<Settings>>,
     /// The gateway in use.
     pub gateway: Option<String>,
     /// Its models, external ones included.
@@ -98,8 +105,9 @@ pub fn load(tree: &dyn FileTree, surroundings: &Surroundings<'_>) -> Loaded {
     Loaded { project, problems: sorted(problems) }
 }
 
-/// Problems by place, each once.
+/// Problems by place, each once, without those that follow from another.
 pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    queries::without_consequences(&mut problems);
     problems.sort_by(|one, other| place_key(one).cmp(&place_key(other)));
     problems.dedup();
     problems
@@ -140,6 +148,7 @@ fn scan_over(
     let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
     let rules = rules_of(tree, &settings, gateway, &mut problems);
+    problems.extend(beside_all::mistakes(&settings, rules.gateway.as_deref()));
     let mut loader = Loader::new(tree, &rules, surroundings);
     loader.problems = problems;
     let read = loader.read(&settings, like);
@@ -152,7 +161,13 @@ fn scan_over(
     let files = files.collect();
     let problems = sorted(loader.problems);
     let gateway = rules.gateway;
-    (Loaded { project: Project { gateway, files, settings, models, broken, standalone_audits }, problems }, read)
+    (
+        Loaded {
+            project: Project { gateway, files, settings, written: None, models, broken, standalone_audits },
+            problems,
+        },
+        read,
+    )
 }
 
 /// Reads models again whose queries are unread.
@@ -202,14 +217,16 @@ fn place_key(problem: &Problem) -> (Option<&FilePath>, Option<u32>, Option<u32>,
 fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, problems: &mut Vec<Problem>) -> Rules {
     let defaults = settings.defaults_of(gateway.as_deref());
     let path = settings.path.clone().unwrap_or_else(|| FilePath::new(settings::CONFIG_FILES[0]));
-    let dialect = defaults.get("dialect").and_then(|default| {
+    let dialect = defaults.get("dialect").map(|default| {
         let found = Dialect::from_name(&default.text);
         if found.is_none() {
-            let problem = Problem::error("unknown-dialect", format!("there is no dialect `{}`", default.text));
+            let problem = file::unknown_dialect(&default.text);
             problems.push(problem.at(&path).position(default.place.line, default.place.column));
         }
-        found
+        // What is told once is not told of each model again.
+        found.unwrap_or(Dialect::Generic)
     });
+    let dialect = dialect.or_else(|| settings.path.is_none().then_some(Dialect::Generic));
     let rules = Rules {
         dialect,
         variables: settings.variables_of(gateway.as_deref()),

@@ -11,7 +11,7 @@ use crate::ids::ModelName;
 use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
 use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize};
-use crate::time::{Cron, IntervalUnit, Timestamp, relative};
+use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative};
 
 /// What a property is to us.
 enum Handling {
@@ -52,7 +52,7 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("enabled", Handling::Parsed),
     ("table_format", Handling::Physical),
     ("storage_format", Handling::Physical),
-    ("cron_tz", Handling::Kept),
+    ("cron_tz", Handling::Parsed),
     ("references", Handling::Kept),
     ("session_properties", Handling::Kept),
     ("optimize_query", Handling::Kept),
@@ -65,7 +65,7 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("virtual_properties", Handling::Ignored),
     ("grants", Handling::Ignored),
     ("signals", Handling::Ignored),
-    ("allow_partials", Handling::Later("false")),
+    ("allow_partials", Handling::Parsed),
     ("gateway", Handling::Later("")),
     ("physical_version", Handling::Later("")),
     ("virtual_environment_mode", Handling::Later("full")),
@@ -111,17 +111,21 @@ pub(super) fn read(scope: &Scope<'_>, tokens: &[Token], offset: usize, problems:
     let source = scope.source;
     let parts = split_at_commas(tokens);
     let last = parts.len() - 1;
+    let mut end = offset;
     for (index, part) in parts.into_iter().enumerate() {
-        let value = source.value(part, offset);
+        let value = source.value(part, end);
+        end = part.last().map_or(end, |token| token.range.end) + 1;
         if value.is_empty() {
             if index < last {
-                problems.push(source.error("invalid-property", value.offset, "expected a property between two commas"));
+                let problem = source.error("invalid-property", value.offset, "expected a property before this comma");
+                problems.push(problem.help("remove the comma"));
             }
             continue;
         }
         let Some(pair) = value.pair().filter(|_| matches!(value.tokens[0].kind, TokenKind::Word { .. })) else {
             let message = format!("expected the name of a property, found `{}`", short(&value.folded()));
-            problems.push(source.error("invalid-property", value.offset, message));
+            let problem = source.error("invalid-property", value.offset, message);
+            problems.push(problem.help("write each property as its name and its value, with commas between them"));
             continue;
         };
         if header.given.insert(pair.key.clone(), pair.offset).is_some() {
@@ -130,8 +134,8 @@ pub(super) fn read(scope: &Scope<'_>, tokens: &[Token], offset: usize, problems:
             continue;
         }
         if pair.value.is_empty() {
-            let message = format!("`{}` has no value", pair.written);
-            problems.push(source.error("invalid-property", pair.offset, message));
+            let problem = source.error("invalid-property", pair.offset, format!("`{}` has no value", pair.written));
+            problems.push(problem.help("write the value behind it, or remove it"));
             header.names_itself |= pair.key == "name";
             continue;
         }
@@ -238,6 +242,9 @@ fn apply(
     }
 }
 
+/// What a name must be.
+const NAME: &str = "a name of one to three parts such as `schema.model`";
+
 /// Applies a property that has a place of its own; an error says what was expected.
 fn parsed(
     scope: &Scope<'_>,
@@ -249,15 +256,27 @@ fn parsed(
     let properties = &mut header.properties;
     let text = || value.scalar().ok_or_else(|| "one text".to_owned());
     match key {
-        "name" => header.name = Some((model_name(&value.folded(), scope.dialect)?, value.offset)),
+        "name" => {
+            let name = model_name(&value.folded(), scope.dialect).map_err(|_| NAME.to_owned())?;
+            header.name = Some((name, value.offset));
+        }
         "kind" => {
             let found = kind::read(&scope.source, value, scope.time_format, problems);
             header.kind = Some(found.ok_or(KindRefused));
         }
         "cron" => properties.cron = Cron::parse(&text()?).map_err(|error| format!("a schedule ({error})"))?,
+        "cron_tz" => {
+            properties.cron_tz = time_zone(&text()?)?;
+            // Described as it is written.
+            properties.other_metadata.insert(key.to_owned(), value.folded());
+        }
         "interval_unit" => properties.interval_unit = Some(unit(&text()?)?),
         "start" => properties.start = Some(time(&text()?, Bound::Start)?),
         "end" => properties.end = Some(time(&text()?, Bound::End)?),
+        "allow_partials" => {
+            let allows = text()?.to_lowercase().parse::<bool>().map_err(|_| "true or false")?;
+            properties.other_metadata.extend(allows.then(|| (key.to_owned(), "true".to_owned())));
+        }
         "owner" => properties.owner = Some(text()?),
         "description" => properties.description = Some(text()?),
         "stamp" => properties.stamp = Some(text()?),
@@ -272,7 +291,8 @@ fn parsed(
         "columns" => properties.columns = columns(scope, value)?,
         "depends_on" => {
             for item in value.items() {
-                properties.depends_on.insert(model_name(&item.scalar_name(), scope.dialect)?);
+                let name = model_name(&item.scalar_name(), scope.dialect);
+                properties.depends_on.insert(name.map_err(|_| format!("a list in which each is {NAME}"))?);
             }
         }
         "audits" => {
@@ -314,6 +334,13 @@ fn short(text: &str) -> String {
 fn texts(value: Value<'_>) -> Result<Vec<String>, String> {
     let texts: Option<Vec<String>> = value.items().iter().map(Value::scalar).collect();
     texts.ok_or_else(|| "a list of names or texts".to_owned())
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::parse(text).map_err(|_| match nearest(text, TimeZone::names()) {
+        Some(name) => format!("a time zone such as Europe/Berlin (did you mean `{name}`?)"),
+        None => "a time zone such as Europe/Berlin".to_owned(),
+    })
 }
 
 fn unit(text: &str) -> Result<IntervalUnit, String> {

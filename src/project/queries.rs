@@ -50,6 +50,8 @@ pub fn query_problems<'m>(
         let strange: Vec<_> = query
             .relations()
             .iter()
+            // Of SQL that is not parsed a name is more often a column's.
+            .filter(|relation| relation.certainty == Certainty::Table)
             .filter(|relation| {
                 seen.insert(&relation.name) && !owned.has(&relation.name) && !is_no_model(&relation.name)
             })
@@ -113,6 +115,15 @@ fn named_in_query_texts(tree: &dyn FileTree, model: &Model, owned: Owned<'_>) ->
         }
     }
     problems
+}
+
+/// Leaves out that our parser does not know a query whose macros were not taken out: that is told already.
+pub(super) fn without_consequences(problems: &mut Vec<Problem>) {
+    let told = problems.iter().filter(|problem| problem.code == "unknown-macro");
+    let told: BTreeSet<FilePath> = told.filter_map(|problem| problem.path.clone()).collect();
+    problems.retain(|problem| {
+        problem.code != "unparsed-sql" || problem.path.as_ref().is_none_or(|path| !told.contains(path))
+    });
 }
 
 fn unparsed(source: &Source<'_>, query: &Query) -> Option<Problem> {

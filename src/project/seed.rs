@@ -79,6 +79,21 @@ impl SeedError {
     }
 }
 
+impl SeedError {
+    /// What to do about it.
+    pub fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Empty => "write the names of the columns into its first line",
+            Self::NamelessColumn { .. } => "give it a name, or take the delimiter before it away",
+            Self::DuplicateColumn { .. } => "rename one of the two",
+            Self::MissingColumn { .. } => "add it to the file, or take it out of `columns` of the model",
+            Self::Width { .. } => "put a cell that holds the delimiter into quotes; an empty cell is a cell, too",
+            Self::NoText { .. } => "save the file as UTF-8 text",
+            Self::OtherHeader | Self::Read(_) => return None,
+        })
+    }
+}
+
 /// A row's cells in the file's order; `None` is NULL.
 pub type SeedRow = Vec<Option<String>>;
 

@@ -34,7 +34,7 @@ impl Loader<'_> {
             let stream = self.tree.open(&path)?;
             read_seed(std::io::BufReader::new(stream), &seed.csv, declared)
         };
-        let contents = self.cache.seed(key, read).map_err(|error| invalid_seed(&error).at(&path))?;
+        let contents = self.cache.seed(key, read).map_err(|error| invalid_seed(&path, &error))?;
         seed.columns.clone_from(&contents.columns);
         seed.rows = contents.rows;
         seed.path = path;
@@ -52,8 +52,12 @@ impl Loader<'_> {
     }
 }
 
-fn invalid_seed(error: &SeedError) -> Problem {
-    let problem = Problem::error("invalid-seed", error.to_string());
+fn invalid_seed(path: &FilePath, error: &SeedError) -> Problem {
+    if let SeedError::Read(error) = error {
+        return Problem::unreadable(path, error);
+    }
+    let mut problem = Problem::error("invalid-seed", error.to_string()).at(path);
+    problem.help = error.help().map(str::to_owned);
     match error.line().and_then(|line| u32::try_from(line).ok()) {
         Some(line) => problem.position(line, 1),
         None => problem,

@@ -3,6 +3,7 @@
 //! Only files that are as usual as can be are kept: no problems, no statements beside the query, and a kind whose loading
 //! never asks what the query says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -70,13 +71,13 @@ enum StoredKind {
 impl StoredFile {
     /// What is kept of a model file; `None` where it must be read each time.
     pub(super) fn of_model(file: &ParsedFile) -> Option<Self> {
-        let ParsedFile { name, model, seed, references, audits, problems, more } = file;
+        let ParsedFile { name, model, seed, references, audits, wanted, problems, more } = file;
         let ((name, place), model) = (name.clone()?, model.as_ref()?);
         let beside = [&model.pre_statements, &model.post_statements, &model.on_virtual_update];
         let plain = beside.iter().all(|statements| statements.is_empty()) && model.query.is_some();
         // What a blueprint's names stand for is not kept, and its audits may ask for it.
         let alone = more.is_empty() && audits.inline.is_empty() && audits.locals.is_empty();
-        if !plain || seed.is_some() || !problems.is_empty() || !alone {
+        if !plain || !wanted.is_empty() || seed.is_some() || !problems.is_empty() || !alone {
             return None;
         }
         let kind = match &model.kind {
@@ -85,7 +86,9 @@ impl StoredFile {
             Kind::Embedded => StoredKind::Embedded,
             Kind::TimeRange(range) => StoredKind::TimeRange(range.clone()),
             // How a keyed model is loaded depends on whether its query mentions the interval.
-            Kind::UniqueKey(_) | Kind::Seed(_) | Kind::External => return None,
+            Kind::UniqueKey(_) | Kind::Partition(_) | Kind::ScdType2(_) | Kind::Seed(_) | Kind::External => {
+                return None;
+            }
         };
         let (properties, mentions) = (model.properties.clone(), model.mentions.clone());
         let references = references.clone();
@@ -132,6 +135,7 @@ impl StoredFile {
             seed: None,
             references: stored.references,
             audits: FileAudits { place: stored.audits, ..FileAudits::default() },
+            wanted: BTreeSet::new(),
             problems: Vec::new(),
             more: Vec::new(),
         })

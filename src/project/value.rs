@@ -39,6 +39,12 @@ impl<'a> Source<'a> {
         self.locate(Problem::warning(code, message), offset)
     }
 
+    /// A text that an editor or a program wrote in an encoding of two bytes, or no text.
+    pub(super) fn nul(&self, offset: usize) -> Problem {
+        self.error("nul-character", offset, "the file holds a NUL character")
+            .help("save it as UTF-8, without that sign")
+    }
+
     /// A value made of tokens; white space and comments around it are left out.
     pub(super) fn value(&self, tokens: &'a [Token], fallback: usize) -> Value<'a> {
         let first = tokens.iter().position(Token::is_significant).unwrap_or(tokens.len());
@@ -48,7 +54,8 @@ impl<'a> Source<'a> {
         Value { text: self.text, tokens, offset }
     }
 
-    fn locate(&self, problem: Problem, offset: usize) -> Problem {
+    /// A problem at a byte of the text.
+    pub(super) fn locate(&self, problem: Problem, offset: usize) -> Problem {
         let place = self.place(offset);
         problem.at(self.path).position(place.line, place.column)
     }

@@ -3,8 +3,9 @@
 //! session is refused.
 
 use super::default_statements;
-use super::file::{Rules, without_view};
+use super::file::Rules;
 use super::macros::Expander;
+use super::of_kind::without_view;
 use super::properties::Scope;
 use super::value::Source;
 use crate::model::Kind;

@@ -161,7 +161,7 @@ impl Body<'_> {
 
     /// Where it began, as far as that is too far away to be told above.
     fn beginnings(&mut self, shown: &mut BTreeSet<usize>) {
-        let is_edit = |input: &&Input| !matches!(input, Input::Moved(_) | Input::DrawnAgain);
+        let is_edit = |input: &&Input| !matches!(input, Input::Moved(_) | Input::DrawnAgain | Input::GoesOn);
         let moved = self.explanation.moved.iter().enumerate();
         let far =
             moved.filter(|(place, moved)| !shown.contains(place) && moved.inputs.iter().any(|input| is_edit(&input)));
@@ -349,6 +349,9 @@ impl<'a> Told<'a> {
                 is_bare: true,
                 ..Self::new("drawn-again", "a draw in it is made anew, because its table is filled again")
             },
+            Input::GoesOn => {
+                Self { is_bare: true, ..Self::new("goes-on", "its rows go on in the table of another definition") }
+            }
             Input::Moved(node) => {
                 Self { node: Some(node), ..Self::new("moved", format!("because {} moved", name(node))) }
             }

@@ -135,6 +135,9 @@ fn notes(ran: &Ran, name: &dyn Fn(&str) -> String) -> Vec<(&'static str, Vec<Str
             WhyLeft::NoLookback => Some(format!(
                 "{model}: no lookback, because what it holds depends on what it held; `--restate` loads it from its beginning"
             )),
+            WhyLeft::History => Some(format!(
+                "{model}: a history, which is not loaded again: no query gives what it holds; what reads it is left too"
+            )),
             WhyLeft::Productions | WhyLeft::Preview => None,
         }
     });

@@ -8,7 +8,7 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 /// A range as people read it: `2026-01-01 to 2026-01-31 (31 days)`; the last day is in it, unlike in the JSON contract.
 pub fn readable_interval(interval: Interval, unit: IntervalUnit) -> String {
     let [start, end] = interval.labels(unit);
-    if unit.is_shorter_than_a_day() {
+    if interval.has_times(unit) {
         return format!("{start} until {end}");
     }
     let last = Timestamp(interval.end.0 - 1).date();

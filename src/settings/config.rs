@@ -8,8 +8,8 @@ use super::{
     jinja, own,
 };
 use crate::ids::{FilePath, ProjectName};
-use crate::problem::Problem;
-use crate::yaml::{Entry, Node, Place, Value};
+use crate::problem::{Problem, nearest};
+use crate::yaml::{Entry, Node, Value};
 
 /// Keys that mean nothing to us and change neither results nor names.
 const KEPT: [&str; 22] = [
@@ -68,9 +68,11 @@ const HONOURED: [&str; 18] = [
 ];
 
 /// What `model_defaults` may give and we apply through the grammar of a `MODEL` block.
-const APPLIED_DEFAULTS: [&str; 11] = [
+const APPLIED_DEFAULTS: [&str; 13] = [
+    "allow_partials",
     "audits",
     "cron",
+    "cron_tz",
     "dialect",
     "enabled",
     "interval_unit",
@@ -81,7 +83,7 @@ const APPLIED_DEFAULTS: [&str; 11] = [
     "table_format",
     "storage_format",
 ];
-const KEPT_DEFAULTS: [&str; 8] = [
+const KEPT_DEFAULTS: [&str; 7] = [
     "batch_concurrency",
     "formatting",
     "on_additive_change",
@@ -89,11 +91,9 @@ const KEPT_DEFAULTS: [&str; 8] = [
     "optimize_query",
     "session_properties",
     "virtual_properties",
-    "cron_tz",
 ];
 /// Lists of statements that every model gets.
 const STATEMENT_DEFAULTS: [&str; 3] = ["pre_statements", "post_statements", "on_virtual_update"];
-const REFUSED_DEFAULTS: [&str; 1] = ["allow_partials"];
 
 /// Reads a configuration into `settings`.
 pub(super) fn read(path: &FilePath, document: &Node, settings: &mut Settings, problems: &mut Vec<Problem>) {
@@ -131,14 +131,8 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
             settings.default_statements = default_statements(node, report);
         }
         "variables" => settings.variables = variables(node, report),
-        "before_all" => {
-            settings.before_all = report.texts(key, node);
-            statements(key, &settings.before_all, node.place, Problem::error, report);
-        }
-        "after_all" => {
-            settings.after_all = report.texts(key, node);
-            statements(key, &settings.after_all, node.place, Problem::warning, report);
-        }
+        "before_all" => settings.before_all = statement_list(key, node, report).unwrap_or_default(),
+        "after_all" => settings.after_all = statement_list(key, node, report).unwrap_or_default(),
         "snapshot_ttl" => own::set(&mut settings.snapshot_ttl, own::time_to_live(key, node, report)),
         "environment_ttl" => settings.environment_ttl = own::time_to_live(key, node, report),
         "environment_suffix_target" => settings.environment_suffix = suffix(key, node, report),
@@ -152,7 +146,7 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         "loader" => {
             let problem =
                 Problem::warning("unsupported-setting", "`loader` is passed over: this program has one loader");
-            report.push(node.place, problem);
+            report.push(node.place, problem.help("remove it"));
         }
         _ => other(key, node, settings, report),
     }
@@ -174,7 +168,9 @@ fn other(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_
         settings.passed_over.insert(key.to_owned());
     } else {
         let known: Vec<&str> = HONOURED.into_iter().chain(KEPT).chain(HARMLESS_ONLY_AS.map(|(name, _)| name)).collect();
-        report.unknown("unknown-setting", "setting of `config.yaml`", key, node.place, &known);
+        // A list of all would hide those that do something.
+        let told = if nearest(key, known.iter().copied()).is_some() { &known[..] } else { &HONOURED[..] };
+        report.unknown("unknown-setting", "setting of `config.yaml`", key, node.place, told);
     }
 }
 
@@ -257,18 +253,6 @@ fn target_environment(key: &str, node: &Node, report: &mut Report<'_>) {
     }
 }
 
-type MakeProblem = fn(&'static str, String) -> Problem;
-
-fn statements(key: &str, statements: &[String], place: Place, problem: MakeProblem, report: &mut Report<'_>) {
-    if !statements.is_empty() {
-        let problem = problem("unsupported-setting", format!("statements in `{key}` are not run yet"));
-        report.push(
-            place,
-            problem.help(format!("remove `{key}`, or move its statements into the models that need them")),
-        );
-    }
-}
-
 /// A variable that is not set would silently become another text, so only connections may wait for it.
 fn refuse_unset(key: &str, node: &Node, report: &mut Report<'_>) {
     match &node.value {
@@ -292,15 +276,8 @@ fn defaults(node: &Node, report: &mut Report<'_>) -> ModelDefaults {
             if let Some(text) = default_text(key, node, report) {
                 defaults.insert(key.clone(), DefaultProperty { text, place: node.place });
             }
-        } else if REFUSED_DEFAULTS.contains(&key.as_str()) {
-            let inert = matches!(&node.value, Value::Null | Value::Bool(false))
-                || matches!(&node.value, Value::List(items) if items.is_empty());
-            if !inert {
-                let problem = Problem::error("unsupported-setting", format!("default `{key}` is not supported yet"));
-                report.push(node.place, problem.help("remove it, or write it in the models that need it"));
-            }
         } else if ![&KEPT_DEFAULTS[..], &STATEMENT_DEFAULTS].concat().contains(&key.as_str()) {
-            let known = [&APPLIED_DEFAULTS[..], &KEPT_DEFAULTS, &STATEMENT_DEFAULTS, &REFUSED_DEFAULTS].concat();
+            let known = [&APPLIED_DEFAULTS[..], &KEPT_DEFAULTS, &STATEMENT_DEFAULTS].concat();
             report.unknown("unknown-setting", "default of models", key, node.place, &known);
         }
     }
@@ -318,6 +295,10 @@ fn default_statements(node: &Node, report: &mut Report<'_>) -> DefaultStatements
 fn statement_list(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Vec<DefaultProperty>> {
     let statements = match &node.value {
         Value::Null => return None,
+        Value::Map(_) => {
+            report.expected(key, "a list of statements", node);
+            return None;
+        }
         Value::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
     };
@@ -346,7 +327,7 @@ fn default_text(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Strin
             let pairs: Vec<String> = entries.iter().filter_map(|entry| pair(entry, report)).collect();
             Some(format!("({})", pairs.join(", ")))
         }
-        ("kind" | "enabled" | "interval_unit" | "dialect", _) => report.text(key, node),
+        ("kind" | "enabled" | "interval_unit" | "dialect" | "allow_partials", _) => report.text(key, node),
         _ => report.text(key, node).map(|text| quote(&text)),
     }
 }

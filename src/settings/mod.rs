@@ -3,6 +3,7 @@
 //! Pure parsing from texts: environment variables come in as a map, nothing is connected to. Every mistake becomes a
 //! [`Problem`]; a key that we do not honour is told, never dropped silently where it would change results or names.
 
+mod beside_all;
 mod config;
 mod connection;
 mod data_diff;
@@ -14,6 +15,7 @@ mod reader;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use beside_all::Stage;
 pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, PostgresConnection, Secret};
 pub use data_diff::{DataDiff, WhenCompared};
 pub use gateways::{Part, PartGateways, Wanted};
@@ -53,9 +55,9 @@ pub struct Settings {
     /// `variables`, names in lower case.
     pub variables: BTreeMap<String, Value>,
     /// Statements of `before_all`, as written.
-    pub before_all: Vec<String>,
+    pub before_all: Vec<DefaultProperty>,
     /// Statements of `after_all`, as written.
-    pub after_all: Vec<String>,
+    pub after_all: Vec<DefaultProperty>,
     /// `snapshot_ttl`: how long a table stays that nothing needs, a week by default.
     pub snapshot_ttl: TimeToLive,
     /// `environment_ttl` of `config.yaml`.
@@ -100,10 +102,10 @@ pub struct Gateway {
 /// Default properties of models, each as a `MODEL` block would write it.
 pub type ModelDefaults = BTreeMap<String, DefaultProperty>;
 
-/// One default property.
+/// One default property, or one statement.
 #[derive(Clone, Debug)]
 pub struct DefaultProperty {
-    /// The value in the syntax of a `MODEL` block.
+    /// The value in the syntax of a `MODEL` block, or the statement.
     pub text: String,
     /// Where it is set.
     pub place: Place,

@@ -60,11 +60,7 @@ pub fn parsed(path: &FilePath, text: &str, problems: &mut Vec<Problem>) -> Optio
     match yaml::parse(text) {
         Ok(node) => Some(node),
         Err(error) => {
-            let problem = Problem::error("invalid-yaml", error.to_string()).at(path);
-            problems.push(match error.place {
-                Some(place) => problem.position(place.line, place.column),
-                None => problem,
-            });
+            problems.push(error.problem(path));
             None
         }
     }
@@ -76,14 +72,16 @@ fn text(tree: &dyn FileTree, path: &FilePath) -> Result<String, Box<Problem>> {
         return Err(Box::new(problem.clone()));
     }
     let mut bytes = Vec::new();
-    let unreadable = |message: String| Box::new(Problem::error("unreadable-file", message).at(path));
-    let stream = tree.open(path).map_err(|error| unreadable(format!("`{path}` cannot be read: {error}")))?;
-    let read = stream.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-    let size = read.map_err(|error| unreadable(format!("`{path}` cannot be read: {error}")))?;
+    let wrong = |what: &str| Problem::error("unreadable-file", format!("`{path}` {what}")).at(path);
+    let unreadable = |error: std::io::Error| Box::new(Problem::unreadable(path, &error));
+    let stream = tree.open(path).map_err(unreadable)?;
+    let size = stream.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(size).unwrap_or(u64::MAX) > MAX_BYTES {
-        return Err(unreadable(format!("`{path}` is larger than {} MiB", MAX_BYTES >> 20)));
+        let problem = wrong(&format!("is larger than {} MiB", MAX_BYTES >> 20));
+        return Err(Box::new(problem.help("take from it what is not settings")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| unreadable(format!("`{path}` is not UTF-8")))?;
+    let not_utf8 = |_| Box::new(wrong("is not UTF-8").help("save it as UTF-8"));
+    let text = String::from_utf8(bytes).map_err(not_utf8)?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
@@ -102,7 +100,7 @@ impl Report<'_> {
     }
 
     pub(super) fn expected(&mut self, key: &str, what: &str, node: &Node) {
-        let message = format!("`{key}` must be {what}, it is {}", node.describe());
+        let message = format!("`{key}` must be {what}, not {}", node.this());
         self.push(node.place, Problem::error("invalid-setting", message));
     }
 

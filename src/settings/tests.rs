@@ -128,19 +128,39 @@ fn unknown_keys_name_the_nearest_one_and_their_line() {
 
 #[test]
 fn what_would_change_results_is_an_error_and_the_rest_a_warning() {
-    let error = ["before_all: [select 1]", "physical_schema_mapping: {a: b}", "environment_suffix_target: catalog"];
+    let error = ["physical_schema_mapping: {a: b}", "environment_suffix_target: catalog"];
     for line in error {
         let (_, problems) = settings(&format!("//- config.yaml\n{line}\n"));
         assert_eq!(codes(&problems), ["unsupported-setting"], "{line}");
         assert!(has_errors(&problems), "{line}");
     }
-    let (_, problems) = settings("//- config.yaml\nafter_all: [select 1]\n");
-    assert_eq!(problems[0].severity, Severity::Warning);
     for line in
         ["before_all: []", "physical_schema_mapping: {}", "environment_suffix_target: SCHEMA", "ui: {format: x}"]
     {
         assert_eq!(settings(&format!("//- config.yaml\n{line}\n")).1, [], "{line}");
     }
+}
+
+#[test]
+fn statements_around_all_are_compared_by_text_and_by_what_they_read() {
+    let read = |lines: &str| {
+        let (settings, problems) = settings(&format!("//- config.yaml\nproject: x\n{lines}\n"));
+        assert_eq!(problems, [], "{lines}");
+        settings
+    };
+    let changes = |ours: &str, theirs: &str| read(ours).changes_of(Stage::Before, &read(theirs), [None, None]);
+    let base = "before_all: [\"CREATE MACRO f() AS @one\", SELECT 1]\nvariables: {one: 1, other: [a]}";
+    assert_eq!(changes(base, base), [""; 0]);
+    assert_eq!(changes(base, &base.replace("\nvariables", "\n\nvariables").replace("[a]", "[b]")), [""; 0], "not read");
+    assert_eq!(changes(base, &base.replace("one: 1", "one: 2")), ["variable `one` has another value"]);
+    let by_name = base.replace("@one", "@VAR(@which)");
+    assert_eq!(changes(&by_name, &by_name.replace("[a]", "[b]")), ["variable `other` has another value"], "computed");
+    assert_eq!(
+        changes("before_all: [\"CREATE SECRET s (KEY 'abc')\"]", base),
+        ["statement 1 (`CREATE SECRET s (KEY…`) is new", "`CREATE MACRO f() AS @one` is gone", "`SELECT 1` is gone"]
+    );
+    assert_eq!(changes("before_all: [a, b]", "before_all: [b, a]"), ["the order of `before_all` is another one"]);
+    assert_eq!(codes(&settings("//- config.yaml\nproject: x\nafter_all: {a: b}\n").1), ["invalid-setting"]);
 }
 
 #[test]
@@ -171,7 +191,7 @@ fn another_default_environment_is_told_not_to_be_honoured() {
 fn defaults_that_are_not_applied_are_told() {
     let (_, problems) =
         settings("//- config.yaml\nmodel_defaults: {allow_partials: true, dialct: duckdb, optimize_query: false}\n");
-    assert_eq!(codes(&problems), ["unsupported-setting", "unknown-setting"]);
+    assert_eq!(codes(&problems), ["unknown-setting"]);
 }
 
 #[test]

@@ -21,8 +21,6 @@ pub enum Opaque {
     Ambiguous(String),
     /// A name that surely more than one input owns, so the engine refuses it.
     TwoColumns(String),
-    /// A star over a table whose columns are not known.
-    Star(ModelName),
     /// Two output columns of one name.
     Duplicate(String),
     /// The model reads its own table.
@@ -47,7 +45,6 @@ impl fmt::Display for Opaque {
             Self::Ambiguous(name) | Self::TwoColumns(name) => {
                 write!(formatter, "{name} may belong to more than one input")
             }
-            Self::Star(table) => write!(formatter, "a star over {table}, whose columns are not known"),
             Self::Duplicate(name) => write!(formatter, "two output columns named {name}"),
             Self::ReadsItself => formatter.write_str("it reads its own table"),
             Self::HiddenRead(parent) => write!(formatter, "it mentions {parent} outside its query"),

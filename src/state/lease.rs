@@ -47,6 +47,8 @@ pub enum Subject {
     },
     /// Looking for tables that nothing needs, and dropping them.
     Gc,
+    /// Running the statements that are around all of it, for whichever environment.
+    BesideAll,
 }
 
 /// How something is asked for, where others may wait for it too.
@@ -194,6 +196,7 @@ impl fmt::Display for Subject {
                 write!(formatter, "table `{table}` from {} to {}", start.date_time(), end.date_time())
             }
             Self::Gc => formatter.write_str("the search for tables that nothing needs"),
+            Self::BesideAll => formatter.write_str("the turn to run `before_all` or `after_all`"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tables of the physical layer: made, filled, filled again, loaded by interval.
 
-use super::{ColumnType, StatementError, TimeColumn, column_list, quote_identifier, quote_table, time_filter};
+use super::{Carried, ColumnType, StatementError, TimeColumn, column_list, quote_identifier, quote_table, time_filter};
 use crate::ids::TableName;
 use crate::model::DeclaredColumn;
 use crate::sql::Dialect;
@@ -104,6 +104,37 @@ impl Target<'_> {
         let given = time_filter(self.dialect, Some(QUERY), time, interval)?;
         let delete = format!("DELETE FROM {} WHERE {there}", self.name());
         Ok(vec![delete, self.insert(query, Some(&given))?])
+    }
+
+    /// The rows of an interval replaced by those that another table has of it; columns that it does not have are NULL. The two
+    /// time columns are this table's and the other's.
+    ///
+    /// # Errors
+    /// As [`Target::load_interval`].
+    pub fn carry_interval(
+        &self,
+        from: &TableName,
+        columns: &[(&str, Carried)],
+        (own, their): (TimeColumn<'_>, TimeColumn<'_>),
+        interval: Interval,
+    ) -> Result<Vec<String>, StatementError> {
+        let there = time_filter(self.dialect, None, own, interval)?;
+        let given = time_filter(self.dialect, None, their, interval)?;
+        let known = columns.iter().filter(|(_, carried)| *carried != Carried::Own);
+        let names = column_list(self.dialect, known.clone().map(|(name, _)| *name));
+        let values = known.map(|(name, carried)| match carried {
+            Carried::Cast(data_type) => format!("CAST({} AS {data_type})", quote_identifier(self.dialect, name)),
+            Carried::Same | Carried::Own => quote_identifier(self.dialect, name),
+        });
+        let values = values.collect::<Vec<_>>().join(", ");
+        Ok(vec![
+            format!("DELETE FROM {} WHERE {there}", self.name()),
+            format!(
+                "INSERT INTO {} ({names})\nSELECT {values} FROM {} WHERE {given}",
+                self.name(),
+                quote_table(self.dialect, from)
+            ),
+        ])
     }
 
     /// Drops the table if it is there; never what depends on it.

@@ -63,7 +63,8 @@ impl Upsert {
     }
 }
 
-const STAGE: &str = "offshoot__load";
+/// The temporary table that holds a load.
+pub(super) const STAGE: &str = "offshoot__load";
 
 impl Target<'_> {
     /// The statements of one load by unique key. Without `when_matched` and `merge_filter` the rows of the load's keys
@@ -146,7 +147,7 @@ impl Target<'_> {
 
     /// An expression over the table's columns as one over those of an alias. A name is a column where it is one of ours,
     /// is not called and is not the part of another name.
-    fn qualified(&self, expression: &str, alias: &str) -> String {
+    pub(super) fn qualified(&self, expression: &str, alias: &str) -> String {
         let Ok(tokens) = tokenize(expression, self.dialect) else { return expression.to_owned() };
         let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
         let mut text = String::new();
@@ -166,7 +167,7 @@ impl Target<'_> {
     }
 
     /// The column that a token names.
-    fn column(&self, token: &Token) -> Option<&str> {
+    pub(super) fn column(&self, token: &Token) -> Option<&str> {
         let TokenKind::Word { value, quote } = &token.kind else { return None };
         let wanted = self.dialect.fold(value, quote.is_some());
         let exact = self.columns.iter().find(|column| column.name == *value && quote.is_some());

@@ -1,4 +1,4 @@
-//! When a model is due. The only user of `croner`; everything is in UTC.
+//! When a model is due. The only user of `croner`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,7 +8,7 @@ use croner::parser::{CronParser, Seconds, Year};
 
 use serde::{Deserialize, Serialize};
 
-use super::{IntervalUnit, Timestamp};
+use super::{IntervalUnit, TimeZone, Timestamp};
 
 /// A schedule: `@daily` and its like, or five fields.
 #[derive(Clone, Debug)]
@@ -112,9 +112,11 @@ impl Cron {
         self.unit
     }
 
-    /// The last moment at or before `moment` at which it fires; `moment` itself where it never fired before.
-    pub fn floor(&self, moment: Timestamp) -> Timestamp {
-        let found = self.schedule.find_previous_occurrence(&moment.moment(), true);
+    /// The last moment at or before `moment` at which it fires by the clocks of a time zone; `moment` itself where it never
+    /// fired before.
+    pub fn floor(&self, moment: Timestamp, zone: TimeZone) -> Timestamp {
+        let local = moment.moment().with_timezone(&zone.zone());
+        let found = self.schedule.find_previous_occurrence(&local, true);
         found.map_or(moment, |time| Timestamp(time.timestamp_millis()))
     }
 }
@@ -201,7 +203,74 @@ mod tests {
     fn floor_is_the_last_tick() {
         let weekly = Cron::parse("@weekly").expect("a schedule");
         let moment = Timestamp::parse("2026-01-07 10:00").expect("a moment");
-        assert_eq!(weekly.floor(moment).date_time(), "2026-01-04 00:00:00");
-        assert_eq!(weekly.floor(weekly.floor(moment)), weekly.floor(moment));
+        let floor = |moment| weekly.floor(moment, TimeZone::default());
+        assert_eq!(floor(moment).date_time(), "2026-01-04 00:00:00");
+        assert_eq!(floor(floor(moment)), floor(moment));
+    }
+
+    /// What SQLMesh 0.236.4 (`cron_floor` of a model with `cron_tz`) says too.
+    #[test]
+    fn ticks_are_by_the_clocks_of_a_time_zone() {
+        for (zone, cron, now, tick) in [
+            ("Europe/Berlin", "@daily", "2026-03-28 23:30", "2026-03-28 23:00"),
+            ("Europe/Berlin", "@daily", "2026-03-29 21:59", "2026-03-28 23:00"),
+            ("Europe/Berlin", "@daily", "2026-03-29 23:00", "2026-03-29 22:00"),
+            ("Europe/Berlin", "@daily", "2026-10-25 22:59", "2026-10-24 22:00"),
+            ("Europe/Berlin", "@daily", "2026-10-25 23:30", "2026-10-25 23:00"),
+            ("Europe/Berlin", "@monthly", "2026-07-01 12:00", "2026-06-30 22:00"),
+            ("Europe/Berlin", "0 2 * * MON", "2026-07-01 12:00", "2026-06-29 00:00"),
+            ("Europe/Berlin", "0 */6 * * *", "2026-10-24 22:30", "2026-10-24 22:00"),
+            ("Europe/Berlin", "30 2 * * *", "2026-10-25 23:30", "2026-10-25 00:30"),
+            ("America/New_York", "0 3 * * *", "2026-03-08 06:59", "2026-03-07 08:00"),
+            ("America/New_York", "0 3 * * *", "2026-03-08 07:00", "2026-03-08 07:00"),
+            ("America/New_York", "30 1 * * *", "2026-11-01 07:45", "2026-11-01 05:30"),
+            ("Asia/Kolkata", "@daily", "2026-03-28 23:30", "2026-03-28 18:30"),
+            ("", "@daily", "2026-03-28 23:30", "2026-03-28 00:00"),
+        ] {
+            assert_eq!(floor(zone, cron, now), format!("{tick}:00"), "{zone} {cron} {now}");
+        }
+    }
+
+    /// An hour that there is not ends at once, and of one that comes twice the first counts, once a day; SQLMesh's ticks are
+    /// some hours off, and may lie ahead, on the days when clocks change.
+    #[test]
+    fn ticks_go_on_where_clocks_change() {
+        for (zone, cron, now, tick) in [
+            ("Europe/Berlin", "30 2 * * *", "2026-03-29 00:59", "2026-03-28 01:30"),
+            ("Europe/Berlin", "30 2 * * *", "2026-03-29 02:30", "2026-03-29 01:00"),
+            ("Europe/Berlin", "30 2 * * *", "2026-10-25 01:29", "2026-10-25 00:30"),
+            ("Europe/Berlin", "30 2 * * *", "2026-10-25 01:31", "2026-10-25 00:30"),
+            ("Europe/Berlin", "@hourly", "2026-03-29 00:59", "2026-03-29 00:00"),
+            ("Europe/Berlin", "@hourly", "2026-10-25 01:29", "2026-10-25 01:00"),
+            ("America/Sao_Paulo", "@daily", "2018-11-04 02:59", "2018-11-03 03:00"),
+            ("America/Sao_Paulo", "@daily", "2018-11-04 03:00", "2018-11-04 03:00"),
+        ] {
+            assert_eq!(floor(zone, cron, now), format!("{tick}:00"), "{zone} {cron} {now}");
+        }
+    }
+
+    fn floor(zone: &str, cron: &str, now: &str) -> String {
+        let zone = TimeZone::parse(zone).expect("a time zone");
+        let now = Timestamp::parse(now).expect("a moment");
+        Cron::parse(cron).expect("a schedule").floor(now, zone).date_time()
+    }
+
+    /// Through both changes of the clocks: no tick lies ahead, none is before an earlier one, and each is its own.
+    #[test]
+    fn ticks_never_go_back() {
+        let zones =
+            ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Africa/Casablanca"];
+        for (zone, cron) in zones.iter().flat_map(|zone| NAMES.iter().map(move |(_, cron, _)| (zone, *cron))) {
+            let (zone, cron) = (TimeZone::parse(zone).expect("a time zone"), Cron::parse(cron).expect("a schedule"));
+            let start = Timestamp::parse("2026-01-01").expect("a date");
+            let mut last = cron.floor(start, zone);
+            for step in 1..900_i64 {
+                let now = Timestamp(start.0 + step * 10 * 3_600_000 + step * 300_000);
+                let tick = cron.floor(now, zone);
+                assert!(last <= tick && tick <= now, "{} {} {}", zone.name(), cron.text(), now.date_time());
+                assert_eq!(cron.floor(tick, zone), tick, "{} {}", zone.name(), cron.text());
+                last = tick;
+            }
+        }
     }
 }

@@ -19,12 +19,16 @@ impl Interval {
         (start < end).then_some(Self { start, end })
     }
 
-    /// The two ends as people and the JSON contract read them: dates, with times where the unit is shorter than a day.
+    /// The two ends as people and the JSON contract read them: dates, with times where they have some.
     pub fn labels(self, unit: IntervalUnit) -> [String; 2] {
-        let label = |moment: Timestamp| {
-            if unit.is_shorter_than_a_day() { moment.date_time() } else { moment.date() }
-        };
+        let label = |moment: Timestamp| if self.has_times(unit) { moment.date_time() } else { moment.date() };
         [label(self.start), label(self.end)]
+    }
+
+    /// Whether its ends need a time of day to be told.
+    pub fn has_times(self, unit: IntervalUnit) -> bool {
+        let is_midnight = |moment: Timestamp| IntervalUnit::Day.floor(moment) == moment;
+        unit.is_shorter_than_a_day() || !is_midnight(self.start) || !is_midnight(self.end)
     }
 
     /// How many units it holds, begun ones too; by arithmetic, so that centuries of five minutes cost nothing.

@@ -5,6 +5,7 @@
 mod cron;
 mod declared;
 mod interval;
+mod zone;
 
 use std::fmt;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use cron::{Cron, CronError};
 pub use declared::{inclusive_end, later, moment, relative};
 pub use interval::{Interval, Intervals};
+pub use zone::{TimeZone, TimeZoneError};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -71,7 +71,8 @@ fn keys(name: &str, node: &Node, role: Role, report: &mut Report<'_>) {
             report.no_key(&format!("the rows of `{name}`"), key, node.place, &KEYS);
         } else if key == idle {
             let what = if role == Role::Given { "given rows" } else { "expected rows, which are cast to what comes" };
-            report.push(node.place, Problem::warning("idle-key", format!("`{key}` means nothing for {what}")));
+            let problem = Problem::warning("idle-key", format!("`{key}` means nothing for {what}"));
+            report.push(node.place, problem.help("remove it"));
         }
     }
 }
@@ -285,9 +286,9 @@ fn csv(
     match csv_rows(&text, place, settings) {
         Ok(rows) => Some(rows),
         Err(error) => {
-            let line = error.line().map_or(String::new(), |line| format!(", in line {line} of it"));
-            let message = format!("the CSV text cannot be read{line}: {error}");
-            report.push(place, Problem::error("invalid-test", message));
+            let mut problem = Problem::error("invalid-test", format!("the CSV text cannot be read: {error}"));
+            problem.help = error.help().map(str::to_owned);
+            report.push(place, problem);
             None
         }
     }
@@ -311,8 +312,7 @@ fn yaml_file((path, place): (&str, Place), sources: &Sources<'_>, report: &mut R
     let document = match yaml::parse(&text) {
         Ok(document) => document,
         Err(error) => {
-            let place = error.place.unwrap_or(Place { line: 1, column: 1 });
-            inside.push(place, Problem::error("invalid-yaml", error.message));
+            inside.problems.push(error.problem(&path));
             return None;
         }
     };

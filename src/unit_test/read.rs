@@ -40,7 +40,7 @@ pub fn read(
     });
     if let Some(more) = found.len().checked_sub(MOST_PROBLEMS + 1) {
         found.truncate(MOST_PROBLEMS);
-        found.push(Problem::error("more-problems", format!("the file has {} more problems", more + 1)).at(path));
+        found.push(Problem::more(path, more + 1));
     }
     problems.append(&mut found);
     tests.unwrap_or_default()
@@ -56,7 +56,8 @@ fn tests_of(
     match &document.value {
         Value::Map(entries) => entries.iter().filter_map(|entry| one(entry, path, &sources, problems)).collect(),
         Value::Null => {
-            problems.push(Problem::warning("empty-test-file", "the file has no test").at(path));
+            let problem = Problem::warning("empty-test-file", "the file has no test").at(path);
+            problems.push(problem.help("write a test, or delete the file"));
             Vec::new()
         }
         _ => {

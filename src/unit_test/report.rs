@@ -27,7 +27,7 @@ impl Tell for Report<'_> {
     }
 
     fn expected(&mut self, key: &str, what: &str, node: &Node) {
-        let message = format!("`{key}` must be {what}, it is {}", node.describe());
+        let message = format!("`{key}` must be {what}, not {}", node.this());
         self.push(node.place, Problem::error("invalid-test", message));
     }
 

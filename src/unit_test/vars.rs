@@ -43,14 +43,16 @@ impl UnitTest {
     /// A text that is no moment, or an end before the start.
     pub fn times(&self, now: Timestamp) -> Result<LoadTime, Problem> {
         let Vars { start, end, execution_time, .. } = &self.vars;
-        let wrong = |named: &Named, message: String| {
-            let help = "write it as 2026-03-01 or 2026-03-01 12:00:00";
+        let wrong = |named: &Named, message: String, help: &str| {
             let problem = Problem::error("invalid-test", message).at(&self.path);
             problem.position(named.place.line, named.place.column).help(help)
         };
         let read = |named: &Option<Named>, of: &dyn Fn(&str, Timestamp) -> Option<Timestamp>, default| match named {
             None => Ok(default),
-            Some(named) => of(&named.text, now).ok_or_else(|| wrong(named, format!("`{}` is no moment", named.text))),
+            Some(named) => of(&named.text, now).ok_or_else(|| {
+                let help = "write it as 2026-03-01 or 2026-03-01 12:00:00";
+                wrong(named, format!("`{}` is no moment", named.text), help)
+            }),
         };
         let interval = Interval {
             start: read(start, &moment, EPOCH)?,
@@ -59,7 +61,7 @@ impl UnitTest {
         if let (Some(_), Some(named)) = (start, end)
             && interval.end <= interval.start
         {
-            return Err(wrong(named, format!("`end` {} is before `start`", named.text)));
+            return Err(wrong(named, format!("`end` {} is before `start`", named.text), "give an `end` after it"));
         }
         Ok(LoadTime { interval, execution: read(execution_time, &moment, EPOCH)? })
     }

@@ -216,16 +216,16 @@ fn the_scan_itself_sees_what_it_should() {
 }
 
 /// One file below `src`, comments, texts and tests cut off.
-struct Source {
-    path: PathBuf,
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
     module: String,
-    text: String,
+    pub(crate) text: String,
     code: String,
     lines: usize,
 }
 
 impl Source {
-    fn new(path: PathBuf, text: String) -> Self {
+    pub(crate) fn new(path: PathBuf, text: String) -> Self {
         let inside = path.components().skip(1).map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>();
         let module = inside.first().map(|part| part.trim_end_matches(".rs").to_owned()).unwrap_or_default();
         let all: Vec<_> = text.lines().collect();
@@ -233,6 +233,12 @@ impl Source {
         let lines = &all[..end];
         let code = lines.iter().map(|line| without_comment_and_texts(line) + "\n").collect();
         Self { path, module, lines: end, code, text }
+    }
+
+    /// The lines before its tests, without those that are comments.
+    pub(crate) fn without_comments(&self) -> String {
+        let lines = self.text.lines().take(self.lines).filter(|line| !line.trim_start().starts_with("//"));
+        lines.map(|line| format!("{line}\n")).collect()
     }
 
     /// The first segments after `crate::`, groups in braces included.
@@ -316,7 +322,7 @@ fn without_comment_and_texts(line: &str) -> String {
     output
 }
 
-fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     // A file `tests.rs` or a folder `tests` is all tests, cut off as a `mod tests` is.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();

@@ -33,7 +33,7 @@ pub(crate) fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn write(repository: &Repository, folder: &Path) {
+pub(crate) fn write(repository: &Repository, folder: &Path) {
     let mut files = Vec::new();
     files_below(folder, &mut files);
     for file in files {

@@ -349,7 +349,7 @@ fn check(before: &Tree, after: &Tree, what: &str) {
 fn has_cause(explanation: &Explanation) -> bool {
     let mut inputs = explanation.moved.iter().flat_map(|moved| &moved.inputs);
     let is_cause = |input: &Input| match input {
-        Input::Moved(_) | Input::DrawnAgain => false,
+        Input::Moved(_) | Input::DrawnAgain | Input::GoesOn => false,
         Input::Clause(clause) => clause.text.differ() || !clause.pieces.is_empty(),
         Input::Hash { .. } => false,
         _ => true,

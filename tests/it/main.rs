@@ -21,6 +21,7 @@ mod engine_conformance;
 #[cfg(feature = "duckdb")]
 mod engine_duckdb;
 mod engine_postgres;
+mod environment_statements;
 mod environments;
 #[cfg(feature = "duckdb")]
 mod explain;
@@ -31,6 +32,7 @@ mod freshness;
 mod gc;
 mod git;
 mod github;
+mod history;
 mod holes;
 mod hook;
 mod horizon;
@@ -40,6 +42,7 @@ mod lab;
 #[cfg(feature = "duckdb")]
 mod lineage;
 mod lint;
+mod messages;
 #[cfg(feature = "duckdb")]
 mod mutation;
 mod on_postgres;

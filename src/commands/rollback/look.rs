@@ -11,7 +11,7 @@ use crate::history::{Deed, Origin};
 use crate::ids::{CommitId, EnvironmentName, ModelName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
-use crate::plan::{Action, Commits, Plan, Summary, Target};
+use crate::plan::{Action, Commits, History, Plan, Summary, Target, Then};
 use crate::problem::{Severity, has_errors};
 use crate::publish::{self, ForeignPolicy};
 use crate::rollback::{Freshness, Moved, Stand, moved};
@@ -203,6 +203,7 @@ fn plan(
             basis: pointer.basis,
             seen: Vec::new(),
             found: None,
+            history: None,
         })
     };
     Plan {
@@ -220,6 +221,32 @@ fn plan(
         targets: entry.models.iter().filter_map(target).collect(),
         problems: Vec::new(),
     }
+}
+
+/// The histories of an entry as a plan: each is to hold what the one that is shown now has got since.
+pub(super) fn histories(found: &Found, state: &dyn State) -> Result<Option<Plan>, CommandError> {
+    let mut plan = found.plan.clone();
+    let is_kept =
+        |name: &ModelName| found.side.tree.models.get(name).is_some_and(|model| model.past().kept().is_some());
+    plan.targets.retain(|target| is_kept(&target.name));
+    let shown = |target: &Target| {
+        let pointer = found.current.models.get(&target.name)?;
+        let is_other =
+            target.kind.goes_on_from(pointer.kind) && pointer.table.is_some() && pointer.table != target.table;
+        is_other.then(|| key(&target.name, pointer))
+    };
+    let keys: Vec<TableKey> = plan.targets.iter().filter_map(shown).collect();
+    let tables = state.tables(&keys).map_err(state_error)?;
+    plan.targets.retain_mut(|target| {
+        let Some(table) = shown(target).and_then(|key| tables.get(&key)) else { return false };
+        let then = Then::Nothing { as_of: table.snapshot.as_of };
+        let (key, table) = (table.snapshot.key.clone(), table.snapshot.table.clone());
+        target.history = Some(History { key, table, then });
+        target.action = Action::Build;
+        target.found = found.tables.get(&target.key).map(Table::found);
+        true
+    });
+    Ok((!plan.targets.is_empty()).then_some(plan))
 }
 
 fn key(name: &ModelName, pointer: &Pointer) -> TableKey {

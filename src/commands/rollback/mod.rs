@@ -1,19 +1,21 @@
 //! `bot rollback`: an environment that promote writes shows an earlier entry of its history again, and is held there.
 //!
 //! It takes the road of promote (journal, one transaction of the engine, end of the journal), so a run that dies at any
-//! moment is settled by the next one. No table is filled; what is missing is named, and nothing is changed then.
+//! moment is settled by the next one. No query is run: of the tables only histories get what came after them. What is
+//! missing is named, and nothing is changed then.
 
 mod look;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use self::look::{Found, Looking, look, stands};
+use self::look::{Found, Looking, histories, look, stands};
 use super::environments::find;
 use super::hold;
 use super::promote::dependents;
 use super::who::who;
-use crate::apply::{Work, engine_error};
+use crate::apply::{BesideAll, Work, build_tables, engine_error};
 use crate::cli::RollbackArguments;
 use crate::context::Context;
 use crate::engine::{Engine, EngineError, OpenMode, Session};
@@ -22,11 +24,12 @@ use crate::fingerprint::ALGORITHM;
 use crate::gc::Mode;
 use crate::history::{Deed, Origin};
 use crate::ids::{EnvironmentName, PlanId};
+use crate::naming::TableKey;
 use crate::publish::{self, ForeignPolicy};
 use crate::render::rollback as faces;
 use crate::rollback::{Entry, Hold, HoldChange, Rollback, RolledBack, moved};
 use crate::settings::Settings;
-use crate::state::{About, HistoryEntry, PendingPromote, State, Status};
+use crate::state::{About, HistoryEntry, PendingPromote, State, Status, Table};
 use crate::surroundings::Terminal;
 use crate::time::Timestamp;
 use crate::workspace::{Workspace, state_error};
@@ -157,12 +160,14 @@ impl Asked<'_> {
             jobs: NonZeroUsize::MIN,
             limit: None,
             dependents: dependents(self.arguments.recreate_dependents),
+            beside_all: &BesideAll::default(),
             output: context.output,
             interruption: context.surroundings.interruption(),
         };
+        let tables = carry_histories(&work, &found)?;
         let deed = Deed::Rollback { to: found.entry.sequence, why: hold.why.clone() };
         let change = HoldChange::Begins(Box::new(hold.clone()));
-        let shown = (Some(&found.current), &found.tables, &found.views);
+        let shown = (Some(&found.current), &tables, &found.views);
         let swapped = publish::point(&work, &about, shown, self.policy(), (deed, change))?;
         Ok(Rollback { swapped, ..told(Mode::Real, found, hold) })
     }
@@ -227,6 +232,18 @@ impl Asked<'_> {
             moved,
             hold,
         }))
+    }
+}
+
+/// What no query gives again goes on through a rollback, too: the tables that are shown again get all that the present ones
+/// have. Gives the entry's tables as they are then. A run that dies here has changed nothing that is shown.
+fn carry_histories(work: &Work<'_>, found: &Found) -> Result<BTreeMap<TableKey, Table>, CommandError> {
+    match histories(found, work.state)? {
+        None => Ok(found.tables.clone()),
+        Some(plan) => {
+            build_tables(work, &plan)?;
+            publish::tables(work.state, &found.plan)
+        }
     }
 }
 

@@ -57,6 +57,20 @@ fn shape(
     if let Kind::Seed(seed) = &model.kind {
         return Some(seed.columns.iter().map(|column| ColumnType::new(&column.name, &column.data_type)).collect());
     }
+    let mut columns = of_query(session, tree, tables, model)?;
+    if let Kind::ScdType2(scd) = &model.kind {
+        columns.extend([&scd.valid_from, &scd.valid_to].map(|name| ColumnType::new(name, &scd.time_type)));
+    }
+    Some(columns)
+}
+
+/// What its query gives.
+fn of_query(
+    session: &mut dyn Session,
+    tree: &Tree,
+    tables: &BTreeMap<ModelName, TableName>,
+    model: &Model,
+) -> Option<Vec<ColumnType>> {
     let declared = &model.properties.columns;
     if !declared.is_empty() {
         let column =

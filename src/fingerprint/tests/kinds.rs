@@ -250,3 +250,45 @@ fn h15_intervals_are_loaded_together_only_where_that_changes_nothing() {
     assert!(matches!(batching(keyed, &format!("SELECT ds, v FROM raw.p {filter}")), Batching::OneInterval { .. }));
     assert_eq!(batching(keyed, "SELECT ds, v FROM raw.p"), Batching::Any);
 }
+
+#[test]
+fn h30_a_history_is_everything_that_its_versions_are_told_by() {
+    let scd = |kind: &str, select: &str| format!("MODEL (name s.m, kind SCD_TYPE_2{kind});\nSELECT {select} FROM s.p");
+    let by_time = |more: &str| scd(&format!("_BY_TIME (unique_key id, updated_at_name ds{more})"), "id, k, v, ds");
+    let by_column = |more: &str| scd(&format!("_BY_COLUMN (unique_key id, columns [v]{more})"), "id, k, v, ds");
+    let all = &["c", "m"];
+    for more in [
+        ", valid_from_name begins",
+        ", valid_to_name ends",
+        ", time_data_type DATE",
+        ", invalidate_hard_deletes true",
+        ", updated_at_as_valid_from true",
+    ] {
+        pair_moves(all, &by_time(""), &by_time(more));
+    }
+    pair_moves(all, &by_time(""), &by_time("").replace("unique_key id", "unique_key (id, k)"));
+    pair_moves(all, &by_time(""), &by_column(""));
+    pair_moves(all, &by_column(""), &by_column("").replace("columns [v]", "columns *"));
+    pair_moves(all, &by_column(""), &by_column(", execution_time_as_valid_from true"));
+    // Any column decides about versions, so whoever reads any moves with it.
+    pair_moves(all, &by_column(""), &scd("_BY_COLUMN (unique_key id, columns [v])", "id, k + 1 AS k, v, ds"));
+    pair_moves(&[], &by_time(""), &by_time("").replace("_BY_TIME", ""));
+    pair_moves(&[], &by_time(""), &by_time(", on_destructive_change allow, forward_only true"));
+}
+
+#[test]
+fn rows_that_are_kept_are_others_than_rows_that_are_computed_again() {
+    let range = |more: &str| {
+        format!(
+            "MODEL (name s.m, kind INCREMENTAL_BY_TIME_RANGE (time_column ds{more}));\n\
+             SELECT id, k, v, ds FROM s.p WHERE ds BETWEEN @start_ds AND @end_ds"
+        )
+    };
+    // Under one key a table that holds rows of several definitions would be taken for one that holds rows of this one alone.
+    pair_moves(&["c", "m"], &range(""), &range(", forward_only true"));
+    pair_moves(&[], &range(", forward_only true"), &range(", disable_restatement true, on_additive_change error"));
+    // What reads no column that changes goes on as it is.
+    let kept = range(", forward_only true");
+    pair_moves(&["m"], &kept, &kept.replace("SELECT id, k,", "SELECT id, -k AS k,"));
+    pair_moves(&["c", "m"], &kept, &kept.replace("v, ds", "-v AS v, ds"));
+}

@@ -5,33 +5,37 @@ use super::lexeme::{Kind, Lexeme, lex_made, split, text_of, trimmed};
 use super::names::text_type;
 use super::text::bare_text;
 use super::{Expander, Outcome, Step};
+use crate::audit::THIS_MODEL;
 use crate::sql::Dialect;
 
+/// The parts of a table's name in `@RESOLVE_TEMPLATE`.
+const PLACES: [&str; 3] = ["@{catalog_name}", "@{schema_name}", "@{table_name}"];
+
 /// What a macro wrote: texts of its own between the author's.
-struct Written {
-    lexemes: Vec<Lexeme>,
+pub(super) struct Written {
+    pub(super) lexemes: Vec<Lexeme>,
     dialect: Dialect,
     at: usize,
 }
 
 impl Written {
-    fn text(mut self, text: &str) -> Self {
+    pub(super) fn text(mut self, text: &str) -> Self {
         self.lexemes.extend(lex_made(text, self.dialect, self.at).unwrap_or_default());
         self
     }
 
-    fn value(mut self, value: &[Lexeme]) -> Self {
+    pub(super) fn value(mut self, value: &[Lexeme]) -> Self {
         self.lexemes.extend_from_slice(trimmed(value));
         self
     }
 
-    fn one(self) -> Outcome {
+    pub(super) fn one(self) -> Outcome {
         Outcome::One(self.lexemes)
     }
 }
 
 impl Expander<'_> {
-    fn written(&self, at: usize) -> Written {
+    pub(super) fn written(&self, at: usize) -> Written {
         Written { lexemes: Vec::new(), dialect: self.dialect, at }
     }
 
@@ -44,15 +48,23 @@ impl Expander<'_> {
             "generate_surrogate_key",
             "haversine_distance",
             "pivot",
+            "resolve_template",
             "deduplicate",
             "date_spine",
             "star",
+            "union",
         ];
         if !supported.contains(&name) {
             self.not_supported(name, at);
             return None;
         }
         let arguments = self.arguments(&split(body), depth)?;
+        match name {
+            "star" => return self.star(&arguments, at),
+            "resolve_template" => return self.resolve_template(&arguments, at),
+            "union" => return self.union(&arguments, at, depth),
+            _ => {}
+        }
         let made = match name {
             "safe_add" => self.safe(&arguments, " + ", at),
             "safe_sub" => self.safe(&arguments, " - ", at),
@@ -61,25 +73,19 @@ impl Expander<'_> {
             "haversine_distance" => self.haversine(&arguments, at),
             "pivot" => self.pivot(&arguments, at),
             "deduplicate" => self.deduplicate(&arguments, at),
-            "date_spine" => self.date_spine(&arguments, at),
-            _ => self.star(&arguments, at),
+            _ => self.date_spine(&arguments, at),
         };
-        if let Err(usage) = made {
-            self.refuse(at, format!("`@{}` does not take these arguments", name.to_uppercase()), &usage);
-            return None;
-        }
-        made.ok()
+        made.map_err(|usage| self.refuse_arguments(name, at, &usage)).ok()
+    }
+
+    pub(super) fn refuse_arguments(&mut self, name: &str, at: usize, usage: &str) {
+        self.refuse(at, format!("`@{}` does not take these arguments", name.to_uppercase()), usage);
     }
 
     fn not_supported(&mut self, name: &str, at: usize) {
         let written = name.to_uppercase();
         match name {
-            "union" => {
-                let help =
-                    "write the SELECTs with UNION between them; the columns that tables share are not known yet here";
-                self.refuse(at, format!("macro `@{written}(…)` is not supported"), help);
-            }
-            "resolve_template" | "insert_seed" => {
+            "insert_seed" => {
                 let help = "it names a place in storage, which this program leaves to the engine";
                 self.refuse(at, format!("macro `@{written}(…)` is not supported here"), help);
             }
@@ -264,38 +270,41 @@ impl Expander<'_> {
         Ok(self.written(at).text(&head).value(from).text(between).value(to).text(&tail).one())
     }
 
-    /// `alias.* EXCLUDE (…)`: the columns are those of the table, as SQLMesh lists them.
-    fn star(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
-        let usage = || "write `@STAR(table, alias, exclude := [a, b])`".to_owned();
-        let relation = arguments.get("relation", 0).map(trimmed).ok_or_else(usage)?;
-        for name in ["prefix", "suffix"] {
-            let place = if name == "prefix" { 3 } else { 4 };
-            if arguments.get(name, place).is_some_and(|value| self.string_of(value).is_none_or(|text| !text.is_empty()))
-            {
-                return Err(format!("`{name}` is not supported: name the columns, each with its alias"));
+    /// A text of the place where the model's table is stored, or the table. Its name is only known when a statement runs, where
+    /// it stands for itself and is no part of a text.
+    fn resolve_template(&mut self, arguments: &Arguments, at: usize) -> Step<Outcome> {
+        let template = arguments.get("template", 0).map(trimmed);
+        let text = template.and_then(|template| self.string_of(template));
+        let mode = arguments.get("mode", 1).map(|mode| self.string_of(mode)).unwrap_or_else(|| Some(String::new()));
+        let (Some(template), Some(text), Some(mode)) = (template, text, mode) else {
+            let usage = "write `@RESOLVE_TEMPLATE('@{schema_name}.@{table_name}', mode := 'table')`";
+            self.refuse_arguments("resolve_template", at, usage);
+            return None;
+        };
+        let is_table = mode.eq_ignore_ascii_case("table");
+        if !PLACES.iter().any(|place| text.contains(place)) {
+            return match is_table {
+                true => lex_made(&text, self.dialect, at).map(Outcome::One),
+                false => Some(Outcome::One(template.to_vec())),
+            };
+        }
+        let whole = [PLACES[1..].join("."), PLACES.join(".")];
+        // Of an audit `@this_model` is rows, and this macro the table that they are in.
+        match self
+            .names
+            .this_model
+            .filter(|name| is_table && whole.contains(&text) && ![THIS_MODEL, "this_model"].contains(name))
+        {
+            Some(this) => Some(Outcome::One(vec![Lexeme::made(Kind::This, this, at)])),
+            None => {
+                let message =
+                    format!("`{text}` asks where the table is stored, which is only known when a statement runs");
+                let help = "write `@this_model` where the table is meant; a text of its name, such as a path, must be fixed or \
+                            come from a variable";
+                self.refuse(at, message, help);
+                None
             }
         }
-        let last = relation.iter().rev().find(|lexeme| lexeme.is_significant()).ok_or_else(usage)?;
-        let alias = match arguments.get("alias", 1).map(trimmed) {
-            Some(alias) if !alias.is_empty() => alias,
-            _ => std::slice::from_ref(last),
-        };
-        let excluded = match arguments.get("exclude", 2).or_else(|| arguments.get("except_", 6)) {
-            Some(list) => items_of(list).ok_or_else(usage)?,
-            None => Vec::new(),
-        };
-        let word = match self.dialect {
-            Dialect::DuckDb | Dialect::Snowflake => "EXCLUDE",
-            Dialect::BigQuery | Dialect::Databricks | Dialect::Spark | Dialect::ClickHouse => "EXCEPT",
-            _ if excluded.is_empty() => "",
-            _ => return Err("this dialect has no star without some columns: name the columns".to_owned()),
-        };
-        let mut written = self.written(at).value(alias).text(".*");
-        for (place, column) in excluded.iter().enumerate() {
-            let before = if place > 0 { ", ".to_owned() } else { format!(" {word} (") };
-            written = written.text(&before).value(column);
-        }
-        Ok(if excluded.is_empty() { written.one() } else { written.text(")").one() })
     }
 
     pub(super) fn quoted(&self, name: &str) -> String {
@@ -307,7 +316,7 @@ impl Expander<'_> {
     }
 
     /// The text of a string literal alone.
-    fn string_of(&self, value: &[Lexeme]) -> Option<String> {
+    pub(super) fn string_of(&self, value: &[Lexeme]) -> Option<String> {
         match trimmed(value) {
             one @ [Lexeme { kind: Kind::String, .. }] => bare_text(one, self.dialect),
             _ => None,

@@ -165,7 +165,11 @@ pub(in crate::project) fn definitions(text: &str) -> String {
     let mut found = String::new();
     let mut rest = text;
     while let Some((start, _)) = tag(rest, "macro") {
-        let Some((_, end)) = tag(&rest[start..], "endmacro") else { break };
+        let Some((_, end)) = tag(&rest[start..], "endmacro") else {
+            // Whoever reads it says what is missing.
+            found.push_str(&rest[start..]);
+            break;
+        };
         found.push_str(&rest[start..start + end]);
         rest = &rest[start + end..];
     }

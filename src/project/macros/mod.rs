@@ -3,11 +3,12 @@
 //!
 //! SQLMesh expands syntax trees; here it is words and signs, so that untouched text stays byte for byte and keeps its place in
 //! the file. `lexeme` cuts, `call` knows the macros that decide and repeat, `clause` those that stand for a clause,
-//! `built_in` those that write SQL. Nothing here runs Python.
+//! `built_in` those that write SQL, `columns` those of them that list columns. Nothing here runs Python.
 
 mod built_in;
 mod call;
 mod clause;
+mod columns;
 mod jinja;
 mod lexeme;
 mod names;
@@ -16,18 +17,20 @@ mod tests;
 mod text;
 mod variable;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::call::Lambda;
 use self::lexeme::{Kind, Lexeme, apart, closing, closings, lex, lex_made, pieces, text_of, trimmed};
 use self::names::constant;
 use self::variable::is_name_place;
 use super::value::Source;
+use crate::ids::ModelName;
 use crate::problem::{Problem, nearest};
 #[cfg(test)]
 use crate::sql::tokenize;
 use crate::sql::{Constant, Dialect, Piece, Template, TimeVariable, Token, evaluate};
 
+pub(super) use columns::{Columns, TableColumns};
 pub(super) use jinja::{Block, Jinja, blocks, definitions, masked, mistake};
 pub(super) use names::{NO_LOCALS, Names};
 
@@ -55,6 +58,8 @@ pub(super) struct Expander<'a> {
     /// Whether the stage was asked for.
     reads_stage: bool,
     made: usize,
+    /// The tables whose columns were asked for.
+    pub(super) wanted: BTreeSet<ModelName>,
     /// What is wrong, in the order in which it was found.
     pub(super) problems: Vec<Problem>,
 }
@@ -83,7 +88,14 @@ pub(super) fn expanded(text: &str, from: usize, dialect: Dialect) -> (Template, 
         statement.pop();
     }
     let variables = BTreeMap::new();
-    let names = Names { variables: &variables, locals: &NO_LOCALS, gateway: None, kind: None, this_model: None };
+    let names = Names {
+        variables: &variables,
+        locals: &NO_LOCALS,
+        gateway: None,
+        kind: None,
+        this_model: None,
+        columns: Columns::Never,
+    };
     let mut expander = Expander::new(source, dialect, names);
     (expander.statement(&statement).unwrap_or_default(), expander.problems)
 }
@@ -102,6 +114,7 @@ impl<'a> Expander<'a> {
             stage: STAGE,
             reads_stage: false,
             made: 0,
+            wanted: BTreeSet::new(),
             problems: Vec::new(),
         }
     }
@@ -141,6 +154,32 @@ impl<'a> Expander<'a> {
         let (template, _) = self.template(tokens);
         self.stage = before;
         template
+    }
+
+    /// The same for statements that are no model's, and run at a stage of their own.
+    pub(super) fn at_the_stage(self, stage: &'static str) -> Self {
+        Self { stage, ..self }
+    }
+
+    /// The statements that one becomes which is no model's: those of a macro that gives a list, else itself.
+    pub(super) fn statements(&mut self, tokens: &[Token]) -> Vec<Template> {
+        let problems = self.problems.len();
+        let lexemes = self.lexemes(tokens);
+        let whole = trimmed(&lexemes);
+        let is_call =
+            whole.first().is_some_and(|first| first.kind == Kind::Call && clause::keyword(&first.text).is_none())
+                && closing(whole, 1) == Some(whole.len() - 1);
+        if !is_call {
+            self.problems.truncate(problems);
+            return self.template(tokens).0.into_iter().collect();
+        }
+        let made = match self.call(&whole[0], &whole[2..whole.len() - 1], 0) {
+            Some(Outcome::Items(items)) => items,
+            Some(Outcome::One(made)) => vec![made],
+            Some(Outcome::Nothing) | None => Vec::new(),
+        };
+        let is_left = |made: &Vec<Lexeme>| made.iter().any(|one| one.is_significant() && one.kind != Kind::Gone);
+        made.into_iter().filter(is_left).map(|made| Template::new(pieces(apart(made)))).collect()
     }
 
     /// The template, and whether anything in it asked for the stage.
@@ -333,8 +372,8 @@ impl<'a> Expander<'a> {
         match evaluate(&text, self.dialect) {
             Ok(value) => Some(value),
             Err(error) => {
-                let help =
-                    "literals, variables, comparisons, AND, OR, NOT, IN, IS NULL, arithmetic, UPPER, LOWER and LEN are";
+                let help = "it may have literals, variables, comparisons, AND, OR, NOT, IN, IS NULL, arithmetic, UPPER, LOWER and LEN; a column has \
+                            no value before the query runs";
                 self.refuse(at, format!("a macro's expression has no value: {error}"), help);
                 None
             }

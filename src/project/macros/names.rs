@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::columns::Columns;
 use super::lexeme::{Kind, Lexeme};
 use crate::sql::{Constant, Dialect, TimeVariable};
 use crate::yaml;
@@ -20,6 +21,8 @@ pub(in crate::project) struct Names<'a> {
     pub(in crate::project) kind: Option<&'a str>,
     /// The model's name, quoted: what stands for `@this_model` until the statement runs.
     pub(in crate::project) this_model: Option<&'a str>,
+    /// The columns of other tables.
+    pub(in crate::project) columns: Columns<'a>,
 }
 
 /// No names that hold SQL.

@@ -1,6 +1,7 @@
 use super::*;
-use crate::ids::FilePath;
+use crate::ids::{FilePath, ModelName};
 use crate::problem::{Positions, has_errors};
+use crate::project::model_name;
 use crate::sql::Placeholder;
 use crate::yaml;
 
@@ -23,12 +24,14 @@ fn run(text: &str, dialect: Dialect) -> (String, Vec<Problem>) {
     let source = Source { path: &path, text, positions: &positions, fixed: None };
     let tokens = tokenize(text, dialect).expect("tokens");
     let locals = BTreeMap::from([("customer".to_owned(), "c1".to_owned()), ("field".to_owned(), "a.b".to_owned())]);
+    let tables = tables(dialect);
     let names = Names {
         variables: &variables,
         locals: &locals,
         gateway: Some("local"),
         kind: Some("FULL"),
         this_model: Some("s.m"),
+        columns: Columns::Known(&tables),
     };
     let mut expander = Expander::new(source, dialect, names);
     let filled = |placeholder: Placeholder<'_>| match placeholder {
@@ -42,6 +45,22 @@ fn run(text: &str, dialect: Dialect) -> (String, Vec<Problem>) {
         }
     }
     (made.join("; "), expander.problems)
+}
+
+/// `s.f` and `s.g` with types, `s.u` without.
+fn tables(dialect: Dialect) -> BTreeMap<ModelName, TableColumns> {
+    let table = |name: &str, columns: &[(&str, &str)]| {
+        let known = |data_type: &str| (!data_type.is_empty()).then(|| data_type.to_owned());
+        let columns = columns.iter().map(|(name, data_type)| ((*name).to_owned(), known(data_type))).collect();
+        (model_name(name, dialect).expect("a name"), TableColumns { dialect, columns })
+    };
+    BTreeMap::from([
+        table("s.f", &[("a", "INT"), ("b", "TEXT"), ("c", "TEXT"), ("d", "INT")]),
+        table("s.g", &[("c", "TEXT"), ("a", "INTEGER"), ("b", "INT")]),
+        table("s.u", &[("a", ""), ("b", "")]),
+        table("s.v", &[("a", "GEOMETRY"), ("b", "TEXT")]),
+        table("s.w", &[("a", "POINT"), ("b", "TEXT")]),
+    ])
 }
 
 #[track_caller]
@@ -130,9 +149,7 @@ fn other_macros_are_problems_with_a_place_and_a_hint() {
         "select @REDUCE([], (x, y) -> x)",
         "select @EVAL(f(x))",
         "select @my_python(1)",
-        "@UNION('all', a, b)",
         "select @PIVOT(a)",
-        "select @STAR(t, prefix := 'p_')",
         "select @DEF(1 + 1)",
         "select @SQL('not closed ''')",
         "select @EACH([1], x -> x",
@@ -273,6 +290,7 @@ fn sqlmeshs_macros_write_sql() {
         ),
         ("@STAR(s.t, u, exclude := [a, b])", "u.* EXCLUDE (a, b)"),
         ("@STAR(s.t)", "t.*"),
+        ("@STAR(s.t, prefix := '', suffix := '', quote_identifiers := TRUE)", "t.*"),
     ] {
         same(&format!("SELECT {text}"), &format!("SELECT {expected}"));
     }
@@ -285,6 +303,98 @@ fn sqlmeshs_macros_write_sql() {
         "SELECT * FROM (SELECT CAST(_value AS DATE) AS date_week FROM GENERATE_SERIES(CAST('2024-01-01' AS DATE), \
          CAST(<end_date> AS DATE), INTERVAL '7 DAY') AS _exploded(_value)) AS q",
     );
+}
+
+/// As SQLMesh writes them, but that the author's alias stays as it is and all names of `@UNION` are quoted.
+#[test]
+fn stars_with_other_names_list_the_columns() {
+    for (text, expected) in [
+        (
+            "@STAR(s.f, bar, exclude := [C], prefix := 'baz_')",
+            "CAST(bar.\"a\" AS INT) AS \"baz_a\", CAST(bar.\"b\" AS TEXT) AS \"baz_b\", CAST(bar.\"d\" AS INT) AS \"baz_d\"",
+        ),
+        ("@STAR(s.f, suffix := '_X', exclude := [\"a\", b, c], quote_identifiers := false)", "CAST(f.d AS INT) AS d_X"),
+        ("@STAR(s.f, q, [a, b, c], 'p', 's', false)", "CAST(q.d AS INT) AS pds"),
+        ("@STAR(s.u, prefix := 'p_'), 1", "u.\"a\" AS \"p_a\", u.\"b\" AS \"p_b\", 1"),
+        ("1, @STAR(s.u, prefix := 1, exclude := [a, b])", "1"),
+        ("@STAR(s.u, exclude := [nobody], prefix := @VAR('region'))", "u.\"a\" AS \"e'ua\", u.\"b\" AS \"e'ub\""),
+    ] {
+        same(&format!("SELECT {text}"), &format!("SELECT {expected}"));
+    }
+    let postgres = run("SELECT @STAR(s.u, exclude := [A])", Dialect::Postgres);
+    assert_eq!(postgres, ("SELECT u.\"b\" AS \"b\"".to_owned(), Vec::new()));
+    assert_eq!(run("SELECT @STAR(s.u, prefix := 'p')", Dialect::BigQuery).0, "SELECT u.`a` AS `pa`, u.`b` AS `pb`");
+}
+
+#[test]
+fn a_union_is_of_what_its_tables_share() {
+    let of = |table: &str| format!("SELECT CAST(\"a\" AS INT) AS \"a\", CAST(\"c\" AS TEXT) AS \"c\" FROM s.{table}");
+    let (f, g) = (of("f"), of("g"));
+    for (text, expected) in [
+        ("@UNION('distinct', s.f, s.g)", format!("{f} UNION {g}")),
+        ("@UNION(s.f, s.g)", format!("{f} UNION ALL {g}")),
+        ("@UNION(FALSE, s.f, s.g)", f.clone()),
+        ("@UNION(@gateway = 'local', 'ALL', s.f, s.g, s.f)", format!("{f} UNION ALL {g} UNION ALL {f}")),
+        ("@UNION('all', @EACH([f, g], x -> s.@x))", format!("{f} UNION ALL {g}")),
+        ("SELECT * FROM (@UNION('all', s.f, s.g)) AS x", format!("SELECT * FROM ({f} UNION ALL {g}) AS x")),
+    ] {
+        same(text, &expected);
+    }
+}
+
+#[test]
+fn columns_that_nobody_knows_are_told() {
+    for (text, place, message) in [
+        ("SELECT\n  @STAR(s.t, prefix := 'p_')", (2, 3), "the columns of `s.t` are not known here"),
+        ("@UNION('all', s.f, s.t)", (1, 1), "the columns of `s.t` are not known here"),
+        ("@UNION('all', s.f, s.u)", (1, 1), "the types of column `a` of these tables are not all known here"),
+        ("@UNION('all', s.v, s.w)", (1, 1), "nobody knows whether the types of column `a` are one: GEOMETRY, POINT"),
+        ("@UNION('all', s.g, s.w)", (1, 1), "nobody knows whether the types of column `a` are one: INTEGER, POINT"),
+        ("@UNION('weird', s.f)", (1, 1), "`@UNION` does not take these arguments"),
+        ("@UNION('all')", (1, 1), "`@UNION` does not take these arguments"),
+        ("@UNION(1, 'all', s.f)", (1, 1), "`@UNION` does not take these arguments"),
+        ("@UNION()", (1, 1), "`@UNION` does not take these arguments"),
+        ("SELECT @STAR(s.f, prefix := a)", (1, 8), "`@STAR` does not take these arguments"),
+        ("SELECT @STAR(s.f, quote_identifiers := 1)", (1, 8), "`@STAR` does not take these arguments"),
+        ("SELECT @STAR(s.f, exclude := [a + 1], prefix := 'p')", (1, 8), "`@STAR` does not take these arguments"),
+        ("SELECT @STAR(f(x), prefix := 'p')", (1, 8), "`f(x)` is no name of a table"),
+    ] {
+        let problems = run(text, Dialect::DuckDb).1;
+        let told: Vec<_> = problems.iter().map(|told| (told.line, told.column, told.message.as_str())).collect();
+        assert_eq!(told, [(Some(place.0), Some(place.1), message)], "{text}");
+    }
+}
+
+/// SQLMesh puts the name of the table in; here it is open where it stands alone, and no part of a text.
+#[test]
+fn a_template_of_the_tables_name_is_the_table() {
+    for (text, expected) in [
+        (
+            "SELECT 1 FROM @resolve_template('@{catalog_name}.@{schema_name}.@{table_name}', mode := 'table')",
+            "SELECT 1 FROM <this s.m>",
+        ),
+        ("SELECT 1 FROM @RESOLVE_TEMPLATE('@{schema_name}.@{table_name}', 'TABLE')", "SELECT 1 FROM <this s.m>"),
+        ("SELECT 1 FROM @resolve_template('x.y', mode := 'table')", "SELECT 1 FROM x.y"),
+        ("SELECT @resolve_template('plain'), @resolve_template('@{nope}')", "SELECT 'plain', '@{nope}'"),
+    ] {
+        same(text, expected);
+    }
+    for (text, message) in [
+        (
+            "SELECT\n  @resolve_template('s3://b/@{table_name}')",
+            "`s3://b/@{table_name}` asks where the table is stored, which is only known when a statement runs",
+        ),
+        (
+            "SELECT\n  @resolve_template('@{schema_name}.@{table_name}$x', mode := 'table')",
+            "`@{schema_name}.@{table_name}$x` asks where the table is stored, which is only known when a statement runs",
+        ),
+        ("SELECT\n  @resolve_template(a)", "`@RESOLVE_TEMPLATE` does not take these arguments"),
+        ("SELECT\n  @resolve_template()", "`@RESOLVE_TEMPLATE` does not take these arguments"),
+    ] {
+        let problems = run(text, Dialect::DuckDb).1;
+        let told: Vec<_> = problems.iter().map(|told| (told.line, told.column, told.message.as_str())).collect();
+        assert_eq!(told, [(Some(2), Some(3), message)], "{text}");
+    }
 }
 
 #[test]
@@ -320,7 +430,14 @@ fn source_offsets_lead_back_to_the_file() {
     let (path, positions, variables) = (FilePath::new("a.sql"), Positions::default(), variables());
     let source = Source { path: &path, text, positions: &positions, fixed: None };
     let tokens = tokenize(text, Dialect::DuckDb).expect("tokens");
-    let names = Names { variables: &variables, locals: &NO_LOCALS, gateway: None, kind: None, this_model: None };
+    let names = Names {
+        variables: &variables,
+        locals: &NO_LOCALS,
+        gateway: None,
+        kind: None,
+        this_model: None,
+        columns: Columns::Never,
+    };
     let template = Expander::new(source, Dialect::DuckDb, names).statement(&tokens).expect("a statement");
     let analysed = template.text();
     let place = analysed.rfind('x').expect("x");

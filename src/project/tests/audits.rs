@@ -178,7 +178,7 @@ nothing
     Error missing-audit-block audits/b.sql:1:1: the file does not begin with an `AUDIT (…);` block (begin it with `AUDIT (name my_audit);`, or keep it out of `audits/`)
     Error open-audit-block audits/c.sql:1:1: the `AUDIT` block does not end with its parenthesis (end it with `);`)
     Error unreadable-sql audits/d.sql:1:26: the file cannot be cut into words: unterminated string literal (close the string, quoted name or comment)
-    Error nul-character audits/e.sql:1:27: the file holds a NUL character (-)
+    Error nul-character audits/e.sql:1:27: the file holds a NUL character (save it as UTF-8, without that sign)
     ");
 }
 
@@ -226,7 +226,7 @@ MODEL (name s.c, kind EMBEDDED); SELECT 1 AS x
     insta::assert_snapshot!(told(&loaded), @r"
     Error invalid-audit config.yaml:3:3: audit `not_null` needs `columns := …` (-)
     Error invalid-audit config.yaml:3:3: audit `own` needs `column := …` (`audits/a.sql` line 1 names `@column`: give it here, or in `defaults` there)
-    Error unknown-audit config.yaml:3:3: there is no audit `alone` (`alone` is standalone, so no model can ask for it)
+    Error unknown-audit config.yaml:3:3: audit `alone` is standalone, so no model can ask for it (take it out of `audits`, or `standalone` out of the audit)
     Error unknown-audit config.yaml:3:3: there is no audit `unheard` (define it in a file of `audits/`, or remove it from the model)
     ");
 }

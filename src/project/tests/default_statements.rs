@@ -61,19 +61,23 @@ fn a_mistake_is_told_once_at_its_place_in_the_configuration() {
         ),
         (
             "SELECT 1; SELECT 2",
-            "Error invalid-statement config.yaml:5:3: one statement is expected, there are 2",
+            "Error invalid-statement config.yaml:5:3: default statement 1 holds 2 statements, one is expected",
             "item",
         ),
-        ("'-- nothing'", "Error invalid-statement config.yaml:5:3: one statement is expected, there are 0", "item"),
+        (
+            "'-- nothing'",
+            "Error invalid-statement config.yaml:5:3: default statement 1 holds 0 statements, one is expected",
+            "item",
+        ),
         (
             "SELECT 'a",
-            "Error invalid-statement config.yaml:5:3: a default statement cannot be cut into words",
+            "Error invalid-statement config.yaml:5:3: default statement 1 cannot be cut into words",
             "string",
         ),
-        ("'@DEF(a, 1)'", "Error invalid-statement config.yaml:5:3: `@DEF` in a default statement", "`variables`"),
+        ("'@DEF(a, 1)'", "Error invalid-statement config.yaml:5:3: `@DEF` in default statement 1", "`variables`"),
         (
             "JINJA_STATEMENT_BEGIN; SET x = 1; JINJA_END;",
-            "Error invalid-statement config.yaml:5:3: a default statement has",
+            "Error invalid-statement config.yaml:5:3: default statement 1 has",
             "@",
         ),
     ];

@@ -48,6 +48,7 @@ MODEL (name s.orders); SELECT 1 AS x",
                 batch_concurrency: Some(
                     4,
                 ),
+                past: Recomputed,
             },
         ),
         [
@@ -104,6 +105,7 @@ MODEL (name s.orders); SELECT 1 AS x",
     assert_eq!(properties.description.as_deref(), Some("Orders per day."));
     assert_eq!(properties.owner.as_deref(), Some("jen"));
     assert_eq!(properties.other_metadata["cron_tz"], "'Europe/Berlin'");
+    assert_eq!(properties.cron_tz.name(), "Europe/Berlin");
     assert_eq!(model.pre_statements[0].text(), "SET x = 1");
     assert_eq!(model.post_statements[0].text(), "ANALYZE");
     let pieces = model.query.as_ref().expect("a query").template().pieces();
@@ -190,10 +192,10 @@ SELECT 1 AS x",
     Error invalid-property models/a.sql:9:11: `columns` must be columns with types such as (id INT, amount DECIMAL(10, 2)), found `(a)` (-)
     Error invalid-property models/a.sql:10:10: `audits` must be audits such as (not_null(columns := (id)), unique_values(columns := (id))), found `(a(b))` (-)
     Error invalid-property models/a.sql:11:9: `grain` must be a list of names or texts, found `(a, (b))` (-)
-    Error invalid-property models/a.sql:12:14: `depends_on` must be a name has one to three parts, `a.b.c.d` has 4, found `(a.b.c.d)` (-)
+    Error invalid-property models/a.sql:12:14: `depends_on` must be a list in which each is a name of one to three parts such as `schema.model`, found `(a.b.c.d)` (-)
     Error duplicate-property models/a.sql:13:3: `owner` is given twice (keep one of the two)
-    Error invalid-property models/a.sql:14:3: `tags` has no value (-)
-    Error invalid-property models/a.sql:15:3: expected the name of a property, found `17 + 4` (-)
+    Error invalid-property models/a.sql:14:3: `tags` has no value (write the value behind it, or remove it)
+    Error invalid-property models/a.sql:15:3: expected the name of a property, found `17 + 4` (write each property as its name and its value, with commas between them)
     ");
 }
 
@@ -205,7 +207,13 @@ fn kinds_are_checked() {
         ("kind VIEW (materialized false)", "", ""),
         ("kind EMBEDDED", "", ""),
         ("kind FULLL", "unknown-kind", "did you mean FULL?"),
-        ("kind SCD_TYPE_2 (unique_key id)", "unsupported-kind", ""),
+        ("kind SCD_TYPE_2 (unique_key id)", "", ""),
+        (
+            "kind SCD_TYPE_2_BY_COLUMN (unique_key id)",
+            "missing-property",
+            "write `kind SCD_TYPE_2_BY_COLUMN (columns (price, name))`",
+        ),
+        ("kind INCREMENTAL_UNMANAGED", "unsupported-kind", ""),
         ("kind CUSTOM (materialization 'x')", "unsupported-kind", ""),
         ("kind EXTERNAL", "unsupported-kind", ""),
         ("kind VIEW (materialized true)", "unsupported-property", ""),
@@ -213,9 +221,15 @@ fn kinds_are_checked() {
         ("kind INCREMENTAL_BY_TIME_RANGE", "missing-property", ""),
         ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, lookback two)", "invalid-property", ""),
         ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, batch_size 0)", "invalid-property", ""),
-        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true)", "unsupported-property", ""),
+        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true)", "", ""),
         ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only false, on_destructive_change warn)", "", ""),
-        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, disable_restatement true)", "unsupported-property", ""),
+        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, disable_restatement true)", "", ""),
+        (
+            "kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true, on_additive_change ignore)",
+            "unsupported-property",
+            "",
+        ),
+        ("kind INCREMENTAL_BY_UNIQUE_KEY (unique_key a, forward_only true)", "unsupported-property", ""),
         ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, time_column ds)", "duplicate-property", ""),
         ("kind INCREMENTAL_BY_UNIQUE_KEY (unique_key (a, coalesce(b, 1)))", "", ""),
         ("kind INCREMENTAL_BY_UNIQUE_KEY (lookback 1)", "missing-property", ""),
@@ -234,7 +248,7 @@ fn kinds_are_checked() {
 
 #[test]
 fn later_properties_stop_and_unhonoured_ones_warn() {
-    for property in ["gateway other", "virtual_environment_mode dev_only", "allow_partials true"] {
+    for property in ["gateway other", "virtual_environment_mode dev_only"] {
         let loaded = with(property);
         assert_eq!(codes(&loaded), ["unsupported-property"], "{property}");
         assert!(has_errors(&loaded.problems));
@@ -244,6 +258,58 @@ fn later_properties_stop_and_unhonoured_ones_warn() {
     }
     let loaded = with("signals (ready(a := 1))");
     assert_eq!((codes(&loaded), loaded.problems[0].severity), (vec!["unsupported-property"], Severity::Warning));
+}
+
+/// SQLMesh takes a unit that is coarser than `cron` where parts of it are loaded.
+#[test]
+fn units_may_be_loaded_in_part() {
+    let often = "cron '@hourly', interval_unit day";
+    let by_time = "kind INCREMENTAL_BY_TIME_RANGE (time_column x)";
+    for kind in ["kind FULL", "kind VIEW", "kind EMBEDDED", by_time] {
+        assert_eq!(with(&format!("{kind}, {often}, allow_partials TRUE")).problems, [], "{kind}");
+        assert_eq!(codes(&with(&format!("{kind}, {often}, allow_partials false"))), ["coarse-interval-unit"], "{kind}");
+    }
+    assert_eq!(codes(&with("kind FULL, allow_partials perhaps")), ["invalid-property"]);
+    let by_key = "kind INCREMENTAL_BY_UNIQUE_KEY (unique_key x)";
+    let loaded = with(&format!("{by_key}, allow_partials true"));
+    let told: Vec<_> = loaded.problems.iter().map(|told| (told.severity, told.line, told.message.as_str())).collect();
+    let message = "`allow_partials` is not supported for INCREMENTAL_BY_UNIQUE_KEY";
+    assert_eq!(told, [(Severity::Error, Some(1), message)]);
+    assert_eq!(with(&format!("{by_key}, allow_partials false")).problems, []);
+    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, {by_key});\nSELECT 1 AS x\n");
+    let text = text.replace("owner: data team", "owner: data team, allow_partials: true");
+    let of_default = load_tree(&TextTree::parse(&text), &ModelCache::new());
+    assert_eq!(codes(&of_default), ["unsupported-property"]);
+    let own = load_tree(
+        &TextTree::parse(&text.replace(by_key, &format!("{by_key}, allow_partials false"))),
+        &ModelCache::new(),
+    );
+    assert_eq!(own.problems, []);
+}
+
+/// SQLMesh: "Audits are not supported for embedded models".
+#[test]
+fn an_embedded_model_has_no_audits() {
+    let loaded = with("kind EMBEDDED, audits (not_null(columns := x))");
+    let expected = "Error unsupported-audit models/a.sql:1:33: an EMBEDDED model has no audits: it is shown nowhere (audit a model that reads it)";
+    assert_eq!(told(&loaded), expected);
+    assert_eq!(with("kind EMBEDDED, audits ()").problems, []);
+    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, kind EMBEDDED, audits ());\nSELECT 1 AS x\n");
+    let text = text.replace("owner: data team", "owner: data team, audits: ['not_null(columns := x)']");
+    assert_eq!(load_tree(&TextTree::parse(&text), &ModelCache::new()).problems, []);
+}
+
+#[test]
+fn a_time_zone_is_one_that_there_is() {
+    let zone = |properties: &str| model(&with(properties)).properties.cron_tz.name();
+    assert_eq!(["cron '@daily'", "cron_tz ''", "cron_tz 'UTC'"].map(zone), ["UTC"; 3]);
+    let told = told(&with("kind FULL, cron_tz 'Europe/Berln'"));
+    let expected = "must be a time zone such as Europe/Berlin (did you mean `Europe/Berlin`?), found `'Europe/Berln'`";
+    assert!(told.contains("models/a.sql:1:") && told.contains(expected), "{told}");
+    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, kind FULL);\nSELECT 1 AS x\n");
+    let text = text.replace("owner: data team", "owner: data team, cron_tz: America/New_York");
+    let loaded = load_tree(&TextTree::parse(&text), &ModelCache::new());
+    assert_eq!(model(&loaded).properties.cron_tz.name(), "America/New_York");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Loading projects from texts: what is read, and every problem that is told.
 
 mod audits;
+mod beside_all;
 mod blueprint;
+mod columns;
 mod default_statements;
 mod header;
 mod jinja;

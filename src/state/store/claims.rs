@@ -116,6 +116,7 @@ fn ours([project, kind, name, start, end]: &[Value; 5], session: &SessionId) -> 
 const ENVIRONMENT: &str = "environment";
 const TABLE: &str = "table";
 const GC: &str = "gc";
+const BESIDE_ALL: &str = "beside_all";
 
 /// What is not a range is all of time.
 const ALWAYS: Interval = Interval { start: Timestamp(i64::MIN), end: Timestamp(i64::MAX) };
@@ -126,6 +127,7 @@ fn place(project: &ProjectName, subject: &Subject) -> Result<[Value; 5], Failure
         Subject::Environment(name) => (project.into(), ENVIRONMENT, word(name)?, None),
         Subject::Table { table, range } => (text(""), TABLE, json(table)?, *range),
         Subject::Gc => (project.into(), GC, text(""), None),
+        Subject::BesideAll => (project.into(), BESIDE_ALL, text(""), None),
     };
     let range = range.unwrap_or(ALWAYS);
     Ok([project, text(kind), name, range.start.into(), range.end.into()])
@@ -137,6 +139,7 @@ fn held(row: &Row) -> Result<(Subject, Holder, Timestamp), Failure> {
         ENVIRONMENT => Subject::Environment(EnvironmentName::new(row.text("name")?)),
         TABLE => Subject::Table { table: row.json("name")?, range: Some(range).filter(|range| *range != ALWAYS) },
         GC => Subject::Gc,
+        BESIDE_ALL => Subject::BesideAll,
         other => return Err(Failure::Unreadable(format!("column `kind`: `{other}` is nothing that can be held"))),
     };
     let pid = u32::try_from(row.integer("pid")?).unwrap_or_default();

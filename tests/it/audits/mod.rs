@@ -207,10 +207,10 @@ fn what_cannot_be_audited_is_told_when_the_project_is_read() {
         ],
     );
     insta::assert_snapshot!(problems(&world), @r"
-    warning unsupported-audit models/shown.sql:1: audits of what is shown nowhere do not run (audit a model that reads it)
+    error unsupported-audit models/shown.sql:1: an EMBEDDED model has no audits: it is shown nowhere (audit a model that reads it)
     error invalid-audit models/total.sql:1: audit `not_null` needs `columns := …` (-)
     error unknown-audit models/total.sql:1: there is no audit `not_nul` (did you mean `not_null`?)
-    warning unsupported-audit models/total.sql:1: audit `kl_divergence` does not run: SQLMesh's own fails on two columns, so nobody can say what it should count (the model is built without it)
+    warning unsupported-audit models/total.sql:1: audit `kl_divergence` does not run: SQLMesh's own fails whatever its columns are, so nobody can say what it should count (the model is built without it)
     ");
     refused(&world, &["apply"], &["there is no audit `not_nul`"]);
 }

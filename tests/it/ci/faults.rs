@@ -28,6 +28,20 @@ fn a_dropped_connection_leaves_one_comment_and_one_check() {
     assert_eq!(team.github.state().checks.len(), 1);
 }
 
+/// A build that nobody could begin is told to who reads the pull request, with what to do.
+#[test]
+fn a_build_that_fails_is_told_in_the_comment() {
+    let team = Team::new();
+    let number = team.opens();
+    let connection = rusqlite::Connection::open(team.world.state()).expect("a state");
+    connection.execute("UPDATE state_identity SET algorithm_version = 7", []).expect("written");
+    let ran = team.pull_request("opened", number);
+    assert_eq!(team.check().1, "failure", "{}", ran.stderr);
+    let comment = team.comment();
+    assert!(comment.contains("**error** `not-built`: "), "{comment}");
+    assert!(comment.contains("install a newer"), "{comment}");
+}
+
 /// A query that outlasts every patience, though not for ever.
 const ENDLESS: &str = "SELECT count(*) AS n FROM range(300000) AS a, range(300000) AS b WHERE a.range + b.range = -1";
 

@@ -4,7 +4,7 @@ use offshoot::error::Exit;
 
 use super::{Team, done};
 use crate::github::fake::Payload;
-use crate::world::World;
+use crate::world::{Ran, World};
 
 const LOW_STOCK: &str = "models/marts/low_stock.sql";
 /// Ends a table row and a line, names people, and is code in Markdown.
@@ -23,10 +23,10 @@ fn team() -> Team {
     team
 }
 
-fn group(team: &Team) -> offshoot::error::Exit {
+fn group(team: &Team) -> Ran {
     let (head, base) = (team.world.repository.sha("HEAD"), team.world.repository.sha("main"));
     team.github.state().pulls_of.insert(head.clone(), Vec::new());
-    team.event(&Payload::MergeGroup { head, base }).exit
+    team.event(&Payload::MergeGroup { head, base })
 }
 
 fn tables(world: &World) -> String {
@@ -54,7 +54,9 @@ fn the_queue_lets_nothing_in_that_promote_would_refuse() {
     let team = team();
     let number = team.opens();
     let before = tables(&team.world);
-    assert_eq!(group(&team), Exit::No);
+    let ran = group(&team);
+    assert_eq!(ran.exit, Exit::No);
+    assert!(ran.stderr.contains("title=refused::"), "{}", ran.stderr);
     let (title, conclusion) = team.check();
     assert_eq!(conclusion, "failure");
     assert!(
@@ -63,7 +65,7 @@ fn the_queue_lets_nothing_in_that_promote_would_refuse() {
     );
     assert_eq!(tables(&team.world), before, "nothing is built for it");
     team.pushes(number, LOW_STOCK, &team.world.repository.read(LOW_STOCK).replace("< 12", "< 11"));
-    assert_eq!(group(&team), Exit::Done);
+    assert_eq!(group(&team).exit, Exit::Done);
     assert_eq!(team.check().1, "success", "a fix passes");
 }
 

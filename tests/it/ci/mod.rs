@@ -11,6 +11,7 @@ mod held;
 mod history;
 mod open;
 mod places;
+mod statements;
 mod trust;
 
 use std::fs;

@@ -41,6 +41,101 @@ fn each_model_is_due_by_its_own_cron() {
     assert_same(&shown(world.repository.path(), ""), &like_a_clean_build("2026-04-05"), "like a clean build");
 }
 
+/// Midnight of New York is four o'clock in UTC; days are counted in UTC all the same, as in SQLMesh.
+#[test]
+fn ticks_are_in_the_time_zone_of_the_model() {
+    let world = world();
+    let zoned = |text: &str, kind: &str| text.replace(kind, &format!("cron_tz 'America/New_York', {kind}"));
+    edit(&world, &[("models/daily.sql", &zoned(DAILY, "kind")), ("models/total.sql", &zoned(TOTAL, "kind"))]);
+    world.done(&["promote"]);
+    let first = due(&run(&world, "2026-04-01 04:00", &[]));
+    assert_eq!(
+        (first["marts.total"].0.as_str(), first.get("marts.daily")),
+        ("cron", None),
+        "its midnight came after the promote"
+    );
+    let early = due(&run(&world, "2026-04-02 03:59", &[]));
+    assert!(!early.contains_key("marts.daily") && !early.contains_key("marts.total"), "{early:?}");
+    let days = [["2026-03-30", "2026-04-02"]];
+    let late = run(&world, "2026-04-02 04:00", &[]);
+    let told = due(&late);
+    assert_eq!(told["marts.daily"], expected(&[("marts.daily", "cron", &days)])["marts.daily"]);
+    assert_eq!(told["marts.total"].0, "cron");
+    assert_eq!(due(&run(&world, "2026-04-02 23:00", &[])).get("marts.total"), None);
+    assert_eq!(due(&run(&world, "2026-04-03 04:30", &[]))["marts.total"].0, "cron");
+}
+
+/// The rows of the day so far. What SQLMesh 0.236.4 loads of such a model at these moments (`Snapshot.missing_intervals`), we do.
+const TODAY: &str = "MODEL (name marts.today, kind INCREMENTAL_BY_TIME_RANGE (time_column day), cron '@hourly', interval_unit day, \
+    allow_partials true);\nSELECT CAST(hour AS DATE) AS day, SUM(amount)::INT AS amount FROM marts.hourly\n\
+    WHERE hour BETWEEN @start_ts AND @end_ts GROUP BY 1";
+
+#[test]
+fn a_unit_that_is_not_over_is_loaded_again_until_it_is() {
+    // Whole units alone are read of it, whatever their own unit is.
+    let after = "MODEL (name marts.after, kind INCREMENTAL_BY_TIME_RANGE (time_column hour), cron '@hourly');\n\
+        SELECT CAST(day AS TIMESTAMP) AS hour, amount FROM marts.today WHERE day BETWEEN @start_ts AND @end_ts";
+    let world = unpromoted();
+    edit(&world, &[("models/today.sql", TODAY), ("models/after.sql", after)]);
+    world.done(&["promote", "--execution-time", "2026-04-01 10:20"]);
+    assert_eq!(world.value("SELECT amount FROM marts.today WHERE day = '2026-04-01'"), "10");
+    assert_eq!(
+        world.value("SELECT max(hour)::TEXT FROM marts.after"),
+        "2026-03-31 00:00:00",
+        "the day that is not over is in no whole unit"
+    );
+    let moments = [
+        ("2026-04-01 11:05", Some([["2026-04-01 00:00:00", "2026-04-01 11:00:00"]]), "11"),
+        ("2026-04-01 11:50", None, "11"),
+        ("2026-04-02 00:10", Some([["2026-04-01", "2026-04-02"]]), "24"),
+        ("2026-04-02 02:30", Some([["2026-04-02 00:00:00", "2026-04-02 02:00:00"]]), "24"),
+        ("2026-04-04 01:30", Some([["2026-04-02 00:00:00", "2026-04-04 01:00:00"]]), "24"),
+    ];
+    for (now, ranges, amount) in moments {
+        let ran = due(&run(&world, now, &[]));
+        let wanted = ranges.map(|ranges| expected(&[("marts.today", "cron", &ranges)])["marts.today"].clone());
+        assert_eq!(ran.get("marts.today"), wanted.as_ref(), "{now}");
+        assert_eq!(world.value("SELECT amount FROM marts.today WHERE day = '2026-04-01'"), amount, "{now}");
+        let fresh = unpromoted();
+        edit(&fresh, &[("models/today.sql", TODAY), ("models/after.sql", after)]);
+        fresh.done(&["promote", "--execution-time", now]);
+        for model in ["today", "after"] {
+            let rows = format!("SELECT COLUMNS(*)::TEXT FROM marts.{model} ORDER BY ALL");
+            assert_eq!(world.sql(&rows), fresh.sql(&rows), "{model} at {now}, like a clean build");
+        }
+    }
+    assert_eq!(world.value("SELECT amount FROM marts.today WHERE day = '2026-04-04'"), "1");
+}
+
+/// A branch has as much of the day as production; where parts are loaded no more, the begun unit is loaded whole later.
+#[test]
+fn what_was_loaded_in_part_is_never_taken_for_complete() {
+    let world = unpromoted();
+    edit(&world, &[("models/today.sql", TODAY)]);
+    world.done(&["promote", "--execution-time", "2026-04-01 10:20"]);
+    world.repository.branch("feature");
+    edit(&world, &[("models/today.sql", &TODAY.replace("SUM(amount)::INT", "2 * SUM(amount)::INT"))]);
+    world.done(&["apply", "--env", "dev", "--execution-time", "2026-04-01 12:20"]);
+    let of_branch = "SELECT amount FROM marts__dev.today WHERE day = '2026-04-01'";
+    assert_eq!(world.value(of_branch), "20", "as far as production");
+    world.repository.checkout("main");
+    world.repository.merge("feature");
+    world.done(&["promote", "--execution-time", "2026-04-01 13:20"]);
+    assert_eq!(world.value("SELECT amount FROM marts.today WHERE day = '2026-04-01'"), "20");
+    run(&world, "2026-04-01 14:20", &[]);
+    assert_eq!(world.value("SELECT amount FROM marts.today WHERE day = '2026-04-01'"), "28");
+    let whole = TODAY.replace("cron '@hourly', interval_unit day, allow_partials true", "cron '@daily'");
+    edit(&world, &[("models/today.sql", &whole.replace("SUM(amount)::INT", "2 * SUM(amount)::INT"))]);
+    world.done(&["promote", "--execution-time", "2026-04-01 15:20"]);
+    assert_eq!(world.value("SELECT amount FROM marts.today WHERE day = '2026-04-01'"), "28", "nothing is built");
+    let ran = due(&run(&world, "2026-04-02 00:10", &[]));
+    assert_eq!(
+        ran["marts.today"],
+        expected(&[("marts.today", "cron", &[["2026-04-01", "2026-04-02"]])])["marts.today"]
+    );
+    assert_eq!(world.value("SELECT amount FROM marts.today WHERE day = '2026-04-01'"), "48");
+}
+
 /// What a build from nothing shows, given the same source.
 fn like_a_clean_build(now: &str) -> BTreeMap<String, Shown> {
     let fresh = unpromoted();

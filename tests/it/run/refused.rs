@@ -3,7 +3,7 @@
 use offshoot::error::Exit;
 
 use super::{TOTAL, unpromoted, world};
-use crate::lab::{edit, lab};
+use crate::lab::lab;
 
 #[test]
 fn without_its_environment_or_commit_nothing_is_loaded() {
@@ -48,13 +48,4 @@ fn an_environment_of_uncommitted_files_has_no_commit_to_be_loaded_by() {
     let ran = world.bot(&["run", "dev"]);
     assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
     assert!(ran.stderr.contains("`dev` was made of files that were not committed"), "{}", ran.stderr);
-}
-
-#[test]
-fn a_time_zone_that_is_not_honoured_is_told() {
-    let world = world();
-    edit(&world, &[("models/total.sql", &TOTAL.replace("kind FULL", "kind FULL, cron_tz 'Europe/Berlin'"))]);
-    world.done(&["promote"]);
-    let ran = world.done(&["run", "--dry-run"]);
-    assert!(ran.stderr.contains("1 model has a `cron_tz`, which is not honoured yet"), "{}", ran.stderr);
 }

@@ -41,7 +41,7 @@ fn refused(state: &dyn State, lease: &WriteLease, subject: &Subject) -> Subject 
 pub(super) fn one_writer_at_a_time_has_a_subject(store: &impl Factory) {
     let (state, other) = (store.open(""), store.open("other"));
     let lease = lease(state.as_ref());
-    let subjects = [of("x_1"), Subject::Gc, part("a.b", None)];
+    let subjects = [of("x_1"), Subject::Gc, Subject::BesideAll, part("a.b", None)];
     let held: Vec<_> = subjects.iter().map(|subject| take(state.as_ref(), &lease, subject)).collect();
     for subject in &subjects {
         assert_eq!(refused(state.as_ref(), &lease, subject), *subject);
@@ -131,7 +131,7 @@ pub(super) fn a_hold_ends_when_it_is_dropped_or_its_session_ends(store: &impl Fa
 pub(super) fn what_is_held_is_listed(store: &impl Factory) {
     let (state, other) = (store.open(""), store.open("other"));
     let held = lease(state.as_ref());
-    let subjects = [of("x_1"), part("a.b", None), part("c.d", Some((1, 2))), Subject::Gc];
+    let subjects = [of("x_1"), part("a.b", None), part("c.d", Some((1, 2))), Subject::Gc, Subject::BesideAll];
     let _kept: Vec<_> = subjects.iter().map(|subject| take(state.as_ref(), &held, subject)).collect();
     let _theirs = take(other.as_ref(), &held, &of("x_1"));
     let listed = |state: &dyn State| -> Vec<Subject> {

@@ -135,7 +135,15 @@ fn known(base: &Tree) -> Known {
         known.prod.insert(model.clone(), key.clone());
         known.tables.insert(
             key,
-            KnownTable { table, loads, filled_at, inputs: Vec::new(), seen: None, sharing: Sharing::Shared },
+            KnownTable {
+                table,
+                kind: base.models[model].kind.name(),
+                loads,
+                filled_at,
+                inputs: Vec::new(),
+                seen: None,
+                sharing: Sharing::Shared,
+            },
         );
     }
     known
@@ -329,8 +337,11 @@ pub(in crate::render) fn after_building() -> Findings {
 fn with_drift_and_a_remark(mut plan: Plan) -> Plan {
     let drifted = PlannedModel { name: name("marts.dim_products"), ..plan.models[2].clone() };
     plan.drift.push(drifted);
-    let remark = Problem::info("columns-unknown", "the columns of `raw.events` cannot be known without the warehouse");
-    plan.problems.push(remark.help("name its columns in `external_models.yaml`"));
+    let remark = Problem::info(
+        "shared-table",
+        "the table of `raw.events` lacks some of its time and is another environment's, too",
+    );
+    plan.problems.push(remark.help("promote loads the rest, or that environment"));
     plan
 }
 

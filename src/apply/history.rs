@@ -1,0 +1,195 @@
+//! SCD_TYPE_2: a load is staged once and laid over the versions that are there; where the table is that of another
+//! definition, production's history comes first. A table that is there is never dropped for it.
+
+use super::audit::Audited;
+use super::columns::output_columns;
+use super::fault::FillError;
+use super::fill::{Filler, run_all};
+use super::task::Task;
+use crate::engine::Session;
+use crate::model::{DeclaredColumn, ScdType2, VersionBy};
+use crate::plan::{History, Then};
+use crate::statement::{Carried, ColumnType, HistoryPast, StatementError, Upsert, UpsertRule, VersionLoad};
+
+/// The table that a history is kept in.
+pub(super) struct There {
+    past: HistoryPast,
+    /// Its columns, the two of a kind with versions at the end.
+    pub(super) columns: Vec<ColumnType>,
+}
+
+/// A load into a table that is kept, of this query; it is told whether the state knows the table.
+pub(super) type KeptLoad<'a> = dyn Fn(&mut dyn Session, &str, IsKnown) -> Result<u64, FillError> + 'a;
+/// What the table that it goes on from has, put into one of these columns.
+pub(super) type Carry<'a> = dyn Fn(&mut dyn Session, &[ColumnType]) -> Result<u64, FillError> + 'a;
+
+/// Whether the state knows a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum IsKnown {
+    Yes,
+    No,
+}
+
+impl Filler<'_> {
+    /// SCD_TYPE_2: versions of what has changed.
+    pub(super) fn history(&mut self, scd: &ScdType2) -> Result<(), FillError> {
+        let task = self.task;
+        self.kept(&|session, query, known| task.load_versions(session, scd, query, known), &|session, columns| {
+            task.carry(session, scd, columns)?;
+            Ok(0)
+        })
+    }
+
+    /// A table that is never made anew: what is carried over, if there is something, and what the query gives now. After a
+    /// rollback a table of an earlier definition gets all that came after it, and nothing else: what that definition did not
+    /// have stays in the other table, and comes back with it.
+    pub(super) fn kept(&mut self, load: &KeptLoad<'_>, carry: &Carry<'_>) -> Result<(), FillError> {
+        let task = self.task;
+        if !task.work.engine.capabilities().transactional_ddl.is_yes() {
+            return Err(FillError::HistoryUnsafe);
+        }
+        if let Some(History { then: Then::Nothing { as_of }, .. }) = task.target.history {
+            let columns = self.transact(Audited::Nothing, |session| {
+                let columns = session.columns(task.table)?;
+                carry(session, &columns.ok_or_else(|| FillError::TableGone(task.table.to_string()))?)
+            })?;
+            return self.record(&[self.snapshot(&columns, as_of)]);
+        }
+        let known = if self.known.is_some() { IsKnown::Yes } else { IsKnown::No };
+        let time = task.whole_time();
+        let columns = self.run(time, Audited::Loaded(time.interval), &|session, query, after| {
+            let rows = load(session, query, known)?;
+            run_all(session, after)?;
+            Ok(rows)
+        })?;
+        self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
+    }
+}
+
+impl Task<'_> {
+    /// One load, and what is carried over before it; gives the versions that are new.
+    fn load_versions(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        query: &str,
+        known: IsKnown,
+    ) -> Result<u64, FillError> {
+        let staged = self.history_columns(session, scd, query)?;
+        let over = self.over(&staged);
+        let rule = UpsertRule { unique_key: &scd.unique_key, when_matched: None, merge_filter: None };
+        let upsert = over.upsert(query, &rule)?;
+        run_all(session, &upsert.stage)?;
+        refuse_keys(session, &upsert, (over.staged_null_key(scd), scd))?;
+        let untyped = |column: &DeclaredColumn| DeclaredColumn { name: column.name.clone(), data_type: None };
+        let names: Vec<DeclaredColumn> = staged.iter().map(untyped).collect();
+        let over = self.over(&names);
+        let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
+        wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
+        let there = self.kept_table(session, (&wanted, known), &over.create_history(scd)?)?;
+        let added = self.carry(session, scd, &there.columns)?;
+        if !session.query(&over.several_present(scd))?.rows.is_empty() {
+            return Err(FillError::History("its history has several present rows of one key".to_owned()));
+        }
+        let past = if self.target.history.is_some() { HistoryPast::Loads } else { there.past };
+        let load = VersionLoad { now: self.work.now, past, added: &added };
+        let mut rows = 0;
+        for statement in over.add_versions(scd, load)? {
+            rows += session.execute(&statement)?;
+        }
+        session.execute(&upsert.clean)?;
+        Ok(rows)
+    }
+
+    /// The query's columns with their declared types; that of `updated_at` is the kind's, unless another is declared.
+    fn history_columns(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        query: &str,
+    ) -> Result<Vec<DeclaredColumn>, FillError> {
+        let folded = |name: &str| self.model.dialect.fold(name, true);
+        let validity = [folded(&scd.valid_from), folded(&scd.valid_to)];
+        let mut columns = output_columns(session, self.model, self.fingerprint, query)?;
+        if let Some(column) = columns.iter().find(|column| validity.contains(&folded(&column.name))) {
+            return Err(FillError::History(format!(
+                "the query gives the column `{}`, which the kind adds",
+                column.name
+            )));
+        }
+        if let VersionBy::Time { updated_at } = &scd.by {
+            let column = columns.iter_mut().find(|column| folded(&column.name) == folded(updated_at));
+            let column = column.ok_or_else(|| {
+                FillError::History(format!(
+                    "`updated_at_name` is `{updated_at}`, which is not among the query's columns"
+                ))
+            })?;
+            column.data_type.get_or_insert_with(|| scd.time_type.clone());
+        }
+        Ok(columns)
+    }
+
+    /// The table as it is, or made. One that nobody vouches for and that is ours is what a run left that was stopped after it
+    /// had committed: what it holds is whole.
+    pub(super) fn kept_table(
+        self,
+        session: &mut dyn Session,
+        (wanted, known): (&[&str], IsKnown),
+        create: &str,
+    ) -> Result<There, FillError> {
+        if known == IsKnown::Yes || self.recorded.is_some() {
+            match session.columns(self.table)? {
+                Some(columns) if columns.iter().map(|column| column.name.as_str()).eq(wanted.iter().copied()) => {
+                    return Ok(There { past: HistoryPast::Loads, columns });
+                }
+                Some(columns) => {
+                    let wanted: Vec<ColumnType> = wanted.iter().map(|name| ColumnType::new(*name, "")).collect();
+                    return Err(FillError::columns(&columns, &wanted));
+                }
+                None if known == IsKnown::Yes => return Err(FillError::TableGone(self.table.to_string())),
+                None => {}
+            }
+        }
+        session.execute(create)?;
+        let columns = session.columns(self.table)?;
+        let columns = columns.ok_or_else(|| StatementError::NoColumns { table: self.table.to_string() })?;
+        Ok(There { past: HistoryPast::None, columns })
+    }
+
+    /// Production's history in place of the table's rows; gives the columns that it does not have.
+    ///
+    /// # Errors
+    /// It cannot be carried over whole, and the author did not say that it may lose something.
+    fn carry(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        columns: &[ColumnType],
+    ) -> Result<Vec<String>, FillError> {
+        let Some(history) = &self.target.history else { return Ok(Vec::new()) };
+        let names = ColumnType::untyped(columns);
+        let over = self.over(&names);
+        let needed = scd.unique_key.iter().flat_map(|key| over.names_in(key));
+        let needed: Vec<String> = needed.chain([scd.valid_from.clone(), scd.valid_to.clone()]).collect();
+        let carried = self.carried(session, (columns, &needed), &history.table, self.changes())?;
+        run_all(session, &over.carry_history(scd, &history.table, &carried)?)?;
+        let added = carried.iter().filter(|(_, carried)| *carried == Carried::Own);
+        Ok(added.map(|(name, _)| (*name).to_owned()).collect())
+    }
+}
+
+/// Says no where the staged rows have a key twice, or none.
+fn refuse_keys(
+    session: &mut dyn Session,
+    upsert: &Upsert,
+    (null_key, scd): (String, &ScdType2),
+) -> Result<(), FillError> {
+    if !session.query(&null_key)?.rows.is_empty() {
+        let keys = scd.unique_key.join(", ");
+        return Err(FillError::History(format!("unique key `{keys}` is NULL in a row that the query gives")));
+    }
+    match session.query(&upsert.duplicates)?.rows.first() {
+        Some(row) => Err(FillError::Duplicate(upsert.duplicate(row))),
+        None => Ok(()),
+    }
+}

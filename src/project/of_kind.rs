@@ -1,0 +1,44 @@
+//! What a kind does not have: a session of its own, a view, an interval.
+
+use super::value::Source;
+use crate::model::{Kind, KindName, Properties};
+use crate::problem::Problem;
+use crate::sql::Query;
+
+/// What a kind is called that has no session of its own, because its readers run its query.
+pub(super) fn without_session(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::View => Some("a VIEW"),
+        Kind::Embedded => Some("an EMBEDDED model"),
+        _ => None,
+    }
+}
+
+/// What a kind is called that no environment shows.
+pub(super) fn without_view(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Embedded => Some("an EMBEDDED model"),
+        Kind::External => Some("an external model"),
+        _ => None,
+    }
+}
+
+/// What the kinds whose tables go on for good cannot have.
+pub(super) fn refused_history(
+    source: &Source<'_>,
+    (kind, query): (Option<&Kind>, Option<&Query>),
+    (properties, at): (&Properties, usize),
+) -> Option<Problem> {
+    let name = kind?.name();
+    if name == KindName::IncrementalByPartition && properties.partitioned_by.is_empty() {
+        let problem = source.error("missing-property", at, format!("kind {} needs `partitioned_by`", name.text()));
+        return Some(problem.help("write `partitioned_by day` into the `MODEL` block"));
+    }
+    let query = query.filter(|query| name.is_history() && query.template().mentions_interval())?;
+    let message = format!("each load of kind {} is one query, which has no `@start_…` and `@end_…`", name.text());
+    let problem = source.error("interval-in-history", query.template().source_offset(0), message);
+    Some(problem.help(match name.has_versions() {
+        true => "let it read all rows; what has not changed adds no version",
+        false => "let it read what is new by itself; partitions that it does not give stay as they are",
+    }))
+}
