@@ -12,12 +12,15 @@ use super::render::Render;
 use super::shape::{EXTERNALS, Shapes};
 use super::walk::{self, is_aggregate};
 
-/// A project of seeds alone.
-pub(crate) fn seeds(choices: &mut Choices) -> Project {
+/// About so many percent of the projects draw.
+pub(crate) const DRAWING: usize = 15;
+
+/// A project of seeds alone; so many percent of them draw.
+pub(crate) fn seeds(choices: &mut Choices, drawing: usize) -> Project {
     let mut project = Project {
         models: BTreeMap::new(),
         declared: choices.chance(90),
-        draws: choices.chance(15),
+        draws: choices.chance(drawing),
         settings: Settings::USUAL,
     };
     for number in 0..1 + choices.below(2) {

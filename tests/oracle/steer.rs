@@ -14,27 +14,33 @@ use super::ir::Project;
 use super::judge::{drawn, is_coherent};
 use super::kinds::{EDITS, Edit, Make};
 use super::report::Report;
-use super::run::{Episode, Made, planted};
+use super::run::{Episode, Made, drawing, planted};
 use super::shown::shows_drawn;
 
 /// Edits that are looked at before chance goes on.
 const TRIES: usize = 40;
-/// What an edit is worth that the fault hides, beside one that only leaves more to hide.
-const HIDDEN: u64 = 4;
+/// What an edit is worth that the fault hides.
+const HIDDEN: u64 = 8;
+/// What one is worth that only leaves more to hide of the tables that show it.
+const SEEN: u64 = 4;
+/// What one is worth that leaves more to hide where no table shows any.
+const UNSEEN: u64 = 1;
 /// Projects that are looked at before an episode begins with one.
 const PLANTED: usize = 6;
 /// Percent of a project's models with something for the fault to hide, beyond which no other project is looked at.
 const MUCH: usize = 25;
 
 impl Episode<'_> {
-    /// Of some planted projects the one in which the fault hides something of most models, or the first where of many.
+    /// Of some planted projects the one in which the fault hides something of most tables that show it, or the first where
+    /// of many.
     pub(crate) fn more_to_hide(&mut self, first: Project) -> Project {
+        let drawing = drawing(self.plan, self.report);
         let (mut most, mut best) = (self.hidden_share(&first), first);
         for _ in 1..PLANTED {
-            if most >= MUCH {
+            if most.0 >= MUCH {
                 break;
             }
-            let Some(other) = planted(&mut self.choices, &mut self.warehouse) else { continue };
+            let Some(other) = planted(&mut self.choices, &mut self.warehouse, drawing) else { continue };
             let share = self.hidden_share(&other);
             if share > most {
                 (most, best) = (share, other);
@@ -43,8 +49,13 @@ impl Episode<'_> {
         best
     }
 
-    fn hidden_share(&mut self, project: &Project) -> usize {
-        self.side(project).map_or(0, |side| 100 * weakened(&side).count() / project.models.len().max(1))
+    fn hidden_share(&mut self, project: &Project) -> (usize, usize) {
+        let seen = self.comparable((project, project));
+        let share = |count: usize| 100 * count / project.models.len().max(1);
+        self.side(project).map_or((0, 0), |side| {
+            let (seen, all) = to_hide(&seen, &side);
+            (share(seen), share(all))
+        })
     }
 
     /// Makes an edit that the planted fault hides, or one after which there is more to hide; false where none was found.
@@ -54,7 +65,7 @@ impl Episode<'_> {
         let Some(before) = self.side(&old) else { return false };
         let seen = self.comparable((&old, &old));
         let most = to_hide(&seen, &before);
-        let mut second = None;
+        let mut second: Option<(u64, &Edit, Project)> = None;
         for _ in 0..TRIES {
             let edit = self.promising_edit();
             let Make::Desk(make) = edit.make else { continue };
@@ -63,17 +74,19 @@ impl Episode<'_> {
                 project.as_ref().and_then(|project| Some((self.comparable((&old, project)), self.side(project)?)));
             let worth = after.map_or(0, |(comparable, after)| match is_hidden(&comparable, &before, &after) {
                 true => HIDDEN,
-                false => u64::from(to_hide(&comparable, &after) > most),
+                false => gain(most, to_hide(&comparable, &after)),
             });
             let lead = self.report.leads.entry(edit.name.to_owned()).or_default();
             (lead.0, lead.1) = (lead.0 + 1, lead.1 + worth);
             match project {
                 Some(project) if worth == HIDDEN && self.is_made(edit, branch, project.clone()) => return true,
-                Some(project) if worth > 0 => second = Some((edit, project)),
+                Some(project) if worth > second.as_ref().map_or(0, |(best, ..)| *best) => {
+                    second = Some((worth, edit, project));
+                }
                 _ => {}
             }
         }
-        second.is_some_and(|(edit, project)| self.is_made(edit, branch, project))
+        second.is_some_and(|(_, edit, project)| self.is_made(edit, branch, project))
     }
 
     /// Whether an edit was made, or what came of it is a finding.
@@ -130,6 +143,16 @@ fn is_hidden(some: &BTreeSet<ModelName>, before: &Side, after: &Side) -> bool {
 /// How much there is for the fault to hide: of some tables above all.
 fn to_hide(some: &BTreeSet<ModelName>, side: &Side) -> (usize, usize) {
     (weakened(side).filter(|name| some.contains(*name)).count(), weakened(side).count())
+}
+
+/// What an edit is worth after which there is so much to hide, of the tables that show it and of all.
+fn gain(before: (usize, usize), after: (usize, usize)) -> u64 {
+    match () {
+        () if after.0 > before.0 => SEEN,
+        // What no table shows may come to be shown.
+        () if after.0 == 0 && after > before => UNSEEN,
+        () => 0,
+    }
 }
 
 /// The models that the fault leaves another hash than their true one.
