@@ -72,10 +72,11 @@ impl Episode<'_> {
             let project = self.edited(branch, make);
             let after =
                 project.as_ref().and_then(|project| Some((self.comparable((&old, project)), self.side(project)?)));
-            let worth = after.map_or(0, |(comparable, after)| match is_hidden(&comparable, &before, &after) {
-                true => HIDDEN,
-                false => gain(most, to_hide(&comparable, &after)),
-            });
+            let worth =
+                after.map_or(0, |(comparable, after)| match is_hidden(&comparable, &before, &after, self.plan.fault) {
+                    true => HIDDEN,
+                    false => gain(most, to_hide(&comparable, &after)),
+                });
             let lead = self.report.leads.entry(edit.name.to_owned()).or_default();
             (lead.0, lead.1) = (lead.0 + 1, lead.1 + worth);
             match project {
@@ -133,10 +134,13 @@ fn truly(side: &Side, name: &ModelName) -> Option<Digest> {
 }
 
 /// Whether the true hash of one of some tables moves and the one that the fault leaves does not.
-fn is_hidden(some: &BTreeSet<ModelName>, before: &Side, after: &Side) -> bool {
-    before.keys.iter().filter(|(name, _)| some.contains(*name)).any(|(name, weaker)| {
+fn is_hidden(some: &BTreeSet<ModelName>, before: &Side, after: &Side, fault: Option<Fault>) -> bool {
+    let is_kept = |name: &ModelName| before.keys.get(name) == after.keys.get(name);
+    // Where nothing is drawn again, a reader still shows what stands beside it.
+    let is_drawn_again = |name: &ModelName| !after.tree.graph.parents(name).all(is_kept);
+    before.keys.keys().filter(|name| some.contains(*name) && is_kept(name)).any(|name| {
         let (was, is) = (truly(before, name), truly(after, name));
-        is.is_some() && was != is && after.keys.get(name) == Some(weaker)
+        is.is_some() && was != is && (fault != Some(Fault::Draw) || is_drawn_again(name))
     })
 }
 
