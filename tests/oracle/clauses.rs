@@ -47,7 +47,7 @@ const HIDING: &[&str] = &["SEMI JOIN", "ANTI JOIN"];
 const UNCONDITIONAL: &[&str] = &["CROSS JOIN", "NATURAL JOIN", "NATURAL LEFT JOIN"];
 
 pub(crate) fn join_type(desk: &mut Desk<'_>) -> bool {
-    desk.change_select(&|select| typed_join(select).is_some(), &mut |select, grow, _| {
+    desk.change_select(&|select| typed_join(select).is_some(), &mut |select, grow, names| {
         let Some(place) = typed_join(select) else { return };
         let types: &[&str] = match &select.from[place].on {
             // A join that shows more columns would leave ties in the order of a window.
@@ -55,7 +55,10 @@ pub(crate) fn join_type(desk: &mut Desk<'_>) -> bool {
             // What is compared where nothing says it.
             On::None => UNCONDITIONAL,
             On::Condition(_) => &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN"],
-            _ => &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "NATURAL JOIN", "NATURAL LEFT JOIN"],
+            On::Using(_) if names.are_told() => {
+                &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "NATURAL JOIN", "NATURAL LEFT JOIN"]
+            }
+            On::Using(_) => &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"],
         };
         let input = &mut select.from[place];
         input.join = grow.choices.one(types);
@@ -115,9 +118,10 @@ fn has_few_in_common(left: &Names, right: &Names) -> bool {
     let columns = |names: &Names| -> Vec<Column> {
         names.inputs.iter().flat_map(|(_, columns)| columns.iter().cloned()).collect()
     };
+    let are_told = left.are_told() && right.are_told();
     let (left, right) = (columns(left), columns(right));
     let common = right.iter().filter(|column| left.iter().any(|known| known.is(&column.name)));
-    (1..=2).contains(&common.count())
+    (1..=2).contains(&common.count()) && are_told
 }
 
 pub(crate) fn another_relation(desk: &mut Desk<'_>) -> bool {

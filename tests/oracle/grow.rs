@@ -3,7 +3,7 @@
 use super::ir::*;
 use super::ops::{AGGREGATES, GROUPING, SCALARS, SETS_OF_ROWS, literal, ops_giving};
 use super::random::Choices;
-use super::shape::{Ctes, Shapes};
+use super::shape::{Ctes, Shapes, UNNAMED};
 
 /// Few names, so that new columns meet old aliases.
 pub(crate) const NAMES: &[&str] = &["id", "x", "y", "g", "d", "k", "v", "w", "n", "h", "pid", "Id", "day", "t", "a"];
@@ -23,6 +23,13 @@ pub(crate) struct Names {
     pub(crate) inputs: Vec<(String, Vec<Column>)>,
     pub(crate) outer: Vec<(String, Vec<Column>)>,
     pub(crate) aliases: Vec<Column>,
+}
+
+impl Names {
+    /// Whether every column has a name that a NATURAL join may meet.
+    pub(crate) fn are_told(&self) -> bool {
+        self.inputs.iter().flat_map(|(_, columns)| columns).all(|column| !column.is(UNNAMED))
+    }
 }
 
 pub(crate) struct Grow<'a> {
@@ -273,7 +280,7 @@ impl Grow<'_> {
                 0..=11 => self.windowed(&names, !select.windows.is_empty()),
                 12..=14 if self.draws => {
                     let (text, data) = self.choices.one(DRAWS);
-                    if self.choices.chance(70) { Expr::Draw(text, data) } else { self.value(&names, data, 1) }
+                    if self.choices.chance(35) { Expr::Draw(text, data) } else { self.value(&names, data, 1) }
                 }
                 15..=16 => Expr::Row(self.choices.one(&names.inputs).0, self.choices.one(ROWS)),
                 _ => self.value(&names, data, depth.min(2)),

@@ -51,6 +51,8 @@ pub(crate) fn model(seed: u64, tape: Vec<u32>, project: &Project, name: &str) ->
         && project.draws
         && kind == Kind::Full
         && is_plain(select)
+        // An order would ask for it a second time.
+        && query.order == Order::None
         && choices.chance(40)
     {
         let (text, data) = choices.one(DRAWS);

@@ -18,7 +18,7 @@ use super::plant;
 use super::random::Choices;
 use super::report::Report;
 use super::sets::DataSets;
-use super::shape::Shapes;
+use super::shape::{Shapes, UNNAMED};
 use super::walk;
 use super::warehouse::Warehouse;
 
@@ -293,7 +293,7 @@ pub(crate) fn follow_types(project: &mut Project) {
     for (name, model) in &mut project.models {
         let columns = shapes.table(name);
         let fits = columns.len() == model.types.len()
-            && columns.iter().zip(&model.types).all(|(column, (name, _))| column.name == *name && name != "unnamed");
+            && columns.iter().zip(&model.types).all(|(column, (name, _))| column.name == *name && name != UNNAMED);
         if !fits {
             model.types.clear();
         }

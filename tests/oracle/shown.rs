@@ -72,7 +72,10 @@ fn drawn_columns(model: &Model) -> Vec<Column> {
 }
 
 fn draw_or_not(desk: &mut Desk<'_>) -> bool {
-    desk.change_model(&|model| matches!(model.kind, Kind::Full | Kind::View), &mut |model, choices| {
+    // An order asks for it a second time, of which the program knows nothing: seldom.
+    let (ordered, fits) = (desk.choices.chance(20), |model: &Model| matches!(model.kind, Kind::Full | Kind::View));
+    let fits = |model: &Model| fits(model) && (ordered || model.query.order == Order::None);
+    desk.change_model(&fits, &mut |model, choices| {
         let Some(select) = top(model).filter(|select| select.group.form == GroupForm::None) else { return false };
         let drawn = |item: &Item| matches!(item, Item::Value { value: Expr::Draw(..), .. });
         if select.items.iter().any(drawn) {
