@@ -1,14 +1,14 @@
 //! Edits around queries: names, CTEs, kinds, properties, seeds, whole models.
 
 use super::edit::{Desk, tables_before};
-use super::grow::{DRAWS, Grow, NAMES};
+use super::grow::{Grow, NAMES};
 use super::ir::*;
 use super::kinds::{EDITS, Make};
 use super::plant;
 use super::shape::Ctes;
 use super::walk;
 
-fn top(model: &mut Model) -> Option<&mut Select> {
+pub(crate) fn top(model: &mut Model) -> Option<&mut Select> {
     match &mut model.query.body {
         Body::Select(select) if !matches!(model.kind, Kind::Seed(_)) => Some(select),
         _ => None,
@@ -253,7 +253,14 @@ pub(crate) fn requote(desk: &mut Desk<'_>) -> bool {
 
 pub(crate) fn kind(desk: &mut Desk<'_>) -> bool {
     let fits = |model: &Model| matches!(model.kind, Kind::Full | Kind::View | Kind::Embedded);
-    desk.change_model(&fits, &mut |model, choices| {
+    // Declared types are those of a table alone, and what has no type gets one there.
+    let is_untyped = |item: &Item| matches!(item, Item::Value { value, .. } if walk::is_untyped(value));
+    let shows_untyped =
+        |model: &Model| matches!(&model.query.body, Body::Select(select) if select.items.iter().any(is_untyped));
+    let telling = |model: &Model| fits(model) && (!model.types.is_empty() || shows_untyped(model));
+    let is_telling = desk.choices.chance(50) && desk.project.models.values().any(telling);
+    let fits: &dyn Fn(&Model) -> bool = if is_telling { &telling } else { &fits };
+    desk.change_model(fits, &mut |model, choices| {
         let others: Vec<Kind> =
             [Kind::Full, Kind::View, Kind::Embedded].into_iter().filter(|kind| *kind != model.kind).collect();
         model.kind = choices.one(&others);
@@ -342,36 +349,6 @@ pub(crate) fn depends_on(desk: &mut Desk<'_>) -> bool {
         false => model.depends_on.clear(),
     }
     true
-}
-
-pub(crate) fn draw(desk: &mut Desk<'_>) -> bool {
-    if !desk.project.draws {
-        return false;
-    }
-    desk.change_model(&|model| matches!(model.kind, Kind::Full | Kind::View), &mut |model, choices| {
-        let Some(select) = top(model).filter(|select| select.group.form == GroupForm::None) else { return false };
-        let drawn = |item: &Item| matches!(item, Item::Value { value: Expr::Draw(..), .. });
-        if select.items.iter().any(drawn) {
-            select.items.retain(|item| !drawn(item));
-            return !select.items.is_empty();
-        }
-        let (text, data) = choices.one(DRAWS);
-        select.items.push(Item::Value { value: Expr::Draw(text, data), alias: Some("drawn".to_owned()) });
-        true
-    })
-}
-
-pub(crate) fn null_column(desk: &mut Desk<'_>) -> bool {
-    desk.change_model(&|model| matches!(model.kind, Kind::Full | Kind::View | Kind::Embedded), &mut |model, choices| {
-        let Some(select) = top(model).filter(|select| !select.items.is_empty()) else { return false };
-        let texts = [("NULL", N), ("[]", L), ("NULL", T), ("coalesce(NULL, NULL)", N)];
-        let (text, data) = choices.one(&texts);
-        select.items.push(Item::Value {
-            value: Expr::Literal(text.to_owned(), data),
-            alias: Some(format!("nothing{}", select.items.len())),
-        });
-        true
-    })
 }
 
 fn change_seed(desk: &mut Desk<'_>, act: &mut dyn FnMut(&mut Seed, &mut super::random::Choices) -> bool) -> bool {

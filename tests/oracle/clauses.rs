@@ -3,7 +3,7 @@
 use super::edit::Desk;
 use super::grow::{Grow, NAMES, Names, SETS};
 use super::ir::*;
-use super::ops::FORMS;
+use super::ops::{FORMS, RANKS};
 use super::shape::Ctes;
 use super::walk::{self, is_aggregate};
 
@@ -47,7 +47,7 @@ const HIDING: &[&str] = &["SEMI JOIN", "ANTI JOIN"];
 const UNCONDITIONAL: &[&str] = &["CROSS JOIN", "NATURAL JOIN", "NATURAL LEFT JOIN"];
 
 pub(crate) fn join_type(desk: &mut Desk<'_>) -> bool {
-    desk.change_select(&|select| typed_join(select).is_some(), &mut |select, grow, _| {
+    desk.change_select(&|select| typed_join(select).is_some(), &mut |select, grow, names| {
         let Some(place) = typed_join(select) else { return };
         let types: &[&str] = match &select.from[place].on {
             // A join that shows more columns would leave ties in the order of a window.
@@ -55,9 +55,16 @@ pub(crate) fn join_type(desk: &mut Desk<'_>) -> bool {
             // What is compared where nothing says it.
             On::None => UNCONDITIONAL,
             On::Condition(_) => &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN"],
-            _ => &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"],
+            On::Using(_) if names.are_told() => {
+                &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "NATURAL JOIN", "NATURAL LEFT JOIN"]
+            }
+            On::Using(_) => &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"],
         };
-        select.from[place].join = grow.choices.one(types);
+        let input = &mut select.from[place];
+        input.join = grow.choices.one(types);
+        if input.join.starts_with("NATURAL") {
+            input.on = On::None;
+        }
     })
 }
 
@@ -99,8 +106,22 @@ pub(crate) fn add_input(desk: &mut Desk<'_>) -> bool {
         let shown: &[&str] = &["JOIN", "LEFT JOIN", "SEMI JOIN", "ANTI JOIN"];
         input.join = grow.choices.one(if walk::counts_places(select) { HIDING } else { shown });
         input.on = On::Condition(vec![Expr::Call { op: super::grow::equality(N), parts: vec![one, two] }]);
+        if !walk::counts_places(select) && has_few_in_common(names, &right) && grow.choices.chance(30) {
+            (input.join, input.on) = (grow.choices.one(&["NATURAL JOIN", "NATURAL LEFT JOIN"]), On::None);
+        }
         select.from.push(input);
     })
+}
+
+/// Whether one or two columns have the same name, so that some rows meet in all of them.
+fn has_few_in_common(left: &Names, right: &Names) -> bool {
+    let columns = |names: &Names| -> Vec<Column> {
+        names.inputs.iter().flat_map(|(_, columns)| columns.iter().cloned()).collect()
+    };
+    let are_told = left.are_told() && right.are_told();
+    let (left, right) = (columns(left), columns(right));
+    let common = right.iter().filter(|column| left.iter().any(|known| known.is(&column.name)));
+    (1..=2).contains(&common.count()) && are_told
 }
 
 pub(crate) fn another_relation(desk: &mut Desk<'_>) -> bool {
@@ -206,7 +227,7 @@ pub(crate) fn having(desk: &mut Desk<'_>) -> bool {
     })
 }
 
-fn is_plain(select: &Select) -> bool {
+pub(crate) fn is_plain(select: &Select) -> bool {
     let aggregates = |item: &Item| match item {
         Item::Value { value, .. } => is_aggregate(value),
         Item::Star { .. } => false,
@@ -228,10 +249,34 @@ pub(crate) fn qualify(desk: &mut Desk<'_>) -> bool {
 
 /// A window where it stands, or one with a name.
 pub(crate) fn some_window(desk: &mut Desk<'_>) -> bool {
-    match desk.choices.chance(35) {
-        true => named_window(desk) || super::values::window(desk),
-        false => super::values::window(desk) || named_window(desk),
+    match desk.choices.below(100) {
+        0..=39 => named_window(desk) || super::values::window(desk),
+        40..=54 => name_window(desk) || super::values::window(desk),
+        _ => super::values::window(desk) || named_window(desk),
     }
+}
+
+/// A window gets a name, and whatever has the very same window says the name.
+fn name_window(desk: &mut Desk<'_>) -> bool {
+    let here = |value: &Expr| match value {
+        Expr::Window { op, window: Over::Here(window), .. } if RANKS.contains(op) => Some(window.clone()),
+        _ => None,
+    };
+    let windows = |select: &Select| {
+        let mut windows = Vec::new();
+        walk::own_expressions(&mut select.clone(), &mut |value| windows.extend(here(value)));
+        windows
+    };
+    desk.change_select(&|select| !windows(select).is_empty(), &mut |select, grow, _| {
+        let (window, name) = (grow.choices.one(&windows(select)), format!("named{}", select.windows.len()));
+        walk::own_expressions(select, &mut |value| {
+            let is_same = here(value).is_some_and(|other| other == window);
+            if let (Expr::Window { window: over, .. }, true) = (value, is_same) {
+                *over = Over::Named(name.clone());
+            }
+        });
+        select.windows.push((name, window));
+    })
 }
 
 fn named_window(desk: &mut Desk<'_>) -> bool {

@@ -3,7 +3,7 @@
 use super::ir::*;
 use super::ops::{AGGREGATES, GROUPING, SCALARS, SETS_OF_ROWS, literal, ops_giving};
 use super::random::Choices;
-use super::shape::{Ctes, Shapes};
+use super::shape::{Ctes, Shapes, UNNAMED};
 
 /// Few names, so that new columns meet old aliases.
 pub(crate) const NAMES: &[&str] = &["id", "x", "y", "g", "d", "k", "v", "w", "n", "h", "pid", "Id", "day", "t", "a"];
@@ -23,6 +23,13 @@ pub(crate) struct Names {
     pub(crate) inputs: Vec<(String, Vec<Column>)>,
     pub(crate) outer: Vec<(String, Vec<Column>)>,
     pub(crate) aliases: Vec<Column>,
+}
+
+impl Names {
+    /// Whether every column has a name that a NATURAL join may meet.
+    pub(crate) fn are_told(&self) -> bool {
+        self.inputs.iter().flat_map(|(_, columns)| columns).all(|column| !column.is(UNNAMED))
+    }
 }
 
 pub(crate) struct Grow<'a> {
@@ -252,7 +259,7 @@ impl Grow<'_> {
             }
             select.items.push(star);
         }
-        if self.choices.chance(12) {
+        if self.choices.chance(15) {
             let mut window = self.window(&names);
             if self.choices.chance(40) {
                 // One that inherits: the first has the partition, the second the order.
@@ -263,6 +270,9 @@ impl Grow<'_> {
                 window = inherits;
             }
             select.windows.push(("win".to_owned(), window));
+            if let Some(value) = self.named_windowed(&names).filter(|_| self.choices.chance(70)) {
+                select.items.push(Item::Value { value, alias: aliases.pop() });
+            }
         }
         for _ in 0..2 + self.choices.below(4) {
             let data = self.choices.one(&[N, N, N, N, T, T, T, D, L, S]);

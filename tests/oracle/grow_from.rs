@@ -60,10 +60,16 @@ impl Grow<'_> {
             })
             .map(|column| column.name.clone())
             .collect();
+        let are_told = left.are_told() && right.are_told();
         match self.choices.below(20) {
             0 => return input.join = "CROSS JOIN",
             1 => return input.join = ",",
-            2 if !common.is_empty() => {
+            // Where a column is named by its text the program does not take the join apart: seldom.
+            2 if !common.is_empty() && (are_told || self.choices.chance(30)) => {
+                return input.join = self.choices.one(&["NATURAL JOIN", "NATURAL LEFT JOIN"]);
+            }
+            // Over few columns some rows meet.
+            9 if (1..=2).contains(&common.len()) && are_told => {
                 return input.join = self.choices.one(&["NATURAL JOIN", "NATURAL LEFT JOIN"]);
             }
             8 if matches!(&input.relation, Relation::Table(name) if ["raw.t", "raw.u"].contains(&name.as_str()))

@@ -61,15 +61,19 @@ impl Grow<'_> {
     }
 
     pub(crate) fn windowed(&mut self, names: &Names, named: bool) -> Expr {
-        if named && self.choices.chance(60) {
-            let op = self.choices.one(&ops_giving(RANKS, N));
-            let parts = op.takes.iter().map(|data| self.value(names, *data, 0)).collect();
-            if !op.text.contains("DISTINCT") {
-                return Expr::Window { op, parts, window: Over::Named("win".to_owned()) };
-            }
-        }
-        let data = self.choices.one(&[N, N, N, T]);
-        self.windowed_of(names, data)
+        let over = if named && self.choices.chance(60) { self.named_windowed(names) } else { None };
+        over.unwrap_or_else(|| {
+            let data = self.choices.one(&[N, N, N, T]);
+            self.windowed_of(names, data)
+        })
+    }
+
+    /// Over the window `win`.
+    pub(crate) fn named_windowed(&mut self, names: &Names) -> Option<Expr> {
+        let op = self.choices.one(&ops_giving(RANKS, N));
+        let parts = op.takes.iter().map(|data| self.value(names, *data, 0)).collect();
+        let fits = !op.text.contains("DISTINCT");
+        fits.then(|| Expr::Window { op, parts, window: Over::Named("win".to_owned()) })
     }
 
     pub(crate) fn windowed_of(&mut self, names: &Names, data: Type) -> Expr {

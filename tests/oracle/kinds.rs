@@ -2,7 +2,7 @@
 
 use super::edit::Desk;
 use super::scenes::Scene;
-use super::{around, clauses, sessions, values};
+use super::{around, clauses, sessions, shown, values};
 
 /// One kind of edit.
 pub(crate) struct Edit {
@@ -84,8 +84,8 @@ pub(crate) static EDITS: &[Edit] = edits! {
     "metadata" Make::Desk(around::metadata);
     "stamp" Make::Desk(around::stamp);
     "depends_on" Make::Desk(around::depends_on);
-    "draw" Make::Desk(around::draw);
-    "NULL column" Make::Desk(around::null_column);
+    "draw" Make::Desk(shown::draw);
+    "NULL column" Make::Desk(shown::null_column);
     "seed: cell" Make::Desk(around::seed_cell);
     "seed: rows" Make::Desk(around::seed_rows);
     "seed: column" Make::Desk(around::seed_column);

@@ -29,6 +29,7 @@ mod scenes;
 mod sessions;
 mod sets;
 mod shape;
+mod shown;
 mod steer;
 mod values;
 mod walk;

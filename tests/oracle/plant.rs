@@ -3,20 +3,24 @@
 use std::collections::BTreeMap;
 
 use super::beside::{Beside, Settings, statements};
+use super::clauses::is_plain;
 use super::faults::Fault;
-use super::grow::{Grow, IN_INTERVAL};
+use super::grow::{DRAWS, Grow, IN_INTERVAL};
 use super::ir::*;
 use super::random::Choices;
 use super::render::Render;
 use super::shape::{EXTERNALS, Shapes};
 use super::walk::{self, is_aggregate};
 
-/// A project of seeds alone.
-pub(crate) fn seeds(choices: &mut Choices) -> Project {
+/// About so many percent of the projects draw.
+pub(crate) const DRAWING: usize = 15;
+
+/// A project of seeds alone; so many percent of them draw.
+pub(crate) fn seeds(choices: &mut Choices, drawing: usize) -> Project {
     let mut project = Project {
         models: BTreeMap::new(),
         declared: choices.chance(90),
-        draws: choices.chance(15),
+        draws: choices.chance(drawing),
         settings: Settings::USUAL,
     };
     for number in 0..1 + choices.below(2) {
@@ -41,8 +45,20 @@ pub(crate) fn model(seed: u64, tape: Vec<u32>, project: &Project, name: &str) ->
         82..=92 => time_range(&mut grow),
         _ => unique_key(&mut grow),
     };
-    // A CTE of the name of a table that nobody owns, which a view beside it may read.
     let mut query = query;
+    // What a whole column draws is there for readers to show.
+    if let Body::Select(select) = &mut query.body
+        && project.draws
+        && kind == Kind::Full
+        && is_plain(select)
+        // An order would ask for it a second time.
+        && query.order == Order::None
+        && choices.chance(40)
+    {
+        let (text, data) = choices.one(DRAWS);
+        select.items.push(Item::Value { value: Expr::Draw(text, data), alias: Some("drawn".to_owned()) });
+    }
+    // A CTE of the name of a table that nobody owns, which a view beside it may read.
     if choices.chance(12) && !query.ctes.is_empty() {
         let mut taken = query.clone();
         let old = std::mem::replace(&mut taken.ctes[0].name, "lone".to_owned());

@@ -10,7 +10,7 @@ use super::beside::{Settings, is_alone};
 use super::ir::*;
 use super::reach_query::Reach;
 use super::shape::{EXTERNALS, order};
-use super::walk::{draws_rows, is_draw};
+use super::walk::{draws_rows, is_draw, is_untyped};
 
 /// Rows and columns of a query or model as marks that move when it is reached.
 #[derive(Clone, Debug)]
@@ -161,10 +161,7 @@ fn seed_mark(seed: &Seed) -> Mark {
 fn kind_matters(model: &Model, mark: &Mark) -> bool {
     let mut query = model.query.clone();
     let mut untyped = false;
-    super::walk::expressions(&mut query, &mut |value| {
-        untyped |=
-            matches!(value, Expr::Literal(text, _) if ["NULL", "[]", "coalesce(NULL, NULL)"].contains(&text.as_str()));
-    });
+    super::walk::expressions(&mut query, &mut |value| untyped |= is_untyped(value));
     let ordered = model.query.order != Order::None && model.query.limit.is_none();
     untyped || mark.drawn || ordered || !model.types.is_empty() || is_alone(model)
 }

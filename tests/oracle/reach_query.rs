@@ -7,7 +7,7 @@ use offshoot::hash::{Digest, Hasher};
 use super::ir::*;
 use super::ops::SETS_OF_ROWS;
 use super::reach::{Mark, Marks, text};
-use super::walk::{draws_rows, holds, is_aggregate, is_draw};
+use super::walk::{draws_rows, holds, is_aggregate, is_draw, is_untyped};
 
 #[derive(Clone, Default)]
 pub(crate) struct Scope<'a> {
@@ -393,8 +393,8 @@ fn over(form: &Form, mark: &Mark) -> Mark {
 /// Behind CTEs DuckDB gives columns without a type one.
 fn type_nulls(select: &Select, mark: &mut Mark) {
     for item in &select.items {
-        let Item::Value { value: Expr::Literal(literal, _), alias: Some(alias) } = item else { continue };
-        if ["NULL", "[]", "coalesce(NULL, NULL)"].contains(&literal.as_str()) {
+        let Item::Value { value, alias: Some(alias) } = item else { continue };
+        if is_untyped(value) {
             let named = mark.columns.iter_mut().filter(|(name, _)| name == alias);
             named.for_each(|(_, digest)| *digest = text("typed", [*digest]));
         }

@@ -18,7 +18,7 @@ use super::plant;
 use super::random::Choices;
 use super::report::Report;
 use super::sets::DataSets;
-use super::shape::Shapes;
+use super::shape::{Shapes, UNNAMED};
 use super::walk;
 use super::warehouse::Warehouse;
 
@@ -99,7 +99,7 @@ impl<'a> Episode<'a> {
     fn new(plan: &'a Plan, seed: u64, cache: &'a ModelCache, report: &'a mut Report) -> Option<Self> {
         let mut choices = Choices::new(seed);
         let mut warehouse = Warehouse::new(&mut choices).expect("DuckDB opens in memory");
-        let project = planted(&mut choices, &mut warehouse)?;
+        let project = planted(&mut choices, &mut warehouse, drawing(plan, report))?;
         let branch = Branch {
             base: project.clone(),
             project: project.clone(),
@@ -123,6 +123,8 @@ impl<'a> Episode<'a> {
             warehouse,
             branches: vec![branch],
         };
+        let project = if plan.fault.is_some() { episode.more_to_hide(project) } else { project };
+        episode.branches[0].base.clone_from(&project);
         let counts = episode.report.clone();
         episode.apply(0, project)?;
         // Planting is no edit.
@@ -181,7 +183,8 @@ impl<'a> Episode<'a> {
             EDITS.iter().filter(|edit| !tried.contains(edit.name)).map(|edit| (missing(edit), edit)).collect();
         ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
         ranked.truncate(7);
-        let place = self.choices.below(ranked.len());
+        // What few projects let happen is made where it can be.
+        let place = if self.choices.chance(20) { 0 } else { self.choices.below(ranked.len()) };
         ranked.get(place).map(|(_, edit)| *edit)
     }
 
@@ -253,10 +256,21 @@ pub(crate) enum Made {
     Nothing,
 }
 
+/// Percent of the projects that draw: of those that do not nothing is drawn by any edit, and what is drawn is compared with
+/// what stands beside it alone. So there are few, but enough for that kind of edit.
+pub(crate) fn drawing(plan: &Plan, report: &Report) -> usize {
+    let draws = report.kinds.get("draw").map_or(0, |tally| tally.made);
+    match plan.fault {
+        Some(Fault::Draw) => 100,
+        _ if 75 * draws <= report.edits => 2 * plant::DRAWING,
+        _ => plant::DRAWING / 2,
+    }
+}
+
 /// A project that DuckDB takes and whose models show rows: what is no good is grown again or left out.
-pub(crate) fn planted(choices: &mut Choices, warehouse: &mut Warehouse) -> Option<Project> {
+pub(crate) fn planted(choices: &mut Choices, warehouse: &mut Warehouse, drawing: usize) -> Option<Project> {
     let count = if choices.chance(6) { 20 + choices.below(19) } else { 4 + choices.below(7) };
-    let mut project = plant::seeds(choices);
+    let mut project = plant::seeds(choices, drawing);
     for number in 0..count {
         let name = format!("{}.m{number}", choices.one(&["s", "mart"]));
         for _ in 0..12 {
@@ -279,7 +293,7 @@ pub(crate) fn follow_types(project: &mut Project) {
     for (name, model) in &mut project.models {
         let columns = shapes.table(name);
         let fits = columns.len() == model.types.len()
-            && columns.iter().zip(&model.types).all(|(column, (name, _))| column.name == *name && name != "unnamed");
+            && columns.iter().zip(&model.types).all(|(column, (name, _))| column.name == *name && name != UNNAMED);
         if !fits {
             model.types.clear();
         }

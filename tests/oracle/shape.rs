@@ -7,6 +7,9 @@ use super::ir::*;
 /// An external table: its name, and each column's name, type and values.
 pub(crate) type External = (&'static str, &'static [(&'static str, Type, &'static str)]);
 
+/// What stands for the name of a column that DuckDB names by its text.
+pub(crate) const UNNAMED: &str = "unnamed";
+
 /// The tables that no model owns, with a key each, few values and duplicates beside it.
 pub(crate) const EXTERNALS: &[External] = &[
     (
@@ -135,7 +138,7 @@ impl Shapes {
                     let name = match (alias, value) {
                         (Some(alias), _) => alias.clone(),
                         (None, Expr::Column { name, .. }) => name.clone(),
-                        (None, _) => "unnamed".to_owned(),
+                        (None, _) => UNNAMED.to_owned(),
                     };
                     columns.push(Column::new(name, value.data()));
                 }

@@ -184,6 +184,11 @@ pub(crate) fn is_draw(value: &Expr) -> bool {
     }
 }
 
+/// Whether a value has no type of its own: a table gives it one, a view does not.
+pub(crate) fn is_untyped(value: &Expr) -> bool {
+    matches!(value, Expr::Literal(text, _) if ["NULL", "[]", "coalesce(NULL, NULL)"].contains(&text.as_str()))
+}
+
 /// Whether it is drawn which rows a query gives.
 pub(crate) fn draws_rows(query: &Query) -> bool {
     let Body::Select(select) = &query.body else { return query.limit.is_some() && query.order == Order::None };

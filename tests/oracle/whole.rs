@@ -127,10 +127,7 @@ impl<'a> World<'a> {
         let mut choices = Choices::new(seed);
         let sources = externals(&mut choices);
         let mut clean = Warehouse::over(&sources).expect("DuckDB opens in memory");
-        let mut project = planted(&mut choices, &mut clean)?;
-        if project.draws {
-            return None;
-        }
+        let mut project = planted(&mut choices, &mut clean, 0)?;
         project.declared = true;
         let repository = Repository::new();
         repository.write(".gitignore", ".offshoot/\n*.duckdb*\n");
