@@ -29,6 +29,7 @@ use offshoot::ids::{EnvironmentName, ModelName, PlanId, ProjectName, RefName, St
 use offshoot::naming::{IdentifierLimit, TableKey, physical_table};
 use offshoot::plan::{Commits, Inputs, Purpose, Unseen, Window, build};
 use offshoot::planning::{LIMIT, Question, Writer, plan_over};
+use offshoot::settings::PhysicalSchemas;
 use offshoot::state::{
     About, Build, Environment, Fact, OpenMode, Owner, Pointer, PostgresPlace, Snapshot, State, Status, Terms,
 };
@@ -85,7 +86,11 @@ fn key(model: usize, version: usize) -> TableKey {
 }
 
 fn snapshot_of(key: TableKey) -> Snapshot {
-    Snapshot { table: physical_table(&key, IdentifierLimit::SMALLEST), key, ..snapshot("a.b") }
+    Snapshot {
+        table: physical_table(&key, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST),
+        key,
+        ..snapshot("a.b")
+    }
 }
 
 /// An environment shows production's tables, but of one model in fifty its own.
@@ -93,7 +98,7 @@ fn shown(size: Size, number: usize) -> BTreeMap<ModelName, Pointer> {
     let versions = (size.snapshots / size.models).max(1);
     let of = |model: usize| {
         let key = key(model, if number > 0 && model % 50 == number % 50 { number % versions } else { 0 });
-        let table = Some(physical_table(&key, IdentifierLimit::SMALLEST));
+        let table = Some(physical_table(&key, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST));
         (key.model, Pointer { data_fingerprint: key.data_fingerprint, table, ..pointer("a.b") })
     };
     (0..size.models).map(of).collect()
@@ -160,6 +165,7 @@ fn ask(place: &StatePlace, size: Size) -> Duration {
             known,
             purpose: Purpose::Apply,
             now: Timestamp(0),
+            schemas: &PhysicalSchemas::default(),
             limit: LIMIT,
             problems: Vec::new(),
             unseen: Unseen::default(),

@@ -130,21 +130,13 @@ pub fn state_place(
         Some(connection) if connection.kind == "postgres" => {
             let refused = |error| CommandError::no("no state to work with").because(error);
             let address = address(connection, opening.variables).map_err(refused)?;
-            Ok(StatePlace::Postgres(PostgresPlace { address, schema: state_schema(settings, gateway) }))
+            Ok(StatePlace::Postgres(PostgresPlace { address, schema: settings.own_state_schema(gateway) }))
         }
         connection => {
             let file = connection.filter(|connection| connection.kind == "sqlite");
             let file = file.and_then(|connection| connection.text("database")).unwrap_or(STATE_FILE);
             Ok(StatePlace::File(opening.root.join(file)))
         }
-    }
-}
-
-/// A schema that is named for SQLMesh's state stays SQLMesh's, so ours is beside it.
-fn state_schema(settings: &Settings, gateway: Option<&str>) -> String {
-    match settings.state_schema(gateway) {
-        Some(schema) => format!("{schema}_{}", PostgresPlace::SCHEMA),
-        None => PostgresPlace::SCHEMA.to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@
 //! | environment | `feature_fx_rates_142`, `feature_fx_rates_3fa2` | pull-request number, else four hex of the full ref |
 //! | view | `staging.orders` in prod, `staging__feature_fx_rates_142.orders` elsewhere, or by the configuration
 //! | | `staging.orders__feature_fx_rates_142` | schema and environment |
-//! | physical table | `offshoot__staging.orders__<16 hex>` | the hash of its table key |
+//! | physical table | `offshoot__staging.orders__<16 hex>`, or in a schema by the configuration | the hash of its table key |
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::{Digest, Hasher};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName, TableName};
-use crate::settings::EnvironmentSuffix;
+use crate::settings::{EnvironmentSuffix, PhysicalSchemas};
 
 /// What identifies a physical table: two models never share one (DESIGN, section 3).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -180,19 +180,36 @@ pub fn view_name(model: &ModelName, layout: Layout<'_>) -> TableName {
     TableName { catalog: model.catalog().map(str::to_owned), schema, name }
 }
 
-/// The table that holds a snapshot's rows. It always fits the limit and always ends in the hash of its key.
-pub fn physical_table(key: &TableKey, limit: IdentifierLimit) -> TableName {
-    const PREFIX: &str = "offshoot__";
-    let schema = key.model.schema().unwrap_or(NO_SCHEMA);
-    let suffix = format!("__{}", key.digest().short(16));
+/// What the schemas that we make up for tables begin with.
+const PHYSICAL: &str = "offshoot__";
+/// So many digits of the hash end the name of a table.
+const HASH_DIGITS: usize = 16;
+
+/// The table that holds a snapshot's rows, where none is there yet. It always fits the limit and always ends in the hash of
+/// its key, so that tables of several models do not meet in whatever schema they are mapped to.
+pub fn physical_table(key: &TableKey, schemas: &PhysicalSchemas, limit: IdentifierLimit) -> TableName {
+    let schema = || {
+        let schema = key.model.schema().unwrap_or(NO_SCHEMA);
+        format!("{PHYSICAL}{}", fit(schema, &or_unnamed(sanitise(schema)), limit.bytes() - PHYSICAL.len()))
+    };
+    let suffix = format!("__{}", key.digest().short(HASH_DIGITS));
     TableName {
         catalog: key.model.catalog().map(str::to_owned),
-        schema: format!("{PREFIX}{}", fit(schema, &or_unnamed(sanitise(schema)), limit.bytes() - PREFIX.len())),
+        schema: schemas.of(key.model.schema().unwrap_or_default()).map_or_else(schema, str::to_owned),
         name: format!("{}{suffix}", cut(&or_unnamed(sanitise(key.model.table())), limit.bytes() - suffix.len())),
     }
 }
 
-/// Two names of the virtual layer that would meet.
+/// Whether a name looks as if it were one of [`physical_table`]: its schema does, or its end, where a schema was chosen.
+pub fn is_like_physical(table: &TableName) -> bool {
+    let ends_in_hash = |name: &str| {
+        let hash = name.rsplit_once("__").map(|(_, end)| end);
+        hash.is_some_and(|hash| hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    table.schema.starts_with(PHYSICAL) || ends_in_hash(&table.name)
+}
+
+/// Two names that would meet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Clash {
     /// Two models would be one view.
@@ -210,6 +227,15 @@ pub enum Clash {
         owner: ModelName,
         /// The model whose view would land there.
         model: ModelName,
+    },
+    /// The configuration puts tables into a schema in which views stand, where whoever may make the ones could make the others.
+    PhysicalSchema {
+        /// The schema.
+        schema: String,
+        /// A model whose table would stand there.
+        model: ModelName,
+        /// A model whose view does.
+        viewed: ModelName,
     },
     /// The environment's view is one that production owns: `a__x` of model `a` in environment `x` and of a model `a__x`.
     ProductionView {
@@ -298,6 +324,44 @@ fn clashes_of_schemas<'a>(models: Vec<&'a ModelName>, layout: Layout<'_>) -> Vec
         }
     }
     clashes
+}
+
+/// The schemas to which tables of models are mapped and in which views of the environment or of production stand, each once.
+pub fn physical_clashes<'a>(
+    stored: impl Iterator<Item = &'a ModelName>,
+    viewed: impl Iterator<Item = &'a ModelName>,
+    layout: Layout<'_>,
+    schemas: &PhysicalSchemas,
+) -> Vec<Clash> {
+    if schemas.is_empty() {
+        return Vec::new();
+    }
+    let mut mapped: BTreeMap<(String, Option<String>), &ModelName> = BTreeMap::new();
+    for model in stored {
+        let schema = schemas.of(model.schema().unwrap_or_default()).map(str::to_owned);
+        let Some(schema) = schema else { continue };
+        mapped.entry((schema.to_lowercase(), model.catalog().map(str::to_lowercase))).or_insert(model);
+    }
+    let (prod, mut clashes) = (EnvironmentName::prod(), BTreeMap::new());
+    for model in viewed {
+        for environment in [&prod, layout.environment] {
+            let view = view_name(model, Layout { environment, ..layout });
+            let schema = view.schema.to_lowercase();
+            let own = view.catalog.as_deref().map(str::to_lowercase);
+            // The catalog that is not stated may be any.
+            let meets = |other: &Option<String>| other.is_none() || own.is_none() || *other == own;
+            let there = mapped.range((schema.clone(), None)..).take_while(|((name, _), _)| *name == schema);
+            for ((_, catalog), stored) in there.filter(|((_, catalog), _)| meets(catalog)) {
+                let clash = || Clash::PhysicalSchema {
+                    schema: view.schema.clone(),
+                    model: (*stored).clone(),
+                    viewed: model.clone(),
+                };
+                clashes.entry((schema.clone(), catalog.clone())).or_insert_with(clash);
+            }
+        }
+    }
+    clashes.into_values().collect()
 }
 
 /// Whether a name belongs to production or to the base branch.
@@ -447,9 +511,9 @@ mod tests {
     #[test]
     fn a_physical_name_shows_the_model_and_ends_in_the_hash_of_its_key() {
         let key = key("staging.orders", "a");
-        let table = physical_table(&key, IdentifierLimit::SMALLEST);
+        let table = physical_table(&key, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST);
         assert_eq!(table.to_string(), format!("offshoot__staging.orders__{}", key.digest().short(16)));
-        let table = physical_table(&self::key("orders", "a"), IdentifierLimit::SMALLEST);
+        let table = physical_table(&self::key("orders", "a"), &PhysicalSchemas::default(), IdentifierLimit::SMALLEST);
         assert_eq!(table.schema, "offshoot__default");
     }
 
@@ -507,6 +571,52 @@ mod tests {
             if *owner == stated[1] && *model == stated[0]));
     }
 
+    #[test]
+    fn tables_of_schemas_that_are_mapped_to_one_do_not_meet() {
+        let schemas = PhysicalSchemas::mapped(&[("^a$", "One"), ("", "two")]);
+        let table = |name: &str| physical_table(&key(name, "x"), &schemas, IdentifierLimit::SMALLEST).to_string();
+        assert!(table("a.t").starts_with("One.t__") && table("c.a.t").starts_with("c.One.t__"), "{}", table("c.a.t"));
+        assert!(["b.t", "d.t", "t"].iter().all(|name| table(name).starts_with("two.t__")));
+        let names: std::collections::BTreeSet<String> = ["b.t", "d.t", "t", "b.\"T\""].map(table).into();
+        assert_eq!(names.len(), 4, "{names:?}");
+        assert!(is_like_physical(&physical_table(&key("b.t", "x"), &schemas, IdentifierLimit::SMALLEST)));
+        for (schema, name, is_like) in
+            [("two", "t", false), ("two", "t__0123456789abcdeg", false), ("offshoot__a", "t", true)]
+        {
+            let name = TableName { catalog: None, schema: schema.into(), name: name.into() };
+            assert_eq!(is_like_physical(&name), is_like, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_schema_takes_tables_or_views() {
+        let models = ["a.t", "x.b.t", "c.t", "t"].map(model);
+        let environment = EnvironmentName::new("x_1");
+        let clashes = |schema: &str, layout: Layout<'_>| {
+            let schemas = PhysicalSchemas::mapped(&[("^a$", schema)]);
+            let found = physical_clashes(models.iter().take(1), models.iter().skip(1), layout, &schemas);
+            found
+                .iter()
+                .map(|clash| match clash {
+                    Clash::PhysicalSchema { viewed, .. } => viewed.to_string(),
+                    other => panic!("{other:?}"),
+                })
+                .collect::<Vec<_>>()
+        };
+        let own = layout(&environment);
+        assert_eq!(clashes("C", own), ["c.t"], "production's");
+        assert_eq!(clashes("c__x_1", own), ["c.t"], "the environment's");
+        assert_eq!(clashes("b", own), ["x.b.t"], "the catalog that is not stated may be the one that is");
+        assert_eq!(clashes("main", own), ["t"]);
+        assert_eq!(clashes("default__x_1", own), ["t"]);
+        assert!(["a", "c__x_2", "tables"].iter().all(|schema| clashes(schema, own).is_empty()));
+        assert!(clashes("c__x_1", beside(&environment)).is_empty());
+        let schemas = PhysicalSchemas::mapped(&[("^b$", "d")]);
+        let elsewhere = [model("y.d.t"), model("x.d.t")];
+        let found = |at: usize| physical_clashes(models[1..2].iter(), elsewhere[at..=at].iter(), own, &schemas).len();
+        assert_eq!((found(0), found(1)), (0, 1), "in another catalog it is another schema");
+    }
+
     fn is_plain(text: &str) -> bool {
         !text.is_empty() && text.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_'))
     }
@@ -526,7 +636,7 @@ mod tests {
         fn any_model_has_a_plain_table_name_that_fits(parts in prop::collection::vec("\\PC{1,90}", 1..=3)) {
             let model = ModelName::from_parts(parts).expect("one to three parts");
             let key = TableKey { model, data_fingerprint: Digest::of("test", "a") };
-            let table = physical_table(&key, IdentifierLimit::SMALLEST);
+            let table = physical_table(&key, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST);
             prop_assert!(table.schema.len() <= 63 && table.name.len() <= 63, "{}", table);
             prop_assert!(is_plain(&table.schema) && is_plain(&table.name), "{}", table);
             prop_assert!(table.name.ends_with(&key.digest().short(16)));
@@ -546,7 +656,7 @@ mod tests {
             let table = |parts: &[String], fingerprint: &str| {
                 let model = ModelName::from_parts(parts.to_vec()).expect("one to three parts");
                 let data_fingerprint = Digest::of("test", fingerprint);
-                physical_table(&TableKey { model, data_fingerprint }, IdentifierLimit::SMALLEST).name
+                physical_table(&TableKey { model, data_fingerprint }, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST).name
             };
             let same = one == two && fingerprints.0 == fingerprints.1;
             let hash = |name: String| name[name.len() - 16..].to_owned();

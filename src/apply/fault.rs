@@ -81,9 +81,10 @@ impl FillError {
             ) => CommandError::no(what).because(error),
             Self::Engine(error @ EngineError::Lost { .. }) => engine_error(&what, error).reconnect(),
             Self::Engine(error) => engine_error(&what, error),
-            Self::State(_) | Self::Internal(_) => CommandError::failed(what).because(self),
-            Self::Turn(_) => CommandError::failed(what).because(self),
-            Self::Overtaken(_) => CommandError::failed(what).because(self).plan_anew().hint("run the same command again"),
+            Self::Overtaken(_) | Self::State(StateError::TableElsewhere { .. }) => {
+                CommandError::failed(what).because(self).plan_anew().hint("run the same command again")
+            }
+            Self::Turn(_) | Self::State(_) | Self::Internal(_) => CommandError::failed(what).because(self),
             Self::TableGone(_) => CommandError::failed(what)
                 .because(self)
                 .hint("somebody dropped it meanwhile; run the same command again: it is built anew"),

@@ -112,7 +112,8 @@ fn begin<'a>(
     };
     let turn = work.turns().take(&Subject::Table { table: table.clone(), range: None }, None)?;
     let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
-    if known.as_ref().map(state::Table::found) != target.found {
+    let is_here = known.as_ref().is_none_or(|known| known.snapshot.table == *table);
+    if !is_here || known.as_ref().map(state::Table::found) != target.found {
         return Err(FillError::Overtaken(table.to_string()));
     }
     let mut session = work.engine.session()?;

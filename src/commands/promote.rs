@@ -312,7 +312,7 @@ fn plan(
 ) -> Result<Plan, CommandError> {
     let suffix = result.project.settings.environment_suffix;
     let mut problems = result.problems.clone();
-    problems.extend(planning::clashes(&result.tree.models, environment, suffix));
+    problems.extend(planning::clashes(&result.tree.models, environment, &result.project.settings));
     problems.extend(Agreements::of(workspace, current, &result.project).of_promotion(&result.project.settings));
     let before = planning::promoted_side(workspace, current, &result.tree, &mut problems);
     let before: Tree = before.map_or_else(|| workspace.nothing(result), |side| side.tree);
@@ -336,6 +336,7 @@ fn plan(
             known,
             purpose: Purpose::Promote,
             now,
+            schemas: &result.project.settings.physical_schemas,
             limit: LIMIT,
             problems: problems.clone(),
             unseen: Unseen::default(),

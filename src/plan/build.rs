@@ -13,7 +13,7 @@ use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::model::{KindName, Past};
 use crate::naming::{IdentifierLimit, TableKey};
 use crate::problem::Problem;
-use crate::settings::EnvironmentSuffix;
+use crate::settings::{EnvironmentSuffix, PhysicalSchemas};
 use crate::time::{Interval, Intervals, Timestamp};
 
 /// What a plan is made of.
@@ -36,6 +36,8 @@ pub struct Inputs<'a> {
     pub purpose: Purpose,
     /// The present, for open-ended intervals and relative starts.
     pub now: Timestamp,
+    /// Where new tables stand.
+    pub schemas: &'a PhysicalSchemas,
     /// The most bytes of the engine's identifiers.
     pub limit: IdentifierLimit,
     /// What is wrong with the project.
@@ -309,6 +311,7 @@ fn drift(promoted: &Tree, inputs: &Inputs<'_>, results: &BTreeMap<&ModelName, &T
         known: inputs.known,
         purpose: inputs.purpose,
         now: inputs.now,
+        schemas: inputs.schemas,
         limit: inputs.limit,
         problems: Vec::new(),
         unseen: Unseen::default(),

@@ -69,7 +69,9 @@ impl<'a> Targets<'a> {
         let history = history.filter(|_| slot.action == Action::Build);
         let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
         self.remember(model, &slot, (basis, &read));
-        let table = slot.known.map_or_else(|| physical_table(&slot.key, inputs.limit), |known| known.table.clone());
+        // One that is there stays where it is, whatever the configuration says of new ones.
+        let new = || physical_table(&slot.key, inputs.schemas, inputs.limit);
+        let table = slot.known.map_or_else(new, |known| known.table.clone());
         Some(Target {
             name: name.clone(),
             kind,

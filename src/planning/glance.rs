@@ -53,12 +53,13 @@ pub fn glance(
     let suffix = result.project.settings.environment_suffix;
     // Names are compared while the base is read.
     let (base, promoted) = rayon::in_place_scope(|scope| {
-        scope.spawn(|_| clashing = clashes(&result.sketch.models, &environment, suffix));
+        scope.spawn(|_| clashing = clashes(&result.sketch.models, &environment, &result.project.settings));
         Ok::<_, CommandError>(match chosen.place {
             Place::Branch | Place::Queue => (workspace.draft(&chosen.trees.base_tree, Some(&result))?, promoted),
             Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
         })
     })?;
+    let schemas = result.project.settings.physical_schemas.clone();
     let files = |draft: &Draft| draft.source.as_ref().map(|source| workspace.files(source)).transpose();
     let files = [files(&result)?, files(&base)?, promoted.as_ref().map(files).transpose()?.flatten()];
     let surroundings = workspace.surroundings();
@@ -96,6 +97,7 @@ pub fn glance(
             known,
             purpose,
             now,
+            schemas: &schemas,
             limit: LIMIT,
             problems: problems.clone(),
             unseen: looked.unseen.clone(),

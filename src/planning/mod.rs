@@ -14,10 +14,10 @@ use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
 use crate::git::{GitError, Head, Mode, Request, ThreeTrees, TreeSource};
 use crate::ids::{CommitId, EnvironmentName, ModelName, RefName};
-use crate::model::Model;
+use crate::model::{KindName, Model};
 use crate::naming::{
     Clash, Disambiguator, IdentifierLimit, Layout, detached_environment_name, environment_name, parse_environment_name,
-    view_clashes,
+    physical_clashes, view_clashes,
 };
 use crate::plan::{Commits, Inputs, Plan, Purpose, Unseen, Window, build};
 use crate::problem::{HELD, Problem};
@@ -213,7 +213,7 @@ pub fn plan_of(
     result.problems.extend(held(state).map_err(state_error)?);
     result.problems.extend(newer(state).map_err(state_error)?);
     result.problems.extend(chosen.trees.problems.iter().cloned());
-    result.problems.extend(clashes(&result.tree.models, &environment, suffix));
+    result.problems.extend(clashes(&result.tree.models, &environment, &result.project.settings));
     let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
     result.problems.extend(statements(&agreements, (&environment, prod.as_ref()), &result.project.settings));
     let (writer, purpose) = chosen.place.writer(&environment);
@@ -237,6 +237,7 @@ pub fn plan_of(
             known,
             purpose,
             now,
+            schemas: &result.project.settings.physical_schemas,
             limit: LIMIT,
             problems: result.problems.clone(),
             unseen: Unseen::default(),
@@ -322,9 +323,12 @@ fn newer(state: &dyn State) -> Result<Option<Problem>, StateError> {
 pub fn clashes(
     models: &BTreeMap<ModelName, Arc<Model>>,
     environment: &EnvironmentName,
-    suffix: EnvironmentSuffix,
+    settings: &Settings,
 ) -> Vec<Problem> {
-    let viewed = models.iter().filter(|(_, model)| model.kind.name().has_view()).map(|(name, _)| name);
+    let of = |is_wanted: fn(KindName) -> bool| {
+        models.iter().filter(move |(_, model)| is_wanted(model.kind.name())).map(|(name, _)| name)
+    };
+    let (stored, viewed) = (of(KindName::has_table), of(KindName::has_view));
     let told = |clash: Clash| match clash {
         Clash::OneView { view, models: [one, two] } => {
             Problem::error("view-clash", format!("models `{one}` and `{two}` would be one view, `{view}`"))
@@ -335,13 +339,20 @@ pub fn clashes(
             format!("the view of `{model}` would stand in schema `{schema}`, which is production's (`{owner}`)"),
         )
         .help("choose another environment name with `--env NAME`"),
+        Clash::PhysicalSchema { schema, model, viewed } => Problem::error(
+            "physical-schema-clash",
+            format!("the table of `{model}` would stand in schema `{schema}`, in which the view of `{viewed}` stands"),
+        )
+        .help("map it to a schema without views of models in `physical_schema_mapping`"),
         Clash::ProductionView { view, owner, model } => Problem::error(
             "view-clash",
             format!("the view of `{model}` would be `{view}`, which is production's (`{owner}`)"),
         )
         .help("choose another environment name with `--env NAME`, or rename one of the models"),
     };
-    view_clashes(viewed, layout(environment, suffix)).into_iter().map(told).collect()
+    let layout = layout(environment, settings.environment_suffix);
+    let physical = physical_clashes(stored, viewed.clone(), layout, &settings.physical_schemas);
+    view_clashes(viewed, layout).into_iter().chain(physical).map(told).collect()
 }
 
 /// How the views of an environment are called.

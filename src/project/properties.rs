@@ -23,9 +23,12 @@ enum Handling {
     Physical,
     /// It would be ignored silently; harmless only with this value (empty: with none).
     Later(&'static str),
-    /// Something that people may miss is not done.
-    Ignored,
+    /// Something that people may miss is not done; says what does it.
+    Ignored(&'static str),
 }
+
+/// The key of `virtual_properties` that SQLMesh writes between `CREATE` and `VIEW` on every engine.
+const CREATABLE: &str = "creatable_type";
 
 const PROPERTIES: [(&str, Handling); 44] = [
     ("name", Handling::Parsed),
@@ -62,9 +65,9 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("project", Handling::Kept),
     ("retention", Handling::Kept),
     ("grants_target_layer", Handling::Kept),
-    ("virtual_properties", Handling::Ignored),
-    ("grants", Handling::Ignored),
-    ("signals", Handling::Ignored),
+    ("virtual_properties", Handling::Parsed),
+    ("grants", Handling::Ignored("give them in an `ON_VIRTUAL_UPDATE` block: `GRANT SELECT ON @this_model TO …`")),
+    ("signals", Handling::Ignored("it comes in a later version")),
     ("allow_partials", Handling::Parsed),
     ("gateway", Handling::Later("")),
     ("physical_version", Handling::Later("")),
@@ -228,9 +231,9 @@ fn apply(
         Handling::Physical => {
             header.properties.physical_properties.insert(key.to_owned(), value.folded());
         }
-        Handling::Ignored => {
+        Handling::Ignored(instead) => {
             let message = format!("`{key}` is not honoured yet");
-            problems.push(source.warning("unsupported-property", offset, message).help("it comes in a later version"));
+            problems.push(source.warning("unsupported-property", offset, message).help(*instead));
             header.properties.other_metadata.insert(key.to_owned(), value.folded());
         }
         Handling::Later(harmless) => {
@@ -312,6 +315,17 @@ fn parsed(
             for pair in value.pairs().map_err(|_| "pairs such as (key = value)")? {
                 properties.physical_properties.insert(pair.key, pair.value.folded());
             }
+        }
+        // SQLMesh does nothing with them on the engines that we have, but for one key.
+        "virtual_properties" => {
+            for pair in value.pairs().map_err(|_| "pairs such as (key = value)")? {
+                if pair.key == CREATABLE {
+                    let message = format!("`{CREATABLE}` of `{key}` is not honoured: views are made as plain ones");
+                    let problem = scope.source.warning("unsupported-property", pair.offset, message);
+                    problems.push(problem.help("remove it"));
+                }
+            }
+            properties.other_metadata.insert(key.to_owned(), value.folded());
         }
         _ => {}
     }

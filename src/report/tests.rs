@@ -4,7 +4,7 @@ use crate::fingerprint::Tree;
 use crate::fingerprint::tests::tree;
 use crate::naming::IdentifierLimit;
 use crate::plan::{Category, Commits, Inputs, Known, Purpose, Unseen, Window, build};
-use crate::settings::EnvironmentSuffix;
+use crate::settings::{EnvironmentSuffix, PhysicalSchemas};
 use crate::time::IntervalUnit;
 use std::collections::BTreeSet;
 
@@ -45,6 +45,7 @@ pub(crate) fn plan_between(base: &Tree, result: &Tree, known: &Known, now: Times
         known,
         purpose: Purpose::Apply,
         now,
+        schemas: &PhysicalSchemas::default(),
         limit: IdentifierLimit::SMALLEST,
         problems: Vec::new(),
         unseen: Unseen::default(),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::physical::{Keys, PhysicalSchemas};
 use super::reader::Report;
 use super::{
     DefaultProperty, DefaultStatements, EnvironmentSuffix, Gateway, ModelDefaults, ModelNaming, Settings, connection,
-    jinja, own,
+    jinja, own, physical,
 };
 use crate::ids::{FilePath, ProjectName};
 use crate::problem::{Problem, nearest};
@@ -38,15 +39,13 @@ const KEPT: [&str; 22] = [
 ];
 
 /// Keys that would change results or names if they were passed over, with the only value that changes nothing.
-const HARMLESS_ONLY_AS: [(&str, &str); 5] = [
+const HARMLESS_ONLY_AS: [(&str, &str); 3] = [
     ("environment_catalog_mapping", ""),
     ("gateway_managed_virtual_layer", "false"),
-    ("physical_schema_mapping", ""),
-    ("physical_schema_override", ""),
     ("virtual_environment_mode", "full"),
 ];
 
-const HONOURED: [&str; 18] = [
+const HONOURED: [&str; 20] = [
     "after_all",
     "before_all",
     "default_connection",
@@ -60,6 +59,8 @@ const HONOURED: [&str; 18] = [
     "loader",
     "model_defaults",
     "model_naming",
+    "physical_schema_mapping",
+    "physical_schema_override",
     "pinned_environments",
     "project",
     "snapshot_ttl",
@@ -100,6 +101,7 @@ pub(super) fn read(path: &FilePath, document: &Node, settings: &mut Settings, pr
         }
         one(entry, settings, &mut report);
     }
+    settings.physical_schemas = physical_schemas(document, settings, &mut report);
     let default = settings.default_gateway.as_ref().filter(|name| !settings.gateways.contains_key(*name));
     if let (Some(name), Some(node)) = (default, document.get("default_gateway")) {
         let known: Vec<&str> = settings.gateways.keys().map(String::as_str).collect();
@@ -137,7 +139,7 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         "time_column_format" => settings.time_column_format = report.text(key, node),
         "model_naming" => settings.model_naming = naming(node, report),
         // Read apart, because it depends on what else is in the project.
-        "gateways" | "linter" => {}
+        "gateways" | "linter" | "physical_schema_mapping" | "physical_schema_override" => {}
         "loader" => {
             let problem =
                 Problem::warning("unsupported-setting", "`loader` is passed over: this program has one loader");
@@ -209,6 +211,27 @@ fn variables(node: &Node, report: &mut Report<'_>) -> BTreeMap<String, Value> {
     node.entries().iter().map(|entry| (entry.key.to_lowercase(), entry.node.value.clone())).collect()
 }
 
+/// The setting, or the older one that SQLMesh still takes instead of it.
+fn physical_schemas(document: &Node, settings: &Settings, report: &mut Report<'_>) -> PhysicalSchemas {
+    let given = |key: &'static str| {
+        let node = document.get(key).filter(|node| node.value != Value::Null)?;
+        Some((key, node))
+    };
+    let (mapping, older) = (given("physical_schema_mapping"), given("physical_schema_override"));
+    if let Some((key, node)) = older.filter(|(_, node)| !node.entries().is_empty()) {
+        let problem = match mapping {
+            Some(_) => Problem::error("invalid-setting", format!("`{key}` stands beside `physical_schema_mapping`")),
+            None => {
+                Problem::warning("older-setting", format!("`{key}` is the older form of `physical_schema_mapping`"))
+            }
+        };
+        report.push(node.place, problem.help("map `^NAME$` in `physical_schema_mapping` instead, and remove it"));
+    }
+    let older = older.map(|older| physical::read(older, Keys::Names, settings, report));
+    let mapping = mapping.map(|mapping| physical::read(mapping, Keys::Patterns, settings, report));
+    mapping.or(older).unwrap_or_default()
+}
+
 fn naming(node: &Node, report: &mut Report<'_>) -> ModelNaming {
     report.is_map("model_naming", node);
     let mut naming = ModelNaming::Declared;
@@ -249,7 +272,7 @@ fn target_environment(key: &str, node: &Node, report: &mut Report<'_>) {
 }
 
 /// A variable that is not set would silently become another text, so only connections may wait for it.
-fn refuse_unset(key: &str, node: &Node, report: &mut Report<'_>) {
+pub(super) fn refuse_unset(key: &str, node: &Node, report: &mut Report<'_>) {
     match &node.value {
         Value::Text(text) => {
             if let Some((_, name)) = text.split_once(jinja::UNSET) {

@@ -11,6 +11,7 @@ mod gateways;
 mod jinja;
 mod linter;
 mod own;
+mod physical;
 mod reader;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ pub use data_diff::{DataDiff, WhenCompared};
 pub use gateways::{Part, PartGateways, Wanted};
 pub use linter::{Linter, Rule, Selection, is_user_rules};
 pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings};
+pub use physical::PhysicalSchemas;
 pub use reader::{Report, parsed as parsed_yaml, rendered_file};
 
 use crate::files::FileTree;
@@ -34,6 +36,9 @@ use linter::UnknownRule;
 pub const CONFIG_FILES: [&str; 4] = ["config.yaml", "config.yml", "sqlmesh.yaml", "sqlmesh.yml"];
 /// The name of our own configuration.
 pub const OWN_FILES: [&str; 2] = ["offshoot.yaml", "offshoot.yml"];
+
+/// The schema of our state in PostgreSQL, where nobody chose another one.
+pub const STATE_SCHEMA: &str = "offshoot";
 
 /// A project's configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,6 +75,8 @@ pub struct Settings {
     pub time_column_format: Option<String>,
     /// Where the name of an environment stands in the names of its views.
     pub environment_suffix: EnvironmentSuffix,
+    /// `physical_schema_mapping`: where the tables of models stand.
+    pub physical_schemas: PhysicalSchemas,
     /// Where names of models without `name` come from.
     pub model_naming: ModelNaming,
     /// `linter`: which rules hold.
@@ -221,6 +228,12 @@ impl Settings {
     /// The schema that a gateway names for the state.
     pub fn state_schema(&self, gateway: Option<&str>) -> Option<&str> {
         self.gateways.get(self.gateway_name(gateway)?)?.state_schema.as_deref()
+    }
+
+    /// The schema of our state in PostgreSQL. One that is named for SQLMesh's stays SQLMesh's, so ours is beside it.
+    pub fn own_state_schema(&self, gateway: Option<&str>) -> String {
+        let named = self.state_schema(gateway);
+        named.map_or_else(|| STATE_SCHEMA.to_owned(), |schema| format!("{schema}_{STATE_SCHEMA}"))
     }
 
     /// The variables that models of a gateway see.

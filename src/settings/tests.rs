@@ -2,7 +2,7 @@ use super::*;
 use crate::files::TextTree;
 use crate::problem::{Severity, has_errors};
 
-fn settings(fixture: &str) -> (Settings, Vec<Problem>) {
+pub(super) fn settings(fixture: &str) -> (Settings, Vec<Problem>) {
     load(&TextTree::parse(fixture), &BTreeMap::new())
 }
 
@@ -128,7 +128,7 @@ fn unknown_keys_name_the_nearest_one_and_their_line() {
 
 #[test]
 fn what_would_change_results_is_an_error_and_the_rest_a_warning() {
-    let error = ["physical_schema_mapping: {a: b}", "environment_suffix_target: catalog"];
+    let error = ["environment_catalog_mapping: {a: b}", "environment_suffix_target: catalog"];
     for line in error {
         let (_, problems) = settings(&format!("//- config.yaml\n{line}\n"));
         assert_eq!(codes(&problems), ["unsupported-setting"], "{line}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::lease::{Holder, Subject};
 use super::record::{Owner, Version};
 use super::transfer::LineError;
-use crate::ids::{EnvironmentName, PlanId, StateId};
+use crate::ids::{EnvironmentName, PlanId, StateId, TableName};
 use crate::naming::TableKey;
 use crate::time::Timestamp;
 
@@ -69,6 +69,14 @@ pub enum StateError {
         /// The table.
         TableKey,
     ),
+    /// A table that is recorded in another place already: somebody who was configured otherwise made it meanwhile.
+    #[error("its table is `{known}` by now, not `{wanted}`: another run made it meanwhile")]
+    TableElsewhere {
+        /// Where it was to be.
+        wanted: Box<TableName>,
+        /// Where it is.
+        known: Box<TableName>,
+    },
     /// Somebody else writes.
     #[error(
         "{} is writing the state; waited {:.1} s for it: let it finish, or wait longer with `--lock-timeout`",

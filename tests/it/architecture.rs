@@ -92,6 +92,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("octocrab", &["github"]),
     ("owo_colors", &["render"]),
     ("petgraph", &["graph"]),
+    ("regex", &["settings"]),
     ("rusqlite", &["state"]),
     ("serde_yaml", &["yaml"]),
     ("sha2", &["hash"]),

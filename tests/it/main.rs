@@ -53,6 +53,7 @@ mod oracle;
 mod parity;
 mod partial;
 mod permissions;
+mod physical_schemas;
 mod pooler;
 mod postgres;
 mod processes;

@@ -1,7 +1,7 @@
 //! The same project gives the same tables with SQLMesh and with us. What SQLMesh 0.236 makes of each project of
 //! `fixtures/parity` stands beside it in `golden.json`, written by `scripts/parity`; here `bot promote` makes it too. What its
 //! environment `dev` shows after the edit in `edit/` is `golden.dev.json`; here `bot apply` of a branch makes that. The rows of what
-//! it renders are `golden.render.json`.
+//! it renders are `golden.render.json`, and the schemas that tables are mapped to are `golden.schemas.json`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ fn world(project: &Path) -> World {
         let inside = file.strip_prefix(project).expect("below").to_str().expect("a plain name").to_owned();
         let content = std::fs::read(&file).expect("a file");
         match inside.as_str() {
-            "golden.json" | "golden.dev.json" | "golden.render.json" => {}
+            golden if golden.starts_with("golden.") => {}
             edit if edit.starts_with("edit/") => {}
             "setup.sql" => {
                 let sql = String::from_utf8(content).expect("SQL");
@@ -122,6 +122,19 @@ fn differing(world: &World, expected: &BTreeMap<String, Shown>, views: &str) -> 
     differing
 }
 
+/// The tables that SQLMesh maps to other schemas than we do.
+fn mapped_otherwise(world: &World, project: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(project.join("golden.schemas.json")).unwrap_or_else(|_| "{}".to_owned());
+    let theirs: BTreeMap<String, String> = serde_json::from_str(&text).expect("JSON");
+    let tables = rows(
+        world,
+        "SELECT DISTINCT model, schema_name FROM offshoot__meta.objects WHERE kind = 'table' AND NOT starts_with(schema_name, 'offshoot__')",
+    );
+    let pair = |row: Vec<Option<String>>| Some((row.first()?.clone()?, row.get(1)?.clone()?));
+    let ours: BTreeMap<String, String> = tables.into_iter().filter_map(pair).collect();
+    (ours != theirs).then(|| format!("the schemas of tables\n  SQLMesh: {theirs:?}\n  here:    {ours:?}"))
+}
+
 const PROD: &str = "NOT ends_with(schema_name, '__dev')";
 const DEV: &str = "ends_with(schema_name, '__dev')";
 
@@ -136,6 +149,7 @@ fn every_project_gives_what_sqlmesh_gives() {
         let prod = golden(&project, "golden.json");
         assert!(!prod.is_empty(), "{name} shows nothing");
         tell(differing(&world, &prod, PROD));
+        tell(mapped_otherwise(&world, &project).into_iter().collect());
         if edited(&world, &project) {
             edits += 1;
             world.done(&["apply", "--env", "dev"]);

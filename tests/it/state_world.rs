@@ -9,6 +9,7 @@ use offshoot::model::KindName;
 use offshoot::naming::{self, IdentifierLimit, TableKey};
 use offshoot::plan::{Basis, Commits, Saw, Seen};
 use offshoot::rollback::HoldChange;
+use offshoot::settings::PhysicalSchemas;
 use offshoot::state::{
     About, Build, Column, Environment, Fact, InputRead, Load, NewEntry, Owner, Pointer, Snapshot, Status, Version,
     VirtualView,
@@ -76,7 +77,7 @@ pub(crate) fn pointer(text: &str) -> Pointer {
         metadata_fingerprint: Digest::of("test-metadata", text),
         source: Some(Digest::of("test-source", text)),
         basis: Basis::Whole,
-        table: Some(naming::physical_table(&key, IdentifierLimit::SMALLEST)),
+        table: Some(naming::physical_table(&key, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST)),
         view: Some(VirtualView { name: view, definition: Digest::of("test-view", text) }),
     }
 }
@@ -95,7 +96,7 @@ pub(crate) fn entry(at: i64) -> NewEntry {
 pub(crate) fn snapshot(text: &str) -> Snapshot {
     let key = key(text);
     Snapshot {
-        table: naming::physical_table(&key, IdentifierLimit::SMALLEST),
+        table: naming::physical_table(&key, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST),
         key,
         kind: KindName::IncrementalByTimeRange,
         columns: vec![Column { name: "größe \"x\"".into(), data_type: "DECIMAL(18,3)".into() }],

@@ -9,8 +9,9 @@ use crate::engine::{
 use crate::error::CommandError;
 use crate::gc::{Inputs, Kept, Known, Reader, Standing, Table, Verdict, Whose, WhyKept, decide};
 use crate::ids::{EnvironmentName, ModelName, TableName};
-use crate::naming::TableKey;
+use crate::naming::{TableKey, is_like_physical};
 use crate::settings::Settings;
+use crate::sql::Dialect;
 use crate::state::{Build, Snapshot, State, StateError};
 use crate::time::Timestamp;
 use crate::workspace::state_error;
@@ -182,18 +183,21 @@ fn tables(
 
 /// What stands in the schemas of our tables.
 struct Physical<'a> {
+    dialect: Dialect,
     there: BTreeMap<TableName, SchemaObject>,
-    recorded: BTreeMap<&'a TableName, &'a ObjectRecord>,
+    recorded: BTreeMap<TableName, &'a ObjectRecord>,
 }
 
 impl<'a> Physical<'a> {
     fn read(session: &mut dyn Session, known: &[KnownTable], owned: &'a [ObjectRecord]) -> Result<Self, EngineError> {
-        let recorded: BTreeMap<&TableName, &ObjectRecord> = owned
+        let dialect = session.dialect();
+        let recorded: BTreeMap<TableName, &ObjectRecord> = owned
             .iter()
             .filter(|record| matches!(record.object, OwnedObject::Table { .. }))
-            .map(|record| (&record.name, record))
+            .map(|record| (folded(dialect, &record.name), record))
             .collect();
-        let names = known.iter().map(|known| &known.snapshot.table).chain(recorded.keys().copied());
+        let names = known.iter().map(|known| &known.snapshot.table);
+        let names = names.chain(recorded.values().map(|record| &record.name));
         let mut schemas: BTreeMap<Option<&str>, BTreeSet<&str>> = BTreeMap::new();
         for name in names {
             schemas.entry(name.catalog.as_deref()).or_default().insert(&name.schema);
@@ -201,15 +205,16 @@ impl<'a> Physical<'a> {
         let mut there = BTreeMap::new();
         for (catalog, schemas) in schemas {
             let objects = session.objects_of(catalog, &schemas.into_iter().collect::<Vec<_>>())?;
-            there.extend(objects.into_iter().map(|object| (object.name.clone(), object)));
+            there.extend(objects.into_iter().map(|object| (folded(dialect, &object.name), object)));
         }
-        Ok(Self { there, recorded })
+        Ok(Self { dialect, there, recorded })
     }
 
     /// Only a table that is recorded is ours; where nothing stands, there is nothing to lose.
     fn standing(&self, name: &TableName, settings: &Settings, elsewhere: &BTreeSet<TableName>) -> Standing {
-        let kind = self.there.get(name).map(|object| object.kind);
-        match (self.recorded.get(name), kind) {
+        let place = folded(self.dialect, name);
+        let kind = self.there.get(&place).map(|object| object.kind);
+        match (self.recorded.get(&place), kind) {
             (Some(record), _) if record.project != settings.project => Standing::Theirs,
             (Some(_), Some(ObjectKind::View)) | (None, Some(_)) => Standing::Foreign,
             _ if elsewhere.contains(name) => Standing::Shared,
@@ -217,11 +222,18 @@ impl<'a> Physical<'a> {
         }
     }
 
-    /// What stands among our tables and was never recorded.
+    /// What stands among our tables and was never recorded. In a schema that somebody chose, others may have theirs, too.
     fn foreign(&self) -> impl Iterator<Item = Kept> + '_ {
-        let foreign = self.there.keys().filter(|name| !self.recorded.contains_key(name));
-        foreign.map(|name| Kept { name: name.clone(), model: None, since: None, why: WhyKept::NotOurs })
+        let foreign = self.there.iter().filter(|(place, _)| !self.recorded.contains_key(*place));
+        let names = foreign.map(|(_, object)| &object.name).filter(|name| is_like_physical(name));
+        names.map(|name| Kept { name: name.clone(), model: None, since: None, why: WhyKept::NotOurs })
     }
+}
+
+/// A name as the engine compares it: a schema that was there before us may be written in another case.
+fn folded(dialect: Dialect, name: &TableName) -> TableName {
+    let fold = |part: &str| dialect.fold(part, true);
+    TableName { catalog: name.catalog.as_deref().map(fold), schema: fold(&name.schema), name: fold(&name.name) }
 }
 
 fn unreadable(error: EngineError) -> CommandError {

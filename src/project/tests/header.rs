@@ -287,6 +287,12 @@ fn later_properties_stop_and_unhonoured_ones_warn() {
     for property in ["gateway local", "virtual_environment_mode full", "allow_partials false", "formatting false"] {
         assert_eq!(with(property).problems, [], "{property}");
     }
+    assert_eq!(with("virtual_properties (labels = [('a', 'b')], x = 1)").problems, [], "no engine here takes them");
+    assert_eq!(codes(&with("virtual_properties (1)")), ["invalid-property"]);
+    for property in ["virtual_properties (Creatable_Type = SECURE)", "grants ('select' = ['a'])"] {
+        let loaded = with(property);
+        assert_eq!((codes(&loaded), loaded.problems[0].severity), (vec!["unsupported-property"], Severity::Warning));
+    }
     let loaded = with("signals (ready(a := 1))");
     assert_eq!((codes(&loaded), loaded.problems[0].severity), (vec!["unsupported-property"], Severity::Warning));
 }

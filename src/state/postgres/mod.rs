@@ -84,7 +84,7 @@ enum Access {
 
 impl Place {
     /// The schema of a state that nobody chose another for.
-    pub const SCHEMA: &str = "offshoot";
+    pub const SCHEMA: &str = crate::settings::STATE_SCHEMA;
 
     /// The same in words; no password is in it.
     fn location(&self) -> String {

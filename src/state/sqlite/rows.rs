@@ -91,6 +91,7 @@ mod tests {
     use crate::ids::{ModelName, PlanId, ProjectName};
     use crate::model::KindName;
     use crate::naming::{IdentifierLimit, TableKey, physical_table};
+    use crate::settings::PhysicalSchemas;
     use crate::state::store::{migrate, record};
     use crate::state::{Build, Fact, Load, Snapshot};
     use crate::time::{Interval, IntervalUnit, Timestamp};
@@ -123,7 +124,7 @@ mod tests {
         let (at, interval) = (Timestamp(1), Interval { start: Timestamp(0), end: Timestamp(9) });
         let run = String::from("ada");
         let snapshot = Snapshot {
-            table: physical_table(&key, IdentifierLimit::SMALLEST),
+            table: physical_table(&key, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST),
             key: key.clone(),
             kind: KindName::Full,
             columns: Vec::new(),

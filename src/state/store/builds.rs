@@ -86,7 +86,8 @@ pub(super) fn record<'a>(
              row_count = excluded.row_count, byte_count = excluded.byte_count, seconds = excluded.seconds,
              started_at = excluded.started_at, intervals = excluded.intervals, inputs = excluded.inputs,
              run = excluded.run, owner = excluded.owner, seen = excluded.seen",
-    )
+    )?;
+    Ok(())
 }
 
 /// Of builds that are told twice under one plan, what was said last: a statement changes a row once.

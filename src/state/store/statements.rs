@@ -45,21 +45,23 @@ impl dyn Statements + '_ {
         Ok(self.query(sql, values)?.into_iter().next())
     }
 
-    /// Inserts rows, many with each statement; `into` ends before `VALUES`, and `conflict` is what follows the rows.
+    /// Inserts rows, many with each statement; `into` ends before `VALUES`, and `conflict` is what follows the rows. Gives how
+    /// many were written.
     pub(super) fn insert<const WIDTH: usize>(
         &self,
         into: &str,
         rows: impl IntoIterator<Item = [Value; WIDTH]>,
         conflict: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
         let values: Vec<Value> = rows.into_iter().flatten().collect();
-        values.chunks(WIDTH * ROWS).try_for_each(|chunk| {
+        let written = values.chunks(WIDTH * ROWS).map(|chunk| {
             let row = |row: usize| {
                 let places: Vec<_> = (1..=WIDTH).map(|place| format!("?{}", row * WIDTH + place)).collect();
                 format!("({})", places.join(", "))
             };
             let rows: Vec<_> = (0..chunk.len() / WIDTH).map(row).collect();
-            self.execute(&format!("{into} VALUES {} {conflict}", rows.join(", ")), chunk).map(|_| ())
-        })
+            self.execute(&format!("{into} VALUES {} {conflict}", rows.join(", ")), chunk)
+        });
+        written.sum()
     }
 }

@@ -110,7 +110,8 @@ fn refuse_unknown(
     Ok(())
 }
 
-/// A table that is filled again keeps the moment when it was made first.
+/// A table that is filled again keeps the moment when it was made first. It stays where it is, too: where two make it at once
+/// in two places, what the second one then loads would count as loaded in the first one's.
 fn record_snapshots(
     statements: &dyn Statements,
     project: &ProjectName,
@@ -130,14 +131,37 @@ fn record_snapshots(
         }
     }
     let rows: Vec<_> = last.iter().map(|(key, it)| snapshot_values(project, key, it)).collect::<Result<_, _>>()?;
-    statements.insert(
+    let written = statements.insert(
         "INSERT INTO @snapshots (project, table_key, model, data_fingerprint, physical_table, kind, columns, unit,
              created_at, as_of)",
         rows,
         "ON CONFLICT (project, table_key) DO UPDATE SET
-             physical_table = excluded.physical_table, kind = excluded.kind, columns = excluded.columns,
-             unit = excluded.unit, as_of = coalesce(excluded.as_of, snapshots.as_of)",
-    )
+             kind = excluded.kind, columns = excluded.columns, unit = excluded.unit,
+             as_of = coalesce(excluded.as_of, snapshots.as_of)
+         WHERE snapshots.physical_table = excluded.physical_table",
+    )?;
+    match written == last.len() as u64 {
+        true => Ok(()),
+        false => Err(elsewhere(statements, project, &last)?.into()),
+    }
+}
+
+/// Which of the tables is known to be in another place.
+fn elsewhere(
+    statements: &dyn Statements,
+    project: &ProjectName,
+    wanted: &BTreeMap<Digest, Snapshot>,
+) -> Result<StateError, Failure> {
+    let sql = "SELECT * FROM @snapshots WHERE project = ?1 AND table_key IN (SELECT value FROM @list(?2))";
+    for row in statements.query(sql, &[project.into(), list_of(wanted.keys())?])? {
+        let known = snapshot(&row)?;
+        let wanted = wanted.get(&known.key.digest()).filter(|wanted| wanted.table != known.table);
+        if let Some(wanted) = wanted {
+            let wanted = Box::new(wanted.table.clone());
+            return Ok(StateError::TableElsewhere { wanted, known: Box::new(known.table) });
+        }
+    }
+    Err(Failure::Unreadable("table `snapshots`: fewer rows were written than given".into()))
 }
 
 fn snapshot_values(project: &ProjectName, key: &Digest, snapshot: &Snapshot) -> Result<[Value; 10], Failure> {
@@ -202,7 +226,7 @@ fn change_ledgers(
         }
     }
     let into = "INSERT INTO @loads (project, table_key, start_at, end_at, loaded_at, run, inputs)";
-    statements.insert(into, rows, "")
+    statements.insert(into, rows, "").map(drop)
 }
 
 fn load_values(project: &ProjectName, key: &Digest, load: &LoadedInterval) -> Result<[Value; 7], Failure> {

@@ -81,7 +81,7 @@ pub(super) fn remember(
 ) -> Result<(), Failure> {
     let row = |(table, since): (&TableName, &Timestamp)| Ok([project.into(), json(table)?, (*since).into()]);
     let rows: Vec<[Value; 3]> = marks.iter().map(row).collect::<Result<_, Failure>>()?;
-    statements.insert("INSERT INTO @unreferenced (project, physical_table, since)", rows, "")
+    statements.insert("INSERT INTO @unreferenced (project, physical_table, since)", rows, "").map(drop)
 }
 
 /// [`crate::state::State::keep_tables`].

@@ -124,6 +124,13 @@ fn views_that_meet() -> String {
     by_schema + &problems(&world.bot(&["plan", "--env", "dev"]))
 }
 
+fn tables_among_views() -> String {
+    let world = world();
+    world.repository.write("config.yaml", format!("{CONFIG}physical_schema_mapping: {{marts: marts}}\n"));
+    world.repository.commit("start");
+    problems(&world.bot(&["plan", "--env", "dev"]))
+}
+
 fn production_that_is_held() -> String {
     let world = world();
     world.repository.git(&["config", "user.name", "Ada"]);
@@ -195,6 +202,7 @@ pub(super) const WORLDS: &[(&str, Told)] = &[
     ("a base that has parted", a_base_that_has_parted),
     ("a branch before the first promote", a_branch_before_the_first_promote),
     ("views that meet", views_that_meet),
+    ("tables among views", tables_among_views),
     ("production that is held", production_that_is_held),
     ("production that git forgot", production_that_git_forgot),
     ("a state of a newer program", a_state_of_a_newer_program),

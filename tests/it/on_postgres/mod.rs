@@ -3,14 +3,14 @@
 pub(crate) mod conversations;
 mod lost;
 mod runs;
-mod together;
+pub(crate) mod together;
 
 use std::collections::BTreeMap;
 
 use offshoot::postgres::Address;
 
 use crate::lab::edit;
-pub(super) use crate::postgres::rows;
+pub(crate) use crate::postgres::rows;
 use crate::postgres::{Database, PASSWORD};
 use crate::world::World;
 

@@ -12,20 +12,20 @@ use crate::lab::{bot, edit};
 use crate::postgres::{Database, PASSWORD};
 
 /// A clone of the repository with a branch checked out.
-fn clone(shared: &OnPostgres, branch: &str, folder: &TempDir) -> PathBuf {
+pub(crate) fn clone(shared: &OnPostgres, branch: &str, folder: &TempDir) -> PathBuf {
     let path = folder.path().join(branch);
     let (from, to) = (shared.world.repository.path().display().to_string(), path.display().to_string());
     shared.world.repository.git(&["clone", "--quiet", "--branch", branch, &from, &to]);
     path
 }
 
-pub(super) fn start(folder: &Path, arguments: &[&str]) -> Child {
+pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = bot(folder, arguments);
     command.env("WAREHOUSE_PASSWORD", PASSWORD).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the program runs")
 }
 
-pub(super) fn end(child: Child, what: &str) {
+pub(crate) fn end(child: Child, what: &str) {
     let output = child.wait_with_output().expect("it ends");
     let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{what}: {}{}", told(&output.stdout), told(&output.stderr));

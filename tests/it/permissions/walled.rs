@@ -232,3 +232,39 @@ fn one_role_becomes_two() {
     let doctor = world.bot(&["doctor"]);
     assert!(doctor.exit == Exit::Done && doctor.stdout.contains("can write none of"), "{}", doctor.stdout);
 }
+
+/// A schema that somebody else made and that tables are mapped to: production takes its tables over, and not the schema.
+#[test]
+fn tables_in_a_schema_of_somebody_else_are_behind_the_wall_too() {
+    let walled = Walled::new();
+    let (world, shared) = (walled.world(), walled.shared());
+    let config = std::fs::read_to_string(world.repository.path().join("config.yaml")).expect("it is there");
+    edit(world, &[("config.yaml", &format!("{config}physical_schema_mapping: {{marts: vault}}\n"))]);
+    let admin = walled.admin();
+    admin.batch("CREATE SCHEMA vault; CREATE TABLE vault.mine AS SELECT 7 AS id").expect("somebody's schema");
+    let refused = world.bot(&["promote"]);
+    assert_eq!(refused.exit, Exit::Failed, "{}", refused.stderr);
+    let told = walled.on_page(&refused.stderr);
+    assert!(told.contains("GRANT USAGE, CREATE ON SCHEMA \"vault\" TO \"offshoot_prod\""), "{told}");
+    admin.batch(&walled.here("GRANT USAGE, CREATE ON SCHEMA vault TO offshoot_ci, offshoot_prod")).expect("given");
+    world.done(&["promote"]);
+    let mine = walled.rows("SELECT pg_get_userbyid(n.nspowner) = pg_get_userbyid(c.relowner) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relname = 'mine'");
+    let owners = || {
+        let sql = "SELECT DISTINCT c.relowner = n.nspowner, pg_get_userbyid(c.relowner) FROM pg_class AS c \
+                   JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND nspname = 'vault' AND relname <> 'mine'";
+        walled.rows(sql)
+    };
+    assert_eq!((mine.as_slice(), owners()), (&["t".to_owned()][..], vec!["f|offshoot_prod".to_owned()]));
+    world.repository.branch("feature/edition");
+    walled.edition(1);
+    let name = walled.applied();
+    let there = shared.shown(&format!("__{name}"));
+    walled.merge("feature/edition");
+    let promoted = world.done(&["promote", "--format", "json"]).json();
+    assert_eq!(promoted["builds"].as_array().map_or(9, Vec::len), 0, "{promoted}");
+    assert_eq!(owners(), ["f|offshoot_prod"]);
+    assert_eq!(shared.shown(&format!("__{name}")), there);
+    world.done(&["doctor"]);
+    world.done(&["gc", "--execution-time", "2027-06-01"]);
+    assert_eq!(walled.rows("SELECT id FROM vault.mine"), ["7"]);
+}

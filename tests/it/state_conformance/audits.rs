@@ -2,6 +2,7 @@
 
 use offshoot::model::Weight;
 use offshoot::naming::{IdentifierLimit, physical_table};
+use offshoot::settings::PhysicalSchemas;
 use offshoot::state::{AuditResult, State};
 use offshoot::time::Timestamp;
 
@@ -14,7 +15,7 @@ pub(super) fn result(of: &str, plan_id: &str, at: i64) -> AuditResult {
         model: model(of),
         audit: "not_null(columns := (a, \"b\"))".into(),
         plan_id: plan(plan_id),
-        table: Some(physical_table(&key(of), IdentifierLimit::SMALLEST)),
+        table: Some(physical_table(&key(of), &PhysicalSchemas::default(), IdentifierLimit::SMALLEST)),
         weight: Weight::Blocking,
         rows: 3,
         production: None,

@@ -1,6 +1,6 @@
 //! What is known of tables: their snapshots, builds and loads.
 
-use offshoot::state::{Build, Fact, Owner, Snapshot};
+use offshoot::state::{Build, Fact, Owner, Snapshot, StateError};
 use offshoot::time::{Intervals, Timestamp};
 
 use super::{Factory, lease};
@@ -132,4 +132,32 @@ pub(super) fn withdrawn_ranges_and_forgotten_tables_are_not_loaded(store: &impl 
     state.record(&lease, &[Fact::Snapshot(snapshot("c.d"))]).expect("recordable");
     let again = &state.tables(&keys).expect("readable")[&keys[1]];
     assert!(again.ledger.intervals().is_empty(), "a table that is made again begins empty");
+}
+
+/// Two that make a table in two places: what the second one loads must not count as loaded where the first one's is.
+pub(super) fn a_table_stays_where_it_is(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let first = snapshot("a.b");
+    state
+        .record(&lease, &[Fact::Snapshot(first.clone()), load("a.b", days("2026-01-01", "2026-01-02"), 3)])
+        .expect("recordable");
+    let mut other = first.clone();
+    other.table.schema = "elsewhere".into();
+    let facts = [snapshot("c.d"), other].map(Fact::Snapshot).into_iter().chain([load(
+        "a.b",
+        days("2026-01-02", "2026-01-03"),
+        4,
+    )]);
+    let refused = state.record(&lease, &facts.collect::<Vec<_>>()).expect_err("it is somewhere else");
+    assert!(matches!(&refused, StateError::TableElsewhere { known, .. } if **known == first.table), "{refused}");
+    let tables = state.tables(&[key("a.b"), key("c.d")]).expect("readable");
+    assert_eq!((tables.len(), &tables[&key("a.b")].snapshot), (1, &first), "nothing of the call is there");
+    assert_eq!(tables[&key("a.b")].ledger.loads().len(), 1);
+    // Another project has its own.
+    drop(lease);
+    let theirs = store.open("theirs");
+    let mut other = first;
+    other.table.schema = "elsewhere".into();
+    theirs.record(&super::lease(theirs.as_ref()), &[Fact::Snapshot(other)]).expect("recordable");
 }

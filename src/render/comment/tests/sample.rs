@@ -22,6 +22,7 @@ use crate::report::{
     Built, Cost, Estimate, Findings, Freshness, Price, PullRequest, Report, Run, Saved, State, Took, Work,
     destructions, estimates, neighbourhood, sql_changes,
 };
+use crate::settings::PhysicalSchemas;
 use crate::sticky::{History, PastPlan, Previous, RunKey, Verdict, previous};
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
@@ -117,7 +118,11 @@ fn days(from: &str, to: &str) -> Interval {
 
 fn table(tree: &Tree, model: &ModelName) -> TableName {
     let data_fingerprint = tree.fingerprints[model].data;
-    physical_table(&TableKey { model: model.clone(), data_fingerprint }, IdentifierLimit::SMALLEST)
+    physical_table(
+        &TableKey { model: model.clone(), data_fingerprint },
+        &PhysicalSchemas::default(),
+        IdentifierLimit::SMALLEST,
+    )
 }
 
 /// Production shows every model of the base.
