@@ -3,7 +3,9 @@
 mod audits;
 mod claims;
 mod holds;
+mod journal;
 mod moves;
+mod plans;
 mod pointers;
 mod tables;
 mod unreferenced;
@@ -14,7 +16,7 @@ use offshoot::ids::{CommitId, EnvironmentName, Login, ProjectName, StateId};
 use offshoot::postgres::Address;
 use offshoot::state::{
     Allowance, Environment, Fact, OpenMode, Owner, PendingPromote, PostgresPlace, PostgresState, SqliteState, State,
-    StateError, Status, Terms, Version, WriteLease,
+    StateError, Status, Terms, WriteLease,
 };
 use offshoot::time::Timestamp;
 use rusqlite::Connection;
@@ -29,6 +31,12 @@ use self::claims::{
 use self::holds::{
     a_hold_begins_and_ends_with_a_promote_and_never_before, a_hold_is_released_once_and_goes_with_its_environment,
     an_entry_says_what_it_was_and_who_made_it,
+};
+use self::journal::{a_promote_is_in_the_journal_until_it_is_settled, an_abandoned_promote_leaves_nothing};
+use self::plans::{
+    a_branch_finds_its_environment_and_no_other_takes_the_name,
+    a_plan_shows_as_building_and_keeps_the_models_until_it_ends, another_plan_of_the_environment_is_a_conflict,
+    what_was_read_while_building_is_stale_once_it_is_ready,
 };
 use self::pointers::{
     history_keeps_tables_for_as_long_as_it_has_them, models_without_a_table_and_tables_of_two_models_are_no_trouble,
@@ -54,8 +62,7 @@ pub(crate) use self::writers::{assert_wins, win_once};
 
 use crate::postgres::Database;
 use crate::state_world::{
-    PATIENT, about, branch, build, building, days, entry, environment, key, load, model, name, plan, pointer, ready,
-    snapshot,
+    PATIENT, about, branch, build, days, entry, environment, key, load, model, name, plan, pointer, ready, snapshot,
 };
 
 /// A store of its own, which can be opened many times.
@@ -142,104 +149,6 @@ fn an_environment_comes_back_as_it_was_written(store: &impl Factory) {
     assert_eq!(names, [name("prod"), name("x_1"), name("y_142")]);
 }
 
-fn a_plan_shows_as_building_and_keeps_the_models_until_it_ends(store: &impl Factory) {
-    let state = store.open("");
-    let mut made = environment(about("x_1", branch("x"), "one"), &["a.b"]);
-    apply(state.as_ref(), &made);
-    made.about.plan_id = plan("two");
-    made.about.created_at = Timestamp(99);
-    let lease = lease(state.as_ref());
-    state.start_plan(&lease, &made.about, Some(&ready("one"))).expect("nobody else changed it");
-    let building = state.environment(&name("x_1")).expect("readable").expect("made");
-    assert_eq!(building.about.status, Status::Building);
-    assert_eq!(building.about.plan_id, plan("two"));
-    assert_eq!(building.about.created_at, Timestamp(6), "the moment of making never changes");
-    assert!(building.models.contains_key(&model("a.b")));
-    let made = environment(made.about, &["c.d"]);
-    state.finish_plan(&lease, &made, &entry(3)).expect("the same plan");
-    let ready = state.environment(&name("x_1")).expect("readable").expect("made");
-    assert_eq!((ready.about.status, ready.models), (Status::Ready, made.models));
-}
-
-fn another_plan_of_the_environment_is_a_conflict(store: &impl Factory) {
-    let state = store.open("");
-    let made = environment(about("x_1", branch("x"), "one"), &["a.b"]);
-    apply(state.as_ref(), &made);
-    let lease = lease(state.as_ref());
-    let refused = state.start_plan(&lease, &about("x_1", branch("x"), "two"), None).expect_err("it is there");
-    assert_conflict(&refused, None, Some(ready("one")));
-    let refused = state.start_plan(&lease, &about("x_1", branch("x"), "two"), Some(&ready("zero"))).expect_err("stale");
-    assert_conflict(&refused, Some(ready("zero")), Some(ready("one")));
-    let refused = state.start_plan(&lease, &about("y_1", branch("y"), "two"), Some(&ready("zero"))).expect_err("gone");
-    assert_eq!(
-        refused.to_string(),
-        "environment `y_1` was changed by another plan (expected plan zero, found no environment): plan it again"
-    );
-    // A plan that was overtaken cannot end.
-    state.start_plan(&lease, &about("x_1", branch("x"), "two"), Some(&ready("one"))).expect("nobody else");
-    let refused = state.finish_plan(&lease, &made, &entry(9)).expect_err("overtaken");
-    assert_conflict(&refused, Some(building("one")), Some(building("two")));
-    let refused = state.remove_environment(&lease, &name("x_1"), &ready("one")).expect_err("overtaken");
-    assert_conflict(&refused, Some(ready("one")), Some(building("two")));
-    let refused = state.begin_promote(&lease, &pending(made.clone(), Some("one"))).expect_err("overtaken");
-    assert_conflict(&refused, Some(ready("one")), Some(building("two")));
-    assert_eq!(state.history(&name("x_1"), 9).expect("readable").len(), 1, "refused writes leave nothing");
-    assert_eq!(state.pending_promotes().expect("readable"), []);
-}
-
-fn assert_conflict(error: &StateError, wanted: Option<Version>, there: Option<Version>) {
-    match error {
-        StateError::Conflict { expected, found, .. } => {
-            assert_eq!((expected.clone(), found.clone()), (wanted, there));
-        }
-        other => panic!("expected a conflict, found: {other}"),
-    }
-}
-
-/// While a plan is building, the environment has its id and still the models of the plan before.
-fn what_was_read_while_building_is_stale_once_it_is_ready(store: &impl Factory) {
-    let state = store.open("");
-    let lease = lease(state.as_ref());
-    let made = environment(about("x_1", branch("x"), "one"), &["a.b"]);
-    state.start_plan(&lease, &made.about, None).expect("a new environment");
-    let read = state.environment(&name("x_1")).expect("readable").expect("begun").about.version();
-    state.finish_plan(&lease, &made, &entry(1)).expect("the same plan");
-    let next = about("x_1", branch("x"), "two");
-    let refused = state.start_plan(&lease, &next, Some(&read)).expect_err("the models moved since");
-    assert_conflict(&refused, Some(building("one")), Some(ready("one")));
-    let refused = state.finish_plan(&lease, &made, &entry(1)).expect_err("it ended already");
-    assert_conflict(&refused, Some(building("one")), Some(ready("one")));
-    // What a dead plan left behind can be taken over.
-    state.start_plan(&lease, &next, Some(&ready("one"))).expect("nobody else");
-    state.start_plan(&lease, &about("x_1", branch("x"), "three"), Some(&building("two"))).expect("nobody else");
-}
-
-fn a_branch_finds_its_environment_and_no_other_takes_the_name(store: &impl Factory) {
-    let state = store.open("");
-    apply(state.as_ref(), &environment(about("x_1", branch("feature/x"), "one"), &["a.b"]));
-    apply(state.as_ref(), &environment(about("by_hand", Owner::Named, "two"), &["a.b"]));
-    apply(state.as_ref(), &environment(about("by_hand_too", Owner::Named, "three"), &["a.b"]));
-    let of = |owner| state.environment_of(&owner).expect("readable").map(|about| about.name);
-    assert_eq!(of(branch("feature/x")), Some(name("x_1")));
-    assert_eq!(of(branch("other")), None);
-    assert_eq!(of(Owner::Named), None, "what belongs to nobody is found by name only");
-    let resolve = |owner, wanted| state.resolve_name(&owner, &name(wanted)).map_err(|error| error.to_string());
-    assert_eq!(resolve(branch("feature/x"), "another"), Ok(name("x_1")), "its name is fixed when it is made");
-    assert_eq!(resolve(branch("feature-x"), "free"), Ok(name("free")));
-    assert_eq!(resolve(Owner::Named, "by_hand_too"), Ok(name("by_hand_too")));
-    assert_eq!(
-        resolve(branch("feature-x"), "x_1"),
-        Err("environment `x_1` belongs to `refs/heads/feature/x`, so `refs/heads/feature-x` cannot have it: \
-             choose another with `--env NAME`"
-            .into())
-    );
-    let lease = lease(state.as_ref());
-    let taken = state.start_plan(&lease, &about("x_1", branch("feature-x"), "new"), Some(&ready("one")));
-    assert!(matches!(taken, Err(StateError::NameTaken { .. })), "{taken:?}");
-    let second = state.start_plan(&lease, &about("x_2", branch("feature/x"), "new"), None);
-    assert!(matches!(second, Err(StateError::OwnerElsewhere { .. })), "{second:?}");
-}
-
 fn history_counts_up_and_holds_full_maps(store: &impl Factory) {
     let state = store.open("");
     for models in [&["a.b"][..], &["a.b", "c.d"], &["c.d"]] {
@@ -288,55 +197,6 @@ fn one_call_is_done_wholly_or_not_at_all(store: &impl Factory) {
     let found = state.environment(&name("x_1")).expect("readable").expect("begun");
     assert_eq!((found.about.status, found.models.len()), (Status::Building, 0));
     assert_eq!(state.history(&name("x_1"), 9).expect("readable"), []);
-}
-
-fn a_promote_is_in_the_journal_until_it_is_settled(store: &impl Factory) {
-    let state = store.open("");
-    apply(state.as_ref(), &environment(about("prod", Owner::Named, "one"), &["a.b"]));
-    let mut next = pending(environment(about("prod", Owner::Named, "two"), &["c.d"]), Some("one"));
-    next.entry.facts = vec![Fact::Snapshot(snapshot("c.d")), load("c.d", days("2026-01-01", "2026-01-02"), 4)];
-    state.begin_promote(&lease(state.as_ref()), &next).expect("nobody else changed prod");
-    // Whoever opens the state next finds it, and prod as it was.
-    let state = store.open("");
-    assert_eq!(state.pending_promotes().expect("readable"), [next.clone()]);
-    let prod = state.environment(&name("prod")).expect("readable").expect("made");
-    assert_eq!((prod.about.plan_id, prod.about.status), (plan("one"), Status::Ready));
-    assert!(state.tables(&[key("c.d")]).expect("readable").is_empty());
-    // Nobody writes prod meanwhile.
-    let lease = lease(state.as_ref());
-    let refused = [
-        state.start_plan(&lease, &about("prod", Owner::Named, "three"), Some(&ready("one"))),
-        state.begin_promote(&lease, &next),
-        state.remove_environment(&lease, &name("prod"), &ready("one")),
-        state.finish_plan(&lease, &environment(about("prod", Owner::Named, "one"), &[]), &entry(1)),
-    ];
-    for refused in refused {
-        assert!(matches!(&refused, Err(StateError::PromotePending { plan_id, .. }) if *plan_id == plan("two")));
-    }
-    let other = state.finish_promote(&lease, &name("prod"), &plan("other"));
-    assert!(matches!(other, Err(StateError::NoSuchPromote { .. })), "{other:?}");
-    state.finish_promote(&lease, &name("prod"), &plan("two")).expect("it is in the journal");
-    let prod = state.environment(&name("prod")).expect("readable").expect("made");
-    assert_eq!((prod.about.plan_id, prod.about.status), (plan("two"), Status::Ready));
-    assert_eq!(prod.models, next.intended.models);
-    assert_eq!(state.pending_promotes().expect("readable"), []);
-    assert_eq!(state.tables(&[key("c.d")]).expect("readable")[&key("c.d")].ledger.newest(), Some(Timestamp(4)));
-    assert_eq!(state.history(&name("prod"), 9).expect("readable").len(), 2);
-    let twice = state.finish_promote(&lease, &name("prod"), &plan("two"));
-    assert!(matches!(twice, Err(StateError::NoSuchPromote { .. })), "{twice:?}");
-}
-
-fn an_abandoned_promote_leaves_nothing(store: &impl Factory) {
-    let state = store.open("");
-    let lease = lease(state.as_ref());
-    let first = pending(environment(about("prod", Owner::Named, "one"), &["a.b"]), None);
-    state.begin_promote(&lease, &first).expect("the first promote");
-    state.abandon_promote(&lease, &name("prod"), &plan("one")).expect("it is in the journal");
-    assert_eq!(state.environment(&name("prod")).expect("readable"), None);
-    assert_eq!(state.pending_promotes().expect("readable"), []);
-    state.begin_promote(&lease, &first).expect("the first promote again");
-    state.finish_promote(&lease, &name("prod"), &plan("one")).expect("it is in the journal");
-    assert_eq!(state.history(&name("prod"), 9).expect("readable").len(), 1);
 }
 
 fn projects_do_not_see_each_other(store: &impl Factory) {

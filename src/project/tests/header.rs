@@ -200,84 +200,6 @@ SELECT 1 AS x",
 }
 
 #[test]
-fn kinds_are_checked() {
-    let cases = [
-        ("kind FULL", "", ""),
-        ("kind full ()", "", ""),
-        ("kind VIEW (materialized false)", "", ""),
-        ("kind EMBEDDED", "", ""),
-        ("kind FULLL", "unknown-kind", "did you mean FULL?"),
-        ("kind SCD_TYPE_2 (unique_key id)", "", ""),
-        (
-            "kind SCD_TYPE_2_BY_COLUMN (unique_key id)",
-            "missing-property",
-            "write `kind SCD_TYPE_2_BY_COLUMN (columns (price, name))`",
-        ),
-        ("kind INCREMENTAL_UNMANAGED", "", ""),
-        ("kind INCREMENTAL_UNMANAGED (insert_overwrite true), partitioned_by ds", "", ""),
-        ("kind INCREMENTAL_UNMANAGED (forward_only false)", "unsupported-property", "leave `forward_only` out"),
-        ("kind MANAGED", "unsupported-kind", ""),
-        ("kind CUSTOM (materialization 'x')", "unsupported-kind", ""),
-        ("kind EXTERNAL", "unsupported-kind", ""),
-        ("kind VIEW (materialized true)", "", ""),
-        ("kind VIEW (materialised true)", "unknown-property", "did you mean `materialized`?"),
-        ("kind INCREMENTAL_BY_TIME_RANGE", "missing-property", ""),
-        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, lookback two)", "invalid-property", ""),
-        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, batch_size 0)", "invalid-property", ""),
-        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true)", "", ""),
-        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only false, on_destructive_change warn)", "", ""),
-        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, disable_restatement true)", "", ""),
-        (
-            "kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true, on_additive_change ignore)",
-            "unsupported-property",
-            "",
-        ),
-        ("kind INCREMENTAL_BY_UNIQUE_KEY (unique_key a, forward_only true)", "", ""),
-        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, time_column ds)", "duplicate-property", ""),
-        ("kind INCREMENTAL_BY_UNIQUE_KEY (unique_key (a, coalesce(b, 1)))", "", ""),
-        ("kind INCREMENTAL_BY_UNIQUE_KEY (lookback 1)", "missing-property", ""),
-        ("kind SEED", "missing-property", ""),
-        ("kind @x", "unknown-macro", ""),
-    ];
-    for (kind, code, help) in cases {
-        let loaded = with(kind);
-        let expected: Vec<&str> = if code.is_empty() { Vec::new() } else { vec![code] };
-        assert_eq!(codes(&loaded), expected, "{kind}");
-        assert!(loaded.problems.iter().all(|problem| problem.line == Some(1)), "{kind}");
-        let found = loaded.problems.first().and_then(|problem| problem.help.as_deref()).unwrap_or_default();
-        assert!(help.is_empty() || found == help, "{kind}: {found}");
-    }
-}
-
-#[test]
-fn what_a_kind_does_not_say_of_columns_the_defaults_do() {
-    use crate::model::{ColumnChange, ColumnChanges, Past};
-    let changes = |defaults: &str, kind: &str| {
-        let loaded = loaded(&format!(
-            "//- config.yaml\nmodel_defaults: {{dialect: duckdb{defaults}}}\n//- models/a.sql\nMODEL (name s.a, {kind});\nSELECT 1 AS x\n"
-        ));
-        match model(&loaded).past() {
-            Past::Recomputed => None,
-            Past::Kept(ColumnChanges { destructive, additive })
-            | Past::Fixed(ColumnChanges { destructive, additive }) => {
-                Some((destructive == ColumnChange::Taken, additive == ColumnChange::Taken))
-            }
-        }
-    };
-    let defaults = ", on_destructive_change: warn, on_additive_change: error";
-    let kept = "INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true";
-    for kind in [&format!("kind {kept})"), "kind SCD_TYPE_2 (unique_key x)", "kind INCREMENTAL_UNMANAGED"] {
-        assert_eq!(changes("", kind), Some((false, true)), "{kind}");
-        assert_eq!(changes(defaults, kind), Some((true, false)), "{kind}");
-    }
-    let own = format!("kind {kept}, on_destructive_change error, on_additive_change allow)");
-    assert_eq!(changes(defaults, &own), Some((false, true)));
-    assert_eq!(changes(defaults, "kind FULL"), None);
-    let of_default = format!("{defaults}, kind: {{name: INCREMENTAL_UNMANAGED}}");
-    assert_eq!(changes(&of_default, "owner me"), Some((true, false)));
-}
-
-#[test]
 fn later_properties_stop_and_unhonoured_ones_warn() {
     for property in ["gateway other", "virtual_environment_mode dev_only"] {
         let loaded = with(property);
@@ -322,18 +244,6 @@ fn units_may_be_loaded_in_part() {
         &ModelCache::new(),
     );
     assert_eq!(own.problems, []);
-}
-
-/// SQLMesh: "Audits are not supported for embedded models".
-#[test]
-fn an_embedded_model_has_no_audits() {
-    let loaded = with("kind EMBEDDED, audits (not_null(columns := x))");
-    let expected = "Error unsupported-audit models/a.sql:1:33: an EMBEDDED model has no audits: it is shown nowhere (audit a model that reads it)";
-    assert_eq!(told(&loaded), expected);
-    assert_eq!(with("kind EMBEDDED, audits ()").problems, []);
-    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, kind EMBEDDED, audits ());\nSELECT 1 AS x\n");
-    let text = text.replace("owner: data team", "owner: data team, audits: ['not_null(columns := x)']");
-    assert_eq!(load_tree(&TextTree::parse(&text), &ModelCache::new()).problems, []);
 }
 
 #[test]
@@ -506,18 +416,4 @@ fn sql_that_we_cannot_parse_is_a_warning_with_its_place() {
     assert_eq!((problem.severity, problem.line), (Severity::Warning, Some(3)));
     assert!(problem.help.as_deref().is_some_and(|help| help.contains("opaque")));
     assert_eq!(loaded.project.models.len(), 1);
-}
-
-#[test]
-fn statements_of_a_kind_without_a_session_are_told_not_to_run() {
-    for (kind, name) in [("VIEW", "a VIEW"), ("EMBEDDED", "an EMBEDDED model")] {
-        let loaded = file(&format!("MODEL (name s.a, kind {kind});\nSET a = 1;\nSELECT 1 AS x;\nSET b = 2"));
-        let told = told(&loaded);
-        let expected = format!(
-            "Warning statements-not-run models/a.sql:2:1: the statements around the query of {name} do not run: nothing is \
-             filled for it (make it FULL, or move the statements to a model that reads it)"
-        );
-        assert_eq!(told, expected);
-    }
-    assert_eq!(codes(&file("MODEL (name s.a, kind FULL);\nSET a = 1;\nSELECT 1 AS x")), Vec::<&str>::new());
 }

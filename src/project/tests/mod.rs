@@ -7,6 +7,7 @@ mod columns;
 mod default_statements;
 mod header;
 mod jinja;
+mod kinds;
 mod python;
 mod tree;
 
