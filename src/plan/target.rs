@@ -95,6 +95,11 @@ impl<'a> Targets<'a> {
         if model.past() == Past::Recomputed || inputs.is_prods(&whole.key) {
             return None;
         }
+        // What was computed again is nothing that came after the rows that a table of this definition kept.
+        let base = inputs.base.models.get(&model.name);
+        if whole.known.is_some() && base.is_some_and(|base| base.past() == Past::Recomputed) {
+            return None;
+        }
         let (key, known) = inputs.known.history_of(&model.name, model.kind.name())?;
         Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load })
     }
@@ -147,6 +152,8 @@ impl<'a> Targets<'a> {
         let shared = known.is_some_and(|known| known.sharing == Sharing::Shared);
         let is_anothers = known.is_some_and(|known| self.read_another(known)) && !inputs.is_prods(&key);
         let newer = match known {
+            // What is kept is not loaded again because something else is.
+            _ if model.past() != Past::Recomputed => Intervals::default(),
             Some(known) if is_anothers && !shared => known.intervals(),
             // As far as prod's own tables are, `run` brings them; and nobody is to wait for whoever shares one.
             Some(known) if !shared && !inputs.is_prods(&key) => newer_inputs(known, &self.held),
@@ -341,7 +348,7 @@ fn lacking(
     }
     newer.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));
     if let (Purpose::Promote, Some((prod_key, prod))) = (inputs.purpose, inputs.known.prod_table(&model.name))
-        && prod_key != key
+        && (prod_key != key && model.past() == Past::Recomputed)
     {
         let newer = later(&prod.loads, loads, |load| load.at);
         newer.ranges().iter().filter_map(inside).for_each(|range| lacking.add(range));

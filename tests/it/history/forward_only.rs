@@ -124,10 +124,16 @@ fn a_definition_whose_rows_are_computed_again_takes_no_table_of_kept_ones() {
     site.done(&["promote"]);
     assert_eq!(shown(&site, "s.daily", "amount"), ["2026-03-31|3", "2026-04-01|4"], "as a build from nothing");
     assert_eq!(site.lines("SELECT amount FROM s.total"), ["7"]);
-    // And back: what is there is kept from now on.
+    // And back: what was computed again meanwhile is nothing that came after the rows that were kept.
     edit(site.world(), &[("models/daily.sql", &daily("forward_only true", PLAIN))]);
     site.done(&["promote"]);
-    assert_eq!(shown(&site, "s.daily", "amount"), ["2026-03-31|3", "2026-04-01|4"]);
+    let kept = ["2026-03-29|1", "2026-03-30|2", "2026-03-31|3", "2026-04-01|-4"];
+    assert_eq!(shown(&site, "s.daily", "amount"), kept);
+    assert_eq!(site.lines("SELECT amount FROM s.total"), ["2"]);
+    let site = site.at("2026-04-03 00:00:00");
+    site.done(&["run"]);
+    assert_eq!(shown(&site, "s.daily", "amount")[..4], kept);
+    site.done(&["doctor", "--deep"]);
 }
 
 #[test]
