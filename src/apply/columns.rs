@@ -36,6 +36,11 @@ pub(super) fn output_columns(
     Ok(names.into_iter().map(column).collect())
 }
 
+/// The columns by their names alone.
+pub(super) fn untyped(columns: &[DeclaredColumn]) -> Vec<DeclaredColumn> {
+    columns.iter().map(|column| DeclaredColumn { name: column.name.clone(), data_type: None }).collect()
+}
+
 /// The engine's names; where it made one up from a physical table's name, the text of the author's expression.
 fn described(
     session: &mut dyn Session,

@@ -2,7 +2,7 @@
 //! definition, production's history comes first. A table that is there is never dropped for it.
 
 use super::audit::Audited;
-use super::columns::output_columns;
+use super::columns::{output_columns, untyped};
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::task::Task;
@@ -40,14 +40,17 @@ impl Filler<'_> {
         })
     }
 
+    /// Says no where what fails half-way stays half done.
+    pub(super) fn refuse_unsafe(&self) -> Result<(), FillError> {
+        if self.is_undone() { Ok(()) } else { Err(FillError::HistoryUnsafe) }
+    }
+
     /// A table that is never made anew: what is carried over, if there is something, and what the query gives now. After a
     /// rollback a table of an earlier definition gets all that came after it, and nothing else: what that definition did not
     /// have stays in the other table, and comes back with it.
     pub(super) fn kept(&mut self, load: &KeptLoad<'_>, carry: &Carry<'_>) -> Result<(), FillError> {
+        self.refuse_unsafe()?;
         let task = self.task;
-        if !task.work.engine.capabilities().transactional_ddl.is_yes() {
-            return Err(FillError::HistoryUnsafe);
-        }
         if let Some(History { then: Then::Nothing { as_of }, .. }) = task.target.history {
             let columns = self.transact(Audited::Nothing, |session| {
                 let columns = session.columns(task.table)?;
@@ -81,8 +84,7 @@ impl Task<'_> {
         let upsert = over.upsert(query, &rule)?;
         run_all(session, &upsert.stage)?;
         refuse_keys(session, &upsert, (over.staged_null_key(scd), scd))?;
-        let untyped = |column: &DeclaredColumn| DeclaredColumn { name: column.name.clone(), data_type: None };
-        let names: Vec<DeclaredColumn> = staged.iter().map(untyped).collect();
+        let names = untyped(&staged);
         let over = self.over(&names);
         let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
         wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);

@@ -15,7 +15,7 @@ mod fill;
 mod group;
 mod history;
 mod kinds;
-mod partitions;
+mod put;
 mod schedule;
 mod task;
 mod views;

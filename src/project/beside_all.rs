@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::macros::{self, Columns, Expander, Names};
+use super::macros::{self, Expander, Names};
 use super::split;
 use super::value::Source;
 use crate::ids::FilePath;
@@ -67,14 +67,7 @@ pub fn beside_all<'s>(
     let list = |items: &[String]| format!("[{}]", items.join(", "));
     let lists = [("schemas", list(&shown.schemas)), ("views", list(&shown.views))];
     let locals: BTreeMap<String, String> = lists.map(|(name, list)| (name.to_owned(), list)).into();
-    let names = Names {
-        variables: &variables,
-        locals: &locals,
-        gateway: settings.gateway_name(gateway),
-        kind: None,
-        this_model: None,
-        columns: Columns::Never,
-    };
+    let names = Names { locals: &locals, gateway: settings.gateway_name(gateway), ..Names::over(&variables) };
     let (mut expanded, mut problems) = (Vec::new(), Vec::new());
     for statement in settings.statements(stage) {
         let positions = Positions::default();

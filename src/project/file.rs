@@ -69,8 +69,7 @@ pub(super) struct ParsedFile {
 impl Rules {
     /// The names that macros know, with those that hold SQL.
     pub(super) fn names<'a>(&'a self, locals: &'a Blueprint) -> Names<'a> {
-        let (variables, gateway) = (&self.variables, self.gateway.as_deref());
-        Names { variables, locals, gateway, kind: None, this_model: None, columns: Columns::Never }
+        Names { locals, gateway: self.gateway.as_deref(), ..Names::over(&self.variables) }
     }
 
     /// A digest of the rules, for the key of a cache.

@@ -88,14 +88,7 @@ pub(super) fn expanded(text: &str, from: usize, dialect: Dialect) -> (Template, 
         statement.pop();
     }
     let variables = BTreeMap::new();
-    let names = Names {
-        variables: &variables,
-        locals: &NO_LOCALS,
-        gateway: None,
-        kind: None,
-        this_model: None,
-        columns: Columns::Never,
-    };
+    let names = Names::over(&variables);
     let mut expander = Expander::new(source, dialect, names);
     (expander.statement(&statement).unwrap_or_default(), expander.problems)
 }

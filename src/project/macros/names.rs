@@ -25,6 +25,13 @@ pub(in crate::project) struct Names<'a> {
     pub(in crate::project) columns: Columns<'a>,
 }
 
+impl<'a> Names<'a> {
+    /// Variables, and nothing else.
+    pub(in crate::project) fn over(variables: &'a BTreeMap<String, yaml::Value>) -> Self {
+        Self { variables, locals: &NO_LOCALS, gateway: None, kind: None, this_model: None, columns: Columns::Never }
+    }
+}
+
 /// No names that hold SQL.
 pub(in crate::project) static NO_LOCALS: BTreeMap<String, String> = BTreeMap::new();
 

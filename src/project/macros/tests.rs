@@ -430,14 +430,7 @@ fn source_offsets_lead_back_to_the_file() {
     let (path, positions, variables) = (FilePath::new("a.sql"), Positions::default(), variables());
     let source = Source { path: &path, text, positions: &positions, fixed: None };
     let tokens = tokenize(text, Dialect::DuckDb).expect("tokens");
-    let names = Names {
-        variables: &variables,
-        locals: &NO_LOCALS,
-        gateway: None,
-        kind: None,
-        this_model: None,
-        columns: Columns::Never,
-    };
+    let names = Names::over(&variables);
     let template = Expander::new(source, Dialect::DuckDb, names).statement(&tokens).expect("a statement");
     let analysed = template.text();
     let place = analysed.rfind('x').expect("x");

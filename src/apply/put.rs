@@ -3,7 +3,7 @@
 //! never dropped for it.
 
 use super::audit::Audited;
-use super::columns::output_columns;
+use super::columns::{output_columns, untyped};
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::history::IsKnown;
@@ -39,10 +39,16 @@ impl Filler<'_> {
     /// INCREMENTAL_UNMANAGED: rows behind those that are there, once each time that it is due. What a run left that was stopped
     /// after it had committed is known by what the warehouse says of the table, and is not added again.
     pub(super) fn unmanaged(&mut self) -> Result<(), FillError> {
+        self.refuse_unsafe()?;
         let (task, last) = (self.task, self.last_added()?);
-        let is_preview = task.target.basis == Basis::Preview;
-        let goes_back = matches!(&task.target.history, Some(History { then: Then::Nothing { .. }, .. }));
-        if !goes_back && (is_preview || last.is_none_or(|last| last < task.model.last_tick(task.work.now))) {
+        let is_due = || last.is_none_or(|last| last < task.model.last_tick(task.work.now));
+        let loads = match &task.target.history {
+            Some(History { then: Then::Nothing { .. }, .. }) => false,
+            // What was carried over takes the place of the load before, so a branch sees one whenever it looks.
+            Some(_) => task.target.basis == Basis::Preview || is_due(),
+            None => is_due(),
+        };
+        if loads {
             self.added_at = Some(task.work.now);
             return self.put(Put::Behind);
         }
@@ -54,7 +60,7 @@ impl Filler<'_> {
                 task.carry_put(session, Put::Behind, &columns)
             })?,
             None => self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
-                let columns = task.ready_put(session, Put::Behind, (query, IsKnown::No))?;
+                let columns = task.ready_put(session, (query, IsKnown::No))?;
                 task.carry_put(session, Put::Behind, &columns)
             })?,
         };
@@ -99,7 +105,7 @@ impl Task<'_> {
     ) -> Result<u64, FillError> {
         // What the query reads of its own table is to be there before it runs.
         let columns = if self.reads_itself() {
-            let columns = self.ready_put(session, put, (query, known))?;
+            let columns = self.ready_put(session, (query, known))?;
             self.carry_put(session, put, &columns)?;
             let query = self.in_order(session, &columns, query)?;
             self.stage_put(session, put, (&query, &ColumnType::untyped(&columns)))?;
@@ -143,11 +149,10 @@ impl Task<'_> {
         }
     }
 
-    /// The table before its first load, or as it is.
+    /// The table as it is, or made of what the query is before it runs.
     fn ready_put(
         self,
         session: &mut dyn Session,
-        put: Put<'_>,
         (query, known): (&str, IsKnown),
     ) -> Result<Vec<ColumnType>, FillError> {
         if self.reads_itself() {
@@ -158,7 +163,6 @@ impl Task<'_> {
             return self.there(session, (columns, known), &self.over(columns).create_typed()?);
         }
         let columns = output_columns(session, self.model, self.fingerprint, query)?;
-        debug_assert!(matches!(put, Put::Behind), "others are made of what is staged");
         self.there(session, (&columns, known), &self.over(&columns).create_empty(query))
     }
 
@@ -194,8 +198,4 @@ impl Task<'_> {
         }
         Ok(run_all(session, &over.carry_partitions(by, &history.table, &carried))?)
     }
-}
-
-fn untyped(columns: &[DeclaredColumn]) -> Vec<DeclaredColumn> {
-    columns.iter().map(|column| DeclaredColumn { name: column.name.clone(), data_type: None }).collect()
 }
