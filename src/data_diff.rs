@@ -108,7 +108,7 @@ pub enum NotCompared {
     NoCommonInterval,
     /// They were not loaded for the same time, and no column of both says which rows are of that time.
     NoTimeColumn,
-    /// It is made of inputs that are loaded in part, so it cannot be what the other side is.
+    /// It is made of what is here of its inputs and its past, so it cannot be what the other side is.
     Preview,
     /// One side has more rows to compare than the limit.
     TooManyRows {

@@ -168,7 +168,7 @@ pub(super) fn not_compared(why: &NotCompared) -> Cow<'static, str> {
             "the two were loaded for other times, and no column of both tells which rows are of both"
         }
         NotCompared::NoCommonColumn => "the two have no column in common",
-        NotCompared::Preview => "it is made of inputs that are loaded in part here",
+        NotCompared::Preview => "it is for the branch alone, made of what is here of its inputs and its past",
         NotCompared::NoData => "it has no data of its own",
         NotCompared::Refused => "the engine cannot read it; `bot query` says why",
     })

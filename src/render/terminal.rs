@@ -199,7 +199,10 @@ fn details(model: &PlannedModel) -> Vec<(&'static str, String)> {
         lines.push(("load", readable_intervals(&model.intervals_missing, model.unit)));
     }
     if model.basis == Basis::Preview {
-        lines.push(("preview", "it is made of inputs that are loaded in part".to_owned()));
+        lines.push((
+            "preview",
+            "it is for the branch alone, made of what is here of its inputs and its past".to_owned(),
+        ));
     }
     if model.is_due() {
         lines.push(("due", format!("{} at promote", due(model))));
