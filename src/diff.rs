@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Category, Change, Reason};
-use crate::fingerprint::{Batching, Fingerprint, SameContext, Tree, data_values, fingerprint_one, metadata_values};
+use crate::fingerprint::{
+    Batching, Fingerprint, SameContext, Tree, data_values, fingerprint_one, metadata_values, over_originals,
+};
 use crate::hash::Digest;
 use crate::ids::ModelName;
 use crate::model::{Kind, KindName, Model};
@@ -74,7 +76,8 @@ fn compare(name: &ModelName, before: &Tree, after: &Tree, same: Option<&SameCont
             let parents =
                 |parent: &ModelName| before.fingerprints.get(parent).or_else(|| after.fingerprints.get(parent));
             // Most models that move read one that did, and are themselves what they were.
-            let anew = || fingerprint_one(model, &after.graph, &after.context, &parents);
+            let analysed = over_originals(model, &after.models);
+            let anew = || fingerprint_one(&analysed, &after.graph, &after.context, &parents);
             let own = match same {
                 Some(same) if same.is_made_alike(name) => Cow::Borrowed(old),
                 _ => Cow::Owned(anew()),

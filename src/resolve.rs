@@ -10,7 +10,7 @@ mod place;
 
 use std::collections::BTreeMap;
 
-use self::place::{Reading, defines_a_window, groups_by_all_inside, may_define, stands_inside};
+use self::place::{Reading, defines_a_window, groups_by_all_inside, is_grouped_by_all, may_define, stands_inside};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
@@ -272,7 +272,8 @@ impl Resolver<'_> {
     ///   behind the list for a view or subquery (`id`), and before it for a CTE (`id_1`); columns that are all stated have
     ///   different names;
     /// * a query inside that groups by ALL its outer columns gives a row over no rows of a view or subquery, and none over
-    ///   those of some CTEs;
+    ///   those of some CTEs (in the definition of a window only a query around the parent is looked at, because in place a parent
+    ///   that has windows is refused there);
     /// * a query inside that reads a CTE from outside of it and aggregates its columns in a further one may end in an
     ///   INTERNAL Error. As long as there are few, every parent that is read inside stands in place therefore.
     fn stands_in_place(
@@ -282,8 +283,10 @@ impl Resolver<'_> {
         relation: &Relation,
         inlined: &mut Inlined,
     ) -> Result<bool, ResolveError> {
+        let defines_a_window = || defines_a_window(reading.query, relation);
         let differs = (relation.columns == ColumnNames::Listed && self.columns(&relation.name).is_empty())
-            || groups_by_all_inside(reading.query);
+            || (groups_by_all_inside(reading.query)
+                && (!defines_a_window() || is_grouped_by_all(reading.query, relation)));
         if differs && self.is_safe_in_place(inner) {
             inlined.in_place += 1;
             return match inlined.in_place > DEPTH_LIMIT {
@@ -293,7 +296,7 @@ impl Resolver<'_> {
         }
         let is_inside = || reading.outer.is_some() || stands_inside(reading.query, relation);
         // DuckDB's parser takes no window function within the definition of a window, though a query were around it.
-        let may_be_nearer = || !defines_a_window(reading.query, relation) && self.is_safe_in_place(inner);
+        let may_be_nearer = || !defines_a_window() && self.is_safe_in_place(inner);
         let is_nearer = inlined.nearer < NEARER_LIMIT && is_inside() && may_be_nearer();
         inlined.nearer += usize::from(is_nearer);
         Ok(is_nearer)

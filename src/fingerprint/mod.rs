@@ -33,6 +33,7 @@
 //!
 //! This module never reads files, state or warehouse; the same tree gives the same fingerprints anywhere.
 
+mod copied;
 mod examine;
 mod local;
 mod metadata;
@@ -53,6 +54,7 @@ use crate::model::{KindName, Model, Past};
 use crate::sql::{Opaque, OutputName, OwnFunction, Query, Reads, ShapeColumn, Syntax, TableShape, Tables, Traits};
 use statements::own_functions;
 
+pub use copied::over_originals;
 pub use examine::{Examined, examine};
 pub use metadata::{data_values, metadata_values, scd_values};
 pub use outside::OutsideStatements;
@@ -211,7 +213,8 @@ impl<'a> SameContext<'a> {
     }
 }
 
-/// Fingerprints one model against parents that are looked up; also used to ask what a model would be over other parents.
+/// Fingerprints one model, as [`over_originals`] gives it, against parents that are looked up; also used to ask what a model
+/// would be over other parents.
 pub fn fingerprint_one<'a>(
     model: &Model,
     graph: &Graph,

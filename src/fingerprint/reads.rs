@@ -3,7 +3,7 @@
 //! Nothing here is hashed, and no plan needs it; it never knows less than the fingerprint does: what is opaque there
 //! reads all of everything that it mentions here.
 
-use super::{ParentTables, Tree};
+use super::{ParentTables, Tree, over_originals};
 use crate::graph::SelfReading;
 use crate::ids::ModelName;
 use crate::model::{Kind, Model};
@@ -35,6 +35,7 @@ impl ModelReads {
 /// What a model of a tree reads; nothing for a name that no model has.
 pub fn model_reads(tree: &Tree, name: &ModelName) -> ModelReads {
     let Some(model) = tree.models.get(name) else { return ModelReads::default() };
+    let model = &*over_originals(model, &tree.models);
     let node = tree.graph.node(name).cloned().unwrap_or_default();
     let mut reads = match (&model.kind, &model.query) {
         (Kind::Seed(seed), _) => unread(seed.columns.iter().map(|column| column.name.clone())),

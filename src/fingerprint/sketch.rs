@@ -3,11 +3,13 @@
 //! Fingerprints are functions of these sources, so where the sources of two trees agree, so do the fingerprints, and
 //! nobody needs to compute either. The reverse is not so: sources may differ where fingerprints agree.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::copied::over_originals;
 use super::statements::named_files;
 use super::{ALGORITHM, Context, Fingerprint, OutsideStatements, Tree, created_functions, fingerprint_syntax};
 use crate::graph::{Graph, Node, Outline};
@@ -378,11 +380,13 @@ impl<'w> Work<'w> {
     }
 
     fn one(&self, model: &Model, parsed: Option<&Syntax>) -> Found {
-        let own = if parsed.is_none() { model.query.as_ref().map(Query::syntax) } else { None };
+        let analysed = over_originals(model, self.models);
+        let parsed = parsed.filter(|_| matches!(analysed, Cow::Borrowed(_)));
+        let own = if parsed.is_none() { analysed.query.as_ref().map(Query::syntax) } else { None };
         let syntax = parsed.or(own.as_ref());
-        let node = Node::of(model, syntax, self.models);
+        let node = Node::of(&analysed, syntax, self.models);
         let parents = |name: &ModelName| self.outside(name);
-        let fingerprint = fingerprint_syntax(model, syntax, &node, self.context, &parents);
+        let fingerprint = fingerprint_syntax(&analysed, syntax, &node, self.context, &parents);
         (node, Some(fingerprint))
     }
 
@@ -397,20 +401,20 @@ impl<'w> Work<'w> {
     /// Models that may read one another: what they really read decides.
     fn circle(&self, members: &[u32]) -> Vec<(u32, Found)> {
         let node = |member: &u32| {
-            let model = self.all[*member as usize];
+            let model = over_originals(self.all[*member as usize], self.models);
             let syntax = model.query.as_ref().map(Query::syntax);
-            (model.name.clone(), Node::of(model, syntax.as_ref(), self.models))
+            (model.name.clone(), Node::of(&model, syntax.as_ref(), self.models))
         };
         let nodes: BTreeMap<ModelName, Node> = members.par_iter().map(node).collect();
         let (graph, _) = Graph::of(nodes.clone(), self.models);
         let mut inside: BTreeMap<ModelName, Fingerprint> = BTreeMap::new();
         for name in graph.order() {
             let Some(place) = self.place(name) else { continue };
-            let model = self.all[place];
+            let model = over_originals(self.all[place], self.models);
             let fingerprint = {
                 let syntax = model.query.as_ref().map(Query::syntax);
                 let parents = |parent: &ModelName| inside.get(parent).or_else(|| self.outside(parent));
-                fingerprint_syntax(model, syntax.as_ref(), &nodes[name], self.context, &parents)
+                fingerprint_syntax(&model, syntax.as_ref(), &nodes[name], self.context, &parents)
             };
             inside.insert(name.clone(), fingerprint);
         }

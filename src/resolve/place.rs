@@ -75,6 +75,29 @@ pub(super) fn defines_a_window(query: &Query, relation: &Relation) -> bool {
     open.contains(&true)
 }
 
+/// Whether a query that a relation is inside of says `GROUP BY ALL`: one in parentheses of its own.
+pub(super) fn is_grouped_by_all(query: &Query, relation: &Relation) -> bool {
+    let tokens = query.tokens();
+    let significant: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+    // For each open parenthesis whether the relation stands in it, and whether the words do.
+    let mut open: Vec<(bool, bool)> = Vec::new();
+    for (place, token) in significant.iter().enumerate() {
+        let next = |ahead: usize, word: &str| significant.get(place + ahead).is_some_and(|next| next.is_word(word));
+        if token.is_symbol("(") {
+            open.push((false, false));
+        } else if token.is_symbol(")") {
+            if open.pop() == Some((true, true)) {
+                return true;
+            }
+        } else if relation.range.contains(&token.range.start) {
+            open.iter_mut().for_each(|(has_relation, _)| *has_relation = true);
+        } else if token.is_word("group") && next(1, "by") && next(2, "all") {
+            open.last_mut().into_iter().for_each(|(_, has_words)| *has_words = true);
+        }
+    }
+    open.contains(&(true, true))
+}
+
 /// Whether a query may have a CTE of a name: the word stands in it elsewhere than where that table is read, and qualifies
 /// nothing.
 pub(super) fn may_define(query: &Query, name: &ModelName) -> bool {
@@ -146,6 +169,30 @@ mod tests {
             "WITH a AS (SELECT (SELECT max(x) FROM s.v)) SELECT sum(x) OVER w FROM a WINDOW w AS (ORDER BY x)",
         ] {
             assert!(!defines(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relation_of_a_query_inside_that_groups_by_all_is_found() {
+        let is_grouped = |text: &str| {
+            let query = parsed(text);
+            let found = query.relations().iter().find(|relation| relation.name.to_string() == "s.v");
+            is_grouped_by_all(&query, found.expect("it is read"))
+        };
+        for text in [
+            "SELECT (SELECT max(x) FROM s.v GROUP BY ALL) FROM s.t",
+            "SELECT (SELECT max(x) FROM (SELECT x FROM s.v) AS q GROUP BY ALL) FROM s.t",
+            "SELECT (SELECT max(x) FROM s.v GROUP BY ALL",
+        ] {
+            assert!(is_grouped(text), "{text}");
+        }
+        for text in [
+            "SELECT max(x) FROM s.v GROUP BY ALL",
+            "SELECT (SELECT max(x) FROM s.t GROUP BY ALL) FROM s.v",
+            "SELECT (SELECT max(x) FROM s.v), (SELECT x FROM s.t GROUP BY ALL)",
+            "SELECT (SELECT max(x) FROM s.v WHERE x IN (SELECT x FROM s.t GROUP BY ALL))",
+        ] {
+            assert!(!is_grouped(text), "{text}");
         }
     }
 

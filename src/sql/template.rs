@@ -242,6 +242,41 @@ impl Template {
         output
     }
 
+    /// The same with `splices` (ordered, not overlapping, of `text()`) put in; what they replace is where they came from.
+    /// Placeholders stay as they are.
+    #[must_use]
+    pub fn with(&self, splices: &[Splice]) -> Self {
+        let (mut pieces, mut position, mut splices) = (Vec::new(), 0, splices.iter().peekable());
+        let mut gone = 0;
+        for piece in &self.pieces {
+            let (text, start) = (Self::analysed(piece), position);
+            position += text.len();
+            if piece.placeholder().is_some() {
+                pieces.push(piece.clone());
+                continue;
+            }
+            let part = |range: Range<usize>| match piece {
+                Piece::Source { offset, .. } => {
+                    Piece::Source { text: text[range.clone()].to_owned(), offset: offset + range.start }
+                }
+                _ => Piece::Value { text: text[range].to_owned(), offset: piece.offset() },
+            };
+            let mut copied = gone.max(start);
+            while let Some(splice) = splices.next_if(|splice| splice.range.start < position) {
+                let from = splice.range.start.max(copied);
+                pieces.push(part(copied.min(from) - start..from - start));
+                let offset = part(from - start..from - start).offset();
+                pieces.push(Piece::Value { text: splice.replacement.clone(), offset });
+                gone = splice.range.end;
+                copied = gone.min(position).max(from);
+            }
+            if copied < position {
+                pieces.push(part(copied - start..text.len()));
+            }
+        }
+        Self::new(pieces)
+    }
+
     fn analysed(piece: &Piece) -> String {
         match piece {
             Piece::Source { text, .. } | Piece::Value { text, .. } => text.clone(),
@@ -296,5 +331,23 @@ mod tests {
         assert_eq!(text, format!("select 1 from p.q AS b where ds >= {start} and 1"));
         let after = template.text().find(" and").expect("text");
         assert_eq!(template.source_offset(after), 49);
+    }
+
+    #[test]
+    fn splices_are_put_in_and_what_stays_is_where_it_was() {
+        let variable = TimeVariable::from_name("START_DS").expect("a variable");
+        let template = Template::new(vec![
+            Piece::Source { text: "select 1 from a.b, ".into(), offset: 10 },
+            Piece::Value { text: "made as b".into(), offset: 29 },
+            Piece::Time { variable, offset: 40 },
+            Piece::Source { text: " from c".into(), offset: 49 },
+        ]);
+        let splice = |range: Range<usize>, text: &str| Splice { range, replacement: text.into() };
+        let last = template.text().rfind('c').expect("text");
+        let with = template.with(&[splice(14..17, "p.q"), splice(19..23, "r"), splice(last..last + 1, "s.t AS c")]);
+        assert_eq!(with.text(), format!("select 1 from p.q, r as b{TIME_FUNCTION}('start_ds') from s.t AS c"));
+        let offset = |text: &str| with.source_offset(with.text().find(text).expect("text"));
+        assert_eq!(["p.q", ", r", "r as", "from s", "s.t"].map(offset), [24, 27, 29, 50, 55]);
+        assert_eq!(template.with(&[]).text(), template.text());
     }
 }

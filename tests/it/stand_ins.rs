@@ -71,6 +71,11 @@ fn a_view_with_windows_is_read_in_the_definition_of_a_window() {
         )
     };
     let stored = format!("MODEL (name s.stored, kind FULL);\n{}", reader("s.first"));
+    // A query elsewhere that groups by ALL does not put it there.
+    let grouped = format!(
+        "MODEL (name s.grouped, kind VIEW);\n{} WHERE EXISTS (SELECT id FROM s.places GROUP BY ALL)",
+        reader("s.first")
+    );
     let world = lab(&[
         ("models/places.sql", PLACES),
         (
@@ -78,8 +83,11 @@ fn a_view_with_windows_is_read_in_the_definition_of_a_window() {
             "MODEL (name s.first, kind VIEW);\nSELECT id, row_number() OVER (ORDER BY id DESC) AS n FROM s.places",
         ),
         ("models/stored.sql", &stored),
+        ("models/grouped.sql", &grouped),
     ]);
     world.done(&["promote"]);
     let expected = world.sql(&format!("{} ORDER BY ALL", reader("s.first")));
-    assert_eq!(world.sql("SELECT * FROM s.stored ORDER BY ALL"), expected);
+    for name in ["stored", "grouped"] {
+        assert_eq!(world.sql(&format!("SELECT * FROM s.{name} ORDER BY ALL")), expected, "{name}");
+    }
 }
