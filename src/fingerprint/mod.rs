@@ -21,6 +21,7 @@
 //! | `stamp`, physical properties | yes | – | through rows | – |
 //! | `partitioned_by`, `clustered_by` (neutral for rows on DuckDB and PostgreSQL) | – | – | yes | – |
 //! | pre- and post-statements (but GRANT, COMMENT, ANALYZE, VACUUM) | yes | – | through rows | those four |
+//! | `CREATE TEMP TABLE t AS FROM model`, which the query reads | as the model itself | as the model's | – | – |
 //! | a function that a statement of the project creates | yes: that statement | – | through rows | – |
 //! | hidden reads (`depends_on`, names in statements and texts), files of the tree named by a text | yes, whole | – | through rows | – |
 //! | a parent | its `rows` | the columns that are read | – | – |
