@@ -18,6 +18,8 @@ struct Copied {
     name: String,
     /// The model as the statement names it.
     of: String,
+    /// The last part of that name, folded.
+    table: String,
 }
 
 /// The model as it is analysed: its query over the tables that its statements copy, and without those statements. Never what
@@ -47,7 +49,7 @@ fn without_copies(model: &Model, query: &Query, models: &Models) -> Option<Model
     let beside: Vec<Vec<Token>> =
         rest.iter().chain(&model.post_statements).map(|one| statement_tokens(one, model.dialect)).collect();
     let is_plain = !copies.is_empty()
-        && beside[..rest.len()].iter().all(|tokens| leaves_copies_alone(tokens))
+        && beside[..rest.len()].iter().all(|tokens| leaves_copies_alone(tokens, &copies))
         && copies.iter().enumerate().all(|(place, copied)| {
             // One that the query does not read must still be filled after the model that it is of.
             query.relations().iter().any(|relation| is_of(relation, copied))
@@ -112,15 +114,18 @@ fn copy(statement: &Template, models: &Models) -> Option<Copied> {
     models.get(&relation.name).filter(|model| model.kind.name().has_table())?;
     let name = Dialect::DuckDb.fold_name(value, true);
     let is_free = !models.keys().any(|model| model.parts().len() == 1 && model.table().eq_ignore_ascii_case(&name));
-    is_free.then_some(Copied { name, of })
+    let table = relation.name.table().to_lowercase();
+    is_free.then_some(Copied { name, of, table })
 }
 
-/// Statements under which a copy has the very names, rows and order of what it was copied from.
-fn leaves_copies_alone(tokens: &[Token]) -> bool {
+/// Whether copies have the very names, rows and order of what they were copied from beside such a statement. One that names that
+/// may write it, between the copy and the query.
+fn leaves_copies_alone(tokens: &[Token], copies: &[Copied]) -> bool {
     let mut significant = tokens.iter().filter(|token| token.is_significant());
     let (Some(verb), Some(what)) = (significant.next(), significant.next()) else { return false };
     let is_known = what.is_word("timezone") || what.is_word("integer_division");
-    is_harmless(tokens) || verb.is_word("create") || (verb.is_word("set") && is_known)
+    let creates = || verb.is_word("create") && !copies.iter().any(|copied| is_mentioned(tokens, &copied.table));
+    is_harmless(tokens) || creates() || (verb.is_word("set") && is_known)
 }
 
 fn is_named(token: &Token, name: &str) -> bool {

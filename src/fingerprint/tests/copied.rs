@@ -68,6 +68,9 @@ fn what_may_be_more_than_a_copy_is_taken_whole() {
         let whole = moved(&over("FULL", "", model), &over("FULL", " + 1", model));
         assert_eq!(whole, ["m", "p"], "{model}");
     }
+    // The original is written between the copy and the query.
+    let write = "CREATE OR REPLACE TABLE s.P AS SELECT 1 AS id, 2 AS k;\n";
+    assert!(!is_like(&format!("{copy}{write}SELECT id FROM h"), &format!("{write}SELECT id FROM s.p AS h")));
     let model = format!("{copy}SELECT id FROM h");
     for kind in ["VIEW", "EMBEDDED"] {
         assert_eq!(moved(&over(kind, "", &model), &over(kind, " + 1", &model)), ["m", "p"], "{kind}");
