@@ -1,0 +1,54 @@
+//! A column that was away for a while: the definition that has it again knows nothing of the rows that were there, and the table
+//! from before does. Whoever goes back to that finds what it knew.
+
+use super::Site;
+use crate::lab::edit;
+
+const KINDS: [(&str, &str, &str); 2] = [
+    ("m", "SCD_TYPE_2_BY_COLUMN (unique_key id, columns [name], on_destructive_change allow)", ""),
+    ("t", "SCD_TYPE_2_BY_TIME (unique_key id, on_destructive_change allow)", ""),
+];
+
+/// All kinds with these columns besides those that they always have.
+fn all(more: &str) -> Vec<(String, String)> {
+    let of = |(name, kind, beside): &(&str, &str, &str)| {
+        let text = format!(
+            "MODEL (name s.{name}, kind {kind}{beside}, cron '@daily');\nSELECT id, name, updated_at{more} FROM raw.people"
+        );
+        (format!("models/{name}.sql"), text)
+    };
+    KINDS.iter().map(of).collect()
+}
+
+fn promoted(site: &Site, more: &str, arguments: &[&str]) {
+    let files = all(more);
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    edit(site.world(), &files);
+    site.done(&[&["promote"], arguments].concat());
+}
+
+#[test]
+fn what_a_table_knew_comes_back_with_it_though_others_have_had_the_column_since() {
+    for of in [Site::duckdb, Site::postgres] {
+        let site = of(&[]).at("2026-04-01 00:00:00");
+        site.people("(1,'a',10,TIMESTAMP '2026-03-01'),(2,'b',20,TIMESTAMP '2026-03-01')");
+        promoted(&site, ", price", &[]);
+        promoted(&site, "", &[]);
+        let site = site.at("2026-04-02 00:00:00");
+        site.people("(1,'A',11,TIMESTAMP '2026-04-01 12:00:00')");
+        site.done(&["run"]);
+        // The same column in another definition: nobody asks for what the versions that have ended were.
+        promoted(&site, ", price, 1 AS more", &[]);
+        let since = ["1|a|NULL", "1|A|11", "2|b|NULL"];
+        for (name, ..) in KINDS {
+            let sql = format!("SELECT id, name, price FROM s.{name} ORDER BY id, lower(name), name DESC");
+            assert_eq!(site.lines(&sql), since, "{name}");
+        }
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        for (name, ..) in KINDS {
+            let sql = format!("SELECT id, name, price FROM s.{name} ORDER BY id, lower(name), name DESC");
+            assert_eq!(site.lines(&sql), ["1|a|10", "1|A|11", "2|b|20"], "{name}");
+        }
+        site.done(&["doctor", "--deep"]);
+    }
+}
