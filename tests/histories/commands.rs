@@ -1,0 +1,306 @@
+//! The program's commands, and what is looked at after each.
+
+use std::collections::BTreeMap;
+
+use offshoot::error::Exit;
+
+use super::ir::{Kind, Model, Project, Word};
+use super::observe::{Seen, views};
+use super::production::Outcomes;
+use super::random::Choices;
+use super::table::{Found, Table};
+use super::value::{DAY, Value, tick};
+use super::walk::{Commit, Walk};
+use crate::world::Ran;
+
+/// How a model's reader that is filled as a whole stands to what it reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    /// It shows its query over what is there.
+    Now,
+    /// It may be as it was.
+    Sometime,
+}
+
+impl Walk {
+    pub(super) fn bot(&mut self, arguments: &[&str]) -> Ran {
+        *self.report.commands.entry(arguments[0].to_owned()).or_default() += 1;
+        let now = offshoot::time::Timestamp(self.now).date_time();
+        self.tell(format!("{now} bot {}", arguments.join(" ")));
+        self.world().bot(arguments)
+    }
+
+    /// As [`Self::bot`], of which nothing else than that it is done is right.
+    fn done(&mut self, arguments: &[&str]) -> Result<Ran, String> {
+        let ran = self.bot(arguments);
+        self.last = Some(arguments.iter().map(|argument| (*argument).to_owned()).collect());
+        match ran.exit {
+            Exit::Done => Ok(ran),
+            _ => Err(format!("bot {} says no\n{}{}", arguments.join(" "), ran.stdout, ran.stderr)),
+        }
+    }
+
+    pub(super) fn promote(&mut self) -> Result<(), String> {
+        self.pass(1);
+        // A branch that is checked out is none that is promoted.
+        let place = self.main.len() - 1;
+        let is_new = self.promoted.is_none_or(|promoted| promoted < place);
+        self.done(&["promote", "--release"])?;
+        if !is_new {
+            return self.unchanged();
+        }
+        let project = self.head();
+        let (source, at) = (self.source.clone(), self.now);
+        let (mut outcomes, moment) = (BTreeMap::new(), self.moment(&source));
+        for model in &project.models {
+            outcomes.insert(model.name, self.production.promoted(&project, model, moment));
+        }
+        debug_assert_eq!(at, moment.now);
+        self.production.old_readers.clear();
+        self.promoted = Some(place);
+        self.settled(&project, &outcomes)?;
+        self.entered(&project, place)
+    }
+
+    /// The number of the entry that production shows now.
+    fn entered(&mut self, project: &Project, place: usize) -> Result<(), String> {
+        let shown = self.world().bot(&["env", "show", "prod", "--format", "json"]).json();
+        let number = shown["history"][0]["entry"].as_u64().ok_or("no entry")?;
+        self.entries.insert(number, Commit { project: project.clone(), place });
+        Ok(())
+    }
+
+    pub(super) fn run(&mut self) -> Result<(), String> {
+        self.pass(1);
+        self.done(&["run"])?;
+        let Some(project) = self.production.project.clone() else { return Ok(()) };
+        let source = self.source.clone();
+        let moment = self.moment(&source);
+        let outcomes: BTreeMap<&str, Outcomes> =
+            project.models.iter().map(|model| (model.name, self.production.ran(&project, model, moment))).collect();
+        let tick = tick(self.now);
+        self.production.old_readers.retain(|_, at| *at >= tick);
+        self.settled(&project, &outcomes)
+    }
+
+    pub(super) fn rollback(&mut self, choices: &mut Choices) -> Result<(), String> {
+        let Some(shown) = &self.production.project else { return Ok(()) };
+        let others = self.entries.iter().filter(|(_, commit)| !commit.project.is_like(shown));
+        let others: Vec<u64> = others.map(|(number, _)| *number).collect();
+        let Some(number) = choices.pick(&others).copied() else { return Ok(()) };
+        let Commit { project, place } = self.entries[&number].clone();
+        self.pass(1);
+        let ran = self.bot(&["rollback", "--to", &number.to_string(), "--yes"]);
+        self.last = None;
+        if ran.exit != Exit::Done {
+            // Tables that nothing shows may have been dropped by now.
+            self.refused(&ran);
+            let expected = self.production.may_lack(&project) || self.report.commands.contains_key("gc");
+            return if expected {
+                self.unchanged()
+            } else {
+                Err(format!("rollback says no\n{}{}", ran.stdout, ran.stderr))
+            };
+        }
+        let outcomes: BTreeMap<&str, Outcomes> =
+            project.models.iter().map(|model| (model.name, self.production.rolled_back(&project, model))).collect();
+        let now = self.now;
+        self.production.old_readers = project.models.iter().map(|model| (model.name, now)).collect();
+        self.promoted = Some(place);
+        self.settled(&project, &outcomes)?;
+        self.entered(&project, place)
+    }
+
+    pub(super) fn restate(&mut self, choices: &mut Choices) -> Result<(), String> {
+        let Some(project) = self.production.project.clone() else { return Ok(()) };
+        let model = choices.one(&project.models);
+        self.pass(1);
+        let last = tick(self.now) - DAY * (1 + choices.below(4) as i64);
+        let days: Vec<i64> = (0..=choices.below(2) as i64).map(|back| last - back * DAY).collect();
+        let (Some(first), Some(last)) =
+            (days.iter().min().and_then(|day| Value::Day(*day).text()), Value::Day(last).text())
+        else {
+            return Ok(());
+        };
+        let name = format!("s.{}", model.name);
+        let ran = self.bot(&["run", "--restate", &name, "--start", &first, "--end", &last]);
+        self.last = None;
+        let is_fixed = matches!(
+            model.kind,
+            Kind::Log | Kind::ByColumn { .. } | Kind::ByTime { .. } | Kind::Days(Word::DisableRestatement)
+        );
+        match (is_fixed, ran.exit == Exit::Done) {
+            (true, false) => {
+                self.refused(&ran);
+                return self.unchanged();
+            }
+            (false, true) => {}
+            _ => return Err(format!("a restatement of `{name}` ends otherwise\n{}{}", ran.stdout, ran.stderr)),
+        }
+        let source = self.source.clone();
+        let moment = self.moment(&source);
+        let mut outcomes = BTreeMap::new();
+        for own in &project.models {
+            let outcome = match own.name == model.name {
+                true => self.production.restated(&project, own, &days, moment),
+                false => self.production.ran(&project, own, moment),
+            };
+            outcomes.insert(own.name, outcome);
+        }
+        let tick = tick(self.now);
+        self.production.old_readers.retain(|name, at| *at >= tick && *name != model.name);
+        self.settled(&project, &outcomes)
+    }
+
+    pub(super) fn gc(&mut self) -> Result<(), String> {
+        self.pass(1);
+        self.done(&["gc", "--yes"])?;
+        self.last = None;
+        self.production.collected();
+        self.unchanged()
+    }
+
+    /// The same command twice does as much as once.
+    pub(super) fn again(&mut self) -> Result<(), String> {
+        let Some(last) = self.last.clone() else { return Ok(()) };
+        let arguments: Vec<&str> = last.iter().map(String::as_str).collect();
+        let before = self.branch.as_ref().map(|(name, _)| views(self.world(), &format!("s__{name}")));
+        self.done(&arguments)?;
+        let after = self.branch.as_ref().map(|(name, _)| views(self.world(), &format!("s__{name}")));
+        if before != after {
+            return Err(format!("the branch shows something else\nbefore {before:#?}\nafter {after:#?}"));
+        }
+        self.unchanged()
+    }
+
+    pub(super) fn begin_branch(&mut self, choices: &mut Choices) -> Result<(), String> {
+        if self.production.project.is_none() {
+            return Ok(());
+        }
+        self.branches += 1;
+        let (name, mut project) = (format!("b{}", self.branches), self.head());
+        self.world().repository.branch(&name);
+        for _ in 0..=choices.below(2) {
+            let what = project.edit(choices);
+            self.tell(format!("branch {name}: {what}"));
+            self.write(&project, &what);
+        }
+        self.pass(1);
+        self.branch = Some((name.clone(), project.clone()));
+        self.done(&["apply", "--env", &name])?;
+        self.unchanged()?;
+        let seen = views(self.world(), &format!("s__{name}"));
+        let source = self.source.clone();
+        let moment = self.moment(&source);
+        for model in &project.models {
+            let outcomes = self.production.previewed(&project, model, moment);
+            if !outcomes.is_empty() {
+                let table = self.table(&seen, model, &outcomes)?;
+                self.readers(&seen, model, &table, Filled::Sometime)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, ran: &Ran) {
+        let line = ran.stderr.lines().next().unwrap_or_default();
+        // Without what is of this walk alone.
+        let line: String =
+            line.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).take(90).collect();
+        *self.report.refused.entry(line).or_default() += 1;
+    }
+
+    /// Production shows what it showed.
+    pub(super) fn unchanged(&mut self) -> Result<(), String> {
+        let Some(project) = self.production.project.clone() else { return Ok(()) };
+        let outcomes: BTreeMap<&str, Outcomes> = project
+            .models
+            .iter()
+            .map(|model| (model.name, self.production.shown(model.name).cloned().into_iter().collect()))
+            .collect();
+        self.settled(&project, &outcomes)
+    }
+
+    /// Production shows this project with one of these outcomes for each model.
+    fn settled(&mut self, project: &Project, outcomes: &BTreeMap<&str, Outcomes>) -> Result<(), String> {
+        let seen = views(self.world(), "s");
+        self.production.project = Some(project.clone());
+        for model in &project.models {
+            let table = self.table(&seen, model, &outcomes[model.name])?;
+            self.production.settle(project, model, table.clone());
+            let is_old = self.production.old_readers.contains_key(model.name);
+            self.readers(&seen, model, &table, if is_old { Filled::Sometime } else { Filled::Now })?;
+        }
+        Ok(())
+    }
+
+    /// The outcome that a model's view shows.
+    fn table(&mut self, seen: &BTreeMap<String, Seen>, model: &Model, outcomes: &Outcomes) -> Result<Table, String> {
+        let seen = self.seen(seen, model.name, &model.columns())?;
+        let found = outcomes.iter().find_map(|outcome| outcome.settled(&seen.rows));
+        found.ok_or_else(|| {
+            let expected: Vec<Vec<String>> = outcomes.iter().map(Table::lines).collect();
+            told(model.name, &model.columns(), &seen.lines(), &expected)
+        })
+    }
+
+    /// A model's two readers.
+    fn readers(
+        &mut self,
+        seen: &BTreeMap<String, Seen>,
+        model: &Model,
+        table: &Table,
+        filled: Filled,
+    ) -> Result<(), String> {
+        let (view, full) = (format!("{}_view", model.name), format!("{}_full", model.name));
+        self.shows(seen, &view, &["name", "price"], &table.doubled())?;
+        let grouped = model.grouped();
+        let columns: Vec<&str> = grouped.iter().copied().chain(["n"]).collect();
+        match filled {
+            Filled::Now => self.shows(seen, &full, &columns, &table.counted(&grouped)),
+            Filled::Sometime => self.seen(seen, &full, &columns).map(drop),
+        }
+    }
+
+    fn shows(
+        &mut self,
+        seen: &BTreeMap<String, Seen>,
+        name: &str,
+        columns: &[&str],
+        expected: &Found,
+    ) -> Result<(), String> {
+        let seen = self.seen(seen, name, columns)?;
+        if seen.rows == *expected {
+            return Ok(());
+        }
+        let expected = Seen { columns: Vec::new(), rows: expected.clone() }.lines();
+        Err(told(name, columns, &seen.lines(), &[expected]))
+    }
+
+    fn seen(&mut self, seen: &BTreeMap<String, Seen>, name: &str, columns: &[&str]) -> Result<Seen, String> {
+        let seen = seen.get(name).ok_or_else(|| format!("no view `{name}`"))?;
+        if seen.columns != columns {
+            return Err(format!("`{name}` has the columns {:?}, not {columns:?}", seen.columns));
+        }
+        self.report.views += 1;
+        self.report.rows += seen.rows.len() as u64;
+        Ok(seen.clone())
+    }
+}
+
+/// Both sides' rows; what only one of them has is marked.
+fn told(name: &str, columns: &[&str], found: &[String], outcomes: &[Vec<String>]) -> String {
+    let mut text = format!("`{name}` ({}) shows\n", columns.join(", "));
+    for line in found {
+        let mark = if outcomes.iter().any(|outcome| outcome.contains(line)) { ' ' } else { '+' };
+        text.push_str(&format!("  {mark} {line}\n"));
+    }
+    for outcome in outcomes {
+        text.push_str("and should show\n");
+        for line in outcome {
+            let mark = if found.contains(line) { ' ' } else { '-' };
+            text.push_str(&format!("  {mark} {line}\n"));
+        }
+    }
+    text
+}

@@ -1,0 +1,39 @@
+//! A bounded run of the walks over tables that go on; that what they look for is found is shown by damage that is done behind the
+//! program's back. `cargo run --release --example torture -- histories --walks N --seed S` goes on for as long as one likes.
+
+#[path = "../histories/mod.rs"]
+pub(crate) mod walks;
+
+use walks::observe::Fault;
+use walks::report::Report;
+use walks::walk::{Cut, Plan, run};
+
+fn walked(seed: u64, walks: u64, fault: Option<Fault>) -> Report {
+    run(&Plan { walks, seed, steps: 24, fault, cut: Cut::Not })
+}
+
+fn sound(seed: u64) {
+    let report = walked(seed, 7, None);
+    assert!(report.findings.is_empty(), "{}", report.text());
+    assert!(report.commands.values().sum::<u64>() > 60 && report.rows > 500, "{}", report.text());
+}
+
+#[test]
+fn nothing_is_lost_doubled_or_computed_again_in_one_walk() {
+    sound(100);
+}
+
+#[test]
+fn nor_in_another() {
+    sound(200);
+}
+
+#[test]
+fn damage_is_found() {
+    for fault in Fault::ALL {
+        let report = walked(300, 4, Some(fault));
+        // A step that comes next may put other rows in the place of the damaged ones, as it should.
+        assert!(report.findings.len() > 2, "{fault:?}: {}", report.text());
+        assert!(report.findings.iter().all(|finding| finding.wrong.contains("should show")), "{}", report.text());
+    }
+}
