@@ -1,13 +1,14 @@
 //! The program's commands, and what is looked at after each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use offshoot::error::Exit;
 
-use super::ir::{Kind, Model, Project, Word};
+use super::ir::{From, Kind, Model, Project, Word};
 use super::observe::{Seen, views};
 use super::production::Outcomes;
 use super::random::Choices;
+use super::render::{are_alike, unallowed};
 use super::table::{Found, Table};
 use super::value::{DAY, Value, tick};
 use super::walk::{Commit, Walk};
@@ -57,9 +58,44 @@ impl Walk {
         }
         debug_assert_eq!(at, moment.now);
         self.production.old_readers.clear();
+        self.production.old_days.clear();
         self.promoted = Some(place);
         self.settled(&project, &outcomes)?;
         self.entered(&project, place)
+    }
+
+    /// "A column that is gone is refused, unless the kind has `on_destructive_change allow`": production stays as it is, and the
+    /// author thinks again.
+    pub(super) fn refused_edit(&mut self, choices: &mut Choices) -> Result<(), String> {
+        // What else a promote that fails has loaded by then is no part of this.
+        self.run()?;
+        let Some(shown) = self.production.project.clone() else { return Ok(()) };
+        let head = self.head();
+        if !are_alike(&head, &shown) {
+            return Ok(());
+        }
+        let keeps = |model: &&Model| {
+            let before = shown.models.iter().find(|before| before.name == model.name);
+            let is_kept = |model: &Model| model.kind.is_kept() && !model.extras.is_empty();
+            model.kind.is_kept() && before.is_some_and(is_kept)
+        };
+        let Some(model) = choices.pick(&head.models.iter().filter(keeps).cloned().collect::<Vec<_>>()).cloned() else {
+            return Ok(());
+        };
+        let fewer = Model { extras: BTreeSet::new(), ..model };
+        let (path, text) = unallowed(&fewer);
+        self.tell(format!("edit: no further columns of `s.{}`, and nothing allows that", fewer.name));
+        self.world().repository.write(&path, &text);
+        self.world().repository.commit("too few");
+        self.pass(1);
+        self.last = None;
+        let ran = self.bot(&["promote", "--release"]);
+        self.refused(&ran);
+        if ran.exit == Exit::Done || !ran.stderr.contains("would be lost") {
+            return Err(format!("a column is given up that may not be\n{}{}", ran.stdout, ran.stderr));
+        }
+        self.commit(Project { notes: head.notes + 1, ..head }, "as before");
+        self.unchanged()
     }
 
     /// The number of the entry that production shows now.
@@ -85,7 +121,7 @@ impl Walk {
 
     pub(super) fn rollback(&mut self, choices: &mut Choices) -> Result<(), String> {
         let Some(shown) = &self.production.project else { return Ok(()) };
-        let others = self.entries.iter().filter(|(_, commit)| !commit.project.is_like(shown));
+        let others = self.entries.iter().filter(|(_, commit)| !are_alike(&commit.project, shown));
         let others: Vec<u64> = others.map(|(number, _)| *number).collect();
         let Some(number) = choices.pick(&others).copied() else { return Ok(()) };
         let Commit { project, place } = self.entries[&number].clone();
@@ -106,6 +142,7 @@ impl Walk {
             project.models.iter().map(|model| (model.name, self.production.rolled_back(&project, model))).collect();
         let now = self.now;
         self.production.old_readers = project.models.iter().map(|model| (model.name, now)).collect();
+        self.production.old_days = project.models.iter().map(|model| model.name).collect();
         self.promoted = Some(place);
         self.settled(&project, &outcomes)?;
         self.entered(&project, place)
@@ -157,6 +194,28 @@ impl Walk {
         self.done(&["gc", "--yes"])?;
         self.last = None;
         self.production.collected();
+        self.unchanged()
+    }
+
+    /// `bot promote --to staging`, and from then on `bot run staging`: tables are made and loaded there that production may show
+    /// later. What it shows by then is carried into them, and it is left alone.
+    pub(super) fn staging(&mut self) -> Result<(), String> {
+        if self.production.project.is_none() {
+            return Ok(());
+        }
+        self.pass(1);
+        let source = self.source.clone();
+        if let Some(project) = self.staging.clone() {
+            self.done(&["run", "staging"])?;
+            self.last = None;
+            self.production.ran_beside(&project, self.moment(&source));
+        } else {
+            let project = self.head();
+            self.done(&["promote", "--to", "staging"])?;
+            self.last = None;
+            self.production.promoted_beside(&project, self.moment(&source));
+            self.staging = Some(project);
+        }
         self.unchanged()
     }
 
@@ -253,7 +312,14 @@ impl Walk {
         filled: Filled,
     ) -> Result<(), String> {
         let (view, full) = (format!("{}_view", model.name), format!("{}_full", model.name));
-        self.shows(seen, &view, &["name", "price"], &table.doubled())?;
+        self.shows(seen, &view, &["name", "price"], &table.doubled(&["name"]))?;
+        // Rows that are computed may be other ones where the source was corrected, of which a reader by day hears of by
+        // `--restate` alone.
+        let is_daily = model.kind.from() == From::Events && !self.production.was_computed(model.name);
+        if is_daily && filled == Filled::Now && !self.production.old_days.contains(model.name) {
+            let daily = format!("{}_daily", model.name);
+            self.shows(seen, &daily, &["day", "name", "price"], &table.doubled(&["day", "name"]))?;
+        }
         let grouped = model.grouped();
         let columns: Vec<&str> = grouped.iter().copied().chain(["n"]).collect();
         match filled {

@@ -91,6 +91,13 @@ pub(crate) struct Definition {
     below: i64,
 }
 
+impl Definition {
+    /// Whether it is of this model, and its rows are computed again.
+    pub(crate) fn is_computed(&self, name: &str) -> bool {
+        self.model == name && !self.kind.is_kept()
+    }
+}
+
 impl Expression {
     fn of(&self, record: &Record) -> Value {
         let column = |name: &str| record.get(name).cloned().unwrap_or(Value::Null);
@@ -230,13 +237,10 @@ impl Project {
         format!("`s.{name}`: {}", model.edit(choices))
     }
 
-    /// Whether another one shows the same, so that a rollback between them says no.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let plain = |project: &Self| {
-            let models = project.models.iter().map(|model| Model { layout: 0, ..model.clone() });
-            Self { models: models.collect(), notes: 0, ..project.clone() }
-        };
-        plain(self) == plain(other)
+    /// It, however it is laid out.
+    pub(crate) fn plain(&self) -> Self {
+        let models = self.models.iter().map(|model| Model { layout: 0, ..model.clone() });
+        Self { models: models.collect(), notes: 0, ..self.clone() }
     }
 
     fn below(&self, from: From) -> i64 {

@@ -31,6 +31,8 @@ pub(crate) struct Production {
     perhaps_gone: BTreeSet<Definition>,
     /// Readers that a rollback has brought back as they were, and when it did.
     pub(crate) old_readers: BTreeMap<&'static str, i64>,
+    /// The same of those that are loaded by day, which no run refreshes.
+    pub(crate) old_days: BTreeSet<&'static str>,
     next: u64,
 }
 
@@ -60,6 +62,11 @@ impl Production {
         let definition = project.definition(model);
         self.perhaps_gone.remove(&definition);
         self.tables.insert(definition, table);
+    }
+
+    /// Whether production ever showed rows of a model that are computed again.
+    pub(crate) fn was_computed(&self, name: &str) -> bool {
+        self.tables.keys().any(|definition| definition.is_computed(name))
     }
 
     /// After `bot gc`: what is not shown may be gone, sooner or later.
@@ -134,6 +141,28 @@ impl Production {
             kind => {
                 self.load(project, model, &[], at).put(&mut shown, kind);
                 vec![shown]
+            }
+        }
+    }
+
+    /// Tables that another environment has made of production's, as they are when production gets them.
+    pub(crate) fn promoted_beside(&mut self, project: &Project, at: Moment<'_>) {
+        for model in &project.models {
+            let is_shown = self.definition(model.name).is_some_and(|(own, _)| own == project.definition(model));
+            if let (false, Some(table)) = (is_shown, self.promoted(project, model, at).into_iter().next()) {
+                self.tables.insert(project.definition(model), table);
+            }
+        }
+    }
+
+    /// What that environment loads, but for production's tables.
+    pub(crate) fn ran_beside(&mut self, project: &Project, at: Moment<'_>) {
+        for model in &project.models {
+            let definition = project.definition(model);
+            let is_shown = self.definition(model.name).is_some_and(|(own, _)| own == definition);
+            if let (false, Some(table)) = (is_shown, self.tables.get(&definition).cloned()) {
+                let table = self.loaded_when_due(project, model, table, at);
+                self.tables.insert(definition, table);
             }
         }
     }

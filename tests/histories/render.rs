@@ -32,9 +32,30 @@ pub(crate) fn files(project: &Project) -> Vec<(String, String)> {
             format!("models/{name}_view.sql"),
             format!("MODEL (name s.{name}_view, kind VIEW);\nSELECT name, price * 2 AS price FROM s.{name}\n"),
         ));
+        if own.kind.from() == From::Events {
+            files.push((
+                format!("models/{name}_daily.sql"),
+                format!(
+                    "MODEL (name s.{name}_daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day), start '{START}', cron '@daily');\n\
+                     SELECT day, name, price * 2 AS price FROM s.{name} WHERE day BETWEEN @start_date AND @end_date\n"
+                ),
+            ));
+        }
     }
     files
 }
+
+/// Whether two show the same, so that a rollback from one to the other says no.
+pub(crate) fn are_alike(one: &Project, other: &Project) -> bool {
+    files(&one.plain()) == files(&other.plain())
+}
+
+/// A model without one of its columns, and without the word that allows that; with its path.
+pub(crate) fn unallowed(model: &Model) -> (String, String) {
+    (format!("models/{}.sql", model.name), self::model(model).replace(ALLOW, "on_destructive_change error"))
+}
+
+const ALLOW: &str = "on_destructive_change allow";
 
 fn model(model: &Model) -> String {
     let columns: Vec<String> = model.query().iter().map(|(name, expression)| column(name, expression)).collect();
@@ -65,7 +86,6 @@ fn column(name: &str, expression: &Expression) -> String {
 
 /// The kind, and what is said beside it.
 fn kind(kind: Kind) -> (String, &'static str) {
-    const ALLOW: &str = "on_destructive_change allow";
     let flag = |name: &str, is: bool| format!(", {name} {is}");
     match kind {
         Kind::Days(word) => {

@@ -46,12 +46,8 @@ impl Source {
         let name = if choices.chance(10) { Value::Null } else { Value::Text(choices.one(&["a", "b", "c"]).into()) };
         // A change that is told late is not later than what was told before.
         let updated = now - choices.one(&[0, 0, 0, 1, 5, 30]) * HOUR;
-        let record = [
-            ("id", Value::Number(id)),
-            ("name", name),
-            ("price", number(choices)),
-            ("updated_at", Value::Moment(updated)),
-        ];
+        let updated = if choices.chance(8) { Value::Null } else { Value::Moment(updated) };
+        let record = [("id", Value::Number(id)), ("name", name), ("price", number(choices)), ("updated_at", updated)];
         self.people.insert(id, record.into());
     }
 

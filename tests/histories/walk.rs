@@ -124,6 +124,8 @@ pub(crate) struct Walk {
     /// The branch that is open.
     pub(super) branch: Option<(String, Project)>,
     pub(super) branches: usize,
+    /// What the other environment shows that is promoted to.
+    pub(super) staging: Option<Project>,
     /// The last command.
     pub(super) last: Option<Vec<String>>,
     pub(super) story: Vec<String>,
@@ -147,6 +149,7 @@ impl Walk {
             entries: BTreeMap::new(),
             branch: None,
             branches: 0,
+            staging: None,
             last: None,
             story: Vec::new(),
             report: Report { walks: 1, ..Report::default() },
@@ -175,6 +178,7 @@ impl Walk {
 
     /// Commits a project on the branch that is checked out, which is main's next commit where that is main.
     pub(super) fn commit(&mut self, project: Project, why: &str) {
+        self.last = None;
         self.write(&project, why);
         self.main.push(project);
     }
@@ -205,6 +209,7 @@ impl Walk {
     fn take(&mut self, step: Step) -> Result<(), String> {
         match step {
             Step::Wait(hours) => {
+                self.last = None;
                 self.pass(hours);
                 Ok(())
             }
@@ -226,16 +231,18 @@ impl Walk {
                 Ok(())
             }
             Step::Branch(seed) if self.branch.is_none() => self.begin_branch(&mut Choices::new(seed)),
+            Step::TooFew(seed) if self.branch.is_none() => self.refused_edit(&mut Choices::new(seed)),
             Step::Merge => {
                 self.merge();
                 Ok(())
             }
-            Step::Edit(_) | Step::Revert(_) | Step::Branch(_) => Ok(()),
+            Step::Edit(_) | Step::Revert(_) | Step::Branch(_) | Step::TooFew(_) => Ok(()),
             Step::Promote => self.promote(),
             Step::Run => self.run(),
             Step::Rollback(seed) => self.rollback(&mut Choices::new(seed)),
             Step::Restate(seed) => self.restate(&mut Choices::new(seed)),
             Step::Gc => self.gc(),
+            Step::Staging => self.staging(),
             Step::Again => self.again(),
         }
     }
@@ -261,6 +268,7 @@ impl Walk {
     fn merge(&mut self) {
         if let Some((name, project)) = self.branch.take() {
             self.tell(format!("merge: {name}"));
+            self.last = None;
             self.world().repository.checkout("main");
             self.world().repository.merge(&name);
             self.main.push(project);
