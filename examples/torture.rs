@@ -172,7 +172,7 @@ fn walks(arguments: &Arguments) -> usize {
         }
     });
     let sum = sum.into_inner().expect("nobody panicked");
-    tell(&sum.text());
+    tell(&sum.summary());
     sum.findings.len()
 }
 

@@ -6,7 +6,7 @@ use offshoot::error::Exit;
 
 use super::ir::{From, Kind, Model, Project, Word};
 use super::observe::{Seen, views};
-use super::production::Outcomes;
+use super::production::{Moment, Outcomes, Production};
 use super::random::Choices;
 use super::render::{are_alike, unallowed};
 use super::table::{Found, Table};
@@ -51,16 +51,10 @@ impl Walk {
             return self.unchanged();
         }
         let project = self.head();
-        let (source, at) = (self.source.clone(), self.now);
-        let (mut outcomes, moment) = (BTreeMap::new(), self.moment(&source));
-        for model in &project.models {
-            outcomes.insert(model.name, self.production.promoted(&project, model, moment));
-        }
-        debug_assert_eq!(at, moment.now);
         self.production.old_readers.clear();
         self.production.old_days.clear();
         self.promoted = Some(place);
-        self.settled(&project, &outcomes)?;
+        self.settled(&project, |production, model, at| production.promoted(&project, model, at))?;
         self.entered(&project, place)
     }
 
@@ -110,13 +104,9 @@ impl Walk {
         self.pass(1);
         self.done(&["run"])?;
         let Some(project) = self.production.project.clone() else { return Ok(()) };
-        let source = self.source.clone();
-        let moment = self.moment(&source);
-        let outcomes: BTreeMap<&str, Outcomes> =
-            project.models.iter().map(|model| (model.name, self.production.ran(&project, model, moment))).collect();
         let tick = tick(self.now);
         self.production.old_readers.retain(|_, at| *at >= tick);
-        self.settled(&project, &outcomes)
+        self.settled(&project, |production, model, at| production.ran(&project, model, at))
     }
 
     pub(super) fn rollback(&mut self, choices: &mut Choices) -> Result<(), String> {
@@ -138,13 +128,11 @@ impl Walk {
                 Err(format!("rollback says no\n{}{}", ran.stdout, ran.stderr))
             };
         }
-        let outcomes: BTreeMap<&str, Outcomes> =
-            project.models.iter().map(|model| (model.name, self.production.rolled_back(&project, model))).collect();
         let now = self.now;
         self.production.old_readers = project.models.iter().map(|model| (model.name, now)).collect();
         self.production.old_days = project.models.iter().map(|model| model.name).collect();
         self.promoted = Some(place);
-        self.settled(&project, &outcomes)?;
+        self.settled(&project, |production, model, _| production.rolled_back(&project, model))?;
         self.entered(&project, place)
     }
 
@@ -174,19 +162,13 @@ impl Walk {
             (false, true) => {}
             _ => return Err(format!("a restatement of `{name}` ends otherwise\n{}{}", ran.stdout, ran.stderr)),
         }
-        let source = self.source.clone();
-        let moment = self.moment(&source);
-        let mut outcomes = BTreeMap::new();
-        for own in &project.models {
-            let outcome = match own.name == model.name {
-                true => self.production.restated(&project, own, &days, moment),
-                false => self.production.ran(&project, own, moment),
-            };
-            outcomes.insert(own.name, outcome);
-        }
         let tick = tick(self.now);
         self.production.old_readers.retain(|name, at| *at >= tick && *name != model.name);
-        self.settled(&project, &outcomes)
+        let named = model.name;
+        self.settled(&project, |production, model, at| match model.name == named {
+            true => production.restated(&project, model, &days, at),
+            false => production.ran(&project, model, at),
+        })
     }
 
     pub(super) fn gc(&mut self) -> Result<(), String> {
@@ -251,13 +233,16 @@ impl Walk {
         let seen = views(self.world(), &format!("s__{name}"));
         let source = self.source.clone();
         let moment = self.moment(&source);
+        self.production.beside.clear();
         for model in &project.models {
             let outcomes = self.production.previewed(&project, model, moment);
             if !outcomes.is_empty() {
                 let table = self.table(&seen, model, &outcomes)?;
                 self.readers(&seen, model, &table, Filled::Sometime)?;
+                self.production.beside.insert(model.name, table);
             }
         }
+        self.production.beside.clear();
         Ok(())
     }
 
@@ -272,23 +257,29 @@ impl Walk {
     /// Production shows what it showed.
     pub(super) fn unchanged(&mut self) -> Result<(), String> {
         let Some(project) = self.production.project.clone() else { return Ok(()) };
-        let outcomes: BTreeMap<&str, Outcomes> = project
-            .models
-            .iter()
-            .map(|model| (model.name, self.production.shown(model.name).cloned().into_iter().collect()))
-            .collect();
-        self.settled(&project, &outcomes)
+        self.settled(&project, |production, model, _| production.shown(model.name).cloned().into_iter().collect())
     }
 
-    /// Production shows this project with one of these outcomes for each model.
-    fn settled(&mut self, project: &Project, outcomes: &BTreeMap<&str, Outcomes>) -> Result<(), String> {
+    /// Production shows this project with one of these outcomes for each model, parents first.
+    fn settled(
+        &mut self,
+        project: &Project,
+        outcomes: impl Fn(&mut Production, &Model, Moment<'_>) -> Outcomes,
+    ) -> Result<(), String> {
         let seen = views(self.world(), "s");
-        self.production.project = Some(project.clone());
+        let source = self.source.clone();
+        let mut tables = Vec::new();
         for model in &project.models {
-            let table = self.table(&seen, model, &outcomes[model.name])?;
+            let at = self.moment(&source);
+            let outcomes = outcomes(&mut self.production, model, at);
+            let table = self.table(&seen, model, &outcomes)?;
             self.production.settle(project, model, table.clone());
+            tables.push(table);
+        }
+        self.production.project = Some(project.clone());
+        for (model, table) in project.models.iter().zip(&tables) {
             let is_old = self.production.old_readers.contains_key(model.name);
-            self.readers(&seen, model, &table, if is_old { Filled::Sometime } else { Filled::Now })?;
+            self.readers(&seen, model, table, if is_old { Filled::Sometime } else { Filled::Now })?;
         }
         Ok(())
     }

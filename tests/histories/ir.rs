@@ -62,6 +62,8 @@ pub(crate) enum Reading {
 pub(crate) struct Model {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
+    /// The kept model that it reads in place of a source.
+    pub(crate) over: Option<&'static str>,
     /// What `price` is multiplied with.
     pub(crate) factor: i64,
     /// Those of its further columns, each with the number of its expression.
@@ -158,6 +160,11 @@ impl Model {
         columns
     }
 
+    /// What its query makes of a row.
+    pub(crate) fn given(&self, record: &Record) -> Record {
+        self.query().iter().map(|(name, expression)| (*name, expression.of(record))).collect()
+    }
+
     /// Its table's columns.
     pub(crate) fn columns(&self) -> Vec<&'static str> {
         let validity: &[&str] = if self.kind.has_versions() { &["valid_from", "valid_to"] } else { &[] };
@@ -207,15 +214,29 @@ impl Project {
         ];
         choices.shuffle(&mut kinds);
         let count = 1 + choices.below(3);
-        let model = |(name, kind): &(&'static str, Kind)| Model {
+        // Half of all walks have days.
+        if choices.chance(40)
+            && let Some(place) = kinds.iter().position(|(name, _)| *name == "days")
+        {
+            kinds.swap(0, place);
+        }
+        let model = |choices: &mut Choices, (name, kind): &(&'static str, Kind)| Model {
             name,
             kind: *kind,
+            over: None,
             factor: 1,
             extras: if choices.chance(50) { BTreeSet::new() } else { [(Extra::Rank, 1)].into() },
             reading: choices.one(&[Reading::Stable, Reading::All]),
             layout: 0,
         };
-        let models = kinds[..count].iter().map(model).collect();
+        let mut models: Vec<Model> = kinds[..count].iter().map(|kind| model(choices, kind)).collect();
+        if models.iter().any(|model| model.name == "keyed") && choices.chance(60) {
+            let versions =
+                Kind::ByColumn { all: choices.chance(50), first_at_load: false, ends_deleted: choices.chance(50) };
+            let kind = choices.one(&[versions, Kind::Log, Kind::Keyed]);
+            let top = model(choices, &("top", kind));
+            models.push(Model { over: Some("keyed"), ..top });
+        }
         Self { people_factor: 1, events_factor: 1, models, notes: 0 }
     }
 
@@ -237,9 +258,14 @@ impl Project {
         format!("`s.{name}`: {}", model.edit(choices))
     }
 
-    /// It, however it is laid out.
+    /// It, but for what no entry of production's history is told by.
     pub(crate) fn plain(&self) -> Self {
-        let models = self.models.iter().map(|model| Model { layout: 0, ..model.clone() });
+        // Nothing of the rows is another one where they may not be loaded again.
+        let kind = |kind: Kind| match kind {
+            Kind::Days(Word::DisableRestatement) => Kind::Days(Word::ForwardOnly),
+            kind => kind,
+        };
+        let models = self.models.iter().map(|model| Model { layout: 0, kind: kind(model.kind), ..model.clone() });
         Self { models: models.collect(), notes: 0, ..self.clone() }
     }
 
@@ -256,7 +282,12 @@ impl Project {
             Kind::Days(Word::DisableRestatement) => Kind::Days(Word::ForwardOnly),
             kind => kind,
         };
-        Definition { model: model.name, kind, columns: model.query(), below: self.below(kind.from()) }
+        Definition {
+            model: model.name,
+            kind,
+            columns: model.query(),
+            below: if model.over.is_some() { 0 } else { self.below(kind.from()) },
+        }
     }
 
     /// What a model's query gives of the sources as they are.
@@ -266,11 +297,10 @@ impl Project {
             From::People => source.people(),
             From::Events => source.events().to_vec(),
         };
-        let query = model.query();
         let view = |mut record: Record| {
             let price = Expression::Times("price", self.below(from)).of(&record);
             record.insert("price", price);
-            query.iter().map(|(name, expression)| (*name, expression.of(&record))).collect()
+            model.given(&record)
         };
         records.into_iter().map(view).collect()
     }

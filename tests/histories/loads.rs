@@ -135,7 +135,7 @@ fn is_present(row: &Row) -> bool {
     row.value("valid_to") == Value::Null
 }
 
-/// The days that a table lacks at a time.
-pub(crate) fn lacking(days: &BTreeMap<i64, i64>, start: i64, now: i64) -> Vec<i64> {
-    (start..tick(now)).step_by(DAY as usize).filter(|day| !days.contains_key(day)).collect()
+/// The days that a table lacks up to a time.
+pub(crate) fn lacking(days: &BTreeMap<i64, i64>, start: i64, end: i64) -> Vec<i64> {
+    (start..tick(end)).step_by(DAY as usize).filter(|day| !days.contains_key(day)).collect()
 }

@@ -15,6 +15,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) now: i64,
     /// The first day of what is loaded by time.
     pub(crate) start: i64,
+    /// Up to when that is loaded.
+    pub(crate) end: i64,
 }
 
 /// What a model's table may hold after a command: one of these.
@@ -33,6 +35,8 @@ pub(crate) struct Production {
     pub(crate) old_readers: BTreeMap<&'static str, i64>,
     /// The same of those that are loaded by day, which no run refreshes.
     pub(crate) old_days: BTreeSet<&'static str>,
+    /// What the branch that is looked at shows.
+    pub(crate) beside: BTreeMap<&'static str, Table>,
     next: u64,
 }
 
@@ -82,16 +86,24 @@ impl Production {
         project.models.iter().any(|model| self.perhaps_gone.contains(&project.definition(model)))
     }
 
+    /// A promote loads days as far as production has them; what becomes due since is for `bot run`.
+    fn as_far(&self, name: &str, at: Moment<'_>) -> i64 {
+        let last = self.shown(name).and_then(|table| table.days.last_key_value());
+        last.map_or(at.now, |(day, _)| day + DAY)
+    }
+
     /// `bot promote`: "carries production's rows, as they are then, into the table of the new definition, and loads on from
     /// there".
     pub(crate) fn promoted(&mut self, project: &Project, model: &Model, at: Moment<'_>) -> Outcomes {
+        let at = Moment { end: self.as_far(model.name, at), ..at };
         let definition = project.definition(model);
         let Some((own, kind)) = self.definition(model.name) else {
             return vec![self.begun(project, model, at)];
         };
         let shown = self.tables[&own].clone();
         if own == definition {
-            return vec![self.caught_up(project, model, (shown, &[]), at)];
+            let table = self.caught_up(project, model, (shown, &[]), at);
+            return self.perhaps_loaded(project, model, table, at);
         }
         let before: Vec<Option<Table>> = self.before(&definition).into_iter().map(|table| table.cloned()).collect();
         let outcome = |old: Option<Table>| match (model.kind.is_kept(), kind.is_kept(), old) {
@@ -125,7 +137,13 @@ impl Production {
     /// `bot run`: what is due by the clock, of the definition that is shown.
     pub(crate) fn ran(&mut self, project: &Project, model: &Model, at: Moment<'_>) -> Outcomes {
         let Some(shown) = self.shown(model.name).cloned() else { return Vec::new() };
-        vec![self.loaded_when_due(project, model, shown, at)]
+        let table = self.loaded_when_due(project, model, shown, at);
+        match model.over {
+            Some(over) if self.read(project, over).loaded == Some(at.now) => {
+                self.perhaps_loaded(project, model, table, at)
+            }
+            _ => vec![table],
+        }
     }
 
     /// `bot run --restate`, which loads what is due, too.
@@ -133,7 +151,7 @@ impl Production {
         let Some(mut shown) = self.shown(model.name).cloned() else { return Vec::new() };
         match model.kind {
             Kind::Days(_) => {
-                let covered: Vec<i64> = lacking(&BTreeMap::new(), at.start, at.now);
+                let covered: Vec<i64> = lacking(&BTreeMap::new(), at.start, at.end);
                 let again: Vec<i64> = days.iter().copied().filter(|day| covered.contains(day)).collect();
                 self.load(project, model, &[], at).days(&mut shown, &again);
                 vec![self.loaded_when_due(project, model, shown, at)]
@@ -171,9 +189,13 @@ impl Production {
     /// the new definition makes of them (a load of the whole query; for `forward_only` the last unit)". Nothing is said here
     /// where a table of that definition may be there whose rows are computed, or were kept before they were computed again.
     pub(crate) fn previewed(&mut self, project: &Project, model: &Model, at: Moment<'_>) -> Outcomes {
+        let at = Moment { end: self.as_far(model.name, at), ..at };
         let definition = project.definition(model);
         let Some((own, kind)) = self.definition(model.name) else { return Vec::new() };
         let shown = self.tables[&own].clone();
+        if own == definition && model.over.is_some() {
+            return self.perhaps_loaded(project, model, shown, at);
+        }
         if own == definition {
             return vec![shown];
         }
@@ -187,8 +209,8 @@ impl Production {
                 let added = added(model, &shown);
                 match model.kind {
                     Kind::Days(_) => {
-                        let mut days = lacking(&table.days, at.start, at.now);
-                        days.push(tick(at.now) - DAY);
+                        let mut days = lacking(&table.days, at.start, at.end);
+                        days.push(tick(at.end) - DAY);
                         self.load(project, model, &added, at).days(&mut table, &days);
                     }
                     kind => self.load(project, model, &added, at).put(&mut table, kind),
@@ -203,7 +225,7 @@ impl Production {
         let mut table = Table { columns: model.columns(), ..Table::default() };
         let load = Load { is_first: true, ..self.load(project, model, &[], at) };
         match model.kind {
-            Kind::Days(_) => load.days(&mut table, &lacking(&BTreeMap::new(), at.start, at.now)),
+            Kind::Days(_) => load.days(&mut table, &lacking(&BTreeMap::new(), at.start, at.end)),
             kind => load.put(&mut table, kind),
         }
         table
@@ -238,7 +260,7 @@ impl Production {
     ) -> Table {
         match model.kind {
             Kind::Days(_) => {
-                let days = lacking(&table.days, at.start, at.now);
+                let days = lacking(&table.days, at.start, at.end);
                 self.load(project, model, added, at).days(&mut table, &days);
                 table
             }
@@ -267,13 +289,34 @@ impl Production {
     ) -> Table {
         let later = shown.days.iter().filter(|(day, at)| old.days.get(day).is_none_or(|own| own < *at));
         let mut days: Vec<i64> = later.map(|(day, _)| *day).collect();
-        days.extend(lacking(&old.days, at.start, at.now));
+        days.extend(lacking(&old.days, at.start, at.end));
         self.load(project, model, &[], at).days(&mut old, &days);
         old
     }
 
+    /// The table that a model reads: that of the branch, or of the project that is promoted.
+    fn read(&self, project: &Project, name: &str) -> Table {
+        let definition = project.models.iter().find(|model| model.name == name).map(|model| project.definition(model));
+        let table = self.beside.get(name).or_else(|| self.tables.get(&definition?));
+        table.cloned().unwrap_or_default()
+    }
+
+    /// What reads a kept model may be loaded because that was, and need not: all that counts is what a load makes of it.
+    fn perhaps_loaded(&mut self, project: &Project, model: &Model, table: Table, at: Moment<'_>) -> Outcomes {
+        let mut outcomes = vec![table.clone()];
+        if model.over.is_some() && model.kind != Kind::Log {
+            let mut loaded = table;
+            self.load(project, model, &[], at).put(&mut loaded, model.kind);
+            outcomes.push(loaded);
+        }
+        outcomes
+    }
+
     fn load<'a>(&'a mut self, project: &Project, model: &Model, added: &'a [&'static str], at: Moment<'_>) -> Load<'a> {
-        let given = project.rows(model, at.source);
+        let given = match model.over {
+            None => project.rows(model, at.source),
+            Some(over) => self.read(project, over).rows.iter().map(|row| model.given(&row.record())).collect(),
+        };
         Load { given, now: at.now, is_first: false, added, next: &mut self.next }
     }
 }

@@ -63,6 +63,7 @@ fn model(model: &Model) -> String {
         From::People => ("s.people", ""),
         From::Events => ("s.events", "WHERE day BETWEEN @start_date AND @end_date"),
     };
+    let from = model.over.map_or_else(|| from.to_owned(), |over| format!("s.{over}"));
     let (kind, more) = kind(model.kind);
     let head = format!("name s.{}, kind {kind}{more}, start '{START}', cron '@daily'", model.name);
     match model.layout % 3 {

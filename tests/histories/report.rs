@@ -50,8 +50,14 @@ impl Report {
         self.findings.extend(other.findings);
     }
 
-    /// The whole report; the last line is the summary.
+    /// The findings, and the summary.
     pub(crate) fn text(&self) -> String {
+        let findings = self.findings.iter().map(|finding| format!("\n{}", finding.text()));
+        findings.chain([self.summary()]).collect()
+    }
+
+    /// What was done; the last line is the sum of it.
+    pub(crate) fn summary(&self) -> String {
         let mut text = String::new();
         let list = |counts: &BTreeMap<String, u64>| -> String {
             counts.iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
@@ -59,9 +65,6 @@ impl Report {
         let _ = writeln!(text, "models: {}\ncommands: {}", list(&self.kinds), list(&self.commands));
         for (what, count) in &self.refused {
             let _ = writeln!(text, "{count:>6}  refused: {what}");
-        }
-        for finding in &self.findings {
-            let _ = writeln!(text, "\n{}", finding.text());
         }
         let (walks, steps, commands) = (self.walks, self.steps, self.commands.values().sum::<u64>());
         let (views, rows, wrong) = (self.views, self.rows, self.findings.len());

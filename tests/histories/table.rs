@@ -65,6 +65,11 @@ impl Row {
         Self { id, cells: record.into_iter().map(|(name, value)| (name, Cell::Is(value))).collect() }
     }
 
+    /// As a reader finds it.
+    pub(crate) fn record(&self) -> Record {
+        self.cells.iter().map(|(name, cell)| (*name, cell.value())).collect()
+    }
+
     pub(crate) fn value(&self, column: &str) -> Value {
         self.cells.get(column).map_or(Value::Null, Cell::value)
     }

@@ -203,7 +203,7 @@ impl Walk {
     }
 
     pub(super) fn moment<'a>(&self, source: &'a Source) -> Moment<'a> {
-        Moment { source, now: self.now, start: midnight(START) }
+        Moment { source, now: self.now, start: midnight(START), end: self.now }
     }
 
     fn take(&mut self, step: Step) -> Result<(), String> {
