@@ -328,7 +328,7 @@ impl Target<'_> {
         Ok(vec![
             drop.clone(),
             format!(
-                "CREATE TEMPORARY TABLE {stage} AS\nSELECT {values}\nFROM {}\nLEFT JOIN {} ON {} AND source.{valid_from} = target.{valid_from} \
+                "CREATE TEMPORARY TABLE {stage} AS\nSELECT {values}\nFROM {}\nLEFT JOIN {} ON {} AND source.{valid_from} IS NOT DISTINCT FROM target.{valid_from} \
                  AND source.offshoot__turn = target.offshoot__turn",
                 numbered(&from, "source"),
                 numbered(&table, "target"),

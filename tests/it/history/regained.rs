@@ -52,3 +52,21 @@ fn what_a_table_knew_comes_back_with_it_though_others_have_had_the_column_since(
         site.done(&["doctor", "--deep"]);
     }
 }
+
+#[test]
+fn a_version_that_does_not_say_when_it_began_is_the_same_one() {
+    let kind = "SCD_TYPE_2_BY_TIME (unique_key id, updated_at_as_valid_from true)";
+    let model = |more: &str| {
+        format!("MODEL (name s.m, kind {kind}, cron '@daily');\nSELECT id, name, updated_at{more} FROM raw.people")
+    };
+    for site in Site::both(&[("models/m.sql", &model(""))]) {
+        let site = site.at("2026-04-01 00:00:00");
+        site.people("(1,'a',10,NULL),(2,'b',20,TIMESTAMP '2026-03-01')");
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/m.sql", &model(", price"))]);
+        site.done(&["promote"]);
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        site.done(&["rollback", "--to", "2", "--yes"]);
+        assert_eq!(site.lines("SELECT id, name, price FROM s.m ORDER BY id"), ["1|a|10", "2|b|20"]);
+    }
+}
