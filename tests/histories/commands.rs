@@ -51,8 +51,15 @@ impl Walk {
             return self.unchanged();
         }
         let project = self.head();
-        self.production.old_readers.clear();
-        self.production.old_days.clear();
+        // "Where the fingerprint stayed, it holds the same": a reader of what is computed again hears nothing of a source that was
+        // corrected before its own `cron` fires.
+        let Self { production, now, .. } = self;
+        let is_computed = |name: &str| project.is_computed(name) || production.was_computed(name);
+        let computed: Vec<&str> =
+            project.models.iter().map(|model| model.name).filter(|name| is_computed(name)).collect();
+        production.old_readers.retain(|name, _| computed.contains(name));
+        production.old_readers.extend(computed.iter().map(|name| (*name, *now)));
+        production.old_days.clear();
         self.promoted = Some(place);
         self.settled(&project, |production, model, at| production.promoted(&project, model, at))?;
         self.entered(&project, place)

@@ -276,6 +276,11 @@ impl Project {
         }
     }
 
+    /// Whether the rows of a model are computed again.
+    pub(crate) fn is_computed(&self, name: &str) -> bool {
+        self.models.iter().any(|model| model.name == name && !model.kind.is_kept())
+    }
+
     pub(crate) fn definition(&self, model: &Model) -> Definition {
         // A prohibition of loading again says nothing of the rows.
         let kind = match model.kind {

