@@ -162,6 +162,7 @@ fn ask(place: &StatePlace, size: Size) -> Duration {
             base: &tree,
             result: &tree,
             promoted: None,
+            production: None,
             known,
             purpose: Purpose::Apply,
             now: Timestamp(0),

@@ -1,6 +1,6 @@
 //! Strikes the program at every moment there is, and lets a crowd loose on one server:
-//! `cargo run --release --example torture -- [killed] [cut] [full] [together] [--every N] [--jobs J] [--only NAME]
-//! [--processes P] [--seconds S] [--seed S]`; without a word all four.
+//! `cargo run --release --example torture -- [killed] [cut] [full] [together] [histories] [--every N] [--jobs J] [--only NAME]
+//! [--processes P] [--seconds S] [--seed S] [--walks N] [--steps N]`; without a word all five.
 //!
 //! * `killed`: each command is killed at each line that it tells of its statements, on DuckDB with SQLite, on the same
 //!   where DuckDB commits each statement by itself, and on PostgreSQL.
@@ -8,6 +8,8 @@
 //! * `full`: the disk with warehouse and state, or with the tables of the server, has only so much left, from nothing to more
 //!   than is needed (root on Linux, as a disk is mounted for each).
 //! * `together`: many processes at once on one PostgreSQL.
+//! * `histories`: random walks over tables that go on, on DuckDB with SQLite, beside a simulator; a finding is told with its seed,
+//!   cut down to the steps that it needs.
 //!
 //! Exit 1 where something does not hold afterwards; the last line of each part is its sum. `--every 10` strikes at each tenth
 //! moment only.
@@ -20,6 +22,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+#[path = "../tests/histories/mod.rs"]
+mod histories;
 #[path = "../tests/it/lab.rs"]
 mod lab;
 #[path = "../tests/torture/mod.rs"]
@@ -52,7 +56,8 @@ fn main() -> ExitCode {
 
 type Part = fn(&Arguments) -> usize;
 
-const PARTS: [(&str, Part); 4] = [("killed", killed), ("cut", cut), ("full", full), ("together", crowd)];
+const PARTS: [(&str, Part); 5] =
+    [("killed", killed), ("cut", cut), ("full", full), ("together", crowd), ("histories", walks)];
 
 struct Arguments(Vec<String>);
 
@@ -136,6 +141,39 @@ fn strikes(arguments: &Arguments, part: &str, kind: Kind, faults: fn(usize, usiz
     let seconds = begin.elapsed().as_secs();
     tell(&format!("{part}, {kind:?}: {struck} distinct moments, {hit} hit, {wrong} wrong, {seconds} s\n"));
     wrong
+}
+
+/// Walks over tables that go on, `--jobs` at a time; a finding is told when it is found.
+fn walks(arguments: &Arguments) -> usize {
+    let (walks, jobs) = (arguments.number("--walks", 100), arguments.number("--jobs", 2).max(1));
+    let plan = histories::walk::Plan {
+        walks: 1,
+        seed: arguments.number("--seed", 1) as u64,
+        steps: arguments.number("--steps", 30),
+        fault: None,
+        cut: histories::walk::Cut::Down,
+    };
+    let (next, sum) = (AtomicUsize::new(0), Mutex::new(histories::report::Report::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let walk = next.fetch_add(1, Ordering::Relaxed);
+                    if walk >= walks {
+                        return;
+                    }
+                    let report = histories::walk::one(&plan, plan.seed + walk as u64);
+                    for finding in &report.findings {
+                        tell(&format!("WRONG: {}\n", finding.text()));
+                    }
+                    sum.lock().expect("nobody panicked").add(report);
+                }
+            });
+        }
+    });
+    let sum = sum.into_inner().expect("nobody panicked");
+    tell(&sum.summary());
+    sum.findings.len()
 }
 
 fn crowd(arguments: &Arguments) -> usize {

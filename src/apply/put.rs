@@ -9,9 +9,10 @@ use super::fill::{Filler, run_all};
 use super::history::IsKnown;
 use super::task::Task;
 use crate::engine::{OwnedObject, Session, Standing, standing, transaction};
+use crate::ids::TableName;
 use crate::model::{DeclaredColumn, UniqueKey};
 use crate::plan::{Basis, History, Then};
-use crate::statement::{Carried, ColumnType, UpsertRule};
+use crate::statement::{Carried, ColumnType, Target, UpsertRule};
 use crate::time::Timestamp;
 
 /// What a load does to the rows that are there.
@@ -191,11 +192,41 @@ impl Task<'_> {
             if carried.iter().all(|(_, carried)| *carried == Carried::Own) {
                 return Err(FillError::History("its table in production has none of its columns".to_owned()));
             }
-            let (more, all) = (over.carry_added(&history.table, &carried), over.carry_all(&history.table, &carried));
             // All that this one has is in the other, unless it has been something else than a part of it.
-            let is_part = session.query(&over.not_in(&history.table, &carried))?.rows.is_empty();
-            return Ok(run_all(session, if is_part { std::slice::from_ref(&more) } else { &all })?);
+            return match session.query(&over.not_in(&history.table, &carried))?.rows.is_empty() {
+                true => Ok(session.execute(&over.carry_added(&history.table, &carried))?),
+                false => self.carry_unlike(session, &over, (&history.table, &carried)),
+            };
         }
         Ok(run_all(session, &over.carry_partitions(by, &history.table, &carried))?)
+    }
+
+    /// Rows behind those that are there, where the other table has these without values of columns that it lost on the way and
+    /// has again. One that nothing there stands for is none of production's, and then all of them are the other's.
+    fn carry_unlike(
+        self,
+        session: &mut dyn Session,
+        over: &Target<'_>,
+        (from, carried): (&TableName, &[(&str, Carried)]),
+    ) -> Result<u64, FillError> {
+        let sides = over.sides(from, carried);
+        run_all(session, &sides.stage)?;
+        session.execute(&over.pair(&sides, &[]))?;
+        let places = |row: Vec<Option<String>>| {
+            let is_unknown = |(place, cell): (usize, Option<String>)| (cell.as_deref() == Some("1")).then_some(place);
+            row.into_iter().enumerate().filter_map(is_unknown).collect::<Vec<usize>>()
+        };
+        let mut unknown: Vec<Vec<usize>> = session.query(&sides.unknown)?.rows.into_iter().map(places).collect();
+        // A row that lacks less is told more surely.
+        unknown.sort_by_key(Vec::len);
+        for places in unknown.iter().filter(|places| !places.is_empty() && places.len() < sides.columns) {
+            session.execute(&over.pair(&sides, places))?;
+        }
+        let rows = match session.query(&sides.left)?.rows.is_empty() {
+            true => session.execute(&sides.add)?,
+            false => run_all(session, &over.carry_all(from, carried))?,
+        };
+        session.execute(&sides.clean)?;
+        Ok(rows)
     }
 }

@@ -316,6 +316,15 @@ fn plan(
     problems.extend(Agreements::of(workspace, current, &result.project).of_promotion(&result.project.settings));
     let before = planning::promoted_side(workspace, current, &result.tree, &mut problems);
     let before: Tree = before.map_or_else(|| workspace.nothing(result), |side| side.tree);
+    let production = match environment.is_prod() {
+        true => None,
+        // What of it is not here is warned of where it is promoted.
+        false => {
+            let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
+            planning::promoted_side(workspace, prod.as_ref(), &result.tree, &mut Vec::new())
+        }
+    };
+    let production = production.as_ref().map(|side| &side.tree);
     let trees = [Some(&before), Some(&result.tree), None];
     let writer = Writer::Promote(environment);
     let question = Question { writer, trees, keys: BTreeSet::new(), replaced: current };
@@ -333,6 +342,7 @@ fn plan(
             base: &before,
             result: &result.tree,
             promoted: None,
+            production,
             known,
             purpose: Purpose::Promote,
             now,

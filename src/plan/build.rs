@@ -30,6 +30,8 @@ pub struct Inputs<'a> {
     pub result: &'a Tree,
     /// What was promoted last, where that is another tree than `base`: the difference is drift.
     pub promoted: Option<&'a Tree>,
+    /// What production shows, where it is another environment that is promoted to: that goes on from its tables.
+    pub production: Option<&'a Tree>,
     /// What the state knows.
     pub known: &'a Known,
     /// What the plan is for.
@@ -308,6 +310,7 @@ fn drift(promoted: &Tree, inputs: &Inputs<'_>, results: &BTreeMap<&ModelName, &T
         base: promoted,
         result: inputs.base,
         promoted: None,
+        production: None,
         known: inputs.known,
         purpose: inputs.purpose,
         now: inputs.now,

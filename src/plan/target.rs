@@ -96,7 +96,8 @@ impl<'a> Targets<'a> {
             return None;
         }
         // What was computed again is nothing that came after the rows that a table of this definition kept.
-        let base = inputs.base.models.get(&model.name);
+        let base = inputs.production.filter(|_| !inputs.known.prod.contains_key(&model.name)).unwrap_or(inputs.base);
+        let base = base.models.get(&model.name);
         if whole.known.is_some() && base.is_some_and(|base| base.past() == Past::Recomputed) {
             return None;
         }

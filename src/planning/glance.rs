@@ -94,6 +94,7 @@ pub fn glance(
             base: &looked.base,
             result: &looked.result,
             promoted: looked.promoted.as_ref(),
+            production: None,
             known,
             purpose,
             now,

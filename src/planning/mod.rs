@@ -234,6 +234,7 @@ pub fn plan_of(
             base,
             result: &result.tree,
             promoted,
+            production: None,
             known,
             purpose,
             now,

@@ -42,6 +42,7 @@ pub(crate) fn plan_between(base: &Tree, result: &Tree, known: &Known, now: Times
         base,
         result,
         promoted: None,
+        production: None,
         known,
         purpose: Purpose::Apply,
         now,

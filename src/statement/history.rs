@@ -288,17 +288,25 @@ impl Target<'_> {
         let (table, stage) = (self.name(), quote_identifier(self.dialect, HISTORY));
         let (valid_from, valid_to) = self.validity(scd);
         let names: Vec<String> = columns.iter().map(|(name, _)| quote_identifier(self.dialect, name)).collect();
-        let values = columns.iter().zip(&names).enumerate().map(|(index, ((_, carried), name))| match carried {
-            Carried::Same => format!("source.{name}"),
-            Carried::Cast { from, to } => match self.cast_back(&format!("target.{name}"), (to, from)) {
-                // What has only become less there is still whole here.
-                Some(back) => format!(
-                    "CASE WHEN {back} IS NOT DISTINCT FROM source.offshoot__was{index} THEN target.{name} ELSE source.{name} END \
-                     AS {name}"
-                ),
-                None => format!("source.{name}"),
-            },
-            Carried::Own => format!("target.{name}"),
+        let values = columns.iter().zip(&names).enumerate().map(|(index, ((own, carried), name))| {
+            // A version never gets another value, but one where it had none: of a column that was not there for a while, the other
+            // table may have none by now. Only its end comes later, and is the other's to tell.
+            let theirs = match self.is_name(own, &scd.valid_to) {
+                true => format!("source.{name}"),
+                false => format!("COALESCE(source.{name}, target.{name})"),
+            };
+            match carried {
+                Carried::Same => format!("{theirs} AS {name}"),
+                Carried::Cast { from, to } => match self.cast_back(&format!("target.{name}"), (to, from)) {
+                    // What has only become less there is still whole here.
+                    Some(back) => format!(
+                        "CASE WHEN {back} IS NOT DISTINCT FROM source.offshoot__was{index} THEN target.{name} ELSE {theirs} END \
+                         AS {name}"
+                    ),
+                    None => format!("{theirs} AS {name}"),
+                },
+                Carried::Own => format!("target.{name}"),
+            }
         });
         let theirs = columns.iter().zip(&names).enumerate().filter_map(|(index, ((_, carried), name))| match carried {
             Carried::Same => Some(name.clone()),
@@ -320,7 +328,7 @@ impl Target<'_> {
         Ok(vec![
             drop.clone(),
             format!(
-                "CREATE TEMPORARY TABLE {stage} AS\nSELECT {values}\nFROM {}\nLEFT JOIN {} ON {} AND source.{valid_from} = target.{valid_from} \
+                "CREATE TEMPORARY TABLE {stage} AS\nSELECT {values}\nFROM {}\nLEFT JOIN {} ON {} AND source.{valid_from} IS NOT DISTINCT FROM target.{valid_from} \
                  AND source.offshoot__turn = target.offshoot__turn",
                 numbered(&from, "source"),
                 numbered(&table, "target"),

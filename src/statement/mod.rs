@@ -9,12 +9,13 @@
 //! | SEED | [`Target::create_typed`], then the engine's bulk load | the same after [`Target::drop_table`] |
 //! | INCREMENTAL_BY_TIME_RANGE | [`Target::create_empty`] | [`Target::load_interval`] |
 //! | INCREMENTAL_BY_UNIQUE_KEY | [`Target::create_empty`] | [`Target::upsert`] |
-//! | INCREMENTAL_UNMANAGED | [`Target::create_staged`] | [`Target::add_staged`], after [`Target::carry_added`] or [`Target::carry_all`] where it goes on from another table |
+//! | INCREMENTAL_UNMANAGED | [`Target::create_staged`] | [`Target::add_staged`], after [`Target::carry_added`], [`Target::pair`] or [`Target::carry_all`] where it goes on from another table |
 //! | INCREMENTAL_BY_PARTITION | [`Target::create_staged`] | [`Target::replace_partitions`], after [`Target::carry_partitions`] where it goes on from another table |
 //! | SCD_TYPE_2 | [`Target::create_history`] | [`Target::add_versions`], after [`Target::carry_history`] where it goes on from another table |
 //! | VIEW | [`create_view`] | [`create_view`] |
 //! | EMBEDDED, and VIEW while tables are built | a CTE: [`with_parents`]; behind statements of the reader's own [`create_session_view`] | |
 
+mod added;
 mod compare;
 mod history;
 mod parents;
@@ -25,6 +26,7 @@ mod time_literal;
 mod upsert;
 mod view;
 
+pub use added::Sides;
 pub use compare::{BUCKETS, Comparison};
 pub use history::{Carried, HistoryPast, VersionLoad};
 pub use parents::{Parent, create_session_view, free_name, with_parents};

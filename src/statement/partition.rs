@@ -9,23 +9,23 @@ use crate::sql::Dialect;
 const CHANGED: &str = "offshoot__changed";
 
 /// What a table and the one that it takes rows from have in common, as queries over columns of the same names.
-struct Common {
+pub(super) struct Common {
     /// The columns.
-    names: String,
+    pub(super) names: String,
     /// The other's rows, in this table's types.
-    theirs: String,
+    pub(super) theirs: String,
     /// The other's rows as they are compared.
-    seen: String,
+    pub(super) seen: String,
     /// This table's.
-    own: String,
+    pub(super) own: String,
 }
 
 /// The same by column.
-struct Pairs {
-    names: Vec<String>,
-    values: Vec<String>,
-    seen: Vec<String>,
-    own: Vec<String>,
+pub(super) struct Pairs {
+    pub(super) names: Vec<String>,
+    pub(super) values: Vec<String>,
+    pub(super) seen: Vec<String>,
+    pub(super) own: Vec<String>,
 }
 
 impl Target<'_> {
@@ -60,41 +60,7 @@ impl Target<'_> {
         ]
     }
 
-    /// A query that gives a row only where this table has rows that the other does not have as often.
-    pub fn not_in(&self, from: &TableName, columns: &[(&str, Carried)]) -> String {
-        let Common { seen, own, .. } = self.common(&[], from, columns);
-        format!("SELECT 1 FROM ({own} EXCEPT ALL {seen}) AS source LIMIT 1")
-    }
-
-    /// The rows of another table that this one does not have as often. Columns that the other does not have are NULL in them.
-    pub fn carry_added(&self, from: &TableName, columns: &[(&str, Carried)]) -> String {
-        let Pairs { names, values, seen, own } = self.pairs(&[], columns);
-        let keys: Vec<String> = (0..names.len()).map(|place| format!("offshoot__seen{place}")).collect();
-        let as_keys = |values: Vec<String>| -> String {
-            values.iter().zip(&keys).map(|(value, key)| format!("{value} AS {key}")).collect::<Vec<_>>().join(", ")
-        };
-        let (names, values, keys_of, own) = (names.join(", "), values.join(", "), as_keys(seen), as_keys(own));
-        let keys = keys.join(", ");
-        // Not EXCEPT ALL, because what is compared is not always what is carried.
-        format!(
-            "INSERT INTO {table} ({names})\nSELECT {names} FROM (\n\
-             SELECT {names}, offshoot__side, row_number() OVER (PARTITION BY {keys}, offshoot__side) AS offshoot__number,\n\
-             count(CASE WHEN offshoot__side = 0 THEN 1 END) OVER (PARTITION BY {keys}) AS offshoot__had FROM (\n\
-             SELECT {values}, {keys_of}, 1 AS offshoot__side FROM {from}\nUNION ALL\n\
-             SELECT {names}, {own}, 0 AS offshoot__side FROM {table}\n) AS sides\n) AS counted\n\
-             WHERE offshoot__side = 1 AND offshoot__number > offshoot__had",
-            table = self.name(),
-            from = quote_table(self.dialect, from),
-        )
-    }
-
-    /// The rows of another table in place of those of this one. Columns that the other does not have are NULL in them.
-    pub fn carry_all(&self, from: &TableName, columns: &[(&str, Carried)]) -> [String; 2] {
-        let Common { names, theirs, .. } = self.common(&[], from, columns);
-        [self.empty(), format!("INSERT INTO {} ({names})\n{theirs}", self.name())]
-    }
-
-    fn common(&self, by: &[String], from: &TableName, columns: &[(&str, Carried)]) -> Common {
+    pub(super) fn common(&self, by: &[String], from: &TableName, columns: &[(&str, Carried)]) -> Common {
         let Pairs { names, values, seen, own } = self.pairs(by, columns);
         let named = |values: Vec<String>| -> String {
             values.iter().zip(&names).map(|(value, name)| format!("{value} AS {name}")).collect::<Vec<_>>().join(", ")
@@ -108,7 +74,7 @@ impl Target<'_> {
         }
     }
 
-    fn pairs(&self, by: &[String], columns: &[(&str, Carried)]) -> Pairs {
+    pub(super) fn pairs(&self, by: &[String], columns: &[(&str, Carried)]) -> Pairs {
         let known = || columns.iter().filter(|(_, carried)| *carried != Carried::Own);
         let names: Vec<String> = known().map(|(name, _)| quote_identifier(self.dialect, name)).collect();
         let value = |((_, carried), name): (&(&str, Carried), &String)| match carried {

@@ -32,6 +32,7 @@ mod freshness;
 mod gc;
 mod git;
 mod github;
+mod histories;
 mod history;
 mod holes;
 mod hook;

@@ -137,6 +137,23 @@ fn staging_before_production_loses_nothing_of_production() {
 }
 
 #[test]
+fn staging_takes_nothing_that_was_kept_for_what_was_computed_again() {
+    for of in [Site::duckdb, Site::postgres] {
+        let site = three_days(of, &[("models/daily.sql", &daily("", PLAIN))]);
+        let computed = daily("", PLAIN).replace("forward_only true", "forward_only false");
+        edit(site.world(), &[("models/daily.sql", &computed)]);
+        site.done(&["promote"]);
+        assert!(shown(&site, "s.daily", "amount").is_empty(), "their source is gone");
+        edit(site.world(), &[("models/daily.sql", &daily("", PLAIN))]);
+        site.done(&["promote", "--to", "staging"]);
+        let kept = ["2026-03-29|1", "2026-03-30|2", "2026-03-31|3"];
+        assert_eq!(shown(&site, "s__staging.daily", "amount"), kept);
+        site.done(&["promote"]);
+        assert_eq!(shown(&site, "s.daily", "amount"), kept);
+    }
+}
+
+#[test]
 fn what_a_branch_began_is_not_taken_for_what_production_has() {
     let site = Site::duckdb(&[("models/x.sql", "MODEL (name s.x, kind FULL);\nSELECT 1 AS x")]);
     site.execute("CREATE TABLE raw.events (day DATE, amount INTEGER)");

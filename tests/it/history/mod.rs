@@ -6,6 +6,7 @@ mod forward_only;
 mod killed;
 mod partitions;
 mod refused;
+mod regained;
 mod unmanaged;
 mod versions;
 

@@ -1,0 +1,141 @@
+//! What a load makes of the rows that are there, kind by kind, as docs/kinds.md and docs/run.md have it.
+
+use std::collections::BTreeMap;
+
+use super::ir::Kind;
+use super::source::Record;
+use super::table::{Cell, Row, Table};
+use super::value::{DAY, Value, tick};
+
+/// One load of a table.
+pub(crate) struct Load<'a> {
+    /// What the query gives.
+    pub(crate) given: Vec<Record>,
+    /// The time of the load.
+    pub(crate) now: i64,
+    /// Whether there was no load before it, of this table or of one that it goes on from.
+    pub(crate) is_first: bool,
+    /// Columns that the table has just got.
+    pub(crate) added: &'a [&'static str],
+    /// The next row's number.
+    pub(crate) next: &'a mut u64,
+}
+
+impl Load<'_> {
+    fn row(&mut self, record: Record) -> Row {
+        *self.next += 1;
+        Row::of(*self.next, record)
+    }
+
+    /// The whole query, put to the table.
+    pub(crate) fn put(mut self, table: &mut Table, kind: Kind) {
+        table.loaded = Some(self.now);
+        let given = std::mem::take(&mut self.given);
+        match kind {
+            Kind::Log => {
+                let rows: Vec<Row> = given.into_iter().map(|record| self.row(record)).collect();
+                table.rows.extend(rows);
+            }
+            Kind::Parts => self.replace(table, given, "name"),
+            Kind::Keyed => self.replace(table, given, "id"),
+            Kind::ByColumn { ends_deleted, .. } | Kind::ByTime { ends_deleted, .. } => {
+                let keys: Vec<Value> = given.iter().map(|record| record["id"].clone()).collect();
+                for record in given {
+                    self.version(table, kind, record);
+                }
+                let now = Cell::Is(Value::Moment(self.now));
+                if ends_deleted {
+                    let gone = |row: &&mut Row| is_present(row) && !keys.contains(&row.value("id"));
+                    table.rows.iter_mut().filter(gone).for_each(|row| drop(row.cells.insert("valid_to", now.clone())));
+                }
+            }
+            Kind::Days(_) => {}
+        }
+    }
+
+    /// "A load replaces the partitions that it gives", and of a unique key "each load takes the place of the rows of its keys".
+    fn replace(&mut self, table: &mut Table, given: Vec<Record>, by: &'static str) {
+        let parts: Vec<Value> = given.iter().map(|record| record[by].clone()).collect();
+        table.rows.retain(|row| !parts.contains(&row.value(by)));
+        let rows: Vec<Row> = given.into_iter().map(|record| self.row(record)).collect();
+        table.rows.extend(rows);
+    }
+
+    /// docs/kinds.md, "SCD_TYPE_2": one row of a load meets the present version of its key.
+    fn version(&mut self, table: &mut Table, kind: Kind, record: Record) {
+        let key = record["id"].clone();
+        let ended = table.rows.iter().filter(|row| row.value("id") == key).map(|row| row.value("valid_to")).max();
+        let present = table.rows.iter_mut().find(|row| is_present(row) && row.value("id") == key);
+        let Some(present) = present else {
+            let from = self.begin(kind, &record, ended.filter(|ended| *ended != Value::Null));
+            let row = self.versioned(record, from);
+            return table.rows.push(row);
+        };
+        if !self.differs(kind, present, &record) {
+            // "The present version of a row of SCD_TYPE_2 gets its value without becoming another version."
+            for (name, value) in record {
+                if present.value(name) == Value::Null {
+                    present.cells.insert(name, Cell::Is(value));
+                }
+            }
+            return;
+        }
+        let from = match kind {
+            // "No version ends before it begins."
+            Kind::ByTime { .. } => record["updated_at"].clone().max(present.value("valid_from")),
+            _ => Value::Moment(self.now),
+        };
+        present.cells.insert("valid_to", Cell::Is(from.clone()));
+        let row = self.versioned(record, from);
+        table.rows.push(row);
+    }
+
+    /// When the first version of a row begins, or that of one which comes back after it was gone.
+    fn begin(&self, kind: Kind, record: &Record, ended: Option<Value>) -> Value {
+        let epoch = Value::Moment(0);
+        match kind {
+            Kind::ByTime { first_at_update, .. } => match (ended, record["updated_at"].clone()) {
+                (Some(ended), updated) => updated.max(ended),
+                (None, updated) if first_at_update => updated,
+                (None, _) => epoch,
+            },
+            Kind::ByColumn { first_at_load: false, .. } if self.is_first => epoch,
+            _ => Value::Moment(self.now),
+        }
+    }
+
+    fn versioned(&mut self, mut record: Record, from: Value) -> Row {
+        record.insert("valid_from", from);
+        record.insert("valid_to", Value::Null);
+        self.row(record)
+    }
+
+    fn differs(&self, kind: Kind, present: &Row, record: &Record) -> bool {
+        let other = |name: &str| !self.added.contains(&name) && present.value(name) != record[name];
+        match kind {
+            Kind::ByColumn { all: true, .. } => record.keys().any(|name| other(name)),
+            Kind::ByTime { .. } => record["updated_at"] > present.value("updated_at"),
+            _ => ["name", "price"].iter().any(|name| other(name)),
+        }
+    }
+
+    /// "Each load replaces its range": the days of `days`, of the rows that the query gives now.
+    pub(crate) fn days(mut self, table: &mut Table, days: &[i64]) {
+        let of = |day: &Value| matches!(day, Value::Day(day) if days.contains(day));
+        table.rows.retain(|row| !of(&row.value("day")));
+        let given = std::mem::take(&mut self.given);
+        let rows: Vec<Row> =
+            given.into_iter().filter(|record| of(&record["day"])).map(|record| self.row(record)).collect();
+        table.rows.extend(rows);
+        table.days.extend(days.iter().map(|day| (*day, self.now)));
+    }
+}
+
+fn is_present(row: &Row) -> bool {
+    row.value("valid_to") == Value::Null
+}
+
+/// The days that a table lacks up to a time.
+pub(crate) fn lacking(days: &BTreeMap<i64, i64>, start: i64, end: i64) -> Vec<i64> {
+    (start..tick(end)).step_by(DAY as usize).filter(|day| !days.contains_key(day)).collect()
+}

@@ -1,0 +1,115 @@
+//! A project as the files of a repository.
+
+use super::ir::{Expression, From, Kind, Model, Project, Word};
+
+/// The first day of what is loaded by time.
+pub(crate) const START: &str = "2026-03-29";
+
+/// All files but the configuration.
+pub(crate) fn files(project: &Project) -> Vec<(String, String)> {
+    let view = |name: &str, first: &str, rest: &str, factor: i64| {
+        let price = if factor == 1 { "price".to_owned() } else { format!("price * {factor} AS price") };
+        let text = format!("MODEL (name s.{name}, kind VIEW);\nSELECT {first}, name, {price}{rest} FROM raw.{name}\n");
+        (format!("models/{name}.sql"), text)
+    };
+    let mut files = vec![
+        view("people", "id", ", updated_at", project.people_factor),
+        view("events", "day", "", project.events_factor),
+        ("notes.md".to_owned(), format!("{}\n", project.notes)),
+    ];
+    for own in &project.models {
+        let name = own.name;
+        files.push((format!("models/{name}.sql"), model(own)));
+        let grouped = own.grouped().join(", ");
+        files.push((
+            format!("models/{name}_full.sql"),
+            format!(
+                "MODEL (name s.{name}_full, kind FULL, cron '@daily');\n\
+                 SELECT {grouped}, count(*) AS n FROM s.{name} GROUP BY {grouped}\n"
+            ),
+        ));
+        files.push((
+            format!("models/{name}_view.sql"),
+            format!("MODEL (name s.{name}_view, kind VIEW);\nSELECT name, price * 2 AS price FROM s.{name}\n"),
+        ));
+        if own.kind.from() == From::Events {
+            files.push((
+                format!("models/{name}_daily.sql"),
+                format!(
+                    "MODEL (name s.{name}_daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day), start '{START}', cron '@daily');\n\
+                     SELECT day, name, price * 2 AS price FROM s.{name} WHERE day BETWEEN @start_date AND @end_date\n"
+                ),
+            ));
+        }
+    }
+    files
+}
+
+/// Whether two show the same, so that a rollback from one to the other says no.
+pub(crate) fn are_alike(one: &Project, other: &Project) -> bool {
+    files(&one.plain()) == files(&other.plain())
+}
+
+/// A model without one of its columns, and without the word that allows that; with its path.
+pub(crate) fn unallowed(model: &Model) -> (String, String) {
+    (format!("models/{}.sql", model.name), self::model(model).replace(ALLOW, "on_destructive_change error"))
+}
+
+const ALLOW: &str = "on_destructive_change allow";
+
+fn model(model: &Model) -> String {
+    let columns: Vec<String> = model.query().iter().map(|(name, expression)| column(name, expression)).collect();
+    let (from, filter) = match model.kind.from() {
+        From::People => ("s.people", ""),
+        From::Events => ("s.events", "WHERE day BETWEEN @start_date AND @end_date"),
+    };
+    let from = model.over.map_or_else(|| from.to_owned(), |over| format!("s.{over}"));
+    let (kind, more) = kind(model.kind);
+    let head = format!("name s.{}, kind {kind}{more}, start '{START}', cron '@daily'", model.name);
+    match model.layout % 3 {
+        0 => format!("MODEL ({head});\nSELECT {} FROM {from} {filter}\n", columns.join(", ")),
+        1 => {
+            format!("model (\n  {head}\n);\n\nselect -- all of it\n  {}\nfrom {from} {filter}\n", columns.join(",\n  "))
+        }
+        _ => format!("MODEL ({head});\n/* as before */ SELECT {}   FROM {from}\n{filter}\n", columns.join(" , ")),
+    }
+}
+
+fn column(name: &str, expression: &Expression) -> String {
+    match expression {
+        Expression::Column(column) if *column == name => name.to_owned(),
+        Expression::Column(column) => format!("{column} AS {name}"),
+        Expression::Times(column, factor) => format!("{column} * {factor} AS {name}"),
+        Expression::Constant(number) => format!("{number} AS {name}"),
+        Expression::Joined(column, end) => format!("{column} || '{end}' AS {name}"),
+    }
+}
+
+/// The kind, and what is said beside it.
+fn kind(kind: Kind) -> (String, &'static str) {
+    let flag = |name: &str, is: bool| format!(", {name} {is}");
+    match kind {
+        Kind::Days(word) => {
+            let word = match word {
+                Word::Nothing => String::new(),
+                Word::ForwardOnly => format!(", forward_only true, {ALLOW}"),
+                Word::DisableRestatement => format!(", disable_restatement true, {ALLOW}"),
+            };
+            (format!("INCREMENTAL_BY_TIME_RANGE (time_column day{word})"), "")
+        }
+        Kind::ByColumn { all, first_at_load, ends_deleted } => {
+            let columns = if all { "*" } else { "[name, price]" };
+            let (first, ends) =
+                (flag("execution_time_as_valid_from", first_at_load), flag("invalidate_hard_deletes", ends_deleted));
+            (format!("SCD_TYPE_2_BY_COLUMN (unique_key id, columns {columns}{first}{ends}, {ALLOW})"), "")
+        }
+        Kind::ByTime { first_at_update, ends_deleted } => {
+            let (first, ends) =
+                (flag("updated_at_as_valid_from", first_at_update), flag("invalidate_hard_deletes", ends_deleted));
+            (format!("SCD_TYPE_2_BY_TIME (unique_key id{first}{ends}, {ALLOW})"), "")
+        }
+        Kind::Log => (format!("INCREMENTAL_UNMANAGED ({ALLOW})"), ""),
+        Kind::Parts => (format!("INCREMENTAL_BY_PARTITION ({ALLOW})"), ", partitioned_by (name)"),
+        Kind::Keyed => (format!("INCREMENTAL_BY_UNIQUE_KEY (unique_key id, forward_only true, {ALLOW})"), ""),
+    }
+}

@@ -1,0 +1,296 @@
+//! A walk from its seed: the world, what is known of it, and one step after the other.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use offshoot::time::Timestamp;
+
+use super::ir::Project;
+use super::observe::{self, Fault};
+use super::production::{Moment, Production};
+use super::random::Choices;
+use super::render::{START, files};
+use super::report::{Finding, Report};
+use super::source::{CREATE, Source};
+use super::steps::{Step, drawn};
+use super::value::{HOUR, midnight};
+use crate::lab;
+use crate::world::World;
+
+/// What walks are made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) walks: u64,
+    pub(crate) seed: u64,
+    /// Steps of each walk.
+    pub(crate) steps: usize,
+    /// Damage that is done behind the program's back, once in each walk.
+    pub(crate) fault: Option<Fault>,
+    /// Whether findings are cut down.
+    pub(crate) cut: Cut,
+}
+
+/// Whether a finding is cut down to few steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Down,
+    Not,
+}
+
+/// Runs walks; their seeds follow each other.
+pub(crate) fn run(plan: &Plan) -> Report {
+    let mut report = Report::default();
+    for seed in plan.seed..plan.seed + plan.walks {
+        report.add(one(plan, seed));
+    }
+    report
+}
+
+/// One walk.
+pub(crate) fn one(plan: &Plan, seed: u64) -> Report {
+    let mut choices = Choices::new(seed.wrapping_mul(7_000_003));
+    let steps = drawn(&mut choices, plan.steps);
+    let mut report = walked(seed, &steps, plan.fault);
+    if plan.cut == Cut::Down && plan.fault.is_none() && !report.findings.is_empty() {
+        let shorter = cut_down(seed, steps);
+        report.findings = walked(seed, &shorter, None).findings;
+    }
+    report
+}
+
+/// Leaves out what the finding does not need, halves first.
+fn cut_down(seed: u64, mut steps: Vec<Step>) -> Vec<Step> {
+    let mut size = steps.len() / 2;
+    while size > 0 {
+        let mut place = 1;
+        while place < steps.len() {
+            let mut fewer = steps.clone();
+            fewer.drain(place..(place + size).min(steps.len()));
+            if walked(seed, &fewer, None).findings.is_empty() {
+                place += size;
+            } else {
+                steps = fewer;
+            }
+        }
+        size /= 2;
+    }
+    steps
+}
+
+fn walked(seed: u64, steps: &[Step], fault: Option<Fault>) -> Report {
+    let mut walk = Walk::new(seed);
+    let damaged_before = 1 + steps.len() / 2;
+    for (place, step) in steps.iter().enumerate() {
+        walk.report.steps += 1;
+        let damage = fault.filter(|_| place == damaged_before);
+        let taken = catch_unwind(AssertUnwindSafe(|| {
+            damage.map_or(Ok(()), |fault| walk.damage(fault))?;
+            walk.take(*step)
+        }));
+        let wrong = match taken {
+            Ok(Ok(())) => continue,
+            Ok(Err(wrong)) => wrong,
+            Err(panic) => format!("a panic: {}", panic.downcast_ref::<String>().cloned().unwrap_or_default()),
+        };
+        walk.report.findings.push(Finding { seed, story: std::mem::take(&mut walk.story), wrong });
+        return walk.report;
+    }
+    if let Err(wrong) = walk.end() {
+        walk.report.findings.push(Finding { seed, story: std::mem::take(&mut walk.story), wrong });
+    }
+    walk.report
+}
+
+/// What a commit of main has.
+#[derive(Clone)]
+pub(super) struct Commit {
+    pub(super) project: Project,
+    /// Its place among those of main.
+    pub(super) place: usize,
+}
+
+/// Where a walk is.
+pub(crate) struct Walk {
+    pub(super) world: Option<World>,
+    pub(super) source: Source,
+    pub(super) production: Production,
+    pub(super) now: i64,
+    /// Main's commits.
+    pub(super) main: Vec<Project>,
+    /// The commit that production shows.
+    pub(super) promoted: Option<usize>,
+    /// What production's entries show, by their numbers.
+    pub(super) entries: BTreeMap<u64, Commit>,
+    /// The branch that is open.
+    pub(super) branch: Option<(String, Project)>,
+    pub(super) branches: usize,
+    /// What the other environment shows that is promoted to.
+    pub(super) staging: Option<Project>,
+    /// The last command.
+    pub(super) last: Option<Vec<String>>,
+    pub(super) story: Vec<String>,
+    pub(super) report: Report,
+}
+
+impl Walk {
+    fn new(seed: u64) -> Self {
+        let mut choices = Choices::new(seed.wrapping_mul(9_000_011));
+        let (start, now) = (midnight(START), midnight("2026-04-01"));
+        let project = Project::draw(&mut choices);
+        let config = format!("{}snapshot_ttl: in 1 day\n", lab::CONFIG);
+        let world = lab::lab(&[("config.yaml", &config), ("offshoot.yaml", "gc: {history: 3}\n")]);
+        let mut walk = Self {
+            world: Some(world),
+            source: Source::begin(&mut choices, start, now),
+            production: Production::default(),
+            now,
+            main: Vec::new(),
+            promoted: None,
+            entries: BTreeMap::new(),
+            branch: None,
+            branches: 0,
+            staging: None,
+            last: None,
+            story: Vec::new(),
+            report: Report { walks: 1, ..Report::default() },
+        };
+        walk.commit(project, "the project");
+        for (path, text) in files(&walk.main[0]) {
+            walk.story.push(format!("{path}: {}", text.trim_end().replace('\n', " ")));
+        }
+        for model in &walk.main[0].models {
+            let kind = format!("{:?}", model.kind);
+            let kind = kind.split([' ', '{']).next().unwrap_or_default().to_owned();
+            *walk.report.kinds.entry(kind).or_default() += 1;
+        }
+        observe::execute(walk.world(), CREATE);
+        observe::execute(walk.world(), &walk.source.sql());
+        walk
+    }
+
+    pub(super) fn world(&self) -> &World {
+        self.world.as_ref().expect("there is one")
+    }
+
+    pub(super) fn tell(&mut self, line: impl Into<String>) {
+        self.story.push(line.into());
+    }
+
+    /// Commits a project on the branch that is checked out, which is main's next commit where that is main.
+    pub(super) fn commit(&mut self, project: Project, why: &str) {
+        self.last = None;
+        self.write(&project, why);
+        self.main.push(project);
+    }
+
+    pub(super) fn write(&self, project: &Project, why: &str) {
+        let world = self.world();
+        for (path, text) in files(project) {
+            world.repository.write(&path, text);
+        }
+        world.repository.commit(why);
+    }
+
+    /// The present project of main.
+    pub(super) fn head(&self) -> Project {
+        self.main.last().cloned().expect("a commit")
+    }
+
+    pub(super) fn pass(&mut self, hours: i64) {
+        self.now += hours * HOUR;
+        let now = Timestamp(self.now).date_time();
+        self.world = self.world.take().map(|world| world.at(&now));
+    }
+
+    pub(super) fn moment<'a>(&self, source: &'a Source) -> Moment<'a> {
+        Moment { source, now: self.now, start: midnight(START), end: self.now }
+    }
+
+    fn take(&mut self, step: Step) -> Result<(), String> {
+        match step {
+            Step::Wait(hours) => {
+                self.last = None;
+                self.pass(hours);
+                Ok(())
+            }
+            Step::Source(seed) => {
+                let what = self.source.change(&mut Choices::new(seed), self.now);
+                self.tell(format!("source: {what}"));
+                observe::execute(self.world(), &self.source.sql());
+                Ok(())
+            }
+            Step::Edit(seed) if self.branch.is_none() => {
+                let mut project = self.head();
+                let what = project.edit(&mut Choices::new(seed));
+                self.tell(format!("edit: {what}"));
+                self.commit(project, &what);
+                Ok(())
+            }
+            Step::Revert(seed) if self.branch.is_none() => {
+                self.revert(&mut Choices::new(seed));
+                Ok(())
+            }
+            Step::Branch(seed) if self.branch.is_none() => self.begin_branch(&mut Choices::new(seed)),
+            Step::TooFew(seed) if self.branch.is_none() => self.refused_edit(&mut Choices::new(seed)),
+            Step::Merge => {
+                self.merge();
+                Ok(())
+            }
+            Step::Edit(_) | Step::Revert(_) | Step::Branch(_) | Step::TooFew(_) => Ok(()),
+            Step::Promote => self.promote(),
+            Step::Run => self.run(),
+            Step::Rollback(seed) => self.rollback(&mut Choices::new(seed)),
+            Step::Restate(seed) => self.restate(&mut Choices::new(seed)),
+            Step::Gc => self.gc(),
+            Step::Staging => self.staging(),
+            Step::Again => self.again(),
+        }
+    }
+
+    fn revert(&mut self, choices: &mut Choices) {
+        let place = choices.below(self.main.len());
+        let (before, mut project) = (self.main[place].clone(), self.head());
+        project.notes += 1;
+        let what = match choices.below(project.models.len() + 1) {
+            0 => {
+                project = Project { notes: project.notes, ..before };
+                "all".to_owned()
+            }
+            number => {
+                project.models[number - 1] = before.models[number - 1].clone();
+                format!("`s.{}`", project.models[number - 1].name)
+            }
+        };
+        self.tell(format!("revert: {what} as in commit {place}"));
+        self.commit(project, "a revert");
+    }
+
+    fn merge(&mut self) {
+        if let Some((name, project)) = self.branch.take() {
+            self.tell(format!("merge: {name}"));
+            self.last = None;
+            self.world().repository.checkout("main");
+            self.world().repository.merge(&name);
+            self.main.push(project);
+        }
+    }
+
+    fn damage(&mut self, fault: Fault) -> Result<(), String> {
+        let project = self.production.project.clone();
+        let names: Vec<&str> = project.iter().flat_map(|project| &project.models).map(|model| model.name).collect();
+        let mut choices = Choices::new(self.now as u64);
+        if let Some(told) = observe::damage(self.world(), &mut choices, fault, &names) {
+            self.tell(format!("damage: {told}"));
+        }
+        Ok(())
+    }
+
+    /// At the end everything is in order.
+    fn end(&mut self) -> Result<(), String> {
+        let ran = self.bot(&["doctor", "--deep"]);
+        match ran.exit {
+            offshoot::error::Exit::Done => Ok(()),
+            _ => Err(format!("doctor finds something\n{}{}", ran.stdout, ran.stderr)),
+        }
+    }
+}
