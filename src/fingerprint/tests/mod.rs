@@ -1,6 +1,7 @@
 //! The table of inputs, line by line: what moves a model, what moves its readers, and what moves nothing.
 
 mod changes;
+mod decided;
 mod holes;
 mod inputs;
 mod kinds;
