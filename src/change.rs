@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::Decision;
 use crate::ids::ModelName;
 use crate::model::KindName;
 use crate::sql::Opaque;
@@ -162,6 +163,11 @@ pub enum Reason {
         /// What in it looks across intervals.
         why: String,
     },
+    /// Rows that production has are kept, because that was decided.
+    RowsKept {
+        /// By whom, for which environment and when; `None` where this very plan decides it.
+        decision: Option<Decision>,
+    },
     /// The fingerprint takes it for granted that an ORDER BY is total.
     Assumes {
         /// The construct.
@@ -191,6 +197,7 @@ impl Reason {
             Self::Opaque { .. } => "opaque",
             Self::ContextChanged => "context-changed",
             Self::OneIntervalAtATime { .. } => "one-interval-at-a-time",
+            Self::RowsKept { .. } => "rows-kept",
             Self::Assumes { .. } => "assumes",
         }
     }
@@ -219,6 +226,10 @@ impl Reason {
             Self::Opaque { what } => format!("opaque, {what}"),
             Self::ContextChanged => "the engine's context (engine, settings, before_all) changed".into(),
             Self::OneIntervalAtATime { why } => format!("loaded one interval at a time: {why}"),
+            Self::RowsKept { decision: None } => "its rows are kept: --forward-only".into(),
+            Self::RowsKept { decision: Some(decision) } => {
+                format!("its rows are kept: --forward-only {}", decision.sentence())
+            }
             Self::Assumes { what } => format!("assumes {what}"),
         }
     }

@@ -192,6 +192,15 @@ pub struct TreeArguments {
     pub max_days: Option<u32>,
 }
 
+/// What becomes of rows that would be computed again.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct RowArguments {
+    /// Keep the rows that production has of incremental models which would be computed again: what is loaded from then on is
+    /// of the new definition. Apply and promote write it down in the state, for whoever plans the same definition later
+    #[arg(long)]
+    pub forward_only: bool,
+}
+
 /// How results are printed.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct FormatArguments {
@@ -229,6 +238,8 @@ pub struct WorkArguments {
 pub struct PlanArguments {
     #[command(flatten)]
     pub trees: TreeArguments,
+    #[command(flatten)]
+    pub rows: RowArguments,
     /// Instead of the plan, say why this model moved: each input of each hash that moved, old and new, down to the
     /// expression and through its parents to where it began; or which edits of it change nothing
     #[arg(long, value_name = "MODEL")]
@@ -243,6 +254,8 @@ pub struct PlanArguments {
 pub struct ApplyArguments {
     #[command(flatten)]
     pub trees: TreeArguments,
+    #[command(flatten)]
+    pub rows: RowArguments,
     #[command(flatten)]
     pub work: WorkArguments,
     #[command(flatten)]
@@ -280,6 +293,9 @@ pub struct PromoteArguments {
     #[arg(long)]
     pub take_over: bool,
 
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment on a flattened field would become the help")]
+    pub rows: RowArguments,
     /// Where views of others stand upon production's and columns change (PostgreSQL), make theirs again as they were
     #[arg(long)]
     pub recreate_dependents: bool,

@@ -98,6 +98,9 @@ fn compare(name: &ModelName, before: &Tree, after: &Tree, same: Option<&SameCont
             (change, category(&old.shape, &new.shape), reasons)
         }
     };
+    if let Some(undecided) = new.undecided {
+        reasons.insert(0, Reason::RowsKept { decision: after.context.decisions.made(name, undecided).cloned() });
+    }
     reasons.extend(remarks(model, new));
     Some(ModelDiff { name: name.clone(), change, category, reasons })
 }

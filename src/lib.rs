@@ -65,6 +65,7 @@ pub mod connect;
 #[cfg(feature = "duckdb")]
 pub mod context;
 pub mod data_diff;
+pub mod decision;
 pub mod diff;
 pub mod engine;
 pub mod error;

@@ -146,6 +146,9 @@ pub struct TimeRange {
     /// What becomes of what is loaded when the definition changes.
     #[serde(default)]
     pub past: Past,
+    /// Which changes of its columns are taken, should its rows be kept.
+    #[serde(default)]
+    pub changes: ColumnChanges,
 }
 
 /// What becomes of what a model's table holds when its definition changes.
@@ -192,6 +195,8 @@ pub struct UniqueKey {
     pub batch_size: Option<u32>,
     /// What becomes of what is loaded when the definition changes.
     pub past: Past,
+    /// Which changes of its columns are taken, should its rows be kept.
+    pub changes: ColumnChanges,
 }
 
 /// What the SCD_TYPE_2 kinds need. The table has the query's columns and then the two that say when a row was valid;

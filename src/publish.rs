@@ -21,6 +21,7 @@ use settle::{End, Settled, Unsettled, settle_one};
 use crate::apply::{
     Layer, ViewPlan, Work, audit_late, audit_unfilled, build_tables, engine_error, keys_of, plan_views, tables_of,
 };
+use crate::decision::Decision;
 use crate::engine::{
     Engine, EngineError, Owner as ViewOwner, Promotion, Session, ShownByProduction, ViewChange, check_owner, claim,
     fence, foreign_objects, last_promotion, owner as warehouse_owner, record_promotion, swap_views, take_over,
@@ -29,7 +30,7 @@ use crate::engine::{
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
 use crate::history::{Deed, Origin};
-use crate::ids::{CommitId, EnvironmentName, StateId, TableName};
+use crate::ids::{CommitId, EnvironmentName, ModelName, StateId, TableName};
 use crate::naming::TableKey;
 use crate::plan::{Action, Basis, Build, Plan};
 use crate::planning::layout;
@@ -72,6 +73,7 @@ pub fn apply(
     if unchanged && let Some(current) = current.filter(|current| current.about.status == Status::Ready) {
         let views = views_of(work, plan, &tables(work.state, plan)?, Some(current))?;
         if views.changes.is_empty() && views.pointers == current.models && current.about.commits == plan.commits {
+            decide(work, about)?;
             return Ok(Published { builds: Vec::new(), swapped: 0 });
         }
     }
@@ -99,6 +101,7 @@ pub fn apply(
         })?;
     }
     let swapped = views.changes.len();
+    decide(work, about)?;
     // Before the environment counts as whole, so that the next run does what was not done.
     work.run_beside_all(Stage::After)?;
     let environment = Environment { about: About { status: Status::Ready, ..about.clone() }, models: views.pointers };
@@ -154,6 +157,7 @@ pub fn promote(
     audit_unfilled(work, plan, layout(&plan.environment, plan.suffix))?;
     let tables = tables(work.state, plan)?;
     let views = views_of(work, plan, &tables, current)?;
+    decide(work, about)?;
     let swapped = point(work, about, (current, &tables, &views), policy, (Deed::Promote, hold))?;
     let again = format!(
         "`{}` shows the commit already; mend what is wrong, and `{} --force` runs `after_all` again",
@@ -245,6 +249,19 @@ pub fn take(turns: &Turns<'_>, name: &EnvironmentName, patience: Duration) -> Re
 fn keep(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> {
     let tables: Vec<TableName> = tables_of(plan).into_values().collect();
     work.state.keep_tables(work.lease, &tables).map_err(state_error)
+}
+
+/// What was decided for this is written down before anything goes by it; what could not be built decides nothing.
+fn decide(work: &Work<'_>, about: &About) -> Result<(), CommandError> {
+    let decision = |(model, data_fingerprint): (&ModelName, _)| Decision {
+        model: model.clone(),
+        data_fingerprint,
+        environment: about.name.clone(),
+        by: work.who.name.clone(),
+        at: work.now,
+    };
+    let decisions: Vec<Decision> = work.tree.newly_decided().map(decision).collect();
+    if decisions.is_empty() { Ok(()) } else { work.state.decide(work.lease, &decisions).map_err(state_error) }
 }
 
 /// Says no where the warehouse is another state's, or an empty one in place of that in which the state has tables; writes

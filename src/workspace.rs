@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::connect;
 use crate::context::Context;
+use crate::decision::Decisions;
 use crate::error::CommandError;
 use crate::files::{Edits, FileTree, Overlaid};
 use crate::fingerprint::{ALGORITHM, Sketch, Tree};
@@ -62,6 +63,22 @@ pub struct Side {
     pub problems: Vec<Problem>,
     /// Where its files are.
     pub source: TreeSource,
+}
+
+impl Side {
+    /// The same with what was decided.
+    #[must_use]
+    pub fn decided(self, decisions: &Decisions) -> Self {
+        Self { tree: self.tree.decided(decisions), ..self }
+    }
+}
+
+impl Draft {
+    /// The same with what was decided.
+    #[must_use]
+    pub fn decided(self, decisions: &Decisions) -> Self {
+        Self { sketch: self.sketch.with_decisions(decisions.clone()), ..self }
+    }
 }
 
 /// What a side would be with other files.
@@ -175,6 +192,7 @@ impl<'a> Workspace<'a> {
             return Ok(None);
         }
         let (tree, project, problems) = self.loaded(&Overlaid::new(&files, edits), Some(&side.tree), settings);
+        let tree = tree.decided(&side.tree.context.decisions);
         Ok(Some(Edited { tree, settings: project.settings, problems }))
     }
 

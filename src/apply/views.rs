@@ -75,6 +75,7 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
             data_fingerprint: target.key.data_fingerprint,
             metadata_fingerprint: target.metadata_fingerprint,
             source: layer.tree.sources.get(&target.name).copied(),
+            undecided: layer.tree.fingerprints.get(&target.name).and_then(|fingerprint| fingerprint.undecided),
             basis: target.basis,
             table: target.table.clone(),
             view: None,

@@ -11,7 +11,7 @@ use crate::engine::{Dependents, Engine, OpenMode};
 use crate::error::{Again, CommandError, Exit};
 use crate::ids::{EnvironmentName, PlanId, ProjectName};
 use crate::plan::{Action, Outcome, Plan};
-use crate::planning::{self, Chosen, Place, Planned};
+use crate::planning::{self, Chosen, Place, Planned, Rows};
 use crate::problem::{Problem, Severity, has_errors};
 use crate::publish::{self, Published};
 use crate::render::{Colour, json, markdown, terminal};
@@ -29,7 +29,8 @@ use crate::workspace::{Side, Workspace, state_error};
 pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<Exit, CommandError> {
     let stopwatch = Stopwatch::start();
     let workspace = Workspace::open(context)?;
-    let chosen = planning::choose(&workspace, &arguments.trees)?;
+    let rows = Rows::of_flag(arguments.rows.forward_only);
+    let chosen = Chosen { rows, ..planning::choose(&workspace, &arguments.trees)? };
     if chosen.place == Place::Base && arguments.trees.environment.is_none() {
         return Err(CommandError::no(format!(
             "`{}` is production's branch, which `bot apply` never builds",

@@ -9,7 +9,7 @@ use crate::files::FileTree as _;
 use crate::fingerprint::Tree;
 use crate::git::TreeSource;
 use crate::ids::{FilePath, ModelName};
-use crate::planning::{self, Planned};
+use crate::planning::{self, Planned, Rows};
 use crate::problem::has_errors;
 use crate::render::{explain, json, markdown, terminal};
 use crate::workspace::Workspace;
@@ -23,7 +23,8 @@ pub(super) fn run(context: &Context<'_>, arguments: &PlanArguments) -> Result<Ex
     if arguments.explain.is_none() {
         workspace.prepare();
     }
-    let chosen = planning::choose(&workspace, &arguments.trees)?;
+    let rows = Rows::of_flag(arguments.rows.forward_only);
+    let chosen = planning::Chosen { rows, ..planning::choose(&workspace, &arguments.trees)? };
     if let Some(wanted) = &arguments.explain {
         return explain_one(context, &workspace, arguments, chosen, wanted);
     }

@@ -15,7 +15,7 @@ use crate::git::Base;
 use crate::ids::{CommitId, EnvironmentName, PlanId, ProjectName};
 use crate::naming::parse_environment_name;
 use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, Window, build};
-use crate::planning::{self, Agreements, LIMIT, Question, Writer};
+use crate::planning::{self, Agreements, Beside, LIMIT, Question, Rows, Writer};
 use crate::problem::has_errors;
 use crate::publish::{self, ForeignPolicy, Published};
 use crate::rollback::{Contained, Hold, HoldChange};
@@ -91,10 +91,17 @@ fn promote_once(
         return Err(elsewhere(&environment, promoted.as_ref(), &commit));
     }
     let shown = if order == Order::Contained { promoted.clone().unwrap_or(commit) } else { commit };
-    let result = if order == Order::Contained {
-        workspace.side(&workspace.git.tree_of(&shown).map_err(git_error)?)?
+    let mut result = if order == Order::Contained {
+        let decided = current.as_ref().map(Environment::decisions).unwrap_or_default();
+        workspace.side(&workspace.git.tree_of(&shown).map_err(git_error)?)?.decided(&decided)
     } else {
         result
+    };
+    let before = planning::promoted_side(workspace, current.as_ref(), &result.tree, &mut result.problems);
+    let before = before.map_or_else(|| workspace.nothing(&result), |side| side.tree);
+    let result = match order {
+        Order::Contained => result,
+        _ => as_decided(state, result, (arguments, &before, current.as_ref()))?,
     };
     if arguments.release && held.is_none() {
         context.output.talk(&format!("{environment} is not held: nothing to release"));
@@ -102,11 +109,11 @@ fn promote_once(
     let released = match &held {
         // What is shown already brings nothing back; only a person's word ends a hold then.
         Some(held) if order != Order::Contained || arguments.release => {
-            ending(workspace, (held, arguments), &base, (&shown, &result))?
+            ending((workspace, state), (held, arguments), &base, (&shown, &result))?
         }
         _ => None,
     };
-    let plan = plan(workspace, state, (&environment, current.as_ref()), (&shown, &result), now)?;
+    let plan = plan(workspace, state, (&environment, current.as_ref(), &before), (&shown, &result), now)?;
     let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };
     if order != Order::Contained {
         refuse_errors(context, &outcome.plan.problems)?;
@@ -283,7 +290,7 @@ fn order(
 /// # Errors
 /// The commit has it again, and nobody released it.
 fn ending(
-    workspace: &Workspace<'_>,
+    (workspace, state): (&Workspace<'_>, &dyn State),
     (held, arguments): (&Hold, &PromoteArguments),
     base: &Base,
     (commit, result): (&CommitId, &Side),
@@ -294,7 +301,7 @@ fn ending(
     hold::refuse(held, &EnvironmentName::new(arguments.to.as_str()), &result.tree)?;
     if *commit != base.commit {
         let tip = workspace.git.tree_of(&base.commit).map_err(git_error)?;
-        let tip = workspace.side_like(&tip, Some(&result.tree))?;
+        let tip = workspace.side_like(&tip, Some(&result.tree))?.decided(&state.decisions().map_err(state_error)?);
         // What cannot be loaded is not gone.
         if has_errors(&tip.problems) || hold::contained(held, &tip.tree) != Contained::Nothing {
             return Ok(None);
@@ -303,10 +310,25 @@ fn ending(
     Ok(Some(held.clone()))
 }
 
+/// What is promoted, as it was decided before or is now.
+fn as_decided(
+    state: &dyn State,
+    result: Side,
+    (arguments, before, current): (&PromoteArguments, &Tree, Option<&Environment>),
+) -> Result<Side, CommandError> {
+    let prod = match current.is_some_and(|current| current.about.name.is_prod()) {
+        true => None,
+        false => state.environment(&EnvironmentName::prod()).map_err(state_error)?,
+    };
+    let decisions = state.decisions().map_err(state_error)?;
+    let beside = Beside { base: before, shown: [current, prod.as_ref()] };
+    Ok(planning::decided(result, decisions, (Rows::of_flag(arguments.rows.forward_only), &beside)))
+}
+
 fn plan(
     workspace: &Workspace<'_>,
     state: &dyn State,
-    (environment, current): (&EnvironmentName, Option<&Environment>),
+    (environment, current, before): (&EnvironmentName, Option<&Environment>, &Tree),
     (commit, result): (&CommitId, &Side),
     now: Timestamp,
 ) -> Result<Plan, CommandError> {
@@ -314,8 +336,6 @@ fn plan(
     let mut problems = result.problems.clone();
     problems.extend(planning::clashes(&result.tree.models, environment, &result.project.settings));
     problems.extend(Agreements::of(workspace, current, &result.project).of_promotion(&result.project.settings));
-    let before = planning::promoted_side(workspace, current, &result.tree, &mut problems);
-    let before: Tree = before.map_or_else(|| workspace.nothing(result), |side| side.tree);
     let production = match environment.is_prod() {
         true => None,
         // What of it is not here is warned of where it is promoted.
@@ -325,7 +345,7 @@ fn plan(
         }
     };
     let production = production.as_ref().map(|side| &side.tree);
-    let trees = [Some(&before), Some(&result.tree), None];
+    let trees = [Some(before), Some(&result.tree), None];
     let writer = Writer::Promote(environment);
     let question = Question { writer, trees, keys: BTreeSet::new(), replaced: current };
     let promoted = current.and_then(|current| current.about.promoted.clone());
@@ -339,7 +359,7 @@ fn plan(
                 merge_base: promoted.clone(),
                 result_tree: Some(result.source.id().clone()),
             },
-            base: &before,
+            base: before,
             result: &result.tree,
             promoted: None,
             production,

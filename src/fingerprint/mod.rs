@@ -48,6 +48,7 @@ pub(crate) mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::decision::{Decisions, kept};
 use crate::graph::{Graph, Node};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
@@ -80,6 +81,8 @@ pub struct Context {
     pub statements: OutsideStatements,
     /// Digests of the project's statements that create a function, by its name: whoever calls it depends on them.
     pub functions: BTreeMap<String, Digest>,
+    /// What was decided of single definitions.
+    pub decisions: Decisions,
 }
 
 /// One model's fingerprints, and what people want to know about them.
@@ -87,6 +90,8 @@ pub struct Context {
 pub struct Fingerprint {
     /// Everything that can change the rows or columns of its table.
     pub data: Digest,
+    /// What that would be without the decision by which the model's rows are kept; `None` where there is none.
+    pub undecided: Option<Digest>,
     /// The rest.
     pub metadata: Digest,
     /// What its readers see.
@@ -166,6 +171,27 @@ impl Tree {
         sketch.finish(Wanted::Everything, &|source| known.get(&source).map(|known| (*known).into()), &|_| None)
     }
 
+    /// The same as it is with what was decided; of a tree without decisions. Only what they reach costs anything.
+    #[must_use]
+    pub fn decided(self, decisions: &Decisions) -> Self {
+        if decisions.is_empty() {
+            return self;
+        }
+        let Context { engine, shown, files, .. } = self.context.clone();
+        let sketch = Sketch::of(self.models.clone(), files, engine, None).with_decisions(decisions.clone());
+        let known = self.by_source();
+        let (tree, _) =
+            sketch.finish(Wanted::Everything, &|source| known.get(&source).map(|known| (*known).into()), &|_| None);
+        tree.with_broken(self.broken).with_context(shown)
+    }
+
+    /// What was decided with this very tree: models with the fingerprints that they have otherwise.
+    pub fn newly_decided(&self) -> impl Iterator<Item = (&ModelName, Digest)> {
+        let undecided = |(name, fingerprint): (_, &Fingerprint)| Some((name, fingerprint.undecided?));
+        let decided = self.fingerprints.iter().filter_map(undecided);
+        decided.filter(|(name, data)| self.context.decisions.made(name, *data).is_none())
+    }
+
     /// The same with models that could not be loaded.
     pub fn with_broken(mut self, broken: BTreeSet<ModelName>) -> Self {
         self.broken = broken;
@@ -196,7 +222,7 @@ pub struct SameContext<'a> {
 impl<'a> SameContext<'a> {
     /// The two trees, if their contexts are the same but for the files that a text may name.
     pub fn of(one: &'a Tree, other: &'a Tree) -> Option<Self> {
-        let Context { engine, shown: _, files: _, statements, functions } = &one.context;
+        let Context { engine, shown: _, files: _, statements, functions, decisions: _ } = &one.context;
         let is_same = *engine == other.context.engine
             && *functions == other.context.functions
             && statements.digest() == other.context.statements.digest();
@@ -210,7 +236,10 @@ impl<'a> SameContext<'a> {
         let (Some((model, node)), Some((others, others_node))) = (model(self.one), model(self.other)) else {
             return false;
         };
-        model.source == others.source && model.mentions.paths().is_empty() && node.is_alike(others_node)
+        model.source == others.source
+            && model.mentions.paths().is_empty()
+            && node.is_alike(others_node)
+            && self.one.context.decisions.agree(&self.other.context.decisions, name)
     }
 }
 
@@ -227,7 +256,24 @@ pub fn fingerprint_one<'a>(
     fingerprint_syntax(model, syntax.as_ref(), &node, context, parents)
 }
 
+/// What a model is as it was decided: what it is otherwise says whether it was.
 fn fingerprint_syntax<'a>(
+    model: &Model,
+    syntax: Option<&Syntax>,
+    node: &Node,
+    context: &Context,
+    parents: &dyn Fn(&ModelName) -> Option<&'a Fingerprint>,
+) -> Fingerprint {
+    let undecided = fingerprint_as_written(model, syntax, node, context, parents);
+    if !context.decisions.keep(&model.name, undecided.data) {
+        return undecided;
+    }
+    let Ok(kept) = kept(model) else { return undecided };
+    let decided = fingerprint_as_written(&kept, syntax, node, context, parents);
+    Fingerprint { undecided: Some(undecided.data), ..decided }
+}
+
+fn fingerprint_as_written<'a>(
     model: &Model,
     syntax: Option<&Syntax>,
     node: &Node,
@@ -245,6 +291,7 @@ fn fingerprint_syntax<'a>(
     let shape = exported(model, &local, data, storage);
     Fingerprint {
         data,
+        undecided: None,
         metadata: metadata::metadata(model),
         shape,
         columns: local

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::copied::over_originals;
 use super::statements::named_files;
 use super::{ALGORITHM, Context, Fingerprint, OutsideStatements, Tree, created_functions, fingerprint_syntax};
+use crate::decision::{Decisions, kept};
 use crate::graph::{Graph, Node, Outline};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
@@ -72,12 +73,31 @@ impl Sketch {
         let outline = Outline::of(&models, like.map(|like| (&like.models, &like.outline)));
         let statements = OutsideStatements::of(&models);
         let functions = created_functions(&models);
-        let context = Context { engine, shown: BTreeMap::new(), files, statements, functions };
+        let (shown, decisions) = (BTreeMap::new(), Decisions::default());
+        let context = Context { engine, shown, files, statements, functions, decisions };
         let everywhere = everywhere(&context);
-        let like = like.filter(|like| like.everywhere == everywhere && like.outline.is_same(&outline));
+        let is_like = |like: &&Self| like.everywhere == everywhere && like.outline.is_same(&outline);
+        // What was decided of the other one is not what this one is made from.
+        let like = like.filter(is_like).filter(|like| like.context.decisions.is_empty());
         let own = own_sources(&models, &context, everywhere, like);
         let sources = sources(&models, &outline, &own, like);
         Self { models, context, outline, everywhere, own, sources }
+    }
+
+    /// The same with what was decided, which is among what the models are made from.
+    #[must_use]
+    pub fn with_decisions(mut self, decisions: Decisions) -> Self {
+        if decisions.is_empty() {
+            return self;
+        }
+        for (name, own) in self.models.keys().zip(&mut self.own) {
+            if let Some(decided) = decisions.of(name) {
+                *own = Hasher::new("decided source").digest(*own).digest(decided).finish();
+            }
+        }
+        self.sources = sources(&self.models, &self.outline, &self.own, None);
+        self.context.decisions = decisions;
+        self
     }
 
     /// The digest of everything that each model and its possible parents are made from, by name.
@@ -156,6 +176,11 @@ impl Sketch {
             fingerprints.extend(fingerprint.map(|fingerprint| (name.clone(), fingerprint)));
         }
         models.extend(read);
+        let is_decided = |(name, fingerprint): (&ModelName, &Fingerprint)| {
+            fingerprint.undecided.and_then(|_| Some((name.clone(), Arc::new(kept(models.get(name)?).ok()?))))
+        };
+        let decided: Vec<(ModelName, Arc<Model>)> = fingerprints.iter().filter_map(is_decided).collect();
+        models.extend(decided);
         let (graph, mut problems) = Graph::of(nodes, &models);
         problems.append(&mut unreadable);
         let sources = models.keys().cloned().zip(sources).collect();

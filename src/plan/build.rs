@@ -237,7 +237,16 @@ fn histories_left(inputs: &Inputs<'_>) -> Vec<Problem> {
         !broken && !goes_on && (was_kept || table.kind.is_history())
     };
     let told = |name: &ModelName| {
-        Problem::warning("history-ends", format!("nothing goes on with the rows that production has of `{name}`")).help(
+        let warning =
+            Problem::warning("history-ends", format!("nothing goes on with the rows that production has of `{name}`"));
+        let was_decided = inputs.base.fingerprints.get(name).is_some_and(|base| base.undecided.is_some());
+        if was_decided && inputs.result.models.contains_key(name) {
+            return warning.help(
+                "they were kept by `--forward-only`, which holds for the definition that it was said of; say it of this one, too, \
+                 or it is computed from its beginning",
+            );
+        }
+        warning.help(
             "no query gives them again, and `bot gc` drops their table in time; keep the model, its name and its kind, or copy \
              the table first",
         )

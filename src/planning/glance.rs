@@ -8,9 +8,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::decided::{Beside, decided_otherwise};
 use super::{
-    Agreements, Chosen, LIMIT, Place, Question, clashes, drift_unknown, environment_of, held, never_promoted, newer,
-    plan_of, plan_over, promoted_tree, statements, unread,
+    Agreements, Chosen, LIMIT, Place, Question, Rows, clashes, drift_unknown, environment_of, held, never_promoted,
+    newer, plan_of, plan_over, promoted_tree, statements, unread,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -23,7 +24,7 @@ use crate::plan::{Basis, Inputs, Plan, Remembered, Unseen, Window, build, is_loa
 use crate::problem::Problem;
 use crate::project::{Owned, SecondLook, query_problems, sorted};
 use crate::sql::Query;
-use crate::state::{Environment, State};
+use crate::state::{Environment, Pointer, State};
 use crate::workspace::{Draft, Workspace, leave, state_error};
 
 /// Plans what a command is about, for people to read. It cannot be applied: models that nobody looked at have no targets.
@@ -39,12 +40,14 @@ pub fn glance(
     let result = workspace.draft(&chosen.trees.result, None)?;
     let state = workspace.state_to_plan(&result.project.settings)?;
     // Rules of the linter ask what the queries of all models say.
-    if chosen.window != Window::Everything || result.project.settings.linter.is_on() {
+    if chosen.rows != Rows::AsDecided || chosen.window != Window::Everything || result.project.settings.linter.is_on() {
         return of_all(context, workspace, state.as_ref(), (chosen, wanted));
     }
     let (environment, _) = environment_of(state.as_ref(), chosen, wanted)?;
     let prod = state.environment(&crate::ids::EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
+    let decisions = state.decisions().map_err(state_error)?;
+    let result = result.decided(&decisions);
     let mut problems = result.problems.clone();
     let promoted = promoted_draft(workspace, prod.as_ref(), (chosen, &result), &mut problems);
     let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
@@ -55,7 +58,9 @@ pub fn glance(
     let (base, promoted) = rayon::in_place_scope(|scope| {
         scope.spawn(|_| clashing = clashes(&result.sketch.models, &environment, &result.project.settings));
         Ok::<_, CommandError>(match chosen.place {
-            Place::Branch | Place::Queue => (workspace.draft(&chosen.trees.base_tree, Some(&result))?, promoted),
+            Place::Branch | Place::Queue => {
+                (workspace.draft(&chosen.trees.base_tree, Some(&result))?.decided(&decisions), promoted)
+            }
             Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
         })
     })?;
@@ -73,6 +78,8 @@ pub fn glance(
         problems.extend(query_problems(files, reached, owned));
     }
     problems = sorted(problems);
+    let beside = Beside { base: &looked.base, shown: [prod.as_ref(), None] };
+    problems.extend(decided_otherwise(&looked.result, &|name| looked.reached.contains(name), &beside));
     problems.extend(looked.cycles.iter().cloned());
     problems.extend(prod.is_none().then(never_promoted));
     problems.extend(held(state.as_ref()).map_err(state_error)?);
@@ -191,7 +198,9 @@ impl Looked {
 /// A model that another tree has too, as it was read there.
 fn read_before(tree: &Tree, model: &Model) -> Option<Arc<Model>> {
     let known = tree.models.get(&model.name)?;
-    let is_same = known.source == model.source && known.path == model.path;
+    // One that was decided about is not as it was read.
+    let is_decided = tree.fingerprints.get(&model.name).is_some_and(|known| known.undecided.is_some());
+    let is_same = known.source == model.source && known.path == model.path && !is_decided;
     (is_same && !known.query.as_ref().is_some_and(Query::is_unread)).then(|| known.clone())
 }
 
@@ -230,7 +239,7 @@ fn unseen(
             continue;
         }
         let mut pointers = environments.iter().flatten().filter_map(|environment| environment.models.get(name));
-        if let Some(pointer) = pointers.find(|pointer| pointer.source == Some(source) && pointer.basis.is_whole()) {
+        if let Some(pointer) = pointers.find(|pointer| is_remembered(pointer, source)) {
             let (data, metadata) = (pointer.data_fingerprint, pointer.metadata_fingerprint);
             unseen.remembered.push(Remembered { name: name.clone(), data, metadata });
         } else if built.contains(name) {
@@ -240,6 +249,11 @@ fn unseen(
         }
     }
     Ok((unseen, unknown))
+}
+
+/// Whether a pointer says all that there is to know of a model.
+fn is_remembered(pointer: &Pointer, source: Digest) -> bool {
+    pointer.source == Some(source) && pointer.basis.is_whole() && pointer.undecided.is_none()
 }
 
 /// Models that begin where their parents do: who these are must be known.
@@ -261,11 +275,13 @@ fn promoted_draft(
     (chosen, like): (&Chosen, &Draft),
     problems: &mut Vec<Problem>,
 ) -> Option<Draft> {
-    let commit = prod?.about.promoted.as_ref()?;
+    let prod = prod?;
+    let commit = prod.about.promoted.as_ref()?;
     let draft = promoted_tree(workspace, commit).and_then(|source| {
         // Nothing can have drifted between a tree and itself.
         let is_base = chosen.place == Place::Branch && source.id() == chosen.trees.base_tree.id();
-        if is_base { Ok(None) } else { workspace.draft(&source, Some(like)).map(Some).map_err(unread) }
+        let draft = || workspace.draft(&source, Some(like)).map(|draft| draft.decided(&prod.decisions()));
+        if is_base { Ok(None) } else { draft().map(Some).map_err(unread) }
     });
     draft.unwrap_or_else(|what| {
         problems.push(drift_unknown(commit, &what));

@@ -1,6 +1,7 @@
 //! From a command's arguments to a plan: which trees, which environment, and what the state knows.
 
 mod beside_all;
+mod decided;
 mod glance;
 mod known;
 mod running;
@@ -27,6 +28,7 @@ use crate::state::{Environment, Owner, State, StateError};
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
 pub use beside_all::{Agreements, ready};
+pub use decided::{Beside, Rows, decided};
 pub use glance::glance;
 pub use known::{Question, Writer, plan_over};
 pub use running::{AskRestate, PlannedRun, affected, made_from, run_of};
@@ -66,6 +68,8 @@ pub struct Chosen {
     pub place: Place,
     /// How much of the past is loaded.
     pub window: Window,
+    /// What becomes of rows that would be computed again.
+    pub rows: Rows,
 }
 
 impl Chosen {
@@ -124,7 +128,7 @@ pub fn choose(workspace: &Workspace<'_>, arguments: &TreeArguments) -> Result<Ch
     let on_base = trees.head_branch.as_ref().is_some_and(|head| head.as_str() == format!("refs/heads/{base_branch}"));
     let place = if on_base && !arguments.worktree { Place::Base } else { Place::Branch };
     let window = arguments.max_days.map_or(Window::Everything, |days| Window::Last { days, from: BTreeMap::new() });
-    Ok(Chosen { trees, base_branch, place, window })
+    Ok(Chosen { trees, base_branch, place, window, rows: Rows::AsDecided })
 }
 
 /// `base_branch` of `offshoot.yaml`, as the checked-out commit has it.
@@ -194,19 +198,23 @@ pub fn plan_of(
     (chosen, mut result): (&Chosen, Side),
     (environment, owner): (EnvironmentName, Owner),
 ) -> Result<Planned, CommandError> {
+    let decisions = state.decisions().map_err(state_error)?;
     let suffix = result.project.settings.environment_suffix;
     let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
     let promoted = promoted_side(workspace, prod.as_ref(), &result.tree, &mut result.problems);
     let (base_side, promoted) = match chosen.place {
         Place::Branch | Place::Queue => {
-            (Some(workspace.side_like(&chosen.trees.base_tree, Some(&result.tree))?), promoted)
+            let base = workspace.side_like(&chosen.trees.base_tree, Some(&result.tree))?;
+            (Some(base.decided(&decisions)), promoted)
         }
         Place::Base => (promoted, None),
     };
     let nothing = workspace.nothing(&result);
     let base = base_side.as_ref().map_or(&nothing, |side| &side.tree);
     let promoted = promoted.as_ref().map(|side| &side.tree);
+    let beside = Beside { base, shown: [prod.as_ref(), None] };
+    let mut result = decided(result, decisions, (chosen.rows, &beside));
     if prod.is_none() {
         result.problems.push(never_promoted());
     }
@@ -270,9 +278,11 @@ pub fn promoted_side(
     like: &Tree,
     problems: &mut Vec<Problem>,
 ) -> Option<Side> {
-    let commit: &CommitId = prod?.about.promoted.as_ref()?;
+    let prod = prod?;
+    let commit: &CommitId = prod.about.promoted.as_ref()?;
     let source = promoted_tree(workspace, commit);
     let loaded = source.and_then(|source| workspace.side_like(&source, Some(like)).map_err(unread));
+    let loaded = loaded.map(|side| side.decided(&prod.decisions()));
     loaded.map_err(|what| problems.push(drift_unknown(commit, &what))).ok()
 }
 

@@ -89,7 +89,7 @@ pub fn made_from(workspace: &Workspace<'_>, environment: &Environment) -> Result
             CommandError::no(format!("the last plan of environment `{}` did not end", about.name)).hint(again(about))
         );
     }
-    let side = workspace.side(&source(workspace, about)?)?;
+    let side = workspace.side(&source(workspace, about)?)?.decided(&environment.decisions());
     if has_errors(&side.problems) {
         let first = side.problems.iter().find(|problem| problem.severity == Severity::Error);
         let error = CommandError::no(format!(

@@ -263,6 +263,22 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
+    /// What a past that is kept takes of other columns; where none is, what it would take if it were. What that says wrongly
+    /// says nothing then, as it always did.
+    fn changes_of(&self, past: Past) -> ColumnChanges {
+        let wish = |key: &str, usual| match self.value(key).map(|value| change_of(&value.scalar().unwrap_or_default()))
+        {
+            Some(Ok(change)) => change,
+            Some(Err(_)) => ColumnChange::Refused,
+            None => usual,
+        };
+        let [destructive, additive] = CHANGES;
+        past.kept().unwrap_or_else(|| ColumnChanges {
+            destructive: wish(destructive, self.changes.destructive),
+            additive: wish(additive, self.changes.additive),
+        })
+    }
+
     fn column_changes(&mut self) -> ColumnChanges {
         let [destructive, additive] = CHANGES;
         let usual = self.changes;
@@ -312,7 +328,8 @@ impl<'a> Reader<'a, '_> {
                 return None;
             }
         };
-        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency, past })
+        let changes = self.changes_of(past);
+        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency, past, changes })
     }
 
     /// SQLMesh has this kind go on from its table always.
@@ -384,7 +401,8 @@ impl<'a> Reader<'a, '_> {
             self.problems.push(problem.help("write `kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id)`"));
             return None;
         }
-        Some(UniqueKey { unique_key, when_matched, merge_filter, lookback, batch_size, past })
+        let changes = self.changes_of(past);
+        Some(UniqueKey { unique_key, when_matched, merge_filter, lookback, batch_size, past, changes })
     }
 
     fn seed(&mut self, offset: usize) -> Option<ParsedKind> {

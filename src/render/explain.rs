@@ -87,6 +87,7 @@ fn is_worth_saying(reason: &Reason) -> bool {
         Reason::ReadsNothingChanged { .. }
             | Reason::Opaque { .. }
             | Reason::OneIntervalAtATime { .. }
+            | Reason::RowsKept { .. }
             | Reason::Assumes { .. }
     )
 }

@@ -327,6 +327,7 @@ impl From<&Reason> for ReasonObject {
             | Reason::Opaque { .. }
             | Reason::ContextChanged
             | Reason::OneIntervalAtATime { .. }
+            | Reason::RowsKept { .. }
             | Reason::Assumes { .. } => {}
         }
         object

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::physical::{Keys, PhysicalSchemas};
 use super::reader::Report;
 use super::{
-    DefaultProperty, DefaultStatements, EnvironmentSuffix, Gateway, ModelDefaults, ModelNaming, Settings, connection,
-    jinja, own, physical,
+    DefaultProperty, DefaultStatements, EnvironmentSuffix, ForwardOnlyBranches, Gateway, ModelDefaults, ModelNaming,
+    Settings, connection, jinja, own, physical,
 };
 use crate::ids::{FilePath, ProjectName};
 use crate::problem::{Problem, nearest};
@@ -138,6 +138,7 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         "ignore_patterns" => settings.ignore_patterns = report.texts(key, node),
         "time_column_format" => settings.time_column_format = report.text(key, node),
         "model_naming" => settings.model_naming = naming(node, report),
+        "cicd_bot" => cicd_bot(key, node, settings, report),
         // Read apart, because it depends on what else is in the project.
         "gateways" | "linter" | "physical_schema_mapping" | "physical_schema_override" => {}
         "loader" => {
@@ -147,6 +148,16 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         }
         _ => other(key, node, settings, report),
     }
+}
+
+/// One of its options means something to us.
+fn cicd_bot(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_>) {
+    const SUFFIX: &str = "forward_only_branch_suffix";
+    if node.entries().iter().any(|entry| entry.key != SUFFIX) {
+        settings.passed_over.insert(key.to_owned());
+    }
+    let suffix = node.get(SUFFIX).and_then(|node| report.text(SUFFIX, node));
+    settings.forward_only_branches = suffix.map_or_else(ForwardOnlyBranches::default, ForwardOnlyBranches);
 }
 
 fn other(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_>) {

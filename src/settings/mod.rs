@@ -26,7 +26,7 @@ pub use physical::PhysicalSchemas;
 pub use reader::{Report, parsed as parsed_yaml, rendered_file};
 
 use crate::files::FileTree;
-use crate::ids::{FilePath, ProjectName};
+use crate::ids::{FilePath, ProjectName, RefName};
 use crate::problem::{Problem, nearest};
 use crate::time::{Timestamp, later};
 use crate::yaml::{Place, Value};
@@ -75,6 +75,8 @@ pub struct Settings {
     pub time_column_format: Option<String>,
     /// Where the name of an environment stands in the names of its views.
     pub environment_suffix: EnvironmentSuffix,
+    /// `forward_only_branch_suffix` of `cicd_bot`.
+    pub forward_only_branches: ForwardOnlyBranches,
     /// `physical_schema_mapping`: where the tables of models stand.
     pub physical_schemas: PhysicalSchemas,
     /// Where names of models without `name` come from.
@@ -85,6 +87,24 @@ pub struct Settings {
     pub own: OwnSettings,
     /// Keys that are given, known and without meaning for us, such as `ui`; their values may be secret and are dropped.
     pub passed_over: BTreeSet<String>,
+}
+
+/// Pull requests that keep rows: from branches whose names end so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardOnlyBranches(String);
+
+impl Default for ForwardOnlyBranches {
+    /// As SQLMesh has it.
+    fn default() -> Self {
+        Self("-forward-only".to_owned())
+    }
+}
+
+impl ForwardOnlyBranches {
+    /// Whether a branch is one; none is where the suffix is empty.
+    pub fn has(&self, branch: &RefName) -> bool {
+        !self.0.is_empty() && branch.as_str().ends_with(&self.0)
+    }
 }
 
 /// One gateway.

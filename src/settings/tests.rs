@@ -345,3 +345,19 @@ fn pull_requests_and_production_have_gateways_of_their_own() {
         }
     }
 }
+
+#[test]
+fn a_branch_keeps_rows_by_the_end_of_its_name() {
+    let has = |config: &str, branch: &str| {
+        let settings = settings(config).0;
+        let passed_over: Vec<String> = settings.passed_over.iter().cloned().collect();
+        (settings.forward_only_branches.has(&RefName::of_branch(branch)), passed_over.join(","))
+    };
+    let config = |bot: &str| format!("//- config.yaml\nproject: p\n{bot}");
+    assert_eq!(has(&config(""), "fix-forward-only"), (true, String::new()));
+    assert_eq!(has(&config(""), "forward-only-fix"), (false, String::new()));
+    let other = config("cicd_bot: {forward_only_branch_suffix: -fo, type: github}");
+    assert_eq!(has(&other, "fix-fo"), (true, "cicd_bot".into()));
+    assert_eq!(has(&other, "fix-forward-only"), (false, "cicd_bot".into()));
+    assert_eq!(has(&config("cicd_bot: {forward_only_branch_suffix: ''}"), "fix-forward-only"), (false, String::new()));
+}

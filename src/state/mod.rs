@@ -35,7 +35,7 @@ pub use promoted::{Promoted, PromotedTable};
 pub use record::{
     About, Allowance, AuditResult, Build, Column, Computed, Environment, Fact, Forgotten, HistoryEntry, Identity,
     InputRead, Load, NewEntry, Others, Owner, PendingPromote, Pointer, ShownView, Snapshot, Status, Table, Version,
-    ViewStep, VirtualView,
+    ViewStep, VirtualView, decisions_of,
 };
 pub use sqlite::SqliteState;
 /// The newest version of the tables that this program knows.
@@ -43,6 +43,7 @@ pub const NEWEST_SCHEMA: u32 = store::NEWEST;
 pub use transfer::{End, FORMAT, Header, HeldBack, LineError, Lines, Past, Record, Unreferenced};
 pub use upgrade::{Renewed, RenewedTree, Shown, Stand, Upgrade};
 
+use crate::decision::{Decision, Decisions};
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, StateId, TableName};
 use crate::naming::TableKey;
 use crate::rollback::Hold;
@@ -223,6 +224,18 @@ pub trait State: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn audit_results(&self) -> Result<Vec<AuditResult>, StateError>;
+
+    /// Of which definitions it was decided that their rows are kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn decisions(&self) -> Result<Decisions, StateError>;
+
+    /// Remembers that rows are kept. Call it before an environment shows them. What was decided already stays as it is.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn decide(&self, lease: &WriteLease, decisions: &[Decision]) -> Result<(), StateError>;
 
     /// Marks a range of a table as not loaded. Call it before replacing data where that is not one transaction.
     ///

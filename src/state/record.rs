@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StateError;
 use super::ledger::Ledger;
+use crate::decision::{Decision, Decisions};
 use crate::hash::Digest;
 use crate::history::Origin;
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, RefName, StateId, TableName};
@@ -129,6 +130,9 @@ pub struct Pointer {
     /// computing them; `None` where an older release wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Digest>,
+    /// The data fingerprint that the model has without the decision by which its rows are kept; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecided: Option<Digest>,
     /// What its rows are made of; the snapshot of a preview is under no fingerprint that a model has.
     #[serde(default, skip_serializing_if = "Basis::is_whole")]
     pub basis: Basis,
@@ -380,6 +384,24 @@ pub struct Identity {
     pub schema_version: u32,
     /// The version of the fingerprints in it.
     pub algorithm_version: u64,
+}
+
+/// What was decided of the models that are shown somewhere: they are made from their tree with that, whatever was decided since.
+pub fn decisions_of(
+    (environment, at): (&EnvironmentName, Timestamp),
+    models: &BTreeMap<ModelName, Pointer>,
+) -> impl Iterator<Item = Decision> {
+    models.iter().filter_map(move |(model, pointer)| {
+        let (model, environment) = (model.clone(), environment.clone());
+        pointer.undecided.map(|data_fingerprint| Decision { model, data_fingerprint, environment, by: None, at })
+    })
+}
+
+impl Environment {
+    /// What was decided of what it shows.
+    pub fn decisions(&self) -> Decisions {
+        decisions_of((&self.about.name, self.about.updated_at), &self.models).collect()
+    }
 }
 
 impl Table {

@@ -20,6 +20,8 @@ pub struct Renewed {
     pub metadata: Digest,
     /// Everything that it and its parents are made from.
     pub source: Digest,
+    /// What its data fingerprint would be without the decision by which its rows are kept.
+    pub undecided: Option<Digest>,
 }
 
 /// The models of a tree, as they are by now.
@@ -41,6 +43,8 @@ pub struct Upgrade {
     /// The fingerprint that a table's key has by now, by its key before.
     keys: BTreeMap<TableKey, Digest>,
     trees: BTreeMap<Stand, RenewedTree>,
+    /// What was decided of, by what that has become.
+    decided: BTreeMap<TableKey, Digest>,
 }
 
 impl Upgrade {
@@ -48,6 +52,7 @@ impl Upgrade {
     /// would get one key.
     pub fn new((from, to): (u64, u64), shown: Vec<Shown>) -> Self {
         let (mut keys, mut disputed, mut trees) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        let mut decided = BTreeMap::new();
         // What has its new key already keeps it.
         let mut taken: BTreeSet<TableKey> = shown.iter().flat_map(|(_, models, tree)| unmoved(models, tree)).collect();
         for (stand, models, tree) in shown {
@@ -62,15 +67,26 @@ impl Upgrade {
                     None => drop(keys.insert(old, renewed.data)),
                 }
             }
+            for (model, pointer) in &models {
+                let renewed = tree.get(model).and_then(|renewed| renewed.undecided);
+                if let (Some(data_fingerprint), Some(new)) = (pointer.undecided, renewed) {
+                    decided.insert(TableKey { model: model.clone(), data_fingerprint }, new);
+                }
+            }
             trees.insert(stand, tree);
         }
         keys.retain(|old, _| !disputed.contains(old));
-        Self { from, to, keys, trees }
+        Self { from, to, keys, trees, decided }
     }
 
     /// The tables that get another key, with the fingerprint in it.
     pub fn moved(&self) -> impl Iterator<Item = (&TableKey, Digest)> {
         self.keys.iter().map(|(old, new)| (old, *new)).filter(|(old, new)| old.data_fingerprint != *new)
+    }
+
+    /// What was decided of, with the fingerprint that it has by now.
+    pub fn decided(&self) -> impl Iterator<Item = (&TableKey, Digest)> {
+        self.decided.iter().map(|(old, new)| (old, *new))
     }
 
     /// How many tables are found again.
@@ -104,6 +120,7 @@ impl Upgrade {
                 data_fingerprint: data,
                 metadata_fingerprint: renewed.map_or(pointer.metadata_fingerprint, |renewed| renewed.metadata),
                 source: renewed.map(|renewed| renewed.source),
+                undecided: renewed.map_or(pointer.undecided, |renewed| renewed.undecided),
                 ..pointer.clone()
             };
             (model.clone(), pointer)
@@ -144,11 +161,13 @@ mod tests {
             data_fingerprint: digest(old),
             metadata_fingerprint: digest("metadata"),
             source: Some(digest("source")),
+            undecided: None,
             basis: Basis::Whole,
             table: Some(table),
             view: None,
         };
-        let renewed = Renewed { data: digest(new), metadata: digest("newer"), source: digest("later") };
+        let renewed =
+            Renewed { data: digest(new), metadata: digest("newer"), source: digest("later"), undecided: None };
         ((EnvironmentName::new(name), None), [(model(), pointer)].into(), [(model(), renewed)].into())
     }
 

@@ -1,11 +1,12 @@
 //! A state of an older version of the fingerprints: production's commit and those of the living environments are
 //! fingerprinted again, and their tables are entered under the new keys. Whoever writes does it first, in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Workspace, context_digest, git_error, state_error};
 use crate::connect;
+use crate::decision::Decisions;
 use crate::engine::OpenMode;
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
@@ -13,7 +14,9 @@ use crate::git::TreeSource;
 use crate::ids::{CommitId, EnvironmentName, ModelName, ProjectName};
 use crate::project::{Loaded, ModelCache, Surroundings, scan};
 use crate::settings::{Settings, Wanted};
-use crate::state::{About, Owner, Renewed, RenewedTree, Shown, SqliteState, State, Status, Upgrade, WriteLease};
+use crate::state::{
+    About, Owner, Pointer, Renewed, RenewedTree, Shown, SqliteState, State, Status, Upgrade, WriteLease,
+};
 
 /// The most entries of a history that are looked at; gc keeps no more in most projects.
 const ENTRIES: usize = 50;
@@ -43,10 +46,10 @@ impl Workspace<'_> {
         abouts.sort_by_key(|about| (!about.name.is_prod(), about.promoted.is_none()));
         let (mut shown, mut unknown) = (Vec::new(), Vec::new());
         for about in &abouts {
-            match self.tree_shown(about)? {
+            let environment = state.environment(&about.name).map_err(state_error)?;
+            let models = environment.map(|environment| environment.models).unwrap_or_default();
+            match self.tree_shown(about, &still_decided(&models))? {
                 Some(tree) => {
-                    let environment = state.environment(&about.name).map_err(state_error)?;
-                    let models = environment.map(|environment| environment.models).unwrap_or_default();
                     shown.push(((about.name.clone(), None), models, tree));
                 }
                 None => unknown.push(about.name.clone()),
@@ -107,9 +110,10 @@ impl Workspace<'_> {
     }
 
     /// What the models of an environment are by now; `None` where nobody can tell.
-    fn tree_shown(&self, about: &About) -> Result<Option<RenewedTree>, CommandError> {
+    fn tree_shown(&self, about: &About, decisions: &Decisions) -> Result<Option<RenewedTree>, CommandError> {
         if let Some(commit) = &about.promoted {
-            let tree = self.git.tree_of(commit).map_err(git_error).and_then(|source| self.renewed(&source, None));
+            let tree =
+                self.git.tree_of(commit).map_err(git_error).and_then(|source| self.renewed(&source, None, decisions));
             return tree.map(Some).map_err(|error| not_here(about, commit, &error));
         }
         // Its pointers are those of the plan before, and its commits are not.
@@ -125,17 +129,19 @@ impl Workspace<'_> {
             },
             Owner::Branch(_) | Owner::Named => None,
         };
-        Ok(self.renewed(&source, settings.as_ref()).ok())
+        Ok(self.renewed(&source, settings.as_ref(), decisions).ok())
     }
 
     /// Production's entries, so that it can be rolled back to them; one whose commit is not here stays as it is.
     fn past(&self, state: &dyn State, name: &EnvironmentName) -> Result<Vec<Shown>, CommandError> {
-        let mut known: BTreeMap<CommitId, Option<RenewedTree>> = BTreeMap::new();
+        let mut known: BTreeMap<(CommitId, BTreeSet<ModelName>), Option<RenewedTree>> = BTreeMap::new();
         let mut past = Vec::new();
         for entry in state.history(name, ENTRIES).map_err(state_error)? {
             let Some(commit) = entry.commit else { continue };
-            let tree = known.entry(commit).or_insert_with_key(|commit| {
-                self.git.tree_of(commit).ok().and_then(|source| self.renewed(&source, None).ok())
+            let decided = decided_models(&entry.models).cloned().collect();
+            let tree = known.entry((commit, decided)).or_insert_with_key(|(commit, _)| {
+                let source = self.git.tree_of(commit).ok()?;
+                self.renewed(&source, None, &still_decided(&entry.models)).ok()
             });
             past.extend(tree.clone().map(|tree| ((name.clone(), Some(entry.sequence)), entry.models, tree)));
         }
@@ -144,22 +150,27 @@ impl Workspace<'_> {
 
     /// What the models of a tree are by now. Nobody wrote down under which gateway they were built, so those that are not the
     /// same under each that has this state are left out.
-    fn renewed(&self, source: &TreeSource, settings: Option<&Settings>) -> Result<RenewedTree, CommandError> {
+    fn renewed(
+        &self,
+        source: &TreeSource,
+        settings: Option<&Settings>,
+        decisions: &Decisions,
+    ) -> Result<RenewedTree, CommandError> {
         let own = self.settings(source)?;
         let names = self.gateways_of_the_state(settings.unwrap_or(&own))?;
         let mut trees = match names.is_empty() {
-            true => vec![self.tree_under(source, None, settings)?],
+            true => vec![self.tree_under(source, None, settings)?.decided(decisions)],
             false => names
                 .iter()
                 .copied()
-                .map(|name| self.tree_under(source, Some(name), settings))
-                .collect::<Result<_, _>>()?,
+                .map(|name| Ok(self.tree_under(source, Some(name), settings)?.decided(decisions)))
+                .collect::<Result<_, CommandError>>()?,
         }
         .into_iter();
         let Some(first) = trees.next() else { return Ok(RenewedTree::new()) };
         let renewed = |(name, fingerprint): (&ModelName, &crate::fingerprint::Fingerprint)| {
-            let (data, metadata) = (fingerprint.data, fingerprint.metadata);
-            Some((name.clone(), Renewed { data, metadata, source: *first.sources.get(name)? }))
+            let (data, metadata, undecided) = (fingerprint.data, fingerprint.metadata, fingerprint.undecided);
+            Some((name.clone(), Renewed { data, metadata, source: *first.sources.get(name)?, undecided }))
         };
         let mut all: RenewedTree = first.fingerprints.iter().filter_map(renewed).collect();
         for other in trees {
@@ -201,6 +212,17 @@ impl Workspace<'_> {
         let engine = context_digest(&project);
         Ok(Tree::new(models, project.files, engine, None).0)
     }
+}
+
+/// The models of which it was decided that their rows are kept.
+fn decided_models(models: &BTreeMap<ModelName, Pointer>) -> impl Iterator<Item = &ModelName> {
+    models.iter().filter(|(_, pointer)| pointer.undecided.is_some()).map(|(name, _)| name)
+}
+
+/// The same is decided of what they are by now.
+fn still_decided(models: &BTreeMap<ModelName, Pointer>) -> Decisions {
+    let known = decided_models(models).map(|name| (name.clone(), BTreeSet::new()));
+    Decisions::default().wanting(known.collect())
 }
 
 fn in_memory(state: &dyn State, project: &ProjectName, upgrade: &Upgrade) -> Result<Box<dyn State>, CommandError> {

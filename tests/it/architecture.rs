@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 const LEVELS: &[(Level, &[&str])] = &[
     (
         Level::InOrder,
-        &["ids", "hash", "problem", "files", "time", "push", "url", "visible", "mask", "sql", "model", "audit"],
+        &[
+            "ids", "hash", "problem", "files", "time", "push", "url", "visible", "mask", "sql", "model", "decision",
+            "audit",
+        ],
     ),
     (
         Level::InOrder,

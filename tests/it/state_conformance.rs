@@ -12,6 +12,8 @@ mod unreferenced;
 mod upgrade;
 mod writers;
 
+use offshoot::decision::Decision;
+use offshoot::hash::Digest;
 use offshoot::ids::{CommitId, EnvironmentName, Login, ProjectName, StateId};
 use offshoot::postgres::Address;
 use offshoot::state::{
@@ -132,6 +134,32 @@ fn what_is_allowed_holds_for_one_commit_of_one_pull_request(store: &impl Factory
     // A later push voids what was said before; what is said then holds.
     state.allow(&lease, &allowance(142, "a.b", "bbbb", "ada")).expect("written");
     assert_eq!(allowed("", 142, "aaaa"), [(model("a.c"), Login::new("ben"))]);
+}
+
+fn decision(of: &str, by: Option<&str>, at: i64) -> Decision {
+    Decision {
+        model: model(of),
+        data_fingerprint: Digest::of("test-decision", of),
+        environment: name("dev"),
+        by: by.map(str::to_owned),
+        at: Timestamp(at),
+    }
+}
+
+fn what_was_decided_first_stays(store: &impl Factory) {
+    let state = store.open("");
+    assert!(state.decisions().expect("readable").is_empty());
+    let lease = lease(state.as_ref());
+    let first = [decision("a.b", Some("ada"), 1), decision("a.c", None, 2)];
+    state.decide(&lease, &first).expect("written");
+    let again = decision("a.b", Some("ben"), 3);
+    let other = Decision { data_fingerprint: Digest::of("test-decision", "other"), ..again.clone() };
+    state.decide(&lease, &[again, other.clone()]).expect("written");
+    let decisions = store.open("").decisions().expect("readable");
+    let made = |wanted: &Decision| decisions.made(&wanted.model, wanted.data_fingerprint).cloned();
+    assert_eq!([&first[0], &first[1], &other].map(made), [&first[0], &first[1], &other].map(|it| Some(it.clone())));
+    assert_eq!(decisions.newest(&model("a.b")), Some(&other));
+    assert!(store.open("other").decisions().expect("readable").is_empty());
 }
 
 fn an_environment_comes_back_as_it_was_written(store: &impl Factory) {
@@ -302,6 +330,7 @@ macro_rules! every_case {
                 a_new_state_is_empty_and_keeps_its_identity,
                 an_environment_comes_back_as_it_was_written,
                 what_is_allowed_holds_for_one_commit_of_one_pull_request,
+                what_was_decided_first_stays,
                 a_plan_shows_as_building_and_keeps_the_models_until_it_ends,
                 another_plan_of_the_environment_is_a_conflict,
                 what_was_read_while_building_is_stale_once_it_is_ready,

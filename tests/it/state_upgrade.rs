@@ -103,6 +103,34 @@ fn whoever_writes_first_brings_it_up() {
     assert_eq!(world.try_sql("SELECT one FROM marts.shown").err().map(|_| ()), Some(()));
 }
 
+/// Of a branch that is not merged, of production, and of an entry of its history.
+#[test]
+fn what_was_decided_holds_for_what_that_is_by_now() {
+    let world = orders();
+    world.done(&["promote"]);
+    let amount = world.value("SELECT sum(amount) FROM marts.daily");
+    world.repository.branch("one");
+    edit(&world, &[("models/daily.sql", &DAILY.replace("day, amount", "day, amount * 2 AS amount"))]);
+    world.done(&["apply", "--forward-only"]);
+    age_file(&world);
+    world.repository.git(&["checkout", "--quiet", "main"]);
+    world.repository.merge("one");
+    world.done(&["promote"]);
+    assert_eq!(world.value("SELECT sum(amount) FROM marts.daily"), amount, "rows that production had are kept");
+    age_file(&world);
+    assert_eq!(to_build(&world), 0);
+    edit(&world, &[("notes.md", "on we go")]);
+    let promoted = world.done(&["promote", "--format", "json"]);
+    assert!(promoted.builds().is_empty(), "{}", promoted.stdout);
+    world.done(&["run"]);
+    edit(&world, &[("models/daily.sql", DAILY)]);
+    world.done(&["promote"]);
+    age_file(&world);
+    world.done(&["rollback"]);
+    assert_eq!(world.value("SELECT sum(amount) FROM marts.daily"), amount);
+    world.done(&["run"]);
+}
+
 /// A table that is behind its inputs is still known to be.
 #[test]
 fn what_builds_read_is_known_by_its_new_names() {

@@ -76,6 +76,7 @@ pub(crate) fn pointer(text: &str) -> Pointer {
         data_fingerprint: key.data_fingerprint,
         metadata_fingerprint: Digest::of("test-metadata", text),
         source: Some(Digest::of("test-source", text)),
+        undecided: None,
         basis: Basis::Whole,
         table: Some(naming::physical_table(&key, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST)),
         view: Some(VirtualView { name: view, definition: Digest::of("test-view", text) }),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use offshoot::hash::Digest;
 use serde_json::Value;
 
-/// Takes a state of schema 10 back to schema 8, which had nothing of this.
-pub(crate) const SCHEMA_8: &str = "DROP TABLE audit_results; DROP TABLE waits; DROP TABLE pointers; DROP TABLE past_pointers; DROP TABLE algorithms; \
+/// Takes a state of schema 11 back to schema 8, which had nothing of this.
+pub(crate) const SCHEMA_8: &str = "DROP TABLE decisions; DROP TABLE audit_results; DROP TABLE waits; DROP TABLE pointers; DROP TABLE past_pointers; DROP TABLE algorithms; \
      DROP INDEX builds_of_table; DROP INDEX snapshots_at_table; \
      CREATE INDEX builds_of_model ON builds (project, model, started_at); UPDATE state_identity SET schema_version = 8";
 
@@ -16,7 +16,7 @@ fn older(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match (name.as_str(), &value) {
-                    ("data_fingerprint" | "metadata_fingerprint" | "source", Value::String(digest)) => {
+                    ("data_fingerprint" | "metadata_fingerprint" | "undecided" | "source", Value::String(digest)) => {
                         *value = Digest::of("an older version", digest).to_string().into();
                     }
                     ("algorithm_version" | "algorithm", Value::Number(_)) => *value = 0.into(),
@@ -33,6 +33,7 @@ fn older(value: &mut Value) {
 pub(crate) fn aged(lines: &str) -> String {
     let mut snapshots: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
     let mut builds: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+    let mut decisions: BTreeMap<(String, String), Value> = BTreeMap::new();
     let (mut rest, mut last) = (Vec::new(), (String::new(), String::new()));
     for line in lines.lines() {
         let mut value: Value = serde_json::from_str(line).expect("JSON");
@@ -46,10 +47,14 @@ pub(crate) fn aged(lines: &str) -> String {
             }
             Some("load") => snapshots.get_mut(&last).expect("its snapshot").push(value),
             Some("build") => builds.entry(key).or_default().push(value),
+            Some("decision") => {
+                drop(decisions.insert((text(&value["model"]), text(&value["data_fingerprint"])), value));
+            }
             _ => rest.push(value),
         }
     }
     let first = rest.remove(0);
+    let end = rest.pop();
     let all = std::iter::once(first).chain(snapshots.into_values().flatten()).chain(builds.into_values().flatten());
-    all.chain(rest).map(|value| value.to_string() + "\n").collect()
+    all.chain(rest).chain(decisions.into_values()).chain(end).map(|value| value.to_string() + "\n").collect()
 }

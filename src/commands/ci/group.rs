@@ -9,7 +9,7 @@ use crate::error::CommandResult;
 use crate::git::{Mode, Request};
 use crate::ids::{CommitId, EnvironmentName, RefName};
 use crate::plan::Window;
-use crate::planning::{Chosen, Place};
+use crate::planning::{Chosen, Place, Rows};
 use crate::problem::has_errors;
 use crate::render::Colour;
 use crate::state::Owner;
@@ -39,7 +39,13 @@ pub(super) fn run(job: &Job<'_>, (branch, base): (&RefName, &CommitId), head: &C
     if job.nothing_would_stay(&settings) {
         return gate.close(Ended::NotBuilt("nothing would outlive the job on this runner, so nothing was built"));
     }
-    let chosen = Chosen { trees, base_branch: base_branch.to_owned(), place: Place::Queue, window: Window::Everything };
+    let chosen = Chosen {
+        trees,
+        base_branch: base_branch.to_owned(),
+        place: Place::Queue,
+        window: Window::Everything,
+        rows: Rows::AsDecided,
+    };
     let name = EnvironmentName::new(format!("queue_{}", head.as_str().chars().take(12).collect::<String>()));
     let order = Order {
         doing: "bot ci",

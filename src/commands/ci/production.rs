@@ -3,7 +3,7 @@
 use super::super::promote::promote;
 use super::tell::{self, Teller};
 use super::{DONE, Job, files, github_error, short_branch};
-use crate::cli::{FormatArguments, PromoteArguments};
+use crate::cli::{FormatArguments, PromoteArguments, RowArguments};
 use crate::error::{CommandError, CommandResult};
 use crate::ids::{CommitId, EnvironmentName, Login, RefName};
 use crate::render::markdown;
@@ -58,6 +58,7 @@ pub(super) fn promoted(job: &Job<'_>, commit: Option<&CommitId>) -> CommandResul
         release: false,
         take_over: false,
         recreate_dependents: false,
+        rows: RowArguments::default(),
         work: job.arguments.work,
         format: FormatArguments::default(),
     };

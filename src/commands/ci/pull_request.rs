@@ -15,7 +15,7 @@ use crate::git::{GitError, Mode, Request, ThreeTrees};
 use crate::ids::{EnvironmentName, FilePath, ModelName};
 use crate::naming::{Disambiguator, environment_name};
 use crate::plan::{Action, Window};
-use crate::planning::{self, Chosen, Place};
+use crate::planning::{self, Chosen, Place, Rows};
 use crate::problem::has_errors;
 use crate::render::Colour;
 use crate::report::{self, Findings, NotBuilt, ReadOnly, StopCause, Stopped};
@@ -63,7 +63,8 @@ pub(super) fn run(job: &Job<'_>, pull_request: &PullRequest, wish: Wish) -> Comm
     // From here on a check is open, and whatever happens closes it.
     let Began { mut teller, read_only } = Teller::begin(job, pull_request, &settings, trees.base.clone(), may_write)?;
     let base_branch = short_branch(&pull_request.base.branch).to_owned();
-    let chosen = Chosen { trees, base_branch, place: Place::Branch, window: window(&settings, &wish) };
+    let chosen =
+        Chosen { trees, base_branch, place: Place::Branch, window: window(&settings, &wish), rows: Rows::AsDecided };
     if has_errors(&result.problems) {
         let failed = teller.failed(result.problems);
         return teller.end(failed);
@@ -161,6 +162,12 @@ fn window(settings: &Settings, wish: &Wish) -> Window {
     settings.own.backfill_max_days.map_or(Window::Everything, |days| Window::Last { days, from })
 }
 
+/// A branch may say by its name that rows are kept.
+fn rows(settings: &Settings, pull_request: &PullRequest) -> Rows {
+    let is_said = settings.forward_only_branches.has(&pull_request.head.branch);
+    if is_said { Rows::Kept } else { Rows::AsDecided }
+}
+
 /// The environment's name, and whose it is.
 pub(super) fn environment(
     state: &dyn crate::state::State,
@@ -192,9 +199,11 @@ fn built(
     job: &Job<'_>,
     pull_request: &PullRequest,
     settings: &Settings,
-    (trees, wish): ((Chosen, Side), &Wish),
+    ((chosen, result), wish): ((Chosen, Side), &Wish),
     teller: &mut Teller<'_>,
 ) -> Result<report::State, CommandError> {
+    // What is not built decides nothing.
+    let trees = (Chosen { rows: rows(settings, pull_request), ..chosen }, result);
     let stopwatch = Stopwatch::start();
     let minutes = settings.own.backfill_max_minutes.filter(|_| *wish == Wish::Usual);
     let order = Order {

@@ -133,7 +133,8 @@ fn embedded(workspace: &Workspace<'_>, environment: &Environment) -> Vec<(Arc<Mo
         }
         // What cannot be read here is told as the model that is missing.
         let Ok(source) = origin.tree(workspace, environment) else { continue };
-        let Ok(mut side) = workspace.side(&source) else { continue };
+        let Ok(side) = workspace.side(&source) else { continue };
+        let mut side = side.decided(&environment.decisions());
         wanted.retain(|name, data| {
             let fingerprint = side.tree.fingerprints.remove(*name).filter(|fingerprint| fingerprint.data == *data);
             let Some(pair) = side.tree.models.remove(*name).zip(fingerprint) else { return true };

@@ -16,7 +16,7 @@ use crate::problem::{Severity, has_errors};
 use crate::publish::{self, ForeignPolicy};
 use crate::rollback::{Freshness, Moved, Stand, moved};
 use crate::sql::Dialect;
-use crate::state::{Environment, HistoryEntry, Pointer, State, Table};
+use crate::state::{Environment, HistoryEntry, Pointer, State, Table, decisions_of};
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
 /// What is looked at.
@@ -54,7 +54,7 @@ pub(super) struct Found {
 /// # Errors
 /// It cannot be shown exactly as it was, and why.
 pub(super) fn look(looking: &Looking<'_>, session: &mut dyn Session) -> Result<Found, CommandError> {
-    let Looking { workspace, state, environment, dialect, .. } = looking;
+    let Looking { state, environment, dialect, .. } = looking;
     let current = find(*state, environment.as_str())?;
     let (present, entry) = chosen(looking, &current)?;
     let number = entry.sequence;
@@ -65,7 +65,7 @@ pub(super) fn look(looking: &Looking<'_>, session: &mut dyn Session) -> Result<F
             format!("`bot env show {environment}` tells which entries moved something; name one with `--to N`"),
         ));
     }
-    let (commit, side) = side(workspace, &entry)?;
+    let (commit, side) = side(looking, &entry)?;
     refuse_different(&entry, differing(&side, &entry))?;
     let plan = plan(environment, (&current, &commit), &side, &entry);
     let tables = publish::tables(*state, &plan)?;
@@ -77,7 +77,7 @@ pub(super) fn look(looking: &Looking<'_>, session: &mut dyn Session) -> Result<F
     if looking.policy == ForeignPolicy::Refuse {
         publish::refuse_foreign(&identity.state, "bot rollback", &views, session)?;
     }
-    let going_on = going_on(workspace, (&side, &entry), &present)?;
+    let going_on = going_on(looking, (&side, &entry), &present)?;
     Ok(Found { current, present, entry, side, plan, tables, views, moved, after, going_on })
 }
 
@@ -87,7 +87,7 @@ pub(super) fn look(looking: &Looking<'_>, session: &mut dyn Session) -> Result<F
 /// # Errors
 /// The project of the present entry cannot be read.
 fn going_on(
-    workspace: &Workspace<'_>,
+    looking: &Looking<'_>,
     (side, entry): (&Side, &HistoryEntry),
     present: &HistoryEntry,
 ) -> Result<BTreeSet<ModelName>, CommandError> {
@@ -99,7 +99,7 @@ fn going_on(
     };
     let mut names: BTreeSet<ModelName> = entry.models.iter().filter(is_other).map(|(name, _)| name.clone()).collect();
     if !names.is_empty() {
-        let (_, there) = self::side(workspace, present)?;
+        let (_, there) = self::side(looking, present)?;
         names.retain(|name| is_kept(&there, name));
     }
     Ok(names)
@@ -147,13 +147,15 @@ fn chosen(looking: &Looking<'_>, current: &Environment) -> Result<(HistoryEntry,
 }
 
 /// The project as the entry's commit has it.
-fn side(workspace: &Workspace<'_>, entry: &HistoryEntry) -> Result<(CommitId, Side), CommandError> {
+fn side(looking: &Looking<'_>, entry: &HistoryEntry) -> Result<(CommitId, Side), CommandError> {
+    let Looking { workspace, environment, .. } = looking;
     let number = entry.sequence;
     let refused = |why: String| CommandError::no(format!("entry {number} cannot be shown as it was: {why}"));
     let Some(commit) = &entry.commit else { return Err(refused("it names no commit".to_owned())) };
     let short: String = commit.as_str().chars().take(12).collect();
     let side = workspace.git.tree_of(commit).map_err(git_error).and_then(|source| workspace.side(&source));
-    let side = side.map_err(|error| {
+    let decided = decisions_of((environment, entry.at), &entry.models).collect();
+    let side = side.map(|side| side.decided(&decided)).map_err(|error| {
         refused(format!("its commit `{short}` is not here"))
             .because(error.message)
             .hint("fetch the whole history (`fetch-depth: 0`)")

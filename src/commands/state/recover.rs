@@ -23,7 +23,9 @@ use crate::plan::is_loaded_by_interval;
 use crate::recovered::{AddingUp, Distrust, Recovered, RecoveredEnvironment, Warehouse};
 use crate::render::recovered as faces;
 use crate::settings::Settings;
-use crate::state::{FORMAT, Header, HeldBack, HistoryEntry, Past, Promoted, PromotedTable, Record, State};
+use crate::state::{
+    FORMAT, Header, HeldBack, HistoryEntry, Past, Promoted, PromotedTable, Record, State, decisions_of,
+};
 use crate::surroundings::Terminal;
 use crate::time::Timestamp;
 use crate::workspace::{Workspace, state_error};
@@ -259,6 +261,8 @@ fn take_up(
         models: promoted.environment.models.clone(),
     };
     let name = about.name.clone();
+    let decided = decisions_of((&name, promotion.at), &promoted.environment.models);
+    records.extend(decided.map(Record::Decision));
     records.push(Record::Environment(promoted.environment));
     records.extend(promoted.hold.map(|hold| Record::Hold(HeldBack { environment: name.clone(), hold })));
     records.push(Record::History(Past { environment: name, entry }));

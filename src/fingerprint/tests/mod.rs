@@ -2,6 +2,7 @@
 
 mod changes;
 mod copied;
+mod decided;
 mod holes;
 mod inputs;
 mod kinds;

@@ -49,6 +49,10 @@ MODEL (name s.orders); SELECT 1 AS x",
                     4,
                 ),
                 past: Recomputed,
+                changes: ColumnChanges {
+                    destructive: Refused,
+                    additive: Taken,
+                },
             },
         ),
         [

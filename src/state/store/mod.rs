@@ -7,6 +7,7 @@ mod allowances;
 mod audits;
 mod builds;
 mod claims;
+mod decisions;
 mod dialect;
 mod environments;
 mod holds;
@@ -42,6 +43,7 @@ use super::{
     Holder, Identity, NewEntry, Others, Owner, PendingPromote, Record, Records, Snapshot, State, StateError, Subject,
     Table, Upgrade, Version, WriteLease,
 };
+use crate::decision::{Decision, Decisions};
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, ProjectName, StateId, TableName};
 use crate::naming::TableKey;
 use crate::rollback::Hold;
@@ -281,6 +283,14 @@ impl<S: Store> State for StoredState<S> {
 
     fn audit_results(&self) -> Result<Vec<AuditResult>, StateError> {
         self.read(audits::all)
+    }
+
+    fn decisions(&self) -> Result<Decisions, StateError> {
+        Ok(self.read(decisions::all)?.into_iter().collect())
+    }
+
+    fn decide(&self, lease: &WriteLease, decisions: &[Decision]) -> Result<(), StateError> {
+        self.write(lease, |statements, project| decisions::decide(statements, project, decisions))
     }
 
     fn withdraw(&self, lease: &WriteLease, key: &TableKey, interval: Interval) -> Result<(), StateError> {

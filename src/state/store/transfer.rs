@@ -2,7 +2,8 @@
 
 use super::value::{Failure, Row, Value, count, json, optional_json, optional_word, text, word};
 use super::{
-    Statements, allowances, audits, builds, environments, holds, identity, identity_of, pointers, tables, unreferenced,
+    Statements, allowances, audits, builds, decisions, environments, holds, identity, identity_of, pointers, tables,
+    unreferenced,
 };
 use crate::ids::{EnvironmentName, ProjectName};
 use crate::naming::TableKey;
@@ -49,6 +50,9 @@ pub(super) fn export(statements: &dyn Statements, project: &ProjectName, sink: &
     }
     for result in audits::all(statements, project)? {
         out.put(Record::Audit(result))?;
+    }
+    for decision in decisions::all(statements, project)? {
+        out.put(Record::Decision(decision))?;
     }
     let records = out.records;
     out.put(Record::End(End { records }))
@@ -176,6 +180,7 @@ pub(super) fn take_up(statements: &dyn Statements, project: &ProjectName, record
         Record::Load(load) => tables::record(statements, project, &[Fact::Load(load)]),
         Record::Build(build) => tables::record(statements, project, &[Fact::Build(build)]),
         Record::Audit(result) => audits::record(statements, project, &[result]),
+        Record::Decision(decision) => decisions::decide(statements, project, &[decision]),
         Record::State(_) | Record::End(_) => Ok(()),
     }
 }
@@ -205,8 +210,8 @@ fn past(
 }
 
 /// The tables of which any row makes a state more than an identity.
-const CONTENTS: [&str; 7] =
-    ["snapshots", "builds", "environments", "promotes", "allowances", "unreferenced", "audit_results"];
+const CONTENTS: [&str; 8] =
+    ["snapshots", "builds", "environments", "promotes", "allowances", "unreferenced", "audit_results", "decisions"];
 
 /// Takes the identity of the state that the records are of, where there is nothing of its own to lose.
 fn become_it(

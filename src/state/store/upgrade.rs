@@ -35,6 +35,7 @@ pub(super) fn upgrade(statements: &dyn Statements, project: &ProjectName, upgrad
         environments::write_promote(statements, project, &promote)?;
     }
     held(statements, project, upgrade)?;
+    decided(statements, project, upgrade)?;
     set_version(statements, project, upgrade)
 }
 
@@ -121,6 +122,20 @@ fn held(statements: &dyn Statements, project: &ProjectName, upgrade: &Upgrade) -
             hold.algorithm = upgrade.to;
             holds::change(statements, project, &environment, &HoldChange::Begins(Box::new(hold)))?;
         }
+    }
+    Ok(())
+}
+
+/// What was decided holds for what its definition is by now.
+fn decided(statements: &dyn Statements, project: &ProjectName, upgrade: &Upgrade) -> Result<(), Failure> {
+    for (old, new) in upgrade.decided() {
+        statements.execute(
+            "INSERT INTO @decisions (project, model, data_fingerprint, environment, decided_by, decided_at)
+             SELECT project, model, ?4, environment, decided_by, decided_at
+             FROM @decisions WHERE project = ?1 AND model = ?2 AND data_fingerprint = ?3
+             ON CONFLICT (project, model, data_fingerprint) DO NOTHING",
+            &[project.into(), word(&old.model)?, word(&old.data_fingerprint)?, word(&new)?],
+        )?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use order::Order;
 pub use read::{LineError, Lines};
 
 use super::record::{Allowance, AuditResult, Build, Environment, HistoryEntry, Load, PendingPromote, Snapshot};
+use crate::decision::Decision;
 use crate::ids::{EnvironmentName, ProjectName, StateId, TableName};
 use crate::rollback::Hold;
 use crate::time::Timestamp;
@@ -47,6 +48,8 @@ pub enum Record {
     Unreferenced(Unreferenced),
     /// What an audit found.
     Audit(AuditResult),
+    /// That rows are kept.
+    Decision(Decision),
     /// The last line.
     End(End),
 }

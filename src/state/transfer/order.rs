@@ -40,6 +40,7 @@ enum Section {
     Allowances,
     Unreferenced,
     Audits,
+    Decisions,
 }
 
 /// What a line stands by in its section. Texts are compared byte by byte, as stores do.
@@ -96,6 +97,10 @@ impl Order {
                 let table = result.table.as_ref().map_or(String::new(), as_stored);
                 let place = [result.model.to_string(), result.audit.clone(), result.plan_id.to_string(), table];
                 self.next(Section::Audits, Place::Audit(place), Again::Never)?;
+            }
+            Record::Decision(decision) => {
+                let place = Place::Key(decision.model.to_string(), decision.data_fingerprint.to_string());
+                self.next(Section::Decisions, place, Again::Never)?;
             }
         }
         self.records += 1;

@@ -185,3 +185,31 @@ fn drafts_that_are_passed_over_have_no_check_that_never_ends() {
     assert!(ran.stdout.contains("drafts are passed over"), "{}", ran.stdout);
     assert_eq!(team.github.writes(), Vec::<String>::new());
 }
+
+/// As SQLMesh's bot has it.
+#[test]
+fn a_branch_may_say_by_its_name_that_rows_are_kept() {
+    let daily = |columns: &str| {
+        format!(
+            "MODEL (name s.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day), start '2026-03-29', cron '@daily');\n\
+             SELECT {columns} FROM raw.events WHERE day BETWEEN @start_date AND @end_date"
+        )
+    };
+    let world = crate::lab::lab(&[("models/daily.sql", &daily("day, amount"))]).at("2026-04-01 00:00:00");
+    let execute = |world: &crate::world::World, sql: &str| {
+        offshoot::engine::Engine::session(&world.engine()).expect("a session").execute(sql).expect("it runs");
+    };
+    execute(&world, "CREATE SCHEMA raw; CREATE TABLE raw.events AS SELECT DATE '2026-03-30' AS day, 1 AS amount");
+    let config = world.repository.read("config.yaml");
+    let bot = "cicd_bot: {type: github, forward_only_branch_suffix: fx-rates}\n";
+    crate::lab::edit(&world, &[("config.yaml", &format!("{config}{bot}"))]);
+    let team = Team::of(world);
+    execute(&team.world, "DELETE FROM raw.events");
+    let number = team.proposes(&[("models/daily.sql", &daily("day, amount * 2 AS amount"))]);
+    done(&team.pull_request("opened", number));
+    assert!(team.comment().contains("its rows are kept: --forward-only"), "{}", team.comment());
+    assert_eq!(team.output("state"), "built");
+    team.merges(number);
+    team.world.done(&["promote"]);
+    assert_eq!(team.world.value("SELECT amount FROM s.daily"), "1", "no row that production had is another one");
+}

@@ -211,6 +211,7 @@ pub(super) const WORLDS: &[(&str, Told)] = &[
     ("statements around all of it that production does not have", statements_that_production_does_not_have),
     ("a history that nothing goes on with", a_history_that_nothing_goes_on_with),
     ("a history that the state lost", a_history_that_the_state_lost),
+    ("rows that are kept by a word", rows_that_are_kept_by_a_word),
 ];
 
 fn statements_that_production_does_not_have() -> String {
@@ -244,4 +245,33 @@ fn a_history_that_the_state_lost() -> String {
     drop(state);
     edit(&world, &[("models/one.sql", &HISTORY.replace("2 AS x", "3 AS x"))]);
     problems(&world.bot(&["plan"]))
+}
+
+/// What `--forward-only` does not reach, what it decided of another definition, and what it no longer holds for.
+fn rows_that_are_kept_by_a_word() -> String {
+    let keyed = |more: &str, x: &str| {
+        format!(
+            "MODEL (name marts.one, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id{more}));\nSELECT 1 AS id, {x} AS x\n"
+        )
+    };
+    let adds = ", when_matched (WHEN MATCHED THEN UPDATE SET target.x = source.x)";
+    let plan = |world: &crate::world::World, model: String| {
+        edit(world, &[("models/one.sql", &model)]);
+        problems(&world.bot(&["plan", "--forward-only"]))
+    };
+    let world = world().at("2026-04-01");
+    edit(&world, &[("models/one.sql", &keyed("", "1"))]);
+    world.done(&["promote"]);
+    world.repository.branch("feature");
+    let mut told = plan(&world, keyed(adds, "2"));
+    edit(&world, &[("models/one.sql", &keyed("", "3"))]);
+    world.done(&["apply", "--forward-only"]);
+    edit(&world, &[("models/one.sql", &keyed("", "4"))]);
+    told += &problems(&world.bot(&["plan"]));
+    edit(&world, &[("models/one.sql", &keyed("", "3"))]);
+    world.repository.checkout("main");
+    world.repository.merge("feature");
+    world.done(&["promote"]);
+    edit(&world, &[("models/one.sql", &keyed("", "4"))]);
+    told + &problems(&world.bot(&["plan"]))
 }

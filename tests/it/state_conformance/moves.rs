@@ -14,7 +14,7 @@ use offshoot::state::{
 use offshoot::time::Timestamp;
 
 use super::audits::result;
-use super::{Factory, Postgres, Sqlite, apply, lease};
+use super::{Factory, Postgres, Sqlite, apply, decision, lease};
 use crate::state_world::{about, branch, build, days, entry, environment, key, load, model, name, ready, snapshot};
 
 /// Something of everything, of which nothing comes in the order of its line.
@@ -92,6 +92,8 @@ fn fill(state: &dyn State) {
         result("a.b", "one", 4),
     ];
     state.record_audits(&held, &audits).expect("writable");
+    let decisions = [("c.d", Some("ada")), ("a.b", None)].map(|(of, by)| decision(of, by, 5));
+    state.decide(&held, &decisions).expect("writable");
     // A plan that is not through.
     state.start_plan(&held, &about("x_1", branch("x"), "two"), Some(&ready("one"))).expect("nobody else");
 }
