@@ -223,6 +223,12 @@ fn whole_rows<'p>(
         hasher = hasher.text(name).text(value);
     }
     hasher = hasher.option_digest(hash_statements(model));
+    if local.columns.is_none() {
+        // What declares the types of columns that are not known has no column to be hashed with.
+        for column in model.properties.columns.iter().filter(|column| column.data_type.is_some()) {
+            hasher = hasher.text("declared").text(&column.name).option(column.data_type.as_deref());
+        }
+    }
     for parent in &node.hidden {
         hasher = hasher.text("hidden").text(&parent.to_string()).option_digest(parents(parent).map(whole));
     }

@@ -306,3 +306,16 @@ fn h30_what_depends_on_every_load_is_bound_to_its_table() {
     pair_moves(all, &of("FULL", "k"), &of("INCREMENTAL_UNMANAGED", "k"));
     pair_moves(&[], &of("INCREMENTAL_UNMANAGED", "k"), &of("INCREMENTAL_UNMANAGED (on_additive_change error)", "k"));
 }
+
+#[test]
+fn declared_types_count_where_the_columns_are_not_known() {
+    let model = |columns: &str| {
+        pair(&format!(
+            "MODEL (name s.m, kind FULL{columns});\nSELECT *, [3, NULL] AS w, NULL AS n FROM raw.nobody_knows"
+        ))
+    };
+    let typed = |data_type: &str| model(&format!(", columns (v {data_type}, w INT[], n INT)"));
+    assert_eq!(moved(&model(""), &typed("DOUBLE")), ["c", "m"]);
+    assert_eq!(moved(&typed("INT"), &typed("DOUBLE")), ["c", "m"]);
+    assert_eq!(moved(&typed("INT"), &typed("INT")), [""; 0]);
+}
