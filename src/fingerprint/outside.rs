@@ -111,31 +111,10 @@ fn fills_its_session(tokens: &[Token], dialect: Dialect) -> bool {
 
 /// A keyword, or a function that only gives a value.
 fn is_plain_before_parenthesis(word: &str, dialect: Dialect) -> bool {
+    #[rustfmt::skip]
     const KEYWORDS: [&str; 24] = [
-        "all",
-        "and",
-        "as",
-        "by",
-        "columns",
-        "except",
-        "exclude",
-        "exists",
-        "filter",
-        "from",
-        "in",
-        "intersect",
-        "join",
-        "lateral",
-        "not",
-        "on",
-        "or",
-        "over",
-        "rename",
-        "replace",
-        "select",
-        "union",
-        "using",
-        "values",
+        "all", "and", "as", "by", "columns", "except", "exclude", "exists", "filter", "from", "in", "intersect", "join",
+        "lateral", "not", "on", "or", "over", "rename", "replace", "select", "union", "using", "values",
     ];
     KEYWORDS.contains(&word) || function_class(dialect, word).is_some_and(|class| class != FunctionClass::Volatile)
 }
