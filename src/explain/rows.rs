@@ -28,6 +28,8 @@ struct Rows<'e> {
     hidden: BTreeMap<String, Option<Digest>>,
     functions: BTreeMap<String, Option<Digest>>,
     files: BTreeMap<String, String>,
+    /// The types of columns, where the columns are not known.
+    declared: BTreeMap<String, String>,
     rest: &'e [Item],
 }
 
@@ -56,6 +58,7 @@ impl<'e> Rows<'e> {
             hidden: BTreeMap::new(),
             functions: BTreeMap::new(),
             files: BTreeMap::new(),
+            declared: BTreeMap::new(),
             rest,
         };
         while let [Item::Text(tag), Item::Text(name), value, rest @ ..] = rows.rest {
@@ -63,6 +66,7 @@ impl<'e> Rows<'e> {
                 ("hidden", Item::MaybeDigest(whole)) => drop(rows.hidden.insert(name.clone(), *whole)),
                 ("function", Item::Digest(made_by)) => drop(rows.functions.insert(name.clone(), Some(*made_by))),
                 ("file", Item::Text(blob)) => drop(rows.files.insert(name.clone(), blob.clone())),
+                ("declared", Item::Text(data_type)) => drop(rows.declared.insert(name.clone(), data_type.clone())),
                 _ => return None,
             }
             rows.rest = rest;
@@ -120,6 +124,9 @@ impl Engine<'_> {
         }
         for (path, blob) in both(before.files, after.files) {
             inputs.push(Input::File { path: FilePath::new(path), blob: blob.map(BlobId::new) });
+        }
+        for (name, value) in both(before.declared, after.declared) {
+            inputs.push(Input::Property { name: format!("type of column {name}"), value });
         }
         if inputs.is_empty() {
             inputs.push(Input::Hash { domain: "rows".into(), hash: Sides::both(old, new) });

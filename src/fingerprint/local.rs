@@ -182,13 +182,15 @@ fn declare_types(model: &Model, local: &mut Local) {
         let mut declared = model.properties.columns.iter();
         let declared = declared.find(|declared| model.dialect.is_name(&declared.name, &folded));
         if let Some(data_type) = declared.and_then(|declared| declared.data_type.as_ref()) {
-            // The case of a quoted part, as in ENUM('a', 'A'), is part of the type.
-            let quoted = data_type.contains(['\'', '"']);
-            let text = if quoted { data_type.clone() } else { data_type.to_lowercase() };
-            column.hash = Hasher::new("declared").digest(column.hash).text(&text).finish();
+            column.hash = Hasher::new("declared").digest(column.hash).text(&type_text(data_type)).finish();
             column.traits.untyped = false;
         }
     }
+}
+
+/// The case of a quoted part, as in ENUM('a', 'A'), is part of the type.
+fn type_text(data_type: &str) -> String {
+    if data_type.contains(['\'', '"']) { data_type.to_owned() } else { data_type.to_lowercase() }
 }
 
 /// The two columns that a history has besides those of its query.
@@ -223,12 +225,6 @@ fn whole_rows<'p>(
         hasher = hasher.text(name).text(value);
     }
     hasher = hasher.option_digest(hash_statements(model));
-    if local.columns.is_none() {
-        // What declares the types of columns that are not known has no column to be hashed with.
-        for column in model.properties.columns.iter().filter(|column| column.data_type.is_some()) {
-            hasher = hasher.text("declared").text(&column.name).option(column.data_type.as_deref());
-        }
-    }
     for parent in &node.hidden {
         hasher = hasher.text("hidden").text(&parent.to_string()).option_digest(parents(parent).map(whole));
     }
@@ -237,6 +233,13 @@ fn whole_rows<'p>(
     }
     for (path, blob) in named_files(model, &context.files) {
         hasher = hasher.text("file").text(path.as_str()).text(blob.as_str());
+    }
+    // Where the columns are not known, there is none to be hashed with its type.
+    for column in model.properties.columns.iter().filter(|_| local.columns.is_none()) {
+        if let Some(data_type) = &column.data_type {
+            let name = model.dialect.fold_name(&column.name, true);
+            hasher = hasher.text("declared").text(&name).text(&type_text(data_type));
+        }
     }
     hasher.finish()
 }
