@@ -36,9 +36,13 @@ pub(super) fn groups_by_all_inside(query: &Query) -> bool {
         } else if token.is_symbol(")") {
             depth = depth.saturating_sub(1);
         }
-        let next = |ahead: usize, word: &str| significant.get(place + ahead).is_some_and(|next| next.is_word(word));
-        depth > 0 && token.is_word("group") && next(1, "by") && next(2, "all")
+        depth > 0 && groups_by_all(&significant[place..])
     })
+}
+
+/// Whether these words are next.
+fn groups_by_all(tokens: &[&Token]) -> bool {
+    tokens.len() > 2 && tokens.iter().zip(["group", "by", "all"]).all(|(token, word)| token.is_word(word))
 }
 
 /// Whether a relation stands in parentheses that are not the body of a CTE.
@@ -82,7 +86,6 @@ pub(super) fn is_grouped_by_all(query: &Query, relation: &Relation) -> bool {
     // For each open parenthesis whether the relation stands in it, and whether the words do.
     let mut open: Vec<(bool, bool)> = Vec::new();
     for (place, token) in significant.iter().enumerate() {
-        let next = |ahead: usize, word: &str| significant.get(place + ahead).is_some_and(|next| next.is_word(word));
         if token.is_symbol("(") {
             open.push((false, false));
         } else if token.is_symbol(")") {
@@ -91,7 +94,7 @@ pub(super) fn is_grouped_by_all(query: &Query, relation: &Relation) -> bool {
             }
         } else if relation.range.contains(&token.range.start) {
             open.iter_mut().for_each(|(has_relation, _)| *has_relation = true);
-        } else if token.is_word("group") && next(1, "by") && next(2, "all") {
+        } else if groups_by_all(&significant[place..]) {
             open.last_mut().into_iter().for_each(|(_, has_words)| *has_words = true);
         }
     }

@@ -1,6 +1,6 @@
 //! Chains of promotes, runs and rollbacks of tables that go on: nothing that production had is lost, added twice or computed again.
 
-use super::Site;
+use super::{Site, shown};
 use crate::lab::edit;
 
 fn daily(more: &str, query: &str) -> String {
@@ -13,10 +13,6 @@ fn daily(more: &str, query: &str) -> String {
 const PLAIN: &str = "SELECT day, amount FROM raw.events WHERE day BETWEEN @start_date AND @end_date";
 const RATES: &str = "MODEL (name s.rates, kind INCREMENTAL_BY_TIME_RANGE (time_column on_day), start '2026-03-29', cron '@daily');\n\
                      SELECT day AS on_day, 1 AS rate FROM raw.events WHERE day BETWEEN @start_date AND @end_date";
-
-fn shown(site: &Site, view: &str, columns: &str) -> Vec<String> {
-    site.lines(&format!("SELECT CAST(day AS VARCHAR), {columns} FROM {view} ORDER BY day"))
-}
 
 fn events(site: &Site, values: &str) {
     site.execute("DELETE FROM raw.events");

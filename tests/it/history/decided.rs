@@ -1,6 +1,6 @@
 //! `--forward-only`: that rows are kept is decided for one definition, and whoever plans that later does the same.
 
-use super::Site;
+use super::{Site, shown};
 use crate::lab::edit;
 
 fn daily(columns: &str) -> String {
@@ -42,10 +42,6 @@ fn assert_nothing_is_loaded(site: &Site) {
     assert!(built.is_empty(), "{}", promoted.stdout);
 }
 
-fn shown(site: &Site, view: &str) -> Vec<String> {
-    site.lines(&format!("SELECT CAST(day AS VARCHAR), amount FROM {view} ORDER BY day"))
-}
-
 #[test]
 fn what_a_branch_decides_holds_where_it_is_merged() {
     for of in [Site::duckdb, Site::postgres] {
@@ -57,7 +53,11 @@ fn what_a_branch_decides_holds_where_it_is_merged() {
         let undecided = site.done(&["plan", "--format", "json"]);
         assert!(!undecided.stdout.contains("are kept"), "a plan decides nothing: {}", undecided.stdout);
         site.done(&["apply", "--env", "dev", "--forward-only"]);
-        assert_eq!(shown(&site, "s__dev.daily"), ["2026-03-29|1", "2026-03-30|2", "2026-03-31|6"], "a preview");
+        assert_eq!(
+            shown(&site, "s__dev.daily", "amount"),
+            ["2026-03-29|1", "2026-03-30|2", "2026-03-31|6"],
+            "a preview"
+        );
         let again = site.done(&["apply", "--env", "dev", "--format", "json"]);
         assert!(again.builds().is_empty(), "what was decided needs no flag: {}", again.stdout);
 
@@ -66,14 +66,14 @@ fn what_a_branch_decides_holds_where_it_is_merged() {
         let told = site.done(&["plan"]);
         assert!(told.stdout.contains("its rows are kept: --forward-only of dev decided so at"), "{}", told.stdout);
         site.done(&["promote"]);
-        assert_eq!(shown(&site, "s.daily"), BEFORE, "no row that production had is another one");
+        assert_eq!(shown(&site, "s.daily", "amount"), BEFORE, "no row that production had is another one");
         let site = site.at("2026-04-03 00:00:00");
         site.done(&["run"]);
         let after = [&BEFORE[..], &["2026-04-01|8", "2026-04-02|10"]].concat();
-        assert_eq!(shown(&site, "s.daily"), after, "what comes is of the new definition");
+        assert_eq!(shown(&site, "s.daily", "amount"), after, "what comes is of the new definition");
         assert_eq!(site.lines("SELECT amount FROM s.total"), ["24"]);
         assert_nothing_is_loaded(&site);
-        assert_eq!(shown(&site, "s.daily"), after);
+        assert_eq!(shown(&site, "s.daily", "amount"), after);
         site.done(&["doctor", "--deep"]);
     }
 }
@@ -83,14 +83,14 @@ fn what_a_promote_decides_holds_for_the_next_one() {
     let site = kept(Site::duckdb);
     edit(site.world(), &[("models/daily.sql", &daily(DOUBLED))]);
     site.done(&["promote", "--forward-only"]);
-    assert_eq!(shown(&site, "s.daily"), BEFORE);
+    assert_eq!(shown(&site, "s.daily", "amount"), BEFORE);
     assert_nothing_is_loaded(&site);
     let forced = site.done(&["promote", "--force", "--format", "json"]);
     assert_eq!(forced.builds().into_keys().collect::<Vec<_>>(), Vec::<String>::new(), "{}", forced.stdout);
-    assert_eq!(shown(&site, "s.daily"), BEFORE);
+    assert_eq!(shown(&site, "s.daily", "amount"), BEFORE);
     let site = site.at("2026-04-03 00:00:00");
     site.done(&["run"]);
-    assert_eq!(shown(&site, "s.daily").len(), 5);
+    assert_eq!(shown(&site, "s.daily", "amount").len(), 5);
     // A branch of other things shows production's table.
     site.world().repository.branch("other");
     edit(
@@ -114,11 +114,11 @@ fn another_definition_without_the_word_is_computed_again_and_the_plan_says_so() 
     let problem = problem.unwrap_or_else(|| panic!("{plan}")).to_string();
     assert!(problem.contains("s.daily") && problem.contains("--forward-only"), "{problem}");
     site.done(&["promote"]);
-    assert_eq!(shown(&site, "s.daily"), ["2026-03-31|-3"], "as a build from nothing");
+    assert_eq!(shown(&site, "s.daily", "amount"), ["2026-03-31|-3"], "as a build from nothing");
     // With the word it would have gone on.
     edit(site.world(), &[("models/daily.sql", &daily("day, amount * 3 AS amount"))]);
     site.done(&["promote", "--forward-only"]);
-    assert_eq!(shown(&site, "s.daily"), ["2026-03-31|-3"]);
+    assert_eq!(shown(&site, "s.daily", "amount"), ["2026-03-31|-3"]);
 }
 
 #[test]
@@ -129,24 +129,24 @@ fn a_rollback_and_its_release_lose_nothing() {
         site.done(&["promote", "--forward-only"]);
         site.done(&["run"]);
         let since = [&BEFORE[..], &["2026-04-01|8"]].concat();
-        assert_eq!(shown(&site, "s.daily"), since);
+        assert_eq!(shown(&site, "s.daily", "amount"), since);
         site.done(&["rollback", "--to", "1", "--yes"]);
-        assert_eq!(shown(&site, "s.daily"), BEFORE, "the table as it was");
+        assert_eq!(shown(&site, "s.daily", "amount"), BEFORE, "the table as it was");
         site.done(&["run"]);
-        assert_eq!(shown(&site, "s.daily")[3..], ["2026-04-01|4"]);
+        assert_eq!(shown(&site, "s.daily", "amount")[3..], ["2026-04-01|4"]);
         edit(site.world(), &[("notes.md", "on we go")]);
         let held = site.world().bot(&["promote"]);
         assert!(held.stderr.contains("are again what was rolled back"), "{}", held.stderr);
         site.done(&["promote", "--release"]);
-        assert_eq!(shown(&site, "s.daily"), since);
+        assert_eq!(shown(&site, "s.daily", "amount"), since);
         let site = site.at("2026-04-03 00:00:00");
         site.done(&["run"]);
-        assert_eq!(shown(&site, "s.daily")[4..], ["2026-04-02|10"]);
+        assert_eq!(shown(&site, "s.daily", "amount")[4..], ["2026-04-02|10"]);
         // To an entry that was decided, and back.
         edit(site.world(), &[("models/daily.sql", &daily("day, amount * 3 AS amount"))]);
         site.done(&["promote", "--forward-only"]);
         site.done(&["rollback", "--yes"]);
-        assert_eq!(shown(&site, "s.daily").len(), 5);
+        assert_eq!(shown(&site, "s.daily", "amount").len(), 5);
         site.done(&["run"]);
         site.done(&["doctor", "--deep"]);
     }
@@ -161,15 +161,15 @@ fn a_revert_goes_on_where_it_is_told_to() {
     let since = [&BEFORE[..], &["2026-04-01|8"]].concat();
     edit(site.world(), &[("models/daily.sql", &daily(PLAIN))]);
     site.done(&["promote", "--forward-only"]);
-    assert_eq!(shown(&site, "s.daily"), since);
+    assert_eq!(shown(&site, "s.daily", "amount"), since);
     // The first entry is what it was, though its definition was decided about since.
     site.done(&["rollback", "--to", "1", "--yes"]);
-    assert_eq!(shown(&site, "s.daily"), BEFORE);
+    assert_eq!(shown(&site, "s.daily", "amount"), BEFORE);
     site.done(&["run"]);
-    assert_eq!(shown(&site, "s.daily")[3..], ["2026-04-01|4"]);
+    assert_eq!(shown(&site, "s.daily", "amount")[3..], ["2026-04-01|4"]);
     edit(site.world(), &[("notes.md", "on we go")]);
     site.done(&["promote", "--release"]);
-    assert_eq!(shown(&site, "s.daily"), since);
+    assert_eq!(shown(&site, "s.daily", "amount"), since);
     site.done(&["run"]);
     site.done(&["doctor", "--deep"]);
 }
@@ -186,15 +186,15 @@ fn incremental_readers_are_decided_about_too() {
     let plan = site.done(&["plan", "--forward-only", "--format", "json"]);
     assert_eq!(plan.stdout.matches("\"rows-kept\"").count(), 3, "{}", plan.stdout);
     site.done(&["promote", "--forward-only"]);
-    assert_eq!(shown(&site, "s.weekly"), ["2026-03-29|101", "2026-03-30|102", "2026-03-31|103"]);
+    assert_eq!(shown(&site, "s.weekly", "amount"), ["2026-03-29|101", "2026-03-30|102", "2026-03-31|103"]);
     site.done(&["run"]);
-    assert_eq!(shown(&site, "s.weekly")[3..], ["2026-04-01|108"]);
-    assert_eq!(shown(&site, "s.days").len(), 4);
+    assert_eq!(shown(&site, "s.weekly", "amount")[3..], ["2026-04-01|108"]);
+    assert_eq!(shown(&site, "s.days", "amount").len(), 4);
     assert_nothing_is_loaded(&site);
     // The first entry shows readers that nothing was decided about.
     site.done(&["rollback", "--to", "1", "--yes"]);
     site.done(&["run"]);
-    assert_eq!(shown(&site, "s.weekly")[3..], ["2026-04-01|104"]);
+    assert_eq!(shown(&site, "s.weekly", "amount")[3..], ["2026-04-01|104"]);
     site.done(&["doctor", "--deep"]);
 }
 
@@ -310,15 +310,15 @@ fn another_promoted_environment_is_as_it_was_decided() {
     site.done(&["promote", "--to", "staging"]);
     edit(site.world(), &[("models/daily.sql", &daily(DOUBLED))]);
     site.done(&["promote", "--to", "staging", "--forward-only"]);
-    assert_eq!(shown(&site, "s__staging.daily"), BEFORE);
-    assert_eq!(shown(&site, "s.daily"), BEFORE);
+    assert_eq!(shown(&site, "s__staging.daily", "amount"), BEFORE);
+    assert_eq!(shown(&site, "s.daily", "amount"), BEFORE);
     let site = site.at("2026-04-03 00:00:00");
     site.done(&["run"]);
-    assert_eq!(shown(&site, "s.daily")[3..], ["2026-04-01|4", "2026-04-02|5"], "production is what it was");
+    assert_eq!(shown(&site, "s.daily", "amount")[3..], ["2026-04-01|4", "2026-04-02|5"], "production is what it was");
     site.done(&["run", "staging"]);
-    assert_eq!(shown(&site, "s__staging.daily")[3..], ["2026-04-01|8", "2026-04-02|10"]);
+    assert_eq!(shown(&site, "s__staging.daily", "amount")[3..], ["2026-04-01|8", "2026-04-02|10"]);
     site.done(&["promote"]);
-    assert_eq!(shown(&site, "s.daily")[..3], BEFORE);
+    assert_eq!(shown(&site, "s.daily", "amount")[..3], BEFORE);
     site.done(&["doctor", "--deep"]);
 }
 
@@ -337,7 +337,7 @@ fn a_state_that_moved_knows_what_was_decided() {
     site.world().repository.checkout("main");
     site.world().repository.merge("feature");
     site.done(&["promote"]);
-    assert_eq!(shown(&site, "s.daily"), BEFORE);
+    assert_eq!(shown(&site, "s.daily", "amount"), BEFORE);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn a_state_that_was_lost_is_recovered_with_what_production_shows() {
     site.done(&["state", "recover"]);
     site.done(&["run"]);
     let since = [&BEFORE[..], &["2026-04-01|8"]].concat();
-    assert_eq!(shown(&site, "s.daily"), since);
+    assert_eq!(shown(&site, "s.daily", "amount"), since);
     assert_nothing_is_loaded(&site);
-    assert_eq!(shown(&site, "s.daily"), since);
+    assert_eq!(shown(&site, "s.daily", "amount"), since);
 }

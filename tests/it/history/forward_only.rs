@@ -1,6 +1,6 @@
 //! `forward_only`: another definition goes on from the rows that production has, which may be all that is left of them.
 
-use super::Site;
+use super::{Site, shown};
 use crate::lab::edit;
 
 fn daily(kind: &str, columns: &str) -> String {
@@ -25,10 +25,6 @@ fn kept(of: fn(&[(&str, &str)]) -> Site) -> Site {
     site.execute("DELETE FROM raw.events");
     site.execute("INSERT INTO raw.events VALUES ('2026-03-31', 3), ('2026-04-01', 4), ('2026-04-02', 5)");
     site.at("2026-04-02 00:00:00")
-}
-
-fn shown(site: &Site, view: &str, columns: &str) -> Vec<String> {
-    site.lines(&format!("SELECT CAST(day AS VARCHAR), {columns} FROM {view} ORDER BY day"))
 }
 
 #[test]

@@ -103,3 +103,8 @@ impl Site {
         self.world().done(arguments)
     }
 }
+
+/// What a view shows of each day.
+pub(crate) fn shown(site: &Site, view: &str, columns: &str) -> Vec<String> {
+    site.lines(&format!("SELECT CAST(day AS VARCHAR), {columns} FROM {view} ORDER BY day"))
+}
