@@ -164,6 +164,7 @@ pub(super) fn prepare(
     refuse_errors(context, &planned.plan.problems)?;
     refuse_unready(&planned)?;
     refuse_other_statements(&planned)?;
+    warn_of_rows(context, &planned.plan.problems);
     Ok(Prepared { planned, state, engine, chosen, turn, lease, project })
 }
 
@@ -290,15 +291,26 @@ fn refuse_unready(planned: &Planned) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// What a run lets go of rows that are kept nowhere else is told as it begins, as in its plan: on a merge nobody looks at one.
+pub(super) fn warn_of_rows(context: &Context<'_>, problems: &[Problem]) {
+    const OF_ROWS: [&str; 3] = ["history-ends", "decided-otherwise", "rows-not-kept"];
+    let of_rows = problems.iter().filter(|problem| OF_ROWS.contains(&problem.code));
+    let told: Vec<Problem> = of_rows.cloned().collect();
+    if !told.is_empty() {
+        context.output.talk(&terminal::problems(&told, colour(context)));
+    }
+}
+
+fn colour(context: &Context<'_>) -> Colour {
+    crate::context::colour_of(context.cli.global.color, context.surroundings, context.surroundings.stderr)
+}
+
 /// Errors of the project are all told, and nothing is done.
 pub(super) fn refuse_errors(context: &Context<'_>, problems: &[Problem]) -> Result<(), CommandError> {
     if !has_errors(problems) {
         return Ok(());
     }
-    context.output.talk(&terminal::problems(
-        problems,
-        crate::context::colour_of(context.cli.global.color, context.surroundings, context.surroundings.stderr),
-    ));
+    context.output.talk(&terminal::problems(problems, colour(context)));
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let plural = if errors == 1 { "" } else { "s" };
     let error = CommandError::no(format!("the project has {errors} error{plural}, so nothing was done"))

@@ -113,7 +113,9 @@ fn another_definition_without_the_word_is_computed_again_and_the_plan_says_so() 
         plan["problems"].as_array().expect("problems").iter().find(|problem| problem["code"] == "history-ends");
     let problem = problem.unwrap_or_else(|| panic!("{plan}")).to_string();
     assert!(problem.contains("s.daily") && problem.contains("--forward-only"), "{problem}");
-    site.done(&["promote"]);
+    // On a merge nobody looks at a plan.
+    let promoted = site.done(&["promote"]);
+    assert!(promoted.stderr.contains("warning[history-ends]"), "{}", promoted.stderr);
     assert_eq!(shown(&site, "s.daily", "amount"), ["2026-03-31|-3"], "as a build from nothing");
     // With the word it would have gone on.
     edit(site.world(), &[("models/daily.sql", &daily("day, amount * 3 AS amount"))]);
