@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::Decision;
+use crate::decision::{Decision, KeptRows};
 use crate::ids::ModelName;
 use crate::model::KindName;
 use crate::sql::Opaque;
@@ -165,6 +165,8 @@ pub enum Reason {
     },
     /// Rows that production has are kept, because that was decided.
     RowsKept {
+        /// Which.
+        rows: KeptRows,
         /// By whom, for which environment and when; `None` where this very plan decides it.
         decision: Option<Decision>,
     },
@@ -226,9 +228,9 @@ impl Reason {
             Self::Opaque { what } => format!("opaque, {what}"),
             Self::ContextChanged => "the engine's context (engine, settings, before_all) changed".into(),
             Self::OneIntervalAtATime { why } => format!("loaded one interval at a time: {why}"),
-            Self::RowsKept { decision: None } => "its rows are kept: --forward-only".into(),
-            Self::RowsKept { decision: Some(decision) } => {
-                format!("its rows are kept: --forward-only {}", decision.sentence())
+            Self::RowsKept { rows, decision } => {
+                let decided = decision.iter().map(|decision| format!(" {}", decision.sentence()));
+                format!("{} are kept: {}{}", rows.subject(), rows.flags(), decided.collect::<String>())
             }
             Self::Assumes { what } => format!("assumes {what}"),
         }

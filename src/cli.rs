@@ -193,12 +193,16 @@ pub struct TreeArguments {
 }
 
 /// What becomes of rows that would be computed again.
-#[derive(Args, Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct RowArguments {
     /// Keep the rows that production has of incremental models which would be computed again: what is loaded from then on is
     /// of the new definition. Apply and promote write it down in the state, for whoever plans the same definition later
     #[arg(long)]
     pub forward_only: bool,
+    /// Of models that are loaded by time keep only the rows before this moment: from then on, such as `2026-01-01` or
+    /// `1 week ago`, they are computed again
+    #[arg(long, value_name = "TIME", requires = "forward_only")]
+    pub effective_from: Option<String>,
 }
 
 /// How results are printed.

@@ -98,8 +98,8 @@ fn compare(name: &ModelName, before: &Tree, after: &Tree, same: Option<&SameCont
             (change, category(&old.shape, &new.shape), reasons)
         }
     };
-    if let Some(undecided) = new.undecided {
-        reasons.insert(0, Reason::RowsKept { decision: after.context.decisions.made(name, undecided).cloned() });
+    if let Some((undecided, rows)) = new.undecided.zip(after.decided_rows(name)) {
+        reasons.insert(0, Reason::RowsKept { rows, decision: after.context.decisions.made(name, undecided).cloned() });
     }
     reasons.extend(remarks(model, new));
     Some(ModelDiff { name: name.clone(), change, category, reasons })

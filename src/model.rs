@@ -146,6 +146,10 @@ pub struct TimeRange {
     /// What becomes of what is loaded when the definition changes.
     #[serde(default)]
     pub past: Past,
+    /// From which beginning of a unit on rows are of this definition, though earlier ones are kept; no file says so, only a
+    /// decision does (`--effective-from`).
+    #[serde(default)]
+    pub effective_from: Option<Timestamp>,
     /// Which changes of its columns are taken, should its rows be kept.
     #[serde(default)]
     pub changes: ColumnChanges,
@@ -420,6 +424,14 @@ impl Model {
             Kind::Unmanaged(changes) => Past::Fixed(*changes),
             Kind::Partition(past) => *past,
             _ => Past::Recomputed,
+        }
+    }
+
+    /// From when on its rows are of this definition, though earlier ones are kept; `None` where nothing was decided so.
+    pub fn effective_from(&self) -> Option<Timestamp> {
+        match &self.kind {
+            Kind::TimeRange(range) => range.effective_from,
+            _ => None,
         }
     }
 

@@ -253,12 +253,13 @@ fn keep(work: &Work<'_>, plan: &Plan) -> Result<(), CommandError> {
 
 /// What was decided for this is written down before anything goes by it; what could not be built decides nothing.
 fn decide(work: &Work<'_>, about: &About) -> Result<(), CommandError> {
-    let decision = |(model, data_fingerprint): (&ModelName, _)| Decision {
+    let decision = |(model, data_fingerprint, rows): (&ModelName, _, _)| Decision {
         model: model.clone(),
         data_fingerprint,
         environment: about.name.clone(),
         by: work.who.name.clone(),
         at: work.now,
+        rows,
     };
     let decisions: Vec<Decision> = work.tree.newly_decided().map(decision).collect();
     if decisions.is_empty() { Ok(()) } else { work.state.decide(work.lease, &decisions).map_err(state_error) }

@@ -4,13 +4,13 @@
 use super::audit::Audited;
 use super::batches::{TableState, touches};
 use super::fault::FillError;
-use super::fill::{Filler, count, run_all};
+use super::fill::{Filler, count, counted, run_all};
 use super::kinds::time_column;
 use super::task::Task;
 use crate::engine::Session;
 use crate::ids::TableName;
 use crate::model::{ColumnChange, ColumnChanges, TimeRange};
-use crate::plan::{History, Then};
+use crate::plan::{History, OwnRows, Then, Which};
 use crate::state::LoadedInterval;
 use crate::statement::{Carried, ColumnType, TimeColumn};
 use crate::time::Intervals;
@@ -29,8 +29,11 @@ impl Filler<'_> {
         let theirs =
             theirs.ok_or_else(|| FillError::History(format!("the state forgot its table `{}`", history.table)))?;
         let own = self.known.as_ref().map(|known| known.ledger.loads().to_vec()).unwrap_or_default();
-        let taken: Vec<LoadedInterval> =
-            theirs.ledger.loads().iter().flat_map(|their| other_than(&own, their)).collect();
+        let all = theirs.ledger.loads().iter().flat_map(|their| other_than(&own, their));
+        let taken: Vec<LoadedInterval> = match history.own {
+            Some(left) => all.flat_map(|their| without(left, &own, &their)).collect(),
+            None => all.collect(),
+        };
         if taken.is_empty() && self.known.is_some() {
             return Ok(());
         }
@@ -50,7 +53,8 @@ impl Filler<'_> {
             TableState::ToMake => self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
                 let columns = task.ready(session, table, query)?;
                 let rows = task.carry_rows(session, (range, &columns), (history, changes), &ranges)?;
-                task.refuse_rest(session, &history.table)?;
+                let left = theirs.ledger.intervals().minus(&ranges);
+                task.refuse_rest(session, (range, &columns), &history.table, &left)?;
                 Ok(rows)
             })?,
         };
@@ -73,8 +77,7 @@ impl<'a> Task<'a> {
         let needed = [own.name.to_owned()];
         let carried = self.carried(session, (columns, &needed), &history.table, changes)?;
         let there = self.columns_of(session, &history.table)?;
-        let their = self.same_column(&there, own.name).map_or(own.data_type, |column| &column.data_type);
-        let their = TimeColumn { name: own.name, data_type: their, format: own.format };
+        let their = self.their_time(own, &there);
         let names = ColumnType::untyped(columns);
         let mut rows = 0;
         for interval in ranges.ranges() {
@@ -86,6 +89,12 @@ impl<'a> Task<'a> {
         Ok(rows)
     }
 
+    /// The time column as another table of these columns has it.
+    fn their_time<'c>(self, own: TimeColumn<'c>, there: &'c [ColumnType]) -> TimeColumn<'c> {
+        let data_type = self.same_column(there, own.name).map_or(own.data_type, |column| &column.data_type);
+        TimeColumn { data_type, ..own }
+    }
+
     /// Which changes of the columns are taken. What a table of an earlier definition leaves out stays in the other one, and comes
     /// back with that.
     pub(super) fn changes(self) -> ColumnChanges {
@@ -93,9 +102,21 @@ impl<'a> Task<'a> {
         self.model.past().kept().filter(|_| !goes_back).unwrap_or(TAKEN)
     }
 
-    /// Says no where the other table has rows that are in none of its ranges by this one's time column.
-    fn refuse_rest(self, session: &mut dyn Session, from: &TableName) -> Result<(), FillError> {
-        let (theirs, ours) = (count(session, from)?, count(session, self.table)?);
+    /// Says no where the other table has rows that are in none of its ranges by this one's time column; those of ranges that were
+    /// left out are.
+    fn refuse_rest(
+        self,
+        session: &mut dyn Session,
+        (range, columns): (&TimeRange, &[ColumnType]),
+        from: &TableName,
+        left: &Intervals,
+    ) -> Result<(), FillError> {
+        let (theirs, mut ours) = (count(session, from)?, count(session, self.table)?);
+        let there = self.columns_of(session, from)?;
+        let time = self.their_time(time_column(self.model, range, columns)?, &there);
+        for interval in left.ranges() {
+            ours += counted(session, &self.over(&[]).count_interval(from, time, *interval)?)?;
+        }
         if theirs == ours {
             return Ok(());
         }
@@ -191,10 +212,27 @@ impl<'a> Task<'a> {
     }
 }
 
+/// A load without what of it is a table's own.
+fn without(left: OwnRows, own: &[LoadedInterval], load: &LoadedInterval) -> Vec<LoadedInterval> {
+    let whole = Intervals::one(load.interval);
+    let later = whole.since(left.from);
+    let cut = match left.which {
+        Which::All => later,
+        Which::Loaded => {
+            let loaded: Intervals = own.iter().map(|own| own.interval).collect();
+            later.minus(&later.minus(&loaded))
+        }
+    };
+    parts(load, &whole.minus(&cut))
+}
+
+fn parts(load: &LoadedInterval, ranges: &Intervals) -> Vec<LoadedInterval> {
+    ranges.ranges().iter().map(|range| LoadedInterval { interval: *range, ..load.clone() }).collect()
+}
+
 /// What of a load the other loads do not have of the very same one.
 fn other_than(own: &[LoadedInterval], load: &LoadedInterval) -> Vec<LoadedInterval> {
     let is_same = |own: &&LoadedInterval| (own.loaded_at, &own.run) == (load.loaded_at, &load.run);
     let same: Intervals = own.iter().filter(is_same).map(|own| own.interval).collect();
-    let other = Intervals::one(load.interval).minus(&same);
-    other.ranges().iter().map(|range| LoadedInterval { interval: *range, ..load.clone() }).collect()
+    parts(load, &Intervals::one(load.interval).minus(&same))
 }

@@ -275,7 +275,12 @@ impl Filler<'_> {
 /// The rows of a table that more than one statement has written.
 pub(super) fn count(session: &mut dyn Session, table: &TableName) -> Result<u64, EngineError> {
     let sql = format!("SELECT count(*) FROM {}", quote_table(session.dialect(), table));
-    let rows = session.query(&sql)?.rows;
+    counted(session, &sql)
+}
+
+/// The number that a query gives.
+pub(super) fn counted(session: &mut dyn Session, sql: &str) -> Result<u64, EngineError> {
+    let rows = session.query(sql)?.rows;
     Ok(rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok()).unwrap_or(0))
 }
 

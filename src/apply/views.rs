@@ -76,6 +76,7 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
             metadata_fingerprint: target.metadata_fingerprint,
             source: layer.tree.sources.get(&target.name).copied(),
             undecided: layer.tree.fingerprints.get(&target.name).and_then(|fingerprint| fingerprint.undecided),
+            kept: layer.tree.decided_rows(&target.name).unwrap_or_default(),
             basis: target.basis,
             table: target.table.clone(),
             view: None,

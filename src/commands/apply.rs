@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::times::rows_of;
 use super::who::who;
 use crate::apply::Work;
 use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
@@ -11,7 +12,7 @@ use crate::engine::{Dependents, Engine, OpenMode};
 use crate::error::{Again, CommandError, Exit};
 use crate::ids::{EnvironmentName, PlanId, ProjectName};
 use crate::plan::{Action, Outcome, Plan};
-use crate::planning::{self, Chosen, Place, Planned, Rows};
+use crate::planning::{self, Chosen, Place, Planned};
 use crate::problem::{Problem, Severity, has_errors};
 use crate::publish::{self, Published};
 use crate::render::{Colour, json, markdown, terminal};
@@ -29,7 +30,7 @@ use crate::workspace::{Side, Workspace, state_error};
 pub(super) fn run(context: &Context<'_>, arguments: &ApplyArguments) -> Result<Exit, CommandError> {
     let stopwatch = Stopwatch::start();
     let workspace = Workspace::open(context)?;
-    let rows = Rows::of_flag(arguments.rows.forward_only);
+    let rows = rows_of(&arguments.rows, context.execution_time()?)?;
     let chosen = Chosen { rows, ..planning::choose(&workspace, &arguments.trees)? };
     if chosen.place == Place::Base && arguments.trees.environment.is_none() {
         return Err(CommandError::no(format!(

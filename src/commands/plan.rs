@@ -1,6 +1,7 @@
 //! `bot plan`: what a branch changes, what would be built and why. Reads git and the state, and nothing else.
 
 use super::find::{model_named, unloadable};
+use super::times::rows_of;
 use crate::cli::PlanArguments;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
@@ -9,7 +10,7 @@ use crate::files::FileTree as _;
 use crate::fingerprint::Tree;
 use crate::git::TreeSource;
 use crate::ids::{FilePath, ModelName};
-use crate::planning::{self, Planned, Rows};
+use crate::planning::{self, Planned};
 use crate::problem::has_errors;
 use crate::render::{explain, json, markdown, terminal};
 use crate::workspace::Workspace;
@@ -23,7 +24,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &PlanArguments) -> Result<Ex
     if arguments.explain.is_none() {
         workspace.prepare();
     }
-    let rows = Rows::of_flag(arguments.rows.forward_only);
+    let rows = rows_of(&arguments.rows, context.execution_time()?)?;
     let chosen = planning::Chosen { rows, ..planning::choose(&workspace, &arguments.trees)? };
     if let Some(wanted) = &arguments.explain {
         return explain_one(context, &workspace, arguments, chosen, wanted);

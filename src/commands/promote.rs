@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::apply::{jobs, lock_timeout, print, refuse_errors, until_planned_for_good, warn_of_rows};
 use super::hold;
+use super::times::rows_of;
 use super::who::who;
 use crate::apply::Work;
 use crate::cli::PromoteArguments;
@@ -64,6 +65,8 @@ fn promote_once(
     arguments: &PromoteArguments,
 ) -> Result<Promoted, CommandError> {
     let stopwatch = Stopwatch::start();
+    let now = context.execution_time()?;
+    let rows = rows_of(&arguments.rows, now)?;
     let configured = planning::configured_base(workspace)?;
     let base = workspace.git.base_branch(configured.as_deref()).map_err(git_error)?;
     let commit = commit_of(context, workspace, &base, arguments.revision.as_deref())?;
@@ -82,7 +85,6 @@ fn promote_once(
     let promoted = current.as_ref().and_then(|current| current.about.promoted.clone());
     let held = hold::of(state, &environment)?;
     let order = order(workspace, promoted.as_ref(), held.as_ref(), &commit)?;
-    let now = context.execution_time()?;
     let order = if arguments.force && order == Order::Contained { Order::Elsewhere } else { order };
     if order == Order::Contained {
         context.output.talk(&format!("{environment} already contains {}: nothing to do", short(&commit)));
@@ -101,7 +103,7 @@ fn promote_once(
     let before = before.map_or_else(|| workspace.nothing(&result), |side| side.tree);
     let result = match order {
         Order::Contained => result,
-        _ => as_decided(state, result, (arguments, &before, current.as_ref()))?,
+        _ => as_decided(state, result, (rows, &before, current.as_ref()))?,
     };
     if arguments.release && held.is_none() {
         context.output.talk(&format!("{environment} is not held: nothing to release"));
@@ -315,7 +317,7 @@ fn ending(
 fn as_decided(
     state: &dyn State,
     result: Side,
-    (arguments, before, current): (&PromoteArguments, &Tree, Option<&Environment>),
+    (rows, before, current): (Rows, &Tree, Option<&Environment>),
 ) -> Result<Side, CommandError> {
     let prod = match current.is_some_and(|current| current.about.name.is_prod()) {
         true => None,
@@ -323,7 +325,7 @@ fn as_decided(
     };
     let decisions = state.decisions().map_err(state_error)?;
     let beside = Beside { base: before, shown: [current, prod.as_ref()] };
-    Ok(planning::decided(result, decisions, (Rows::of_flag(arguments.rows.forward_only), &beside)))
+    Ok(planning::decided(result, decisions, (rows, &beside)))
 }
 
 fn plan(

@@ -264,7 +264,9 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
                 .text(&range.time_column.to_lowercase())
                 .text(&range.format)
                 .text(model.unit().name());
-            kept(declared(hasher), range.past).finish()
+            let hasher = kept(declared(hasher), range.past);
+            let effective_from = range.effective_from.map(Timestamp::rfc3339);
+            effective_from.iter().fold(hasher, |hasher, from| hasher.text("effective from").text(from)).finish()
         }
         Kind::UniqueKey(key) => {
             let mut hasher = Hasher::new("unique key").number(key.unique_key.len() as u64);

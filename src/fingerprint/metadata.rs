@@ -7,6 +7,7 @@ use super::statements::harmless_statements;
 use crate::hash::{Digest, Hasher};
 use crate::model::{ColumnChange, ColumnChanges, DeletedRows, FirstVersion, Kind, Model, Past, ScdType2, VersionBy};
 use crate::sql::{Placeholder, Query, tokenize};
+use crate::time::Timestamp;
 
 pub(super) fn metadata(model: &Model) -> Digest {
     let mut hasher = Hasher::new("metadata").number(ALGORITHM);
@@ -130,6 +131,7 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
             put("time_column", format!("{} ({})", range.time_column, range.format));
             put("interval_unit", model.unit().name().to_owned());
             put("rows of earlier definitions", kept(range.past));
+            put("effective_from", range.effective_from.map(Timestamp::rfc3339).unwrap_or_default());
             put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
             put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         }

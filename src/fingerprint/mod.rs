@@ -13,7 +13,7 @@
 //! | kind VIEW, FULL, EMBEDDED | only with statements, draws or untyped columns | – | yes | – |
 //! | TIME_RANGE: time column's hash, format, unit, start, end | yes | – | through rows | – |
 //! | UNIQUE_KEY: key hashes; `when_matched`, `merge_filter` with all columns | yes | – | through rows | – |
-//! | TIME_RANGE whose past is kept (`forward_only`, `disable_restatement`): that, and the model's name in what readers take | yes | yes | through rows | what of it |
+//! | TIME_RANGE whose past is kept (`forward_only`, `disable_restatement`): that, until when (`--effective-from`), and the model's name in what readers take | yes | yes | through rows | what of it |
 //! | PARTITION, UNMANAGED, UNIQUE_KEY whose past is kept, SCD_TYPE_2: that; keys, names, rule and all column hashes of the latter | yes | – | through rows | – |
 //! | SEED: number of rows | yes | – | through rows | – |
 //! | SEED: type and ordered cells of one column | – | yes | through the column | – |
@@ -48,7 +48,7 @@ pub(crate) mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::decision::{Decisions, kept};
+use crate::decision::{Decisions, KeptRows, kept};
 use crate::graph::{Graph, Node};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
@@ -185,11 +185,19 @@ impl Tree {
         tree.with_broken(self.broken).with_context(shown)
     }
 
-    /// What was decided with this very tree: models with the fingerprints that they have otherwise.
-    pub fn newly_decided(&self) -> impl Iterator<Item = (&ModelName, Digest)> {
-        let undecided = |(name, fingerprint): (_, &Fingerprint)| Some((name, fingerprint.undecided?));
-        let decided = self.fingerprints.iter().filter_map(undecided);
-        decided.filter(|(name, data)| self.context.decisions.made(name, *data).is_none())
+    /// What was decided with this very tree: models with the fingerprints that they have otherwise, and which of their rows
+    /// are kept.
+    pub fn newly_decided(&self) -> impl Iterator<Item = (&ModelName, Digest, KeptRows)> {
+        let decisions = &self.context.decisions;
+        self.fingerprints.iter().filter_map(|(name, fingerprint)| {
+            let data = fingerprint.undecided.filter(|data| decisions.made(name, *data).is_none())?;
+            Some((name, data, decisions.rows(name, data)?))
+        })
+    }
+
+    /// Which rows of a model are kept because that was decided, or is with this very tree.
+    pub fn decided_rows(&self, name: &ModelName) -> Option<KeptRows> {
+        self.context.decisions.rows(name, self.fingerprints.get(name)?.undecided?)
     }
 
     /// The same with models that could not be loaded.
@@ -265,10 +273,8 @@ fn fingerprint_syntax<'a>(
     parents: &dyn Fn(&ModelName) -> Option<&'a Fingerprint>,
 ) -> Fingerprint {
     let undecided = fingerprint_as_written(model, syntax, node, context, parents);
-    if !context.decisions.keep(&model.name, undecided.data) {
-        return undecided;
-    }
-    let Ok(kept) = kept(model) else { return undecided };
+    let Some(rows) = context.decisions.rows(&model.name, undecided.data) else { return undecided };
+    let Ok(kept) = kept(model, rows) else { return undecided };
     let decided = fingerprint_as_written(&kept, syntax, node, context, parents);
     Fingerprint { undecided: Some(undecided.data), ..decided }
 }

@@ -177,7 +177,8 @@ impl Sketch {
         }
         models.extend(read);
         let is_decided = |(name, fingerprint): (&ModelName, &Fingerprint)| {
-            fingerprint.undecided.and_then(|_| Some((name.clone(), Arc::new(kept(models.get(name)?).ok()?))))
+            let rows = context.decisions.rows(name, fingerprint.undecided?)?;
+            Some((name.clone(), Arc::new(kept(models.get(name)?, rows).ok()?)))
         };
         let decided: Vec<(ModelName, Arc<Model>)> = fingerprints.iter().filter_map(is_decided).collect();
         models.extend(decided);

@@ -107,6 +107,8 @@ pub struct KnownTable {
     pub seen: Option<Vec<Seen>>,
     /// Whether another environment shows it.
     pub sharing: Sharing,
+    /// Whether the environment that is promoted to has ever shown it.
+    pub shown: ShownBefore,
 }
 
 /// One load of a table.
@@ -118,6 +120,15 @@ pub struct KnownLoad {
     pub at: Timestamp,
     /// What it found in its inputs; `None` where nobody wrote that down.
     pub inputs: Option<Vec<Seen>>,
+}
+
+/// Whether an environment has shown a table before; only asked where something of the plan depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownBefore {
+    /// It has not, or nothing depends on it.
+    No,
+    /// It has: all that it was to hold was there.
+    Yes,
 }
 
 /// Whether an environment other than the planned one shows a table. Such a table is never written by apply.

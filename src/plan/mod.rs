@@ -16,7 +16,7 @@ mod target;
 use serde::{Deserialize, Serialize};
 
 pub use crate::change::{Category, Change, Reason};
-pub use build::{Inputs, Known, KnownLoad, KnownTable, Purpose, Remembered, Sharing, Unseen, build};
+pub use build::{Inputs, Known, KnownLoad, KnownTable, Purpose, Remembered, Sharing, ShownBefore, Unseen, build};
 pub use due::{Due, Left, Past, RunPlan, Running, Shown, Why, WhyLeft, due};
 pub use outcome::{Build, Outcome};
 pub use partial::stored_parents;
@@ -107,6 +107,26 @@ pub struct History {
     pub table: TableName,
     /// What comes after it is carried over.
     pub then: Then,
+    /// What is not carried over, of a table that is loaded by interval; `None` where all of it is.
+    pub own: Option<OwnRows>,
+}
+
+/// Rows that a table does not take from the one that it goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnRows {
+    /// From when on.
+    pub from: Timestamp,
+    /// Which of them.
+    pub which: Which,
+}
+
+/// Which rows from a moment on are a table's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All: they are computed by its definition.
+    All,
+    /// Those that it has: what was computed by one definition does not take the place of what was by the other.
+    Loaded,
 }
 
 /// What is done with a history that was carried over.

@@ -6,7 +6,7 @@ use super::newer::{Held, later, newer_inputs};
 use super::partial::{Lacks, Previewed, Read, Stand, Stands, complete};
 use super::range::{Start, ended, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
 use super::seen::{self, Saw, Seen};
-use super::{Action, Basis, History, Inputs, KnownTable, Purpose, Sharing, Target, Then};
+use super::{Action, Basis, History, Inputs, KnownTable, OwnRows, Purpose, Sharing, ShownBefore, Target, Then, Which};
 use crate::graph::SelfReading;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -42,7 +42,11 @@ impl<'a> Targets<'a> {
         let whole = self.slot(model, key, wanted, &read.seen);
         let due = whole.lacking.clone();
         let is_cut = self.own_past(model) == OwnPast::Counts && whole.lacking != whole.missing;
-        let history = self.history(model, &whole);
+        let mut history = self.history(model, &whole);
+        if let (Some(history), Some(wanted), Purpose::Apply) = (&mut history, wanted, inputs.purpose) {
+            let own = |previewed: Interval| OwnRows { from: previewed.start, which: Which::All };
+            history.own = self.previewed(model, wanted).map(own);
+        }
         let from = history.as_ref().filter(|_| inputs.purpose == Purpose::Apply);
         let (mut slot, basis) = match (whole.action, from) {
             (_, Some(history)) => {
@@ -102,11 +106,30 @@ impl<'a> Targets<'a> {
             return None;
         }
         let (key, known) = inputs.known.history_of(&model.name, model.kind.name())?;
-        Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load })
+        let own = self.own_rows(model, (whole, base.and_then(|base| base.effective_from())));
+        Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load, own })
+    }
+
+    /// What a table does not take from the one that it goes on from, which has rows of its own definition from a moment on, too.
+    /// Where the environment has shown it before, it has its rows already; whatever came since is taken.
+    fn own_rows(&self, model: &Model, (whole, theirs): (&Slot<'_>, Option<Timestamp>)) -> Option<OwnRows> {
+        let ours = model.effective_from();
+        match whole.known.filter(|known| known.shown == ShownBefore::Yes) {
+            None => Some(OwnRows { from: ours?, which: Which::All }),
+            Some(_) => Some(OwnRows { from: ours.into_iter().chain(theirs).min()?, which: Which::Loaded }),
+        }
+    }
+
+    /// What a branch looks at by the new definition: the last unit, or what is to be of that definition, as far back as it loads.
+    fn previewed(&self, model: &Model, wanted: Interval) -> Option<Interval> {
+        let last = model.unit().back(wanted.end, 1);
+        let begin = self.inputs.window.start(&model.name, model.unit(), wanted);
+        let from = model.effective_from().map_or(last, |from| from.min(last)).max(begin);
+        Interval::new(from, wanted.end)
     }
 
     /// A table that goes on from another one: it lacks what that lacks. Each promote carries that over anew, because it may have
-    /// gone on since; a branch looks at its last unit by the new definition.
+    /// gone on since; a branch looks at a part of it by the new definition.
     fn gone_on(&self, model: &Model, slot: Slot<'a>, (history, wanted): (&History, Option<Interval>)) -> Slot<'a> {
         if slot.known.is_some_and(|known| known.sharing == Sharing::Shared) {
             // Another environment shows it, and it goes on for all of them when it is promoted.
@@ -119,15 +142,22 @@ impl<'a> Targets<'a> {
             return Slot { action, from, ..slot };
         };
         let begin = self.inputs.window.start(&model.name, model.unit(), wanted);
-        let missing = Intervals::one(wanted).minus(&from.map(KnownTable::intervals).unwrap_or_default());
+        let mut given = from.map(KnownTable::intervals).unwrap_or_default();
+        if let Some(OwnRows { from, which }) = history.own.filter(|_| !is_preview) {
+            if which == Which::All {
+                given = given.minus(&given.since(from));
+            }
+            let own = slot.known.map(|known| known.intervals().since(from)).unwrap_or_default();
+            own.ranges().iter().for_each(|range| given.add(*range));
+        }
+        let missing = Intervals::one(wanted).minus(&given);
         let whole = |range: &Interval| {
             let range = range.in_units(model.unit());
             Interval::new(range.start.max(wanted.start), range.end.min(wanted.end))
         };
         let mut lacking: Intervals = missing.ranges().iter().filter_map(whole).collect();
         if is_preview {
-            let last = model.unit().back(wanted.end, 1).max(wanted.start);
-            Interval::new(last, wanted.end).into_iter().for_each(|last| lacking.add(last));
+            self.previewed(model, wanted).into_iter().for_each(|previewed| lacking.add(previewed));
             let have = slot.known.map(KnownTable::intervals).unwrap_or_default();
             let is_there = slot.known.is_some() && lacking.minus(&have).is_empty();
             if is_there && slot.lacking.is_empty() {

@@ -1,13 +1,12 @@
 //! Trees as it was decided that rows are kept, and what `--forward-only` decides now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::decision::{Decisions, NotKept, kept};
+use crate::decision::{Decisions, KeptRows, NotKept, Wanted, kept};
 use crate::fingerprint::Tree;
-use crate::hash::Digest;
 use crate::ids::ModelName;
-use crate::model::Model;
+use crate::model::{Kind, Model};
 use crate::problem::Problem;
 use crate::state::{Environment, Pointer};
 use crate::workspace::Side;
@@ -18,15 +17,8 @@ pub enum Rows {
     /// What was decided before.
     #[default]
     AsDecided,
-    /// They are kept (`--forward-only`).
-    Kept,
-}
-
-impl Rows {
-    /// What `--forward-only` asks for.
-    pub fn of_flag(forward_only: bool) -> Self {
-        if forward_only { Self::Kept } else { Self::AsDecided }
-    }
+    /// These of them are kept (`--forward-only`, `--effective-from`).
+    Kept(KeptRows),
 }
 
 /// What a side is compared with.
@@ -45,32 +37,34 @@ impl Beside<'_> {
     }
 
     /// Models with rows that might be kept, and the fingerprints under which nothing of them is computed again.
-    fn known(&self, tree: &Tree) -> BTreeMap<ModelName, BTreeSet<Digest>> {
+    fn known(&self, tree: &Tree, rows: KeptRows) -> BTreeMap<ModelName, Wanted> {
         let known = |(name, model): (&ModelName, &Arc<Model>)| {
             let shown = self.goes_on_from(model)?.data_fingerprint;
             let base = self.base.fingerprints.get(name).map(|fingerprint| fingerprint.data);
-            Some((name.clone(), base.into_iter().chain([shown]).collect()))
+            let known = base.into_iter().chain([shown]).collect();
+            Some((name.clone(), Wanted { known, rows: reached(model, rows) }))
         };
         tree.models.iter().filter_map(known).collect()
     }
 }
 
-/// A side, as its files have it, as it was decided; with `Rows::Kept` as it is decided now. What that does not reach is among
+/// A side, as its files have it, as it was decided; with [`Rows::Kept`] as it is decided now. What that does not reach is among
 /// its problems.
 pub fn decided(side: Side, decisions: Decisions, (rows, beside): (Rows, &Beside<'_>)) -> Side {
-    if rows == Rows::AsDecided {
+    let Rows::Kept(rows) = rows else {
         let mut side = side.decided(&decisions);
         let told = decided_otherwise(&side.tree, &|_| true, beside);
         side.problems.extend(told);
         return side;
-    }
-    let known = beside.known(&side.tree);
+    };
+    let known = beside.known(&side.tree, rows);
     let mut side = side.decided(&decisions.wanting(known.clone()));
-    let computed_again = side.tree.models.values().filter(|model| {
-        let data = side.tree.fingerprints.get(&model.name).map(|fingerprint| fingerprint.data);
-        data.zip(known.get(&model.name)).is_some_and(|(data, known)| !known.contains(&data))
+    let tree = &side.tree;
+    let moved = tree.models.values().filter(|model| {
+        let data = tree.fingerprints.get(&model.name).map(|fingerprint| fingerprint.data);
+        data.zip(known.get(&model.name)).is_some_and(|(data, wanted)| !wanted.known.contains(&data))
     });
-    let mut told: Vec<Problem> = computed_again.filter_map(|model| not_kept(model)).collect();
+    let mut told: Vec<Problem> = moved.filter_map(|model| out_of_reach(tree, model, rows)).collect();
     if side.tree.newly_decided().next().is_none() {
         told.push(
             Problem::info("nothing-decided", "`--forward-only` decides nothing here that was not decided before")
@@ -98,15 +92,15 @@ fn one_decided_otherwise(tree: &Tree, model: &Model, beside: &Beside<'_>) -> Opt
     let shown = beside.goes_on_from(model)?;
     let since = beside.shown.iter().flatten().next()?.about.updated_at;
     let data = tree.fingerprints.get(&model.name)?.data;
-    let is_computed = kept(model).is_ok()
+    let is_computed = kept(model, KeptRows::default()).is_ok()
         && data != shown.data_fingerprint
         && beside.base.fingerprints.get(&model.name).is_none_or(|base| base.data != data);
     let is_pending = decision.at >= since && shown.undecided != Some(decision.data_fingerprint);
     (is_computed && is_pending).then(|| {
         let name = &model.name;
         let message = format!(
-            "`--forward-only` {}, of another definition of `{name}` or over other data: this one is computed from its beginning",
-            decision.sentence()
+            "{}, of another definition of `{name}` or over other data: this one is computed from its beginning",
+            decision.what()
         );
         Problem::warning("decided-otherwise", message)
             .at(&model.path)
@@ -114,9 +108,42 @@ fn one_decided_otherwise(tree: &Tree, model: &Model, beside: &Beside<'_>) -> Opt
     })
 }
 
-/// A model that is computed again all the same.
-fn not_kept(model: &Model) -> Option<Problem> {
-    let why = match kept(model).err()? {
+/// Which of a model's rows are kept: only what is loaded by ranges of time has some before a moment.
+fn reached(model: &Model, rows: KeptRows) -> KeptRows {
+    if matches!(model.kind, Kind::TimeRange(_)) { rows } else { KeptRows::default() }
+}
+
+/// What there is to say of a model that moved, and of which this is not decided.
+fn out_of_reach(tree: &Tree, model: &Model, rows: KeptRows) -> Option<Problem> {
+    let name = &model.name;
+    let undecided = tree.fingerprints.get(name)?.undecided;
+    if let Some(decision) = undecided.and_then(|data| tree.context.decisions.made(name, data)) {
+        let message = format!("of this definition of `{name}` something else is decided: {}", decision.what());
+        let told = Problem::warning("decided-otherwise", message).at(&model.path);
+        return (decision.rows != reached(model, rows))
+            .then(|| told.help("the first word on a definition counts; a `stamp` makes it another one"));
+    }
+    match (undecided, &model.kind) {
+        (None, _) => not_kept(model, rows),
+        (Some(_), Kind::UniqueKey(_)) if !rows.is_all() => {
+            let message = format!("`--effective-from` does nothing for `{name}`, whose rows are loaded by key");
+            let told = Problem::warning("rows-not-kept", message).at(&model.path);
+            Some(told.help("all of them are kept until a load has one of the same key"))
+        }
+        (Some(_), _) => None,
+    }
+}
+
+/// A model that is computed again all the same, or of which more is kept than was asked for.
+fn not_kept(model: &Model, rows: KeptRows) -> Option<Problem> {
+    let why = match kept(model, rows).err()? {
+        NotKept::Always if matches!(model.kind, Kind::TimeRange(_)) && !rows.is_all() => {
+            let name = &model.name;
+            let message =
+                format!("`--effective-from` does nothing for `{name}`, which says itself that its rows are kept");
+            let told = Problem::warning("rows-not-kept", message).at(&model.path);
+            return Some(told.help(format!("`bot run --restate {name} --start …` after the promote loads them again")));
+        }
         NotKept::Always | NotKept::Kind => return None,
         NotKept::AddsUp => "it has `when_matched` or `merge_filter`, so that a load may not come twice",
         NotKept::ReadsInterval => "it is loaded by key, and its query names the interval",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fingerprint::Tree;
 use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::naming::TableKey;
-use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing};
+use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing, ShownBefore};
 use crate::state::{Environment, LoadedInterval, Others, Pointer, State, StateError};
 
 /// What a plan asks the state about.
@@ -56,6 +56,16 @@ pub enum Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// The environment that a promote makes of what is planned.
+    fn promotes_to(&self) -> Option<EnvironmentName> {
+        match self {
+            Self::Promote(environment) => Some((*environment).clone()),
+            Self::Queue => Some(EnvironmentName::prod()),
+            Self::Outside(inner) => inner.promotes_to(),
+            Self::Branch(_) | Self::Run(_) => None,
+        }
+    }
+
     /// Whose tables it leaves alone, of these.
     fn leaves_alone(&self, state: &dyn State, tables: &[TableName]) -> Result<BTreeSet<TableName>, StateError> {
         let prod = EnvironmentName::prod();
@@ -103,6 +113,11 @@ pub(super) fn known(
     let tables = state.tables(&keys)?;
     let names: Vec<TableName> = tables.values().map(|table| table.snapshot.table.clone()).collect();
     let shared = writer.leaves_alone(state, &names)?;
+    let in_part = |tree: &&Tree| tree.models.values().any(|model| model.effective_from().is_some());
+    let before = match writer.promotes_to().filter(|_| trees.iter().flatten().any(in_part)) {
+        Some(environment) => state.shown_by(Others::EverOnly(&environment), &names)?,
+        None => BTreeSet::new(),
+    };
     let mut builds = state.newest_builds(&tables.keys().cloned().collect::<Vec<_>>())?;
     let table = |(key, table): (TableKey, crate::state::Table)| {
         let build = builds.remove(&key);
@@ -117,6 +132,7 @@ pub(super) fn known(
             filled_at: table.snapshot.as_of,
             inputs: inputs.map(|input| (input.key.clone(), input.newest)).collect(),
             seen: build.and_then(|build| build.seen),
+            shown: if before.contains(&table.snapshot.table) { ShownBefore::Yes } else { ShownBefore::No },
             sharing: if shared.contains(&table.snapshot.table) { Sharing::Shared } else { Sharing::Own },
             kind: table.snapshot.kind,
             table: table.snapshot.table,

@@ -329,7 +329,8 @@ impl<'a> Reader<'a, '_> {
             }
         };
         let changes = self.changes_of(past);
-        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency, past, changes })
+        let effective_from = None;
+        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency, past, effective_from, changes })
     }
 
     /// SQLMesh has this kind go on from its table always.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StateError;
 use super::ledger::Ledger;
-use crate::decision::{Decision, Decisions};
+use crate::decision::{Decision, Decisions, KeptRows};
 use crate::hash::Digest;
 use crate::history::Origin;
 use crate::ids::{CommitId, EnvironmentName, Login, ModelName, PlanId, RefName, StateId, TableName};
@@ -115,6 +115,8 @@ pub enum Others<'a> {
     Only(&'a EnvironmentName),
     /// Those that promote writes, with what their history says that they were.
     EverPromoted,
+    /// This one of those, with what its history says that it was.
+    EverOnly(&'a EnvironmentName),
 }
 
 /// Where one model of an environment points.
@@ -133,6 +135,9 @@ pub struct Pointer {
     /// The data fingerprint that the model has without the decision by which its rows are kept; `None` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undecided: Option<Digest>,
+    /// Which rows that are.
+    #[serde(default, skip_serializing_if = "KeptRows::is_all")]
+    pub kept: KeptRows,
     /// What its rows are made of; the snapshot of a preview is under no fingerprint that a model has.
     #[serde(default, skip_serializing_if = "Basis::is_whole")]
     pub basis: Basis,
@@ -392,8 +397,8 @@ pub fn decisions_of(
     models: &BTreeMap<ModelName, Pointer>,
 ) -> impl Iterator<Item = Decision> {
     models.iter().filter_map(move |(model, pointer)| {
-        let (model, environment) = (model.clone(), environment.clone());
-        pointer.undecided.map(|data_fingerprint| Decision { model, data_fingerprint, environment, by: None, at })
+        let (model, environment, rows) = (model.clone(), environment.clone(), pointer.kept);
+        pointer.undecided.map(|data_fingerprint| Decision { model, data_fingerprint, environment, by: None, at, rows })
     })
 }
 

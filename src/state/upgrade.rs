@@ -142,6 +142,7 @@ fn unmoved(models: &BTreeMap<ModelName, Pointer>, tree: &RenewedTree) -> Vec<Tab
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::KeptRows;
     use crate::ids::TableName;
     use crate::model::KindName;
     use crate::plan::Basis;
@@ -162,6 +163,7 @@ mod tests {
             metadata_fingerprint: digest("metadata"),
             source: Some(digest("source")),
             undecided: None,
+            kept: KeptRows::default(),
             basis: Basis::Whole,
             table: Some(table),
             view: None,

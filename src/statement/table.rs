@@ -137,6 +137,20 @@ impl Target<'_> {
         ])
     }
 
+    /// How many rows of an interval a table has, by its time column.
+    ///
+    /// # Errors
+    /// The time column cannot be compared with a moment.
+    pub fn count_interval(
+        &self,
+        of: &TableName,
+        time: TimeColumn<'_>,
+        interval: Interval,
+    ) -> Result<String, StatementError> {
+        let given = time_filter(self.dialect, None, time, interval)?;
+        Ok(format!("SELECT count(*) FROM {} WHERE {given}", quote_table(self.dialect, of)))
+    }
+
     /// Drops the table if it is there; never what depends on it.
     pub fn drop_table(&self) -> String {
         format!("DROP TABLE IF EXISTS {}", self.name())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Workspace, context_digest, git_error, state_error};
 use crate::connect;
-use crate::decision::Decisions;
+use crate::decision::{Decisions, KeptRows, Wanted as WantedRows};
 use crate::engine::OpenMode;
 use crate::error::CommandError;
 use crate::fingerprint::{ALGORITHM, Tree};
@@ -134,11 +134,11 @@ impl Workspace<'_> {
 
     /// Production's entries, so that it can be rolled back to them; one whose commit is not here stays as it is.
     fn past(&self, state: &dyn State, name: &EnvironmentName) -> Result<Vec<Shown>, CommandError> {
-        let mut known: BTreeMap<(CommitId, BTreeSet<ModelName>), Option<RenewedTree>> = BTreeMap::new();
+        let mut known: BTreeMap<(CommitId, BTreeMap<ModelName, KeptRows>), Option<RenewedTree>> = BTreeMap::new();
         let mut past = Vec::new();
         for entry in state.history(name, ENTRIES).map_err(state_error)? {
             let Some(commit) = entry.commit else { continue };
-            let decided = decided_models(&entry.models).cloned().collect();
+            let decided = decided_models(&entry.models).map(|(name, rows)| (name.clone(), *rows)).collect();
             let tree = known.entry((commit, decided)).or_insert_with_key(|(commit, _)| {
                 let source = self.git.tree_of(commit).ok()?;
                 self.renewed(&source, None, &still_decided(&entry.models)).ok()
@@ -214,15 +214,16 @@ impl Workspace<'_> {
     }
 }
 
-/// The models of which it was decided that their rows are kept.
-fn decided_models(models: &BTreeMap<ModelName, Pointer>) -> impl Iterator<Item = &ModelName> {
-    models.iter().filter(|(_, pointer)| pointer.undecided.is_some()).map(|(name, _)| name)
+/// The models of which it was decided that their rows are kept, and which.
+fn decided_models(models: &BTreeMap<ModelName, Pointer>) -> impl Iterator<Item = (&ModelName, &KeptRows)> {
+    models.iter().filter(|(_, pointer)| pointer.undecided.is_some()).map(|(name, pointer)| (name, &pointer.kept))
 }
 
 /// The same is decided of what they are by now.
 fn still_decided(models: &BTreeMap<ModelName, Pointer>) -> Decisions {
-    let known = decided_models(models).map(|name| (name.clone(), BTreeSet::new()));
-    Decisions::default().wanting(known.collect())
+    let wanted =
+        decided_models(models).map(|(name, rows)| (name.clone(), WantedRows { known: BTreeSet::new(), rows: *rows }));
+    Decisions::default().wanting(wanted.collect())
 }
 
 fn in_memory(state: &dyn State, project: &ProjectName, upgrade: &Upgrade) -> Result<Box<dyn State>, CommandError> {

@@ -12,7 +12,7 @@ mod unreferenced;
 mod upgrade;
 mod writers;
 
-use offshoot::decision::Decision;
+use offshoot::decision::{Decision, KeptRows};
 use offshoot::hash::Digest;
 use offshoot::ids::{CommitId, EnvironmentName, Login, ProjectName, StateId};
 use offshoot::postgres::Address;
@@ -143,6 +143,7 @@ fn decision(of: &str, by: Option<&str>, at: i64) -> Decision {
         environment: name("dev"),
         by: by.map(str::to_owned),
         at: Timestamp(at),
+        rows: KeptRows { effective_from: by.map(|_| Timestamp(at - 1)) },
     }
 }
 

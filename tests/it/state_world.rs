@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use offshoot::decision::KeptRows;
 use offshoot::hash::Digest;
 use offshoot::ids::{CommitId, EnvironmentName, ModelName, PlanId, RefName, TableName};
 use offshoot::model::KindName;
@@ -77,6 +78,7 @@ pub(crate) fn pointer(text: &str) -> Pointer {
         metadata_fingerprint: Digest::of("test-metadata", text),
         source: Some(Digest::of("test-source", text)),
         undecided: None,
+        kept: KeptRows::default(),
         basis: Basis::Whole,
         table: Some(naming::physical_table(&key, &PhysicalSchemas::default(), IdentifierLimit::SMALLEST)),
         view: Some(VirtualView { name: view, definition: Digest::of("test-view", text) }),

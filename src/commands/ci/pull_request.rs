@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::super::apply::{Order, Prepared, Target, prepare};
 use super::tell::{Began, Teller};
 use super::{Job, data, findings, freshness, short_branch};
+use crate::decision::KeptRows;
 use crate::error::{CommandError, CommandErrorKind, CommandResult};
 use crate::event::{Label, Origin, PullRequest, Standing};
 use crate::git::{GitError, Mode, Request, ThreeTrees};
@@ -165,7 +166,7 @@ fn window(settings: &Settings, wish: &Wish) -> Window {
 /// A branch may say by its name that rows are kept.
 fn rows(settings: &Settings, pull_request: &PullRequest) -> Rows {
     let is_said = settings.forward_only_branches.has(&pull_request.head.branch);
-    if is_said { Rows::Kept } else { Rows::AsDecided }
+    if is_said { Rows::Kept(KeptRows::default()) } else { Rows::AsDecided }
 }
 
 /// The environment's name, and whose it is.

@@ -11,7 +11,7 @@ use crate::history::{Deed, Origin};
 use crate::ids::{CommitId, EnvironmentName, ModelName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
-use crate::plan::{Action, Commits, History, Plan, Summary, Target, Then};
+use crate::plan::{Action, Commits, History, OwnRows, Plan, Summary, Target, Then, Which};
 use crate::problem::{Severity, has_errors};
 use crate::publish::{self, ForeignPolicy};
 use crate::rollback::{Freshness, Moved, Stand, moved};
@@ -45,8 +45,8 @@ pub(super) struct Found {
     pub(super) moved: Vec<Moved>,
     /// Where models point afterwards.
     pub(super) after: BTreeMap<ModelName, Stand>,
-    /// The models of the entry whose rows go on in what is shown now.
-    going_on: BTreeSet<ModelName>,
+    /// The models of the entry whose rows go on in what is shown now, with what of their own they keep whatever that has.
+    going_on: BTreeMap<ModelName, Option<OwnRows>>,
 }
 
 /// Finds the entry and everything that it needs.
@@ -90,19 +90,24 @@ fn going_on(
     looking: &Looking<'_>,
     (side, entry): (&Side, &HistoryEntry),
     present: &HistoryEntry,
-) -> Result<BTreeSet<ModelName>, CommandError> {
+) -> Result<BTreeMap<ModelName, Option<OwnRows>>, CommandError> {
     let is_kept =
         |side: &Side, name: &ModelName| side.tree.models.get(name).is_some_and(|model| model.past().kept().is_some());
     let is_other = |(name, pointer): &(&ModelName, &Pointer)| {
         let shown = present.models.get(*name).filter(|shown| pointer.kind.goes_on_from(shown.kind));
         is_kept(side, name) && shown.is_some_and(|shown| shown.table.is_some() && shown.table != pointer.table)
     };
-    let mut names: BTreeSet<ModelName> = entry.models.iter().filter(is_other).map(|(name, _)| name.clone()).collect();
-    if !names.is_empty() {
-        let (_, there) = self::side(looking, present)?;
-        names.retain(|name| is_kept(&there, name));
+    let names: Vec<&ModelName> = entry.models.iter().filter(is_other).map(|(name, _)| name).collect();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
     }
-    Ok(names)
+    let (_, there) = self::side(looking, present)?;
+    let own = |name: &ModelName| {
+        let effective_from = [side, &there].into_iter().filter_map(|side| side.tree.models.get(name)?.effective_from());
+        effective_from.min().map(|from| OwnRows { from, which: Which::Loaded })
+    };
+    let kept = names.into_iter().filter(|name| is_kept(&there, name));
+    Ok(kept.map(|name| (name.clone(), own(name))).collect())
 }
 
 /// The entry that is shown now, and the one that is wanted.
@@ -255,7 +260,7 @@ fn plan(
 /// The histories of an entry as a plan: each is to hold what the one that is shown now has got since.
 pub(super) fn histories(found: &Found, state: &dyn State) -> Result<Option<Plan>, CommandError> {
     let mut plan = found.plan.clone();
-    plan.targets.retain(|target| found.going_on.contains(&target.name));
+    plan.targets.retain(|target| found.going_on.contains_key(&target.name));
     let shown = |target: &Target| Some(key(&target.name, found.current.models.get(&target.name)?));
     let keys: Vec<TableKey> = plan.targets.iter().filter_map(shown).collect();
     let tables = state.tables(&keys).map_err(state_error)?;
@@ -263,7 +268,8 @@ pub(super) fn histories(found: &Found, state: &dyn State) -> Result<Option<Plan>
         let Some(table) = shown(target).and_then(|key| tables.get(&key)) else { return false };
         let then = Then::Nothing { as_of: table.snapshot.as_of };
         let (key, table) = (table.snapshot.key.clone(), table.snapshot.table.clone());
-        target.history = Some(History { key, table, then });
+        let own = found.going_on.get(&target.name).copied().flatten();
+        target.history = Some(History { key, table, then, own });
         target.action = Action::Build;
         target.found = found.tables.get(&target.key).map(Table::found);
         true

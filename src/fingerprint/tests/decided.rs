@@ -1,9 +1,9 @@
 //! A decision is as if the file said `forward_only true`, wherever its definition is, and nothing anywhere else.
 
 use super::*;
-use crate::decision::Decision;
+use crate::decision::{Decision, KeptRows, Wanted};
 use crate::ids::EnvironmentName;
-use crate::model::Past;
+use crate::model::{Kind, Past};
 use crate::time::Timestamp;
 
 fn chain(forward_only: &str, columns: &str) -> Tree {
@@ -34,17 +34,23 @@ fn data(tree: &Tree) -> Vec<(String, Digest, Digest)> {
 
 /// All is to be decided that is none of a tree.
 fn wanting(base: &Tree) -> Decisions {
-    let known = |(name, it): (&ModelName, &Fingerprint)| (name.clone(), [it.data].into());
-    Decisions::default().wanting(base.fingerprints.iter().map(known).collect())
+    wanting_from(base, None)
+}
+
+fn wanting_from(base: &Tree, from: Option<&str>) -> Decisions {
+    let rows = KeptRows { effective_from: from.map(|from| Timestamp::parse(from).expect("a moment")) };
+    let wanted = |(name, it): (&ModelName, &Fingerprint)| (name.clone(), Wanted { known: [it.data].into(), rows });
+    Decisions::default().wanting(base.fingerprints.iter().map(wanted).collect())
 }
 
 fn made(tree: &Tree) -> Decisions {
-    let decision = |(model, data_fingerprint): (&ModelName, Digest)| Decision {
+    let decision = |(model, data_fingerprint, rows): (&ModelName, Digest, KeptRows)| Decision {
         model: model.clone(),
         data_fingerprint,
         environment: EnvironmentName::new("dev"),
         by: None,
         at: Timestamp(1),
+        rows,
     };
     tree.newly_decided().map(decision).collect()
 }
@@ -67,6 +73,26 @@ fn a_decision_is_as_if_the_file_said_so() {
     let other = chain("", "ds, v + 2 AS v");
     assert_eq!(data(&other.clone().decided(&made)), data(&other), "and another definition is another one");
     assert_eq!(data(&said.clone().decided(&made)), data(&said), "what is kept anyway needs no decision");
+}
+
+#[test]
+fn rows_that_are_kept_until_another_day_are_other_rows() {
+    let base = chain("", "ds, v");
+    let decided = |from| chain("", "ds, v + 1 AS v").decided(&wanting_from(&base, from));
+    let incremental = |tree: &Tree| {
+        let by_time = tree.models.values().filter(|model| matches!(model.kind, Kind::TimeRange(_)));
+        by_time.map(|model| tree.fingerprints[&model.name].data).collect::<Vec<_>>()
+    };
+    let (all, first, second) = (decided(None), decided(Some("2026-01-02")), decided(Some("2026-01-03")));
+    assert_eq!(incremental(&all).len(), 2);
+    for (one, other) in [(&all, &first), (&all, &second), (&first, &second)] {
+        let pairs = incremental(one).into_iter().zip(incremental(other));
+        assert!(pairs.into_iter().all(|(one, other)| one != other));
+    }
+    assert_eq!(data(&decided(Some("2026-01-02 13:00:00"))), data(&first), "a day is of one definition");
+    let again = chain("", "ds, v + 1 AS v").decided(&made(&first));
+    assert_eq!(data(&again), data(&first), "whoever plans it later finds the same");
+    assert_eq!(again.newly_decided().count(), 0);
 }
 
 #[test]

@@ -49,6 +49,7 @@ MODEL (name s.orders); SELECT 1 AS x",
                     4,
                 ),
                 past: Recomputed,
+                effective_from: None,
                 changes: ColumnChanges {
                     destructive: Refused,
                     additive: Taken,

@@ -2,7 +2,7 @@
 
 use super::Statements;
 use super::value::{Failure, Row, Value, text, word};
-use crate::decision::Decision;
+use crate::decision::{Decision, KeptRows};
 use crate::ids::ProjectName;
 
 /// [`crate::state::State::decisions`].
@@ -15,6 +15,7 @@ pub(super) fn all(statements: &dyn Statements, project: &ProjectName) -> Result<
             environment: row.word("environment")?,
             by: row.optional_text("decided_by")?.map(str::to_owned),
             at: row.moment("decided_at")?,
+            rows: KeptRows { effective_from: row.optional_moment("effective_from")? },
         })
     };
     statements.query(sql, &[project.into()])?.iter().map(decision).collect()
@@ -34,9 +35,11 @@ pub(super) fn decide(
             text(decision.environment.as_str()),
             Value::Text(decision.by.clone()),
             decision.at.into(),
+            decision.rows.effective_from.into(),
         ])
     };
     let rows = decisions.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-    let into = "INSERT INTO @decisions (project, model, data_fingerprint, environment, decided_by, decided_at)";
+    let into = "INSERT INTO @decisions
+                    (project, model, data_fingerprint, environment, decided_by, decided_at, effective_from)";
     statements.insert(into, rows, "ON CONFLICT (project, model, data_fingerprint) DO NOTHING").map(drop)
 }

@@ -21,6 +21,7 @@ pub(super) fn shown_by(
         Others::Only(environment) => ("pointers", "=", environment.as_str()),
         // No environment has no name.
         Others::EverPromoted => ("past_pointers", "<>", ""),
+        Others::EverOnly(environment) => ("past_pointers", "=", environment.as_str()),
     };
     let sql = format!(
         "SELECT value FROM @list(?2) AS asked WHERE EXISTS (

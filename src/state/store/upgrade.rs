@@ -130,8 +130,9 @@ fn held(statements: &dyn Statements, project: &ProjectName, upgrade: &Upgrade) -
 fn decided(statements: &dyn Statements, project: &ProjectName, upgrade: &Upgrade) -> Result<(), Failure> {
     for (old, new) in upgrade.decided() {
         statements.execute(
-            "INSERT INTO @decisions (project, model, data_fingerprint, environment, decided_by, decided_at)
-             SELECT project, model, ?4, environment, decided_by, decided_at
+            "INSERT INTO @decisions
+                 (project, model, data_fingerprint, environment, decided_by, decided_at, effective_from)
+             SELECT project, model, ?4, environment, decided_by, decided_at, effective_from
              FROM @decisions WHERE project = ?1 AND model = ?2 AND data_fingerprint = ?3
              ON CONFLICT (project, model, data_fingerprint) DO NOTHING",
             &[project.into(), word(&old.model)?, word(&old.data_fingerprint)?, word(&new)?],

@@ -35,7 +35,7 @@ fn kept_with(of: fn(&[(&str, &str)]) -> Site, more: &[(&str, &str)]) -> Site {
 }
 
 /// A promote of what is there already loads nothing that is kept; what is made of it may have to catch up.
-fn assert_nothing_is_loaded(site: &Site) {
+pub(super) fn assert_nothing_is_loaded(site: &Site) {
     edit(site.world(), &[("notes.md", "on we go")]);
     let promoted = site.done(&["promote", "--format", "json"]);
     let built: Vec<String> = promoted.builds().into_keys().filter(|model| model != "s.total").collect();

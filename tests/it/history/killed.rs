@@ -103,3 +103,21 @@ fn a_promote_that_dies_carries_everything_over_all_the_same() {
     let kills = at_each_moment(&site, &["rollback", "--to", "1", "--yes", "--execution-time", "2026-04-04"], 5);
     assert!(kills > 10, "{kills} kills");
 }
+
+#[test]
+fn a_promote_that_dies_computes_again_what_was_to_be_all_the_same() {
+    let days = DAYS.replace(", forward_only true", ", batch_size 1");
+    let site = loaded(Site::duckdb(&[("models/days.sql", &days)]));
+    site.people(
+        "(1,'a',11,TIMESTAMP '2026-03-30'),(2,'b',21,TIMESTAMP '2026-03-31'),(3,'c',30,TIMESTAMP '2026-04-01')",
+    );
+    site.done(&["run"]);
+    edit(site.world(), &[("models/days.sql", &days.replace("price FROM", "price * 2 AS price FROM"))]);
+    let flags = ["--forward-only", "--effective-from", "2026-03-31"];
+    let promote = [&["promote", "--execution-time", "2026-04-03", "--jobs", "1"][..], &flags].concat();
+    let kills = at_each_moment(&site, &promote, 2);
+    assert!(kills > 15, "{kills} kills");
+    site.done(&promote);
+    let rows = site.lines("SELECT day, price FROM s.days ORDER BY day");
+    assert_eq!(rows, ["2026-03-30|10", "2026-03-31|42", "2026-04-01|60"]);
+}

@@ -3,6 +3,7 @@
 mod chains;
 mod decided;
 mod definitions;
+mod effective_from;
 mod forward_only;
 mod killed;
 mod partitions;

@@ -15,7 +15,7 @@ use crate::ids::{
     RunId, TableName,
 };
 use crate::naming::{IdentifierLimit, TableKey, physical_table};
-use crate::plan::{Action, Build, Known, KnownLoad, KnownTable, Outcome, Plan, PlannedModel, Sharing};
+use crate::plan::{Action, Build, Known, KnownLoad, KnownTable, Outcome, Plan, PlannedModel, Sharing, ShownBefore};
 use crate::problem::Problem;
 use crate::report::tests::plan_between;
 use crate::report::{
@@ -141,6 +141,7 @@ fn known(base: &Tree) -> Known {
         known.tables.insert(
             key,
             KnownTable {
+                shown: ShownBefore::No,
                 table,
                 kind: base.models[model].kind.name(),
                 loads,
