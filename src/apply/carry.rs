@@ -1,6 +1,8 @@
 //! What a table takes over from the one of another definition whose rows are kept: which columns, and for tables that are loaded
 //! by interval which ranges. Nothing of it is computed.
 
+use std::cmp::Ordering;
+
 use super::audit::Audited;
 use super::batches::{TableState, touches};
 use super::fault::FillError;
@@ -13,7 +15,7 @@ use crate::model::{ColumnChange, ColumnChanges, TimeRange};
 use crate::plan::{History, OwnRows, Then, Which};
 use crate::state::LoadedInterval;
 use crate::statement::{Carried, ColumnType, TimeColumn};
-use crate::time::Intervals;
+use crate::time::{Interval, Intervals};
 
 /// Whatever becomes of columns.
 const TAKEN: ColumnChanges = ColumnChanges { destructive: ColumnChange::Taken, additive: ColumnChange::Taken };
@@ -30,10 +32,14 @@ impl Filler<'_> {
             theirs.ok_or_else(|| FillError::History(format!("the state forgot its table `{}`", history.table)))?;
         let own = self.known.as_ref().map(|known| known.ledger.loads().to_vec()).unwrap_or_default();
         let all = theirs.ledger.loads().iter().flat_map(|their| other_than(&own, their));
-        let taken: Vec<LoadedInterval> = match history.own {
+        let mut taken: Vec<LoadedInterval> = match history.own {
             Some(left) => all.flat_map(|their| without(left, &own, &their)).collect(),
             None => all.collect(),
         };
+        if self.known.is_some() {
+            let both = theirs.ledger.loads().iter().flat_map(|their| same_as(&own, their)).collect::<Vec<_>>();
+            taken.extend(task.better_known(self.session(), range, &history.table, both)?);
+        }
         if taken.is_empty() && self.known.is_some() {
             return Ok(());
         }
@@ -65,6 +71,14 @@ impl Filler<'_> {
     }
 }
 
+impl Values {
+    fn of(session: &mut dyn Session, sql: &str) -> Result<Self, FillError> {
+        let row = session.query(sql)?.rows.into_iter().next().unwrap_or_default();
+        let mut numbers = row.into_iter().map(|cell| cell.and_then(|cell| cell.parse().ok()).unwrap_or(0));
+        Ok(Self { rows: numbers.next().unwrap_or(0), columns: numbers.collect() })
+    }
+}
+
 impl<'a> Task<'a> {
     fn carry_rows(
         self,
@@ -87,6 +101,75 @@ impl<'a> Task<'a> {
             )?;
         }
         Ok(rows)
+    }
+
+    /// Those of the loads that both tables have of which the other one knows more: a column that this one has had again without the
+    /// values from before. What this one knows and the other does not stays, whatever else that may know.
+    fn better_known(
+        self,
+        session: &mut dyn Session,
+        range: &TimeRange,
+        from: &TableName,
+        both: Vec<LoadedInterval>,
+    ) -> Result<Vec<LoadedInterval>, FillError> {
+        let sides = [self.columns_of(session, self.table)?, self.columns_of(session, from)?];
+        if !self.takes(&sides[0], &sides[1], self.changes()) {
+            return Ok(Vec::new());
+        }
+        let own = time_column(self.model, range, &sides[0])?;
+        let tables = [(self.table, &sides[0], own), (from, &sides[1], self.their_time(own, &sides[1]))];
+        let mut known = |interval: Interval| -> Result<Option<Ordering>, FillError> {
+            let mut values = Vec::new();
+            for (table, columns, time) in tables {
+                let sql = self.over(&[]).count_interval((table, columns), time, interval)?;
+                values.push(Values::of(session, &sql)?);
+            }
+            Ok(self.compared((&sides[0], &values[0]), (&sides[1], &values[1])))
+        };
+        // Nearly always both know the same, which is seen at once.
+        let whole: Intervals = both.iter().map(|load| load.interval).collect();
+        let mut is_other = false;
+        for interval in whole.ranges() {
+            is_other |= known(*interval)? != Some(Ordering::Equal);
+        }
+        let mut better = Vec::new();
+        for load in both.into_iter().filter(|_| is_other) {
+            if known(load.interval)? == Some(Ordering::Greater) {
+                better.push(load);
+            }
+        }
+        Ok(better)
+    }
+
+    /// Whether rows of a table with these other columns may be taken without anybody who says no.
+    fn takes(self, own: &[ColumnType], there: &[ColumnType], changes: ColumnChanges) -> bool {
+        let is_kept =
+            |old: &ColumnType| self.same_column(own, &old.name).is_some_and(|column| column.data_type == old.data_type);
+        let is_there = |column: &ColumnType| self.same_column(there, &column.name).is_some();
+        (changes.destructive == ColumnChange::Taken || there.iter().all(is_kept))
+            && (changes.additive == ColumnChange::Taken || own.iter().all(is_there))
+    }
+
+    /// Whether the other table knows more of the same rows, less or the same; `None` where each knows something else.
+    fn compared(
+        self,
+        (own, ours): (&[ColumnType], &Values),
+        (there, theirs): (&[ColumnType], &Values),
+    ) -> Option<Ordering> {
+        let (mut more, mut less) = (false, ours.rows != theirs.rows);
+        for (column, ours) in own.iter().zip(&ours.columns) {
+            let same = self.same_column(there, &column.name);
+            let place = same.and_then(|same| there.iter().position(|column| column.name == same.name));
+            let theirs = place.and_then(|place| theirs.columns.get(place).copied()).unwrap_or(0);
+            more |= theirs > *ours;
+            less |= theirs < *ours;
+        }
+        match (more, less) {
+            (true, true) => None,
+            (true, false) => Some(Ordering::Greater),
+            (false, true) => Some(Ordering::Less),
+            (false, false) => Some(Ordering::Equal),
+        }
     }
 
     /// The time column as another table of these columns has it.
@@ -115,7 +198,7 @@ impl<'a> Task<'a> {
         let there = self.columns_of(session, from)?;
         let time = self.their_time(time_column(self.model, range, columns)?, &there);
         for interval in left.ranges() {
-            ours += counted(session, &self.over(&[]).count_interval(from, time, *interval)?)?;
+            ours += counted(session, &self.over(&[]).count_interval((from, &[]), time, *interval)?)?;
         }
         if theirs == ours {
             return Ok(());
@@ -210,6 +293,18 @@ impl<'a> Task<'a> {
         let wanted = folded(name);
         columns.iter().find(|column| folded(&column.name) == wanted)
     }
+}
+
+/// How many rows of a range have a value, in all and by column.
+struct Values {
+    rows: u64,
+    columns: Vec<u64>,
+}
+
+/// What of a load the other loads have of the very same one.
+fn same_as(own: &[LoadedInterval], load: &LoadedInterval) -> Vec<LoadedInterval> {
+    let other: Intervals = other_than(own, load).iter().map(|load| load.interval).collect();
+    parts(load, &Intervals::one(load.interval).minus(&other))
 }
 
 /// A load without what of it is a table's own.

@@ -220,6 +220,11 @@ impl Filler<'_> {
         }
     }
 
+    /// The session that it is in.
+    pub(super) fn session(&mut self) -> &mut dyn Session {
+        self.session.as_mut()
+    }
+
     /// Another session, so that nothing that a batch's statements set or made is there in the next.
     pub(super) fn begin_anew(&mut self) -> Result<(), FillError> {
         // The new one comes first: the warehouse stays open between them.

@@ -137,18 +137,21 @@ impl Target<'_> {
         ])
     }
 
-    /// How many rows of an interval a table has, by its time column.
+    /// How many rows of an interval a table has, by its time column, and then how many of them have a value in each of these
+    /// columns: one row.
     ///
     /// # Errors
     /// The time column cannot be compared with a moment.
     pub fn count_interval(
         &self,
-        of: &TableName,
+        (of, columns): (&TableName, &[ColumnType]),
         time: TimeColumn<'_>,
         interval: Interval,
     ) -> Result<String, StatementError> {
         let given = time_filter(self.dialect, None, time, interval)?;
-        Ok(format!("SELECT count(*) FROM {} WHERE {given}", quote_table(self.dialect, of)))
+        let values = columns.iter().map(|column| format!(", count({})", quote_identifier(self.dialect, &column.name)));
+        let values = values.collect::<String>();
+        Ok(format!("SELECT count(*){values} FROM {} WHERE {given}", quote_table(self.dialect, of)))
     }
 
     /// Drops the table if it is there; never what depends on it.

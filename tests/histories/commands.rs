@@ -42,15 +42,35 @@ impl Walk {
     }
 
     pub(super) fn promote(&mut self) -> Result<(), String> {
+        self.promote_saying(None)
+    }
+
+    /// A promote of whatever would be computed again as `--forward-only`.
+    pub(super) fn promote_decided(&mut self, choices: &mut Choices) -> Result<(), String> {
+        let from = self.effective_from(choices);
+        self.promote_saying(Some(from))
+    }
+
+    /// The day of `--effective-from`, where it is said.
+    fn effective_from(&self, choices: &mut Choices) -> Option<i64> {
+        let day = tick(self.now) - DAY * choices.below(5) as i64;
+        choices.chance(60).then_some(day)
+    }
+
+    fn promote_saying(&mut self, word: Option<Option<i64>>) -> Result<(), String> {
         self.pass(1);
         // A branch that is checked out is none that is promoted.
         let place = self.main.len() - 1;
         let is_new = self.promoted.is_none_or(|promoted| promoted < place);
-        self.done(&["promote", "--release"])?;
+        self.done(&saying(&["promote", "--release"], word).iter().map(String::as_str).collect::<Vec<_>>())?;
         if !is_new {
             return self.unchanged();
         }
-        let project = self.head();
+        let head = self.head();
+        if let (Some(from), Some(shown)) = (word, self.production.project.clone()) {
+            self.production.decide(&head, &shown, from);
+        }
+        let project = self.production.as_decided(&head);
         // "Where the fingerprint stayed, it holds the same": a reader of what is computed again hears nothing of a source that was
         // corrected before its own `cron` fires.
         let Self { production, now, .. } = self;
@@ -62,6 +82,11 @@ impl Walk {
         production.old_days.clear();
         self.promoted = Some(place);
         self.settled(&project, |production, model, at| production.promoted(&project, model, at))?;
+        // A reader that is filled now is not due before its next tick, though what it reads is loaded for this one later.
+        let Self { production, now, .. } = self;
+        let behind: Vec<&str> = project.models.iter().map(|model| model.name).collect();
+        let behind = behind.into_iter().filter(|name| production.is_behind(name, *now)).collect::<Vec<_>>();
+        production.old_readers.extend(behind.into_iter().map(|name| (name, *now)));
         self.entered(&project, place)
     }
 
@@ -199,7 +224,7 @@ impl Walk {
             self.last = None;
             self.production.ran_beside(&project, self.moment(&source));
         } else {
-            let project = self.head();
+            let project = self.production.as_decided(&self.head());
             self.done(&["promote", "--to", "staging"])?;
             self.last = None;
             self.production.promoted_beside(&project, self.moment(&source));
@@ -235,7 +260,13 @@ impl Walk {
         }
         self.pass(1);
         self.branch = Some((name.clone(), project.clone()));
-        self.done(&["apply", "--env", &name])?;
+        let word = choices.chance(30).then(|| self.effective_from(choices));
+        let apply = saying(&["apply", "--env", &name], word);
+        self.done(&apply.iter().map(String::as_str).collect::<Vec<_>>())?;
+        if let Some(from) = word {
+            self.production.decide(&project, &self.head(), from);
+        }
+        let project = self.production.as_decided(&project);
         self.unchanged()?;
         let seen = views(self.world(), &format!("s__{name}"));
         let source = self.source.clone();
@@ -350,6 +381,18 @@ impl Walk {
         self.report.rows += seen.rows.len() as u64;
         Ok(seen.clone())
     }
+}
+
+/// A command with what it says of the rows that would be computed again: nothing, or that all or those before a day are kept.
+fn saying(command: &[&str], word: Option<Option<i64>>) -> Vec<String> {
+    let mut command: Vec<String> = command.iter().map(|argument| (*argument).to_owned()).collect();
+    if let Some(from) = word {
+        command.push("--forward-only".to_owned());
+        if let Some(from) = from.and_then(|from| Value::Day(from).text()) {
+            command.extend(["--effective-from".to_owned(), from]);
+        }
+    }
+    command
 }
 
 /// Both sides' rows; what only one of them has is marked.

@@ -37,6 +37,8 @@ pub(crate) enum Word {
     Nothing,
     ForwardOnly,
     DisableRestatement,
+    /// Nothing in the file, and `--forward-only` of its definition: its rows are kept, or those before a day.
+    Decided(Option<i64>),
 }
 
 /// A kind whose rows no query gives again, or one of days that does so where nothing is said.
@@ -138,6 +140,19 @@ impl Kind {
         self != Self::Days(Word::Nothing)
     }
 
+    /// The day from which on its rows are of its definition, whatever is kept of others.
+    pub(crate) fn effective_from(self) -> Option<i64> {
+        if let Self::Days(Word::Decided(from)) = self { from } else { None }
+    }
+
+    /// It, but for what says nothing of the rows: that they may not be loaded again, or who said that all are kept.
+    fn of_rows(self) -> Self {
+        match self {
+            Self::Days(Word::DisableRestatement | Word::Decided(None)) => Self::Days(Word::ForwardOnly),
+            kind => kind,
+        }
+    }
+
     pub(crate) fn has_versions(self) -> bool {
         matches!(self, Self::ByColumn { .. } | Self::ByTime { .. })
     }
@@ -193,6 +208,7 @@ impl Project {
             (
                 "days",
                 Kind::Days(choices.one(&[
+                    Word::Nothing,
                     Word::Nothing,
                     Word::ForwardOnly,
                     Word::ForwardOnly,
@@ -260,12 +276,8 @@ impl Project {
 
     /// It, but for what no entry of production's history is told by.
     pub(crate) fn plain(&self) -> Self {
-        // Nothing of the rows is another one where they may not be loaded again.
-        let kind = |kind: Kind| match kind {
-            Kind::Days(Word::DisableRestatement) => Kind::Days(Word::ForwardOnly),
-            kind => kind,
-        };
-        let models = self.models.iter().map(|model| Model { layout: 0, kind: kind(model.kind), ..model.clone() });
+        let plain = |model: &Model| Model { layout: 0, kind: model.kind.of_rows(), ..model.clone() };
+        let models = self.models.iter().map(plain);
         Self { models: models.collect(), notes: 0, ..self.clone() }
     }
 
@@ -282,14 +294,10 @@ impl Project {
     }
 
     pub(crate) fn definition(&self, model: &Model) -> Definition {
-        // A prohibition of loading again says nothing of the rows.
-        let kind = match model.kind {
-            Kind::Days(Word::DisableRestatement) => Kind::Days(Word::ForwardOnly),
-            kind => kind,
-        };
+        let kind = model.kind;
         Definition {
             model: model.name,
-            kind,
+            kind: kind.of_rows(),
             columns: model.query(),
             below: if model.over.is_some() { 0 } else { self.below(kind.from()) },
         }

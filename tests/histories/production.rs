@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ir::{Definition, Kind, Model, Project};
+use super::ir::{Definition, Kind, Model, Project, Word};
 use super::loads::{Load, lacking};
 use super::source::Source;
 use super::table::{Alike, Table};
@@ -31,6 +31,10 @@ pub(crate) struct Production {
     tables: BTreeMap<Definition, Table>,
     /// Those of them that a `bot gc` may have dropped.
     perhaps_gone: BTreeSet<Definition>,
+    /// Those that production itself has shown.
+    ever_shown: BTreeSet<Definition>,
+    /// Definitions of which `--forward-only` was said, with the day of `--effective-from`.
+    decided: BTreeMap<Definition, Option<i64>>,
     /// Readers that a rollback has brought back as they were, and when it did.
     pub(crate) old_readers: BTreeMap<&'static str, i64>,
     /// The same of those that are loaded by day, which no run refreshes.
@@ -65,7 +69,30 @@ impl Production {
     pub(crate) fn settle(&mut self, project: &Project, model: &Model, table: Table) {
         let definition = project.definition(model);
         self.perhaps_gone.remove(&definition);
+        self.ever_shown.insert(definition.clone());
         self.tables.insert(definition, table);
+    }
+
+    /// `--forward-only`: a decision about each definition that is none of those that are there, of a model whose rows would be
+    /// computed again. The first word counts.
+    pub(crate) fn decide(&mut self, project: &Project, base: &Project, from: Option<i64>) {
+        for model in project.models.iter().filter(|model| !model.kind.is_kept()) {
+            let definition = project.definition(model);
+            let shown = self.definition(model.name).map(|(shown, _)| shown);
+            let there = base.models.iter().find(|other| other.name == model.name).map(|other| base.definition(other));
+            if shown.is_some() && ![shown, there].contains(&Some(definition.clone())) {
+                self.decided.entry(definition).or_insert(from);
+            }
+        }
+    }
+
+    /// A project as it was decided.
+    pub(crate) fn as_decided(&self, project: &Project) -> Project {
+        let decided = |model: &Model| match self.decided.get(&project.definition(model)) {
+            Some(from) => Model { kind: Kind::Days(Word::Decided(*from)), ..model.clone() },
+            None => model.clone(),
+        };
+        Project { models: project.models.iter().map(decided).collect(), ..project.clone() }
     }
 
     /// Whether production ever showed rows of a model that are computed again.
@@ -92,6 +119,15 @@ impl Production {
         last.map_or(at.now, |(day, _)| day + DAY)
     }
 
+    /// Whether a model is due that a promote has not loaded.
+    pub(crate) fn is_behind(&self, name: &str, now: i64) -> bool {
+        let (Some(table), Some((_, kind))) = (self.shown(name), self.definition(name)) else { return false };
+        match kind {
+            Kind::Days(_) => table.days.last_key_value().is_none_or(|(day, _)| day + DAY < tick(now)),
+            _ => table.loaded < Some(tick(now)),
+        }
+    }
+
     /// `bot promote`: "carries production's rows, as they are then, into the table of the new definition, and loads on from
     /// there".
     pub(crate) fn promoted(&mut self, project: &Project, model: &Model, at: Moment<'_>) -> Outcomes {
@@ -106,17 +142,37 @@ impl Production {
             return self.perhaps_loaded(project, model, table, at);
         }
         let before: Vec<Option<Table>> = self.before(&definition).into_iter().map(|table| table.cloned()).collect();
-        let outcome = |old: Option<Table>| match (model.kind.is_kept(), kind.is_kept(), old) {
-            (true, true, old) => self.gone_on(project, model, (&shown, old.as_ref()), at),
-            // "What was computed again replaces nothing that was kept": it is as it was, and loads what it lacks.
-            (true, false, Some(old)) => self.caught_up(project, model, (old, &[]), at),
-            // "Saying either of a model that was computed again copies its table."
-            (true, false, None) => self.gone_on(project, model, (&shown, None), at),
-            // "Taking it away loads the model from its beginning."
-            (false, _, None) => self.begun(project, model, at),
-            (false, _, Some(old)) => self.computed_again(project, model, (&shown, old), at),
-        };
-        before.into_iter().map(outcome).collect()
+        // What `bot gc` has forgotten of the history of production is not known, either.
+        let (was_shown, perhaps_gone) =
+            (self.ever_shown.contains(&definition), self.perhaps_gone.contains(&definition));
+        let from = (kind.effective_from(), model.kind.effective_from());
+        let mut outcomes = Vec::new();
+        for old in before {
+            match (model.kind.is_kept(), kind.is_kept(), old) {
+                (true, true, old) => {
+                    let old = old.as_ref();
+                    if old.is_some() && was_shown {
+                        let given = shown.but_own(from.0.into_iter().chain(from.1).min(), old);
+                        outcomes.push(self.gone_on(project, model, (&given, old), at));
+                    }
+                    if old.is_none() || !was_shown || (perhaps_gone && from.1.is_some()) {
+                        let given = shown.but_own(from.1, None);
+                        outcomes.push(self.gone_on(project, model, (&given, old), at));
+                    }
+                }
+                // "What was computed again replaces nothing that was kept": it is as it was, and loads what it lacks.
+                (true, false, Some(old)) => outcomes.push(self.caught_up(project, model, (old, &[]), at)),
+                // "Saying either of a model that was computed again copies its table."
+                (true, false, None) => {
+                    let given = shown.but_own(from.1, None);
+                    outcomes.push(self.gone_on(project, model, (&given, None), at));
+                }
+                // "Taking it away loads the model from its beginning."
+                (false, _, None) => outcomes.push(self.begun(project, model, at)),
+                (false, _, Some(old)) => outcomes.push(self.computed_again(project, model, (&shown, old), at)),
+            }
+        }
+        outcomes
     }
 
     /// What a rollback shows: "the same, without running a query".
@@ -127,7 +183,8 @@ impl Production {
         match own == definition {
             true => vec![shown.clone()],
             false if kind.is_kept() && model.kind.is_kept() => {
-                vec![shown.carried(model.columns(), Some(old), alike(model.kind))]
+                let from = kind.effective_from().into_iter().chain(model.kind.effective_from()).min();
+                vec![shown.but_own(from, Some(old)).carried(model.columns(), Some(old), alike(model.kind))]
             }
             // "Where `forward_only` was taken away meanwhile, a rollback shows the table as it was."
             false => vec![old.clone()],
@@ -205,7 +262,8 @@ impl Production {
             (false, _) => vec![self.begun(project, model, at)],
             (true, false) if is_known => Vec::new(),
             (true, _) => {
-                let mut table = shown.carried(model.columns(), None, alike(model.kind));
+                let given = shown.but_own(model.kind.effective_from(), None);
+                let mut table = given.carried(model.columns(), None, alike(model.kind));
                 let added = added(model, &shown);
                 match model.kind {
                     Kind::Days(_) => {

@@ -47,7 +47,10 @@ pub(crate) fn files(project: &Project) -> Vec<(String, String)> {
 
 /// Whether two show the same, so that a rollback from one to the other says no.
 pub(crate) fn are_alike(one: &Project, other: &Project) -> bool {
-    files(&one.plain()) == files(&other.plain())
+    let (one, other) = (one.plain(), other.plain());
+    // What was decided is in no file.
+    let kinds = |project: &Project| project.models.iter().map(|model| model.kind).collect::<Vec<_>>();
+    kinds(&one) == kinds(&other) && files(&one) == files(&other)
 }
 
 /// A model without one of its columns, and without the word that allows that; with its path.
@@ -91,7 +94,7 @@ fn kind(kind: Kind) -> (String, &'static str) {
     match kind {
         Kind::Days(word) => {
             let word = match word {
-                Word::Nothing => String::new(),
+                Word::Nothing | Word::Decided(_) => format!(", {ALLOW}"),
                 Word::ForwardOnly => format!(", forward_only true, {ALLOW}"),
                 Word::DisableRestatement => format!(", disable_restatement true, {ALLOW}"),
             };

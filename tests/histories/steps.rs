@@ -21,6 +21,8 @@ pub(crate) enum Step {
     /// It is merged.
     Merge,
     Promote,
+    /// The same, with `--forward-only`.
+    Decide(u64),
     Run,
     Rollback(u64),
     Restate(u64),
@@ -49,7 +51,7 @@ pub(crate) fn drawn(choices: &mut Choices, length: usize) -> Vec<Step> {
     while steps.len() < length {
         let seed = choices.number() >> 16;
         let place = match (taste, choices.chance(50)) {
-            (Taste::Definitions, true) => choices.one(&[20, 40, 40, 65, 65, 86, 86, 95]),
+            (Taste::Definitions, true) => choices.one(&[20, 40, 40, 55, 55, 65, 65, 86, 86, 95]),
             (Taste::Loads, true) => choices.one(&[0, 20, 20, 20, 20, 91]),
             _ => choices.below(100),
         };
@@ -58,7 +60,8 @@ pub(crate) fn drawn(choices: &mut Choices, length: usize) -> Vec<Step> {
             18..=37 => steps.push(Step::Source(seed)),
             38 | 39 => steps.push(Step::TooFew(seed)),
             40..=46 => steps.extend([Step::Wait(24), Step::Edit(seed), Step::Promote]),
-            47..=57 => steps.extend([Step::Edit(seed), Step::Promote]),
+            47..=53 => steps.extend([Step::Edit(seed), Step::Promote]),
+            54..=57 => steps.extend([Step::Edit(seed), Step::Decide(seed)]),
             58..=62 => steps.push(Step::Edit(seed)),
             63..=70 => steps.extend([Step::Revert(seed), Step::Promote]),
             71..=75 => steps.push(Step::Branch(seed)),

@@ -118,6 +118,16 @@ impl Table {
         Self { rows, columns: columns.clone(), loaded: self.loaded, days }
     }
 
+    /// Without the days from one on that another table keeps as it has them: those that it has, or, where there is none, all.
+    pub(crate) fn but_own(&self, from: Option<i64>, own: Option<&Self>) -> Self {
+        let Some(from) = from else { return self.clone() };
+        let is_own = |day: &i64| *day >= from && own.is_none_or(|own| own.days.contains_key(day));
+        let mut table = self.clone();
+        table.days.retain(|day, _| !is_own(day));
+        table.rows.retain(|row| !matches!(row.value("day"), Value::Day(day) if is_own(&day)));
+        table
+    }
+
     /// Whether a row, or another one that may be of its partition, has lost what an older table knows.
     fn has_lost(&self, row: &Row, old: Option<&Self>) -> bool {
         let known = |row: &Row, name: &str| {

@@ -238,6 +238,7 @@ impl Walk {
             }
             Step::Edit(_) | Step::Revert(_) | Step::Branch(_) | Step::TooFew(_) => Ok(()),
             Step::Promote => self.promote(),
+            Step::Decide(seed) => self.promote_decided(&mut Choices::new(seed)),
             Step::Run => self.run(),
             Step::Rollback(seed) => self.rollback(&mut Choices::new(seed)),
             Step::Restate(seed) => self.restate(&mut Choices::new(seed)),

@@ -70,3 +70,40 @@ fn a_version_that_does_not_say_when_it_began_is_the_same_one() {
         assert_eq!(site.lines("SELECT id, name, price FROM s.m ORDER BY id"), ["1|a|10", "2|b|20"]);
     }
 }
+
+/// A later definition has a column again, without the values that it had; the rows of one load are then taken from the table
+/// that knows them all.
+#[test]
+fn days_of_one_load_are_taken_from_the_table_that_knows_more_of_them() {
+    for of in [Site::duckdb, Site::postgres] {
+        let days = |columns: &str| {
+            format!(
+                "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column day, forward_only true, \
+                 on_destructive_change allow), start '2026-03-30', cron '@daily');\n\
+                 SELECT {columns} FROM raw.events WHERE day BETWEEN @start_date AND @end_date"
+            )
+        };
+        let site = of(&[("models/days.sql", &days("day, price, 1 AS rank"))]);
+        site.execute("CREATE TABLE raw.events (day DATE, price INTEGER)");
+        site.execute("INSERT INTO raw.events VALUES ('2026-03-30', 2), ('2026-03-31', 5)");
+        let site = site.at("2026-04-01 00:00:00");
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/days.sql", &days("day, price"))]);
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/days.sql", &days("day, price, 7 AS rank, 8 AS more"))]);
+        site.done(&["promote"]);
+        let rows = |site: &Site| site.lines("SELECT day, price, rank, more FROM s.days ORDER BY day");
+        assert_eq!(rows(&site), ["2026-03-30|2|NULL|NULL", "2026-03-31|5|NULL|NULL"]);
+        site.execute("INSERT INTO raw.events VALUES ('2026-04-01', 9)");
+        let site = site.at("2026-04-02 00:00:00");
+        site.done(&["run"]);
+        // The first definition gets the day that came since, without the column that it does not have.
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        let first = site.lines("SELECT day, price, rank FROM s.days ORDER BY day");
+        assert_eq!(first, ["2026-03-30|2|1", "2026-03-31|5|1", "2026-04-01|9|7"]);
+        edit(site.world(), &[("notes.md", "on we go")]);
+        site.done(&["promote", "--release"]);
+        assert_eq!(rows(&site), ["2026-03-30|2|1|NULL", "2026-03-31|5|1|NULL", "2026-04-01|9|7|8"]);
+        site.done(&["doctor", "--deep"]);
+    }
+}
