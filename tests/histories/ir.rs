@@ -93,6 +93,8 @@ pub(crate) struct Definition {
     kind: Kind,
     columns: Vec<(&'static str, Expression)>,
     below: i64,
+    /// The kept model that it reads: its rows depend on all that this one has ever been.
+    over: Option<Box<Self>>,
 }
 
 impl Definition {
@@ -295,11 +297,13 @@ impl Project {
 
     pub(crate) fn definition(&self, model: &Model) -> Definition {
         let kind = model.kind;
+        let over = model.over.and_then(|over| self.models.iter().find(|other| other.name == over));
         Definition {
             model: model.name,
             kind: kind.of_rows(),
             columns: model.query(),
             below: if model.over.is_some() { 0 } else { self.below(kind.from()) },
+            over: over.map(|over| Box::new(self.definition(over))),
         }
     }
 

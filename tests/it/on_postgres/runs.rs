@@ -4,7 +4,7 @@ use super::together::{end, seen_meanwhile, start};
 use super::{OnPostgres, rows};
 use crate::world::World;
 
-const LATER: &str = "2026-04-02 00:10";
+pub(super) const LATER: &str = "2026-04-02 00:10";
 
 const MODELS: [(&str, &str); 4] = [
     (

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use offshoot::error::Exit;
 use tempfile::TempDir;
 
+use super::runs::LATER;
 use super::{FILES, OnPostgres, rows};
 use crate::lab::{bot, edit};
 use crate::postgres::{Database, PASSWORD};
@@ -87,6 +88,33 @@ fn branches_that_want_the_same_tables_build_each_once() {
         assert_eq!(amount, [(60 + 3 * (1 + number % 2)).to_string()], "{schema}");
     }
     assert_eq!(rows(&client, "SELECT count(*) FROM offshoot.sessions"), ["0"], "everybody has gone");
+}
+
+/// Nobody shows it any more, and its input has gone on: who comes first fills it again, and all others find it filled.
+#[test]
+fn a_stale_table_is_filled_again_once_for_all_who_want_it() {
+    let shared = OnPostgres::new();
+    shared.world.done(&["promote"]);
+    shared.world.repository.branch("feature");
+    let total = FILES[4].1.replace("sum(amount)", "sum(amount) + 1");
+    edit(&shared.world, &[("models/total.sql", &total)]);
+    shared.world.done(&["apply", "--env", "first"]);
+    shared.world.done(&["env", "drop", "first"]);
+    shared.world.done(&["run", "--execution-time", LATER]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let clone = clone(&shared, "feature", &folder);
+    let apply = |number: usize| {
+        let environment = format!("env_{number}");
+        start(&clone, &["apply", "--env", &environment, "--execution-time", LATER])
+    };
+    let runs: Vec<Child> = (0..5).map(apply).collect();
+    runs.into_iter().for_each(|run| end(run, "apply"));
+    let client = shared.database.client();
+    let builds = "SELECT count(*) FROM offshoot.builds WHERE model LIKE '%total%' GROUP BY data_fingerprint ORDER BY 1";
+    assert_eq!(rows(&client, builds), ["2", "2"], "production's and the branch's: at first, and once more");
+    for number in 0..5 {
+        assert_eq!(rows(&client, &format!("SELECT amount FROM marts__env_{number}.total")), ["61"]);
+    }
 }
 
 #[test]
