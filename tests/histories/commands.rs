@@ -79,7 +79,8 @@ impl Walk {
             project.models.iter().map(|model| model.name).filter(|name| is_computed(name)).collect();
         production.old_readers.retain(|name, _| computed.contains(name));
         production.old_readers.extend(computed.iter().map(|name| (*name, *now)));
-        production.old_days.clear();
+        let old_days = std::mem::take(&mut production.old_days);
+        production.short_days.extend(old_days);
         self.promoted = Some(place);
         self.settled(&project, |production, model, at| production.promoted(&project, model, at))?;
         // A reader that is filled now is not due before its next tick, though what it reads is loaded for this one later.
@@ -138,6 +139,7 @@ impl Walk {
         let Some(project) = self.production.project.clone() else { return Ok(()) };
         let tick = tick(self.now);
         self.production.old_readers.retain(|_, at| *at >= tick);
+        self.production.short_days.clear();
         self.settled(&project, |production, model, at| production.ran(&project, model, at))
     }
 
@@ -280,7 +282,11 @@ impl Walk {
                 self.production.beside.insert(model.name, table);
             }
         }
-        self.production.beside.clear();
+        for (name, table) in std::mem::take(&mut self.production.beside) {
+            if let Some(model) = project.models.iter().find(|model| model.name == name) {
+                self.production.built(&project, model, table);
+            }
+        }
         Ok(())
     }
 
@@ -345,7 +351,8 @@ impl Walk {
         // Rows that are computed may be other ones where the source was corrected, of which a reader by day hears of by
         // `--restate` alone.
         let is_daily = model.kind.from() == From::Events && !self.production.was_computed(model.name);
-        if is_daily && filled == Filled::Now && !self.production.old_days.contains(model.name) {
+        let Production { old_days, short_days, .. } = &self.production;
+        if is_daily && filled == Filled::Now && ![old_days, short_days].iter().any(|days| days.contains(model.name)) {
             let daily = format!("{}_daily", model.name);
             self.shows(seen, &daily, &["day", "name", "price"], &table.doubled(&["day", "name"]))?;
         }

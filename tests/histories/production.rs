@@ -39,6 +39,8 @@ pub(crate) struct Production {
     pub(crate) old_readers: BTreeMap<&'static str, i64>,
     /// The same of those that are loaded by day, which no run refreshes.
     pub(crate) old_days: BTreeSet<&'static str>,
+    /// Those of them that a promote has made anew as far as they were, and a run loads further.
+    pub(crate) short_days: BTreeSet<&'static str>,
     /// What the branch that is looked at shows.
     pub(crate) beside: BTreeMap<&'static str, Table>,
     next: u64,
@@ -93,6 +95,15 @@ impl Production {
             None => model.clone(),
         };
         Project { models: project.models.iter().map(decided).collect(), ..project.clone() }
+    }
+
+    /// What a branch has computed, a promote of the same may show, as long as it is there.
+    pub(crate) fn built(&mut self, project: &Project, model: &Model, table: Table) {
+        let definition = project.definition(model);
+        if !model.kind.is_kept() && !self.tables.contains_key(&definition) {
+            self.perhaps_gone.insert(definition.clone());
+            self.tables.insert(definition, table);
+        }
     }
 
     /// Whether production ever showed rows of a model that are computed again.
