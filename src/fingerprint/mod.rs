@@ -248,6 +248,8 @@ impl<'a> SameContext<'a> {
             && model.mentions.paths().is_empty()
             && node.is_alike(others_node)
             && self.one.context.decisions.agree(&self.other.context.decisions, name)
+            // Over other parents the same decisions may hold in one of them alone.
+            && self.one.decided_rows(name) == self.other.decided_rows(name)
     }
 }
 

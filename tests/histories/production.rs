@@ -100,8 +100,11 @@ impl Production {
     /// What a branch has computed, a promote of the same may show, as long as it is there.
     pub(crate) fn built(&mut self, project: &Project, model: &Model, table: Table) {
         let definition = project.definition(model);
-        if !model.kind.is_kept() && !self.tables.contains_key(&definition) {
-            self.perhaps_gone.insert(definition.clone());
+        let is_shown = self.definition(model.name).is_some_and(|(own, _)| own == definition);
+        if !model.kind.is_kept() && !is_shown {
+            if !self.tables.contains_key(&definition) {
+                self.perhaps_gone.insert(definition.clone());
+            }
             self.tables.insert(definition, table);
         }
     }
@@ -269,7 +272,12 @@ impl Production {
         }
         let is_known = self.tables.contains_key(&definition);
         match (model.kind.is_kept(), kind.is_kept()) {
-            (false, _) if is_known => Vec::new(),
+            // It may be loaded further, or again where it is behind, for the branch alone.
+            (false, _) if is_known => {
+                let old = self.tables[&definition].clone();
+                let further = self.caught_up(project, model, (old.clone(), &[]), at);
+                vec![old.clone(), further, self.computed_again(project, model, (&shown, old), at)]
+            }
             (false, _) => vec![self.begun(project, model, at)],
             (true, false) if is_known => Vec::new(),
             (true, _) => {

@@ -355,3 +355,24 @@ fn a_state_that_was_lost_is_recovered_with_what_production_shows() {
     assert_nothing_is_loaded(&site);
     assert_eq!(shown(&site, "s.daily", "amount"), since);
 }
+
+/// The reader is the same in both trees, and a decision holds for it in one of them alone: there it reads what it was decided over.
+#[test]
+fn a_reader_may_be_decided_about_on_one_side_alone() {
+    let reader = "MODEL (name s.reader, kind INCREMENTAL_BY_TIME_RANGE (time_column day), start '2026-03-29', cron '@daily');\n\
+         SELECT day, amount + 100 AS amount FROM s.daily WHERE day BETWEEN @start_date AND @end_date";
+    let site = kept_with(Site::duckdb, &[("models/reader.sql", reader)]);
+    let says = daily(DOUBLED).replace("time_column day", "time_column day, forward_only true");
+    edit(site.world(), &[("models/daily.sql", &says)]);
+    site.done(&["promote", "--forward-only"]);
+    let read = ["2026-03-29|101", "2026-03-30|102", "2026-03-31|103"];
+    assert_eq!(shown(&site, "s.reader", "amount"), read);
+    edit(site.world(), &[("models/daily.sql", &daily(DOUBLED))]);
+    site.world().repository.branch("feature");
+    edit(site.world(), &[("models/daily.sql", &says)]);
+    let plan = site.done(&["plan", "--format", "json"]);
+    assert!(plan.stdout.contains("\"rows-kept\""), "{}", plan.stdout);
+    let applied = site.done(&["apply", "--env", "dev", "--format", "json"]);
+    assert!(applied.builds().is_empty(), "production shows all of it: {}", applied.stdout);
+    assert_eq!(shown(&site, "s__dev.reader", "amount"), read);
+}
