@@ -12,7 +12,7 @@ use super::task::Task;
 use crate::engine::Session;
 use crate::ids::TableName;
 use crate::model::{ColumnChange, ColumnChanges, TimeRange};
-use crate::plan::{History, OwnRows, Then, Which};
+use crate::plan::{Basis, History, OwnRows, Then, Which};
 use crate::state::LoadedInterval;
 use crate::statement::{Carried, ColumnType, TimeColumn};
 use crate::time::{Interval, Intervals};
@@ -22,7 +22,8 @@ const TAKEN: ColumnChanges = ColumnChanges { destructive: ColumnChange::Taken, a
 
 impl Filler<'_> {
     /// The ranges that the table does not have as the other one has them, in place of its own of that time; each is recorded as
-    /// it was loaded there. What both took from one load stays: it may hold columns that the other has lost.
+    /// it was loaded there. What both took from one load stays, as it may hold columns that the other has lost, unless the other knows
+    /// more of it.
     pub(super) fn carry_ranges(&mut self, range: &TimeRange) -> Result<(), FillError> {
         let task = self.task;
         let Some(history) = &task.target.history else { return Ok(()) };
@@ -36,7 +37,8 @@ impl Filler<'_> {
             Some(left) => all.flat_map(|their| without(left, &own, &their)).collect(),
             None => all.collect(),
         };
-        if self.known.is_some() {
+        // A preview is of that very table, so that it has lost nothing.
+        if self.known.is_some() && task.target.basis == Basis::Whole {
             let both = theirs.ledger.loads().iter().flat_map(|their| same_as(&own, their)).collect::<Vec<_>>();
             taken.extend(task.better_known(self.session(), range, &history.table, both)?);
         }

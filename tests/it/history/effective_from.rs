@@ -216,6 +216,33 @@ fn incremental_readers_are_of_the_new_definition_from_then_on_too() {
     site.done(&["doctor", "--deep"]);
 }
 
+/// The day is part of what was decided wherever that is written: in a state that moves, and beside the views.
+#[test]
+fn a_state_that_moved_or_was_lost_knows_from_which_day_on() {
+    let site = corrected(Site::duckdb, &[]);
+    site.world().repository.branch("feature");
+    edit(site.world(), &[(DAILY, &daily("s.daily", DOUBLED, ""))]);
+    site.done(&[&with("apply")[..], &["--env", "dev"]].concat());
+    let exported = site.done(&["state", "export"]).stdout;
+    site.done(&["state", "export", "--output", "moved.jsonl"]);
+    std::fs::remove_file(site.world().state()).expect("removable");
+    site.done(&["state", "import", "moved.jsonl"]);
+    assert_eq!(site.done(&["state", "export"]).stdout, exported);
+    site.world().repository.checkout("main");
+    site.world().repository.merge("feature");
+    site.done(&["promote"]);
+    assert_eq!(amounts(&site), AFTER);
+
+    std::fs::remove_file(site.world().state()).expect("removable");
+    site.done(&["state", "recover"]);
+    site.done(&["run"]);
+    let since = [&AFTER[..], &["2026-04-01|100"]].concat();
+    assert_eq!(amounts(&site), since);
+    assert_nothing_is_loaded(&site);
+    assert_eq!(amounts(&site), since);
+    site.done(&["doctor", "--deep"]);
+}
+
 #[test]
 fn what_it_does_not_reach_is_told() {
     let by_key = |price: &str| {
