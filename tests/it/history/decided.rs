@@ -324,18 +324,23 @@ fn another_promoted_environment_is_as_it_was_decided() {
     site.done(&["doctor", "--deep"]);
 }
 
-#[test]
-fn a_state_that_moved_knows_what_was_decided() {
-    let site = kept(Site::duckdb);
-    site.world().repository.branch("feature");
-    edit(site.world(), &[("models/daily.sql", &daily(DOUBLED))]);
-    site.done(&["apply", "--env", "dev", "--forward-only"]);
+/// The state is written out and read in again as it was, decisions and all.
+pub(super) fn move_state(site: &Site) {
     let exported = site.done(&["state", "export"]).stdout;
     assert!(exported.contains("\"type\":\"decision\""), "{exported}");
     site.done(&["state", "export", "--output", "moved.jsonl"]);
     std::fs::remove_file(site.world().state()).expect("removable");
     site.done(&["state", "import", "moved.jsonl"]);
     assert_eq!(site.done(&["state", "export"]).stdout, exported);
+}
+
+#[test]
+fn a_state_that_moved_knows_what_was_decided() {
+    let site = kept(Site::duckdb);
+    site.world().repository.branch("feature");
+    edit(site.world(), &[("models/daily.sql", &daily(DOUBLED))]);
+    site.done(&["apply", "--env", "dev", "--forward-only"]);
+    move_state(&site);
     site.world().repository.checkout("main");
     site.world().repository.merge("feature");
     site.done(&["promote"]);

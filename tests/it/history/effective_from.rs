@@ -2,7 +2,7 @@
 
 use offshoot::error::Exit;
 
-use super::decided::assert_nothing_is_loaded;
+use super::decided::{assert_nothing_is_loaded, move_state};
 use super::{Site, shown};
 use crate::lab::edit;
 
@@ -223,11 +223,7 @@ fn a_state_that_moved_or_was_lost_knows_from_which_day_on() {
     site.world().repository.branch("feature");
     edit(site.world(), &[(DAILY, &daily("s.daily", DOUBLED, ""))]);
     site.done(&[&with("apply")[..], &["--env", "dev"]].concat());
-    let exported = site.done(&["state", "export"]).stdout;
-    site.done(&["state", "export", "--output", "moved.jsonl"]);
-    std::fs::remove_file(site.world().state()).expect("removable");
-    site.done(&["state", "import", "moved.jsonl"]);
-    assert_eq!(site.done(&["state", "export"]).stdout, exported);
+    move_state(&site);
     site.world().repository.checkout("main");
     site.world().repository.merge("feature");
     site.done(&["promote"]);
