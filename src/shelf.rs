@@ -1,7 +1,8 @@
 //! What is kept on disk between two runs, so that a plan reads only what changed: one file for a project and a build.
 //!
-//! A record is found by the digest of everything that it was made from (blob, path, the settings that reach it), in a file
-//! named after the release and the source that it was built from, so it can be missing but never wrong. The file is read whole, checked whole, and replaced
+//! A record is found by the digest of everything that it was made from (a file's blob, path, and the settings that reach it; a
+//! fingerprint's sources), in a file named after the release and the source that it was built from, so it can be missing but
+//! never wrong. The file is read whole, checked whole, and replaced
 //! whole by renaming: two writers leave one of the two files, and a damaged one is as good as none. It may be deleted at
 //! any time. This module alone knows `postcard`; it never holds anything that cannot be made again.
 
@@ -14,7 +15,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use crate::fingerprint::ALGORITHM;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::fingerprint::{ALGORITHM, Known};
 use crate::hash::{Digest, Hasher};
 use crate::project::{self, StoredFile};
 
@@ -139,6 +143,36 @@ impl Shelf {
         body
     }
 
+    /// What an earlier run computed of a model from these sources ([`crate::fingerprint::Tree::sources`]).
+    pub fn known(&self, sources: Digest) -> Option<Known> {
+        self.record(of_sources(sources))
+    }
+
+    /// Keeps what was computed of a model from these sources, if it is not there yet.
+    pub fn remember(&self, sources: Digest, known: impl FnOnce() -> Known) {
+        let key = of_sources(sources);
+        match self.contents().records.get(&key.bytes()) {
+            Some(record) => record.used.store(true, Ordering::Relaxed),
+            None => self.add(key, &known()),
+        }
+    }
+
+    fn record<T: DeserializeOwned>(&self, key: Digest) -> Option<T> {
+        let contents = self.contents();
+        let record = contents.records.get(&key.bytes())?;
+        let found = postcard::from_bytes(&contents.bytes[record.range.clone()]).ok()?;
+        record.used.store(true, Ordering::Relaxed);
+        Some(found)
+    }
+
+    fn add(&self, key: Digest, value: &impl Serialize) {
+        if self.path.is_some()
+            && let Ok(bytes) = postcard::to_allocvec(value)
+        {
+            self.session().added.insert(key.bytes(), bytes);
+        }
+    }
+
     fn session(&self) -> MutexGuard<'_, Session> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,20 +180,17 @@ impl Shelf {
 
 impl project::Shelf for Shelf {
     fn get(&self, key: Digest) -> Option<StoredFile> {
-        let contents = self.contents();
-        let record = contents.records.get(&key.bytes())?;
-        let file = postcard::from_bytes(&contents.bytes[record.range.clone()]).ok()?;
-        record.used.store(true, Ordering::Relaxed);
-        Some(file)
+        self.record(key)
     }
 
     fn put(&self, key: Digest, file: &StoredFile) {
-        if self.path.is_some()
-            && let Ok(bytes) = postcard::to_allocvec(file)
-        {
-            self.session().added.insert(key.bytes(), bytes);
-        }
+        self.add(key, file);
     }
+}
+
+/// Files are kept by digests of other domains.
+fn of_sources(sources: Digest) -> Digest {
+    Hasher::new("known of sources").digest(sources).finish()
 }
 
 fn seal(records: &[u8]) -> Digest {

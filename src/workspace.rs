@@ -18,8 +18,9 @@ use crate::context::Context;
 use crate::decision::Decisions;
 use crate::error::CommandError;
 use crate::files::{Edits, FileTree, Overlaid};
-use crate::fingerprint::{ALGORITHM, Sketch, Tree};
+use crate::fingerprint::{ALGORITHM, Known, Sketch, Tree};
 use crate::git::{Git, GitError, GitTree, Head, Mode, Request, TreeSource};
+use crate::hash::Digest;
 use crate::ids::StateId;
 use crate::problem::{Problem, Severity};
 use crate::project::{
@@ -278,6 +279,23 @@ impl<'a> Workspace<'a> {
     /// Keeps for the next run what this one read.
     pub fn keep(&self) {
         self.shelf.save();
+    }
+
+    /// What an earlier run computed of a model from these sources.
+    pub fn known(&self, sources: Digest) -> Option<Known> {
+        self.shelf.known(sources)
+    }
+
+    /// Remembers what was computed of a tree, for the next run; what was decided of a model with this very tree is no part of
+    /// its sources.
+    pub fn remember(&self, tree: &Tree) {
+        for (name, fingerprint) in &tree.fingerprints {
+            if let (Some(sources), Some(node), None) =
+                (tree.sources.get(name), tree.graph.node(name), fingerprint.undecided)
+            {
+                self.shelf.remember(*sources, || (fingerprint, node).into());
+            }
+        }
     }
 
     /// A draft without models, for what was never promoted.

@@ -48,6 +48,8 @@ pub(crate) mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::decision::{Decisions, KeptRows, kept};
 use crate::graph::{Graph, Node};
 use crate::hash::{Digest, Hasher};
@@ -86,7 +88,7 @@ pub struct Context {
 }
 
 /// One model's fingerprints, and what people want to know about them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// Everything that can change the rows or columns of its table.
     pub data: Digest,
@@ -117,7 +119,7 @@ pub struct Fingerprint {
 }
 
 /// Whether several intervals may be loaded by one statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Batching {
     /// Yes: the result is the same.
     Any,
@@ -168,7 +170,7 @@ impl Tree {
     ) -> (Self, Vec<crate::problem::Problem>) {
         let sketch = Sketch::of(models, files, engine, None);
         let known = like.map(Self::by_source).unwrap_or_default();
-        sketch.finish(Wanted::Everything, &|source| known.get(&source).map(|known| (*known).into()), &|_| None)
+        sketch.finish(Wanted::Everything, &|_, source| known.get(&source).map(|known| (*known).into()), &|_| None)
     }
 
     /// The same as it is with what was decided; of a tree without decisions. Only what they reach costs anything.
@@ -181,7 +183,7 @@ impl Tree {
         let sketch = Sketch::of(self.models.clone(), files, engine, None).with_decisions(decisions.clone());
         let known = self.by_source();
         let (tree, _) =
-            sketch.finish(Wanted::Everything, &|source| known.get(&source).map(|known| (*known).into()), &|_| None);
+            sketch.finish(Wanted::Everything, &|_, source| known.get(&source).map(|known| (*known).into()), &|_| None);
         tree.with_broken(self.broken).with_context(shown)
     }
 
@@ -214,10 +216,8 @@ impl Tree {
 
     /// What is known, by what it was made from.
     pub fn by_source(&self) -> BTreeMap<Digest, (&Fingerprint, &Node)> {
-        let known = |(name, source): (&ModelName, &Digest)| {
-            Some((*source, (self.fingerprints.get(name)?, self.graph.node(name)?)))
-        };
-        self.sources.iter().filter_map(known).collect()
+        let known = |(name, fingerprint)| Some((*self.sources.get(name)?, (fingerprint, self.graph.node(name)?)));
+        self.fingerprints.iter().filter_map(known).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::copied::over_originals;
 use super::statements::named_files;
@@ -35,7 +36,7 @@ pub struct Sketch {
 }
 
 /// What is known of a model without looking at it: its fingerprint, and what it mentions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Known {
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
@@ -154,18 +155,18 @@ impl Sketch {
         self.context.engine
     }
 
-    /// Fingerprints the wanted models and whatever must be fingerprinted for that. `known` tells what was computed from
-    /// the same sources before, `again` reads a model whose query is unread. The graph holds what was looked at; cycles
+    /// Fingerprints the wanted models and whatever must be fingerprinted for that. `known` tells what was computed of a
+    /// model from the same sources before, `again` reads a model whose query is unread. The graph holds what was looked at; cycles
     /// are problems.
     pub fn finish(
         self,
         wanted: Wanted<'_>,
-        known: &(dyn Fn(Digest) -> Option<Known> + Sync),
+        known: &dyn Fn(&ModelName, Digest) -> Option<Known>,
         again: &(dyn Fn(&Model) -> Option<Arc<Model>> + Sync),
     ) -> (Tree, Vec<Problem>) {
         let Self { mut models, context, outline, sources, .. } = self;
         let mut work = Work::new(&models, &context, &outline);
-        work.need(wanted, &|place| known(sources[place]));
+        work.need(wanted, &|model, place| known(&model.name, sources[place]));
         let (read, mut unreadable) = work.read(again);
         work.run(&read);
         let (mut nodes, mut fingerprints) = (BTreeMap::new(), BTreeMap::new());
@@ -302,7 +303,7 @@ impl<'w> Work<'w> {
     }
 
     /// Walks from readers to parents: what is wanted is needed, and all possible parents of what must be computed.
-    fn need(&mut self, wanted: Wanted<'_>, known: &dyn Fn(usize) -> Option<Known>) {
+    fn need(&mut self, wanted: Wanted<'_>, known: &dyn Fn(&Model, usize) -> Option<Known>) {
         let mut needed = vec![matches!(wanted, Wanted::Everything); self.all.len()];
         if let Wanted::These(names) = wanted {
             names.iter().filter_map(|name| self.place(name)).for_each(|place| needed[place] = true);
@@ -313,7 +314,7 @@ impl<'w> Work<'w> {
             if !members().any(|member| needed[member]) {
                 continue;
             }
-            let found: Option<Vec<Known>> = members().map(known).collect();
+            let found: Option<Vec<Known>> = members().map(|member| known(self.all[member], member)).collect();
             if let Some(found) = found {
                 for (member, Known { fingerprint, node }) in members().zip(found) {
                     self.found[member] = Some(Box::new((node, Some(fingerprint))));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graphmap::DiGraphMap;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::ModelName;
 use crate::model::Model;
@@ -25,7 +26,7 @@ pub struct Graph {
 }
 
 /// What one model mentions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Node {
     /// Models that its query reads by name.
     pub visible: BTreeSet<ModelName>,
@@ -35,11 +36,13 @@ pub struct Node {
     pub external: BTreeSet<ModelName>,
     /// Whether its query reads its own table.
     pub itself: SelfReading,
+    /// Of the graph that it stands in: no part of what it mentions.
+    #[serde(skip)]
     children: BTreeSet<ModelName>,
 }
 
 /// Whether a model reads its own table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum SelfReading {
     #[default]

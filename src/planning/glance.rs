@@ -70,7 +70,7 @@ pub fn glance(
     let surroundings = workspace.surroundings();
     let looks = files.each_ref().map(|files| files.as_ref().map(|files| SecondLook::at(files, &surroundings)));
     let pointers = [prod.as_ref(), current.as_ref()];
-    let looked = Looked::at([result, base], promoted, state.as_ref(), pointers, &looks)?;
+    let looked = Looked::at(workspace, [result, base], promoted, (state.as_ref(), pointers), &looks)?;
     workspace.keep();
     let reached = looked.reached.iter().filter_map(|name| looked.result.models.get(name).map(Arc::as_ref));
     let owned = Owned { models: &looked.result.models, broken: &looked.result.broken };
@@ -146,10 +146,10 @@ struct Looked {
 
 impl Looked {
     fn at(
+        workspace: &Workspace<'_>,
         [result, base]: [Draft; 2],
         promoted: Option<Draft>,
-        state: &dyn State,
-        environments: [Option<&Environment>; 2],
+        (state, environments): (&dyn State, [Option<&Environment>; 2]),
         looks: &[Option<SecondLook<'_>>; 3],
     ) -> Result<Self, CommandError> {
         let reached = result.sketch.differing(&base.sketch);
@@ -166,23 +166,41 @@ impl Looked {
             in_result.extend(ending_with_parents(&result.sketch, prod));
         }
         in_result.extend(result.sketch.circles());
+        // What differs is taken apart again: people are told how.
+        let earlier = |fresh: &BTreeSet<ModelName>, name: &ModelName, source: Digest| {
+            (!fresh.contains(name)).then(|| workspace.known(source)).flatten()
+        };
+        let fresh_in_base = in_base.clone();
         in_base.extend(starting_with_parents(&base.sketch));
         let [of_result, of_base, of_promoted] =
             looks.each_ref().map(|look| move |model: &Model| look.as_ref()?.model(model));
-        let (result_tree, cycles) = result.sketch.finish(Wanted::These(&in_result), &|_| None, &of_result);
+        let (result_tree, cycles) = result.sketch.finish(
+            Wanted::These(&in_result),
+            &|name, source| earlier(&reached, name, source),
+            &of_result,
+        );
         unseen.leave_out(&result_tree);
         let known = result_tree.by_source();
-        let remember = |source: Digest| known.get(&source).map(|known| (*known).into());
+        let in_this_run = |source: &Digest| known.get(source).map(|known| (*known).into());
+        let remember =
+            |name: &ModelName, source| in_this_run(&source).or_else(|| earlier(&fresh_in_base, name, source));
         let of_base = |model: &Model| read_before(&result_tree, model).or_else(|| of_base(model));
         let (base_tree, _) = base.sketch.finish(Wanted::These(&in_base), &remember, &of_base);
         let promoted_tree = promoted.map(|promoted| {
             let base = base_tree.by_source();
-            let remember =
-                |source: Digest| known.get(&source).or_else(|| base.get(&source)).map(|known| (*known).into());
+            let in_base = |source: &Digest| base.get(source).map(|known| (*known).into());
+            let remember = |name: &ModelName, source| {
+                let computed = in_this_run(&source).or_else(|| in_base(&source));
+                computed.or_else(|| earlier(&in_promoted, name, source))
+            };
             let tree = promoted.sketch.finish(Wanted::These(&in_promoted), &remember, &of_promoted).0;
             tree.with_broken(promoted.project.broken)
         });
         drop(known);
+        [Some(&result_tree), Some(&base_tree), promoted_tree.as_ref()]
+            .into_iter()
+            .flatten()
+            .for_each(|tree| workspace.remember(tree));
         leave((result.read, base.read));
         Ok(Self {
             result: result_tree.with_broken(result.project.broken),

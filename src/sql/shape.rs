@@ -4,12 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::Opaque;
 use crate::hash::Digest;
 use crate::ids::ModelName;
 
 /// A table as its readers see it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TableShape {
     /// Its name, for reasons.
     pub name: ModelName,
@@ -24,7 +26,7 @@ pub struct TableShape {
 }
 
 /// One column of a table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShapeColumn {
     /// Its name.
     pub name: OutputName,
@@ -35,7 +37,7 @@ pub struct ShapeColumn {
 }
 
 /// An output column's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputName {
     /// As the engine shows it where that is certain, else the text of the expression.
     pub text: String,
@@ -44,7 +46,7 @@ pub struct OutputName {
 }
 
 /// Where an output name comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NameOrigin {
     /// An alias or a plain column: the engine shows exactly this.
     Stated,
@@ -64,7 +66,7 @@ impl NameOrigin {
 }
 
 /// What is true of a value or of a set of rows, besides its hash.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traits {
     /// Another evaluation may give another result (`random()`, `now()`, an unknown function).
     pub volatile: bool,
@@ -106,7 +108,7 @@ impl Traits {
 pub type Reads = BTreeSet<Read>;
 
 /// One thing that is read of a parent.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Read {
     /// Its set of rows.
     Rows(ModelName),

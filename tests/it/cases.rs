@@ -112,6 +112,32 @@ fn what_is_kept_between_runs_is_used_and_changes_no_plan() {
 }
 
 #[test]
+fn a_model_that_an_earlier_run_fingerprinted_is_not_read_again_where_the_branch_left_it() {
+    let repository = Repository::new();
+    repository.write("config.yaml", "model_defaults:\n  dialect: duckdb\n");
+    repository.write("models/a.sql", "MODEL (name s.a, kind FULL);\nSELECT 1 AS x, 2 AS y");
+    repository.write("models/b.sql", "MODEL (name s.b, kind FULL);\nSELECT x FROM s.a");
+    repository.write("models/c.sql", "MODEL (name s.c, kind FULL);\nSELECT x FROM s.b");
+    repository.commit("main");
+    repository.branch("feature/last");
+    repository.edit("models/c.sql", "SELECT x FROM", "SELECT x + 1 AS x FROM");
+    repository.commit("branch");
+    let folder = tempfile::tempdir().expect("a folder");
+    let keeps = folder.path().to_str().expect("a plain path");
+    let plain = Surroundings::fixed(repository.path(), NOW);
+    let keeping = plain.clone().with_variable("OFFSHOOT_CACHE_DIR", keeps);
+    let expected = run(&plain, &["plan"]);
+    assert_eq!(run(&keeping, &["plan"]), expected);
+    for model in ["a", "b"] {
+        let blob = repository.sha(&format!("HEAD:models/{model}.sql"));
+        fs::remove_file(repository.path().join(".git/objects").join(&blob[..2]).join(&blob[2..]))
+            .expect("a loose object");
+    }
+    assert_eq!(run(&keeping, &["plan"]), expected, "neither of them is read");
+    assert_ne!(run(&plain, &["plan"]), expected, "without what was kept both are");
+}
+
+#[test]
 fn every_case_plans_as_written() {
     let cases = cases();
     assert!(cases.len() >= 12, "the cases are there");
