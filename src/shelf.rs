@@ -11,8 +11,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -30,8 +29,8 @@ const MOST_BYTES: usize = 1 << 30;
 const OTHER_BUILDS: usize = 3;
 /// No writer takes this long.
 const LEFT_AFTER: Duration = Duration::from_secs(3600);
-/// Before each record: its key, its age in writes, its length.
-const HEAD: usize = 32 + 1 + 4;
+/// Before each record: its key, its age in writes, what it is about, its length.
+const HEAD: usize = 32 + 1 + 1 + 4;
 /// Before all records: their digest.
 const SEAL: usize = 32;
 
@@ -39,9 +38,7 @@ const SEAL: usize = 32;
 #[derive(Debug, Default)]
 pub struct Shelf {
     path: Option<PathBuf>,
-    contents: OnceLock<Contents>,
-    /// Whoever reads the file meanwhile.
-    reader: Mutex<Option<JoinHandle<Contents>>>,
+    contents: Arc<OnceLock<Contents>>,
     session: Mutex<Session>,
 }
 
@@ -50,6 +47,8 @@ pub struct Shelf {
 struct Contents {
     bytes: Vec<u8>,
     records: Records,
+    /// Whether anybody asked for a record: from then on each is decoded by whoever asks.
+    is_open: AtomicBool,
 }
 
 type Records = BTreeMap<[u8; 32], Record>;
@@ -57,25 +56,58 @@ type Records = BTreeMap<[u8; 32], Record>;
 /// A record of the file.
 #[derive(Debug)]
 struct Record {
+    sort: Sort,
     /// Where its bytes lie.
     range: Range<usize>,
     /// How many writes ago it was needed.
     age: u8,
     /// Whether this run needed it.
     used: AtomicBool,
+    /// What it says, where that was decoded before anybody asked.
+    ahead: Mutex<Option<StoredFile>>,
+}
+
+/// What a record is about: one is never read as the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// What a file came to.
+    File = 0,
+    /// What was computed of a model.
+    Known = 1,
 }
 
 /// What this run made.
 #[derive(Debug, Default)]
 struct Session {
-    added: BTreeMap<[u8; 32], Vec<u8>>,
+    added: BTreeMap<[u8; 32], (Sort, Vec<u8>)>,
 }
 
 impl Contents {
     fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap_or_default();
         let records = records(&bytes).unwrap_or_default();
-        Self { bytes, records }
+        Self { bytes, records, is_open: AtomicBool::new(false) }
+    }
+
+    /// Decodes what nearly every run needs for as long as nobody needs it: listing a large tree takes as long.
+    fn decode_ahead(&self) {
+        for record in self.records.values().filter(|record| record.sort == Sort::File) {
+            if self.is_open.load(Ordering::Relaxed) {
+                return;
+            }
+            *record.ahead.lock().unwrap_or_else(PoisonError::into_inner) = self.decoded(record);
+        }
+    }
+
+    /// A record that this run needs.
+    fn record(&self, key: Digest, sort: Sort) -> Option<&Record> {
+        let record = self.records.get(&key.bytes()).filter(|record| record.sort == sort)?;
+        record.used.store(true, Ordering::Relaxed);
+        Some(record)
+    }
+
+    fn decoded<T: DeserializeOwned>(&self, record: &Record) -> Option<T> {
+        postcard::from_bytes(&self.bytes[record.range.clone()]).ok()
     }
 }
 
@@ -92,19 +124,14 @@ impl Shelf {
     /// Begins to read the file, while the caller does something else.
     pub fn prepare(&self) {
         let Some(path) = self.path.clone() else { return };
-        let reader = std::thread::Builder::new().spawn(move || Contents::read(&path));
-        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = reader.ok();
+        let contents = Arc::clone(&self.contents);
+        // Where no thread can be had, whoever needs the file reads it.
+        let _ =
+            std::thread::Builder::new().spawn(move || contents.get_or_init(|| Contents::read(&path)).decode_ahead());
     }
 
     fn contents(&self) -> &Contents {
-        self.contents.get_or_init(|| {
-            let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match (reader, &self.path) {
-                (Some(reader), _) => reader.join().unwrap_or_default(),
-                (None, Some(path)) => Contents::read(path),
-                (None, None) => Contents::default(),
-            }
-        })
+        self.contents.get_or_init(|| self.path.as_deref().map(Contents::read).unwrap_or_default())
     }
 
     /// Writes what was added. Where that cannot be, the next run is slower, and nothing else.
@@ -121,20 +148,20 @@ impl Shelf {
 
     /// All records that are kept: those that were needed are young again, others one write older.
     fn body(&self, session: &Session, oldest: u8) -> Vec<u8> {
-        let mut records: BTreeMap<&[u8; 32], (u8, &[u8])> = BTreeMap::new();
-        let Contents { bytes, records: known } = self.contents();
+        let mut records: BTreeMap<&[u8; 32], (u8, Sort, &[u8])> = BTreeMap::new();
+        let Contents { bytes, records: known, .. } = self.contents();
         for (key, record) in known {
             let is_used = record.used.load(Ordering::Relaxed);
             if is_used || record.age < oldest {
                 let age = if is_used { 0 } else { record.age + 1 };
-                records.insert(key, (age, &bytes[record.range.clone()]));
+                records.insert(key, (age, record.sort, &bytes[record.range.clone()]));
             }
         }
-        records.extend(session.added.iter().map(|(key, bytes)| (key, (0, bytes.as_slice()))));
+        records.extend(session.added.iter().map(|(key, (sort, bytes))| (key, (0, *sort, bytes.as_slice()))));
         let mut body = vec![0; SEAL];
-        for (key, (age, bytes)) in records {
+        for (key, (age, sort, bytes)) in records {
             body.extend_from_slice(key);
-            body.push(age);
+            body.extend([age, sort as u8]);
             body.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes());
             body.extend_from_slice(bytes);
         }
@@ -145,7 +172,9 @@ impl Shelf {
 
     /// What an earlier run computed of a model from these sources ([`crate::fingerprint::Tree::sources`]).
     pub fn known(&self, sources: Digest) -> Option<Known> {
-        self.record(of_sources(sources))
+        let contents = self.contents();
+        let record = contents.record(of_sources(sources), Sort::Known)?;
+        contents.decoded(record)
     }
 
     /// Keeps what was computed of a model from these sources, if it is not there yet.
@@ -153,23 +182,15 @@ impl Shelf {
         let key = of_sources(sources);
         match self.contents().records.get(&key.bytes()) {
             Some(record) => record.used.store(true, Ordering::Relaxed),
-            None => self.add(key, &known()),
+            None => self.add(key, Sort::Known, &known()),
         }
     }
 
-    fn record<T: DeserializeOwned>(&self, key: Digest) -> Option<T> {
-        let contents = self.contents();
-        let record = contents.records.get(&key.bytes())?;
-        let found = postcard::from_bytes(&contents.bytes[record.range.clone()]).ok()?;
-        record.used.store(true, Ordering::Relaxed);
-        Some(found)
-    }
-
-    fn add(&self, key: Digest, value: &impl Serialize) {
+    fn add(&self, key: Digest, sort: Sort, value: &impl Serialize) {
         if self.path.is_some()
             && let Ok(bytes) = postcard::to_allocvec(value)
         {
-            self.session().added.insert(key.bytes(), bytes);
+            self.session().added.insert(key.bytes(), (sort, bytes));
         }
     }
 
@@ -180,11 +201,17 @@ impl Shelf {
 
 impl project::Shelf for Shelf {
     fn get(&self, key: Digest) -> Option<StoredFile> {
-        self.record(key)
+        let contents = self.contents();
+        if !contents.is_open.load(Ordering::Relaxed) {
+            contents.is_open.store(true, Ordering::Relaxed);
+        }
+        let record = contents.record(key, Sort::File)?;
+        let ahead = record.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        ahead.or_else(|| contents.decoded(record))
     }
 
     fn put(&self, key: Digest, file: &StoredFile) {
-        self.add(key, file);
+        self.add(key, Sort::File, file);
     }
 }
 
@@ -208,10 +235,16 @@ fn records(bytes: &[u8]) -> Option<Records> {
     while at < bytes.len() {
         let head = bytes.get(at..at + HEAD)?;
         let key: [u8; 32] = head[..32].try_into().ok()?;
-        let length = u32::from_le_bytes(head[33..].try_into().ok()?) as usize;
+        let sort = match head[33] {
+            0 => Sort::File,
+            1 => Sort::Known,
+            _ => return None,
+        };
+        let length = u32::from_le_bytes(head[34..].try_into().ok()?) as usize;
         let range = at + HEAD..at + HEAD + length;
         bytes.get(range.clone())?;
-        records.push((key, Record { range, age: head[32], used: AtomicBool::new(false) }));
+        let (used, ahead) = (AtomicBool::new(false), Mutex::new(None));
+        records.push((key, Record { sort, range, age: head[32], used, ahead }));
         at += HEAD + length;
     }
     Some(records.into_iter().collect())
@@ -265,7 +298,7 @@ mod tests {
 
     fn with(records: &[(u8, &[u8])]) -> Shelf {
         let shelf = Shelf { path: Some("x".into()), ..Shelf::default() };
-        let added = records.iter().map(|(key, bytes)| ([*key; 32], bytes.to_vec()));
+        let added = records.iter().map(|(key, bytes)| ([*key; 32], (Sort::File, bytes.to_vec())));
         shelf.session().added.extend(added);
         shelf
     }
@@ -300,8 +333,8 @@ mod tests {
         for round in 0..=GENERATIONS {
             let found = records(&bytes).expect("a whole file");
             assert_eq!(found.len(), 2, "round {round}");
-            let contents = OnceLock::from(Contents { records: found, bytes });
-            let again = Shelf { contents, ..Shelf::default() };
+            let contents = OnceLock::from(Contents { records: found, bytes, ..Contents::default() });
+            let again = Shelf { contents: Arc::new(contents), ..Shelf::default() };
             again.contents().records[&[1; 32]].used.store(true, Ordering::Relaxed);
             bytes = again.body(&again.session(), GENERATIONS);
         }
@@ -325,7 +358,7 @@ mod tests {
         }
         fs::write(own.with_extension("8-0.new"), "").expect("what somebody writes at this moment");
         fs::write(folder.path().join("models-0.0.0-0123456789abcdef.bin"), "").expect("another project's");
-        shelf.session().added.insert([1; 32], b"one".to_vec());
+        shelf.session().added.insert([1; 32], (Sort::File, b"one".to_vec()));
         shelf.save();
         let mut left: Vec<String> = fs::read_dir(folder.path())
             .expect("the folder")
@@ -350,7 +383,7 @@ mod tests {
                     let bytes = &shelf.contents().bytes[record.range.clone()];
                     assert_eq!(bytes, [key[0]; 100], "what one of them wrote");
                 }
-                shelf.session().added.insert([number; 32], vec![number; 100]);
+                shelf.session().added.insert([number; 32], (Sort::File, vec![number; 100]));
                 shelf.save();
                 let path = shelf.path.expect("a path");
                 let found = Contents::read(&path).records;

@@ -166,32 +166,25 @@ impl Looked {
             in_result.extend(ending_with_parents(&result.sketch, prod));
         }
         in_result.extend(result.sketch.circles());
-        // What differs is taken apart again: people are told how.
-        let earlier = |fresh: &BTreeSet<ModelName>, name: &ModelName, source: Digest| {
-            (!fresh.contains(name)).then(|| workspace.known(source)).flatten()
+        // What the branch may reach is taken apart again: its queries may have mistakes.
+        let earlier = |name: &ModelName, source| {
+            if reached.contains(name) { None } else { workspace.known(source) }
         };
-        let fresh_in_base = in_base.clone();
         in_base.extend(starting_with_parents(&base.sketch));
         let [of_result, of_base, of_promoted] =
             looks.each_ref().map(|look| move |model: &Model| look.as_ref()?.model(model));
-        let (result_tree, cycles) = result.sketch.finish(
-            Wanted::These(&in_result),
-            &|name, source| earlier(&reached, name, source),
-            &of_result,
-        );
+        let (result_tree, cycles) = result.sketch.finish(Wanted::These(&in_result), &earlier, &of_result);
         unseen.leave_out(&result_tree);
         let known = result_tree.by_source();
         let in_this_run = |source: &Digest| known.get(source).map(|known| (*known).into());
-        let remember =
-            |name: &ModelName, source| in_this_run(&source).or_else(|| earlier(&fresh_in_base, name, source));
+        let remember = |_: &ModelName, source| in_this_run(&source).or_else(|| workspace.known(source));
         let of_base = |model: &Model| read_before(&result_tree, model).or_else(|| of_base(model));
         let (base_tree, _) = base.sketch.finish(Wanted::These(&in_base), &remember, &of_base);
         let promoted_tree = promoted.map(|promoted| {
             let base = base_tree.by_source();
             let in_base = |source: &Digest| base.get(source).map(|known| (*known).into());
-            let remember = |name: &ModelName, source| {
-                let computed = in_this_run(&source).or_else(|| in_base(&source));
-                computed.or_else(|| earlier(&in_promoted, name, source))
+            let remember = |_: &ModelName, source| {
+                in_this_run(&source).or_else(|| in_base(&source)).or_else(|| workspace.known(source))
             };
             let tree = promoted.sketch.finish(Wanted::These(&in_promoted), &remember, &of_promoted).0;
             tree.with_broken(promoted.project.broken)
@@ -248,7 +241,8 @@ fn unseen(
     state: &dyn State,
     environments: [Option<&Environment>; 2],
 ) -> Result<(Untouched, Vec<ModelName>), CommandError> {
-    let built = state.built_models().map_err(state_error)?;
+    // Nobody asks where an environment remembers them all.
+    let mut built = None;
     let mut unseen = Untouched::default();
     let mut unknown = Vec::new();
     for (model, source) in result.in_order() {
@@ -260,10 +254,15 @@ fn unseen(
         if let Some(pointer) = pointers.find(|pointer| is_remembered(pointer, source)) {
             let (data, metadata) = (pointer.data_fingerprint, pointer.metadata_fingerprint);
             unseen.remembered.push(Remembered { name: name.clone(), data, metadata });
-        } else if built.contains(name) {
-            unknown.push(name.clone());
-        } else {
-            unseen.unbuilt.push(name.clone());
+            continue;
+        }
+        let built = match &mut built {
+            Some(built) => built,
+            none => none.insert(state.built_models().map_err(state_error)?),
+        };
+        match built.contains(name) {
+            true => unknown.push(name.clone()),
+            false => unseen.unbuilt.push(name.clone()),
         }
     }
     Ok((unseen, unknown))

@@ -14,6 +14,7 @@ use super::of_kind::{refused_history, without_session};
 use super::properties::{self, Header, Scope};
 use super::quick;
 use super::split::{self, Parts};
+use super::stored::UNSET;
 use super::value::Source;
 use super::virtual_update;
 use crate::hash::{Digest, Hasher};
@@ -277,7 +278,7 @@ fn finish(
             properties: Arc::new(properties),
             mentions: Arc::new(mentions),
             own_audits: Default::default(),
-            source: Digest::of("model source", ""),
+            source: *UNSET,
         });
     }
     file

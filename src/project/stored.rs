@@ -4,7 +4,7 @@
 //! never asks what the query says.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ use crate::ids::{FilePath, ModelName};
 use crate::model::{Kind, Model, Properties, TimeRange};
 use crate::sql::{Dialect, Mentions, Query};
 use crate::yaml::Place;
+
+/// What a model is made from until the loader says it.
+pub(super) static UNSET: LazyLock<Digest> = LazyLock::new(|| Digest::of("model source", ""));
 
 /// Where records are kept: by the digest of what they were made from.
 pub trait Shelf: Sync + std::fmt::Debug {
@@ -135,7 +138,7 @@ impl StoredFile {
             properties: stored.properties,
             mentions: stored.mentions,
             own_audits: Default::default(),
-            source: Digest::of("model source", ""),
+            source: *UNSET,
         };
         Some(ParsedFile {
             name: Some((stored.name, stored.place)),

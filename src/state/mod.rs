@@ -100,6 +100,12 @@ pub trait State: Send + Sync {
     /// The store cannot be read.
     fn environments(&self) -> Result<Vec<About>, StateError>;
 
+    /// The environment of a name and the one that belongs to an owner, without their models: two at most, in no order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn named_or_owned(&self, name: &EnvironmentName, owner: &Owner) -> Result<Vec<About>, StateError>;
+
     /// One environment with its models.
     ///
     /// # Errors
@@ -351,7 +357,7 @@ pub trait State: Send + Sync {
     /// # Errors
     /// [`StateError::NameTaken`] names both owners.
     fn resolve_name(&self, owner: &Owner, wanted: &EnvironmentName) -> Result<EnvironmentName, StateError> {
-        let environments = self.environments()?;
+        let environments = self.named_or_owned(wanted, owner)?;
         if let Some(about) = environments.iter().find(|about| *owner != Owner::Named && about.owner == *owner) {
             return Ok(about.name.clone());
         }

@@ -2,8 +2,9 @@
 
 use super::Access;
 use super::link::Link;
-use super::rows::{explain, quoted, translate};
+use super::rows::{explain, of_server, quoted, translate};
 use crate::ids::StateId;
+use crate::postgres::PostgresError;
 use crate::state::StateError;
 use crate::state::store::{self, Contents, Failure, Reading, Statements, Value, Writing};
 
@@ -54,6 +55,14 @@ pub(super) fn schema_version(link: &mut Link) -> Result<Option<u32>, StateError>
 /// What stands in the schema; what is not ours or too new is refused before anything is changed.
 fn look(link: &mut Link) -> Result<Contents, StateError> {
     let place = link.place().clone();
+    // Where a state is, one statement tells; where that is refused, what stands there instead is looked at.
+    match link.read(Reading::Once, store::identity) {
+        Ok(Some(identity)) => return refuse(Contents::State(identity.schema_version), place.location()),
+        Err(failure) if of_server(&failure).is_some_and(|error| !matches!(error, PostgresError::Statement(_))) => {
+            return Err(explain(failure, "read", &place));
+        }
+        Ok(None) | Err(_) => {}
+    }
     let found = link.read(Reading::Together, |statements| contents(statements, &place.schema));
     let found = found.map_err(|failure| explain(failure, "read", &place))?;
     refuse(found, place.location())

@@ -205,11 +205,20 @@ fn check_version(
     Err(StateError::Conflict { environment: name.clone(), expected: expected.cloned(), found }.into())
 }
 
+/// [`crate::state::State::named_or_owned`].
+pub(super) fn named_or_owned(
+    statements: &dyn Statements,
+    project: &ProjectName,
+    name: &EnvironmentName,
+    of: &Owner,
+) -> Result<Vec<About>, Failure> {
+    let sql = format!("SELECT {ABOUT} FROM @environments WHERE project = ?1 AND (name = ?2 OR owner = ?3)");
+    statements.query(&sql, &[project.into(), text(name.as_str()), owner(of)?])?.iter().map(about).collect()
+}
+
 /// An environment keeps its owner, and an owner has one environment.
 fn check_owner(statements: &dyn Statements, project: &ProjectName, new: &About) -> Result<(), Failure> {
-    let sql = format!("SELECT {ABOUT} FROM @environments WHERE project = ?1 AND (name = ?2 OR owner = ?3)");
-    let rows = statements.query(&sql, &[project.into(), text(new.name.as_str()), owner(new)?])?;
-    let known: Vec<About> = rows.iter().map(about).collect::<Result<_, _>>()?;
+    let known = named_or_owned(statements, project, &new.name, &new.owner)?;
     if let Some(known) = known.iter().find(|known| known.name == new.name) {
         known.check_owner(&new.owner)?;
     }
@@ -293,7 +302,7 @@ fn write_about(statements: &dyn Statements, project: &ProjectName, about: &About
         project.into(),
         json(&BTreeMap::<ModelName, Pointer>::new())?,
         word(&about.name)?,
-        owner(about)?,
+        owner(&about.owner)?,
         optional_word(about.branch.as_ref())?,
         optional_word(about.base.as_ref())?,
         optional_word(about.created_from.as_ref())?,
@@ -311,8 +320,8 @@ fn write_about(statements: &dyn Statements, project: &ProjectName, about: &About
 }
 
 /// Nothing where it belongs to whoever says its name: such an owner may have many.
-fn owner(about: &About) -> Result<Value, Failure> {
-    optional_json(Some(&about.owner).filter(|owner| **owner != Owner::Named))
+fn owner(owner: &Owner) -> Result<Value, Failure> {
+    optional_json(Some(owner).filter(|owner| **owner != Owner::Named))
 }
 
 fn about(row: &Row) -> Result<About, Failure> {

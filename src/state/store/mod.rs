@@ -194,6 +194,10 @@ impl<S: Store> State for StoredState<S> {
         self.read(environments::environments)
     }
 
+    fn named_or_owned(&self, name: &EnvironmentName, owner: &Owner) -> Result<Vec<About>, StateError> {
+        self.read(|statements, project| environments::named_or_owned(statements, project, name, owner))
+    }
+
     fn environment(&self, name: &EnvironmentName) -> Result<Option<Environment>, StateError> {
         self.read(|statements, project| environments::environment(statements, project, name))
     }
