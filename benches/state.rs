@@ -147,7 +147,6 @@ fn ask(place: &StatePlace, size: Size) -> Duration {
     let prod = state.environment(&EnvironmentName::prod()).expect("readable");
     let current = state.environment(&environment).expect("readable").expect("there");
     assert_eq!(current.about.status, Status::Ready);
-    let built = state.built_models().expect("readable");
     assert!(state.holds().expect("readable").is_empty());
     let commits: Commits = current.about.commits.clone();
     let writer = Writer::Branch(&environment);
@@ -174,6 +173,6 @@ fn ask(place: &StatePlace, size: Size) -> Duration {
         })
     });
     let took = begun.elapsed();
-    assert!(plan.expect("readable").targets.is_empty() && asked.get() >= size.models && built.len() == size.models);
+    assert!(plan.expect("readable").targets.is_empty() && asked.get() >= size.models);
     took
 }

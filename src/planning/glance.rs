@@ -17,15 +17,15 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::fingerprint::{Sketch, Tree, Wanted};
 use crate::hash::Digest;
-use crate::ids::ModelName;
+use crate::ids::{EnvironmentName, ModelName};
 use crate::model::{Kind, Model};
 use crate::naming::TableKey;
 use crate::plan::{Basis, Inputs, Plan, Remembered, Unseen, Window, build, is_loaded_by_interval};
 use crate::problem::Problem;
-use crate::project::{Owned, SecondLook, query_problems, sorted};
+use crate::project::{Owned, Project, SecondLook, query_problems, sorted};
 use crate::sql::Query;
 use crate::state::{Environment, Pointer, State};
-use crate::workspace::{Draft, Workspace, leave, state_error};
+use crate::workspace::{Draft, Scanned, Workspace, leave, state_error};
 
 /// Plans what a command is about, for people to read. It cannot be applied: models that nobody looked at have no targets.
 ///
@@ -37,33 +37,27 @@ pub fn glance(
     chosen: &Chosen,
     wanted: Option<&str>,
 ) -> Result<Plan, CommandError> {
-    let result = workspace.draft(&chosen.trees.result, None)?;
+    let result = workspace.scanned(&chosen.trees.result, None)?;
     let state = workspace.state_to_plan(&result.project.settings)?;
     // Rules of the linter ask what the queries of all models say.
     if chosen.rows != Rows::AsDecided || chosen.window != Window::Everything || result.project.settings.linter.is_on() {
         return of_all(context, workspace, state.as_ref(), (chosen, wanted));
     }
     let (environment, _) = environment_of(state.as_ref(), chosen, wanted)?;
-    let prod = state.environment(&crate::ids::EnvironmentName::prod()).map_err(state_error)?;
+    let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
     let current = state.environment(&environment).map_err(state_error)?;
     let decisions = state.decisions().map_err(state_error)?;
+    let (result, base, clashing) = drafted(workspace, chosen, result, &environment)?;
     let result = result.decided(&decisions);
     let mut problems = result.problems.clone();
     let promoted = promoted_draft(workspace, prod.as_ref(), (chosen, &result), &mut problems);
     let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
     let around = statements(&agreements, (&environment, prod.as_ref()), &result.project.settings);
-    let mut clashing = Vec::new();
     let suffix = result.project.settings.environment_suffix;
-    // Names are compared while the base is read.
-    let (base, promoted) = rayon::in_place_scope(|scope| {
-        scope.spawn(|_| clashing = clashes(&result.sketch.models, &environment, &result.project.settings));
-        Ok::<_, CommandError>(match chosen.place {
-            Place::Branch | Place::Queue => {
-                (workspace.draft(&chosen.trees.base_tree, Some(&result))?.decided(&decisions), promoted)
-            }
-            Place::Base => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
-        })
-    })?;
+    let (base, promoted) = match base {
+        Some(base) => (base.decided(&decisions), promoted),
+        None => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
+    };
     let schemas = result.project.settings.physical_schemas.clone();
     let files = |draft: &Draft| draft.source.as_ref().map(|source| workspace.files(source)).transpose();
     let files = [files(&result)?, files(&base)?, promoted.as_ref().map(files).transpose()?.flatten()];
@@ -118,6 +112,27 @@ pub fn glance(
     }
     leave((looked.result, looked.base, looked.promoted));
     Ok(plan)
+}
+
+/// The result, what it is compared with where that is not what was promoted, and the names in the result that collide.
+fn drafted(
+    workspace: &Workspace<'_>,
+    chosen: &Chosen,
+    result: Scanned,
+    environment: &EnvironmentName,
+) -> Result<(Draft, Option<Draft>, Vec<Problem>), CommandError> {
+    let clashing = |sketch: &Sketch, project: &Project| clashes(&sketch.models, environment, &project.settings);
+    Ok(match chosen.place {
+        Place::Branch | Place::Queue => {
+            let ([result, base], clashing) = workspace.drafts(result, &chosen.trees.base_tree, clashing)?;
+            (result, Some(base), clashing)
+        }
+        Place::Base => {
+            let result = result.sketched(None);
+            let clashing = clashing(&result.sketch, &result.project);
+            (result, None, clashing)
+        }
+    })
 }
 
 /// The same of every model: where tables are loaded in part, it counts who reads whom, of models that nobody would look

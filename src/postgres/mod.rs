@@ -143,7 +143,7 @@ impl Client {
     pub fn query(&self, sql: &str, parameters: &[Parameter]) -> Result<Vec<Row>, PostgresError> {
         let parameters = typed(parameters);
         let rows = self.wait(self.client.query_typed(sql, &parameters));
-        let rows = rows.and_then(|rows| rows.iter().map(Row::read).collect());
+        let rows = rows.and_then(|rows| Row::all(&rows));
         rows.map_err(|error| PostgresError::of(&error, sql))
     }
 

@@ -23,6 +23,36 @@ pub struct Draft {
     pub source: Option<TreeSource>,
 }
 
+/// One tree of the project, read; who may read whom is not known yet.
+pub struct Scanned {
+    /// Its configuration, models and files.
+    pub project: Project,
+    problems: Vec<Problem>,
+    read: ReadFiles,
+    source: TreeSource,
+}
+
+impl Scanned {
+    /// The draft of it; of a tree that is much like another one, what is the same is taken from there.
+    pub fn sketched(mut self, like: Option<&Sketch>) -> Draft {
+        let sketch = sketch(&mut self.project, like);
+        self.with(sketch)
+    }
+
+    /// The draft of it, whose models and files were taken for a sketch.
+    fn with(self, sketch: Sketch) -> Draft {
+        let Self { project, problems, read, source } = self;
+        Draft { sketch, project, problems, read, source: Some(source) }
+    }
+}
+
+/// Takes the models and files of a project for a sketch.
+fn sketch(project: &mut Project, like: Option<&Sketch>) -> Sketch {
+    let models = std::mem::take(&mut project.models);
+    let engine = context_digest(project);
+    Sketch::of(models, std::mem::take(&mut project.files), engine, like)
+}
+
 impl Draft {
     /// The same with what was decided.
     #[must_use]
@@ -38,14 +68,44 @@ impl Workspace<'_> {
     /// # Errors
     /// Git cannot read the tree; anything wrong inside it is a problem of the draft.
     pub fn draft(&self, source: &TreeSource, like: Option<&Draft>) -> Result<Draft, CommandError> {
+        Ok(self.scanned(source, like.map(|like| &like.read))?.sketched(like.map(|like| &like.sketch)))
+    }
+
+    /// Reads a tree for a draft of it.
+    ///
+    /// # Errors
+    /// As [`Workspace::draft`].
+    pub fn scanned(&self, source: &TreeSource, like: Option<&ReadFiles>) -> Result<Scanned, CommandError> {
         let surroundings = LoadSurroundings { shelf: Some(&self.shelf), ..self.surroundings() };
         let files = self.files(source)?;
-        let (Loaded { mut project, problems }, read) = scan_like(&files, &surroundings, like.map(|like| &like.read));
-        let models = std::mem::take(&mut project.models);
-        let engine = context_digest(&project);
-        let files = std::mem::take(&mut project.files);
-        let sketch = Sketch::of(models, files, engine, like.map(|like| &like.sketch));
-        Ok(Draft { sketch, project, problems, read, source: Some(source.clone()) })
+        let (Loaded { project, problems }, read) = scan_like(&files, &surroundings, like);
+        Ok(Scanned { project, problems, read, source: source.clone() })
+    }
+
+    /// The drafts of two trees that are much alike: the second is read while another thread sketches the first, and asks
+    /// `look` about it.
+    ///
+    /// # Errors
+    /// As [`Workspace::draft`], of the second.
+    pub fn drafts<T: Send>(
+        &self,
+        mut first: Scanned,
+        second: &TreeSource,
+        look: impl FnOnce(&Sketch, &Project) -> T + Send,
+    ) -> Result<([Draft; 2], T), CommandError> {
+        let project = &mut first.project;
+        let (second, sketched) = std::thread::scope(|scope| {
+            let sketching = scope.spawn(move || {
+                let sketch = sketch(project, None);
+                let seen = look(&sketch, project);
+                (sketch, seen)
+            });
+            let second = self.scanned(second, Some(&first.read));
+            (second, sketching.join())
+        });
+        let (sketch, seen) = sketched.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let second = second?.sketched(Some(&sketch));
+        Ok(([first.with(sketch), second], seen))
     }
 
     /// Begins to read what earlier runs kept, for a command that will draft trees.

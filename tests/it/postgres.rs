@@ -305,7 +305,7 @@ fn certificates_are_checked_as_asked() {
         let address = Address { tls, host: host.into(), root_certificates, ..database.address() };
         let client = Client::connect(&address, Duration::ZERO, &AtomicBool::new(false)).map_err(|e| e.to_string())?;
         let rows = client.query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", &[]).expect("rows");
-        Ok::<_, String>(rows[0].values().next() == Some(&Parameter::Integer(Some(1))))
+        Ok::<_, String>(rows[0].values().first() == Some(&Parameter::Integer(Some(1))))
     };
     let ours = || Some(certificate());
     assert_eq!(way(TlsMode::Disable, "127.0.0.1", None), Ok(false));
@@ -330,7 +330,7 @@ fn values_come_back_as_they_went() {
         Parameter::Text(None),
     ];
     let rows = client.query("SELECT $1::text AS a, $2::bigint AS b, $3::float8 AS c, $4::text AS d", &parameters);
-    assert_eq!(rows.expect("rows")[0].values().cloned().collect::<Vec<_>>(), parameters);
+    assert_eq!(rows.expect("rows")[0].values(), parameters);
 }
 
 #[test]

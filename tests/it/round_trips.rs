@@ -90,12 +90,12 @@ fn assert_constant(world: &World, place: &StatePlace, most: usize) {
 fn a_plan_asks_a_file_as_often_beside_sixty_environments_as_beside_three() {
     let world = orders();
     let place = StatePlace::File(world.state());
-    assert_constant(&world, &place, 16);
+    assert_constant(&world, &place, 14);
 }
 
 #[test]
 fn a_plan_asks_a_server_as_often_beside_sixty_environments_as_beside_three() {
     let shared = OnPostgres::new();
     let place = PostgresPlace { address: shared.database.address(), schema: PostgresPlace::SCHEMA.into() };
-    assert_constant(&shared.world, &StatePlace::Postgres(place), 20);
+    assert_constant(&shared.world, &StatePlace::Postgres(place), 16);
 }

@@ -46,7 +46,7 @@ fn lease(state: &dyn State) -> WriteLease {
 /// One number of the first row.
 fn number(client: &Client, sql: &str) -> i64 {
     let rows = client.query(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    match rows.first().and_then(|row| row.values().next()) {
+    match rows.first().and_then(|row| row.values().first()) {
         Some(Parameter::Integer(Some(number))) => *number,
         other => panic!("{sql}: {other:?}"),
     }

@@ -18,11 +18,11 @@ impl Statements for Session<'_> {
     fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Failure> {
         store::round_trip();
         let rows = self.client.query(&self.dialect.render(sql), &parameters(values)).map_err(stored)?;
-        let Some(first) = rows.first() else { return Ok(Vec::new()) };
-        let columns: Arc<[String]> = first.columns().map(str::to_owned).collect();
-        let row =
-            |row: &postgres::Row| Row { columns: Arc::clone(&columns), values: row.values().map(value).collect() };
-        Ok(rows.iter().map(row).collect())
+        let row = |row: postgres::Row| Row {
+            columns: Arc::clone(row.columns()),
+            values: row.into_values().into_iter().map(value).collect(),
+        };
+        Ok(rows.into_iter().map(row).collect())
     }
 
     fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, Failure> {
@@ -115,11 +115,11 @@ fn parameters(values: &[Value]) -> Vec<Parameter> {
     values.iter().map(parameter).collect()
 }
 
-fn value(cell: &Parameter) -> Value {
+fn value(cell: Parameter) -> Value {
     match cell {
-        Parameter::Text(text) => Value::Text(text.clone()),
-        Parameter::Integer(number) => Value::Integer(*number),
-        Parameter::Real(number) => Value::Real(*number),
+        Parameter::Text(text) => Value::Text(text),
+        Parameter::Integer(number) => Value::Integer(number),
+        Parameter::Real(number) => Value::Real(number),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 
 use crate::ids::ProjectName;
 use crate::state::StateError;
@@ -158,8 +160,8 @@ impl Row {
 
     /// A column that holds a value whose serialised form is a text.
     pub(super) fn word<T: DeserializeOwned>(&self, column: &str) -> Result<T, Failure> {
-        let text = serde_json::Value::String(self.text(column)?.to_owned());
-        serde_json::from_value(text).map_err(|error| unreadable(column, error))
+        let text: StrDeserializer<'_, serde::de::value::Error> = self.text(column)?.into_deserializer();
+        T::deserialize(text).map_err(|error| unreadable(column, error))
     }
 
     /// A column that may hold such a value.
