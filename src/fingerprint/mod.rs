@@ -63,7 +63,7 @@ pub use examine::{Examined, examine};
 pub use metadata::{data_values, metadata_values, scd_values};
 pub use outside::OutsideStatements;
 pub use reads::{ModelReads, model_reads, refused_name, stated_names};
-pub use sketch::{Known, Sketch, Wanted};
+pub use sketch::{Known, Memory, Sketch, Wanted};
 pub use statements::created_functions;
 
 /// The version of every rule on this page and in `sql::analysis`, of the function tables too. One that moves a
@@ -170,7 +170,7 @@ impl Tree {
     ) -> (Self, Vec<crate::problem::Problem>) {
         let sketch = Sketch::of(models, files, engine, None);
         let known = like.map(Self::by_source).unwrap_or_default();
-        sketch.finish(Wanted::Everything, &|_, source| known.get(&source).map(|known| (*known).into()), &|_| None)
+        sketch.finish(Wanted::Everything, &|_, source| remembered(&known, source), &|_| None)
     }
 
     /// The same as it is with what was decided; of a tree without decisions. Only what they reach costs anything.
@@ -182,8 +182,7 @@ impl Tree {
         let Context { engine, shown, files, .. } = self.context.clone();
         let sketch = Sketch::of(self.models.clone(), files, engine, None).with_decisions(decisions.clone());
         let known = self.by_source();
-        let (tree, _) =
-            sketch.finish(Wanted::Everything, &|_, source| known.get(&source).map(|known| (*known).into()), &|_| None);
+        let (tree, _) = sketch.finish(Wanted::Everything, &|_, source| remembered(&known, source), &|_| None);
         tree.with_broken(self.broken).with_context(shown)
     }
 
@@ -215,10 +214,18 @@ impl Tree {
     }
 
     /// What is known, by what it was made from.
-    pub fn by_source(&self) -> BTreeMap<Digest, (&Fingerprint, &Node)> {
+    pub fn by_source(&self) -> BySource<'_> {
         let known = |(name, fingerprint)| Some((*self.sources.get(name)?, (fingerprint, self.graph.node(name)?)));
         self.fingerprints.iter().filter_map(known).collect()
     }
+}
+
+/// What was computed in this run, by what it was made from.
+pub type BySource<'a> = BTreeMap<Digest, (&'a Fingerprint, &'a Node)>;
+
+/// What was computed in this run from the same sources.
+pub fn remembered(known: &BySource<'_>, source: Digest) -> Option<Memory> {
+    known.get(&source).map(|known| Memory::OfThisRun((*known).into()))
 }
 
 /// Two trees whose models are fingerprinted against the same context.

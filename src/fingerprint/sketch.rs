@@ -44,6 +44,16 @@ pub struct Known {
     pub node: Node,
 }
 
+/// Since when something is known.
+#[derive(Clone, Debug)]
+pub enum Memory {
+    /// It was computed in this run, and with it all that it stands on: nobody looks further.
+    OfThisRun(Known),
+    /// An earlier run kept it. What it stands on is looked at as if it were computed now, so that nothing which is told of a
+    /// tree depends on what was kept.
+    OfAnEarlierRun(Known),
+}
+
 impl From<(&Fingerprint, &Node)> for Known {
     fn from((fingerprint, node): (&Fingerprint, &Node)) -> Self {
         Self { fingerprint: fingerprint.clone(), node: node.clone() }
@@ -161,7 +171,7 @@ impl Sketch {
     pub fn finish(
         self,
         wanted: Wanted<'_>,
-        known: &dyn Fn(&ModelName, Digest) -> Option<Known>,
+        known: &dyn Fn(&ModelName, Digest) -> Option<Memory>,
         again: &(dyn Fn(&Model) -> Option<Arc<Model>> + Sync),
     ) -> (Tree, Vec<Problem>) {
         let Self { mut models, context, outline, sources, .. } = self;
@@ -303,7 +313,7 @@ impl<'w> Work<'w> {
     }
 
     /// Walks from readers to parents: what is wanted is needed, and all possible parents of what must be computed.
-    fn need(&mut self, wanted: Wanted<'_>, known: &dyn Fn(&Model, usize) -> Option<Known>) {
+    fn need(&mut self, wanted: Wanted<'_>, known: &dyn Fn(&Model, usize) -> Option<Memory>) {
         let mut needed = vec![matches!(wanted, Wanted::Everything); self.all.len()];
         if let Wanted::These(names) = wanted {
             names.iter().filter_map(|name| self.place(name)).for_each(|place| needed[place] = true);
@@ -314,15 +324,27 @@ impl<'w> Work<'w> {
             if !members().any(|member| needed[member]) {
                 continue;
             }
-            let found: Option<Vec<Known>> = members().map(|member| known(self.all[member], member)).collect();
-            if let Some(found) = found {
-                for (member, Known { fingerprint, node }) in members().zip(found) {
-                    self.found[member] = Some(Box::new((node, Some(fingerprint))));
-                }
+            let found: Option<Vec<Memory>> = members().map(|member| known(self.all[member], member)).collect();
+            let is_all = found.is_some();
+            let mut is_over = is_all;
+            for (member, memory) in members().zip(found.into_iter().flatten()) {
+                let Known { fingerprint, node } = match memory {
+                    Memory::OfThisRun(known) => known,
+                    Memory::OfAnEarlierRun(known) => {
+                        is_over = false;
+                        known
+                    }
+                };
+                self.found[member] = Some(Box::new((node, Some(fingerprint))));
+            }
+            if is_over {
                 continue;
             }
             for member in members() {
                 self.outline.parents(member).iter().for_each(|parent| needed[*parent as usize] = true);
+            }
+            if is_all {
+                continue;
             }
             let depth = group.depth as usize;
             if self.levels.len() <= depth {

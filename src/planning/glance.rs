@@ -15,7 +15,7 @@ use super::{
 };
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::fingerprint::{Sketch, Tree, Wanted};
+use crate::fingerprint::{Memory, Sketch, Tree, Wanted, remembered};
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName};
 use crate::model::{Kind, Model};
@@ -182,25 +182,21 @@ impl Looked {
         }
         in_result.extend(result.sketch.circles());
         // What the branch may reach is taken apart again: its queries may have mistakes.
-        let earlier = |name: &ModelName, source| {
-            if reached.contains(name) { None } else { workspace.known(source) }
-        };
+        let of_earlier = |source| workspace.known(source).map(Memory::OfAnEarlierRun);
+        let earlier = |name: &ModelName, source| if reached.contains(name) { None } else { of_earlier(source) };
         in_base.extend(starting_with_parents(&base.sketch));
         let [of_result, of_base, of_promoted] =
             looks.each_ref().map(|look| move |model: &Model| look.as_ref()?.model(model));
         let (result_tree, cycles) = result.sketch.finish(Wanted::These(&in_result), &earlier, &of_result);
         unseen.leave_out(&result_tree);
         let known = result_tree.by_source();
-        let in_this_run = |source: &Digest| known.get(source).map(|known| (*known).into());
-        let remember = |_: &ModelName, source| in_this_run(&source).or_else(|| workspace.known(source));
+        let remember = |_: &ModelName, source| remembered(&known, source).or_else(|| of_earlier(source));
         let of_base = |model: &Model| read_before(&result_tree, model).or_else(|| of_base(model));
         let (base_tree, _) = base.sketch.finish(Wanted::These(&in_base), &remember, &of_base);
         let promoted_tree = promoted.map(|promoted| {
             let base = base_tree.by_source();
-            let in_base = |source: &Digest| base.get(source).map(|known| (*known).into());
-            let remember = |_: &ModelName, source| {
-                in_this_run(&source).or_else(|| in_base(&source)).or_else(|| workspace.known(source))
-            };
+            let in_this_run = |source| remembered(&known, source).or_else(|| remembered(&base, source));
+            let remember = |_: &ModelName, source| in_this_run(source).or_else(|| of_earlier(source));
             let tree = promoted.sketch.finish(Wanted::These(&in_promoted), &remember, &of_promoted).0;
             tree.with_broken(promoted.project.broken)
         });

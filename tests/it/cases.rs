@@ -138,6 +138,27 @@ fn a_model_that_an_earlier_run_fingerprinted_is_not_read_again_where_the_branch_
 }
 
 #[test]
+fn what_an_earlier_run_fingerprinted_makes_nothing_look_changed_or_stand_elsewhere() {
+    let repository = Repository::new();
+    repository.write("config.yaml", "model_defaults:\n  dialect: duckdb\n");
+    repository.write("models/a.sql", "MODEL (name s.a, kind FULL);\nSELECT x FROM s.z");
+    repository.write("models/b.sql", "MODEL (name s.b, kind FULL);\nFROM (VALUES (1), (2)) AS t(x) ORDER BY x");
+    repository.write(
+        "models/c.sql",
+        "MODEL (name s.c, kind VIEW);\nSELECT first(b.x) AS x FROM s.b AS b CROSS JOIN s.a AS a",
+    );
+    repository.write("models/y.sql", "MODEL (name s.y, kind FULL);\nSELECT 1 AS x");
+    repository.write("models/z.sql", "MODEL (name s.z, kind FULL);\nSELECT x FROM s.y");
+    repository.commit("main");
+    repository.branch("feature/order");
+    repository.edit("models/b.sql", "ORDER BY x", "ORDER BY x DESC");
+    repository.commit("branch");
+    let (told, _) = run(&Surroundings::fixed(repository.path(), NOW), &["plan"]);
+    assert!(told.contains("reads all of s.b, which changed") && !told.contains("all of s.a"), "{told}");
+    check_kept(&repository, Path::new("order"));
+}
+
+#[test]
 fn every_case_plans_as_written() {
     let cases = cases();
     assert!(cases.len() >= 12, "the cases are there");
