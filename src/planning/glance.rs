@@ -169,9 +169,10 @@ impl Looked {
     ) -> Result<Self, CommandError> {
         let reached = result.sketch.differing(&base.sketch);
         let mut in_base = base.sketch.differing(&result.sketch);
-        let mut in_promoted = BTreeSet::new();
+        let (mut drifted, mut in_promoted) = (BTreeSet::new(), BTreeSet::new());
         if let Some(promoted) = &promoted {
-            in_base.extend(base.sketch.differing(&promoted.sketch));
+            drifted = base.sketch.differing(&promoted.sketch);
+            in_base.extend(drifted.iter().cloned());
             in_promoted = promoted.sketch.differing(&base.sketch);
         }
         let (mut unseen, unknown) = unseen(&result.sketch, &reached, state, environments)?;
@@ -181,7 +182,8 @@ impl Looked {
             in_result.extend(ending_with_parents(&result.sketch, prod));
         }
         in_result.extend(result.sketch.circles());
-        // What the branch may reach is taken apart again: its queries may have mistakes.
+        // What the branch may reach is taken apart again: its queries may have mistakes, and how it came about is told by them.
+        // So is what drifted.
         let of_earlier = |source| workspace.known(source).map(Memory::OfAnEarlierRun);
         let earlier = |name: &ModelName, source| if reached.contains(name) { None } else { of_earlier(source) };
         in_base.extend(starting_with_parents(&base.sketch));
@@ -190,7 +192,9 @@ impl Looked {
         let (result_tree, cycles) = result.sketch.finish(Wanted::These(&in_result), &earlier, &of_result);
         unseen.leave_out(&result_tree);
         let known = result_tree.by_source();
-        let remember = |_: &ModelName, source| remembered(&known, source).or_else(|| of_earlier(source));
+        let remember = |name: &ModelName, source| {
+            if drifted.contains(name) { None } else { remembered(&known, source).or_else(|| of_earlier(source)) }
+        };
         let of_base = |model: &Model| read_before(&result_tree, model).or_else(|| of_base(model));
         let (base_tree, _) = base.sketch.finish(Wanted::These(&in_base), &remember, &of_base);
         let promoted_tree = promoted.map(|promoted| {

@@ -34,6 +34,24 @@ fn a_plan_tells_the_drift_and_who_holds_production() {
 }
 
 #[test]
+fn what_drifted_is_told_alike_where_an_earlier_plan_knew_it_and_where_the_branch_reads_it() {
+    let world = world_with_a_mistake();
+    rollback(&world, &["--why", "one too many"]);
+    world.repository.branch("feature");
+    edit(&world, &[("models/reader.sql", "MODEL (name marts.reader, kind VIEW);\nSELECT * FROM marts.total")]);
+    let plan = || world.done(&["plan", "--format", "json"]).json();
+    let first = plan();
+    let drift: Vec<&str> = first["drift"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|model| model["change"].as_str().expect("a word"))
+        .collect();
+    assert_eq!(drift, ["modified", "indirect"], "{first}");
+    assert_eq!(plan(), first);
+}
+
+#[test]
 fn doctor_and_the_environments_page_tell_it() {
     let world = world_with_a_mistake();
     let findings =
