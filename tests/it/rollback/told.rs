@@ -38,7 +38,7 @@ fn what_drifted_is_told_alike_where_an_earlier_plan_knew_it_and_where_the_branch
     let world = world_with_a_mistake();
     rollback(&world, &["--why", "one too many"]);
     world.repository.branch("feature");
-    edit(&world, &[("models/reader.sql", "MODEL (name marts.reader, kind VIEW);\nSELECT * FROM marts.total")]);
+    edit(&world, &[("models/reader.sql", "MODEL (name marts.reader, kind VIEW);\nSELECT * FROM marts.shown")]);
     let plan = || world.done(&["plan", "--format", "json"]).json();
     let first = plan();
     let drift: Vec<&str> = first["drift"]
