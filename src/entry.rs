@@ -12,24 +12,28 @@ use crate::surroundings::{Surroundings, Terminal};
 /// Runs one command line of this process.
 pub fn run_process() -> Exit {
     match Surroundings::of_process() {
-        Ok(surroundings) => {
-            work_along(surroundings.processors());
-            run(&surroundings, &Output::of_process(surroundings.stderr))
-        }
-        Err(error) => {
-            let error = CommandError::failed("cannot start").because(error);
-            Output::of_process(Terminal::No).talk(&error.for_terminal(Colour::Never));
-            Exit::Failed
-        }
+        Ok(surroundings) => match work_along(surroundings.processors()) {
+            Ok(()) => run(&surroundings, &Output::of_process(surroundings.stderr)),
+            Err(error) => not_started(error),
+        },
+        Err(error) => not_started(error),
     }
+}
+
+fn not_started(error: impl std::error::Error + Send + Sync + 'static) -> Exit {
+    let error = CommandError::failed("cannot start").because(error);
+    Output::of_process(Terminal::No).talk(&error.for_terminal(Colour::Never));
+    Exit::Failed
 }
 
 /// Makes this thread one of those that work is handed to, as many as there are processors: beside as many others it would have
 /// to share one with a thread that looks for work before it sleeps. There is another in any case, as what is handed over and
 /// not waited for would never be done.
-fn work_along(processors: usize) {
-    // It can fail where threads were made before: then these do the work.
-    let _ = rayon::ThreadPoolBuilder::new().use_current_thread().num_threads(processors.max(2)).build_global();
+///
+/// # Errors
+/// No thread can be had; who hands work over later would find nobody.
+fn work_along(processors: usize) -> Result<(), rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().use_current_thread().num_threads(processors.max(2)).build_global()
 }
 
 /// Runs one command line; everything that it says goes to `output`.

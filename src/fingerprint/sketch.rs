@@ -166,8 +166,8 @@ impl Sketch {
     }
 
     /// Fingerprints the wanted models and whatever must be fingerprinted for that. `known` tells what was computed of a
-    /// model from the same sources before, `again` reads a model whose query is unread. The graph holds what was looked at; cycles
-    /// are problems.
+    /// model from the same sources before, `again` reads a model whose query is unread. The graph holds what was looked at;
+    /// cycles are problems.
     pub fn finish(
         self,
         wanted: Wanted<'_>,
@@ -287,6 +287,17 @@ struct Work<'w> {
     levels: Vec<Vec<&'w [u32]>>,
 }
 
+/// What was known of a group before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    /// Not all of it, so that it must be computed.
+    Nothing,
+    /// The group; what it stands on is still to be looked at.
+    Alone,
+    /// That, too.
+    WithAllAbove,
+}
+
 /// So many queries are in memory at once at most, taken apart, that wait for their parents.
 const AHEAD: usize = 256;
 
@@ -320,30 +331,17 @@ impl<'w> Work<'w> {
         }
         for group in self.outline.groups().iter().rev() {
             let all = self.outline.members(*group);
-            let members = || all.iter().map(|member| *member as usize);
-            if !members().any(|member| needed[member]) {
+            if !all.iter().any(|member| needed[*member as usize]) {
                 continue;
             }
-            let found: Option<Vec<Memory>> = members().map(|member| known(self.all[member], member)).collect();
-            let is_all = found.is_some();
-            let mut is_over = is_all;
-            for (member, memory) in members().zip(found.into_iter().flatten()) {
-                let Known { fingerprint, node } = match memory {
-                    Memory::OfThisRun(known) => known,
-                    Memory::OfAnEarlierRun(known) => {
-                        is_over = false;
-                        known
-                    }
-                };
-                self.found[member] = Some(Box::new((node, Some(fingerprint))));
-            }
-            if is_over {
+            let taken = self.take_known(all, known);
+            if taken == Taken::WithAllAbove {
                 continue;
             }
-            for member in members() {
-                self.outline.parents(member).iter().for_each(|parent| needed[*parent as usize] = true);
+            for parent in all.iter().flat_map(|member| self.outline.parents(*member as usize)) {
+                needed[*parent as usize] = true;
             }
-            if is_all {
+            if taken == Taken::Alone {
                 continue;
             }
             let depth = group.depth as usize;
@@ -352,6 +350,25 @@ impl<'w> Work<'w> {
             }
             self.levels[depth].push(all);
         }
+    }
+
+    /// Takes what is known of a group, where it is of all members.
+    fn take_known(&mut self, members: &[u32], known: &dyn Fn(&Model, usize) -> Option<Memory>) -> Taken {
+        let places = || members.iter().map(|member| *member as usize);
+        let memories: Option<Vec<Memory>> = places().map(|place| known(self.all[place], place)).collect();
+        let Some(memories) = memories else { return Taken::Nothing };
+        let mut taken = Taken::WithAllAbove;
+        for (place, memory) in places().zip(memories) {
+            let Known { fingerprint, node } = match memory {
+                Memory::OfThisRun(known) => known,
+                Memory::OfAnEarlierRun(known) => {
+                    taken = Taken::Alone;
+                    known
+                }
+            };
+            self.found[place] = Some(Box::new((node, Some(fingerprint))));
+        }
+        taken
     }
 
     /// The models that must be computed and whose queries are unread, and problems of those that cannot be read.

@@ -1,8 +1,8 @@
 //! A plan to be shown: it looks at what the branch may reach, and takes everything else for what it was.
 //!
 //! Models whose sources (their own files and everything that they may read) are the same in base and result have the same
-//! fingerprints in both, whatever these are. They are computed only where the state has a table whose key is not known
-//! otherwise. What this yields is the same plan as [`super::plan_of`] makes, but that problems inside the queries of
+//! fingerprints in both, whatever these are. They are needed only where the state has a table whose key is not known
+//! otherwise, and for what reads them; an earlier run may have kept them. What this yields is the same plan as [`super::plan_of`] makes, but that problems inside the queries of
 //! models that the branch cannot reach are not told.
 
 use std::collections::BTreeSet;

@@ -111,15 +111,22 @@ fn what_is_kept_between_runs_is_used_and_changes_no_plan() {
     assert!(files()[0].1.len() > kept[0].1.len(), "the new model was added");
 }
 
-#[test]
-fn a_model_that_an_earlier_run_fingerprinted_is_not_read_again_where_the_branch_left_it() {
+/// A branch without a commit of its own, of FULL models by name.
+fn branch_of(models: &[(&str, &str)]) -> Repository {
     let repository = Repository::new();
     repository.write("config.yaml", "model_defaults:\n  dialect: duckdb\n");
-    repository.write("models/a.sql", "MODEL (name s.a, kind FULL);\nSELECT 1 AS x, 2 AS y");
-    repository.write("models/b.sql", "MODEL (name s.b, kind FULL);\nSELECT x FROM s.a");
-    repository.write("models/c.sql", "MODEL (name s.c, kind FULL);\nSELECT x FROM s.b");
+    for (name, query) in models {
+        repository.write(&format!("models/{name}.sql"), format!("MODEL (name s.{name}, kind FULL);\n{query}"));
+    }
     repository.commit("main");
-    repository.branch("feature/last");
+    repository.branch("feature");
+    repository
+}
+
+#[test]
+fn a_model_that_an_earlier_run_fingerprinted_is_not_read_again_where_the_branch_left_it() {
+    let tables = [("a", "SELECT 1 AS x, 2 AS y"), ("b", "SELECT x FROM s.a"), ("c", "SELECT x FROM s.b")];
+    let repository = branch_of(&tables);
     repository.edit("models/c.sql", "SELECT x FROM", "SELECT x + 1 AS x FROM");
     repository.commit("branch");
     let folder = tempfile::tempdir().expect("a folder");
@@ -139,18 +146,13 @@ fn a_model_that_an_earlier_run_fingerprinted_is_not_read_again_where_the_branch_
 
 #[test]
 fn what_an_earlier_run_fingerprinted_makes_nothing_look_changed_or_stand_elsewhere() {
-    let repository = Repository::new();
-    repository.write("config.yaml", "model_defaults:\n  dialect: duckdb\n");
-    repository.write("models/a.sql", "MODEL (name s.a, kind FULL);\nSELECT x FROM s.z");
-    repository.write("models/b.sql", "MODEL (name s.b, kind FULL);\nFROM (VALUES (1), (2)) AS t(x) ORDER BY x");
-    repository.write(
-        "models/c.sql",
-        "MODEL (name s.c, kind VIEW);\nSELECT first(b.x) AS x FROM s.b AS b CROSS JOIN s.a AS a",
-    );
-    repository.write("models/y.sql", "MODEL (name s.y, kind FULL);\nSELECT 1 AS x");
-    repository.write("models/z.sql", "MODEL (name s.z, kind FULL);\nSELECT x FROM s.y");
-    repository.commit("main");
-    repository.branch("feature/order");
+    let repository = branch_of(&[
+        ("a", "SELECT x FROM s.z"),
+        ("b", "FROM (VALUES (1), (2)) AS t(x) ORDER BY x"),
+        ("c", "SELECT first(b.x) AS x FROM s.b AS b CROSS JOIN s.a AS a"),
+        ("y", "SELECT 1 AS x"),
+        ("z", "SELECT x FROM s.y"),
+    ]);
     repository.edit("models/b.sql", "ORDER BY x", "ORDER BY x DESC");
     repository.commit("branch");
     let (told, _) = run(&Surroundings::fixed(repository.path(), NOW), &["plan"]);

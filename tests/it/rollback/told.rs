@@ -1,12 +1,19 @@
 //! That production is held is told wherever people look, and texts of strangers do no harm there.
 
 use offshoot::error::Exit;
+use serde_json::Value;
 
 use super::{commits_total, history, prod, rollback, world_with_a_mistake};
 use crate::lab::{TOTAL, edit};
 
 /// Ends a table row, a list and a line, names people, and moves the cursor.
 const HOSTILE: &str = "bad | `x` </details><img src=x> @org/team\n* [x](http://evil)\u{1b}[31m\u{202e}";
+
+/// One word of each model that drifted.
+fn drift<'a>(plan: &'a Value, word: &str) -> Vec<&'a str> {
+    let models = plan["drift"].as_array().expect("a list").iter();
+    models.map(|model| model[word].as_str().expect("a word")).collect()
+}
 
 #[test]
 fn a_plan_tells_the_drift_and_who_holds_production() {
@@ -15,9 +22,7 @@ fn a_plan_tells_the_drift_and_who_holds_production() {
     world.repository.branch("feature");
     edit(&world, &[("models/other.sql", "MODEL (name marts.other, kind VIEW);\nSELECT 1 AS one")]);
     let plan = world.done(&["plan", "--format", "json"]).json();
-    let drift: Vec<&str> =
-        plan["drift"].as_array().expect("a list").iter().map(|model| model["name"].as_str().expect("a name")).collect();
-    assert_eq!(drift, ["marts.total", "marts.shown"], "merged, and not shown: {plan}");
+    assert_eq!(drift(&plan, "name"), ["marts.total", "marts.shown"], "merged, and not shown: {plan}");
     let held = plan["problems"].as_array().expect("a list").iter().find(|problem| problem["code"] == "held");
     let held = held.unwrap_or_else(|| panic!("no hold in {plan}"));
     assert_eq!(held["severity"], "warning");
@@ -41,13 +46,7 @@ fn what_drifted_is_told_alike_where_an_earlier_plan_knew_it_and_where_the_branch
     edit(&world, &[("models/reader.sql", "MODEL (name marts.reader, kind VIEW);\nSELECT * FROM marts.shown")]);
     let plan = || world.done(&["plan", "--format", "json"]).json();
     let first = plan();
-    let drift: Vec<&str> = first["drift"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|model| model["change"].as_str().expect("a word"))
-        .collect();
-    assert_eq!(drift, ["modified", "indirect"], "{first}");
+    assert_eq!(drift(&first, "change"), ["modified", "indirect"], "{first}");
     assert_eq!(plan(), first);
 }
 
