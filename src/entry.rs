@@ -14,14 +14,13 @@ pub fn run_process() -> Exit {
     match Surroundings::of_process() {
         Ok(surroundings) => match work_along(surroundings.processors()) {
             Ok(()) => run(&surroundings, &Output::of_process(surroundings.stderr)),
-            Err(error) => not_started(error),
+            Err(error) => not_started(&error),
         },
-        Err(error) => not_started(error),
+        Err(error) => not_started(&CommandError::failed("cannot start").because(error)),
     }
 }
 
-fn not_started(error: impl std::error::Error + Send + Sync + 'static) -> Exit {
-    let error = CommandError::failed("cannot start").because(error);
+fn not_started(error: &CommandError) -> Exit {
     Output::of_process(Terminal::No).talk(&error.for_terminal(Colour::Never));
     Exit::Failed
 }
@@ -32,8 +31,13 @@ fn not_started(error: impl std::error::Error + Send + Sync + 'static) -> Exit {
 ///
 /// # Errors
 /// No thread can be had; who hands work over later would find nobody.
-fn work_along(processors: usize) -> Result<(), rayon::ThreadPoolBuildError> {
-    rayon::ThreadPoolBuilder::new().use_current_thread().num_threads(processors.max(2)).build_global()
+fn work_along(processors: usize) -> Result<(), CommandError> {
+    let threads = processors.max(2);
+    let made = rayon::ThreadPoolBuilder::new().use_current_thread().num_threads(threads).build_global();
+    made.map_err(|error| {
+        let error = CommandError::failed(format!("cannot start {threads} threads, one a processor")).because(error);
+        error.hint("let this user or container have more processes (`ulimit -u`), or fewer processors")
+    })
 }
 
 /// Runs one command line; everything that it says goes to `output`.
