@@ -18,6 +18,8 @@ pub struct Comparison<'a> {
     pub grain: &'a [String],
     /// The other columns that have one name and type on both sides.
     pub values: &'a [String],
+    /// Those of both that hold values within values.
+    pub nested: &'a [String],
     /// The rows that both sides have to show, as a condition on the columns of either.
     pub filter: Option<&'a str>,
 }
@@ -127,11 +129,15 @@ impl Comparison<'_> {
     }
 
     /// What a row of these columns hashes to, of a type whose sum does not run over. DuckDB's second hash mixes what the
-    /// first of several columns only combines, lest values that rows swap cancel out in the sum.
+    /// first of several columns only combines, lest values that rows swap cancel out in the sum. Its hash of a nested value is
+    /// one for NULL, for what is empty and for what holds NULLs alone, which its text tells apart.
     fn hash(&self, columns: &str) -> String {
         match self.dialect {
             Dialect::Postgres => format!("hashtextextended(ROW({columns})::text, 0)::numeric"),
-            _ => format!("hash(hash({columns}))::HUGEINT"),
+            _ => {
+                let text = |column: &String| format!(", {}::VARCHAR", quote_identifier(self.dialect, column));
+                format!("hash(hash({columns}{}))::HUGEINT", self.nested.iter().map(text).collect::<String>())
+            }
         }
     }
 

@@ -135,7 +135,15 @@ fn compared(
     if filter.is_none() && !ranges.is_empty() {
         return Ok(Compared::Not(NotCompared::NoTimeColumn));
     }
-    let of = Comparison { dialect, here: &here, base: &base, grain: &[], values: &[], filter: filter.as_deref() };
+    let of = Comparison {
+        dialect,
+        here: &here,
+        base: &base,
+        grain: &[],
+        values: &[],
+        nested: &[],
+        filter: filter.as_deref(),
+    };
     if let Some(most) = bounds.rows
         && (holds_more(&of, of.here, most, ask)? || holds_more(&of, of.base, most, ask)?)
     {
@@ -174,7 +182,9 @@ fn rows(
         (Some(_), Some(keys)) => {
             let names = in_common.iter().map(|(name, _)| name);
             let values: Vec<String> = names.filter(|name| !keys.contains(name)).cloned().collect();
-            let comparison = Comparison { grain: keys, values: &values, ..*of };
+            let nested = in_common.iter().filter(|(_, data_type)| is_nested(data_type));
+            let nested: Vec<String> = nested.map(|(name, _)| name.clone()).collect();
+            let comparison = Comparison { grain: keys, values: &values, nested: &nested, ..*of };
             let unique = ask(&comparison.uniqueness())?;
             let rows = Sides { here: number(&unique, 0), base: number(&unique, 2) };
             let twice = Sides { here: number(&unique, 1), base: number(&unique, 3) };
@@ -268,8 +278,12 @@ fn is_ordered(dialect: Dialect, data_type: &str) -> bool {
         let first = data_type.split([' ', '(']).next().unwrap_or_default();
         return is_number(dialect, data_type) || (ORDERED.contains(&first) && !data_type.ends_with("[]"));
     }
-    let is_nested = data_type.contains(['[', '(', ']']) && !data_type.starts_with("DECIMAL");
-    !is_nested && !matches!(data_type, "BLOB" | "BIT")
+    !is_nested(data_type) && !matches!(data_type, "BLOB" | "BIT")
+}
+
+/// Whether values of a type of DuckDB hold other values.
+fn is_nested(data_type: &str) -> bool {
+    data_type == "VARIANT" || data_type.contains(['[', '(', ']']) && !data_type.starts_with("DECIMAL")
 }
 
 /// The rows that can be compared.

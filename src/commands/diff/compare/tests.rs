@@ -25,7 +25,7 @@ fn compared(session: &mut dyn Session, bounds: Bounds) -> (Compared, Vec<String>
     };
     let columns = columns(&here, dialect, &mut ask).expect("columns");
     let in_common: Vec<&Column> = columns.iter().collect();
-    let of = Comparison { dialect, here: &here, base: &base, grain: &[], values: &[], filter: None };
+    let of = Comparison { dialect, here: &here, base: &base, grain: &[], values: &[], nested: &[], filter: None };
     let compared = rows((Some(model), bounds), &of, &in_common, Vec::new(), &mut ask).expect("a comparison");
     (compared, asked)
 }
@@ -134,6 +134,42 @@ fn buckets_of_many_rows_hide_nothing() {
     assert_eq!(narrowed, 5, "what differs in few buckets is looked for in those alone");
 }
 
+/// DuckDB's hash of a nested value is one for NULL, for what is empty and for what holds nothing but NULL.
+#[test]
+fn nothing_empty_and_unknown_are_told_apart_in_nested_values() {
+    let values = [
+        ("INT[]", vec!["NULL", "[]", "[NULL]"]),
+        ("INT[1]", vec!["NULL", "[NULL]"]),
+        ("STRUCT(a INT, b INT[])", vec!["NULL", "{'a': NULL, 'b': NULL}", "{'a': NULL, 'b': []}"]),
+        ("MAP(INT, INT)", vec!["NULL", "MAP {}", "MAP {1: NULL}"]),
+        ("UNION(a INT, b INT)", vec!["NULL", "union_value(a := NULL)", "union_value(a := 1)", "union_value(b := 1)"]),
+    ];
+    let engine = DuckDb::memory();
+    let mut session = engine.session().expect("a session");
+    let mut changed = |data_type: &str, [one, other]: [&str; 2], select: &str| {
+        for (table, value) in [("here", one), ("base", other)] {
+            let sql = format!(
+                "CREATE OR REPLACE TABLE main.{table} AS SELECT {select} FROM (SELECT {value}::{data_type} AS w)"
+            );
+            session.execute(&sql).expect("a table");
+        }
+        match both_ways(session.as_mut()).0 {
+            Compared::ByGrain(found) => (found.changed, found.only.here),
+            _ => panic!("not compared by grain"),
+        }
+    };
+    for (data_type, values) in values {
+        for (place, one) in values.iter().enumerate() {
+            for (other_place, other) in values.iter().enumerate() {
+                let differs = u64::from(place != other_place);
+                let told = format!("{one} and {other} of {data_type}");
+                assert_eq!(changed(data_type, [one, other], "1 AS k, 2 AS l, w"), (differs, 0), "{told}");
+                assert_eq!(changed(data_type, [one, other], "1 AS k, w AS l"), (0, differs), "{told} as a grain");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_limit_counts_what_would_be_compared() {
     let engine = DuckDb::memory();
@@ -146,7 +182,7 @@ fn a_limit_counts_what_would_be_compared() {
     let table = |name: &str| TableName { catalog: None, schema: "main".into(), name: name.into() };
     let (here, base) = (table("here"), table("base"));
     let (dialect, filter) = (session.dialect(), Some("k < 6"));
-    let of = Comparison { dialect, here: &here, base: &base, grain: &[], values: &[], filter };
+    let of = Comparison { dialect, here: &here, base: &base, grain: &[], values: &[], nested: &[], filter };
     let mut ask = |sql: &str| session.query(sql);
     let holds = [4, 5, 6, u64::MAX]
         .map(|most| [&here, &base].map(|table| holds_more(&of, table, most, &mut ask).expect("a count")));
