@@ -28,12 +28,13 @@ use offshoot::hash::Digest;
 use offshoot::ids::{EnvironmentName, ModelName, PlanId, ProjectName, RefName, StateId};
 use offshoot::naming::{IdentifierLimit, TableKey, physical_table};
 use offshoot::plan::{Commits, Inputs, Purpose, Unseen, Window, build};
-use offshoot::planning::{LIMIT, Question, Writer, plan_over};
+use offshoot::planning::{LIMIT, Question, plan_over};
 use offshoot::settings::PhysicalSchemas;
 use offshoot::state::{
     About, Build, Environment, Fact, OpenMode, Owner, Pointer, PostgresPlace, Snapshot, State, Status, Terms,
 };
 use offshoot::time::Timestamp;
+use offshoot::turn::Writer;
 use state_world::{PATIENT, about, entry, pointer, snapshot};
 
 fn main() {

@@ -4,6 +4,7 @@
 //! promote writes goes through the journal: the engine's transaction carries the plan's id, and after a crash that id
 //! says whether the swap happened.
 
+mod announce;
 mod journal;
 mod others;
 mod refusal;
@@ -13,6 +14,8 @@ mod wall;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use announce::announce;
+pub use announce::unwritten;
 use others::beside_others;
 use refusal::PublishError;
 pub use settle::settle;
@@ -83,6 +86,7 @@ pub fn apply(
     let expected = current.map(|current| current.about.version());
     work.state.start_plan(work.lease, about, expected.as_ref()).map_err(state_error)?;
     keep(work, plan)?;
+    announce(work, plan)?;
     work.run_beside_all(Stage::Before)?;
     let builds = build_tables(work, plan)?;
     audit_unfilled(work, plan, layout(&plan.environment, plan.suffix))?;
@@ -152,6 +156,7 @@ pub fn promote(
     }
     vouched_for(work, plan, held.as_mut())?;
     keep(work, plan)?;
+    announce(work, plan)?;
     work.run_beside_all(Stage::Before)?;
     let builds = build_tables(work, plan)?;
     audit_unfilled(work, plan, layout(&plan.environment, plan.suffix))?;

@@ -4,10 +4,15 @@
 //! each claims an environment before it plans it and a table before it fills or drops it, and nobody waits for one table
 //! while it has another, so that no two wait for each other.
 
+mod writer;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+pub use writer::Writer;
+
 use crate::engine::Fence;
-use crate::ids::ProjectName;
+use crate::ids::{ProjectName, TableName};
 use crate::output::Output;
 use crate::state::{Asking, Claim, State, StateError, Subject, WriteLease, Writers};
 use crate::surroundings::{Interruption, Stopwatch};
@@ -115,6 +120,25 @@ impl Turns<'_> {
             std::thread::sleep(POLL);
             asking = Asking::Again;
         }
+    }
+
+    /// Waits until nobody fills or drops any of these tables, and says for whom.
+    ///
+    /// # Errors
+    /// The state is out of reach; a request to stop.
+    pub fn until_unwritten(&self, tables: &BTreeSet<TableName>) -> Result<(), TurnError> {
+        let mut told = None;
+        while !tables.is_empty() {
+            let is_one = |(subject, ..): &(Subject, _, _)| matches!(subject, Subject::Table { table, .. } if tables.contains(table));
+            let Some((subject, holder, since)) = self.state.claims()?.into_iter().find(is_one) else { break };
+            if self.interruption.is_requested() {
+                return Err(TurnError::Stopped(Box::new(subject)));
+            }
+            let held = StateError::Held { subject: Box::new(subject), holder: Box::new(holder), since };
+            self.tell(&held, &mut told);
+            std::thread::sleep(POLL);
+        }
+        Ok(())
     }
 
     /// Says for whom we wait: at once, and now and then where that changes.

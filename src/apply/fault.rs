@@ -33,7 +33,7 @@ pub(super) enum FillError {
     TableGone(String),
     #[error("table `{0}` is there already, and this program did not make it")]
     Foreign(String),
-    #[error("another run has written table `{0}` meanwhile")]
+    #[error("another run has written table `{0}` meanwhile, or is about to show it")]
     Overtaken(String),
     #[error("it reads its own table, whose columns have no types before it is there")]
     ReadsItself,

@@ -20,7 +20,7 @@ use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Past};
 use crate::naming::TableKey;
-use crate::plan::{Build, Target, stored_parents};
+use crate::plan::{Build, Sharing, Target, stored_parents};
 use crate::state::{self, Fact, InputRead, Subject, Writers};
 use crate::statement::{ColumnType, quote_table};
 use crate::surroundings::Stopwatch;
@@ -97,11 +97,15 @@ fn fill_inner(
     let told = filler.tell();
     filled.map_err(|error| filler.failed(error))?;
     told?;
+    // Before it is given back: from now on others leave it as it is.
+    if let (Some(_), Some(environment)) = (&turn, work.writer.shows()) {
+        work.state.announce(work.lease, environment, std::slice::from_ref(task.table))?;
+    }
     Ok(task.build(filler.rows, stopwatch.seconds()))
 }
 
 /// Takes the table from all who may want it, once nobody has it, and looks how it stands: where others write too, somebody
-/// may have filled it since it was planned.
+/// may have filled it since it was planned, or be about to show it as it is.
 fn begin<'a>(
     work: &Work<'_>,
     target: &Target,
@@ -113,7 +117,11 @@ fn begin<'a>(
     let turn = work.turns().take(&Subject::Table { table: table.clone(), range: None }, None)?;
     let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
     let is_here = known.as_ref().is_none_or(|known| known.snapshot.table == *table);
-    if !is_here || known.as_ref().map(state::Table::found) != target.found {
+    let is_taken = || -> Result<bool, FillError> {
+        let is_ours = target.sharing == Sharing::Own;
+        Ok(is_ours && !work.writer.leaves_alone(work.state, std::slice::from_ref(table))?.is_empty())
+    };
+    if !is_here || known.as_ref().map(state::Table::found) != target.found || is_taken()? {
         return Err(FillError::Overtaken(table.to_string()));
     }
     let mut session = work.engine.session()?;

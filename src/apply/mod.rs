@@ -43,7 +43,7 @@ use crate::plan::Plan;
 use crate::state::{Owner, State, WriteLease};
 use crate::surroundings::Interruption;
 use crate::time::{Interval, Timestamp};
-use crate::turn::Turns;
+use crate::turn::{Turns, Writer};
 
 /// What filling tables needs.
 pub struct Work<'a> {
@@ -69,6 +69,8 @@ pub struct Work<'a> {
     pub who: &'a Who,
     /// Whose environment it is all done for.
     pub made_for: &'a Owner,
+    /// Whose tables are left alone, and where the filled ones are to be shown.
+    pub writer: &'a Writer<'a>,
     /// What tells the warehouse that the environment is ours; `None` where nobody else can write it.
     pub fence: Option<Fence>,
     /// The plan that is carried out.

@@ -10,7 +10,7 @@ use super::fill::{Physical, fill};
 use super::group::{fill_together, may_share};
 use super::{Work, engine_error, keys_of, tables_of};
 use crate::engine::{Interrupter, Session, Standing, claim, standing, transaction};
-use crate::error::CommandError;
+use crate::error::{Again, CommandError};
 use crate::ids::{ModelName, TableName};
 use crate::output::Progress;
 use crate::plan::{Action, Build, Plan, Target};
@@ -149,6 +149,9 @@ fn report(progress: &Progress<'_>, name: &ModelName, result: Result<&Build, &Com
         Ok(build) => {
             let rows = build.rows.map_or(String::new(), |rows| format!(", {rows} rows"));
             format!("{name}{rows}, {:.2} s", build.seconds)
+        }
+        Err(error) if error.again() == Again::PlanAnew => {
+            format!("{name} is another run's by now, so it is planned anew")
         }
         Err(_) => format!("{name} failed"),
     };

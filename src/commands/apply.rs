@@ -223,6 +223,8 @@ impl Prepared {
         let now = context.execution_time()?;
         let shown = (&planned.result, &planned.plan.environment);
         let beside_all = planning::ready(shown, &self.stages(order.target), (self.engine.dialect(), now))?;
+        let settings = &planned.result.project.settings;
+        let writer = planning::writer(workspace, settings, (self.chosen.place, &planned.plan.environment));
         let work = Work {
             tree: &planned.result.tree,
             files: &files,
@@ -235,6 +237,7 @@ impl Prepared {
             run: order.doing,
             who: &who,
             made_for: &planned.owner,
+            writer: &writer,
             fence: self.turn.fence(),
             plan_id: &plan_id,
             jobs: jobs(context, order.work),

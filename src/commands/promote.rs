@@ -16,7 +16,7 @@ use crate::git::Base;
 use crate::ids::{CommitId, EnvironmentName, PlanId, ProjectName};
 use crate::naming::parse_environment_name;
 use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, Window, build};
-use crate::planning::{self, Agreements, Beside, LIMIT, Question, Rows, Writer};
+use crate::planning::{self, Agreements, Beside, LIMIT, Question, Rows};
 use crate::problem::has_errors;
 use crate::publish::{self, ForeignPolicy, Published};
 use crate::rollback::{Contained, Hold, HoldChange};
@@ -24,7 +24,7 @@ use crate::settings::Stage;
 use crate::state::{About, Environment, Owner, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
-use crate::turn::Turn;
+use crate::turn::{Turn, Writer};
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
 /// Points production, or `--to ENV`, at the models of a commit.
@@ -180,6 +180,7 @@ impl Hands {
         let who = who(context, workspace);
         let stages = [Stage::Before, Stage::After];
         let beside_all = planning::ready((result, &about.name), &stages, (self.engine.dialect(), now))?;
+        let writer = Writer::Promote(&about.name);
         let work = Work {
             tree: &result.tree,
             files: &files,
@@ -192,6 +193,7 @@ impl Hands {
             run: "bot promote",
             who: &who,
             made_for: &about.owner,
+            writer: &writer,
             fence: self.turn.fence(),
             plan_id: &about.plan_id,
             jobs: jobs(context, &arguments.work),

@@ -133,6 +133,7 @@ impl Asked<'_> {
         let who = who(context, workspace);
         let shown = (&planned.side, &planned.environment.about.name);
         let beside_all = planning::ready(shown, &stages, (hands.engine.dialect(), *now))?;
+        let writer = planning::runner(workspace, &planned.side.project.settings, &planned.environment.about.name);
         let work = Work {
             tree: &planned.side.tree,
             files: &files,
@@ -145,6 +146,7 @@ impl Asked<'_> {
             run: "bot run",
             who: &who,
             made_for: &planned.environment.about.owner,
+            writer: &writer,
             fence: hands.turn.fence(),
             plan_id: &hands.plan_id,
             jobs: jobs(context, &arguments.work),

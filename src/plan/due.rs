@@ -267,6 +267,7 @@ impl<'a> Walk<'a> {
             seen: read.seen,
             found: known.map(KnownTable::found),
             history: None,
+            sharing: known.map_or(Sharing::Own, |known| known.sharing),
         });
     }
 

@@ -96,6 +96,8 @@ pub struct Target {
     pub found: Option<Found>,
     /// What is carried into it first; `None` where it begins or goes on by itself.
     pub history: Option<History>,
+    /// Whose table it was when the plan was made.
+    pub sharing: Sharing,
 }
 
 /// The table of a model whose rows no query gives again, where another definition of it is to go on from there.

@@ -90,6 +90,7 @@ impl<'a> Targets<'a> {
             seen: read.seen,
             found: slot.known.map(KnownTable::found),
             history,
+            sharing: slot.known.map_or(Sharing::Own, |known| known.sharing),
         })
     }
 

@@ -7,6 +7,7 @@ use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::naming::TableKey;
 use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing, ShownBefore};
 use crate::state::{Environment, LoadedInterval, Others, Pointer, State, StateError};
+use crate::turn::Writer;
 
 /// What a plan asks the state about.
 pub struct Question<'a> {
@@ -38,49 +39,6 @@ pub fn plan_over(
             return Ok(plan);
         }
         keys.extend(new);
-    }
-}
-
-/// Who is about to write tables: it leaves alone those that certain other environments show.
-pub enum Writer<'a> {
-    /// Apply: what any other environment shows.
-    Branch(&'a EnvironmentName),
-    /// Promote: prod may complete any table; another environment leaves prod's alone.
-    Promote(&'a EnvironmentName),
-    /// The merge queue: as prod's promote, which comes next.
-    Queue,
-    /// A run: the tables of its environment are its own, but those of prod.
-    Run(&'a EnvironmentName),
-    /// One of these from beyond the wall: what promote shows or has ever shown is production's role's.
-    Outside(Box<Self>),
-}
-
-impl Writer<'_> {
-    /// The environment that a promote makes of what is planned.
-    fn promotes_to(&self) -> Option<EnvironmentName> {
-        match self {
-            Self::Promote(environment) => Some((*environment).clone()),
-            Self::Queue => Some(EnvironmentName::prod()),
-            Self::Outside(inner) => inner.promotes_to(),
-            Self::Branch(_) | Self::Run(_) => None,
-        }
-    }
-
-    /// Whose tables it leaves alone, of these.
-    fn leaves_alone(&self, state: &dyn State, tables: &[TableName]) -> Result<BTreeSet<TableName>, StateError> {
-        let prod = EnvironmentName::prod();
-        match self {
-            Self::Branch(environment) => state.shown_by(Others::AllBut(environment), tables),
-            Self::Promote(environment) | Self::Run(environment) if !environment.is_prod() => {
-                state.shown_by(Others::Only(&prod), tables)
-            }
-            Self::Promote(_) | Self::Run(_) | Self::Queue => Ok(BTreeSet::new()),
-            Self::Outside(inner) => {
-                let mut shared = inner.leaves_alone(state, tables)?;
-                shared.extend(state.shown_by(Others::EverPromoted, tables)?);
-                Ok(shared)
-            }
-        }
     }
 }
 

@@ -25,12 +25,13 @@ use crate::problem::{HELD, Problem};
 use crate::rollback;
 use crate::settings::{EnvironmentSuffix, Settings};
 use crate::state::{Environment, Owner, State, StateError};
+use crate::turn::Writer;
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
 pub use beside_all::{Agreements, ready};
 pub use decided::{Beside, Rows, decided};
 pub use glance::glance;
-pub use known::{Question, Writer, plan_over};
+pub use known::{Question, plan_over};
 pub use running::{AskRestate, PlannedRun, affected, made_from, run_of};
 
 /// DuckDB has no limit worth knowing; names that fit PostgreSQL fit everywhere.
@@ -224,13 +225,8 @@ pub fn plan_of(
     result.problems.extend(clashes(&result.tree.models, &environment, &result.project.settings));
     let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
     result.problems.extend(statements(&agreements, (&environment, prod.as_ref()), &result.project.settings));
-    let (writer, purpose) = chosen.place.writer(&environment);
-    // What is planned of production is promote's to do, whoever plans it.
-    let is_promotes = matches!(writer, Writer::Promote(_));
-    let writer = match !is_promotes && workspace.is_outside(&result.project.settings) {
-        true => Writer::Outside(Box::new(writer)),
-        false => writer,
-    };
+    let (_, purpose) = chosen.place.writer(&environment);
+    let writer = writer(workspace, &result.project.settings, (chosen.place, &environment));
     let trees = [Some(base), Some(&result.tree), promoted];
     let question = Question { writer, trees, keys: BTreeSet::new(), replaced: prod.as_ref() };
     let now = context.execution_time()?;
@@ -256,6 +252,29 @@ pub fn plan_of(
     let plan = plan.map_err(state_error)?;
     let branch = chosen.trees.head_branch.clone();
     Ok(Planned { plan, base: base_side, result, owner, branch, current, prod, agreements })
+}
+
+/// Who writes what is planned.
+pub fn writer<'a>(
+    workspace: &Workspace<'_>,
+    settings: &Settings,
+    (place, environment): (Place, &'a EnvironmentName),
+) -> Writer<'a> {
+    match place.writer(environment).0 {
+        // What is planned of production is promote's to do, whoever plans it.
+        writer @ Writer::Promote(_) => writer,
+        writer => walled(workspace, settings, writer),
+    }
+}
+
+/// A writer, which may be beyond the wall.
+fn walled<'a>(workspace: &Workspace<'_>, settings: &Settings, writer: Writer<'a>) -> Writer<'a> {
+    if workspace.is_outside(settings) { Writer::Outside(Box::new(writer)) } else { writer }
+}
+
+/// Who loads what is due in an environment.
+pub fn runner<'a>(workspace: &Workspace<'_>, settings: &Settings, environment: &'a EnvironmentName) -> Writer<'a> {
+    walled(workspace, settings, Writer::Run(environment))
 }
 
 /// What there is to say of the statements that run around all of it.

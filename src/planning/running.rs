@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::known::{Question, Writer, known};
+use super::known::{Question, known};
+use super::runner;
 use crate::error::CommandError;
 use crate::git::TreeSource;
 use crate::ids::ModelName;
@@ -45,10 +46,7 @@ pub fn run_of(
         environment.models.iter().map(|(name, pointer)| (name.clone(), shown(name, pointer))).collect();
     let keys = shown.values().filter(|shown| shown.table.is_some()).map(|shown| shown.key.clone()).collect();
     let name = &environment.about.name;
-    let writer = match workspace.is_outside(&side.project.settings) {
-        true => Writer::Outside(Box::new(Writer::Run(name))),
-        false => Writer::Run(name),
-    };
+    let writer = runner(workspace, &side.project.settings, name);
     let question = Question { writer, trees: [None; 3], keys, replaced: None };
     let known = known(state, &question, question.keys.clone()).map_err(state_error)?;
     let run = due(&Running {

@@ -124,11 +124,22 @@ pub trait State: Send + Sync {
     /// The store cannot be read.
     fn tables(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Table>, StateError>;
 
-    /// Which of these tables other environments show; one round trip, however many environments there are.
+    /// Which of these tables other environments show, or are about to; one round trip, however many environments there are.
     ///
     /// # Errors
     /// The store cannot be read.
     fn shown_by(&self, others: Others<'_>, tables: &[TableName]) -> Result<BTreeSet<TableName>, StateError>;
+
+    /// Says that an environment is about to show these tables. Until the session ends others count that as shown.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn announce(
+        &self,
+        lease: &WriteLease,
+        environment: &EnvironmentName,
+        tables: &[TableName],
+    ) -> Result<(), StateError>;
 
     /// The models that have a table under any fingerprint.
     ///
@@ -271,7 +282,8 @@ pub trait State: Send + Sync {
 
     /// Looks once more whether a table has been needed by nothing since that moment, and then forgets it with its ledger.
     /// Nothing needs it where no environment of any project points at it, no promote that is not settled and no history of
-    /// an environment that promote writes, and no other project knows it. The mark stays until it is gone.
+    /// an environment that promote writes, nobody has announced to show it, and no other project knows it. The mark stays until it
+    /// is gone.
     ///
     /// # Errors
     /// The store cannot be written.

@@ -42,6 +42,7 @@ use self::plans::{
 };
 use self::pointers::{
     history_keeps_tables_for_as_long_as_it_has_them, models_without_a_table_and_tables_of_two_models_are_no_trouble,
+    what_is_announced_counts_as_shown_until_the_session_ends,
     what_one_plan_asks_and_writes_does_not_grow_with_environments, who_shows_a_table_is_known_as_soon_as_a_plan_ends,
 };
 use self::tables::{
@@ -360,6 +361,7 @@ macro_rules! every_case {
                 history_keeps_its_newest_entries_and_goes_on_counting,
                 who_shows_a_table_is_known_as_soon_as_a_plan_ends,
                 models_without_a_table_and_tables_of_two_models_are_no_trouble,
+                what_is_announced_counts_as_shown_until_the_session_ends,
                 history_keeps_tables_for_as_long_as_it_has_them,
                 tables_move_with_their_loads_and_other_projects_stay_where_they_were,
                 what_one_plan_asks_and_writes_does_not_grow_with_environments,

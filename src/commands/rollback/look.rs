@@ -11,7 +11,7 @@ use crate::history::{Deed, Origin};
 use crate::ids::{CommitId, EnvironmentName, ModelName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
-use crate::plan::{Action, Commits, History, OwnRows, Plan, Summary, Target, Then, Which};
+use crate::plan::{Action, Commits, History, OwnRows, Plan, Sharing, Summary, Target, Then, Which};
 use crate::problem::{Severity, has_errors};
 use crate::publish::{self, ForeignPolicy};
 use crate::rollback::{Freshness, Moved, Stand, moved};
@@ -238,6 +238,8 @@ fn plan(
             seen: Vec::new(),
             found: None,
             history: None,
+            // Whoever shows it, too, gets what no query gives again.
+            sharing: Sharing::Shared,
         })
     };
     Plan {

@@ -15,7 +15,7 @@ use super::environments::find;
 use super::hold;
 use super::promote::dependents;
 use super::who::who;
-use crate::apply::{BesideAll, Work, build_tables, engine_error};
+use crate::apply::{BesideAll, Work, build_tables, engine_error, tables_of};
 use crate::cli::RollbackArguments;
 use crate::context::Context;
 use crate::engine::{Engine, EngineError, OpenMode, Session};
@@ -32,6 +32,7 @@ use crate::settings::Settings;
 use crate::state::{About, HistoryEntry, PendingPromote, State, Status, Table};
 use crate::surroundings::Terminal;
 use crate::time::Timestamp;
+use crate::turn::Writer;
 use crate::workspace::{Workspace, state_error};
 
 /// Points an environment back; on a terminal it only tells, unless it was told to go on.
@@ -143,6 +144,7 @@ impl Asked<'_> {
         let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
         let files = workspace.files(&found.side.source)?;
         let about = about(&found, PlanId::new(workspace.random_id()?), now);
+        let writer = Writer::Promote(environment);
         let work = Work {
             tree: &found.side.tree,
             files: &files,
@@ -155,6 +157,7 @@ impl Asked<'_> {
             run: "bot rollback",
             who: &hold.who,
             made_for: &about.owner,
+            writer: &writer,
             fence: turn.fence(),
             plan_id: &about.plan_id,
             jobs: NonZeroUsize::MIN,
@@ -164,6 +167,7 @@ impl Asked<'_> {
             output: context.output,
             interruption: context.surroundings.interruption(),
         };
+        publish::unwritten(&work, &tables_of(&found.plan).into_values().collect::<Vec<_>>())?;
         let tables = carry_histories(&work, &found)?;
         let deed = Deed::Rollback { to: found.entry.sequence, why: hold.why.clone() };
         let change = HoldChange::Begins(Box::new(hold.clone()));

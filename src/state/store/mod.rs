@@ -214,6 +214,18 @@ impl<S: Store> State for StoredState<S> {
         self.read(|statements, project| pointers::shown_by(statements, project, others, tables))
     }
 
+    fn announce(
+        &self,
+        lease: &WriteLease,
+        environment: &EnvironmentName,
+        tables: &[TableName],
+    ) -> Result<(), StateError> {
+        let (session, shown) = (&lease.session().id, (environment, tables));
+        self.write_as(Writing::Facts, lease, |statements, project| {
+            pointers::announce(statements, project, session, shown)
+        })
+    }
+
     fn built_models(&self) -> Result<BTreeSet<ModelName>, StateError> {
         self.read(tables::built_models)
     }

@@ -1,15 +1,17 @@
-//! Who shows which tables: a row for each table of an environment, beside the map that says it of every model.
+//! Who shows which tables, or is about to: a row for each table of an environment, beside the map that says it of every model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Statements;
+use super::sessions::ALIVE;
 use super::tables::list_of;
 use super::value::{Failure, Value, count, text};
 use crate::ids::{EnvironmentName, ModelName, ProjectName, TableName};
+use crate::state::lease::SessionId;
 use crate::state::{Others, Pointer};
 
 /// [`crate::state::State::shown_by`]. Each table is looked up by itself, however many environments there are; the
-/// `OFFSET` keeps planners from reading all pointers instead.
+/// `OFFSET` keeps planners from reading all pointers instead. What was announced is little, or nothing.
 pub(super) fn shown_by(
     statements: &dyn Statements,
     project: &ProjectName,
@@ -23,16 +25,44 @@ pub(super) fn shown_by(
         Others::EverPromoted => ("past_pointers", "<>", ""),
         Others::EverOnly(environment) => ("past_pointers", "=", environment.as_str()),
     };
-    let sql = format!(
+    let mut sql = format!(
         "SELECT value FROM @list(?2) AS asked WHERE EXISTS (
              SELECT 1 FROM @{pointers} AS pointers
              WHERE table_name = asked.value AND project = ?1 AND environment {which} ?3 LIMIT 1 OFFSET 0
          )"
     );
+    if let Others::AllBut(_) | Others::Only(_) = others {
+        sql.push_str(&format!(
+            " UNION ALL SELECT announced.table_name
+              FROM @announced AS announced JOIN @sessions AS sessions ON sessions.id = announced.session
+              WHERE announced.project = ?1 AND announced.environment {which} ?3 AND {ALIVE}
+                  AND announced.table_name IN (SELECT value FROM @list(?2))"
+        ));
+    }
     let names = list_of(tables.iter().map(|table| &table.name))?;
     let rows = statements.query(&sql, &[project.into(), names, text(environment)])?;
     let shown: BTreeSet<&str> = rows.iter().map(|row| row.text("value")).collect::<Result<_, _>>()?;
     Ok(tables.iter().filter(|table| shown.contains(table.name.as_str())).cloned().collect())
+}
+
+/// [`crate::state::State::announce`].
+pub(super) fn announce(
+    statements: &dyn Statements,
+    project: &ProjectName,
+    session: &SessionId,
+    (environment, tables): (&EnvironmentName, &[TableName]),
+) -> Result<(), Failure> {
+    let names = list_of(tables.iter().map(|table| &table.name))?;
+    statements.execute(
+        "INSERT INTO @announced (session, project, environment, table_name)
+         SELECT DISTINCT ?1, ?2, ?3, value FROM @list(?4) AS asked WHERE NOT EXISTS (
+             SELECT 1 FROM @pointers AS pointers
+             WHERE table_name = asked.value AND project = ?2 AND environment = ?3 LIMIT 1 OFFSET 0
+         )
+         ON CONFLICT (table_name, project, environment, session) DO NOTHING",
+        &[text(&session.0), project.into(), text(environment.as_str()), names],
+    )?;
+    Ok(())
 }
 
 /// Writes what an environment shows, whose row is there; as many statements whatever that is.

@@ -28,6 +28,7 @@ pub(super) fn forget(
     let needed = statements.first(
         "SELECT 1 AS one FROM @pointers WHERE table_name = ?3
          UNION ALL SELECT 1 AS one FROM @past_pointers WHERE table_name = ?3
+         UNION ALL SELECT 1 AS one FROM @announced WHERE table_name = ?3
          UNION ALL SELECT 1 AS one FROM @promotes WHERE @position(intended, ?4) > 0
          UNION ALL SELECT 1 AS one FROM @snapshots WHERE project <> ?1 AND physical_table = ?2
          LIMIT 1",

@@ -1,5 +1,6 @@
 //! The whole program with its warehouse and its state on PostgreSQL.
 
+mod announced;
 pub(crate) mod conversations;
 mod lost;
 mod runs;

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use offshoot::ids::TableName;
-use offshoot::state::{Environment, Forgotten, Others, Owner, State};
+use offshoot::state::{Environment, Forgotten, Others, Owner, State, WriteLease};
 use offshoot::time::Timestamp;
 
 use super::{Factory, apply, lease, pending};
@@ -51,6 +51,29 @@ pub(super) fn who_shows_a_table_is_known_as_soon_as_a_plan_ends(store: &impl Fac
     assert_eq!(shown(state.as_ref(), "prod", &ALL)[1], ["a.one"]);
     state.remove_environment(&held, &name("x_1"), &ready("two")).expect("nobody else");
     assert_eq!(shown(state.as_ref(), "prod", &ALL), [vec!["a.two", "a.three"], vec!["a.one"]]);
+}
+
+/// What somebody is about to show is left alone as if it were shown, for as long as that run lives.
+pub(super) fn what_is_announced_counts_as_shown_until_the_session_ends(store: &impl Factory) {
+    let state = store.open("");
+    apply(state.as_ref(), &environment(about("x_1", branch("x"), "one"), &["a.one"]));
+    let held = lease(state.as_ref());
+    let tables = ["a.one", "a.two"].map(table);
+    state.announce(&held, &name("x_1"), &tables).expect("writable");
+    state.announce(&held, &name("x_1"), &[table("a.two"), table("a.three")]).expect("once more");
+    assert_eq!(shown(state.as_ref(), "y_1", &ALL)[0], ["a.one", "a.two", "a.three"]);
+    assert_eq!(shown(state.as_ref(), "x_1", &ALL), [vec![], vec!["a.one", "a.two", "a.three"]]);
+    assert_eq!(shown(store.open("other").as_ref(), "y_1", &ALL)[0], [""; 0]);
+    let promoted = state.shown_by(Others::EverPromoted, &tables).expect("readable");
+    assert!(promoted.is_empty(), "nobody promotes: {promoted:?}");
+    // Nor is it taken for something that nothing needs.
+    state.mark_unreferenced(&held, &[(table("a.two"), Timestamp(7))].into()).expect("writable");
+    let forget =
+        |lease: &WriteLease| state.forget_unreferenced(lease, &table("a.two"), Timestamp(7)).expect("writable");
+    assert_eq!(forget(&held), Forgotten::No);
+    drop(held);
+    assert_eq!(shown(state.as_ref(), "y_1", &ALL)[0], ["a.one"]);
+    assert_eq!(forget(&lease(state.as_ref())), Forgotten::Yes);
 }
 
 /// Kinds without a table have no row, and two models that stand on one table are one.
