@@ -81,8 +81,19 @@ pub struct Properties {
     pub clustered_by: Vec<String>,
     /// Properties of the physical table, as written.
     pub physical_properties: BTreeMap<String, String>,
+    /// When production loads some of it again by itself.
+    pub auto_restatement: Option<AutoRestatement>,
     /// Every other property that is known and only described, such as `references`, as written.
     pub other_metadata: BTreeMap<String, String>,
+}
+
+/// What is loaded again by itself (`auto_restatement_cron`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoRestatement {
+    /// When, by UTC.
+    pub cron: Cron,
+    /// How many units before that; `None` for all.
+    pub intervals: Option<u32>,
 }
 
 /// A time as an author wrote it.

@@ -56,6 +56,10 @@ fn values(model: &Model, audit: &dyn Fn(&Query) -> String) -> BTreeMap<String, S
         put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
     }
+    if let Some(schedule) = &properties.auto_restatement {
+        put("auto_restatement_cron", schedule.cron.text().to_owned());
+        put("auto_restatement_intervals", schedule.intervals.map(|units| units.to_string()).unwrap_or_default());
+    }
     let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
     match &model.kind {
         Kind::TimeRange(range) => {

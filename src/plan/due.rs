@@ -3,12 +3,13 @@
 //!
 //! Nothing is chosen here that a table could be: each model keeps the table that the environment points at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Known;
 use super::partial::{Previewed, Read, Stand, Stands, complete};
 use super::range::{Start, ended, is_loaded_by_interval, reached, starts, whole_until};
 use super::restate::{Again, Restate, Restating};
+use super::scheduled::{Renewed, Scheduled};
 use super::seen::{self, Saw};
 use super::{Action, Basis, Commits, KnownTable, Plan, Sharing, Summary, Target};
 use crate::fingerprint::Tree;
@@ -107,14 +108,19 @@ pub enum Why {
         /// The last time that it did.
         at: Timestamp,
     },
+    /// Its `auto_restatement_cron` fired since it was loaded.
+    Scheduled {
+        /// The last time that it did.
+        at: Timestamp,
+    },
     /// Ranges of it were loaded before its inputs were there.
     InputsGrew,
 }
 
 impl Why {
-    /// Whether somebody asked for it.
+    /// Whether what is loaded already is loaded again.
     pub fn is_restatement(&self) -> bool {
-        matches!(self, Self::Restated | Self::ReadsRestated { .. })
+        matches!(self, Self::Restated | Self::ReadsRestated { .. } | Self::Scheduled { .. })
     }
 
     /// As JSON has it.
@@ -124,6 +130,7 @@ impl Why {
             Self::ReadsRestated { .. } => "reads_restated",
             Self::Unknown => "unknown",
             Self::Tick { .. } => "cron",
+            Self::Scheduled { .. } => "auto_restatement_cron",
             Self::InputsGrew => "inputs_grew",
         }
     }
@@ -198,16 +205,20 @@ struct Walk<'a> {
     starts: BTreeMap<ModelName, Start>,
     stands: Stands,
     restating: Restating<'a>,
+    scheduled: Scheduled,
     targets: Vec<Target>,
     due: Vec<Due>,
     left: Vec<Left>,
 }
 
 /// What a model's table needs.
+#[derive(Default)]
 struct Need {
     /// What is loaded of its time.
     missing: Intervals,
     why: Option<Why>,
+    /// By whose schedules it is loaded again.
+    renewed: BTreeSet<ModelName>,
 }
 
 impl<'a> Walk<'a> {
@@ -217,6 +228,7 @@ impl<'a> Walk<'a> {
             starts: starts(running.tree, running.now),
             stands: Stands::default(),
             restating: Restating::new(running.restate),
+            scheduled: Scheduled::default(),
             targets: Vec::new(),
             due: Vec::new(),
             left: Vec::new(),
@@ -228,18 +240,19 @@ impl<'a> Walk<'a> {
         let read = self.stands.read_by(&self.running.tree.graph, &model.name);
         let kind = model.kind.name();
         let again = self.restating.of(&model.name, &self.running.tree.graph).filter(|_| !self.is_kept(model));
+        let mut renewed = self.renewed(model, known);
         let need = match self.left_alone(shown, known) {
             Some(why) => {
                 self.restating.stop(&model.name);
+                renewed.clear();
                 self.left.push(Left { model: model.name.clone(), why });
-                Need { missing: Intervals::default(), why: None }
+                Need::default()
             }
-            None if !kind.has_table() || kind == KindName::Seed && known.is_some() => {
-                Need { missing: Intervals::default(), why: None }
-            }
-            None if is_loaded_by_interval(model) => self.by_interval(model, known, &read, again.as_ref()),
-            None => self.as_a_whole(model, known, again.as_ref()),
+            None if !kind.has_table() || kind == KindName::Seed && known.is_some() => Need::default(),
+            None if is_loaded_by_interval(model) => self.by_interval(model, known, &read, (again.as_ref(), &renewed)),
+            None => self.as_a_whole(model, known, (again.as_ref(), &renewed)),
         };
+        self.scheduled.hand_on(&model.name, renewed, (&need.renewed, self.running.now));
         let action = match kind {
             KindName::View => Action::View,
             _ if !kind.has_table() => Action::None,
@@ -290,21 +303,46 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn as_a_whole(&self, model: &Model, known: Option<&KnownTable>, again: Option<&Again>) -> Need {
+    /// What production loads again of a model by itself; what is fixed is not, nor what reads it.
+    fn renewed(&self, model: &Model, known: Option<&KnownTable>) -> Vec<Renewed> {
+        if !self.running.environment.is_prod() || matches!(model.past(), model::Past::Fixed(_)) {
+            return Vec::new();
+        }
+        let reader = (model, self.lookback(model));
+        self.scheduled.of(reader, &self.running.tree.graph, (known, self.running.now))
+    }
+
+    fn as_a_whole(
+        &self,
+        model: &Model,
+        known: Option<&KnownTable>,
+        (again, renewed): (Option<&Again>, &[Renewed]),
+    ) -> Need {
         let tick = model.last_tick(self.running.now);
         let filled = known.and_then(|known| known.filled_at);
+        let due: Vec<&Renewed> = renewed.iter().filter(|renewed| renewed.is_whole_due(filled)).collect();
         let why = match (again, filled) {
             (Some(again), _) => Some(again.why(&model.name)),
             (None, None) => Some(Why::Unknown),
-            (None, Some(filled)) => (filled < tick).then_some(Why::Tick { at: tick }),
+            (None, Some(filled)) => match due.first() {
+                Some(renewed) => Some(renewed.why(&model.name)),
+                None => (filled < tick).then_some(Why::Tick { at: tick }),
+            },
         };
-        Need { missing: Intervals::default(), why }
+        let renewed = due.into_iter().map(|renewed| renewed.named().clone()).collect();
+        Need { missing: Intervals::default(), why, renewed }
     }
 
     /// What of its time a table lacks up to the last tick, each piece with what is to be read again before it; what was
     /// loaded too early; and what somebody wants again.
-    fn by_interval(&mut self, model: &Model, known: Option<&KnownTable>, read: &Read, again: Option<&Again>) -> Need {
-        let nothing = Need { missing: Intervals::default(), why: known.is_none().then_some(Why::Unknown) };
+    fn by_interval(
+        &mut self,
+        model: &Model,
+        known: Option<&KnownTable>,
+        read: &Read,
+        (again, renewed): (Option<&Again>, &[Renewed]),
+    ) -> Need {
+        let nothing = Need { why: known.is_none().then_some(Why::Unknown), ..Need::default() };
         let covered = known.map(KnownTable::intervals).unwrap_or_default();
         let tick = model.last_tick(self.running.now);
         let Some(start) = self.start(model, &covered) else { return nothing };
@@ -321,27 +359,44 @@ impl<'a> Walk<'a> {
         let missing: Intervals = missing.ranges().iter().filter_map(whole).collect();
         let loads = known.map(|known| known.loads.as_slice()).unwrap_or_default();
         let outdated = seen::outdated(loads, &read.seen, model.past());
-        let (order, lookback) = (self.order(model), lookback(model));
-        if order != Order::Any && order != Order::LaterLast && lookback > 0 && !missing.is_empty() {
+        let (order, lookback) = (self.order(model), self.lookback(model));
+        if lookback < declared_lookback(model) && !missing.is_empty() {
             self.left.push(Left { model: model.name.clone(), why: WhyLeft::NoLookback });
         }
-        let lookback = if matches!(order, Order::Any | Order::LaterLast) { lookback } else { 0 };
         let back = |range: &Interval| Interval { start: model.unit().back(range.start, lookback), end: range.end };
         let outdated = outdated.ranges().iter().map(|range| range.in_units(model.unit()));
         let load: Intervals = missing.ranges().iter().map(back).chain(outdated).collect();
         let restated = again.and_then(|again| self.restating.part(model, again, (all, lookback)));
-        let load: Intervals = load.ranges().iter().copied().chain(restated).collect();
+        let renewed: Vec<(&Renewed, Intervals)> = renewed
+            .iter()
+            .filter_map(|renewed| Some((renewed, renewed.ranges(model, known?, all))))
+            .filter(|(_, ranges)| !ranges.is_empty())
+            .collect();
+        let by_schedule = renewed.iter().flat_map(|(_, ranges)| ranges.ranges().iter().copied());
+        let load: Intervals = load.ranges().iter().copied().chain(restated).chain(by_schedule).collect();
         let load = load.within(all);
         let why = match (again.filter(|_| restated.is_some()), known) {
             _ if load.is_empty() => nothing.why,
             (Some(again), _) => Some(again.why(&model.name)),
             (None, None) => Some(Why::Unknown),
-            (None, Some(_)) if !missing.is_empty() => Some(Why::Tick { at: tick }),
-            (None, Some(_)) => Some(Why::InputsGrew),
+            (None, Some(_)) => Some(match renewed.first() {
+                Some((renewed, _)) => renewed.why(&model.name),
+                None if !missing.is_empty() => Why::Tick { at: tick },
+                None => Why::InputsGrew,
+            }),
         };
-        let begins_again = restated.is_some() || !order.allows(&load, &covered);
+        let begins_again = restated.is_some() || !renewed.is_empty() || !order.allows(&load, &covered);
         let load = if order != Order::Any && begins_again && !load.is_empty() { Intervals::one(all) } else { load };
-        Need { missing: load, why }
+        let renewed = renewed.into_iter().map(|(renewed, _)| renewed.named().clone()).collect();
+        Need { missing: load, why, renewed }
+    }
+
+    /// How many units before others are read again, where that counts nothing twice.
+    fn lookback(&self, model: &Model) -> u32 {
+        match self.order(model) {
+            Order::Any | Order::LaterLast => declared_lookback(model),
+            Order::Once => 0,
+        }
     }
 
     /// Where a table begins: as stated, else where it does; the usual default moves with the clock.
@@ -429,7 +484,7 @@ impl Order {
     }
 }
 
-fn lookback(model: &Model) -> u32 {
+fn declared_lookback(model: &Model) -> u32 {
     match &model.kind {
         Kind::TimeRange(range) => range.lookback,
         Kind::UniqueKey(key) => key.lookback,

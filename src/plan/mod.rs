@@ -10,6 +10,7 @@ mod partial;
 mod ran;
 mod range;
 mod restate;
+mod scheduled;
 mod seen;
 mod target;
 

@@ -198,7 +198,7 @@ fn finish(
     let kind = match header.kind {
         Some(Ok(kind)) => Some(kind),
         Some(Err(_)) => None,
-        None => Some(super::kind::ParsedKind { kind: Kind::View, seed_path: None }),
+        None => Some(super::kind::ParsedKind { kind: Kind::View, seed_path: None, auto_restatement: None }),
     };
     let problems = &mut file.problems;
     let is_seed = kind.as_ref().is_some_and(|kind| kind.seed_path.is_some());

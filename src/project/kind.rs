@@ -6,10 +6,11 @@ use super::csv_settings;
 use super::properties::Scope;
 use super::value::{Pair, Source, Value};
 use crate::ids::{BlobId, FilePath};
-use crate::model::{ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, TimeRange, UniqueKey};
+use crate::model::{AutoRestatement, ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, TimeRange, UniqueKey};
 use crate::problem::{Problem, nearest};
 use crate::settings::ModelDefaults;
 use crate::sql::Dialect;
+use crate::time::Cron;
 
 /// A kind as read from its text; a seed still needs its file.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(super) struct ParsedKind {
     pub(super) kind: Kind,
     /// A seed's `path` as written, with its byte.
     pub(super) seed_path: Option<(String, usize)>,
+    /// When it is loaded again by itself.
+    pub(super) auto_restatement: Option<AutoRestatement>,
 }
 
 /// SQLMesh's default format of a text time column.
@@ -37,6 +40,8 @@ const SUPPORTED: [&str; 11] = [
     "embedded",
 ];
 const LATER: [&str; 4] = ["incremental", "managed", "custom", "dbt_custom"];
+const AUTO_RESTATEMENT: [&str; 2] = ["auto_restatement_cron", "auto_restatement_intervals"];
+
 const INCREMENTAL: [&str; 9] = [
     "lookback",
     "batch_size",
@@ -69,7 +74,7 @@ pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Probl
     };
     let mut reader = Reader { source, name: &name, changes: scope.changes, pairs, problems };
     let offset = value.offset;
-    let plain = |kind| Some(ParsedKind { kind, seed_path: None });
+    let plain = |kind| Some(ParsedKind { kind, seed_path: None, auto_restatement: None });
     match name.as_str() {
         "view" => {
             reader.check(&["materialized"]);
@@ -88,8 +93,15 @@ pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Probl
             reader.check(&["disable_restatement"]);
             plain(Kind::Embedded)
         }
-        "incremental_by_time_range" => plain(Kind::TimeRange(reader.time_range(offset, time_format)?)),
-        "incremental_by_unique_key" => plain(Kind::UniqueKey(reader.unique_key(offset)?)),
+        "incremental_by_time_range" => {
+            let (kind, auto_restatement) =
+                (Kind::TimeRange(reader.time_range(offset, time_format)?), reader.auto_restatement());
+            Some(ParsedKind { kind, seed_path: None, auto_restatement })
+        }
+        "incremental_by_unique_key" => {
+            let (kind, auto_restatement) = (Kind::UniqueKey(reader.unique_key(offset)?), reader.auto_restatement());
+            Some(ParsedKind { kind, seed_path: None, auto_restatement })
+        }
         "incremental_by_partition" => plain(Kind::Partition(reader.partition())),
         "incremental_unmanaged" => plain(reader.unmanaged()),
         "scd_type_2" | "scd_type_2_by_time" => plain(Kind::ScdType2(reader.by_time(offset)?)),
@@ -243,13 +255,37 @@ impl<'a> Reader<'a, '_> {
         (number > 0).then_some(number)
     }
 
-    /// Properties of every incremental kind that we do not honour yet: a wrong reuse is worse than a missing feature.
-    fn incremental(&mut self) {
-        for key in ["auto_restatement_cron", "auto_restatement_intervals"] {
+    /// Says that nothing of this kind is loaded again by itself.
+    fn no_auto_restatement(&mut self) {
+        for key in AUTO_RESTATEMENT {
             if let Some(value) = self.value(key) {
-                let message = format!("`{key}` is not honoured yet: nothing is restated by itself");
+                let message = format!(
+                    "`{key}` does nothing in kind {}, of which no range is loaded again",
+                    self.name.to_uppercase()
+                );
                 let problem = self.source.warning("unsupported-property", value.offset, message);
-                self.problems.push(problem.help(format!("remove `{key}`, and restate by hand where that is needed")));
+                self.problems.push(problem.help(format!("remove `{key}`")));
+            }
+        }
+    }
+
+    /// `auto_restatement_cron` and `auto_restatement_intervals`.
+    fn auto_restatement(&mut self) -> Option<AutoRestatement> {
+        let [cron, intervals] = AUTO_RESTATEMENT;
+        let units = self.positive(intervals);
+        let Some(value) = self.value(cron) else {
+            if let Some(value) = self.value(intervals) {
+                let message = format!("`{intervals}` does nothing without `{cron}`");
+                let problem = self.source.warning("unsupported-property", value.offset, message);
+                self.problems.push(problem.help(format!("say when: `{cron} '@weekly'`")));
+            }
+            return None;
+        };
+        match Cron::parse(&value.scalar().unwrap_or_else(|| value.folded())) {
+            Ok(cron) => Some(AutoRestatement { cron, intervals: units }),
+            Err(error) => {
+                self.expected(cron, &format!("a schedule ({error})"), value.offset);
+                None
             }
         }
     }
@@ -307,7 +343,6 @@ impl<'a> Reader<'a, '_> {
         let mut known = vec!["time_column", "partition_by_time_column"];
         known.extend(INCREMENTAL);
         self.check(&known);
-        self.incremental();
         let past = self.past();
         let lookback = self.number("lookback").unwrap_or(0);
         let batch_size = self.positive("batch_size");
@@ -336,7 +371,7 @@ impl<'a> Reader<'a, '_> {
     /// SQLMesh has this kind go on from its table always.
     fn partition(&mut self) -> Past {
         self.check(&INCREMENTAL);
-        self.incremental();
+        self.no_auto_restatement();
         self.one_query();
         self.always("forward_only");
         let changes = self.column_changes();
@@ -348,7 +383,7 @@ impl<'a> Reader<'a, '_> {
         let mut known = vec!["insert_overwrite"];
         known.extend(INCREMENTAL);
         self.check(&known);
-        self.incremental();
+        self.no_auto_restatement();
         self.one_query();
         for key in ["forward_only", "disable_restatement"] {
             self.always(key);
@@ -382,7 +417,6 @@ impl<'a> Reader<'a, '_> {
         let mut known = vec!["unique_key", "when_matched", "merge_filter"];
         known.extend(INCREMENTAL);
         self.check(&known);
-        self.incremental();
         let past = self.past();
         for key in ["when_matched", "merge_filter"] {
             if past != Past::Recomputed && self.value(key).is_some() {
@@ -420,6 +454,6 @@ impl<'a> Reader<'a, '_> {
             return None;
         };
         let seed = Seed { path: FilePath::new(""), blob: BlobId::new(""), csv, columns: Vec::new(), rows: 0 };
-        Some(ParsedKind { kind: Kind::Seed(seed), seed_path: Some(path) })
+        Some(ParsedKind { kind: Kind::Seed(seed), seed_path: Some(path), auto_restatement: None })
     }
 }

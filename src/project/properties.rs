@@ -267,6 +267,7 @@ fn parsed(
         }
         "kind" => {
             let found = kind::read(scope, value, problems);
+            properties.auto_restatement = found.as_ref().and_then(|kind| kind.auto_restatement.clone());
             header.kind = Some(found.ok_or(KindRefused));
         }
         "cron" => properties.cron = Cron::parse(&text()?).map_err(|error| format!("a schedule ({error})"))?,

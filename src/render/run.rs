@@ -101,6 +101,7 @@ fn why(why: &Why) -> String {
         Why::ReadsRestated { model } => format!("reads {model}"),
         Why::Unknown => "the state does not know its table".to_owned(),
         Why::Tick { at } => format!("cron of {}", at.date_time()),
+        Why::Scheduled { at } => format!("auto_restatement_cron of {}", at.date_time()),
         Why::InputsGrew => "its inputs were not there".to_owned(),
     }
 }
@@ -196,7 +197,10 @@ impl<'a> From<&'a Due> for DueObject<'a> {
     fn from(due: &'a Due) -> Self {
         let Due { model, kind, why, unit, intervals } = due;
         let because_of = if let Why::ReadsRestated { model } = why { Some(model) } else { None };
-        let tick = if let Why::Tick { at } = why { Some(at.rfc3339()) } else { None };
+        let tick = match why {
+            Why::Tick { at } | Why::Scheduled { at } => Some(at.rfc3339()),
+            _ => None,
+        };
         let intervals = intervals.iter().map(|range| range.labels(*unit)).collect();
         Self { model, kind: *kind, why: why.code(), because_of, tick, intervals }
     }

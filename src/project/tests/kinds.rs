@@ -31,6 +31,12 @@ fn kinds_are_checked() {
         ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true)", "", ""),
         ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only false, on_destructive_change warn)", "", ""),
         ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, disable_restatement true)", "", ""),
+        ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, auto_restatement_cron '@daily')", "", ""),
+        (
+            "kind INCREMENTAL_BY_UNIQUE_KEY (unique_key a, auto_restatement_intervals 2)",
+            "unsupported-property",
+            "say when: `auto_restatement_cron '@weekly'`",
+        ),
         (
             "kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true, on_additive_change ignore)",
             "unsupported-property",

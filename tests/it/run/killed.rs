@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::scheduled::{hours_of_two_days, world_with};
 use super::{unpromoted, world};
 use crate::kill::{copied, run_and_kill_anywhere as run};
 use crate::lab::{Shown, assert_same, bot, shown};
@@ -45,6 +46,24 @@ fn a_run_that_dies_anywhere_is_finished_by_the_next() {
     // No Sunday has passed.
     let old = shown(world.repository.path(), "");
     expected.insert("marts.weekly".into(), old["marts.weekly"].clone());
+    dies_anywhere(&world, RUN, &expected);
+}
+
+#[test]
+fn what_is_loaded_again_by_itself_is_finished_by_the_next_run() {
+    let corrected = "UPDATE erp.events SET amount = 2 WHERE happened >= '2026-03-30'";
+    let world = world_with("models/hourly.sql", &hours_of_two_days());
+    world.sql(corrected);
+    let clean = unpromoted();
+    clean.sql(&corrected.replace("03-30", "03-31"));
+    clean.done(&["promote", "--execution-time", "2026-04-02"]);
+    let mut expected = shown(clean.repository.path(), "");
+    // It reads the events itself, and one day before the last again.
+    expected.insert("marts.latest".into(), {
+        let (_folder, finished) = copied(&world);
+        run(&finished, RUN, 0);
+        shown(&finished, "")["marts.latest"].clone()
+    });
     dies_anywhere(&world, RUN, &expected);
 }
 

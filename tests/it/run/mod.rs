@@ -5,6 +5,7 @@ mod environments;
 mod killed;
 mod refused;
 mod restate;
+mod scheduled;
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,7 @@ fn restate(model: &str) -> [&str; 6] {
     ["--restate", model, "--start", "2026-03-28", "--end", "2026-03-28"]
 }
 
-fn amounts(world: &World, view: &str) -> Vec<String> {
+pub(super) fn amounts(world: &World, view: &str) -> Vec<String> {
     let rows = world.sql(&format!("SELECT amount::TEXT FROM {view} ORDER BY day"));
     rows.into_iter().map(|row| row[0].clone().expect("an amount")).collect()
 }

@@ -1,0 +1,121 @@
+//! What is loaded again by itself: at each tick of a model's `auto_restatement_cron`, with whatever reads it.
+//!
+//! Nothing is remembered of a tick but when ranges were loaded: what was loaded before it is due, so that a run that dies is
+//! finished by the next one. SQLMesh counts the intervals back from the run; here they are counted from the tick, so that a
+//! run that comes late loads the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::KnownTable;
+use super::due::Why;
+use super::seen::{FOREVER, NEVER};
+use crate::graph::Graph;
+use crate::ids::ModelName;
+use crate::model::{Model, Past};
+use crate::time::{Interval, Intervals, Timestamp};
+
+/// What one model loads again, for itself or for one of those that read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Renewed {
+    /// The model whose schedule it is.
+    named: ModelName,
+    /// When that fired.
+    tick: Timestamp,
+    range: Interval,
+    /// What was loaded before this is loaded again.
+    since: Timestamp,
+}
+
+/// What is loaded again so far, models taken parents first.
+#[derive(Default)]
+pub(super) struct Scheduled {
+    flowing: BTreeMap<ModelName, Vec<Renewed>>,
+}
+
+impl Scheduled {
+    /// What of a model was to be loaded again: by its own schedule, and because what it reads is. A reader reads as many units
+    /// before that again as it would before any that it lacks.
+    pub(super) fn of(
+        &self,
+        (model, lookback): (&Model, u32),
+        graph: &Graph,
+        (known, now): (Option<&KnownTable>, Timestamp),
+    ) -> Vec<Renewed> {
+        let unit = model.unit();
+        let wider = |range: Interval| match (range.start, range.end) {
+            (NEVER, end) => Interval { start: NEVER, end: unit.ceil(end) },
+            (start, end) => Interval { start: unit.back(start, lookback), end: unit.ceil(end) },
+        };
+        let parents = graph.parents(&model.name).filter_map(|parent| self.flowing.get(parent)).flatten();
+        let inherited = parents.map(|renewed| Renewed { range: wider(renewed.range), ..renewed.clone() });
+        let mut found: BTreeMap<ModelName, Renewed> = BTreeMap::new();
+        for renewed in inherited.chain(own(model, known, now)) {
+            let all = found.entry(renewed.named.clone()).or_insert_with(|| renewed.clone());
+            let (start, end) = (all.range.start.min(renewed.range.start), all.range.end.max(renewed.range.end));
+            (all.range, all.since) = (Interval { start, end }, all.since.max(renewed.since));
+        }
+        found.into_values().collect()
+    }
+
+    /// What the model's readers find to be loaded again, once it is loaded at that time with what was due.
+    pub(super) fn hand_on(
+        &mut self,
+        model: &ModelName,
+        renewed: Vec<Renewed>,
+        (due, now): (&BTreeSet<ModelName>, Timestamp),
+    ) {
+        let since = |renewed: &Renewed| if due.contains(&renewed.named) { now } else { renewed.since };
+        let handed = renewed.into_iter().map(|renewed| Renewed { since: since(&renewed), ..renewed }).collect();
+        self.flowing.insert(model.clone(), handed);
+    }
+}
+
+impl Renewed {
+    /// What of a table that is loaded by interval is due, of its whole time.
+    pub(super) fn ranges(&self, model: &Model, known: &KnownTable, all: Interval) -> Intervals {
+        let older = known.loads.iter().filter(|load| load.at < self.since);
+        let shared =
+            |interval: Interval| Interval::new(interval.start.max(self.range.start), interval.end.min(self.range.end));
+        let due: Intervals =
+            older.filter_map(|load| shared(load.interval)).map(|range| range.in_units(model.unit())).collect();
+        due.within(all)
+    }
+
+    /// Whether a table that is filled as a whole is due.
+    pub(super) fn is_whole_due(&self, filled: Option<Timestamp>) -> bool {
+        filled.is_some_and(|filled| filled < self.since)
+    }
+
+    /// Why it is due.
+    pub(super) fn why(&self, model: &ModelName) -> Why {
+        match self.named == *model {
+            true => Why::Scheduled { at: self.tick },
+            false => Why::ReadsRestated { model: self.named.clone() },
+        }
+    }
+
+    /// The model whose schedule it is.
+    pub(super) fn named(&self) -> &ModelName {
+        &self.named
+    }
+}
+
+/// What a model's own schedule asks for: the units before the last tick, or all before it. Where all of that was loaded
+/// since, it tells when, so that readers can be compared with it.
+fn own(model: &Model, known: Option<&KnownTable>, now: Timestamp) -> Option<Renewed> {
+    let schedule = model.properties.auto_restatement.as_ref()?;
+    if matches!(model.past(), Past::Fixed(_)) {
+        return None;
+    }
+    let (known, unit) = (known?, model.unit());
+    // By UTC, whatever `cron_tz` says, as in SQLMesh.
+    let tick = schedule.cron.floor(now, crate::time::TimeZone::default());
+    let end = unit.floor(tick);
+    let range = match schedule.intervals {
+        Some(intervals) => Interval::new(unit.back(end, intervals), end)?,
+        None => Interval { start: NEVER, end: if known.filled_at.is_some() { FOREVER } else { end } },
+    };
+    let loads = known.loads.iter().filter(|load| load.interval.start < range.end && load.interval.end > range.start);
+    let oldest = loads.map(|load| load.at).chain(known.filled_at).min()?;
+    Some(Renewed { named: model.name.clone(), tick, range, since: if oldest < tick { tick } else { oldest } })
+}
