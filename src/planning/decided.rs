@@ -8,6 +8,7 @@ use crate::fingerprint::Tree;
 use crate::ids::ModelName;
 use crate::model::{Kind, Model};
 use crate::problem::Problem;
+use crate::settings::{Settings, UsualRows};
 use crate::state::{Environment, Pointer};
 use crate::workspace::Side;
 
@@ -19,6 +20,18 @@ pub enum Rows {
     AsDecided,
     /// These of them are kept (`--forward-only`, `--effective-from`).
     Kept(KeptRows),
+    /// All of them are kept, as the configuration says of every plan.
+    KeptAsUsual,
+}
+
+impl Rows {
+    /// What the configuration says where nobody does.
+    pub fn or_usual(self, settings: &Settings) -> Self {
+        match (self, settings.usual_rows) {
+            (Self::AsDecided, UsualRows::Kept) => Self::KeptAsUsual,
+            (rows, _) => rows,
+        }
+    }
 }
 
 /// What a side is compared with.
@@ -51,11 +64,16 @@ impl Beside<'_> {
 /// A side, as its files have it, as it was decided; with [`Rows::Kept`] as it is decided now. What that does not reach is among
 /// its problems.
 pub fn decided(side: Side, decisions: Decisions, (rows, beside): (Rows, &Beside<'_>)) -> Side {
-    let Rows::Kept(rows) = rows else {
-        let mut side = side.decided(&decisions);
-        let told = decided_otherwise(&side.tree, &|_| true, beside);
-        side.problems.extend(told);
-        return side;
+    let asked = rows.or_usual(&side.project.settings);
+    let rows = match asked {
+        Rows::Kept(rows) => rows,
+        Rows::KeptAsUsual => KeptRows::default(),
+        Rows::AsDecided => {
+            let mut side = side.decided(&decisions);
+            let told = decided_otherwise(&side.tree, &|_| true, beside);
+            side.problems.extend(told);
+            return side;
+        }
     };
     let known = beside.known(&side.tree, rows);
     let mut side = side.decided(&decisions.wanting(known.clone()));
@@ -65,7 +83,7 @@ pub fn decided(side: Side, decisions: Decisions, (rows, beside): (Rows, &Beside<
         data.zip(known.get(&model.name)).is_some_and(|(data, wanted)| !wanted.known.contains(&data))
     });
     let mut told: Vec<Problem> = moved.filter_map(|model| out_of_reach(tree, model, rows)).collect();
-    if side.tree.newly_decided().next().is_none() {
+    if asked != Rows::KeptAsUsual && side.tree.newly_decided().next().is_none() {
         told.push(
             Problem::info("nothing-decided", "`--forward-only` decides nothing here that was not decided before")
                 .help("it keeps the rows that production has of incremental models whose data would be computed again"),

@@ -40,7 +40,8 @@ pub fn glance(
     let result = workspace.scanned(&chosen.trees.result, None)?;
     let state = workspace.state_to_plan(&result.project.settings)?;
     // Rules of the linter ask what the queries of all models say.
-    if chosen.rows != Rows::AsDecided || chosen.window != Window::Everything || result.project.settings.linter.is_on() {
+    let rows = chosen.rows.or_usual(&result.project.settings);
+    if rows != Rows::AsDecided || chosen.window != Window::Everything || result.project.settings.linter.is_on() {
         return of_all(context, workspace, state.as_ref(), (chosen, wanted));
     }
     let (environment, _) = environment_of(state.as_ref(), chosen, wanted)?;

@@ -6,14 +6,14 @@ use super::physical::{Keys, PhysicalSchemas};
 use super::reader::Report;
 use super::{
     DefaultProperty, DefaultStatements, EnvironmentSuffix, ForwardOnlyBranches, Gateway, ModelDefaults, ModelNaming,
-    Settings, connection, jinja, own, physical,
+    Settings, UsualRows, connection, jinja, own, physical,
 };
 use crate::ids::{FilePath, ProjectName};
 use crate::problem::{Problem, nearest};
 use crate::yaml::{Entry, Node, Value};
 
 /// Keys that mean nothing to us and change neither results nor names.
-const KEPT: [&str; 22] = [
+const KEPT: [&str; 21] = [
     "cache_dir",
     "cicd_bot",
     "dbt",
@@ -28,7 +28,6 @@ const KEPT: [&str; 22] = [
     "log_limit",
     "migration",
     "notification_targets",
-    "plan",
     "run",
     "ui",
     "username",
@@ -45,7 +44,7 @@ const HARMLESS_ONLY_AS: [(&str, &str); 3] = [
     ("virtual_environment_mode", "full"),
 ];
 
-const HONOURED: [&str; 20] = [
+const HONOURED: [&str; 21] = [
     "after_all",
     "before_all",
     "default_connection",
@@ -62,6 +61,7 @@ const HONOURED: [&str; 20] = [
     "physical_schema_mapping",
     "physical_schema_override",
     "pinned_environments",
+    "plan",
     "project",
     "snapshot_ttl",
     "time_column_format",
@@ -139,6 +139,7 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         "time_column_format" => settings.time_column_format = report.text(key, node),
         "model_naming" => settings.model_naming = naming(node, report),
         "cicd_bot" => cicd_bot(key, node, settings, report),
+        "plan" => plan(key, node, settings, report),
         // Read apart, because it depends on what else is in the project.
         "gateways" | "linter" | "physical_schema_mapping" | "physical_schema_override" => {}
         "loader" => {
@@ -158,6 +159,17 @@ fn cicd_bot(key: &str, node: &Node, settings: &mut Settings, report: &mut Report
     }
     let suffix = node.get(SUFFIX).and_then(|node| report.text(SUFFIX, node));
     settings.forward_only_branches = suffix.map_or_else(ForwardOnlyBranches::default, ForwardOnlyBranches);
+}
+
+/// One of its options changes what production shows.
+fn plan(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_>) {
+    const FORWARD_ONLY: &str = "forward_only";
+    if node.entries().iter().any(|entry| entry.key != FORWARD_ONLY) {
+        settings.passed_over.insert(key.to_owned());
+    }
+    let choices = [("true", UsualRows::Kept), ("false", UsualRows::Computed)];
+    let rows = node.get(FORWARD_ONLY).and_then(|node| report.choice("plan.forward_only", node, &choices));
+    settings.usual_rows = rows.unwrap_or_default();
 }
 
 fn other(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_>) {

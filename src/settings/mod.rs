@@ -75,6 +75,8 @@ pub struct Settings {
     pub time_column_format: Option<String>,
     /// Where the name of an environment stands in the names of its views.
     pub environment_suffix: EnvironmentSuffix,
+    /// `forward_only` of `plan`.
+    pub usual_rows: UsualRows,
     /// `forward_only_branch_suffix` of `cicd_bot`.
     pub forward_only_branches: ForwardOnlyBranches,
     /// `physical_schema_mapping`: where the tables of models stand.
@@ -87,6 +89,16 @@ pub struct Settings {
     pub own: OwnSettings,
     /// Keys that are given, known and without meaning for us, such as `ui`; their values may be secret and are dropped.
     pub passed_over: BTreeSet<String>,
+}
+
+/// What becomes of rows of which nobody says anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UsualRows {
+    /// Another definition computes them again.
+    #[default]
+    Computed,
+    /// They are kept, as with `--forward-only`.
+    Kept,
 }
 
 /// Pull requests that keep rows: from branches whose names end so.

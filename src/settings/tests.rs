@@ -347,6 +347,18 @@ fn pull_requests_and_production_have_gateways_of_their_own() {
 }
 
 #[test]
+fn a_configuration_says_what_becomes_of_rows() {
+    let read = |plan: &str| {
+        let (settings, problems) = settings(&format!("//- config.yaml\nproject: p\nplan: {plan}\n"));
+        (settings.usual_rows, settings.passed_over.contains("plan"), codes(&problems).join(" "))
+    };
+    assert_eq!(read("{}"), (UsualRows::Computed, false, String::new()));
+    assert_eq!(read("{forward_only: false, no_prompts: true}"), (UsualRows::Computed, true, String::new()));
+    assert_eq!(read("{forward_only: true}"), (UsualRows::Kept, false, String::new()));
+    assert_eq!(read("{forward_only: perhaps}"), (UsualRows::Computed, false, "invalid-setting".into()));
+}
+
+#[test]
 fn a_branch_keeps_rows_by_the_end_of_its_name() {
     let has = |config: &str, branch: &str| {
         let settings = settings(config).0;

@@ -78,6 +78,34 @@ fn what_a_branch_decides_holds_where_it_is_merged() {
     }
 }
 
+/// `plan: {forward_only: true}`: every plan is one with the flag, as in SQLMesh.
+#[test]
+fn a_configuration_may_have_all_rows_kept() {
+    let site = kept(Site::duckdb);
+    let config = site.world().repository.read("config.yaml");
+    let always = format!("{config}plan:\n  forward_only: true\n  enable_preview: true\n");
+    edit(site.world(), &[("config.yaml", &always)]);
+    let told = site.done(&["plan", "--format", "json"]);
+    assert!(!told.stdout.contains("nothing-decided"), "nobody asked: {}", told.stdout);
+    site.world().repository.branch("feature");
+    edit(site.world(), &[("models/daily.sql", &daily(DOUBLED))]);
+    let plan = site.done(&["plan"]);
+    assert!(plan.stdout.contains("its rows are kept"), "{}", plan.stdout);
+    site.done(&["apply", "--env", "dev"]);
+    assert_eq!(shown(&site, "s__dev.daily", "amount"), ["2026-03-29|1", "2026-03-30|2", "2026-03-31|6"]);
+    site.world().repository.checkout("main");
+    site.world().repository.merge("feature");
+    // Decided is decided, whatever the configuration says by then.
+    edit(site.world(), &[("config.yaml", &config)]);
+    site.done(&["promote"]);
+    assert_eq!(shown(&site, "s.daily", "amount"), BEFORE);
+    edit(site.world(), &[("config.yaml", &always), ("models/daily.sql", &daily("day, amount * 3 AS amount"))]);
+    site.done(&["promote"]);
+    assert_eq!(shown(&site, "s.daily", "amount"), BEFORE, "a promote decides, too");
+    assert_nothing_is_loaded(&site);
+    site.done(&["doctor", "--deep"]);
+}
+
 #[test]
 fn what_a_promote_decides_holds_for_the_next_one() {
     let site = kept(Site::duckdb);
