@@ -10,7 +10,10 @@ mod planned;
 mod unit_tests;
 mod upgrade;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +29,7 @@ use crate::problem::{Problem, Severity};
 use crate::project::{
     Loaded, ModelCache, Owned, Project, Surroundings as LoadSurroundings, query_problems, scan, sorted,
 };
+use crate::settings::dotenv::{DOTENV, put_over};
 use crate::settings::{Part, Settings};
 use crate::shelf::Shelf;
 use crate::state::{About, OpenMode as StateMode, State, StateError, Terms, WriteLease};
@@ -50,6 +54,8 @@ pub struct Workspace<'a> {
     /// The same, relative to the repository's root; empty where it is the root.
     pub folder: String,
     part: Option<Part>,
+    /// Those of the process, and over them what `.env` says.
+    variables: BTreeMap<String, String>,
     cache: ModelCache,
     shelf: Shelf,
 }
@@ -102,7 +108,8 @@ impl<'a> Workspace<'a> {
         let git = Git::discover(&root).map_err(git_error)?;
         let folder = git.project_folder(&root).map_err(git_error)?;
         let shelf = Shelf::of(context.surroundings.cache_folder().as_deref(), &root);
-        Ok(Self { context, git, root, folder, part, cache: ModelCache::default(), shelf })
+        let variables = variables(context, &root)?;
+        Ok(Self { context, git, root, folder, part, variables, cache: ModelCache::default(), shelf })
     }
 
     /// Loads and fingerprints a tree.
@@ -223,14 +230,19 @@ impl<'a> Workspace<'a> {
         })
     }
 
+    /// The process's variables, and over them what `.env` says. Values may be secrets.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// Whether a program runs this one in CI, where `.env` is not read.
+    pub fn is_in_ci(&self) -> bool {
+        self.context.is_in_ci()
+    }
+
     /// What loading needs besides the files.
     pub fn surroundings(&self) -> LoadSurroundings<'_> {
-        LoadSurroundings {
-            environment: self.context.surroundings.variables(),
-            gateway: self.wanted(),
-            cache: &self.cache,
-            shelf: None,
-        }
+        LoadSurroundings { environment: &self.variables, gateway: self.wanted(), cache: &self.cache, shelf: None }
     }
 
     /// A tree without models, for what was never promoted.
@@ -252,7 +264,7 @@ impl<'a> Workspace<'a> {
     /// Git cannot read it.
     pub fn settings(&self, source: &TreeSource) -> Result<Settings, CommandError> {
         let files = self.files(source)?;
-        Ok(crate::settings::load(&files, self.context.surroundings.variables()).0)
+        Ok(crate::settings::load(&files, &self.variables).0)
     }
 
     /// The state to read; a missing one reads as empty and nothing is made.
@@ -368,8 +380,28 @@ impl Workspace<'_> {
             Head::Unborn { .. } => return Ok((Settings::default(), Vec::new())),
         };
         let files = self.files(&self.git.tree_of(&commit).map_err(git_error)?)?;
-        Ok(crate::settings::load(&files, self.context.surroundings.variables()))
+        Ok(crate::settings::load(&files, &self.variables))
     }
+}
+
+/// The largest `.env` that is read.
+const MAX_DOTENV: u64 = 1 << 20;
+
+/// The process's variables, and over them those of `.env` in the project's folder, as SQLMesh has it. In CI the file is a
+/// stranger's.
+fn variables(context: &Context<'_>, root: &Path) -> Result<BTreeMap<String, String>, CommandError> {
+    let mut variables = context.surroundings.variables().clone();
+    let path = root.join(DOTENV);
+    if context.is_in_ci() || !path.is_file() {
+        return Ok(variables);
+    }
+    let mut text = String::new();
+    let read = File::open(&path).and_then(|file| file.take(MAX_DOTENV).read_to_string(&mut text));
+    read.map_err(|error| CommandError::no(format!("`{DOTENV}` cannot be read")).because(error))?;
+    for error in put_over(&mut variables, &text) {
+        context.output.talk(&format!("`{DOTENV}`: {error}, and is passed over"));
+    }
+    Ok(variables)
 }
 
 impl Drop for Workspace<'_> {

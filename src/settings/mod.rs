@@ -7,9 +7,11 @@ mod beside_all;
 mod config;
 mod connection;
 mod data_diff;
+pub mod dotenv;
 mod gateways;
 mod jinja;
 mod linter;
+mod overlay;
 mod own;
 mod physical;
 mod reader;
@@ -87,6 +89,8 @@ pub struct Settings {
     pub linter: Linter,
     /// Our own settings.
     pub own: OwnSettings,
+    /// The environment variables that say something else than the files, or more.
+    pub laid_over: BTreeSet<String>,
     /// Keys that are given, known and without meaning for us, such as `ui`; their values may be secret and are dropped.
     pub passed_over: BTreeSet<String>,
 }
@@ -301,7 +305,9 @@ pub fn load(tree: &dyn FileTree, environment: &BTreeMap<String, String>) -> (Set
     let mut settings = Settings::default();
     match find(tree, &CONFIG_FILES, &mut problems) {
         Some(path) => {
-            if let Some(document) = reader::document(tree, &path, environment, &mut problems) {
+            if let Some(mut document) = reader::document(tree, &path, environment, &mut problems) {
+                let mut report = reader::Report { path: &path, problems: &mut problems };
+                settings.laid_over = overlay::lay_over(&mut document, environment, &mut report);
                 config::read(&path, &document, &mut settings, &mut problems);
                 if let Some(node) = document.get("linter") {
                     let own = tree.entries().keys().any(is_user_rules);

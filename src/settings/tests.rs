@@ -79,6 +79,39 @@ fn a_connection_waits_for_its_variables_and_hides_its_secrets() {
     assert_eq!((secret.expose(), secret.to_string().as_str()), ("hunter2", "***"));
 }
 
+/// As SQLMesh has it: in lower case, above what the file says, texts alone.
+#[test]
+fn variables_are_laid_over_the_file() {
+    let with = |variables: &[(&str, &str)]| {
+        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        load(&TextTree::parse(USUAL), &environment)
+    };
+    let said = [
+        ("SQLMESH__DEFAULT_GATEWAY", "prod"),
+        ("SQLMESH__gateways__PROD__connection__password", "hunter2"),
+        ("SQLMESH__GATEWAYS__OTHER__CONNECTION__TYPE", "duckdb"),
+        ("SQLMESH__VARIABLES__REGION", "north"),
+        ("SQLMESH__MODEL_DEFAULTS__OWNER", "ann"),
+        ("SQLMESH__AIRFLOW__DISABLE_STATE_MIGRATION", "1"),
+        ("SQLMESHES", "no"),
+    ];
+    let (settings, problems) = with(&said);
+    assert_eq!(codes(&problems), codes(&load(&TextTree::parse(USUAL), &BTreeMap::new()).1), "{problems:?}");
+    assert_eq!(settings.gateway_name(None), Some("prod"));
+    let prod = settings.connection(None).expect("a connection");
+    assert_eq!(prod.complete(), Ok(()), "the password is there");
+    assert!(settings.connection(Some("other")).is_ok());
+    assert_eq!(settings.variables["region"], Value::Text("north".into()));
+    assert_eq!(settings.defaults["owner"].text, "'ann'");
+    assert_eq!(settings.laid_over.len(), 5, "{:?}", settings.laid_over);
+    assert!(!format!("{settings:?}{problems:?}").contains("hunter2"));
+    let (_, problems) = with(&[("SQLMESH__", "x"), ("SQLMESH__GATEWAYS____TYPE", "x")]);
+    assert_eq!(problems.iter().filter(|problem| problem.code == "invalid-setting").count(), 2);
+    let (settings, problems) = with(&[("SQLMESH__COLOUR", "x")]);
+    assert!(codes(&problems).contains(&"unknown-setting"), "{problems:?}");
+    assert!(settings.laid_over.contains("SQLMESH__COLOUR"));
+}
+
 #[test]
 fn a_variable_that_results_need_must_be_set() {
     let (_, problems) = settings("//- config.yaml\nvariables:\n  x: {{ env_var('X') }}\n");

@@ -25,7 +25,7 @@ impl Workspace<'_> {
         Opening {
             outsider: settings.outsider().map(str::to_owned),
             root: &self.root,
-            variables: self.context.surroundings.variables(),
+            variables: &self.variables,
             mode,
             statement_timeout: settings.own.statement_timeout,
             patience,

@@ -232,3 +232,25 @@ fn a_state_that_contradicts_itself_is_told() {
         "what is left in the warehouse may be a run's that died"
     );
 }
+
+/// `.env` of a person's folder and `SQLMESH__…` say the same as they do to SQLMesh; in CI the file is a stranger's.
+#[test]
+fn variables_come_from_a_file_too_and_settings_from_variables() {
+    let world = with_config(
+        "project: shop\ngateways: {local: {connection: {type: duckdb, database: w.duckdb}}}\n\
+         model_defaults: {dialect: duckdb}\nvariables: {region: \"{{ env_var('REGION') }}\"}\n",
+    );
+    expect(&doctor(&world), "config", "unset-variable", "error", "REGION");
+    let dotenv = "# mine alone\nexport REGION='north' # for now\nthis is nothing\nSQLMESH__DEFAULT_GATEWAY=nowhere\n";
+    world.repository.write(".env", dotenv);
+    let ran = doctor(&world);
+    expect(&ran, "config", "dotenv", "ok", "`.env` is read");
+    expect(&ran, "config", "variables", "ok", "`SQLMESH__DEFAULT_GATEWAY`");
+    expect(&ran, "config", "unknown-gateway", "error", "`nowhere`");
+    assert!(!ran.stdout.contains("REGION"), "{}", ran.stdout);
+    let told = world.bot(&["doctor"]).stderr;
+    assert!(told.contains("`.env`: line 3 is not `NAME=value`, and is passed over"), "{told}");
+    let ran = world.with_variable("CI", "true").bot(&["doctor", "--format", "json"]);
+    expect(&ran, "config", "dotenv", "ok", "not read in CI");
+    expect(&ran, "config", "unset-variable", "error", "REGION");
+}

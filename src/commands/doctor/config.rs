@@ -5,6 +5,7 @@ use crate::git::Head;
 use crate::problem::{Problem, Severity};
 use crate::render::findings::Finding;
 use crate::render::terminal::place;
+use crate::settings::dotenv::DOTENV;
 use crate::settings::{CONFIG_FILES, OWN_FILES, Settings};
 use crate::workspace::{Side, Workspace, git_error};
 
@@ -33,6 +34,14 @@ pub(super) fn look(workspace: &Workspace<'_>, side: &Side) -> Vec<Finding> {
     let mut found = files(workspace, side);
     if let Some(name) = workspace.gateway(settings) {
         found.push(ok(AREA, "gateway", format!("`{name}`")));
+    }
+    if workspace.root.join(DOTENV).is_file() {
+        let told = if workspace.is_in_ci() { "is not read in CI, whose workflow sets variables" } else { "is read" };
+        found.push(ok(AREA, "dotenv", format!("`{DOTENV}` {told}")));
+    }
+    if !settings.laid_over.is_empty() {
+        let names: Vec<String> = settings.laid_over.iter().map(|name| format!("`{name}`")).collect();
+        found.push(ok(AREA, "variables", format!("settings from environment variables: {}", names.join(", "))));
     }
     if !settings.passed_over.is_empty() {
         let keys: Vec<String> = settings.passed_over.iter().map(|key| format!("`{key}`")).collect();

@@ -72,7 +72,7 @@ pub(super) fn prepare(
         context.output.talk("`default_test_connection` is passed over: tests run on DuckDB in memory");
     }
     let paths = files.entries().keys().filter(|path| is_test_file(path) && !is_ignored(&settings, path));
-    let variables = (context.surroundings.variables(), &settings.variables_of(workspace.gateway(&settings)));
+    let variables = (workspace.variables(), &settings.variables_of(workspace.gateway(&settings)));
     let tests: Vec<UnitTest> = paths.flat_map(|path| read(&files, path, variables, &mut prepared.problems)).collect();
     let chosen = chosen(context, workspace, (&tests, &side), arguments)?;
     prepared.of(context, workspace, side, &chosen)
