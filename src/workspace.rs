@@ -235,6 +235,11 @@ impl<'a> Workspace<'a> {
         &self.variables
     }
 
+    /// Where SQLMesh looks for settings of a person, which are not read.
+    pub fn personal_folder(&self) -> Option<PathBuf> {
+        Some(self.context.surroundings.home()?.join(".sqlmesh"))
+    }
+
     /// Whether a program runs this one in CI, where `.env` is not read.
     pub fn is_in_ci(&self) -> bool {
         self.context.is_in_ci()

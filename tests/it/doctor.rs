@@ -248,6 +248,10 @@ fn variables_come_from_a_file_too_and_settings_from_variables() {
     expect(&ran, "config", "variables", "ok", "`SQLMESH__DEFAULT_GATEWAY`");
     expect(&ran, "config", "unknown-gateway", "error", "`nowhere`");
     assert!(!ran.stdout.contains("REGION"), "{}", ran.stdout);
+    world.repository.write("home/.sqlmesh/config.yaml", "default_gateway: mine\n");
+    let home = world.repository.path().join("home").display().to_string();
+    let world = world.with_variable("HOME", &home);
+    expect(&doctor(&world), "config", "personal", "warning", ".sqlmesh/config.yaml` is not read");
     let told = world.bot(&["doctor"]).stderr;
     assert!(told.contains("`.env`: line 3 is not `NAME=value`, and is passed over"), "{told}");
     let ran = world.with_variable("CI", "true").bot(&["doctor", "--format", "json"]);

@@ -39,6 +39,12 @@ pub(super) fn look(workspace: &Workspace<'_>, side: &Side) -> Vec<Finding> {
         let told = if workspace.is_in_ci() { "is not read in CI, whose workflow sets variables" } else { "is read" };
         found.push(ok(AREA, "dotenv", format!("`{DOTENV}` {told}")));
     }
+    let personal = workspace.personal_folder().into_iter();
+    let personal = personal.flat_map(|folder| CONFIG_FILES.map(|name| folder.join(name))).filter(|path| path.is_file());
+    found.extend(personal.map(|path| {
+        warning(AREA, "personal", format!("`{}` is not read", path.display()))
+            .help("set what it says by `SQLMESH__…` variables, in `.env` for example")
+    }));
     if !settings.laid_over.is_empty() {
         let names: Vec<String> = settings.laid_over.iter().map(|name| format!("`{name}`")).collect();
         found.push(ok(AREA, "variables", format!("settings from environment variables: {}", names.join(", "))));
