@@ -42,6 +42,11 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// As SQLMesh takes names of gateways.
+fn in_lower_case(name: &str) -> Result<String, std::convert::Infallible> {
+    Ok(name.to_lowercase())
+}
+
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
 pub struct GlobalArguments {
@@ -50,7 +55,7 @@ pub struct GlobalArguments {
     pub project: Option<PathBuf>,
     /// The gateway of `config.yaml` to use [default: what `gateways` of `offshoot.yaml` says of CI and of production, else
     /// `default_gateway`, else the first]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = in_lower_case)]
     pub gateway: Option<String>,
     /// The present, for `@execution_ts` and for what is due, such as `2026-03-01` or `2026-03-01T12:00:00Z`
     #[arg(long, global = true, value_name = "TIME")]

@@ -96,20 +96,48 @@ pub(super) fn read(path: &FilePath, document: &Node, settings: &mut Settings, pr
     let mut report = Report { path, problems };
     report.is_map(path.as_str(), document);
     for entry in document.entries() {
-        if !matches!(entry.key.as_str(), "gateways" | "default_connection") {
+        if !matches!(entry.key.as_str(), "gateways" | "gateway" | "default_connection") {
             refuse_unset(&entry.key, &entry.node, &mut report);
         }
         one(entry, settings, &mut report);
     }
+    read_gateways(document, settings, &mut report);
     settings.physical_schemas = physical_schemas(document, settings, &mut report);
     let default = settings.default_gateway.as_ref().filter(|name| !settings.gateways.contains_key(*name));
     if let (Some(name), Some(node)) = (default, document.get("default_gateway")) {
         let known: Vec<&str> = settings.gateways.keys().map(String::as_str).collect();
         report.unknown("unknown-gateway", "gateway", name, node.place, &known);
     }
+}
+
+/// `gateways`, or one without a name, or `gateway`, as it once was called. SQLMesh takes all names in lower case; without
+/// `default_gateway` the first one is that.
+fn read_gateways(document: &Node, settings: &mut Settings, report: &mut Report<'_>) {
+    let (key, node) = match (document.get("gateways"), document.get("gateway")) {
+        (Some(node), older) => {
+            if let Some(older) = older {
+                let what = "setting of `config.yaml` beside `gateways`";
+                report.unknown("unknown-setting", what, "gateway", older.place, &["gateways"]);
+            }
+            ("gateways", node)
+        }
+        (None, Some(node)) => ("gateway", node),
+        (None, None) => return,
+    };
+    if !report.is_map(key, node) {
+        return;
+    }
+    let entries = node.entries();
+    if !entries.is_empty() && entries.iter().all(|entry| OF_GATEWAY.contains(&entry.key.as_str())) {
+        settings.gateways = BTreeMap::from([(String::new(), gateway(node, report))]);
+    } else {
+        let read = |entry: &Entry| (entry.key.to_lowercase(), named_gateway(entry, report));
+        settings.gateways = entries.iter().map(read).collect();
+    }
     if settings.default_gateway.is_none() {
-        let first = document.get("gateways").and_then(|gateways| gateways.entries().first());
-        settings.default_gateway = first.map(|entry| entry.key.clone());
+        let first = entries.first().map(|entry| entry.key.to_lowercase());
+        settings.default_gateway =
+            first.map(|name| if settings.gateways.contains_key("") { String::new() } else { name });
     }
 }
 
@@ -117,11 +145,10 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
     let Entry { key, node } = entry;
     match key.as_str() {
         "project" => settings.project = ProjectName::new(report.text(key, node).unwrap_or_default()),
-        "gateways" if report.is_map(key, node) => {
-            let gateways = node.entries().iter();
-            settings.gateways = gateways.map(|entry| (entry.key.clone(), gateway(entry, report))).collect();
+        "default_gateway" => {
+            let name = report.text(key, node).filter(|name| !name.is_empty());
+            settings.default_gateway = name.map(|name| name.to_lowercase());
         }
-        "default_gateway" => settings.default_gateway = report.text(key, node).filter(|name| !name.is_empty()),
         "default_connection" => settings.default_connection = connection::read(key, node, report),
         "model_defaults" => {
             settings.defaults = defaults(node, report);
@@ -141,7 +168,7 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         "cicd_bot" => cicd_bot(key, node, settings, report),
         "plan" => plan(key, node, settings, report),
         // Read apart, because it depends on what else is in the project.
-        "gateways" | "linter" | "physical_schema_mapping" | "physical_schema_override" => {}
+        "gateways" | "gateway" | "linter" | "physical_schema_mapping" | "physical_schema_override" => {}
         "loader" => {
             let problem =
                 Problem::warning("unsupported-setting", "`loader` is passed over: this program has one loader");
@@ -194,10 +221,18 @@ fn other(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_
     }
 }
 
-fn gateway(entry: &Entry, report: &mut Report<'_>) -> Gateway {
-    let mut gateway = Gateway::default();
+fn named_gateway(entry: &Entry, report: &mut Report<'_>) -> Gateway {
     report.is_map(&entry.key, &entry.node);
-    for Entry { key, node } in entry.node.entries() {
+    gateway(&entry.node, report)
+}
+
+/// What a gateway may say.
+const OF_GATEWAY: [&str; 7] =
+    ["connection", "state_connection", "test_connection", "variables", "model_defaults", "state_schema", "scheduler"];
+
+fn gateway(node: &Node, report: &mut Report<'_>) -> Gateway {
+    let mut gateway = Gateway::default();
+    for Entry { key, node } in node.entries() {
         match key.as_str() {
             "connection" => gateway.connection = connection::read(key, node, report),
             "state_connection" => gateway.state_connection = connection::read(key, node, report),
@@ -214,15 +249,8 @@ fn gateway(entry: &Entry, report: &mut Report<'_>) -> Gateway {
             "state_schema" => gateway.state_schema = report.text(key, node),
             "scheduler" => {}
             _ => {
-                let known = [
-                    "connection",
-                    "state_connection",
-                    "test_connection",
-                    "variables",
-                    "model_defaults",
-                    "state_schema",
-                ];
-                report.unknown("unknown-setting", "setting of a gateway", key, node.place, &known);
+                let [known @ .., _] = &OF_GATEWAY;
+                report.unknown("unknown-setting", "setting of a gateway", key, node.place, known);
             }
         }
     }

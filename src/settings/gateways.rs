@@ -86,7 +86,7 @@ pub(super) fn read(node: &Node, gateways: &mut PartGateways, known: &[&str], rep
                 continue;
             }
         };
-        let name = report.text(&entry.key, &entry.node);
+        let name = report.text(&entry.key, &entry.node).map(|name| name.to_lowercase());
         if let Some(name) = name.as_deref().filter(|name| !known.contains(name)) {
             report.unknown("unknown-gateway", "gateway of `config.yaml`", name, entry.node.place, known);
         }

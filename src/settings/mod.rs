@@ -243,7 +243,7 @@ impl Settings {
     /// There is none of that name; the nearest is named.
     pub fn known_gateway(&self, name: &str) -> Result<&Gateway, ConnectionError> {
         let known = self.gateways.keys().map(String::as_str);
-        self.gateways.get(name).ok_or_else(|| ConnectionError::UnknownGateway {
+        self.gateways.get(&name.to_lowercase()).ok_or_else(|| ConnectionError::UnknownGateway {
             name: name.to_owned(),
             known: known.clone().collect::<Vec<_>>().join(", "),
             nearest: nearest(name, known).map(str::to_owned),

@@ -119,6 +119,24 @@ fn a_variable_that_results_need_must_be_set() {
     assert_eq!(problems[0].line, Some(2));
 }
 
+/// As SQLMesh has it: names in lower case, one gateway without a name, and the older `gateway`.
+#[test]
+fn gateways_are_known_in_any_case_and_one_needs_no_name() {
+    let of = |text: &str| settings(&format!("//- config.yaml\n{text}\n"));
+    let (parsed, problems) = of("gateways: {Local: {connection: {type: duckdb}}, PROD: {}}\ndefault_gateway: local");
+    assert_eq!((parsed.gateway_name(None), codes(&problems)), (Some("local"), vec![]));
+    assert!(parsed.connection(Some("LOCAL")).is_ok());
+    assert_eq!(of("gateways: {Second: {}, First: {}}").0.gateway_name(None), Some("second"), "as they stand there");
+    for one in ["gateways: {connection: {type: duckdb}, state_schema: s}", "gateway: {connection: {type: duckdb}}"] {
+        let (parsed, problems) = of(one);
+        assert_eq!((parsed.gateway_name(None), codes(&problems)), (Some(""), vec![]), "{one}");
+        assert!(parsed.connection(None).is_ok(), "{one}");
+    }
+    let (parsed, problems) =
+        of("gateway: {a: {connection: {type: duckdb}}}\ngateways: {b: {connection: {type: duckdb}}}");
+    assert_eq!((parsed.gateway_name(None), codes(&problems)), (Some("b"), vec!["unknown-setting"]));
+}
+
 #[test]
 fn gateways_that_are_not_there_are_named() {
     let (parsed, problems) = settings("//- config.yaml\ngateways: {local: {}}\ndefault_gateway: locla\n");

@@ -33,7 +33,8 @@ pub(super) fn look(workspace: &Workspace<'_>, side: &Side) -> Vec<Finding> {
     let settings = &side.project.settings;
     let mut found = files(workspace, side);
     if let Some(name) = workspace.gateway(settings) {
-        found.push(ok(AREA, "gateway", format!("`{name}`")));
+        let told = if name.is_empty() { "the one without a name".to_owned() } else { format!("`{name}`") };
+        found.push(ok(AREA, "gateway", told));
     }
     if workspace.root.join(DOTENV).is_file() {
         let told = if workspace.is_in_ci() { "is not read in CI, whose workflow sets variables" } else { "is read" };
