@@ -462,6 +462,12 @@ impl Model {
         self.properties.other_metadata.contains_key("allow_partials")
     }
 
+    /// Whether somebody else is to be asked if an interval is there, before it is loaded (`signals`).
+    pub fn waits_for_signals(&self) -> bool {
+        let signals = self.properties.other_metadata.get("signals");
+        signals.is_some_and(|signals| signals.chars().any(|sign| !"()[] ".contains(sign)))
+    }
+
     /// When it was due last.
     pub fn last_tick(&self, now: Timestamp) -> Timestamp {
         self.properties.cron.floor(now, self.properties.cron_tz)

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::signals;
 use super::times::rows_of;
 use super::who::who;
 use crate::apply::Work;
@@ -165,6 +166,7 @@ pub(super) fn prepare(
     refuse_errors(context, &planned.plan.problems)?;
     refuse_unready(&planned)?;
     refuse_other_statements(&planned)?;
+    signals::refuse(&planned.result, &planned.plan)?;
     warn_of_rows(context, &planned.plan.problems);
     Ok(Prepared { planned, state, engine, chosen, turn, lease, project })
 }
@@ -205,7 +207,8 @@ impl Prepared {
         let result = workspace.planned_side(&self.chosen.trees.result, Some(order.settings))?;
         self.planned = planning::plan_of(context, workspace, state, (&self.chosen, result), owner)?;
         refuse_errors(context, &self.planned.plan.problems)?;
-        refuse_other_statements(&self.planned)
+        refuse_other_statements(&self.planned)?;
+        signals::refuse(&self.planned.result, &self.planned.plan)
     }
 
     fn build_once(

@@ -22,6 +22,7 @@ mod query;
 mod render;
 mod rollback;
 mod run;
+mod signals;
 mod state;
 mod test;
 mod times;

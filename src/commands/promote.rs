@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::apply::{jobs, lock_timeout, print, refuse_errors, until_planned_for_good, warn_of_rows};
 use super::hold;
+use super::signals;
 use super::times::rows_of;
 use super::who::who;
 use crate::apply::Work;
@@ -119,6 +120,7 @@ fn promote_once(
     let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };
     if order != Order::Contained {
         refuse_errors(context, &outcome.plan.problems)?;
+        signals::refuse(&result, &outcome.plan)?;
         warn_of_rows(context, &outcome.plan.problems);
         let from = (&outcome, current.as_ref(), now);
         let published = hands.promote(context, workspace, arguments, from, (&shown, &result))?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::apply::{jobs, lock_timeout, until_planned_for_good};
 use super::environments::find;
 use super::find::model_named;
+use super::signals;
 use super::times::time_option;
 use super::who::who;
 use crate::apply::Work;
@@ -125,6 +126,7 @@ impl Asked<'_> {
         if planned.run.due.is_empty() && planned.restate.done.is_empty() {
             return Ok(Vec::new());
         }
+        signals::refuse(&planned.side, &planned.run.plan)?;
         let stages = self.stages(hands.state, planned)?;
         let Self { context, workspace, settings, arguments, now } = self;
         let identity = hands.state.identity().map_err(state_error)?;

@@ -67,7 +67,13 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("grants_target_layer", Handling::Kept),
     ("virtual_properties", Handling::Parsed),
     ("grants", Handling::Ignored("give them in an `ON_VIRTUAL_UPDATE` block: `GRANT SELECT ON @this_model TO …`")),
-    ("signals", Handling::Ignored("it comes in a later version")),
+    (
+        "signals",
+        Handling::Ignored(
+            "they are Python, so that the model is not loaded unless `signals: ready` in `offshoot.yaml` has every interval \
+             count as ready",
+        ),
+    ),
     ("allow_partials", Handling::Parsed),
     ("gateway", Handling::Later("")),
     ("physical_version", Handling::Later("")),
@@ -232,7 +238,7 @@ fn apply(
             header.properties.physical_properties.insert(key.to_owned(), value.folded());
         }
         Handling::Ignored(instead) => {
-            let message = format!("`{key}` is not honoured yet");
+            let message = format!("`{key}` is not honoured");
             problems.push(source.warning("unsupported-property", offset, message).help(*instead));
             header.properties.other_metadata.insert(key.to_owned(), value.folded());
         }

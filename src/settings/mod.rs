@@ -23,7 +23,7 @@ pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, Opt
 pub use data_diff::{DataDiff, WhenCompared};
 pub use gateways::{Part, PartGateways, Wanted};
 pub use linter::{Linter, Rule, Selection, is_user_rules};
-pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings};
+pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings, Signals};
 pub use physical::PhysicalSchemas;
 pub use reader::{Report, parsed as parsed_yaml, rendered_file};
 

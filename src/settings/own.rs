@@ -36,6 +36,8 @@ pub struct OwnSettings {
     pub hook_block: Vec<HookBlock>,
     /// Prices by name, as written.
     pub prices: Vec<(String, String)>,
+    /// What signals say that nobody can ask.
+    pub signals: Signals,
     /// How long one statement may take on a warehouse on PostgreSQL; `None` for what the server says.
     pub statement_timeout: Option<Duration>,
 }
@@ -62,6 +64,16 @@ pub enum ForkPolicy {
     Skip,
 }
 
+/// What becomes of models that wait for signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signals {
+    /// They are not loaded.
+    #[default]
+    Unknown,
+    /// Every interval counts as ready.
+    Ready,
+}
+
 /// What of a plan stops a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookBlock {
@@ -73,7 +85,7 @@ pub enum HookBlock {
     Removed,
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "views",
     "base_branch",
     "backfill",
@@ -87,6 +99,7 @@ const KEYS: [&str; 13] = [
     "hook",
     "postgres",
     "prices",
+    "signals",
 ];
 
 impl Default for OwnSettings {
@@ -103,6 +116,7 @@ impl Default for OwnSettings {
             gc_history: NonZeroUsize::MIN.saturating_add(9),
             hook_block: Vec::new(),
             prices: Vec::new(),
+            signals: Signals::default(),
             statement_timeout: None,
         }
     }
@@ -152,6 +166,10 @@ fn one(key: &str, node: &Node, settings: &mut OwnSettings, report: &mut Report<'
             settings.prices = pairs.collect();
         }
         "prices" => {}
+        "signals" => {
+            let choices = [("ready", Signals::Ready), ("unknown", Signals::Unknown)];
+            set(&mut settings.signals, report.choice(key, node, &choices));
+        }
         _ => report.unknown("unknown-setting", "setting of `offshoot.yaml`", key, node.place, &KEYS),
     }
 }

@@ -2,8 +2,8 @@
 
 use offshoot::error::Exit;
 
-use super::{TOTAL, unpromoted, world};
-use crate::lab::lab;
+use super::{HOURLY, TOTAL, unpromoted, world};
+use crate::lab::{edit, lab};
 
 #[test]
 fn without_its_environment_or_commit_nothing_is_loaded() {
@@ -48,4 +48,37 @@ fn an_environment_of_uncommitted_files_has_no_commit_to_be_loaded_by() {
     let ran = world.bot(&["run", "dev"]);
     assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
     assert!(ran.stderr.contains("`dev` was made of files that were not committed"), "{}", ran.stderr);
+}
+
+/// Nobody can ask a signal whether an interval is there, and one that is loaded too early would count as loaded.
+#[test]
+fn a_model_that_waits_for_signals_is_loaded_only_where_somebody_says_that_all_are_given() {
+    let world = unpromoted();
+    let waits = HOURLY.replace("cron '@hourly'", "cron '@hourly', signals [events_are_there(of := 'c0')]");
+    edit(&world, &[("models/hourly.sql", &waits)]);
+    let refused = |arguments: &[&str]| {
+        let ran = world.bot(arguments);
+        let told =
+            "`marts.hourly` (`models/hourly.sql`) would be loaded, and nobody knows whether the signals are there";
+        assert!(ran.exit == Exit::No && ran.stderr.contains(told), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("say `signals: ready` in `offshoot.yaml`"), "{}", ran.stderr);
+    };
+    refused(&["promote"]);
+    assert!(world.try_sql("SELECT * FROM marts.latest").is_err(), "nothing was built");
+    assert!(world.done(&["plan"]).stdout.contains("`signals` is not honoured"));
+    edit(&world, &[("offshoot.yaml", "signals: ready\n")]);
+    world.done(&["promote"]);
+    edit(&world, &[("offshoot.yaml", "signals: unknown\n")]);
+    world.done(&["promote"]);
+    refused(&["run", "--execution-time", "2026-04-01 02:10"]);
+    let dry = world.done(&["run", "--execution-time", "2026-04-01 02:10", "--dry-run"]);
+    assert!(dry.stdout.contains("marts.hourly"), "{}", dry.stdout);
+    world.repository.branch("feature");
+    edit(&world, &[("models/hourly.sql", &waits.replace("SUM(amount)", "2 * SUM(amount)"))]);
+    refused(&["apply"]);
+    edit(
+        &world,
+        &[("models/hourly.sql", &waits), ("models/one.sql", "MODEL (name marts.one, kind FULL);\nSELECT 1 AS one")],
+    );
+    world.done(&["apply"]);
 }
