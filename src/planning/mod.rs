@@ -132,7 +132,7 @@ pub fn choose(workspace: &Workspace<'_>, arguments: &TreeArguments) -> Result<Ch
     Ok(Chosen { trees, base_branch, place, window, rows: Rows::AsDecided })
 }
 
-/// `base_branch` of `offshoot.yaml`, as the checked-out commit has it.
+/// `base_branch` of `offshoot.yaml`, else `prod_branch_name` of SQLMesh's bot, as the checked-out commit has them.
 ///
 /// # Errors
 /// Git cannot be read.
@@ -142,7 +142,8 @@ pub fn configured_base(workspace: &Workspace<'_>) -> Result<Option<String>, Comm
         Head::Unborn { .. } => return Ok(None),
     };
     let source = workspace.git.tree_of(&commit).map_err(git_error)?;
-    Ok(workspace.settings(&source)?.own.base_branch)
+    let settings = workspace.settings(&source)?;
+    Ok(settings.own.base_branch.or(settings.production_branch))
 }
 
 /// The environment that a command means: `--env`, else the branch's, else the detached commit's; `prod` on the base branch.

@@ -178,12 +178,15 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
     }
 }
 
-/// One of its options means something to us.
+/// Two of its options mean something to us.
 fn cicd_bot(key: &str, node: &Node, settings: &mut Settings, report: &mut Report<'_>) {
     const SUFFIX: &str = "forward_only_branch_suffix";
-    if node.entries().iter().any(|entry| entry.key != SUFFIX) {
+    const BRANCH: &str = "prod_branch_name";
+    if node.entries().iter().any(|entry| ![SUFFIX, BRANCH].contains(&entry.key.as_str())) {
         settings.passed_over.insert(key.to_owned());
     }
+    let branch = node.get(BRANCH).and_then(|node| report.text(BRANCH, node));
+    settings.production_branch = branch.filter(|branch| !branch.is_empty());
     let suffix = node.get(SUFFIX).and_then(|node| report.text(SUFFIX, node));
     settings.forward_only_branches = suffix.map_or_else(ForwardOnlyBranches::default, ForwardOnlyBranches);
 }

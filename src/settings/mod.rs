@@ -77,6 +77,8 @@ pub struct Settings {
     pub time_column_format: Option<String>,
     /// Where the name of an environment stands in the names of its views.
     pub environment_suffix: EnvironmentSuffix,
+    /// `prod_branch_name` of `cicd_bot`.
+    pub production_branch: Option<String>,
     /// `forward_only` of `plan`.
     pub usual_rows: UsualRows,
     /// `forward_only_branch_suffix` of `cicd_bot`.

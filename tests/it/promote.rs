@@ -182,3 +182,21 @@ fn staging_is_promoted_by_the_same_rules_and_writes_nothing_of_prods() {
     assert!(refused.stderr.contains("was made by `bot apply`"), "{}", refused.stderr);
     assert_eq!(builds(&promote(&world)), [""; 0], "prod takes over what staging has built");
 }
+
+/// A team that deploys a branch says so to SQLMesh's bot; `offshoot.yaml` has the last word.
+#[test]
+fn production_follows_the_branch_that_the_configuration_names() {
+    let world = lab(&files());
+    let config = world.repository.read("config.yaml");
+    let named = format!("{config}cicd_bot: {{type: github, prod_branch_name: release}}\n");
+    edit(&world, &[("config.yaml", &named)]);
+    world.repository.branch("release");
+    edit(&world, &[("models/total.sql", "MODEL (name marts.total, kind FULL);\nSELECT 7 AS amount")]);
+    world.repository.checkout("main");
+    let ran = world.done(&["promote"]);
+    assert!(ran.stderr.contains("promoting the tip of release"), "{}", ran.stderr);
+    assert_eq!(world.value("SELECT amount FROM marts.total"), "7");
+    edit(&world, &[("offshoot.yaml", "base_branch: main\n")]);
+    let ran = world.bot(&["promote"]);
+    assert!(ran.exit == Exit::No && ran.stderr.contains("is no descendant of"), "main comes after it: {}", ran.stderr);
+}
