@@ -83,7 +83,7 @@ pub fn layout(query: &Query) -> Vec<String> {
     layout.lines
 }
 
-/// `__offshoot_time('start_ds')`, which stands for `@start_ds`.
+/// `offshoot__time('start_ds')`, which stands for `@start_ds`.
 fn time_variable<'t>(token: &Token, after: &'t [Token]) -> Option<(String, &'t [Token])> {
     let [open, name, close, rest @ ..] = after else { return None };
     let is_one = token.is_word(TIME_FUNCTION) && open.is_symbol("(") && close.is_symbol(")");

@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-/// The function that stands for a time variable in [`Template::text`]: `__offshoot_time('start_ds')`.
-pub const TIME_FUNCTION: &str = "__offshoot_time";
+/// The function that stands for a time variable in [`Template::text`]: `offshoot__time('start_ds')`.
+pub const TIME_FUNCTION: &str = "offshoot__time";
 
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]

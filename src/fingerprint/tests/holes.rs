@@ -101,3 +101,16 @@ fn h37_what_is_remembered_of_a_file_is_not_taken_under_other_defaults() {
     }
     assert_ne!(with("duckdb", &shared), with("snowflake", &shared), "the same file under another dialect");
 }
+
+/// Whatever stands for a time variable while a query is taken apart is a name in every dialect; in Hive's none begins with `_`.
+#[test]
+fn time_variables_are_read_in_every_dialect() {
+    for (dialect, _) in Dialect::NAMES.into_iter().filter(|(dialect, _)| *dialect != Dialect::Generic) {
+        let tree = tree(&format!(
+            "//- models/a.sql\nMODEL (name s.a, kind INCREMENTAL_BY_TIME_RANGE (time_column day), dialect {dialect});\n\
+             SELECT t.day FROM s.t AS t WHERE t.day BETWEEN @start_date AND @end_date"
+        ));
+        let found = &tree.fingerprints[&ModelName::parse("s.a").expect("a name")];
+        assert_eq!(found.opaque, None, "{dialect}");
+    }
+}

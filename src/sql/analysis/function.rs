@@ -457,7 +457,7 @@ fn refuse_fill(fill: Option<&ast::WithFill>) -> Step<()> {
     if fill.is_some() { Err(Opaque::construct("WITH FILL")) } else { Ok(()) }
 }
 
-/// `__offshoot_time('start_ds')`: symbolic, and only as fixed as the moment that it stands for.
+/// `offshoot__time('start_ds')`: symbolic, and only as fixed as the moment that it stands for.
 fn time_variable(arguments: &FunctionArguments) -> Step<Value> {
     let odd = || Opaque::Function(TIME_FUNCTION.to_owned());
     let FunctionArguments::List(list) = arguments else { return Err(odd()) };
