@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::Command;
 use crate::connect;
 use crate::context::Context;
 use crate::decision::Decisions;
@@ -242,7 +243,7 @@ impl<'a> Workspace<'a> {
 
     /// Whether a program runs this one in CI, where `.env` is not read.
     pub fn is_in_ci(&self) -> bool {
-        self.context.is_in_ci()
+        is_automated(self.context)
     }
 
     /// What loading needs besides the files.
@@ -389,6 +390,23 @@ impl Workspace<'_> {
     }
 }
 
+/// Whether no person runs this: any service for CI that says so in whichever way.
+fn is_automated(context: &Context<'_>) -> bool {
+    const SERVICES: [&str; 8] = [
+        "CI",
+        "GITHUB_ACTIONS",
+        "GITLAB_CI",
+        "TF_BUILD",
+        "BUILDKITE",
+        "CODEBUILD_BUILD_ID",
+        "JENKINS_URL",
+        "TEAMCITY_VERSION",
+    ];
+    let says_no = |value: &str| ["false", "0", "no"].contains(&value.to_lowercase().as_str());
+    let says_so = |name: &&str| context.surroundings.variable(name).is_some_and(|value| !says_no(value));
+    matches!(context.cli.command, Command::Ci(_)) || SERVICES.iter().any(says_so)
+}
+
 /// The largest `.env` that is read.
 const MAX_DOTENV: u64 = 1 << 20;
 
@@ -397,12 +415,15 @@ const MAX_DOTENV: u64 = 1 << 20;
 fn variables(context: &Context<'_>, root: &Path) -> Result<BTreeMap<String, String>, CommandError> {
     let mut variables = context.surroundings.variables().clone();
     let path = root.join(DOTENV);
-    if context.is_in_ci() || !path.is_file() {
+    if is_automated(context) || !path.is_file() {
         return Ok(variables);
     }
     let mut text = String::new();
-    let read = File::open(&path).and_then(|file| file.take(MAX_DOTENV).read_to_string(&mut text));
-    read.map_err(|error| CommandError::no(format!("`{DOTENV}` cannot be read")).because(error))?;
+    let read = File::open(&path).and_then(|file| file.take(MAX_DOTENV + 1).read_to_string(&mut text));
+    let length = read.map_err(|error| CommandError::no(format!("`{DOTENV}` cannot be read")).because(error))?;
+    if length as u64 > MAX_DOTENV {
+        return Err(CommandError::no(format!("`{DOTENV}` is larger than {} MiB", MAX_DOTENV >> 20)));
+    }
     for error in put_over(&mut variables, &text) {
         context.output.talk(&format!("`{DOTENV}`: {error}, and is passed over"));
     }

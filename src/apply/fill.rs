@@ -118,7 +118,8 @@ fn begin<'a>(
     let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
     let is_here = known.as_ref().is_none_or(|known| known.snapshot.table == *table);
     let is_taken = || -> Result<bool, FillError> {
-        let is_ours = target.sharing == Sharing::Own;
+        // One that the state does not know is made for all who show it.
+        let is_ours = target.sharing == Sharing::Own && known.is_some();
         Ok(is_ours && !work.writer.leaves_alone(work.state, std::slice::from_ref(table))?.is_empty())
     };
     if !is_here || known.as_ref().map(state::Table::found) != target.found || is_taken()? {

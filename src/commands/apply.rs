@@ -107,7 +107,9 @@ pub(super) struct Prepared {
 }
 
 /// How often something is planned anew because others were quicker. Each time they have done some of it.
-const TURNS: usize = 100;
+const TURNS: u32 = 100;
+/// By how much longer is waited each time before it is, for up to twenty times that.
+const AGAIN: Duration = Duration::from_millis(25);
 
 /// How long is waited before each time that something is done again because the connection was lost. There are few: it may be
 /// what is done that ends it.
@@ -122,11 +124,12 @@ pub(super) fn until_planned_for_good<T>(
     mut once: impl FnMut() -> Result<T, CommandError>,
 ) -> Result<T, CommandError> {
     let (mut done, mut pauses) = (once(), PAUSES.into_iter());
-    for _ in 0..TURNS {
+    for turn in 0..TURNS {
         let Err(error) = &done else { break };
         match error.again() {
             Again::No => break,
-            Again::PlanAnew => {}
+            // Whoever meets the same again and again is in no hurry.
+            Again::PlanAnew => std::thread::sleep(AGAIN.saturating_mul(turn.min(20))),
             Again::Reconnect => {
                 let Some(pause) = pauses.next() else { break };
                 let what = error.for_readers();

@@ -303,13 +303,20 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What production loads again of a model by itself; what is fixed is not, nor what reads it.
+    /// What production loads again of a model by itself. What is kept is loaded again by the model's own schedule alone, what is
+    /// fixed never; nor is what reads it.
     fn renewed(&self, model: &Model, known: Option<&KnownTable>) -> Vec<Renewed> {
-        if !self.running.environment.is_prod() || matches!(model.past(), model::Past::Fixed(_)) {
+        if !self.running.environment.is_prod() {
             return Vec::new();
         }
         let reader = (model, self.lookback(model));
-        self.scheduled.of(reader, &self.running.tree.graph, (known, self.running.now))
+        let mut renewed = self.scheduled.of(reader, &self.running.tree.graph, (known, self.running.now));
+        match model.past() {
+            model::Past::Recomputed => {}
+            model::Past::Kept(_) => renewed.retain(|renewed| *renewed.named() == model.name),
+            model::Past::Fixed(_) => renewed.clear(),
+        }
+        renewed
     }
 
     fn as_a_whole(

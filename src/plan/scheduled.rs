@@ -1,7 +1,8 @@
 //! What is loaded again by itself: at each tick of a model's `auto_restatement_cron`, with whatever reads it.
 //!
-//! Nothing is remembered of a tick but when ranges were loaded: what was loaded before it is due, so that a run that dies is
-//! finished by the next one. SQLMesh counts the intervals back from the run; here they are counted from the tick, so that a
+//! Nothing is remembered of a tick but when ranges were loaded: what was loaded before it is due, of a reader too, so that a run
+//! that dies is finished by the next one. A run that loads a model again has its readers load again whatever they loaded since the
+//! tick, too. SQLMesh counts the intervals back from the run; here they are counted from the tick, so that a
 //! run that comes late loads the same.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +12,8 @@ use super::due::Why;
 use super::seen::{FOREVER, NEVER};
 use crate::graph::Graph;
 use crate::ids::ModelName;
-use crate::model::{Model, Past};
-use crate::time::{Interval, Intervals, Timestamp};
+use crate::model::Model;
+use crate::time::{Interval, Intervals, TimeZone, Timestamp};
 
 /// What one model loads again, for itself or for one of those that read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +43,9 @@ impl Scheduled {
         (known, now): (Option<&KnownTable>, Timestamp),
     ) -> Vec<Renewed> {
         let unit = model.unit();
-        let wider = |range: Interval| match (range.start, range.end) {
-            (NEVER, end) => Interval { start: NEVER, end: unit.ceil(end) },
-            (start, end) => Interval { start: unit.back(start, lookback), end: unit.ceil(end) },
+        let wider = |range: Interval| Interval {
+            start: if range.start == NEVER { NEVER } else { unit.back(range.start, lookback) },
+            end: if range.end == FOREVER { FOREVER } else { unit.ceil(range.end) },
         };
         let parents = graph.parents(&model.name).filter_map(|parent| self.flowing.get(parent)).flatten();
         let inherited = parents.map(|renewed| Renewed { range: wider(renewed.range), ..renewed.clone() });
@@ -100,22 +101,16 @@ impl Renewed {
     }
 }
 
-/// What a model's own schedule asks for: the units before the last tick, or all before it. Where all of that was loaded
-/// since, it tells when, so that readers can be compared with it.
+/// What a model's own schedule asks for: the units before the last tick, or all before it, where they were loaded before that.
 fn own(model: &Model, known: Option<&KnownTable>, now: Timestamp) -> Option<Renewed> {
     let schedule = model.properties.auto_restatement.as_ref()?;
-    if matches!(model.past(), Past::Fixed(_)) {
-        return None;
-    }
     let (known, unit) = (known?, model.unit());
     // By UTC, whatever `cron_tz` says, as in SQLMesh.
-    let tick = schedule.cron.floor(now, crate::time::TimeZone::default());
+    let tick = schedule.cron.floor(now, TimeZone::default());
     let end = unit.floor(tick);
     let range = match schedule.intervals {
         Some(intervals) => Interval::new(unit.back(end, intervals), end)?,
         None => Interval { start: NEVER, end: if known.filled_at.is_some() { FOREVER } else { end } },
     };
-    let loads = known.loads.iter().filter(|load| load.interval.start < range.end && load.interval.end > range.start);
-    let oldest = loads.map(|load| load.at).chain(known.filled_at).min()?;
-    Some(Renewed { named: model.name.clone(), tick, range, since: if oldest < tick { tick } else { oldest } })
+    Some(Renewed { named: model.name.clone(), tick, range, since: tick })
 }

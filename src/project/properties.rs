@@ -244,7 +244,7 @@ fn apply(
         }
         Handling::Later(harmless) => {
             let text = value.scalar().unwrap_or_default();
-            let ours = key == "gateway" && scope.names.gateway == Some(text.as_str());
+            let ours = key == "gateway" && scope.names.gateway == Some(text.to_lowercase().as_str());
             if !ours && (harmless.is_empty() || !text.eq_ignore_ascii_case(harmless)) {
                 let problem = source.error("unsupported-property", offset, format!("`{key}` is not supported yet"));
                 problems.push(problem.help("it would change names or data; remove it to go on"));

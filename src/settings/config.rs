@@ -131,8 +131,14 @@ fn read_gateways(document: &Node, settings: &mut Settings, report: &mut Report<'
     if !entries.is_empty() && entries.iter().all(|entry| OF_GATEWAY.contains(&entry.key.as_str())) {
         settings.gateways = BTreeMap::from([(String::new(), gateway(node, report))]);
     } else {
-        let read = |entry: &Entry| (entry.key.to_lowercase(), named_gateway(entry, report));
-        settings.gateways = entries.iter().map(read).collect();
+        for entry in entries {
+            let name = entry.key.to_lowercase();
+            let gateway = named_gateway(entry, report);
+            if settings.gateways.insert(name, gateway).is_some() {
+                let message = format!("gateway `{}` is there in another case, too", entry.key);
+                report.push(entry.node.place, Problem::error("invalid-setting", message).help("give it another name"));
+            }
+        }
     }
     if settings.default_gateway.is_none() {
         let first = entries.first().map(|entry| entry.key.to_lowercase());

@@ -14,43 +14,56 @@ pub struct DotenvError {
     pub line: usize,
 }
 
+/// So many lines that are none are told.
+const TOLD: usize = 20;
+/// So many bytes of values are kept: each may name those before it.
+const ROOM: usize = 16 << 20;
+
 /// Puts what a file says over variables: it wins, and later lines over earlier ones. `${NAME}` and `${NAME:-default}` in
-/// values stand for what is known by then. Gives the lines that are none, which are passed over.
+/// values stand for what is known by then. Gives the first lines that are none, which are passed over.
 pub fn put_over(variables: &mut BTreeMap<String, String>, text: &str) -> Vec<DotenvError> {
-    let mut wrong = Vec::new();
-    let mut reader = Reader { rest: text.strip_prefix('\u{feff}').unwrap_or(text), text_lines: text.lines().count() };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mut wrong, mut room, mut reader) = (Vec::new(), ROOM, Reader { rest: text });
     loop {
-        match reader.binding() {
-            Ok(None) => return wrong,
-            Ok(Some((name, value))) => {
-                let value = value.map(|value| expanded(&value, variables));
-                variables.extend(value.map(|value| (name, value)));
+        reader.skip_blank_lines_and_comments();
+        if reader.rest.is_empty() {
+            return wrong;
+        }
+        let begin = text.len() - reader.rest.len();
+        let binding = reader.binding();
+        let is_read = binding.is_some_and(|(name, value)| {
+            let value = value.map(|value| expanded(&value, variables, room));
+            match value {
+                None => true,
+                Some(None) => false,
+                Some(Some(value)) => {
+                    room -= value.len();
+                    variables.insert(name, value);
+                    true
+                }
             }
-            Err(error) => {
-                wrong.push(error);
-                reader.rest = &reader.rest[reader.line_end()..];
+        });
+        if !is_read {
+            if wrong.len() < TOLD {
+                wrong.push(DotenvError { line: text[..begin].matches('\n').count() + 1 });
             }
+            reader.rest = &reader.rest[reader.line_end()..];
         }
     }
 }
 
 struct Reader<'a> {
     rest: &'a str,
-    text_lines: usize,
 }
 
 /// A name, and its value where there is one.
 type Binding = (String, Option<String>);
 
 impl<'a> Reader<'a> {
-    fn binding(&mut self) -> Result<Option<Binding>, DotenvError> {
-        self.skip_blank_lines_and_comments();
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
-        let error = self.here();
+    /// What stands next; `None` where that is no line.
+    fn binding(&mut self) -> Option<Binding> {
         self.skip_export();
-        let name = self.name().ok_or(error)?;
+        let name = self.name()?;
         self.skip_blanks();
         let value = match self.rest.strip_prefix('=') {
             None => None,
@@ -59,16 +72,11 @@ impl<'a> Reader<'a> {
                 self.skip_blanks();
                 // Without the blank it would be the value.
                 let is_comment = self.rest.len() < rest.len() && self.rest.starts_with('#');
-                Some(if is_comment { String::new() } else { self.value().ok_or(error)? })
+                Some(if is_comment { String::new() } else { self.value()? })
             }
         };
-        self.end_of_line().ok_or(error)?;
-        Ok(Some((name, value)))
-    }
-
-    /// The line that is read next, as an error.
-    fn here(&self) -> DotenvError {
-        DotenvError { line: self.text_lines.saturating_sub(self.rest.lines().count()) + 1 }
+        self.end_of_line()?;
+        Some((name, value))
     }
 
     fn skip_blank_lines_and_comments(&mut self) {
@@ -170,20 +178,27 @@ fn unescaped(escaped: char, quote: char) -> Option<char> {
     }
 }
 
-/// A value with what `${NAME}` and `${NAME:-default}` stand for; a name that nobody knows is nothing.
-fn expanded(value: &str, known: &BTreeMap<String, String>) -> String {
+/// A value with what `${NAME}` and `${NAME:-default}` stand for; a name that nobody knows is nothing. `None` where it is longer
+/// than there is room for.
+fn expanded(value: &str, known: &BTreeMap<String, String>, room: usize) -> Option<String> {
     let mut whole = String::new();
     let mut rest = value;
     while let Some((before, after)) = rest.split_once("${") {
         whole.push_str(before);
         let Some((inside, after)) = after.split_once('}') else {
-            return whole + "${" + after;
+            whole.push_str("${");
+            rest = after;
+            break;
         };
         let (name, default) = inside.split_once(":-").unwrap_or((inside, ""));
         whole.push_str(known.get(name).map_or(default, String::as_str));
         rest = after;
+        if whole.len() > room {
+            return None;
+        }
     }
-    whole + rest
+    whole.push_str(rest);
+    (whole.len() <= room).then_some(whole)
 }
 
 #[cfg(test)]
@@ -237,6 +252,18 @@ mod tests {
             let (variables, told) = read(&format!("{text}\nLAST=1"));
             assert_eq!((variables["LAST"].as_str(), told), ("1", vec![line]), "{text:?}");
             assert!(!variables.contains_key("B"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_stranger_costs_no_more_than_its_length() {
+        let doubling: String =
+            (1..60).map(|number| format!("A{number}=${{A{}}}${{A{}}}\n", number - 1, number - 1)).collect();
+        let (variables, wrong) = read(&format!("A0=x\n{doubling}"));
+        assert!(variables.values().map(String::len).sum::<usize>() <= ROOM + 64);
+        assert_eq!(wrong.len(), 1, "the one for which there is no room");
+        for line in ["A=1\n", "no line\n", "A='\n"] {
+            read(&line.repeat((1 << 20) / line.len()));
         }
     }
 

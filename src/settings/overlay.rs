@@ -39,12 +39,15 @@ pub(super) fn lay_over(
 fn set(document: &mut Node, keys: &[&str], value: &str) {
     let place = document.place;
     let mut node = document;
-    for key in keys {
+    for (depth, key) in keys.iter().enumerate() {
+        // Names of gateways are one in any case.
+        let is_gateway = depth == 1 && matches!(keys[0], "gateways" | "gateway");
+        let is_it = |entry: &Entry| if is_gateway { entry.key.to_lowercase() == *key } else { entry.key == *key };
         if !matches!(node.value, Value::Map(_)) {
             node.value = Value::Map(Vec::new());
         }
         let Value::Map(entries) = &mut node.value else { return };
-        let found = entries.iter().position(|entry| entry.key == *key).unwrap_or_else(|| {
+        let found = entries.iter().position(is_it).unwrap_or_else(|| {
             entries.push(Entry { key: (*key).to_owned(), node: Node { place, value: Value::Null } });
             entries.len() - 1
         });

@@ -84,12 +84,13 @@ fn a_connection_waits_for_its_variables_and_hides_its_secrets() {
 fn variables_are_laid_over_the_file() {
     let with = |variables: &[(&str, &str)]| {
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        load(&TextTree::parse(USUAL), &environment)
+        load(&TextTree::parse(&USUAL.replace("  local:", "  Local:")), &environment)
     };
     let said = [
         ("SQLMESH__DEFAULT_GATEWAY", "prod"),
         ("SQLMESH__gateways__PROD__connection__password", "hunter2"),
         ("SQLMESH__GATEWAYS__OTHER__CONNECTION__TYPE", "duckdb"),
+        ("SQLMESH__GATEWAYS__LOCAL__STATE_SCHEMA", "s"),
         ("SQLMESH__VARIABLES__REGION", "north"),
         ("SQLMESH__MODEL_DEFAULTS__OWNER", "ann"),
         ("SQLMESH__AIRFLOW__DISABLE_STATE_MIGRATION", "1"),
@@ -101,9 +102,10 @@ fn variables_are_laid_over_the_file() {
     let prod = settings.connection(None).expect("a connection");
     assert_eq!(prod.complete(), Ok(()), "the password is there");
     assert!(settings.connection(Some("other")).is_ok());
+    assert!(settings.connection(Some("local")).is_ok(), "what else it says stays");
     assert_eq!(settings.variables["region"], Value::Text("north".into()));
     assert_eq!(settings.defaults["owner"].text, "'ann'");
-    assert_eq!(settings.laid_over.len(), 5, "{:?}", settings.laid_over);
+    assert_eq!(settings.laid_over.len(), 6, "{:?}", settings.laid_over);
     assert!(!format!("{settings:?}{problems:?}").contains("hunter2"));
     let (_, problems) = with(&[("SQLMESH__", "x"), ("SQLMESH__GATEWAYS____TYPE", "x")]);
     assert_eq!(problems.iter().filter(|problem| problem.code == "invalid-setting").count(), 2);
@@ -132,6 +134,8 @@ fn gateways_are_known_in_any_case_and_one_needs_no_name() {
         assert_eq!((parsed.gateway_name(None), codes(&problems)), (Some(""), vec![]), "{one}");
         assert!(parsed.connection(None).is_ok(), "{one}");
     }
+    let (_, problems) = of("gateways: {Prod: {}, PROD: {}}");
+    assert_eq!(codes(&problems), ["invalid-setting"]);
     let (parsed, problems) =
         of("gateway: {a: {connection: {type: duckdb}}}\ngateways: {b: {connection: {type: duckdb}}}");
     assert_eq!((parsed.gateway_name(None), codes(&problems)), (Some("b"), vec!["unknown-setting"]));

@@ -267,7 +267,7 @@ fn is_number(dialect: Dialect, data_type: &str) -> bool {
         return ["smallint", "integer", "bigint", "numeric", "real", "double precision"].contains(&name);
     }
     let is_whole = data_type.ends_with("INT") || data_type.ends_with("INTEGER");
-    is_whole || data_type.starts_with("DECIMAL") || matches!(data_type, "DOUBLE" | "FLOAT")
+    is_whole || data_type.starts_with("DECIMAL") && !is_nested(data_type) || matches!(data_type, "DOUBLE" | "FLOAT")
 }
 
 /// What has a least and a greatest value that tells something. Nested values, bits and blobs have an order in DuckDB, and no
@@ -283,7 +283,8 @@ fn is_ordered(dialect: Dialect, data_type: &str) -> bool {
 
 /// Whether values of a type of DuckDB hold other values.
 fn is_nested(data_type: &str) -> bool {
-    data_type == "VARIANT" || data_type.contains(['[', '(', ']']) && !data_type.starts_with("DECIMAL")
+    let is_decimal = data_type.starts_with("DECIMAL") && !data_type.ends_with(']');
+    data_type == "VARIANT" || data_type.contains(['[', '(', ']']) && !is_decimal
 }
 
 /// The rows that can be compared.

@@ -243,7 +243,8 @@ impl Asked<'_> {
 /// have. Gives the entry's tables as they are then. A run that dies here has changed nothing that is shown.
 fn carry_histories(work: &Work<'_>, found: &Found) -> Result<BTreeMap<TableKey, Table>, CommandError> {
     match histories(found, work.state)? {
-        None => Ok(found.tables.clone()),
+        // Others may have loaded more of them until they were announced.
+        None => publish::tables(work.state, &found.plan),
         Some(plan) => {
             build_tables(work, &plan)?;
             publish::tables(work.state, &found.plan)

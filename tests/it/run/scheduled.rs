@@ -116,3 +116,60 @@ fn what_a_promote_made_of_it_meanwhile_is_loaded_again() {
     assert_eq!(amounts(&world, "marts.fresh"), ["24", "24", "24", "24", "24", "48", "48"]);
     assert_eq!(due(&run(&world, "2026-04-02 00:20", &[])), expected(&[]));
 }
+
+/// Rows that are kept are no other model's to load again: their sources may be gone.
+#[test]
+fn kept_rows_are_loaded_again_by_their_own_schedule_alone() {
+    let world = unpromoted();
+    edit(
+        &world,
+        &[("models/hourly.sql", &hours_of_two_days()), ("models/daily.sql", &with(DAILY, "forward_only true"))],
+    );
+    world.done(&["promote"]);
+    world.sql("UPDATE erp.events SET amount = 2 WHERE happened >= '2026-03-31'");
+    let ran = run(&world, "2026-04-02 00:10", &[]);
+    let days = [["2026-03-30", "2026-04-02"]];
+    assert_eq!(
+        due(&ran)["marts.daily"],
+        expected(&[("marts.daily", "cron", &days)])["marts.daily"],
+        "its own lookback"
+    );
+    let own = with(DAILY, "forward_only true, auto_restatement_cron '@daily', auto_restatement_intervals 3");
+    edit(&world, &[("models/daily.sql", &own)]);
+    world.done(&["promote", "--execution-time", "2026-04-02 12:00"]);
+    let ran = run(&world, "2026-04-03 00:10", &[]);
+    assert_eq!(due(&ran)["marts.daily"].0, "auto_restatement_cron");
+}
+
+/// What the model's own lookback loads again later is no restatement.
+#[test]
+fn readers_follow_a_tick_once_whatever_is_loaded_after_it() {
+    let daily = with(DAILY, "auto_restatement_cron '@weekly', auto_restatement_intervals 3")
+        .replace("lookback 2", "lookback 4");
+    let world = world_with("models/daily.sql", &daily);
+    let weekly = |day: &str| {
+        due(&run(&world, &format!("2026-04-{day} 00:10"), &[])).get("marts.weekly").map(|due| due.0.clone())
+    };
+    let days = ["02", "03", "04", "05", "06", "07", "08", "09"];
+    let found = days.map(weekly);
+    let expected = days.map(|day| (day == "05").then(|| "reads_restated".to_owned()));
+    assert_eq!(found, expected, "it is filled on Sundays");
+}
+
+/// A table by key that is filled as a whole has no ranges; whoever reads it by time has.
+#[test]
+fn a_keyed_table_without_intervals_is_filled_again_with_its_readers() {
+    let keyed = "MODEL (name marts.keyed, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key customer, auto_restatement_cron '@daily'), \
+                 cron '@weekly');\nSELECT customer, max(happened) AS happened FROM erp.events GROUP BY customer";
+    let seen = "MODEL (name marts.seen, kind INCREMENTAL_BY_TIME_RANGE (time_column day));\n\
+                SELECT CAST(happened AS DATE) AS day, count(*)::INT AS amount FROM marts.keyed\n\
+                WHERE happened BETWEEN @start_ts AND @end_ts GROUP BY 1";
+    let world = unpromoted();
+    edit(&world, &[("models/keyed.sql", keyed), ("models/seen.sql", seen)]);
+    world.done(&["promote"]);
+    let ran = run(&world, "2026-04-02 00:10", &[]);
+    assert_eq!(due(&ran)["marts.keyed"], expected(&[("marts.keyed", "auto_restatement_cron", &[])])["marts.keyed"]);
+    let days = [["2026-03-26", "2026-04-02"]];
+    assert_eq!(due(&ran)["marts.seen"], expected(&[("marts.seen", "reads_restated", &days)])["marts.seen"]);
+    assert_eq!(due(&run(&world, "2026-04-02 00:20", &[])), expected(&[]));
+}

@@ -140,6 +140,7 @@ fn nothing_empty_and_unknown_are_told_apart_in_nested_values() {
     let values = [
         ("INT[]", vec!["NULL", "[]", "[NULL]"]),
         ("INT[1]", vec!["NULL", "[NULL]"]),
+        ("DECIMAL(10, 2)[]", vec!["NULL", "[]", "[NULL]"]),
         ("STRUCT(a INT, b INT[])", vec!["NULL", "{'a': NULL, 'b': NULL}", "{'a': NULL, 'b': []}"]),
         ("MAP(INT, INT)", vec!["NULL", "MAP {}", "MAP {1: NULL}"]),
         ("UNION(a INT, b INT)", vec!["NULL", "union_value(a := NULL)", "union_value(a := 1)", "union_value(b := 1)"]),
