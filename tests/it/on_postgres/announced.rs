@@ -147,3 +147,26 @@ fn production_never_begins_to_show_a_table_while_a_branch_loads_it() {
         assert_eq!(rows(&gate, "SELECT sum(amount) FROM marts.daily"), ["63"]);
     }
 }
+
+/// A table that is gone is another's to show, and still made again by whoever comes first.
+#[test]
+fn a_table_that_somebody_dropped_is_made_again_though_two_show_it() {
+    let shared = OnPostgres::new();
+    shared.world.done(&["promote", "--execution-time", LATER]);
+    shared.world.repository.branch("feature");
+    edit(&shared.world, &[("models/daily.sql", &FILES[2].1.replace("sum(amount)::int", "(sum(amount) + 1)::int"))]);
+    for environment in ["one", "two"] {
+        shared.world.done(&["apply", "--env", environment, "--execution-time", LATER]);
+    }
+    let client = shared.database.client();
+    let theirs =
+        "SELECT DISTINCT table_name FROM offshoot.pointers WHERE environment = 'one' AND table_name LIKE 'daily%'";
+    let table = rows(&client, theirs).pop().expect("a table");
+    client.batch(&format!("DROP TABLE offshoot__marts.\"{table}\" CASCADE")).expect("dropped");
+    let run = ["run", "one", "--restate", "marts.daily", "--execution-time", LATER];
+    let gone = shared.world.bot(&run);
+    assert!(gone.stderr.contains("it is gone from the warehouse"), "{}", gone.stderr);
+    let applied = shared.world.done(&["apply", "--env", "one", "--execution-time", LATER, "--format", "json"]);
+    assert!(applied.builds().contains_key("marts.daily"), "{}", applied.stdout);
+    assert_eq!(rows(&client, &format!("SELECT count(*) FROM offshoot__marts.\"{table}\"")), ["3"]);
+}
