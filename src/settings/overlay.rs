@@ -3,13 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::reader::Report;
+use super::reader::{OF_VARIABLE, Report};
 use crate::problem::Problem;
 use crate::yaml::{Entry, Node, Value};
 
 const PREFIX: &str = "sqlmesh__";
 /// A variable of SQLMesh's own that is no setting.
 const NO_SETTING: &str = "sqlmesh__airflow__disable_state_migration";
+
+/// More keys on one way than any setting has: a stranger's `.env` must not go deeper than a file of YAML may.
+const DEEPEST: usize = 16;
+/// More settings than anybody says in variables.
+const MOST: usize = 1_000;
 
 /// Lays what the variables say over a configuration; gives the names of those that did.
 pub(super) fn lay_over(
@@ -18,15 +23,22 @@ pub(super) fn lay_over(
     report: &mut Report<'_>,
 ) -> BTreeSet<String> {
     let mut laid = BTreeSet::new();
+    let place = document.place;
     for (name, value) in environment {
         let lower = name.to_lowercase();
         let Some(way) = lower.strip_prefix(PREFIX).filter(|_| lower != NO_SETTING) else { continue };
         let keys: Vec<&str> = way.split("__").collect();
-        if keys.iter().any(|key| key.is_empty()) {
-            let problem = Problem::error("invalid-setting", format!("environment variable `{name}` names no setting"));
+        if laid.len() == MOST {
+            let message = format!("more than {MOST} environment variables begin with `SQLMESH__`");
+            report.push(place, Problem::error("invalid-setting", message).help("write settings into the file"));
+            break;
+        }
+        if keys.iter().any(|key| key.is_empty()) || keys.len() > DEEPEST {
+            let told: String = name.chars().take(100).collect();
+            let problem = Problem::error("invalid-setting", format!("environment variable `{told}` names no setting"));
             let help =
                 "write the keys with two underscores between them, such as `SQLMESH__DEFAULT_GATEWAY`, or unset it";
-            report.push(document.place, problem.help(help));
+            report.push(place, problem.help(help));
             continue;
         }
         set(document, &keys, value);
@@ -35,9 +47,9 @@ pub(super) fn lay_over(
     laid
 }
 
-/// Sets one value; what is no mapping on the way to it becomes one.
+/// Sets one value, which stands in no file; what is no mapping on the way to it becomes one.
 fn set(document: &mut Node, keys: &[&str], value: &str) {
-    let place = document.place;
+    let place = OF_VARIABLE;
     let mut node = document;
     for (depth, key) in keys.iter().enumerate() {
         // Names of gateways are one in any case.
@@ -53,5 +65,5 @@ fn set(document: &mut Node, keys: &[&str], value: &str) {
         });
         node = &mut entries[found].node;
     }
-    node.value = Value::Text(value.to_owned());
+    *node = Node { place, value: Value::Text(value.to_owned()) };
 }

@@ -85,6 +85,9 @@ fn text(tree: &dyn FileTree, path: &FilePath) -> Result<String, Box<Problem>> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
+/// The place of what stands in no file, but in an environment variable.
+pub(super) const OF_VARIABLE: Place = Place { line: 0, column: 0 };
+
 /// Where problems go while a file is read.
 pub struct Report<'a> {
     /// The file.
@@ -95,8 +98,13 @@ pub struct Report<'a> {
 
 impl Report<'_> {
     /// Adds a problem with its place.
-    pub fn push(&mut self, place: Place, problem: Problem) {
-        self.problems.push(problem.at(self.path).position(place.line, place.column));
+    pub fn push(&mut self, place: Place, mut problem: Problem) {
+        if place == OF_VARIABLE {
+            problem.message.push_str(", as an environment variable that begins with `SQLMESH__` has it");
+            self.problems.push(problem.at(self.path));
+        } else {
+            self.problems.push(problem.at(self.path).position(place.line, place.column));
+        }
     }
 
     pub(super) fn expected(&mut self, key: &str, what: &str, node: &Node) {

@@ -109,8 +109,20 @@ fn variables_are_laid_over_the_file() {
     assert!(!format!("{settings:?}{problems:?}").contains("hunter2"));
     let (_, problems) = with(&[("SQLMESH__", "x"), ("SQLMESH__GATEWAYS____TYPE", "x")]);
     assert_eq!(problems.iter().filter(|problem| problem.code == "invalid-setting").count(), 2);
+    let deep = format!("SQLMESH{}", "__A".repeat(100_000));
+    let (_, problems) = with(&[(&deep, "x")]);
+    assert_eq!(problems.iter().filter(|problem| problem.code == "invalid-setting").count(), 1);
+    assert!(problems.iter().all(|problem| problem.message.len() < 200), "{problems:?}");
+    let many: Vec<String> = (0..2_000).map(|number| format!("SQLMESH__VARIABLES__V{number}")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "x")).collect();
+    let (settings, problems) = with(&many);
+    assert_eq!(settings.laid_over.len(), 1_000, "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.message.starts_with("more than 1000 environment variables")));
     let (settings, problems) = with(&[("SQLMESH__COLOUR", "x")]);
-    assert!(codes(&problems).contains(&"unknown-setting"), "{problems:?}");
+    let problem = problems.iter().find(|problem| problem.code == "unknown-setting").expect("a problem");
+    let told =
+        "`colour` is no setting of `config.yaml`, as an environment variable that begins with `SQLMESH__` has it";
+    assert_eq!((problem.message.as_str(), problem.line), (told, None));
     assert!(settings.laid_over.contains("SQLMESH__COLOUR"));
 }
 
