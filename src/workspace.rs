@@ -241,9 +241,9 @@ impl<'a> Workspace<'a> {
         Some(self.context.surroundings.home()?.join(".sqlmesh"))
     }
 
-    /// Whether a program runs this one in CI, where `.env` is not read.
-    pub fn is_in_ci(&self) -> bool {
-        is_automated(self.context)
+    /// Whether `.env` is read: not where no person runs this.
+    pub fn reads_dotenv(&self) -> bool {
+        !is_automated(self.context)
     }
 
     /// What loading needs besides the files.

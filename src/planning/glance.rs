@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::decided::{Beside, decided_otherwise};
 use super::{
     Agreements, Chosen, LIMIT, Place, Question, Rows, clashes, drift_unknown, environment_of, held, never_promoted,
-    newer, plan_of, plan_over, promoted_tree, statements, unread,
+    newer, plan_of, plan_over, promoted_tree, statements, unread, writer,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -59,6 +59,7 @@ pub fn glance(
         Some(base) => (base.decided(&decisions), promoted),
         None => (promoted.unwrap_or_else(|| workspace.empty_draft(&result)), None),
     };
+    let writer = writer(workspace, &result.project.settings, (chosen.place, &environment));
     let schemas = result.project.settings.physical_schemas.clone();
     let files = |draft: &Draft| draft.source.as_ref().map(|source| workspace.files(source)).transpose();
     let files = [files(&result)?, files(&base)?, promoted.as_ref().map(files).transpose()?.flatten()];
@@ -82,7 +83,7 @@ pub fn glance(
     problems.extend(chosen.trees.problems.iter().cloned());
     problems.extend(clashing);
     problems.extend(around);
-    let (writer, purpose) = chosen.place.writer(&environment);
+    let purpose = chosen.place.purpose(&environment);
     let trees = [Some(&looked.base), Some(&looked.result), looked.promoted.as_ref()];
     let remembered = looked.unseen.remembered.iter();
     let keys = remembered.map(|known| TableKey { model: known.name.clone(), data_fingerprint: known.data }).collect();

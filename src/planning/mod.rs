@@ -97,11 +97,18 @@ pub enum Place {
 }
 
 impl Place {
-    fn writer(self, environment: &EnvironmentName) -> (Writer<'_>, Purpose) {
+    fn writer(self, environment: &EnvironmentName) -> Writer<'_> {
         match self {
-            Self::Base if environment.is_prod() => (Writer::Promote(environment), Purpose::Promote),
-            Self::Base | Self::Branch => (Writer::Branch(environment), Purpose::Apply),
-            Self::Queue => (Writer::Queue, Purpose::Promote),
+            Self::Base if environment.is_prod() => Writer::Promote(environment),
+            Self::Base | Self::Branch => Writer::Branch(environment),
+            Self::Queue => Writer::Queue,
+        }
+    }
+
+    fn purpose(self, environment: &EnvironmentName) -> Purpose {
+        match self.writer(environment).promotes_to() {
+            Some(_) => Purpose::Promote,
+            None => Purpose::Apply,
         }
     }
 }
@@ -226,7 +233,7 @@ pub fn plan_of(
     result.problems.extend(clashes(&result.tree.models, &environment, &result.project.settings));
     let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
     result.problems.extend(statements(&agreements, (&environment, prod.as_ref()), &result.project.settings));
-    let (_, purpose) = chosen.place.writer(&environment);
+    let purpose = chosen.place.purpose(&environment);
     let writer = writer(workspace, &result.project.settings, (chosen.place, &environment));
     let trees = [Some(base), Some(&result.tree), promoted];
     let question = Question { writer, trees, keys: BTreeSet::new(), replaced: prod.as_ref() };
@@ -261,7 +268,7 @@ pub fn writer<'a>(
     settings: &Settings,
     (place, environment): (Place, &'a EnvironmentName),
 ) -> Writer<'a> {
-    match place.writer(environment).0 {
+    match place.writer(environment) {
         // What is planned of production is promote's to do, whoever plans it.
         writer @ Writer::Promote(_) => writer,
         writer => walled(workspace, settings, writer),

@@ -37,7 +37,8 @@ pub(super) fn look(workspace: &Workspace<'_>, side: &Side) -> Vec<Finding> {
         found.push(ok(AREA, "gateway", told));
     }
     if workspace.root.join(DOTENV).is_file() {
-        let told = if workspace.is_in_ci() { "is not read in CI, whose workflow sets variables" } else { "is read" };
+        let told =
+            if workspace.reads_dotenv() { "is read" } else { "is not read in CI, whose workflow sets variables" };
         found.push(ok(AREA, "dotenv", format!("`{DOTENV}` {told}")));
     }
     let personal = workspace.personal_folder().into_iter();
