@@ -1,11 +1,13 @@
 //! A model as its file states it: plain data that the pure core reads. Nothing here knows SQL, git or an engine.
 
 mod audit;
+mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use audit::{AuditCall, OwnAudit, StandaloneAudit, Weight};
+pub use history::{DeletedRows, FirstVersion, ScdType2, VersionBy};
 
 use serde::{Deserialize, Serialize};
 
@@ -214,59 +216,6 @@ pub struct UniqueKey {
     pub changes: ColumnChanges,
 }
 
-/// What the SCD_TYPE_2 kinds need. The table has the query's columns and then the two that say when a row was valid;
-/// a row without an end is the present one of its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScdType2 {
-    /// The key's expressions, as written.
-    pub unique_key: Vec<String>,
-    /// The column with the moment from which on a row is valid.
-    pub valid_from: String,
-    /// The column with the moment at which it ends, itself left out; NULL while it has none.
-    pub valid_to: String,
-    /// The SQL type of these two, as written.
-    pub time_type: String,
-    /// How a new version of a row is told.
-    pub by: VersionBy,
-    /// From when on rows are valid that have no version before them.
-    pub first: FirstVersion,
-    /// What becomes of rows that the query does not give any more.
-    pub deleted: DeletedRows,
-    /// Which changes of its columns are taken.
-    pub changes: ColumnChanges,
-}
-
-/// How SCD_TYPE_2 tells that a row has changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VersionBy {
-    /// SCD_TYPE_2_BY_TIME: this column is later than it was. Versions begin and end at its value.
-    Time {
-        /// `updated_at_name`.
-        updated_at: String,
-    },
-    /// SCD_TYPE_2_BY_COLUMN: one of these expressions gives something else; none stands for all columns (`*`). Versions begin
-    /// and end at the time of the load that saw it.
-    Columns(Option<Vec<String>>),
-}
-
-/// From when on the first version of a row is valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FirstVersion {
-    /// From 1970 on: it is unknown since when it was so. By column only what the very first load finds.
-    Epoch,
-    /// From where a later version would begin: the row's `updated_at`, or the time of the load.
-    AsLaterOnes,
-}
-
-/// What becomes of the present version of a row that the query does not give any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeletedRows {
-    /// It stays the present one.
-    Stay,
-    /// It ends at the time of the load (`invalidate_hard_deletes`).
-    End,
-}
-
 /// What a change of the columns does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ColumnChange {
@@ -406,7 +355,7 @@ impl Kind {
             Self::Unmanaged(_) => KindName::IncrementalUnmanaged,
             Self::ScdType2(scd) => match scd.by {
                 VersionBy::Time { .. } => KindName::ScdType2ByTime,
-                VersionBy::Columns(_) => KindName::ScdType2ByColumn,
+                VersionBy::Columns { .. } => KindName::ScdType2ByColumn,
             },
             Self::Seed(_) => KindName::Seed,
             Self::External => KindName::External,
@@ -450,6 +399,13 @@ impl Model {
     pub fn is_history(&self) -> bool {
         let is_keyed = self.kind.name() == KindName::IncrementalByUniqueKey;
         self.kind.name().is_history() || is_keyed && self.past() != Past::Recomputed
+    }
+
+    /// Whether it is a history of intervals: its query names one, and what it gives of each is laid over what it gave of
+    /// those before, in the order of time and once (SQLMesh: "Processing Source Table with Historical Data").
+    pub fn is_history_of_intervals(&self) -> bool {
+        let names_one = || self.query.as_ref().is_some_and(|query| query.template().mentions_interval());
+        matches!(self.kind, Kind::ScdType2(_)) && names_one()
     }
 
     /// The grain in which its intervals are counted.

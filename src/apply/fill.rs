@@ -173,7 +173,8 @@ pub(super) struct Filler<'a> {
     loaded: Intervals,
     /// What the warehouse says of it now.
     recorded: Option<ObjectRecord>,
-    /// When rows are added to it, of a table that a load only adds to.
+    /// What the warehouse is to say beside it: when rows are added to it, of a table that a load only adds to; to where intervals
+    /// are laid, of a history of intervals.
     pub(super) added_at: Option<Timestamp>,
     /// What tells it that the table is ours to fill.
     fence: Option<Fence>,
@@ -221,7 +222,7 @@ impl Filler<'_> {
         Ok(columns)
     }
 
-    /// When rows were added to it last, as far as the warehouse says it.
+    /// When rows were added to it last, or to where intervals were laid, as far as the warehouse says it.
     pub(super) fn recorded_addition(&self) -> Option<Timestamp> {
         match self.recorded.as_ref()?.object {
             OwnedObject::Table { added_at, .. } => added_at,

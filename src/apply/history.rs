@@ -10,12 +10,32 @@ use crate::engine::Session;
 use crate::model::{DeclaredColumn, ScdType2, VersionBy};
 use crate::plan::{History, Then};
 use crate::statement::{Carried, ColumnType, HistoryPast, StatementError, Upsert, UpsertRule, VersionLoad};
+use crate::time::Interval;
 
 /// The table that a history is kept in.
 pub(super) struct There {
     past: HistoryPast,
     /// Its columns, the two of a kind with versions at the end.
     pub(super) columns: Vec<ColumnType>,
+}
+
+/// What a load is laid over.
+#[derive(Clone, Copy)]
+pub(super) struct Laying<'a> {
+    /// Whether the state knows the table.
+    pub(super) known: IsKnown,
+    /// What comes into it first.
+    pub(super) history: Option<&'a History>,
+    /// The interval that is laid, of a history of intervals, and what was before it.
+    pub(super) of: Option<(Interval, HistoryPast)>,
+}
+
+/// What a load is about to be laid over.
+pub(super) struct ReadyHistory {
+    names: Vec<DeclaredColumn>,
+    there: There,
+    /// Columns that the table has got just now.
+    added: Vec<String>,
 }
 
 /// A load into a table that is kept, of this query; it is told whether the state knows the table.
@@ -33,9 +53,21 @@ pub(super) enum IsKnown {
 impl Filler<'_> {
     /// SCD_TYPE_2: versions of what has changed.
     pub(super) fn history(&mut self, scd: &ScdType2) -> Result<(), FillError> {
+        match self.task.model.is_history_of_intervals() {
+            true => self.history_of_intervals(scd),
+            false => self.history_as_whole(scd),
+        }
+    }
+
+    /// Versions of what has changed since the load before, of all that the query gives.
+    pub(super) fn history_as_whole(&mut self, scd: &ScdType2) -> Result<(), FillError> {
         let task = self.task;
-        self.kept(&|session, query, known| task.load_versions(session, scd, query, known), &|session, columns| {
-            task.carry(session, scd, columns)?;
+        let history = task.target.history.as_ref();
+        let load = |session: &mut dyn Session, query: &str, known| {
+            task.load_versions(session, scd, query, Laying { known, history, of: None })
+        };
+        self.kept(&load, &|session, columns| {
+            task.carry(session, scd, (history, columns))?;
             Ok(0)
         })
     }
@@ -71,43 +103,68 @@ impl Filler<'_> {
 
 impl Task<'_> {
     /// One load, and what is carried over before it; gives the versions that are new.
-    fn load_versions(
+    pub(super) fn load_versions(
         self,
         session: &mut dyn Session,
         scd: &ScdType2,
         query: &str,
-        known: IsKnown,
+        laying: Laying<'_>,
     ) -> Result<u64, FillError> {
-        let staged = self.history_columns(session, scd, query)?;
-        let over = self.over(&staged);
-        let rule = UpsertRule { unique_key: &scd.unique_key, when_matched: None, merge_filter: None };
-        let upsert = over.upsert(query, &rule)?;
-        run_all(session, &upsert.stage)?;
-        refuse_keys(session, &upsert, (over.staged_null_key(scd), scd))?;
-        let names = untyped(&staged);
-        let over = self.over(&names);
-        let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
-        wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
-        let there = self.kept_table(session, (&wanted, known), &over.create_history(scd)?)?;
-        let added = self.carry(session, scd, &there.columns)?;
+        let ready = self.ready_history(session, scd, query, laying)?;
+        let over = self.over(&ready.names);
         if !session.query(&over.several_present(scd))?.rows.is_empty() {
             return Err(FillError::History("its history has several present rows of one key".to_owned()));
         }
-        let past = if self.target.history.is_some() { HistoryPast::Loads } else { there.past };
-        let load = VersionLoad { now: self.work.now, past, added: &added, columns: &there.columns };
+        let usual = if laying.history.is_some() { HistoryPast::Loads } else { ready.there.past };
+        let past = laying.of.map_or(usual, |(_, past)| past);
+        let (now, interval) = (self.work.now, laying.of.map(|(interval, _)| interval));
+        let load = VersionLoad { now, interval, past, added: &ready.added, columns: &ready.there.columns };
         let mut rows = 0;
         for statement in over.add_versions(scd, load)? {
             rows += session.execute(&statement)?;
         }
-        session.execute(&upsert.clean)?;
-        let is_by_load = matches!(scd.by, VersionBy::Columns(_));
-        if is_by_load && rows > 0 && !session.query(&over.out_of_order(scd, self.work.now))?.rows.is_empty() {
+        session.execute(&over.drop_stage())?;
+        if scd.updated_at().is_none()
+            && rows > 0
+            && !session.query(&over.out_of_order(scd, self.work.now))?.rows.is_empty()
+        {
             return Err(FillError::History(format!(
                 "a row that has changed has a version of a load after this one, whose time is {}; load it at a later time",
                 self.work.now.date_time()
             )));
         }
         Ok(rows)
+    }
+
+    /// What the query gives, staged and looked at, and the table with what it goes on from.
+    pub(super) fn ready_history(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        query: &str,
+        laying: Laying<'_>,
+    ) -> Result<ReadyHistory, FillError> {
+        let staged = self.history_columns(session, scd, query)?;
+        let over = self.over(&staged);
+        let rule = UpsertRule { unique_key: &scd.unique_key, when_matched: None, merge_filter: None };
+        let upsert = over.upsert(query, &rule)?;
+        run_all(session, &upsert.stage)?;
+        refuse_keys(session, &upsert, (over.staged_null_key(scd), scd))?;
+        if let Some(undated) = over.staged_without_date(scd)
+            && !session.query(&undated)?.rows.is_empty()
+        {
+            let column = scd.updated_at().unwrap_or_default();
+            return Err(FillError::History(format!(
+                "`{column}`, which says since when a row is so (`updated_at_name`), is NULL in a row that the query gives"
+            )));
+        }
+        let names = untyped(&staged);
+        let over = self.over(&names);
+        let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
+        wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
+        let there = self.kept_table(session, (&wanted, laying.known), &over.create_history(scd)?)?;
+        let added = self.carry(session, scd, (laying.history, &there.columns))?;
+        Ok(ReadyHistory { names, there, added })
     }
 
     /// The query's columns with their declared types; that of `updated_at` is the kind's, unless another is declared.
@@ -126,14 +183,16 @@ impl Task<'_> {
                 column.name
             )));
         }
-        if let VersionBy::Time { updated_at } = &scd.by {
+        if let Some(updated_at) = scd.updated_at() {
             let column = columns.iter_mut().find(|column| folded(&column.name) == folded(updated_at));
             let column = column.ok_or_else(|| {
                 FillError::History(format!(
                     "`updated_at_name` is `{updated_at}`, which is not among the query's columns"
                 ))
             })?;
-            column.data_type.get_or_insert_with(|| scd.time_type.clone());
+            if let VersionBy::Time { .. } = scd.by {
+                column.data_type.get_or_insert_with(|| scd.time_type.clone());
+            }
         }
         self.type_as_there(session, query, &mut columns)?;
         Ok(columns)
@@ -189,13 +248,13 @@ impl Task<'_> {
     ///
     /// # Errors
     /// It cannot be carried over whole, and the author did not say that it may lose something.
-    fn carry(
+    pub(super) fn carry(
         self,
         session: &mut dyn Session,
         scd: &ScdType2,
-        columns: &[ColumnType],
+        (history, columns): (Option<&History>, &[ColumnType]),
     ) -> Result<Vec<String>, FillError> {
-        let Some(history) = &self.target.history else { return Ok(Vec::new()) };
+        let Some(history) = history else { return Ok(Vec::new()) };
         let names = ColumnType::untyped(columns);
         let over = self.over(&names);
         let needed = scd.unique_key.iter().flat_map(|key| over.names_in(key));

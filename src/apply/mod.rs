@@ -15,6 +15,7 @@ mod fill;
 mod group;
 mod history;
 mod kinds;
+mod laid;
 mod put;
 mod schedule;
 mod task;

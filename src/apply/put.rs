@@ -26,6 +26,14 @@ enum Put<'a> {
     Behind,
 }
 
+/// The last load of a table that goes on.
+pub(super) struct LastLoad {
+    /// When it was, by the state.
+    pub(super) as_of: Option<Timestamp>,
+    /// What the warehouse says beside the table: when rows were added, or to where intervals are laid.
+    pub(super) recorded: Option<Timestamp>,
+}
+
 impl Filler<'_> {
     /// INCREMENTAL_BY_PARTITION: partitions in place of those that are there.
     pub(super) fn partitions(&mut self) -> Result<(), FillError> {
@@ -41,7 +49,9 @@ impl Filler<'_> {
     /// after it had committed is known by what the warehouse says of the table, and is not added again.
     pub(super) fn unmanaged(&mut self) -> Result<(), FillError> {
         self.refuse_unsafe()?;
-        let (task, last) = (self.task, self.last_added()?);
+        let task = self.task;
+        let LastLoad { as_of, recorded } = self.last_load()?;
+        let last = as_of.max(recorded);
         let is_due = || last.is_none_or(|last| last < task.model.last_tick(task.work.now));
         let loads = match &task.target.history {
             Some(History { then: Then::Nothing { .. }, .. }) => false,
@@ -75,25 +85,25 @@ impl Filler<'_> {
         })
     }
 
-    /// When rows were added last to the table that this one goes on from.
-    fn last_added(&mut self) -> Result<Option<Timestamp>, FillError> {
+    /// What is known of the last load of the table that this one goes on from, else of its own.
+    pub(super) fn last_load(&mut self) -> Result<LastLoad, FillError> {
         let task = self.task;
         let Some(history) = &task.target.history else {
-            let known = self.known.as_ref().and_then(|known| known.snapshot.as_of);
-            return Ok(known.max(self.recorded_addition()));
+            let as_of = self.known.as_ref().and_then(|known| known.snapshot.as_of);
+            return Ok(LastLoad { as_of, recorded: self.recorded_addition() });
         };
         let (work, names) = (task.work, std::slice::from_ref(&history.table));
         let known = work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);
         let mut session = work.engine.session()?;
         let standing = transaction(session.as_mut(), |session| standing(session, work.state_id, names))?;
-        let added_at = match standing.get(&history.table) {
+        let recorded = match standing.get(&history.table) {
             Some(Standing::Ours(record)) => match record.object {
                 OwnedObject::Table { added_at, .. } => added_at,
                 OwnedObject::View { .. } => None,
             },
             _ => None,
         };
-        Ok(known.and_then(|known| known.snapshot.as_of).max(added_at))
+        Ok(LastLoad { as_of: known.and_then(|known| known.snapshot.as_of), recorded })
     }
 }
 

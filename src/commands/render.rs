@@ -61,7 +61,8 @@ fn rendered(planned: &Planned, model: &Model, dialect: Dialect, now: Timestamp) 
     let tables: BTreeMap<ModelName, TableName> = tables_of(&planned.plan);
     let resolver = Resolver { tree: &planned.result.tree, dialect, tables: &tables };
     let target = planned.plan.targets.iter().find(|target| target.name == model.name);
-    let load = target.filter(|_| is_loaded_by_interval(model)).map(|target| first_load(planned, model, target, now));
+    let has_intervals = is_loaded_by_interval(model) || model.is_history_of_intervals();
+    let load = target.filter(|_| has_intervals).map(|target| first_load(planned, model, target, now));
     let interval = load.map_or_else(|| everything(now), |load| load.interval);
     let times = Times::At(LoadTime { interval, execution: now });
     let statements = |statements: &[Template]| -> Result<Vec<String>, ResolveError> {
@@ -93,7 +94,7 @@ fn on_update(planned: &Planned, model: &Model, dialect: Dialect, now: Timestamp)
     model.on_virtual_update.iter().map(|statement| resolver.statement(model, statement, times)).collect()
 }
 
-/// The first load that the plan needs; where nothing is missing, one of everything up to now.
+/// The first load that the plan needs, or that a history of intervals had; where nothing is missing, one of everything up to now.
 fn first_load(planned: &Planned, model: &Model, target: &Target, now: Timestamp) -> Load {
     let batch_size = match &model.kind {
         Kind::TimeRange(range) => range.batch_size,
@@ -103,9 +104,11 @@ fn first_load(planned: &Planned, model: &Model, target: &Target, now: Timestamp)
     let batching = planned.result.tree.fingerprints.get(&model.name).map(|fingerprint| &fingerprint.batching);
     let units = match batching {
         Some(Batching::OneInterval { .. }) => Some(1),
+        _ if target.history_of.is_some() => Some(1),
         _ => batch_size,
     };
-    let loads = target.intervals_missing.iter().flat_map(|range| range.batches(target.unit, units));
+    let loads =
+        target.intervals_missing.iter().chain(&target.history_of).flat_map(|range| range.batches(target.unit, units));
     let interval = loads.clone().next().unwrap_or_else(|| everything(now));
     Load { interval, unit: target.unit, of: loads.count() }
 }

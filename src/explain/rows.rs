@@ -176,7 +176,7 @@ impl Engine<'_> {
                 ("end", e.clone(), j.clone()),
             ]),
             (old, new) => match (&versions.models.0.kind, &versions.models.1.kind) {
-                (Kind::ScdType2(before), Kind::ScdType2(after)) => versioned(versions, before, after),
+                (Kind::ScdType2(before), Kind::ScdType2(after)) => versioned(versions.models, (before, after)),
                 _ => keyed(versions, old, new),
             },
         };
@@ -281,12 +281,12 @@ fn kept(items: &[Item]) -> (&[Item], Option<&str>) {
 }
 
 /// What tells the versions of a history.
-fn versioned(versions: &Versions<'_>, before: &ScdType2, after: &ScdType2) -> Vec<Input> {
-    let kinds = Sides::both(versions.models.0.kind.name(), versions.models.1.kind.name());
-    let values = |scd: &ScdType2| -> BTreeMap<String, String> {
-        scd_values(scd).into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+fn versioned((old, new): (&Model, &Model), (before, after): (&ScdType2, &ScdType2)) -> Vec<Input> {
+    let kinds = Sides::both(old.kind.name(), new.kind.name());
+    let values = |model: &Model, scd: &ScdType2| -> BTreeMap<String, String> {
+        scd_values(model, scd).into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     };
-    let properties = both(values(before), values(after)).map(|(name, value)| Input::Property { name, value });
+    let properties = both(values(old, before), values(new, after)).map(|(name, value)| Input::Property { name, value });
     kinds.differ().then_some(Input::Kind(kinds)).into_iter().chain(properties).collect()
 }
 

@@ -287,7 +287,10 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
         Kind::Unmanaged(_) => Digest::of("kind", "unmanaged"),
         // Each load compares all that the query gives with what the last one found (research: soundness, W8).
         Kind::ScdType2(scd) => {
-            let hasher = scd_rule(Hasher::new("scd type 2"), scd);
+            let mut hasher = scd_rule(Hasher::new("scd type 2"), scd);
+            if model.is_history_of_intervals() {
+                hasher = declared(hasher.text("of intervals")).text(model.unit().name());
+            }
             hasher.digests(local.columns.iter().flatten().map(|column| column.hash)).finish()
         }
     }
@@ -302,8 +305,12 @@ fn scd_rule(hasher: Hasher, scd: &ScdType2) -> Hasher {
     let hasher = list(hasher, unique_key).text(valid_from).text(valid_to).text(&time_type.to_lowercase());
     let hasher = match by {
         VersionBy::Time { updated_at } => hasher.text("time").text(updated_at),
-        VersionBy::Columns(None) => hasher.text("all columns"),
-        VersionBy::Columns(Some(columns)) => list(hasher.text("columns"), columns),
+        VersionBy::Columns { compared: None, .. } => hasher.text("all columns"),
+        VersionBy::Columns { compared: Some(columns), .. } => list(hasher.text("columns"), columns),
+    };
+    let hasher = match by {
+        VersionBy::Columns { updated_at: Some(updated_at), .. } => hasher.text("updated at").text(updated_at),
+        VersionBy::Columns { updated_at: None, .. } | VersionBy::Time { .. } => hasher,
     };
     let hasher = hasher.text(match first {
         FirstVersion::Epoch => "epoch",

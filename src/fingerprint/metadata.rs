@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::ALGORITHM;
 use super::statements::harmless_statements;
 use crate::hash::{Digest, Hasher};
-use crate::model::{ColumnChange, ColumnChanges, DeletedRows, FirstVersion, Kind, Model, Past, ScdType2, VersionBy};
+use crate::model::{
+    ColumnChange, ColumnChanges, DeclaredTime, DeletedRows, FirstVersion, Kind, Model, Past, ScdType2, VersionBy,
+};
 use crate::sql::{Placeholder, Query, tokenize};
 use crate::time::Timestamp;
 
@@ -147,7 +149,7 @@ pub fn data_values(model: &Model) -> BTreeMap<String, String> {
             put("start", properties.start.as_ref().map(|time| time.text.clone()).unwrap_or_default());
             put("end", properties.end.as_ref().map(|time| time.text.clone()).unwrap_or_default());
         }
-        Kind::ScdType2(scd) => scd_values(scd).into_iter().for_each(|(name, value)| put(name, value)),
+        Kind::ScdType2(scd) => scd_values(model, scd).into_iter().for_each(|(name, value)| put(name, value)),
         _ => {}
     }
     values
@@ -158,7 +160,7 @@ fn kept(past: Past) -> String {
 }
 
 /// The properties of an SCD_TYPE_2 kind, as they are called there.
-pub fn scd_values(scd: &ScdType2) -> Vec<(&'static str, String)> {
+pub fn scd_values(model: &Model, scd: &ScdType2) -> Vec<(&'static str, String)> {
     let first = |name: &'static str| (name, (scd.first == FirstVersion::AsLaterOnes).to_string());
     let mut values = vec![
         ("unique_key", scd.unique_key.join(", ")),
@@ -171,11 +173,17 @@ pub fn scd_values(scd: &ScdType2) -> Vec<(&'static str, String)> {
         VersionBy::Time { updated_at } => {
             values.extend([("updated_at_name", updated_at.clone()), first("updated_at_as_valid_from")]);
         }
-        VersionBy::Columns(columns) => {
-            let columns = columns.as_ref().map_or_else(|| "*".to_owned(), |columns| columns.join(", "));
+        VersionBy::Columns { compared, updated_at } => {
+            let columns = compared.as_ref().map_or_else(|| "*".to_owned(), |columns| columns.join(", "));
             // `columns` is what the model itself has under this name.
             values.extend([("kind.columns", columns), first("execution_time_as_valid_from")]);
+            values.extend(updated_at.iter().map(|updated_at| ("updated_at_name", updated_at.clone())));
         }
+    }
+    if model.is_history_of_intervals() {
+        let text = |time: &Option<DeclaredTime>| time.as_ref().map(|time| time.text.clone()).unwrap_or_default();
+        let (start, end) = (text(&model.properties.start), text(&model.properties.end));
+        values.extend([("start", start), ("end", end), ("interval_unit", model.unit().name().to_owned())]);
     }
     values
 }

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Known;
 use super::partial::{Previewed, Read, Stand, Stands, complete};
-use super::range::{Start, ended, is_loaded_by_interval, reached, starts, whole_until};
+use super::range::{Start, ended, history_of, is_loaded_by_interval, reached, starts, whole_until};
 use super::restate::{Again, Restate, Restating};
 use super::scheduled::{Renewed, Scheduled};
 use super::seen::{self, Saw};
+use super::why::{Left, Why, WhyLeft};
 use super::{Action, Basis, Commits, KnownTable, Plan, Sharing, Summary, Target};
 use crate::fingerprint::Tree;
 use crate::graph::SelfReading;
@@ -89,93 +90,6 @@ pub struct Due {
     pub unit: IntervalUnit,
     /// What is loaded; empty for kinds that are filled as a whole.
     pub intervals: Vec<Interval>,
-}
-
-/// Why a table is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// Somebody wants it loaded again.
-    Restated,
-    /// It reads what is loaded again.
-    ReadsRestated {
-        /// The model that somebody named.
-        model: ModelName,
-    },
-    /// The state knows nothing of its table, so that it is made anew.
-    Unknown,
-    /// Its `cron` fired since it was loaded.
-    Tick {
-        /// The last time that it did.
-        at: Timestamp,
-    },
-    /// Its `auto_restatement_cron` fired since it was loaded.
-    Scheduled {
-        /// The last time that it did.
-        at: Timestamp,
-    },
-    /// Ranges of it were loaded before its inputs were there.
-    InputsGrew,
-}
-
-impl Why {
-    /// Whether what is loaded already is loaded again.
-    pub fn is_restatement(&self) -> bool {
-        matches!(self, Self::Restated | Self::ReadsRestated { .. } | Self::Scheduled { .. })
-    }
-
-    /// As JSON has it.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Restated => "restated",
-            Self::ReadsRestated { .. } => "reads_restated",
-            Self::Unknown => "unknown",
-            Self::Tick { .. } => "cron",
-            Self::Scheduled { .. } => "auto_restatement_cron",
-            Self::InputsGrew => "inputs_grew",
-        }
-    }
-}
-
-impl WhyLeft {
-    /// As JSON has it.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Productions => "productions",
-            Self::Preview => "preview",
-            Self::Waits { .. } => "waits",
-            Self::NoLookback => "no_lookback",
-            Self::History => "history",
-        }
-    }
-}
-
-/// A model that is not loaded, or not as far as its `cron` has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// The model.
-    pub model: ModelName,
-    /// Why.
-    pub why: WhyLeft,
-}
-
-/// Why a model is left as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WhyLeft {
-    /// Its table is production's, which a run of another environment does not write.
-    Productions,
-    /// Its table is a preview, made of inputs that lack something.
-    Preview,
-    /// An input is loaded no further.
-    Waits {
-        /// To where the model can be loaded.
-        end: Timestamp,
-        /// To where it is due.
-        due: Timestamp,
-    },
-    /// Units before new ones are not read again, because what it holds later depends on what it holds.
-    NoLookback,
-    /// No query gives again what it holds, so it is not loaded again with what it reads.
-    History,
 }
 
 /// Works out what is due.
@@ -276,6 +190,7 @@ impl<'a> Walk<'a> {
             unit: model.unit(),
             intervals_missing: need.missing.ranges().to_vec(),
             due_at_promote: Vec::new(),
+            history_of: history_of(model, (self.starts.get(&model.name).copied(), read.end), self.running.now),
             basis: shown.basis,
             seen: read.seen,
             found: known.map(KnownTable::found),

@@ -13,18 +13,20 @@ mod restate;
 mod scheduled;
 mod seen;
 mod target;
+mod why;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::change::{Category, Change, Reason};
 pub use build::{Inputs, Known, KnownLoad, KnownTable, Purpose, Remembered, Sharing, ShownBefore, Unseen, build};
-pub use due::{Due, Left, Past, RunPlan, Running, Shown, Why, WhyLeft, due};
+pub use due::{Due, Past, RunPlan, Running, Shown, due};
 pub use outcome::{Build, Outcome};
 pub use partial::stored_parents;
 pub use ran::{Affected, Ran};
 pub use range::{Window, is_loaded_by_interval};
 pub use restate::Restate;
 pub use seen::{Saw, Seen};
+pub use why::{Left, Why, WhyLeft};
 
 use crate::hash::Digest;
 use crate::ids::{CommitId, EnvironmentName, ModelName, TableName, TreeId};
@@ -89,6 +91,9 @@ pub struct Target {
     pub intervals_missing: Vec<Interval>,
     /// What promote would still load after that.
     pub due_at_promote: Vec<Interval>,
+    /// The time that a history of intervals is of, as far as its inputs are there; `None` for all other models. How far it has
+    /// come is for the warehouse to say, which knows it as surely as the rows.
+    pub history_of: Option<Interval>,
     /// What its rows are made of.
     pub basis: Basis,
     /// What a fill finds in its inputs.

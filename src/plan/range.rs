@@ -84,6 +84,23 @@ pub(super) fn wanted(
     Interval::new(start, end)
 }
 
+/// The time that a history of intervals is of: whole units, and no further than its inputs are, because no interval of it is
+/// laid again.
+pub(super) fn history_of(
+    model: &Model,
+    (start, inputs_end): (Option<Start>, Option<Timestamp>),
+    now: Timestamp,
+) -> Option<Interval> {
+    if !model.is_history_of_intervals() {
+        return None;
+    }
+    let unit = model.unit();
+    let end = ended(model, now).unwrap_or_else(|| unit.floor(now));
+    let end = inputs_end.map_or(end, |inputs_end| unit.floor(inputs_end).min(end));
+    let (Start::Known(start) | Start::Default(start)) = start?;
+    Interval::new(unit.floor(start), end)
+}
+
 /// As far as a model can be loaded now: to the last unit that is over, where parts of units are loaded to its last tick, or
 /// to its declared end.
 pub(super) fn present(model: &Model, now: Timestamp) -> Timestamp {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::due::Why;
 use super::seen::{FOREVER, NEVER};
+use super::why::Why;
 use crate::graph::Graph;
 use crate::ids::ModelName;
 use crate::model::Model;

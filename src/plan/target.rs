@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::newer::{Held, later, newer_inputs};
 use super::partial::{Lacks, Previewed, Read, Stand, Stands, complete};
-use super::range::{Start, ended, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
+use super::range::{Start, ended, history_of, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
 use super::seen::{self, Saw, Seen};
 use super::{Action, Basis, History, Inputs, KnownTable, OwnRows, Purpose, Sharing, ShownBefore, Target, Then, Which};
 use crate::graph::SelfReading;
@@ -86,6 +86,7 @@ impl<'a> Targets<'a> {
             unit: model.unit(),
             intervals_missing: slot.missing.ranges().to_vec(),
             due_at_promote: due.ranges().to_vec(),
+            history_of: history_of(model, (start, read.end), inputs.now),
             basis,
             seen: read.seen,
             found: slot.known.map(KnownTable::found),

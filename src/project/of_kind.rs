@@ -35,7 +35,8 @@ pub(super) fn refused_history(
         return Some(problem.help("write `partitioned_by day` into the `MODEL` block"));
     }
     let is_keyed = matches!(kind, Some(Kind::UniqueKey(key)) if key.past != Past::Recomputed);
-    let is_one = is_keyed || name.is_history();
+    let is_versioned = matches!(kind, Some(Kind::ScdType2(_)));
+    let is_one = is_keyed || name.is_history() && !is_versioned;
     let query = query.filter(|query| is_one && query.template().mentions_interval())?;
     let kept = if is_keyed { " that is `forward_only`" } else { "" };
     let message = format!("each load of kind {}{kept} is one query, which has no `@start_…` and `@end_…`", name.text());
@@ -47,9 +48,6 @@ pub(super) fn refused_history(
         KindName::IncrementalByUniqueKey => {
             "let it read what is new by itself; keys that it does not give stay as they are"
         }
-        KindName::IncrementalUnmanaged => {
-            "let it read what is new by itself, such as what is later than the latest row of its own table"
-        }
-        _ => "let it read all rows; what has not changed adds no version",
+        _ => "let it read what is new by itself, such as what is later than the latest row of its own table",
     }))
 }

@@ -10,13 +10,15 @@ use super::{ColumnType, StatementError, Target, quote_identifier, quote_table, t
 use crate::ids::TableName;
 use crate::model::{DeclaredColumn, DeletedRows, FirstVersion, ScdType2, VersionBy};
 use crate::sql::{Dialect, tokenize};
-use crate::time::Timestamp;
+use crate::time::{Interval, Timestamp};
 
 /// What a load knows of the table beside the rule.
 #[derive(Clone, Copy, Debug)]
 pub struct VersionLoad<'a> {
     /// The time of the load.
     pub now: Timestamp,
+    /// The interval that it is of, of a history of intervals.
+    pub interval: Option<Interval>,
     /// Whether the table had rows before, or might have had some.
     pub past: HistoryPast,
     /// Columns that it has got just now: that they are filled is no change of a row.
@@ -92,9 +94,9 @@ impl Target<'_> {
         let (table, stage) = (self.name(), quote_identifier(self.dialect, STAGE));
         let (_, valid_to) = self.validity(scd);
         let (same, changed) = (self.same(scd, "target", "source"), self.changed(scd, load));
-        let end = match &scd.by {
-            VersionBy::Time { updated_at } => self.since(scd, updated_at),
-            VersionBy::Columns(_) => self.moment(scd, load.now),
+        let end = match scd.updated_at() {
+            Some(updated_at) => self.since(scd, updated_at),
+            None => self.moment(scd, load.now),
         };
         let mut statements = vec![
             self.new_versions(scd, load, &changed)?,
@@ -108,7 +110,7 @@ impl Target<'_> {
             statements.push(format!(
                 "UPDATE {table} AS target SET {valid_to} = {} WHERE target.{valid_to} IS NULL \
                  AND NOT EXISTS (SELECT 1 FROM {stage} AS source WHERE {same})",
-                self.moment(scd, load.now)
+                self.deleted_at(scd, load)
             ));
         }
         Ok(statements)
@@ -122,21 +124,18 @@ impl Target<'_> {
         let given: Vec<String> =
             self.columns.iter().map(|column| self.qualified_column("source", &column.name)).collect();
         let epoch = || self.moment(scd, Timestamp(0));
+        let is_first = load.past == HistoryPast::None && scd.first == FirstVersion::Epoch;
         let (from, ended) = match &scd.by {
-            VersionBy::Columns(_) => {
-                let is_first = load.past == HistoryPast::None && scd.first == FirstVersion::Epoch;
+            VersionBy::Columns { updated_at: None, .. } => {
                 (if is_first { epoch() } else { self.moment(scd, load.now) }, String::new())
             }
+            VersionBy::Columns { updated_at: Some(_), .. } if is_first => (epoch(), String::new()),
+            VersionBy::Columns { updated_at: Some(updated_at), .. } => {
+                (self.from(scd, updated_at, None), self.ended(scd))
+            }
             VersionBy::Time { updated_at } => {
-                let updated = self.cast(scd, &self.qualified_column("source", updated_at));
-                let first = if scd.first == FirstVersion::Epoch { epoch() } else { updated.clone() };
-                let from = format!(
-                    "CASE WHEN target.offshoot__there IS NOT NULL THEN {} \
-                     WHEN ended.offshoot__end > {updated} THEN ended.offshoot__end \
-                     WHEN ended.offshoot__end IS NOT NULL THEN {updated} ELSE {first} END",
-                    self.since(scd, updated_at)
-                );
-                (from, self.ended(scd))
+                let first = (scd.first == FirstVersion::Epoch).then(epoch);
+                (self.from(scd, updated_at, first), self.ended(scd))
             }
         };
         Ok(format!(
@@ -148,6 +147,32 @@ impl Target<'_> {
             scd.time_type,
             self.same(scd, "target", "source"),
         ))
+    }
+
+    /// From when on a version is valid where a column says it: the first of a key from `first` on, if that is something else.
+    fn from(&self, scd: &ScdType2, updated_at: &str, first: Option<String>) -> String {
+        let updated = self.cast(scd, &self.qualified_column("source", updated_at));
+        let first = first.unwrap_or_else(|| updated.clone());
+        format!(
+            "CASE WHEN target.offshoot__there IS NOT NULL THEN {} \
+             WHEN ended.offshoot__end > {updated} THEN ended.offshoot__end \
+             WHEN ended.offshoot__end IS NOT NULL THEN {updated} ELSE {first} END",
+            self.since(scd, updated_at)
+        )
+    }
+
+    /// When a row ended that is there no more. What an interval lacks was gone when it began, and a version is not over before
+    /// it begins; where versions are dated by loads, so is their end. SQLMesh takes the time of the load for all, so that rows
+    /// of days long gone end today, and for SCD_TYPE_2_BY_COLUMN with `updated_at_name` ends none.
+    fn deleted_at(&self, scd: &ScdType2, load: VersionLoad<'_>) -> String {
+        let (valid_from, _) = self.validity(scd);
+        match (scd.updated_at(), load.interval) {
+            (None, _) => self.moment(scd, load.now),
+            (Some(_), interval) => {
+                let gone = interval.map_or(load.now, |interval| interval.start);
+                format!("GREATEST({}, target.{valid_from})", self.moment(scd, gone))
+            }
+        }
     }
 
     /// When a row became what it is now: not before its present version began.
@@ -205,8 +230,8 @@ impl Target<'_> {
                 let (source, target) = (column("source"), column("target"));
                 return format!("{source} > {target} OR ({target} IS NULL AND {source} IS NOT NULL)");
             }
-            VersionBy::Columns(Some(listed)) => listed.clone(),
-            VersionBy::Columns(None) | VersionBy::Time { .. } => {
+            VersionBy::Columns { compared: Some(listed), .. } => listed.clone(),
+            VersionBy::Columns { compared: None, .. } | VersionBy::Time { .. } => {
                 self.columns.iter().map(|column| quote_identifier(self.dialect, &column.name)).collect()
             }
         };
@@ -237,6 +262,13 @@ impl Target<'_> {
         let keys: Vec<String> =
             scd.unique_key.iter().map(|key| format!("{} IS NULL", self.qualified(key, "source"))).collect();
         format!("SELECT 1 FROM {} AS source WHERE {} LIMIT 1", quote_identifier(self.dialect, STAGE), keys.join(" OR "))
+    }
+
+    /// A query that gives a row only where the staged rows do not say when a version begins; `None` where they need not.
+    pub fn staged_without_date(&self, scd: &ScdType2) -> Option<String> {
+        let VersionBy::Columns { updated_at: Some(updated_at), .. } = &scd.by else { return None };
+        let (stage, column) = (quote_identifier(self.dialect, STAGE), self.qualified_column("source", updated_at));
+        Some(format!("SELECT 1 FROM {stage} AS source WHERE {column} IS NULL LIMIT 1"))
     }
 
     /// A query that gives a row only where a key has several present versions.

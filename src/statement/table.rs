@@ -41,6 +41,11 @@ impl Target<'_> {
         )
     }
 
+    /// A query of the same columns that gives no row.
+    pub fn without_rows(&self, query: &str) -> String {
+        format!("SELECT * FROM (\n{query}\n) AS {QUERY} WHERE false LIMIT 0")
+    }
+
     /// The table without rows, of declared types.
     ///
     /// # Errors

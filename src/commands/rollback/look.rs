@@ -234,6 +234,7 @@ fn plan(
             unit: side.tree.models.get(name)?.unit(),
             intervals_missing: Vec::new(),
             due_at_promote: Vec::new(),
+            history_of: None,
             basis: pointer.basis,
             seen: Vec::new(),
             found: None,

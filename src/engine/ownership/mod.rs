@@ -79,8 +79,8 @@ pub enum OwnedObject {
     Table {
         /// What it holds.
         data_fingerprint: Digest,
-        /// When rows were added to it last, of a table that a load only adds to: a load that is there is known by this, where
-        /// the state does not know of it. `None` for all others.
+        /// When rows were added to it last, of a table that a load only adds to; to where intervals were laid, of a history of
+        /// intervals. A load that is there is known by this, where the state does not know of it. `None` for all others.
         added_at: Option<Timestamp>,
     },
     /// A view of the virtual layer.

@@ -274,6 +274,16 @@ fn h30_a_history_is_everything_that_its_versions_are_told_by() {
     pair_moves(all, &by_column(""), &scd("_BY_COLUMN (unique_key id, columns [v])", "id, k + 1 AS k, v, ds"));
     pair_moves(&[], &by_time(""), &by_time("").replace("_BY_TIME", ""));
     pair_moves(&[], &by_time(""), &by_time(", on_destructive_change allow, forward_only true"));
+    pair_moves(all, &by_column(""), &by_column(", updated_at_name ds"));
+    // What time has to do with it counts where its query names the interval.
+    let later = |text: &str, more: &str| text.replace(");\n", &format!(", {more});\n"));
+    let each = format!("{} WHERE ds BETWEEN @start_ds AND @end_ds", by_column(""));
+    pair_moves(all, &by_column(""), &each);
+    for more in ["start '2026-02-01'", "end '2026-02-01'", "interval_unit hour"] {
+        pair_moves(all, &each, &later(&each, more));
+        pair_moves(&[], &by_column(""), &later(&by_column(""), more));
+    }
+    pair_moves(&[], &each, &each.replace("columns [v]", "columns [v], batch_size 3"));
 }
 
 #[test]

@@ -20,9 +20,7 @@ impl Reader<'_, '_> {
     /// SCD_TYPE_2_BY_COLUMN.
     pub(super) fn by_column(&mut self, offset: usize) -> Option<ScdType2> {
         self.scd_check(&["columns", "execution_time_as_valid_from", "updated_at_name"]);
-        if self.value("updated_at_name").is_some() {
-            self.later("updated_at_name", "`updated_at_name` of kind SCD_TYPE_2_BY_COLUMN is not supported yet");
-        }
+        let updated_at = self.value("updated_at_name").map(|_| self.column("updated_at_name", "updated_at"));
         let first = self.first("execution_time_as_valid_from");
         let Some(columns) = self.value("columns").filter(|value| !value.items().is_empty()) else {
             self.missing(offset, "columns", "columns (price, name)");
@@ -31,7 +29,8 @@ impl Reader<'_, '_> {
         let items = columns.items();
         let is_star = matches!(items.as_slice(), [item] if item.folded() == "*");
         let listed = || items.iter().map(expression).collect();
-        self.scd(offset, VersionBy::Columns((!is_star).then(listed)), first)
+        let by = VersionBy::Columns { compared: (!is_star).then(listed), updated_at };
+        self.scd(offset, by, first)
     }
 
     fn scd_check(&mut self, own: &[&'static str]) {
@@ -39,14 +38,15 @@ impl Reader<'_, '_> {
         known.extend(own);
         known.extend(INCREMENTAL);
         self.check(&known);
-        for key in ["batch_size", "batch_concurrency", "lookback"] {
-            if self.value(key).is_some() {
-                self.later(
-                    key,
-                    &format!("`{key}` of an SCD_TYPE_2 kind is not supported yet: each load reads everything"),
-                );
+        for key in ["batch_concurrency", "lookback"] {
+            if let Some(value) = self.value(key) {
+                let message = format!("an SCD_TYPE_2 kind has no `{key}`: what was laid over it stays, in its order");
+                let problem = self.source.error("unsupported-property", value.offset, message);
+                self.problems.push(problem.help(format!("leave `{key}` out")));
             }
         }
+        // Intervals are laid one by one whatever it says: what a table holds does not depend on how often it was loaded.
+        self.positive("batch_size");
         // Both are what the kind is, and what SQLMesh has by default.
         for key in ["forward_only", "disable_restatement"] {
             if self.value(key).is_some() && !self.flag(key) {

@@ -33,7 +33,7 @@ fn loaded(site: Site) -> Site {
 }
 
 /// Kills a command at each moment of every `step`; the same command then ends as if nobody had.
-fn at_each_moment(site: &Site, command: &[&str], step: usize) -> usize {
+pub(super) fn at_each_moment(site: &Site, command: &[&str], step: usize) -> usize {
     let (_kept, finished) = copied(site.world());
     let lines = run_and_kill_anywhere(&finished, command, 0).lines;
     let expected = shown(&finished, "");

@@ -5,6 +5,7 @@ mod decided;
 mod definitions;
 mod effective_from;
 mod forward_only;
+mod intervals;
 mod killed;
 mod partitions;
 mod refused;
