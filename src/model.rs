@@ -1,12 +1,14 @@
 //! A model as its file states it: plain data that the pure core reads. Nothing here knows SQL, git or an engine.
 
 mod audit;
+mod grants;
 mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use audit::{AuditCall, OwnAudit, StandaloneAudit, Weight};
+pub use grants::{Grant, Grantee};
 pub use history::{DeletedRows, FirstVersion, ScdType2, VersionBy};
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +85,9 @@ pub struct Properties {
     pub clustered_by: Vec<String>,
     /// Properties of the physical table, as written.
     pub physical_properties: BTreeMap<String, String>,
+    /// Who may do what with its views; `None` where nothing is said, and others decide.
+    #[serde(default)]
+    pub grants: Option<Vec<Grant>>,
     /// When production loads some of it again by itself.
     pub auto_restatement: Option<AutoRestatement>,
     /// Every other property that is known and only described, such as `references`, as written.

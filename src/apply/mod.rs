@@ -29,7 +29,7 @@ use std::time::Duration;
 pub use audit::{Answer, Look, audit_late, audit_unfilled};
 pub use beside_all::{BesideAll, Ready};
 pub use schedule::build_tables;
-pub use views::{Layer, ViewPlan, plan_views, view_names};
+pub use views::{Layer, ViewPlan, granted, plan_views, view_names};
 pub use watch::watched;
 
 use crate::engine::{Dependents, Engine, EngineError, Fence};

@@ -6,12 +6,13 @@ use crate::engine::{Shows, ViewChange};
 use crate::fingerprint::Tree;
 use crate::hash::Hasher;
 use crate::ids::{ModelName, TableName};
+use crate::model::Model;
 use crate::naming::{Layout, TableKey, view_name};
 use crate::plan::{Plan, Target};
 use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::{Dialect, NameOrigin};
 use crate::state::{Environment, Pointer, Status, VirtualView};
-use crate::statement::{LoadTime, pointer_query};
+use crate::statement::{LoadTime, pointer_query, sync_grants};
 use crate::time::Timestamp;
 
 use super::everything;
@@ -140,16 +141,22 @@ fn on_update(
     views: &BTreeMap<ModelName, TableName>,
     name: &ModelName,
 ) -> Result<Vec<(String, String)>, ResolveError> {
-    let Some(model) = layer.tree.models.get(name).filter(|model| !model.on_virtual_update.is_empty()) else {
-        return Ok(Vec::new());
-    };
+    let Some(model) = layer.tree.models.get(name) else { return Ok(Vec::new()) };
     let resolver = Resolver { tree: layer.tree, dialect: layer.dialect, tables: views };
     let time = LoadTime { interval: everything(layer.now), execution: layer.now };
     let both = |statement| {
         let as_it_runs = resolver.statement(model, statement, Times::At(time))?;
         Ok((as_it_runs, resolver.statement(model, statement, Times::Symbolic)?))
     };
-    model.on_virtual_update.iter().map(both).collect()
+    let own = model.on_virtual_update.iter().map(both).collect::<Result<Vec<_>, ResolveError>>()?;
+    let granted = granted(layer.dialect, model, views).into_iter().map(|statement| (statement.clone(), statement));
+    Ok(granted.chain(own).collect())
+}
+
+/// What gives the model's view the privileges that its `grants` say.
+pub fn granted(dialect: Dialect, model: &Model, views: &BTreeMap<ModelName, TableName>) -> Vec<String> {
+    let grants = model.properties.grants.as_ref().zip(views.get(&model.name));
+    grants.map(|(grants, view)| sync_grants(dialect, view, grants)).unwrap_or_default()
 }
 
 fn stated_columns(tree: &Tree, name: &ModelName) -> Vec<String> {

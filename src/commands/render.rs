@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use super::find::model_named;
-use crate::apply::{everything, tables_of, view_names};
+use crate::apply::{everything, granted, tables_of, view_names};
 use crate::cli::RenderArguments;
 use crate::error::{CommandError, CommandResult, Exit};
 use crate::fingerprint::Batching;
@@ -91,7 +91,8 @@ fn on_update(planned: &Planned, model: &Model, dialect: Dialect, now: Timestamp)
     let views = view_names(&planned.plan, layout(&planned.plan.environment, planned.plan.suffix));
     let resolver = Resolver { tree: &planned.result.tree, dialect, tables: &views };
     let times = Times::At(LoadTime { interval: everything(now), execution: now });
-    model.on_virtual_update.iter().map(|statement| resolver.statement(model, statement, times)).collect()
+    let own = model.on_virtual_update.iter().map(|statement| resolver.statement(model, statement, times));
+    granted(dialect, model, &views).into_iter().map(Ok).chain(own).collect()
 }
 
 /// The first load that the plan needs, or that a history of intervals had; where nothing is missing, one of everything up to now.

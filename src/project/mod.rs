@@ -16,6 +16,7 @@ mod external;
 mod file;
 mod folders;
 mod glob;
+mod grants;
 mod kind;
 mod loader;
 mod macros;
@@ -159,7 +160,9 @@ fn scan_over(
         Entry::Unreadable(_) => None,
     });
     let files = files.collect();
-    let problems = sorted(loader.problems);
+    let mut problems = loader.problems;
+    problems.extend(grants::not_given(&settings, rules.gateway.as_deref(), models.values().map(Arc::as_ref)));
+    let problems = sorted(problems);
     let gateway = rules.gateway;
     (
         Loaded {

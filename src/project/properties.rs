@@ -64,9 +64,9 @@ const PROPERTIES: [(&str, Handling); 44] = [
     ("formatting", Handling::Kept),
     ("project", Handling::Kept),
     ("retention", Handling::Kept),
-    ("grants_target_layer", Handling::Kept),
+    ("grants_target_layer", Handling::Parsed),
     ("virtual_properties", Handling::Parsed),
-    ("grants", Handling::Ignored("give them in an `ON_VIRTUAL_UPDATE` block: `GRANT SELECT ON @this_model TO …`")),
+    ("grants", Handling::Parsed),
     (
         "signals",
         Handling::Ignored(
@@ -321,6 +321,21 @@ fn parsed(
         "physical_properties" | "table_properties" => {
             for pair in value.pairs().map_err(|_| "pairs such as (key = value)")? {
                 properties.physical_properties.insert(pair.key, pair.value.folded());
+            }
+        }
+        "grants" => {
+            properties.grants = Some(super::grants::read(value, scope.dialect)?);
+            properties.other_metadata.insert(key.to_owned(), value.folded());
+        }
+        "grants_target_layer" => {
+            let layer = text()?.to_lowercase();
+            if !["virtual", "physical", "all"].contains(&layer.as_str()) {
+                return Err("virtual, physical or all".to_owned());
+            }
+            if layer != "virtual" {
+                let message = format!("`{key} {layer}` is not honoured: `grants` are those of the views");
+                let problem = scope.source.warning("unsupported-property", value.offset, message);
+                problems.push(problem.help("let people read the views, which read the tables for them"));
             }
         }
         // SQLMesh does nothing with them on the engines that we have, but for one key.

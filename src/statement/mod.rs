@@ -17,6 +17,7 @@
 
 mod added;
 mod compare;
+mod grants;
 mod history;
 mod parents;
 mod partition;
@@ -28,6 +29,7 @@ mod view;
 
 pub use added::Sides;
 pub use compare::{BUCKETS, Comparison};
+pub use grants::sync_grants;
 pub use history::{Carried, HistoryPast, VersionLoad};
 pub use parents::{Parent, create_session_view, free_name, with_parents};
 pub use quote::{column_list, quote_identifier, quote_schema, quote_table, text_literal};

@@ -126,3 +126,67 @@ fn a_grant_of_the_configuration_holds_for_every_view_of_every_environment() {
     world.done(&["env", "drop", "dev"]);
     rows(&admin, &format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
+
+#[test]
+fn privileges_of_views_are_those_that_the_model_says() {
+    let database = |text: &str, reader: &str, loader: &str| text.replace("READER", reader).replace("LOADER", loader);
+    let (reader, loader) = (format!("reader_{}", std::process::id()), format!("Loader {}", std::process::id()));
+    let model = |grants: &str, value: u8| {
+        let text = format!("MODEL (name s.top, kind FULL{grants});\nSELECT {value} AS id");
+        database(&text, &reader, &loader)
+    };
+    let said = ", grants ('select' = ['READER', PUBLIC], insert = '\"LOADER\"')";
+    let on = OnPostgres::with(World::empty(), &[("models/top.sql", &model(said, 1))]);
+    let admin = on.database.client();
+    for role in [&reader, &loader] {
+        rows(&admin, &format!("CREATE ROLE \"{role}\""));
+    }
+    let held = |view: &str| {
+        let sql = format!(
+            "SELECT acl.privilege_type, CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(acl.grantee) END \
+             FROM pg_class AS view, aclexplode(view.relacl) AS acl \
+             WHERE view.oid = '{view}'::regclass AND acl.grantee <> view.relowner ORDER BY 1, 2"
+        );
+        rows(&admin, &sql)
+    };
+    let (insert, select) = (format!("INSERT|{loader}"), format!("SELECT|{reader}"));
+    on.world.done(&["promote"]);
+    assert_eq!(held("s.top"), [insert.as_str(), "SELECT|PUBLIC", select.as_str()]);
+
+    // Somebody gives more, which goes when the view moves; a branch's view has what its model says.
+    rows(&admin, &format!("GRANT SELECT, UPDATE ON s.top TO \"{loader}\""));
+    on.world.repository.branch("feature");
+    let fewer = ", grants ('select' = ['READER'])";
+    edit(&on.world, &[("models/top.sql", &model(fewer, 1))]);
+    let plan = on.world.done(&["plan", "--env", "dev", "--format", "json"]).stdout;
+    assert!(plan.contains("grants"), "{plan}");
+    let rendered = on.world.done(&["render", "s.top", "--env", "dev", "--format", "json"]).stdout;
+    assert!(rendered.contains("GRANT SELECT ON \\\"s__dev\\\".\\\"top\\\" TO"), "{rendered}");
+    assert!(on.world.done(&["apply", "--env", "dev", "--format", "json"]).builds().is_empty());
+    assert_eq!(held("s__dev.top"), [select.as_str()]);
+    assert_eq!(held("s.top").len(), 5, "production's view has not moved");
+    on.world.repository.checkout("main");
+    on.world.repository.merge("feature");
+    on.world.done(&["promote"]);
+    assert_eq!(held("s.top"), [select.as_str()]);
+
+    // Columns that let no view be replaced where it stands: it is made anew.
+    edit(&on.world, &[("models/top.sql", &model(fewer, 1).replace("1 AS id", "'x'::text AS id"))]);
+    on.world.done(&["promote"]);
+    assert_eq!(held("s.top"), [select.as_str()]);
+    // Nothing said is nothing taken; nobody said is nobody.
+    edit(&on.world, &[("models/top.sql", &model("", 2))]);
+    on.world.done(&["promote"]);
+    assert_eq!(held("s.top"), [select.as_str()]);
+    edit(&on.world, &[("models/top.sql", &model(", grants ()", 2))]);
+    on.world.done(&["promote"]);
+    assert!(held("s.top").is_empty());
+    // A role that is not there stops the whole swap, by its name.
+    edit(&on.world, &[("models/top.sql", &model(", grants (select = \"no'body\"\"; --\")", 3))]);
+    let told = on.world.bot(&["promote"]).stderr;
+    assert!(told.contains("no'body"), "{told}");
+    assert_eq!(rows(&admin, "SELECT id FROM s.top"), ["2"]);
+    for role in [&reader, &loader] {
+        rows(&admin, &format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\""));
+    }
+}

@@ -1,6 +1,7 @@
 //! `MODEL` blocks: every property, and every mistake with its place.
 
 use super::*;
+use crate::model::{Grant, Grantee};
 use crate::problem::{Severity, has_errors};
 use crate::sql::{Piece, TimeVariable};
 use crate::time::IntervalUnit;
@@ -216,10 +217,25 @@ fn later_properties_stop_and_unhonoured_ones_warn() {
     }
     assert_eq!(with("virtual_properties (labels = [('a', 'b')], x = 1)").problems, [], "no engine here takes them");
     assert_eq!(codes(&with("virtual_properties (1)")), ["invalid-property"]);
-    for property in ["virtual_properties (Creatable_Type = SECURE)", "grants ('select' = ['a'])"] {
+    for property in ["virtual_properties (Creatable_Type = SECURE)", "grants_target_layer all"] {
         let loaded = with(property);
         assert_eq!((codes(&loaded), loaded.problems[0].severity), (vec!["unsupported-property"], Severity::Warning));
     }
+    let grants = |text: &str| {
+        let loaded = with(&format!("grants {text}"));
+        assert_eq!(codes(&loaded), ["unsupported-property"], "DuckDB has none");
+        loaded.project.models.values().next().and_then(|model| model.properties.grants.clone())
+    };
+    let role = |name: &str| Grantee::Role(name.to_owned());
+    let select = |to: Vec<Grantee>| Some(vec![Grant { privilege: "SELECT".to_owned(), to }]);
+    assert_eq!(grants("('select' = ['Analysts', PUBLIC])"), select(vec![role("analysts"), Grantee::Everybody]));
+    assert_eq!(grants("(select = '\"Analysts\"')"), select(vec![role("Analysts")]));
+    assert_eq!(grants("(SELECT := ('me@example.com', \"b\"))"), select(vec![role("me@example.com"), role("b")]));
+    assert_eq!((grants("()"), model(&with("owner me")).properties.grants.clone()), (Some(Vec::new()), None));
+    for wrong in ["select", "(select)", "(select = [])", "(1 = a)", "(select = a, Select = b)", "(select = '')"] {
+        assert_eq!(codes(&with(&format!("grants {wrong}"))), ["invalid-property"], "{wrong}");
+    }
+    assert_eq!(codes(&with("grants_target_layer views")), ["invalid-property"]);
     let loaded = with("signals (ready(a := 1))");
     assert_eq!((codes(&loaded), loaded.problems[0].severity), (vec!["unsupported-property"], Severity::Warning));
 }

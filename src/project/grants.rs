@@ -1,0 +1,57 @@
+//! `grants` of a `MODEL` block: `grants ('select' = ['reporting', 'PUBLIC'], insert = loader)`.
+
+use super::value::Value;
+use crate::model::{Grant, Grantee, Model};
+use crate::problem::Problem;
+use crate::settings::Settings;
+use crate::sql::Dialect;
+
+const EXPECTED: &str = "privileges with their roles such as (select = ['reporting'])";
+
+/// What the property says, one entry for each privilege; nothing between the parentheses means that nobody has any.
+pub(super) fn read(value: Value<'_>, dialect: Dialect) -> Result<Vec<Grant>, String> {
+    if !value.is_list() {
+        return Err(EXPECTED.to_owned());
+    }
+    let mut grants: Vec<Grant> = Vec::new();
+    for pair in value.pairs().map_err(|_| EXPECTED)? {
+        let privilege = pair.written.trim().to_uppercase();
+        if grants.iter().any(|grant| grant.privilege == privilege) {
+            return Err(format!("a list that has each privilege once (`{}` comes twice)", pair.written));
+        }
+        let names = pair.value.items().iter().map(Value::scalar).collect::<Option<Vec<String>>>().ok_or(EXPECTED)?;
+        if names.is_empty() || names.iter().chain([&privilege]).any(|name| name.trim().is_empty()) {
+            return Err(EXPECTED.to_owned());
+        }
+        grants.push(Grant { privilege, to: names.iter().map(|name| grantee(name.trim(), dialect)).collect() });
+    }
+    Ok(grants)
+}
+
+/// Warns of each model whose privileges an engine without any cannot give, as SQLMesh does.
+pub(super) fn not_given<'m>(
+    settings: &Settings,
+    gateway: Option<&str>,
+    models: impl Iterator<Item = &'m Model>,
+) -> Vec<Problem> {
+    let is_without = settings.connection(gateway).is_ok_and(|connection| connection.kind == "duckdb");
+    let said = models.filter(|model| is_without && model.properties.grants.is_some());
+    let problem = |model: &Model| {
+        let message = format!("`grants` of `{}` are not given: DuckDB has no roles", model.name);
+        Problem::warning("unsupported-property", message).at(&model.path)
+    };
+    said.map(problem).collect()
+}
+
+/// A role as SQLMesh reads its name, which is one in SQL: folded unless it is quoted. What is none in SQL, such as an address,
+/// is meant as it is.
+fn grantee(name: &str, dialect: Dialect) -> Grantee {
+    let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|inside| !inside.is_empty());
+    let is_plain = name.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_');
+    match quoted {
+        Some(exact) => Grantee::Role(exact.replace("\"\"", "\"")),
+        None if name.eq_ignore_ascii_case("public") => Grantee::Everybody,
+        None if is_plain => Grantee::Role(dialect.fold(name, true)),
+        None => Grantee::Role(name.to_owned()),
+    }
+}
