@@ -1,6 +1,8 @@
 //! SCD_TYPE_2: a load is staged once and laid over the versions that are there; where the table is that of another
 //! definition, production's history comes first. A table that is there is never dropped for it.
 
+use std::cell::RefCell;
+
 use super::audit::Audited;
 use super::columns::{output_columns, untyped};
 use super::fault::FillError;
@@ -28,6 +30,8 @@ pub(super) struct Laying<'a> {
     pub(super) history: Option<&'a History>,
     /// The interval that is laid, of a history of intervals, and what was before it.
     pub(super) of: Option<(Interval, HistoryPast)>,
+    /// Columns that the table has got with the first of several intervals.
+    pub(super) added: Option<&'a RefCell<Vec<String>>>,
 }
 
 /// What a load is about to be laid over.
@@ -64,7 +68,7 @@ impl Filler<'_> {
         let task = self.task;
         let history = task.target.history.as_ref();
         let load = |session: &mut dyn Session, query: &str, known| {
-            task.load_versions(session, scd, query, Laying { known, history, of: None })
+            task.load_versions(session, scd, query, Laying { known, history, of: None, added: None })
         };
         self.kept(&load, &|session, columns| {
             task.carry(session, scd, (history, columns))?;
@@ -118,7 +122,15 @@ impl Task<'_> {
         let usual = if laying.history.is_some() { HistoryPast::Loads } else { ready.there.past };
         let past = laying.of.map_or(usual, |(_, past)| past);
         let (now, interval) = (self.work.now, laying.of.map(|(interval, _)| interval));
-        let load = VersionLoad { now, interval, past, added: &ready.added, columns: &ready.there.columns };
+        let added = match laying.added {
+            Some(all) if laying.history.is_none() => all.borrow().clone(),
+            Some(all) => {
+                all.replace(ready.added.clone());
+                ready.added
+            }
+            None => ready.added,
+        };
+        let load = VersionLoad { now, interval, past, added: &added, columns: &ready.there.columns };
         let mut rows = 0;
         for statement in over.add_versions(scd, load)? {
             rows += session.execute(&statement)?;

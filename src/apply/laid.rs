@@ -5,6 +5,8 @@
 //! apart, whoever dies when. It goes with the rows where they are carried into the table of another definition. The state is
 //! told once all are laid; it has no ranges of such a table, because none of them can be loaded again.
 
+use std::cell::RefCell;
+
 use super::audit::Audited;
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
@@ -55,11 +57,13 @@ impl Filler<'_> {
         let mut past = if reached.is_some() { HistoryPast::Loads } else { HistoryPast::None };
         let (mut columns, mut known) = (Vec::new(), if self.known.is_some() { IsKnown::Yes } else { IsKnown::No });
         let mut history = task.target.history.as_ref();
+        // What the table has got just now is no change of a row, in whichever interval that is.
+        let added = RefCell::new(Vec::new());
         for (index, interval) in left.batches(task.target.unit, Some(1)).enumerate() {
             if index > 0 {
                 self.begin_anew()?;
             }
-            let laying = Laying { known, history, of: Some((interval, past)) };
+            let laying = Laying { known, history, of: Some((interval, past)), added: Some(&added) };
             self.added_at = Some(interval.end);
             columns = self.run(task.time(interval), Audited::Loaded(interval), &|session, query, after| {
                 let rows = task.load_versions(session, scd, query, laying)?;
@@ -76,7 +80,7 @@ impl Filler<'_> {
         let task = self.task;
         let history = task.target.history.as_ref();
         if self.known.is_none() {
-            let laying = Laying { known: IsKnown::No, history, of: None };
+            let laying = Laying { known: IsKnown::No, history, of: None, added: None };
             return self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
                 task.ready_history(session, scd, &task.over(&[]).without_rows(query), laying)?;
                 Ok(0)

@@ -186,7 +186,11 @@ impl Walk {
         self.last = None;
         let is_fixed = matches!(
             model.kind,
-            Kind::Log | Kind::ByColumn { .. } | Kind::ByTime { .. } | Kind::Days(Word::DisableRestatement)
+            Kind::Log
+                | Kind::ByColumn { .. }
+                | Kind::ByTime { .. }
+                | Kind::Laid { .. }
+                | Kind::Days(Word::DisableRestatement)
         );
         match (is_fixed, ran.exit == Exit::Done) {
             (true, false) => {

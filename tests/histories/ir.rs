@@ -29,6 +29,8 @@ pub(crate) enum Extra {
 pub(crate) enum From {
     People,
     Events,
+    /// One row of each name and day.
+    Snapshots,
 }
 
 /// What is said of what becomes of the past of a model that is loaded by time.
@@ -45,8 +47,21 @@ pub(crate) enum Word {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Days(Word),
-    ByColumn { all: bool, first_at_load: bool, ends_deleted: bool },
-    ByTime { first_at_update: bool, ends_deleted: bool },
+    ByColumn {
+        all: bool,
+        first_at_load: bool,
+        ends_deleted: bool,
+    },
+    ByTime {
+        first_at_update: bool,
+        ends_deleted: bool,
+    },
+    /// SCD_TYPE_2_BY_COLUMN of snapshots of days, dated by these.
+    Laid {
+        all: bool,
+        first_at_update: bool,
+        ends_deleted: bool,
+    },
     Log,
     Parts,
     Keyed,
@@ -134,7 +149,11 @@ impl Extra {
 
 impl Kind {
     pub(crate) fn from(self) -> From {
-        if matches!(self, Self::Days(_)) { From::Events } else { From::People }
+        match self {
+            Self::Days(_) => From::Events,
+            Self::Laid { .. } => From::Snapshots,
+            _ => From::People,
+        }
     }
 
     /// Whether its rows go on when its definition changes.
@@ -156,7 +175,7 @@ impl Kind {
     }
 
     pub(crate) fn has_versions(self) -> bool {
-        matches!(self, Self::ByColumn { .. } | Self::ByTime { .. })
+        matches!(self, Self::ByColumn { .. } | Self::ByTime { .. } | Self::Laid { .. })
     }
 }
 
@@ -165,7 +184,7 @@ impl Model {
     pub(crate) fn query(&self) -> Vec<(&'static str, Expression)> {
         let first = match self.kind.from() {
             From::People => ("id", Expression::Column("id")),
-            From::Events => ("day", Expression::Column("day")),
+            From::Events | From::Snapshots => ("day", Expression::Column("day")),
         };
         let price =
             if self.factor == 1 { Expression::Column("price") } else { Expression::Times("price", self.factor) };
@@ -226,6 +245,14 @@ impl Project {
                 },
             ),
             ("by_time", Kind::ByTime { first_at_update: choices.chance(30), ends_deleted: choices.chance(50) }),
+            (
+                "laid",
+                Kind::Laid {
+                    all: choices.chance(30),
+                    first_at_update: choices.chance(30),
+                    ends_deleted: choices.chance(50),
+                },
+            ),
             ("log", Kind::Log),
             ("parts", Kind::Parts),
             ("keyed", Kind::Keyed),
@@ -286,7 +313,7 @@ impl Project {
     fn below(&self, from: From) -> i64 {
         match from {
             From::People => self.people_factor,
-            From::Events => self.events_factor,
+            From::Events | From::Snapshots => self.events_factor,
         }
     }
 
@@ -313,6 +340,7 @@ impl Project {
         let records = match from {
             From::People => source.people(),
             From::Events => source.events().to_vec(),
+            From::Snapshots => source.snapshots(),
         };
         let view = |mut record: Record| {
             let price = Expression::Times("price", self.below(from)).of(&record);
@@ -347,6 +375,10 @@ impl Model {
             }
             (7, Kind::ByColumn { all, first_at_load, ends_deleted }) => {
                 self.kind = Kind::ByColumn { all, first_at_load, ends_deleted: !ends_deleted };
+                format!("{:?}", self.kind)
+            }
+            (7, Kind::Laid { all, first_at_update, ends_deleted }) => {
+                self.kind = Kind::Laid { all, first_at_update, ends_deleted: !ends_deleted };
                 format!("{:?}", self.kind)
             }
             (7, Kind::ByTime { first_at_update, ends_deleted }) => {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::ir::Kind;
+use super::render::START;
 use super::source::Record;
 use super::table::{Cell, Row, Table};
-use super::value::{DAY, Value, tick};
+use super::value::{DAY, Value, midnight, tick};
 
 /// One load of a table.
 pub(crate) struct Load<'a> {
@@ -49,7 +50,26 @@ impl Load<'_> {
                     table.rows.iter_mut().filter(gone).for_each(|row| drop(row.cells.insert("valid_to", now.clone())));
                 }
             }
+            Kind::Laid { ends_deleted, .. } => self.lay(table, kind, (given, ends_deleted)),
             Kind::Days(_) => {}
+        }
+    }
+
+    /// docs/kinds.md, "A source that has its history already": what each day gives is laid over the days before it.
+    fn lay(&mut self, table: &mut Table, kind: Kind, (given, ends_deleted): (Vec<Record>, bool)) {
+        let begin = table.laid.unwrap_or_else(|| midnight(START));
+        self.is_first = table.laid.is_none();
+        for day in (begin..tick(self.now)).step_by(DAY as usize) {
+            let of: Vec<Record> = given.iter().filter(|record| record["day"] == Value::Day(day)).cloned().collect();
+            let keys: Vec<Value> = of.iter().map(|record| record["name"].clone()).collect();
+            of.into_iter().for_each(|record| self.version(table, kind, record));
+            let gone = |row: &&mut Row| ends_deleted && is_present(row) && !keys.contains(&row.value("name"));
+            for row in table.rows.iter_mut().filter(gone) {
+                let ended = Value::Moment(day).max(row.value("valid_from"));
+                row.cells.insert("valid_to", Cell::Is(ended));
+            }
+            self.is_first = false;
+            table.laid = Some(day + DAY);
         }
     }
 
@@ -63,9 +83,10 @@ impl Load<'_> {
 
     /// docs/kinds.md, "SCD_TYPE_2": one row of a load meets the present version of its key.
     fn version(&mut self, table: &mut Table, kind: Kind, record: Record) {
-        let key = record["id"].clone();
-        let ended = table.rows.iter().filter(|row| row.value("id") == key).map(|row| row.value("valid_to")).max();
-        let present = table.rows.iter_mut().find(|row| is_present(row) && row.value("id") == key);
+        let by = if matches!(kind, Kind::Laid { .. }) { "name" } else { "id" };
+        let key = record[by].clone();
+        let ended = table.rows.iter().filter(|row| row.value(by) == key).map(|row| row.value("valid_to")).max();
+        let present = table.rows.iter_mut().find(|row| is_present(row) && row.value(by) == key);
         let Some(present) = present else {
             let from = self.begin(kind, &record, ended.filter(|ended| *ended != Value::Null));
             let row = self.versioned(record, from);
@@ -83,6 +104,7 @@ impl Load<'_> {
         let from = match kind {
             // "No version ends before it begins."
             Kind::ByTime { .. } => record["updated_at"].clone().max(present.value("valid_from")),
+            Kind::Laid { .. } => dated(&record).max(present.value("valid_from")),
             _ => Value::Moment(self.now),
         };
         present.cells.insert("valid_to", Cell::Is(from.clone()));
@@ -99,7 +121,12 @@ impl Load<'_> {
                 (None, updated) if first_at_update => updated,
                 (None, _) => epoch,
             },
-            Kind::ByColumn { first_at_load: false, .. } if self.is_first => epoch,
+            Kind::ByColumn { first_at_load: false, .. } | Kind::Laid { first_at_update: false, .. }
+                if self.is_first =>
+            {
+                epoch
+            }
+            Kind::Laid { .. } => ended.map_or_else(|| dated(record), |ended| dated(record).max(ended)),
             _ => Value::Moment(self.now),
         }
     }
@@ -113,7 +140,8 @@ impl Load<'_> {
     fn differs(&self, kind: Kind, present: &Row, record: &Record) -> bool {
         let other = |name: &str| !self.added.contains(&name) && present.value(name) != record[name];
         match kind {
-            Kind::ByColumn { all: true, .. } => record.keys().any(|name| other(name)),
+            Kind::ByColumn { all: true, .. } | Kind::Laid { all: true, .. } => record.keys().any(|name| other(name)),
+            Kind::Laid { .. } => other("price"),
             Kind::ByTime { .. } => record["updated_at"] > present.value("updated_at"),
             _ => ["name", "price"].iter().any(|name| other(name)),
         }
@@ -128,6 +156,14 @@ impl Load<'_> {
             given.into_iter().filter(|record| of(&record["day"])).map(|record| self.row(record)).collect();
         table.rows.extend(rows);
         table.days.extend(days.iter().map(|day| (*day, self.now)));
+    }
+}
+
+/// The day of a record as a moment.
+fn dated(record: &Record) -> Value {
+    match record["day"] {
+        Value::Day(day) => Value::Moment(day),
+        _ => Value::Null,
     }
 }
 

@@ -15,6 +15,10 @@ pub(crate) fn files(project: &Project) -> Vec<(String, String)> {
     let mut files = vec![
         view("people", "id", ", updated_at", project.people_factor),
         view("events", "day", "", project.events_factor),
+        (
+            "models/snapshots.sql".to_owned(),
+            "MODEL (name s.snapshots, kind VIEW);\nSELECT day, name, max(price) AS price FROM s.events GROUP BY day, name\n".to_owned(),
+        ),
         ("notes.md".to_owned(), format!("{}\n", project.notes)),
     ];
     for own in &project.models {
@@ -65,6 +69,7 @@ fn model(model: &Model) -> String {
     let (from, filter) = match model.kind.from() {
         From::People => ("s.people", ""),
         From::Events => ("s.events", "WHERE day BETWEEN @start_date AND @end_date"),
+        From::Snapshots => ("s.snapshots", "WHERE day BETWEEN @start_date AND @end_date"),
     };
     let from = model.over.map_or_else(|| from.to_owned(), |over| format!("s.{over}"));
     let (kind, more) = kind(model.kind);
@@ -110,6 +115,13 @@ fn kind(kind: Kind) -> (String, &'static str) {
             let (first, ends) =
                 (flag("updated_at_as_valid_from", first_at_update), flag("invalidate_hard_deletes", ends_deleted));
             (format!("SCD_TYPE_2_BY_TIME (unique_key id{first}{ends}, {ALLOW})"), "")
+        }
+        Kind::Laid { all, first_at_update, ends_deleted } => {
+            let columns = if all { "*" } else { "[price]" };
+            let (first, ends) =
+                (flag("execution_time_as_valid_from", first_at_update), flag("invalidate_hard_deletes", ends_deleted));
+            let key = format!("unique_key name, columns {columns}, updated_at_name day, batch_size 1");
+            (format!("SCD_TYPE_2_BY_COLUMN ({key}{first}{ends}, {ALLOW})"), "")
         }
         Kind::Log => (format!("INCREMENTAL_UNMANAGED ({ALLOW})"), ""),
         Kind::Parts => (format!("INCREMENTAL_BY_PARTITION ({ALLOW})"), ", partitioned_by (name)"),

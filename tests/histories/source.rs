@@ -42,6 +42,19 @@ impl Source {
         &self.events
     }
 
+    /// Of each day and name the highest price.
+    pub(crate) fn snapshots(&self) -> Vec<Record> {
+        let mut found: BTreeMap<(Value, Value), Record> = BTreeMap::new();
+        for event in &self.events {
+            let kept = found.entry((event["day"].clone(), event["name"].clone())).or_insert_with(|| event.clone());
+            // NULL is less than any number.
+            if event["price"] > kept["price"] {
+                *kept = event.clone();
+            }
+        }
+        found.into_values().collect()
+    }
+
     fn person(&mut self, choices: &mut Choices, id: i64, now: i64) {
         let name = if choices.chance(10) { Value::Null } else { Value::Text(choices.one(&["a", "b", "c"]).into()) };
         // A change that is told late is not later than what was told before.

@@ -30,6 +30,8 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
     /// When it was loaded last, which is when rows were added last.
     pub(crate) loaded: Option<i64>,
+    /// Up to where intervals are laid.
+    pub(crate) laid: Option<i64>,
     /// When each of its days was, where it is loaded by time.
     pub(crate) days: BTreeMap<i64, i64>,
 }
@@ -115,7 +117,7 @@ impl Table {
             let of = |row: &&Row| row.value("day") == Value::Day(*day);
             rows.extend(old.iter().flat_map(|old| &old.rows).filter(of).cloned());
         }
-        Self { rows, columns: columns.clone(), loaded: self.loaded, days }
+        Self { rows, columns: columns.clone(), loaded: self.loaded, laid: self.laid, days }
     }
 
     /// Without the days from one on that another table keeps as it has them: those that it has, or, where there is none, all.
