@@ -57,10 +57,14 @@ pub(super) enum IsKnown {
 impl Filler<'_> {
     /// SCD_TYPE_2: versions of what has changed.
     pub(super) fn history(&mut self, scd: &ScdType2) -> Result<(), FillError> {
-        match self.task.model.is_history_of_intervals() {
-            true => self.history_of_intervals(scd),
-            false => self.history_as_whole(scd),
+        if self.task.model.is_history_of_intervals() {
+            return self.history_of_intervals(scd);
         }
+        // A rollback runs no query: rows of a history of intervals are still as far as they were.
+        if let Some(History { then: Then::Nothing { .. }, .. }) = self.task.target.history {
+            self.added_at = self.last_load()?.recorded;
+        }
+        self.history_as_whole(scd)
     }
 
     /// Versions of what has changed since the load before, of all that the query gives.
@@ -177,6 +181,21 @@ impl Task<'_> {
         let there = self.kept_table(session, (&wanted, laying.known), &over.create_history(scd)?)?;
         let added = self.carry(session, scd, (laying.history, &there.columns))?;
         Ok(ReadyHistory { names, there, added })
+    }
+
+    /// What is staged says of columns that the table has got just now, of present versions that are as their rows are.
+    pub(super) fn fill_added(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        ready: &ReadyHistory,
+    ) -> Result<u64, FillError> {
+        let (over, now) = (self.over(&ready.names), self.work.now);
+        let (past, columns) = (HistoryPast::Loads, ready.there.columns.as_slice());
+        let load = VersionLoad { now, interval: None, past, added: &ready.added, columns };
+        let filled = over.fill_added(scd, load).map(|fill| session.execute(&fill)).transpose()?;
+        session.execute(&over.drop_stage())?;
+        Ok(filled.unwrap_or(0))
     }
 
     /// The query's columns with their declared types; that of `updated_at` is the kind's, unless another is declared.

@@ -11,6 +11,8 @@ use super::audit::Audited;
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::history::{IsKnown, Laying};
+use super::task::Task;
+use crate::engine::Session;
 use crate::model::ScdType2;
 use crate::plan::{History, Then};
 use crate::statement::{ColumnType, HistoryPast};
@@ -18,43 +20,53 @@ use crate::time::{Interval, Timestamp};
 
 /// Where a table stands of which no interval was laid yet. It is said, too, so that a table that was loaded as a whole, of which
 /// nothing is said, is told from it.
-const NOTHING_YET: Timestamp = Timestamp(0);
+const NOTHING_YET: Timestamp = Timestamp(i64::MIN);
+
+/// How far a table has come.
+#[derive(Clone, Copy)]
+struct Reached {
+    /// To where intervals are laid; `None` where none is.
+    until: Option<Timestamp>,
+    /// What the warehouse says beside the table that this one goes on from.
+    recorded: Option<Timestamp>,
+}
 
 impl Filler<'_> {
     /// SCD_TYPE_2 of intervals.
     pub(super) fn history_of_intervals(&mut self, scd: &ScdType2) -> Result<(), FillError> {
         self.refuse_unsafe()?;
         let reached = self.reached()?;
-        self.added_at = Some(reached.unwrap_or(NOTHING_YET));
-        let left = self.task.target.history_of.and_then(|all| left_of(all, reached));
-        let is_back = matches!(self.task.target.history, Some(History { then: Then::Nothing { .. }, .. }));
-        let columns = match left.filter(|_| !is_back) {
-            _ if is_back => return self.history_as_whole(scd),
-            Some(left) => self.lay(scd, left, reached)?,
-            None => self.carry_alone(scd)?,
+        self.added_at = Some(reached.until.unwrap_or(NOTHING_YET));
+        if let Some(History { then: Then::Nothing { .. }, .. }) = self.task.target.history {
+            return self.history_as_whole(scd);
+        }
+        let left = self.task.target.course.and_then(|course| {
+            // Nothing is left out between what is there and what is to come, wherever the model begins by now.
+            Interval::new(reached.until.unwrap_or(course.start), course.end)
+        });
+        let columns = match (left, &self.task.target.history) {
+            (Some(left), _) => self.lay(scd, left, reached)?,
+            (None, Some(history)) => self.carry_alone(scd, history, reached)?,
+            (None, None) => self.as_it_is(scd)?,
         };
         self.record(&[self.snapshot(&columns, Some(self.task.work.now)), self.built()])
     }
 
     /// To where intervals are laid in the table that this one goes on from, else in itself. What was loaded as a whole saw what
     /// there was then.
-    fn reached(&mut self) -> Result<Option<Timestamp>, FillError> {
-        let last = self.last_load()?;
-        let unit = self.task.target.unit;
-        let reached = last.recorded.or_else(|| last.as_of.map(|as_of| unit.floor(as_of)));
-        Ok(reached.filter(|reached| *reached != NOTHING_YET))
+    fn reached(&mut self) -> Result<Reached, FillError> {
+        let (last, target) = (self.last_load()?, self.task.target);
+        let seen = target.course.and_then(|course| course.seen);
+        let saw = last.as_of.map(|as_of| seen.map_or(as_of, |seen| seen.min(as_of)));
+        let until = last.recorded.or(saw).filter(|until| *until != NOTHING_YET);
+        Ok(Reached { until: until.map(|until| target.unit.floor(until)), recorded: last.recorded })
     }
 
     /// Each interval in a session and a transaction of its own, so that a build that is stopped goes on from there.
-    fn lay(
-        &mut self,
-        scd: &ScdType2,
-        left: Interval,
-        reached: Option<Timestamp>,
-    ) -> Result<Vec<ColumnType>, FillError> {
+    fn lay(&mut self, scd: &ScdType2, left: Interval, reached: Reached) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
         // A table that is there may have been made before its first interval.
-        let mut past = if reached.is_some() { HistoryPast::Loads } else { HistoryPast::None };
+        let mut past = if reached.until.is_some() { HistoryPast::Loads } else { HistoryPast::None };
         let (mut columns, mut known) = (Vec::new(), if self.known.is_some() { IsKnown::Yes } else { IsKnown::No });
         let mut history = task.target.history.as_ref();
         // What the table has got just now is no change of a row, in whichever interval that is.
@@ -67,6 +79,7 @@ impl Filler<'_> {
             self.added_at = Some(interval.end);
             columns = self.run(task.time(interval), Audited::Loaded(interval), &|session, query, after| {
                 let rows = task.load_versions(session, scd, query, laying)?;
+                task.refuse_moved(session, (history, reached))?;
                 run_all(session, after)?;
                 Ok(rows)
             })?;
@@ -75,27 +88,56 @@ impl Filler<'_> {
         Ok(columns)
     }
 
-    /// Nothing to lay: the table as it is, or made, with what it goes on from.
-    fn carry_alone(&mut self, scd: &ScdType2) -> Result<Vec<ColumnType>, FillError> {
+    /// Nothing to lay: what the table goes on from, with what the last interval says of columns that are new.
+    fn carry_alone(
+        &mut self,
+        scd: &ScdType2,
+        history: &History,
+        reached: Reached,
+    ) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
-        let history = task.target.history.as_ref();
+        let known = if self.known.is_some() { IsKnown::Yes } else { IsKnown::No };
+        let laying = Laying { known, history: Some(history), of: None, added: None };
+        let unit = task.target.unit;
+        let last = reached.until.and_then(|until| Interval::new(unit.back(until, 1), until));
+        let time = last.map_or_else(|| task.whole_time(), |last| task.time(last));
+        self.run(time, Audited::Nothing, &|session, query, _| {
+            let none = task.over(&[]).without_rows(query);
+            let ready = task.ready_history(session, scd, if last.is_some() { query } else { &none }, laying)?;
+            let rows = task.fill_added(session, scd, &ready)?;
+            task.refuse_moved(session, (Some(history), reached))?;
+            Ok(rows)
+        })
+    }
+
+    /// Nothing to lay and nothing to carry: the table as it is, or made.
+    fn as_it_is(&mut self, scd: &ScdType2) -> Result<Vec<ColumnType>, FillError> {
+        let task = self.task;
         if self.known.is_none() {
-            let laying = Laying { known: IsKnown::No, history, of: None, added: None };
+            let laying = Laying { known: IsKnown::No, history: None, of: None, added: None };
             return self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
                 task.ready_history(session, scd, &task.over(&[]).without_rows(query), laying)?;
                 Ok(0)
             });
         }
         self.transact(Audited::Nothing, |session| {
-            let columns = session.columns(task.table)?;
-            let columns = columns.ok_or_else(|| FillError::TableGone(task.table.to_string()))?;
-            task.carry(session, scd, (history, &columns))?;
+            session.columns(task.table)?.ok_or_else(|| FillError::TableGone(task.table.to_string()))?;
             Ok(0)
         })
     }
 }
 
-/// What is left of the time that a history is of.
-fn left_of(all: Interval, reached: Option<Timestamp>) -> Option<Interval> {
-    Interval::new(reached.map_or(all.start, |reached| reached.max(all.start)), all.end)
+impl Task<'_> {
+    /// Says no where the rows that were carried over may be further than the table was when it was asked how far it is.
+    fn refuse_moved(
+        self,
+        session: &mut dyn Session,
+        (history, reached): (Option<&History>, Reached),
+    ) -> Result<(), FillError> {
+        let Some(history) = history else { return Ok(()) };
+        match self.recorded_of(session, history)? == reached.recorded {
+            true => Ok(()),
+            false => Err(FillError::Overtaken(history.table.to_string())),
+        }
+    }
 }

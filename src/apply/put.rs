@@ -8,7 +8,7 @@ use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::history::IsKnown;
 use super::task::Task;
-use crate::engine::{OwnedObject, Session, Standing, standing, transaction};
+use crate::engine::{EngineError, OwnedObject, Session, Standing, standing, transaction};
 use crate::ids::TableName;
 use crate::model::{DeclaredColumn, UniqueKey};
 use crate::plan::{Basis, History, Then};
@@ -85,29 +85,42 @@ impl Filler<'_> {
         })
     }
 
-    /// What is known of the last load of the table that this one goes on from, else of its own.
+    /// What is known of the last load of the table that this one goes on from, else of its own. What is said of a table that
+    /// somebody has dropped says nothing of the one that is made in its place.
     pub(super) fn last_load(&mut self) -> Result<LastLoad, FillError> {
         let task = self.task;
         let Some(history) = &task.target.history else {
+            if self.session().columns(task.table)?.is_none() {
+                return Ok(LastLoad { as_of: None, recorded: None });
+            }
             let as_of = self.known.as_ref().and_then(|known| known.snapshot.as_of);
             return Ok(LastLoad { as_of, recorded: self.recorded_addition() });
         };
-        let (work, names) = (task.work, std::slice::from_ref(&history.table));
+        let work = task.work;
         let known = work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);
         let mut session = work.engine.session()?;
-        let standing = transaction(session.as_mut(), |session| standing(session, work.state_id, names))?;
-        let recorded = match standing.get(&history.table) {
-            Some(Standing::Ours(record)) => match record.object {
-                OwnedObject::Table { added_at, .. } => added_at,
-                OwnedObject::View { .. } => None,
-            },
-            _ => None,
-        };
+        let recorded = transaction(session.as_mut(), |session| task.recorded_of(session, history))?;
         Ok(LastLoad { as_of: known.and_then(|known| known.snapshot.as_of), recorded })
     }
 }
 
 impl Task<'_> {
+    /// What the warehouse says beside the table that this one goes on from.
+    pub(super) fn recorded_of(
+        self,
+        session: &mut dyn Session,
+        history: &History,
+    ) -> Result<Option<Timestamp>, EngineError> {
+        let standing = standing(session, self.work.state_id, std::slice::from_ref(&history.table))?;
+        Ok(match standing.get(&history.table) {
+            Some(Standing::Ours(record)) => match record.object {
+                OwnedObject::Table { added_at, .. } => added_at,
+                OwnedObject::View { .. } => None,
+            },
+            _ => None,
+        })
+    }
+
     fn load_put(
         self,
         session: &mut dyn Session,

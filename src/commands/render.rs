@@ -19,6 +19,7 @@ use crate::render::terminal;
 use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::{Dialect, Template};
 use crate::statement::LoadTime;
+use crate::time::Interval;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
 
@@ -105,11 +106,11 @@ fn first_load(planned: &Planned, model: &Model, target: &Target, now: Timestamp)
     let batching = planned.result.tree.fingerprints.get(&model.name).map(|fingerprint| &fingerprint.batching);
     let units = match batching {
         Some(Batching::OneInterval { .. }) => Some(1),
-        _ if target.history_of.is_some() => Some(1),
+        _ if target.course.is_some() => Some(1),
         _ => batch_size,
     };
-    let loads =
-        target.intervals_missing.iter().chain(&target.history_of).flat_map(|range| range.batches(target.unit, units));
+    let laid = target.course.and_then(|course| Interval::new(course.start, course.end));
+    let loads = target.intervals_missing.iter().chain(&laid).flat_map(|range| range.batches(target.unit, units));
     let interval = loads.clone().next().unwrap_or_else(|| everything(now));
     Load { interval, unit: target.unit, of: loads.count() }
 }

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Known;
-use super::partial::{Previewed, Read, Stand, Stands, complete};
-use super::range::{Start, ended, history_of, is_loaded_by_interval, reached, starts, whole_until};
+use super::partial::{Filled, Previewed, Read, Stand, Stands, complete, whole_to};
+use super::range::{Start, course, ended, is_loaded_by_interval, reached, starts, whole_until};
 use super::restate::{Again, Restate, Restating};
 use super::scheduled::{Renewed, Scheduled};
 use super::seen::{self, Saw};
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
             unit: model.unit(),
             intervals_missing: need.missing.ranges().to_vec(),
             due_at_promote: Vec::new(),
-            history_of: history_of(model, (self.starts.get(&model.name).copied(), read.end), self.running.now),
+            course: course(model, (self.starts.get(&model.name).copied(), read.whole_to), None, self.running.now),
             basis: shown.basis,
             seen: read.seen,
             found: known.map(KnownTable::found),
@@ -377,7 +377,14 @@ impl<'a> Walk<'a> {
             (false, Action::Build) => (seen::whole(&read.seen), None),
             (false, _) => (known.and_then(|known| known.seen.as_deref()).and_then(seen::whole), None),
         };
-        self.stands.add(&model.name, Stand { saw, behind, lacks: None, history: Previewed::No });
+        let whole_to = match &saw {
+            Some(Saw::Ranges { complete, .. }) => Some(*complete).filter(|complete| *complete != seen::FOREVER),
+            _ => {
+                let filled = if action == Action::Build { Filled::Now } else { Filled::Before };
+                whole_to(model, (filled, known), read, self.running.now)
+            }
+        };
+        self.stands.add(&model.name, Stand { saw, behind, whole_to, lacks: None, history: Previewed::No });
     }
 }
 

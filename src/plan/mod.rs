@@ -91,9 +91,8 @@ pub struct Target {
     pub intervals_missing: Vec<Interval>,
     /// What promote would still load after that.
     pub due_at_promote: Vec<Interval>,
-    /// The time that a history of intervals is of, as far as its inputs are there; `None` for all other models. How far it has
-    /// come is for the warehouse to say, which knows it as surely as the rows.
-    pub history_of: Option<Interval>,
+    /// The time that a history of intervals is of; `None` for all other models.
+    pub course: Option<Course>,
     /// What its rows are made of.
     pub basis: Basis,
     /// What a fill finds in its inputs.
@@ -104,6 +103,17 @@ pub struct Target {
     pub history: Option<History>,
     /// Whose table it was when the plan was made.
     pub sharing: Sharing,
+}
+
+/// The time that a history of intervals is of. How far it has come is for the warehouse to say, which knows it as surely as the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// Where the first interval begins of a history that has none yet.
+    pub start: Timestamp,
+    /// Where the last one ends that is over, and whose inputs are there; perhaps no later than the start.
+    pub end: Timestamp,
+    /// Up to where what it goes on from had its inputs, if that was loaded as a whole.
+    pub seen: Option<Timestamp>,
 }
 
 /// The table of a model whose rows no query gives again, where another definition of it is to go on from there.

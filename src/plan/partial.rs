@@ -7,6 +7,7 @@ use super::seen::{self, Saw, Seen};
 use crate::graph::Graph;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
+use crate::model::Model;
 use crate::naming::TableKey;
 use crate::time::{Interval, Intervals, Timestamp};
 
@@ -17,6 +18,8 @@ pub(super) struct Stand {
     /// Where what was loaded into it ends, if it is behind: it could be loaded further now. `None` for what is filled as a
     /// whole.
     pub(super) behind: Option<Timestamp>,
+    /// Up to when all is in it that will be, seen through what is filled as a whole; `None` where nothing says so.
+    pub(super) whole_to: Option<Timestamp>,
     /// What it lacks; `None` where it is complete.
     pub(super) lacks: Option<Lacks>,
     /// Whether it is a preview of a history, or made of one.
@@ -52,6 +55,8 @@ pub(super) struct Stands(BTreeMap<ModelName, Stand>);
 pub(super) struct Read {
     /// Where the first of its inputs ends that are behind.
     pub(super) end: Option<Timestamp>,
+    /// Up to when all is there in all of them.
+    pub(super) whole_to: Option<Timestamp>,
     /// Those that lack something.
     pub(super) lacks: Vec<Lacks>,
     /// What a fill finds in all of them.
@@ -73,11 +78,35 @@ impl Stands {
             read.iter().filter_map(|name| Some(Seen { input: name.clone(), saw: self.0.get(name)?.saw.clone()? }));
         Read {
             end: stands().filter_map(|stand| stand.behind).min(),
+            whole_to: stands().filter_map(|stand| stand.whole_to).min(),
             lacks: lacks.into_iter().collect(),
             seen: seen.collect(),
             history: stands().map(|stand| stand.history).max().unwrap_or(Previewed::No),
         }
     }
+}
+
+/// Up to when all is in a table that is filled as a whole: now of these inputs, or of those of its last fill. What a history
+/// of intervals has of an interval that was not over then it has not.
+pub(super) fn whole_to(
+    model: &Model,
+    (filled, known): (Filled, Option<&KnownTable>),
+    read: &Read,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let then = known.filter(|_| filled == Filled::Before);
+    let seen = then.and_then(|known| seen::all_there_until(known.seen.as_deref().unwrap_or_default()));
+    let laid = model.is_history_of_intervals().then(|| then.and_then(|known| known.filled_at).unwrap_or(now));
+    read.whole_to.into_iter().chain(seen).chain(laid.map(|laid| model.unit().floor(laid))).min()
+}
+
+/// When a table that is filled as a whole is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// By this plan.
+    Now,
+    /// By another.
+    Before,
 }
 
 /// From when on what a table holds was loaded before its inputs were there: what is loaded now of these, and what stays.

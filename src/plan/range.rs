@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Inputs, KnownTable, Purpose, Sharing};
+use super::{Course, Inputs, KnownTable, Purpose, Sharing, seen};
 use crate::fingerprint::Tree;
 use crate::ids::ModelName;
 use crate::model::{Kind, Model, Past};
@@ -86,19 +86,23 @@ pub(super) fn wanted(
 
 /// The time that a history of intervals is of: whole units, and no further than its inputs are, because no interval of it is
 /// laid again.
-pub(super) fn history_of(
+pub(super) fn course(
     model: &Model,
     (start, inputs_end): (Option<Start>, Option<Timestamp>),
+    from: Option<&KnownTable>,
     now: Timestamp,
-) -> Option<Interval> {
+) -> Option<Course> {
     if !model.is_history_of_intervals() {
         return None;
     }
     let unit = model.unit();
-    let end = ended(model, now).unwrap_or_else(|| unit.floor(now));
-    let end = inputs_end.map_or(end, |inputs_end| unit.floor(inputs_end).min(end));
     let (Start::Known(start) | Start::Default(start)) = start?;
-    Interval::new(unit.floor(start), end)
+    let start = unit.floor(start);
+    let end = ended(model, now).unwrap_or(now);
+    let end = inputs_end.map_or(end, |inputs_end| inputs_end.min(end));
+    let end = if end <= start { start } else { unit.floor(end) };
+    let seen = from.and_then(|from| seen::all_there_until(from.seen.as_deref().unwrap_or_default()));
+    Some(Course { start, end, seen })
 }
 
 /// As far as a model can be loaded now: to the last unit that is over, where parts of units are loaded to its last tick, or

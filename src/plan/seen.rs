@@ -77,6 +77,15 @@ pub(super) fn whole(seen: &[Seen]) -> Option<Saw> {
     }
 }
 
+/// Up to when all is there in each of these that is loaded by interval; `None` where more will never come.
+pub(super) fn all_there_until(seen: &[Seen]) -> Option<Timestamp> {
+    let until = seen.iter().filter_map(|seen| match seen.saw {
+        Saw::Ranges { complete, .. } => Some(complete).filter(|complete| *complete != FOREVER),
+        Saw::Whole(_) => None,
+    });
+    until.min()
+}
+
 /// Whether a table that was filled as a whole of `then` would hold more now.
 pub(super) fn holds_more(now: &[Seen], then: &[Seen]) -> bool {
     now.iter().any(|input| {

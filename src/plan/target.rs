@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::newer::{Held, later, newer_inputs};
-use super::partial::{Lacks, Previewed, Read, Stand, Stands, complete};
-use super::range::{Start, ended, history_of, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
+use super::partial::{Filled, Lacks, Previewed, Read, Stand, Stands, complete, whole_to};
+use super::range::{Start, course, ended, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
 use super::seen::{self, Saw, Seen};
 use super::{Action, Basis, History, Inputs, KnownTable, OwnRows, Purpose, Sharing, ShownBefore, Target, Then, Which};
 use crate::graph::SelfReading;
@@ -71,6 +71,7 @@ impl<'a> Targets<'a> {
             slot = self.gone_on(model, slot, (history, wanted));
         }
         let history = history.filter(|_| slot.action == Action::Build);
+        let from = history.as_ref().and_then(|history| inputs.known.tables.get(&history.key));
         let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
         self.remember(model, &slot, (basis, &read));
         // One that is there stays where it is, whatever the configuration says of new ones.
@@ -86,7 +87,7 @@ impl<'a> Targets<'a> {
             unit: model.unit(),
             intervals_missing: slot.missing.ranges().to_vec(),
             due_at_promote: due.ranges().to_vec(),
-            history_of: history_of(model, (start, read.end), inputs.now),
+            course: course(model, (start, read.whole_to), from, inputs.now),
             basis,
             seen: read.seen,
             found: slot.known.map(KnownTable::found),
@@ -274,10 +275,17 @@ impl<'a> Targets<'a> {
             (false, Action::Build) => seen::whole(seen),
             (false, _) => slot.known.and_then(|known| known.seen.as_deref()).and_then(seen::whole),
         };
+        let whole_to = match &saw {
+            Some(Saw::Ranges { complete, .. }) => Some(*complete).filter(|complete| *complete != seen::FOREVER),
+            _ => {
+                let filled = if slot.action == Action::Build { Filled::Now } else { Filled::Before };
+                whole_to(model, (filled, slot.known), read, self.inputs.now)
+            }
+        };
         let is_preview =
             basis == Basis::Preview && (model.past() != Past::Recomputed || read.history == Previewed::Yes);
         let history = if is_preview { Previewed::Yes } else { Previewed::No };
-        self.stands.add(&model.name, Stand { saw, behind, lacks, history });
+        self.stands.add(&model.name, Stand { saw, behind, whole_to, lacks, history });
     }
 
     /// Where a table ends, or would begin, if it could be loaded further now.

@@ -324,7 +324,7 @@ fn parsed(
             }
         }
         "grants" => {
-            properties.grants = Some(super::grants::read(value, scope.dialect)?);
+            properties.grants = Some(super::grants::read(value)?);
             properties.other_metadata.insert(key.to_owned(), value.folded());
         }
         "grants_target_layer" => {

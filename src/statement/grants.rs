@@ -44,10 +44,9 @@ fn take_away(view: &TableName, grants: &[Grant]) -> String {
          BEGIN\n\
          FOR given IN\n\
          SELECT acl.privilege_type AS privilege, CASE acl.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END AS role\n\
-         FROM pg_class AS view, aclexplode(view.relacl) AS acl\n\
-         WHERE view.oid = {}::regclass AND acl.grantee <> view.relowner AND acl.grantee <> current_user::regrole\n\
-         AND acl.grantor IN (view.relowner, current_user::regrole)\n\
-         AND NOT EXISTS (SELECT 1 FROM ({said}) AS said (privilege, role)\n\
+         FROM pg_catalog.pg_class AS view, pg_catalog.aclexplode(view.relacl) AS acl, pg_catalog.pg_roles AS us\n\
+         WHERE view.oid = {}::regclass AND acl.grantee NOT IN (view.relowner, us.oid) AND acl.grantor IN (view.relowner, us.oid)\n\
+         AND us.rolname = current_user AND NOT EXISTS (SELECT 1 FROM ({said}) AS said (privilege, role)\n\
          WHERE said.privilege IN (acl.privilege_type, 'ALL', 'ALL PRIVILEGES')\n\
          AND said.role IS NOT DISTINCT FROM CASE acl.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(acl.grantee) END)\n\
          LOOP\n\

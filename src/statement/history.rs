@@ -221,6 +221,24 @@ impl Target<'_> {
         )
     }
 
+    /// Gives present versions the values of columns that the table has got just now, where their rows are as they were.
+    pub fn fill_added(&self, scd: &ScdType2, load: VersionLoad<'_>) -> Option<String> {
+        let set: Vec<String> = load.added.iter().map(|name| quote_identifier(self.dialect, name)).collect();
+        let set: Vec<String> =
+            set.iter().map(|name| format!("{name} = COALESCE(target.{name}, source.{name})")).collect();
+        let (_, valid_to) = self.validity(scd);
+        (!set.is_empty()).then(|| {
+            format!(
+                "UPDATE {} AS target SET {} FROM {} AS source WHERE target.{valid_to} IS NULL AND {} AND ({}) IS NOT TRUE",
+                self.name(),
+                set.join(", "),
+                quote_identifier(self.dialect, STAGE),
+                self.same(scd, "target", "source"),
+                self.changed(scd, load)
+            )
+        })
+    }
+
     /// Whether a present version is not what its row is now. Where it does not know when it was updated, its row is a later one
     /// as soon as that does; where no row of the table could know it, all else says so.
     fn changed(&self, scd: &ScdType2, load: VersionLoad<'_>) -> String {
@@ -347,12 +365,22 @@ impl Target<'_> {
         });
         let theirs = theirs.collect::<Vec<_>>().join(", ");
         let from = format!("(SELECT {theirs} FROM {})", quote_table(self.dialect, from));
+        // Of versions that begin and end alike their values say which is which.
+        let is_shared = |(own, carried): &&(&str, Carried)| {
+            *carried == Carried::Same && !self.is_name(own, &scd.valid_from) && !self.is_name(own, &scd.valid_to)
+        };
+        let shared: Vec<String> = columns
+            .iter()
+            .filter(is_shared)
+            .map(|(name, _)| format!(", CAST(past.{} AS VARCHAR) ASC NULLS LAST", quote_identifier(self.dialect, name)))
+            .collect();
         let numbered = |table: &str, alias: &str| {
             let keys: Vec<String> = scd.unique_key.iter().map(|key| self.qualified(key, "past")).collect();
             format!(
                 "(SELECT past.*, row_number() OVER (PARTITION BY {}, past.{valid_from} ORDER BY past.{valid_to} ASC NULLS \
-                 LAST) AS offshoot__turn FROM {table} AS past) AS {alias}",
-                keys.join(", ")
+                 LAST{}) AS offshoot__turn FROM {table} AS past) AS {alias}",
+                keys.join(", "),
+                shared.join("")
             )
         };
         let (values, names) = (values.collect::<Vec<_>>().join(", "), names.join(", "));

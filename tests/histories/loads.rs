@@ -59,6 +59,13 @@ impl Load<'_> {
     fn lay(&mut self, table: &mut Table, kind: Kind, (given, ends_deleted): (Vec<Record>, bool)) {
         let begin = table.laid.unwrap_or_else(|| midnight(START));
         self.is_first = table.laid.is_none();
+        if begin >= tick(self.now) {
+            return self.learn(
+                table,
+                kind,
+                given.into_iter().filter(|record| record["day"] == Value::Day(begin - DAY)),
+            );
+        }
         for day in (begin..tick(self.now)).step_by(DAY as usize) {
             let of: Vec<Record> = given.iter().filter(|record| record["day"] == Value::Day(day)).cloned().collect();
             let keys: Vec<Value> = of.iter().map(|record| record["name"].clone()).collect();
@@ -70,6 +77,22 @@ impl Load<'_> {
             }
             self.is_first = false;
             table.laid = Some(day + DAY);
+        }
+    }
+
+    /// "A column that is new is learned from the last interval" where there is none to lay.
+    fn learn(&self, table: &mut Table, kind: Kind, given: impl Iterator<Item = Record>) {
+        for record in given {
+            let is_own = |row: &&mut Row| is_present(row) && row.value("name") == record["name"];
+            let Some(present) = table.rows.iter_mut().find(is_own).filter(|row| !self.differs(kind, row, &record))
+            else {
+                continue;
+            };
+            for name in self.added.iter().filter(|name| record.contains_key(*name)) {
+                if present.value(name) == Value::Null {
+                    present.cells.insert(name, Cell::Is(record[name].clone()));
+                }
+            }
         }
     }
 

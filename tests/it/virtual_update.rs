@@ -133,7 +133,8 @@ fn privileges_of_views_are_those_that_the_model_says() {
     let (reader, loader) = (format!("reader_{}", std::process::id()), format!("Loader {}", std::process::id()));
     let model = |grants: &str, value: u8| {
         let text = format!("MODEL (name s.top, kind FULL{grants});\nSELECT {value} AS id");
-        database(&text, &reader, &loader)
+        // A name that is not quoted is in lower case, as everywhere.
+        database(&text, &reader.to_uppercase(), &loader)
     };
     let said = ", grants ('select' = ['READER', PUBLIC], insert = '\"LOADER\"')";
     let on = OnPostgres::with(World::empty(), &[("models/top.sql", &model(said, 1))]);

@@ -234,7 +234,7 @@ fn plan(
             unit: side.tree.models.get(name)?.unit(),
             intervals_missing: Vec::new(),
             due_at_promote: Vec::new(),
-            history_of: None,
+            course: None,
             basis: pointer.basis,
             seen: Vec::new(),
             found: None,

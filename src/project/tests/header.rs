@@ -231,6 +231,7 @@ fn later_properties_stop_and_unhonoured_ones_warn() {
     assert_eq!(grants("('select' = ['Analysts', PUBLIC])"), select(vec![role("analysts"), Grantee::Everybody]));
     assert_eq!(grants("(select = '\"Analysts\"')"), select(vec![role("Analysts")]));
     assert_eq!(grants("(SELECT := ('me@example.com', \"b\"))"), select(vec![role("me@example.com"), role("b")]));
+    assert_eq!(grants("(select = Analysts), dialect postgres"), select(vec![role("analysts")]));
     assert_eq!((grants("()"), model(&with("owner me")).properties.grants.clone()), (Some(Vec::new()), None));
     for wrong in ["select", "(select)", "(select = [])", "(1 = a)", "(select = a, Select = b)", "(select = '')"] {
         assert_eq!(codes(&with(&format!("grants {wrong}"))), ["invalid-property"], "{wrong}");

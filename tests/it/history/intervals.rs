@@ -238,3 +238,137 @@ fn a_build_that_dies_lays_no_interval_twice_and_leaves_none_out() {
     let kills = at_each_moment(&site, &["promote", "--execution-time", "2026-04-04", "--jobs", "1"], 7);
     assert!(kills > 5, "{kills} kills");
 }
+
+#[test]
+fn no_interval_is_left_out_where_nothing_says_when_a_model_begins() {
+    for begin in ["", ", start '2 days ago'"] {
+        let model = of("m", BY_COLUMN, "").replace(", start '2026-03-29'", begin);
+        for site in Site::both(&[("models/m.sql", &model)]) {
+            let config = site.world().repository.read("config.yaml");
+            let without: Vec<&str> = config.lines().filter(|line| !line.trim().starts_with("start:")).collect();
+            edit(site.world(), &[("config.yaml", &without.join("\n"))]);
+            people(&site, &format!("{FIRST},(5,'e',50,TIMESTAMP '2026-04-02')"));
+            let site = site.at("2026-03-30 00:00:00");
+            site.done(&["promote"]);
+            assert_eq!(site.history("s.m", COLUMNS), ["1|10|1970-01-01|NULL", "2|20|1970-01-01|NULL"]);
+            // Nobody runs it for days.
+            let site = site.at("2026-04-06 00:00:00");
+            site.done(&["run"]);
+            let history = site.history("s.m", COLUMNS);
+            assert_eq!(history[..2], OF_FIRST[..2]);
+            assert_eq!(history.last().map(String::as_str), Some("5|50|2026-04-02|2026-04-03"));
+        }
+    }
+}
+
+#[test]
+fn a_table_that_somebody_dropped_is_laid_from_its_beginning() {
+    for site in Site::both(&[("models/m.sql", &of("m", BY_COLUMN, ""))]) {
+        let site = site.at("2026-04-01 00:00:00");
+        people(&site, FIRST);
+        site.done(&["promote"]);
+        let of = |catalog: &str| format!("SELECT table_name FROM {catalog} WHERE table_schema = 'offshoot__s'");
+        let table = site.lines(&of("information_schema.tables")).remove(0);
+        site.execute(&format!("DROP TABLE offshoot__s.\"{table}\" CASCADE"));
+        let site = site.at("2026-04-02 00:00:00");
+        assert_ne!(site.world().bot(&["run"]).exit, offshoot::error::Exit::Done);
+        site.done(&["run"]);
+        assert_eq!(site.history(&format!("offshoot__s.\"{table}\""), COLUMNS), OF_FIRST);
+    }
+}
+
+#[test]
+fn a_column_that_is_new_begins_no_version() {
+    let all = BY_COLUMN.replace("columns [price]", "columns (price, tier)");
+    let before = BY_COLUMN.replace("columns [price]", "columns (price)");
+    let tiered = ", 'gold' AS tier";
+    for site in Site::both(&[("models/m.sql", &of("m", &before, ""))]) {
+        let site = site.at("2026-04-01 00:00:00");
+        people(&site, FIRST);
+        site.done(&["promote"]);
+        // All intervals are laid by then.
+        let site = site.at("2026-04-01 12:00:00");
+        edit(site.world(), &[("models/m.sql", &of("m", &all, tiered))]);
+        site.done(&["promote"]);
+        let present = "SELECT id, tier FROM s.m WHERE valid_to IS NULL ORDER BY id";
+        assert_eq!(site.lines(present), ["1|gold", "2|gold", "3|gold"]);
+        let site = site.at("2026-04-02 00:00:00");
+        site.done(&["run"]);
+        assert_eq!(site.history("s.m", COLUMNS), OF_FIRST);
+    }
+}
+
+#[test]
+fn an_interval_waits_for_what_is_behind_a_table_that_is_filled_as_a_whole() {
+    let days = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at), start '2026-03-01', cron '@monthly');\n\
+                SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
+    let whole = "MODEL (name s.whole, kind FULL, cron '@daily');\nSELECT * FROM s.days";
+    let first = of("m", BY_COLUMN, "").replace("raw.people", "s.whole");
+    let second = of("n", BY_COLUMN, "").replace("raw.people", "s.whole");
+    for site in Site::both(&[("models/days.sql", days), ("models/whole.sql", whole), ("models/m.sql", &first)]) {
+        // In the middle of a month: neither a promote nor a run goes on without it.
+        let site = site.at("2026-04-03 00:00:00");
+        people(&site, FIRST);
+        site.done(&["promote"]);
+        assert_eq!(site.history("s.m", COLUMNS), OF_MARCH);
+        let site = site.at("2026-04-04 00:00:00");
+        site.done(&["run"]);
+        assert_eq!(site.history("s.m", COLUMNS), OF_MARCH);
+        edit(site.world(), &[("models/n.sql", &second)]);
+        site.done(&["promote"]);
+        assert_eq!(site.history("s.n", COLUMNS), OF_MARCH);
+        let site = site.at("2026-05-01 00:00:00");
+        site.done(&["run"]);
+        assert_eq!(site.history("s.m", COLUMNS)[..2], OF_FIRST[..2]);
+        assert_eq!(site.history("s.n", COLUMNS), site.history("s.m", COLUMNS));
+    }
+}
+
+#[test]
+fn how_far_it_has_come_is_known_after_a_detour_over_a_table_that_is_loaded_as_a_whole() {
+    let whole = "MODEL (name s.m, kind SCD_TYPE_2_BY_COLUMN (unique_key id, columns [price]), cron '@daily');\n\
+                 SELECT id, name, price, updated_at FROM raw.people WHERE updated_at < '2026-03-30'";
+    let days = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at), start '2026-03-01', cron '@monthly');\n\
+                SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
+    let laid = of("m", BY_COLUMN, "").replace("raw.people", "s.days");
+    for site in Site::both(&[("models/days.sql", days), ("models/m.sql", whole)]) {
+        let site = site.at("2026-03-30 00:00:00");
+        people(&site, FIRST);
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/m.sql", &laid)]);
+        let site = site.at("2026-04-03 00:00:00");
+        site.done(&["promote"]);
+        site.done(&["run"]);
+        assert_eq!(site.history("s.m", COLUMNS).len(), 5, "up to the end of March");
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        let site = site.at("2026-05-01 00:00:00");
+        site.done(&["promote", "--release"]);
+        site.done(&["run"]);
+        let site = site.at("2026-05-02 00:00:00");
+        site.done(&["run"]);
+        let history = site.history("s.m", COLUMNS);
+        assert!(history.contains(&"1|12|2026-04-01|2026-04-02".to_owned()), "{history:#?}");
+    }
+}
+
+#[test]
+fn versions_of_one_moment_are_told_by_their_values() {
+    let kind = "SCD_TYPE_2_BY_COLUMN (unique_key id, columns [price], batch_size 1)";
+    for site in Site::both(&[("models/m.sql", &of("m", kind, ""))]) {
+        let site = site.at("2026-04-02 00:00:00");
+        site.people(
+            "(1,'a',5,TIMESTAMP '2026-03-29'),(1,'a',NULL,TIMESTAMP '2026-03-30'),(1,'a',9,TIMESTAMP '2026-03-31'),\
+             (1,'a',7,TIMESTAMP '2026-04-01')",
+        );
+        site.done(&["promote"]);
+        let rows = "SELECT price FROM s.m ORDER BY price NULLS LAST";
+        assert_eq!(site.lines(rows), ["5", "7", "9", "NULL"]);
+        edit(site.world(), &[("models/m.sql", &of("m", kind, ", 1 AS more"))]);
+        site.done(&["promote"]);
+        assert_eq!(site.lines(rows), ["5", "7", "9", "NULL"]);
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        assert_eq!(site.lines(rows), ["5", "7", "9", "NULL"]);
+        site.done(&["promote", "--release"]);
+        assert_eq!(site.lines(rows), ["5", "7", "9", "NULL"]);
+    }
+}
