@@ -160,6 +160,22 @@ impl Task<'_> {
         query: &str,
         laying: Laying<'_>,
     ) -> Result<ReadyHistory, FillError> {
+        let names = self.stage_history(session, scd, query)?;
+        let over = self.over(&names);
+        let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
+        wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
+        let there = self.kept_table(session, (&wanted, laying.known), &over.create_history(scd)?)?;
+        let added = self.carry(session, scd, (laying.history, &there.columns))?;
+        Ok(ReadyHistory { names, there, added })
+    }
+
+    /// What the query gives as a table of the session's, looked at; its columns.
+    fn stage_history(
+        self,
+        session: &mut dyn Session,
+        scd: &ScdType2,
+        query: &str,
+    ) -> Result<Vec<DeclaredColumn>, FillError> {
         let staged = self.history_columns(session, scd, query)?;
         let over = self.over(&staged);
         let rule = UpsertRule { unique_key: &scd.unique_key, when_matched: None, merge_filter: None };
@@ -174,22 +190,20 @@ impl Task<'_> {
                 "`{column}`, which says since when a row is so (`updated_at_name`), is NULL in a row that the query gives"
             )));
         }
-        let names = untyped(&staged);
-        let over = self.over(&names);
-        let mut wanted: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
-        wanted.extend([scd.valid_from.as_str(), scd.valid_to.as_str()]);
-        let there = self.kept_table(session, (&wanted, laying.known), &over.create_history(scd)?)?;
-        let added = self.carry(session, scd, (laying.history, &there.columns))?;
-        Ok(ReadyHistory { names, there, added })
+        Ok(untyped(&staged))
     }
 
-    /// What is staged says of columns that the table has got just now, of present versions that are as their rows are.
+    /// What the last interval says of columns that the table has got just now, of present versions that are as their rows are.
     pub(super) fn fill_added(
         self,
         session: &mut dyn Session,
         scd: &ScdType2,
-        ready: &ReadyHistory,
+        (ready, query): (&ReadyHistory, &str),
     ) -> Result<u64, FillError> {
+        if ready.added.is_empty() {
+            return Ok(0);
+        }
+        self.stage_history(session, scd, query)?;
         let (over, now) = (self.over(&ready.names), self.work.now);
         let (past, columns) = (HistoryPast::Loads, ready.there.columns.as_slice());
         let load = VersionLoad { now, interval: None, past, added: &ready.added, columns };

@@ -14,7 +14,7 @@ use super::history::{IsKnown, Laying};
 use super::task::Task;
 use crate::engine::Session;
 use crate::model::ScdType2;
-use crate::plan::{History, Then};
+use crate::plan::{History, Then, all_there_until};
 use crate::statement::{ColumnType, HistoryPast};
 use crate::time::{Interval, Timestamp};
 
@@ -27,6 +27,8 @@ const NOTHING_YET: Timestamp = Timestamp(i64::MIN);
 struct Reached {
     /// To where intervals are laid; `None` where none is.
     until: Option<Timestamp>,
+    /// What was before the next one.
+    past: HistoryPast,
     /// What the warehouse says beside the table that this one goes on from.
     recorded: Option<Timestamp>,
 }
@@ -42,7 +44,8 @@ impl Filler<'_> {
         }
         let left = self.task.target.course.and_then(|course| {
             // Nothing is left out between what is there and what is to come, wherever the model begins by now.
-            Interval::new(reached.until.unwrap_or(course.start), course.end)
+            let begin = reached.until.map_or(course.start, |until| self.task.target.unit.floor(until));
+            Interval::new(begin, course.end)
         });
         let columns = match (left, &self.task.target.history) {
             (Some(left), _) => self.lay(scd, left, reached)?,
@@ -55,18 +58,28 @@ impl Filler<'_> {
     /// To where intervals are laid in the table that this one goes on from, else in itself. What was loaded as a whole saw what
     /// there was then.
     fn reached(&mut self) -> Result<Reached, FillError> {
-        let (last, target) = (self.last_load()?, self.task.target);
-        let seen = target.course.and_then(|course| course.seen);
-        let saw = last.as_of.map(|as_of| seen.map_or(as_of, |seen| seen.min(as_of)));
+        let last = self.last_load()?;
+        let was_whole = last.recorded.is_none() && last.as_of.is_some();
+        let saw = if was_whole { self.saw(last.as_of)? } else { None };
         let until = last.recorded.or(saw).filter(|until| *until != NOTHING_YET);
-        Ok(Reached { until: until.map(|until| target.unit.floor(until)), recorded: last.recorded })
+        let past = if until.is_some() || was_whole { HistoryPast::Loads } else { HistoryPast::None };
+        Ok(Reached { until, past, recorded: last.recorded })
+    }
+
+    /// What a load as a whole saw: no more than its inputs had.
+    fn saw(&self, as_of: Option<Timestamp>) -> Result<Option<Timestamp>, FillError> {
+        let target = self.task.target;
+        let key = target.history.as_ref().map_or(&target.key, |history| &history.key);
+        let build = self.task.work.state.newest_builds(std::slice::from_ref(key))?.remove(key);
+        let seen = build.and_then(|build| build.seen).and_then(|seen| all_there_until(&seen));
+        Ok(as_of.map(|as_of| seen.map_or(as_of, |seen| seen.min(as_of))))
     }
 
     /// Each interval in a session and a transaction of its own, so that a build that is stopped goes on from there.
     fn lay(&mut self, scd: &ScdType2, left: Interval, reached: Reached) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
         // A table that is there may have been made before its first interval.
-        let mut past = if reached.until.is_some() { HistoryPast::Loads } else { HistoryPast::None };
+        let mut past = reached.past;
         let (mut columns, mut known) = (Vec::new(), if self.known.is_some() { IsKnown::Yes } else { IsKnown::No });
         let mut history = task.target.history.as_ref();
         // What the table has got just now is no change of a row, in whichever interval that is.
@@ -99,12 +112,14 @@ impl Filler<'_> {
         let known = if self.known.is_some() { IsKnown::Yes } else { IsKnown::No };
         let laying = Laying { known, history: Some(history), of: None, added: None };
         let unit = task.target.unit;
-        let last = reached.until.and_then(|until| Interval::new(unit.back(until, 1), until));
+        let last = reached.until.map(|until| unit.floor(until));
+        let last = last.and_then(|until| Interval::new(unit.back(until, 1), until));
         let time = last.map_or_else(|| task.whole_time(), |last| task.time(last));
         self.run(time, Audited::Nothing, &|session, query, _| {
             let none = task.over(&[]).without_rows(query);
-            let ready = task.ready_history(session, scd, if last.is_some() { query } else { &none }, laying)?;
-            let rows = task.fill_added(session, scd, &ready)?;
+            let ready = task.ready_history(session, scd, &none, laying)?;
+            // Only where something is new does it matter what the last interval gives.
+            let rows = if last.is_some() { task.fill_added(session, scd, (&ready, query))? } else { 0 };
             task.refuse_moved(session, (Some(history), reached))?;
             Ok(rows)
         })

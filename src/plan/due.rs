@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Known;
-use super::partial::{Filled, Previewed, Read, Stand, Stands, complete, whole_to};
+use super::partial::{Filled, Previewed, Read, Stand, Stands, complete, ranges_to, whole_to};
 use super::range::{Start, course, ended, is_loaded_by_interval, reached, starts, whole_until};
 use super::restate::{Again, Restate, Restating};
 use super::scheduled::{Renewed, Scheduled};
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
             unit: model.unit(),
             intervals_missing: need.missing.ranges().to_vec(),
             due_at_promote: Vec::new(),
-            course: course(model, (self.starts.get(&model.name).copied(), read.whole_to), None, self.running.now),
+            course: course(model, (self.starts.get(&model.name).copied(), read.whole_to), self.running.now),
             basis: shown.basis,
             seen: read.seen,
             found: known.map(KnownTable::found),
@@ -378,7 +378,10 @@ impl<'a> Walk<'a> {
             (false, _) => (known.and_then(|known| known.seen.as_deref()).and_then(seen::whole), None),
         };
         let whole_to = match &saw {
-            Some(Saw::Ranges { complete, .. }) => Some(*complete).filter(|complete| *complete != seen::FOREVER),
+            Some(Saw::Ranges { complete, covered }) => {
+                let first = self.start(model, covered).filter(|_| over.is_none());
+                ranges_to(*complete, covered, first)
+            }
             _ => {
                 let filled = if action == Action::Build { Filled::Now } else { Filled::Before };
                 whole_to(model, (filled, known), read, self.running.now)

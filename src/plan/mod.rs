@@ -25,7 +25,7 @@ pub use partial::stored_parents;
 pub use ran::{Affected, Ran};
 pub use range::{Window, is_loaded_by_interval};
 pub use restate::Restate;
-pub use seen::{Saw, Seen};
+pub use seen::{Saw, Seen, all_there_until};
 pub use why::{Left, Why, WhyLeft};
 
 use crate::hash::Digest;
@@ -110,10 +110,8 @@ pub struct Target {
 pub struct Course {
     /// Where the first interval begins of a history that has none yet.
     pub start: Timestamp,
-    /// Where the last one ends that is over, and whose inputs are there; perhaps no later than the start.
+    /// Where the last one ends that is over, and whose inputs are there; perhaps before the start.
     pub end: Timestamp,
-    /// Up to where what it goes on from had its inputs, if that was loaded as a whole.
-    pub seen: Option<Timestamp>,
 }
 
 /// The table of a model whose rows no query gives again, where another definition of it is to go on from there.

@@ -96,8 +96,16 @@ pub(super) fn whole_to(
 ) -> Option<Timestamp> {
     let then = known.filter(|_| filled == Filled::Before);
     let seen = then.and_then(|known| seen::all_there_until(known.seen.as_deref().unwrap_or_default()));
+    // What its inputs had then is not always known; no more than there was by then.
+    let by_then = read.whole_to.and_then(|_| then?.filled_at);
     let laid = model.is_history_of_intervals().then(|| then.and_then(|known| known.filled_at).unwrap_or(now));
-    read.whole_to.into_iter().chain(seen).chain(laid.map(|laid| model.unit().floor(laid))).min()
+    read.whole_to.into_iter().chain(seen).chain(by_then).chain(laid.map(|laid| model.unit().floor(laid))).min()
+}
+
+/// Up to when all is in a table that is loaded by interval. Before its `first` interval there is nothing to come; where nothing is
+/// loaded and nothing will be, nothing is awaited.
+pub(super) fn ranges_to(complete: Timestamp, covered: &Intervals, first: Option<Timestamp>) -> Option<Timestamp> {
+    if covered.is_empty() { first } else { Some(complete).filter(|complete| *complete != seen::FOREVER) }
 }
 
 /// When a table that is filled as a whole is.

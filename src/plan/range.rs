@@ -89,7 +89,6 @@ pub(super) fn wanted(
 pub(super) fn course(
     model: &Model,
     (start, inputs_end): (Option<Start>, Option<Timestamp>),
-    from: Option<&KnownTable>,
     now: Timestamp,
 ) -> Option<Course> {
     if !model.is_history_of_intervals() {
@@ -97,12 +96,11 @@ pub(super) fn course(
     }
     let unit = model.unit();
     let (Start::Known(start) | Start::Default(start)) = start?;
-    let start = unit.floor(start);
     let end = ended(model, now).unwrap_or(now);
     let end = inputs_end.map_or(end, |inputs_end| inputs_end.min(end));
-    let end = if end <= start { start } else { unit.floor(end) };
-    let seen = from.and_then(|from| seen::all_there_until(from.seen.as_deref().unwrap_or_default()));
-    Some(Course { start, end, seen })
+    // What has no end at all has no unit, either.
+    let end = if end == seen::NEVER { end } else { unit.floor(end) };
+    Some(Course { start: unit.floor(start), end })
 }
 
 /// As far as a model can be loaded now: to the last unit that is over, where parts of units are loaded to its last tick, or

@@ -78,7 +78,7 @@ pub(super) fn whole(seen: &[Seen]) -> Option<Saw> {
 }
 
 /// Up to when all is there in each of these that is loaded by interval; `None` where more will never come.
-pub(super) fn all_there_until(seen: &[Seen]) -> Option<Timestamp> {
+pub fn all_there_until(seen: &[Seen]) -> Option<Timestamp> {
     let until = seen.iter().filter_map(|seen| match seen.saw {
         Saw::Ranges { complete, .. } => Some(complete).filter(|complete| *complete != FOREVER),
         Saw::Whole(_) => None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::newer::{Held, later, newer_inputs};
-use super::partial::{Filled, Lacks, Previewed, Read, Stand, Stands, complete, whole_to};
+use super::partial::{Filled, Lacks, Previewed, Read, Stand, Stands, complete, ranges_to, whole_to};
 use super::range::{Start, course, ended, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
 use super::seen::{self, Saw, Seen};
 use super::{Action, Basis, History, Inputs, KnownTable, OwnRows, Purpose, Sharing, ShownBefore, Target, Then, Which};
@@ -71,7 +71,6 @@ impl<'a> Targets<'a> {
             slot = self.gone_on(model, slot, (history, wanted));
         }
         let history = history.filter(|_| slot.action == Action::Build);
-        let from = history.as_ref().and_then(|history| inputs.known.tables.get(&history.key));
         let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
         self.remember(model, &slot, (basis, &read));
         // One that is there stays where it is, whatever the configuration says of new ones.
@@ -87,7 +86,7 @@ impl<'a> Targets<'a> {
             unit: model.unit(),
             intervals_missing: slot.missing.ranges().to_vec(),
             due_at_promote: due.ranges().to_vec(),
-            course: course(model, (start, read.whole_to), from, inputs.now),
+            course: course(model, (start, read.whole_to), inputs.now),
             basis,
             seen: read.seen,
             found: slot.known.map(KnownTable::found),
@@ -276,7 +275,7 @@ impl<'a> Targets<'a> {
             (false, _) => slot.known.and_then(|known| known.seen.as_deref()).and_then(seen::whole),
         };
         let whole_to = match &saw {
-            Some(Saw::Ranges { complete, .. }) => Some(*complete).filter(|complete| *complete != seen::FOREVER),
+            Some(Saw::Ranges { complete, covered }) => ranges_to(*complete, covered, self.first(model, covered)),
             _ => {
                 let filled = if slot.action == Action::Build { Filled::Now } else { Filled::Before };
                 whole_to(model, (filled, slot.known), read, self.inputs.now)
@@ -286,6 +285,12 @@ impl<'a> Targets<'a> {
             basis == Basis::Preview && (model.past() != Past::Recomputed || read.history == Previewed::Yes);
         let history = if is_preview { Previewed::Yes } else { Previewed::No };
         self.stands.add(&model.name, Stand { saw, behind, whole_to, lacks, history });
+    }
+
+    /// Where a model begins of which nothing is loaded, if that is still to come.
+    fn first(&self, model: &Model, covered: &Intervals) -> Option<Timestamp> {
+        let (Start::Known(start) | Start::Default(start)) = *self.starts.get(&model.name)?;
+        Some(model.unit().floor(start)).filter(|_| covered.is_empty() && ended(model, self.inputs.now).is_none())
     }
 
     /// Where a table ends, or would begin, if it could be loaded further now.

@@ -227,9 +227,17 @@ impl Target<'_> {
         let set: Vec<String> =
             set.iter().map(|name| format!("{name} = COALESCE(target.{name}, source.{name})")).collect();
         let (_, valid_to) = self.validity(scd);
+        // A row of another date is another version, be it an earlier one.
+        let dated = match &scd.by {
+            VersionBy::Time { updated_at } if !load.added.iter().any(|added| self.is_name(added, updated_at)) => {
+                let column = |alias| self.qualified_column(alias, updated_at);
+                format!(" AND {} IS NOT DISTINCT FROM {}", column("source"), column("target"))
+            }
+            _ => String::new(),
+        };
         (!set.is_empty()).then(|| {
             format!(
-                "UPDATE {} AS target SET {} FROM {} AS source WHERE target.{valid_to} IS NULL AND {} AND ({}) IS NOT TRUE",
+                "UPDATE {} AS target SET {} FROM {} AS source WHERE target.{valid_to} IS NULL AND {} AND ({}) IS NOT TRUE{dated}",
                 self.name(),
                 set.join(", "),
                 quote_identifier(self.dialect, STAGE),

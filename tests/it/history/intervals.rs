@@ -372,3 +372,67 @@ fn versions_of_one_moment_are_told_by_their_values() {
         assert_eq!(site.lines(rows), ["5", "7", "9", "NULL"]);
     }
 }
+
+const MONTHS: &str = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at), cron '@monthly');\n\
+                      SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
+
+#[test]
+fn an_interval_waits_for_its_inputs_where_nothing_says_when_a_model_begins() {
+    let model = of("m", BY_COLUMN, "").replace(", start '2026-03-29'", "").replace("raw.people", "s.days");
+    for site in Site::both(&[("models/days.sql", MONTHS), ("models/m.sql", &model)]) {
+        let config = site.world().repository.read("config.yaml");
+        let without: Vec<&str> = config.lines().filter(|line| !line.trim().starts_with("start:")).collect();
+        edit(site.world(), &[("config.yaml", &without.join("\n"))]);
+        people(&site, FIRST);
+        let mut site = site.at("2026-04-01 00:00:00");
+        site.done(&["promote"]);
+        for day in ["2026-04-03", "2026-04-20", "2026-05-01"] {
+            site = site.at(&format!("{day} 00:00:00"));
+            site.done(&["run"]);
+        }
+        let history = site.history("s.m", COLUMNS);
+        assert!(history.contains(&"1|12|2026-04-01|2026-04-02".to_owned()), "{history:#?}");
+    }
+}
+
+#[test]
+fn a_rollback_over_a_table_that_was_loaded_as_a_whole_leaves_no_interval_out() {
+    let laid = of("m", BY_COLUMN, "").replace("raw.people", "s.days");
+    let months = MONTHS.replace("cron", "start '2026-03-01', cron");
+    let whole = "MODEL (name s.m, kind SCD_TYPE_2_BY_COLUMN (unique_key id, columns [price]), cron '@daily');\n\
+                 SELECT id, name, price, updated_at FROM s.days WHERE updated_at >= '2026-03-31'";
+    for site in Site::both(&[("models/days.sql", &months), ("models/m.sql", &laid)]) {
+        people(&site, FIRST);
+        let site = site.at("2026-04-01 00:00:00");
+        site.done(&["promote"]);
+        let site = site.at("2026-04-20 00:00:00");
+        edit(site.world(), &[("models/m.sql", whole)]);
+        site.done(&["promote"]);
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        let site = site.at("2026-05-01 00:00:00");
+        site.done(&["run"]);
+        let history = site.history("s.m", COLUMNS);
+        assert!(history.contains(&"1|12|2026-04-01|2026-04-02".to_owned()), "{history:#?}");
+    }
+}
+
+#[test]
+fn a_detour_over_a_coarser_unit_lays_nothing_twice() {
+    let daily = of("m", BY_COLUMN, "");
+    let monthly =
+        daily.replace("cron '@daily'", "interval_unit month, cron '@monthly'").replace("2026-03-29", "2026-03-01");
+    for site in Site::both(&[("models/m.sql", &monthly)]) {
+        site.people("(1,'a',10,TIMESTAMP '2026-03-29')");
+        let site = site.at("2026-04-01 00:00:00");
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/m.sql", &daily)]);
+        let site = site.at("2026-04-03 00:00:00");
+        site.people("(1,'a',11,TIMESTAMP '2026-04-01'),(1,'a',12,TIMESTAMP '2026-04-02')");
+        site.done(&["promote"]);
+        let history = site.history("s.m", COLUMNS);
+        assert_eq!(history, ["1|10|1970-01-01|2026-04-01", "1|11|2026-04-01|2026-04-02", "1|12|2026-04-02|NULL"]);
+        site.done(&["rollback", "--to", "1", "--yes"]);
+        site.done(&["promote", "--release"]);
+        assert_eq!(site.history("s.m", COLUMNS), history);
+    }
+}
