@@ -39,6 +39,14 @@ const OF_FIRST: [&str; 6] = [
     "3|30|2026-03-31|NULL",
 ];
 
+const MONTHS: &str = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at), cron '@monthly');\n\
+                      SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
+
+/// The same with a beginning.
+fn months() -> String {
+    MONTHS.replace("cron", "start '2026-03-01', cron")
+}
+
 fn people(site: &Site, more: &str) {
     site.people(&format!("{MARCH}{more}"));
 }
@@ -131,8 +139,7 @@ fn how_far_it_has_come_goes_with_its_rows() {
 
 #[test]
 fn an_interval_waits_for_its_inputs() {
-    let days = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at), start '2026-03-01', cron '@monthly');\n\
-                SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
+    let days = &months();
     let model = of("m", BY_COLUMN, "").replace("raw.people", "s.days");
     for site in Site::both(&[("models/days.sql", days), ("models/m.sql", &model)]) {
         let site = site.at("2026-04-01 00:00:00");
@@ -300,8 +307,7 @@ fn a_column_that_is_new_begins_no_version() {
 
 #[test]
 fn an_interval_waits_for_what_is_behind_a_table_that_is_filled_as_a_whole() {
-    let days = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at), start '2026-03-01', cron '@monthly');\n\
-                SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
+    let days = &months();
     let whole = "MODEL (name s.whole, kind FULL, cron '@daily');\nSELECT * FROM s.days";
     let first = of("m", BY_COLUMN, "").replace("raw.people", "s.whole");
     let second = of("n", BY_COLUMN, "").replace("raw.people", "s.whole");
@@ -328,8 +334,7 @@ fn an_interval_waits_for_what_is_behind_a_table_that_is_filled_as_a_whole() {
 fn how_far_it_has_come_is_known_after_a_detour_over_a_table_that_is_loaded_as_a_whole() {
     let whole = "MODEL (name s.m, kind SCD_TYPE_2_BY_COLUMN (unique_key id, columns [price]), cron '@daily');\n\
                  SELECT id, name, price, updated_at FROM raw.people WHERE updated_at < '2026-03-30'";
-    let days = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at), start '2026-03-01', cron '@monthly');\n\
-                SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
+    let days = &months();
     let laid = of("m", BY_COLUMN, "").replace("raw.people", "s.days");
     for site in Site::both(&[("models/days.sql", days), ("models/m.sql", whole)]) {
         let site = site.at("2026-03-30 00:00:00");
@@ -373,9 +378,6 @@ fn versions_of_one_moment_are_told_by_their_values() {
     }
 }
 
-const MONTHS: &str = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at), cron '@monthly');\n\
-                      SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
-
 #[test]
 fn an_interval_waits_for_its_inputs_where_nothing_says_when_a_model_begins() {
     let model = of("m", BY_COLUMN, "").replace(", start '2026-03-29'", "").replace("raw.people", "s.days");
@@ -398,7 +400,7 @@ fn an_interval_waits_for_its_inputs_where_nothing_says_when_a_model_begins() {
 #[test]
 fn a_rollback_over_a_table_that_was_loaded_as_a_whole_leaves_no_interval_out() {
     let laid = of("m", BY_COLUMN, "").replace("raw.people", "s.days");
-    let months = MONTHS.replace("cron", "start '2026-03-01', cron");
+    let months = months();
     let whole = "MODEL (name s.m, kind SCD_TYPE_2_BY_COLUMN (unique_key id, columns [price]), cron '@daily');\n\
                  SELECT id, name, price, updated_at FROM s.days WHERE updated_at >= '2026-03-31'";
     for site in Site::both(&[("models/days.sql", &months), ("models/m.sql", &laid)]) {
