@@ -34,7 +34,8 @@ use crate::workspace::{Side, Workspace, state_error};
 /// Loads what is due, or tells it.
 ///
 /// # Errors
-/// There is no such environment, its commit is not here, a model cannot be loaded again, or one was not loaded.
+/// There is no such environment, its commit is not here, a model cannot be loaded again, or one was not loaded; where that is
+/// because of signals, all else is.
 pub(super) fn run(context: &Context<'_>, arguments: &RunArguments) -> CommandResult {
     let stopwatch = Stopwatch::start();
     let workspace = Workspace::open(context)?;
@@ -49,7 +50,9 @@ pub(super) fn run(context: &Context<'_>, arguments: &RunArguments) -> CommandRes
         || faces::markdown(&ran),
         || faces::json(&ran),
     );
-    Ok(Exit::Done)
+    let is_held = ran.mode == Mode::Real && ran.left.iter().any(|left| left.why == WhyLeft::Signals);
+    // Nothing but a change of the project ever loads these, so whoever looks at exit codes is to know.
+    Ok(if is_held { Exit::No } else { Exit::Done })
 }
 
 /// What somebody asked for.
@@ -126,7 +129,6 @@ impl Asked<'_> {
         if planned.run.due.is_empty() && planned.restate.done.is_empty() {
             return Ok(Vec::new());
         }
-        signals::refuse(&planned.side, &planned.run.plan)?;
         let stages = self.stages(hands.state, planned)?;
         let Self { context, workspace, settings, arguments, now } = self;
         let identity = hands.state.identity().map_err(state_error)?;
@@ -194,17 +196,24 @@ impl Asked<'_> {
     /// Says no where somebody names a model whose table this run does not write.
     fn refuse_productions(&self, planned: &PlannedRun) -> Result<(), CommandError> {
         let left = planned.run.left.iter();
-        let mut left =
-            left.filter(|left| matches!(left.why, WhyLeft::Productions | WhyLeft::Preview | WhyLeft::History));
+        let mut left = left.filter(|left| !matches!(left.why, WhyLeft::Waits { .. } | WhyLeft::NoLookback));
         let Some(left) = left.find(|left| planned.restate.models.contains(&left.model)) else { return Ok(()) };
         let (environment, model) = (&planned.environment.about.name, &left.model);
-        Err(match left.why {
+        Err(match &left.why {
             WhyLeft::Preview => CommandError::no(format!("the table of `{model}` in `{environment}` is a preview"))
                 .hint("`bot apply` fills it again where it would hold more"),
             WhyLeft::History => {
                 CommandError::no(format!("`{model}` is a history, and no query gives again what it holds"))
                     .hint("it gets what is new with each `bot run`; mend single rows of its table by hand")
             }
+            WhyLeft::Signals => {
+                CommandError::no(format!("`{model}` waits for signals in Python, which nobody can ask"))
+                    .hint(signals::HINT)
+            }
+            WhyLeft::Held { by } => CommandError::no(format!(
+                "`{model}` reads `{by}`, which waits for signals in Python, which nobody can ask"
+            ))
+            .hint(signals::HINT),
             _ => CommandError::no(format!("the table of `{model}` in `{environment}` is production's"))
                 .hint(format!("`bot run --restate {model}` loads it again for all who show it")),
         })

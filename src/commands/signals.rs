@@ -10,6 +10,10 @@ use crate::workspace::Side;
 /// Models that are named.
 const NAMED: usize = 5;
 
+/// What somebody can do who has no Python here.
+pub(super) const HINT: &str =
+    "say `signals: ready` in `offshoot.yaml` where every interval counts as ready, or take `signals` out of the model";
+
 /// Says no to loading a model that waits for signals, unless somebody said that all of them count as given.
 ///
 /// # Errors
@@ -28,7 +32,9 @@ pub(super) fn refuse(side: &Side, plan: &Plan) -> Result<(), CommandError> {
     let more = waiting.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let named = named.collect::<Vec<_>>().join(", ");
-    Err(CommandError::no(format!("{named}{more} would be loaded, and nobody knows whether the signals are there that it waits for"))
-        .because("signals are functions in Python, and what is loaded before it is there would count as loaded")
-        .hint("say `signals: ready` in `offshoot.yaml` where every interval counts as ready, or take `signals` out of the model"))
+    Err(CommandError::no(format!(
+        "{named}{more} would be loaded, and nobody knows whether the signals are there that it waits for"
+    ))
+    .because("signals are functions in Python, and what is loaded before it is there would count as loaded")
+    .hint(HINT))
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Known;
-use super::partial::{Filled, Previewed, Read, Stand, Stands, complete, ranges_to, whole_to};
+use super::partial::{Held, Previewed, Read, Readers, Stand, Stands, all_in, complete};
 use super::range::{Start, course, ended, is_loaded_by_interval, reached, starts, whole_until};
 use super::restate::{Again, Restate, Restating};
 use super::scheduled::{Renewed, Scheduled};
@@ -19,7 +19,7 @@ use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::model::{self, Kind, KindName, Model};
 use crate::naming::TableKey;
-use crate::settings::EnvironmentSuffix;
+use crate::settings::{EnvironmentSuffix, Signals};
 use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
 
 /// What a run is planned of.
@@ -42,6 +42,8 @@ pub struct Running<'a> {
     pub restate: &'a Restate,
     /// How much of the past its tables are to hold.
     pub past: Past,
+    /// What becomes of models that wait for signals.
+    pub signals: Signals,
 }
 
 /// How much of the past tables are to hold.
@@ -155,17 +157,24 @@ impl<'a> Walk<'a> {
         let kind = model.kind.name();
         let again = self.restating.of(&model.name, &self.running.tree.graph).filter(|_| !self.is_kept(model));
         let mut renewed = self.renewed(model, known);
-        let need = match self.left_alone(shown, known) {
+        let told = self.left.len();
+        let mut need = match self.left_alone(shown, known) {
             Some(why) => {
-                self.restating.stop(&model.name);
-                renewed.clear();
-                self.left.push(Left { model: model.name.clone(), why });
+                self.leave(model, why, &mut renewed);
                 Need::default()
             }
             None if !kind.has_table() || kind == KindName::Seed && known.is_some() => Need::default(),
             None if is_loaded_by_interval(model) => self.by_interval(model, known, &read, (again.as_ref(), &renewed)),
             None => self.as_a_whole(model, known, (again.as_ref(), &renewed)),
         };
+        let held = self.held(model, &read, (&need, told));
+        if let Some((_, why)) = &held
+            && let Some(why) = why
+        {
+            self.left.truncate(told);
+            self.leave(model, why.clone(), &mut renewed);
+            need = Need::default();
+        }
         self.scheduled.hand_on(&model.name, renewed, (&need.renewed, self.running.now));
         let action = match kind {
             KindName::View => Action::View,
@@ -174,7 +183,8 @@ impl<'a> Walk<'a> {
             _ => Action::Reuse,
         };
         if kind.has_table() {
-            self.remember(model, known, (&need.missing, action), &read);
+            let held = held.map(|(held, _)| held);
+            self.remember(model, known, (&need.missing, action), (&read, held));
         }
         if let Some(why) = need.why {
             let intervals = need.missing.ranges().to_vec();
@@ -197,6 +207,31 @@ impl<'a> Walk<'a> {
             history: None,
             sharing: known.map_or(Sharing::Own, |known| known.sharing),
         });
+    }
+
+    /// A model that is left as it is hands nothing on.
+    fn leave(&mut self, model: &Model, why: WhyLeft, renewed: &mut Vec<Renewed>) {
+        self.restating.stop(&model.name);
+        renewed.clear();
+        self.left.push(Left { model: model.name.clone(), why });
+    }
+
+    /// What keeps a model from being loaded though it is due: signals that nobody can ask, for itself or for what it reads. Where
+    /// it is loaded as far as its inputs are, nothing says why it is left. `told` is how many were left before it.
+    fn held(&self, model: &Model, read: &Read, (need, told): (&Need, usize)) -> Option<(Held, Option<WhyLeft>)> {
+        let by_interval = is_loaded_by_interval(model);
+        let readers = if by_interval { Readers::AsFar } else { Readers::NotAtAll };
+        let held = |by: &ModelName| Held { readers, by: by.clone() };
+        if need.why.is_some() && self.running.signals == Signals::Unknown && model.waits_for_signals() {
+            return Some((held(&model.name), Some(WhyLeft::Signals)));
+        }
+        let Held { readers: inputs, by } = read.held.as_ref()?;
+        let waits = self.left[told..].iter().any(|left| matches!(left.why, WhyLeft::Waits { .. }));
+        match (by_interval, inputs) {
+            (true, Readers::AsFar) => waits.then(|| (held(by), None)),
+            _ if need.why.is_some() => Some((held(by), Some(WhyLeft::Held { by: by.clone() }))),
+            _ => None,
+        }
     }
 
     /// What may not be loaded again is not, nor what reads it.
@@ -360,7 +395,7 @@ impl<'a> Walk<'a> {
         model: &Model,
         known: Option<&KnownTable>,
         (missing, action): (&Intervals, Action),
-        read: &Read,
+        (read, held): (&Read, Option<Held>),
     ) {
         let covered: Intervals = known.map(KnownTable::intervals).unwrap_or_default();
         let covered: Intervals = covered.ranges().iter().chain(missing.ranges()).copied().collect();
@@ -377,17 +412,9 @@ impl<'a> Walk<'a> {
             (false, Action::Build) => (seen::whole(&read.seen), None),
             (false, _) => (known.and_then(|known| known.seen.as_deref()).and_then(seen::whole), None),
         };
-        let whole_to = match &saw {
-            Some(Saw::Ranges { complete, covered }) => {
-                let first = self.start(model, covered).filter(|_| over.is_none());
-                ranges_to(*complete, covered, first)
-            }
-            _ => {
-                let filled = if action == Action::Build { Filled::Now } else { Filled::Before };
-                whole_to(model, (filled, known), read, self.running.now)
-            }
-        };
-        self.stands.add(&model.name, Stand { saw, behind, whole_to, lacks: None, history: Previewed::No });
+        let first = |covered: &Intervals| self.start(model, covered).filter(|_| over.is_none());
+        let whole_to = all_in(model, saw.as_ref(), first, ((action, known), read, self.running.now));
+        self.stands.add(&model.name, Stand { saw, behind, whole_to, lacks: None, history: Previewed::No, held });
     }
 }
 

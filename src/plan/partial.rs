@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::KnownTable;
 use super::seen::{self, Saw, Seen};
+use super::{Action, KnownTable};
 use crate::graph::Graph;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -24,6 +24,26 @@ pub(super) struct Stand {
     pub(super) lacks: Option<Lacks>,
     /// Whether it is a preview of a history, or made of one.
     pub(super) history: Previewed,
+    /// What keeps it from being loaded though it is due.
+    pub(super) held: Option<Held>,
+}
+
+/// A table that is left though it is due.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Held {
+    /// Whether readers can be loaded as far as it is.
+    pub(super) readers: Readers,
+    /// The model that waits for signals.
+    pub(super) by: ModelName,
+}
+
+/// How far readers of a table that is held may be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Readers {
+    /// As far as it is, where they are loaded by interval.
+    AsFar,
+    /// Not at all: nothing says how far it is.
+    NotAtAll,
 }
 
 /// Whether a branch's preview of a history is in what a table holds.
@@ -63,6 +83,8 @@ pub(super) struct Read {
     pub(super) seen: Vec<Seen>,
     /// Whether a preview of a history is among them.
     pub(super) history: Previewed,
+    /// What is held of them, if anything.
+    pub(super) held: Option<Held>,
 }
 
 impl Stands {
@@ -82,13 +104,30 @@ impl Stands {
             lacks: lacks.into_iter().collect(),
             seen: seen.collect(),
             history: stands().map(|stand| stand.history).max().unwrap_or(Previewed::No),
+            held: stands().filter_map(|stand| stand.held.clone()).max(),
+        }
+    }
+}
+
+/// Up to when all is in a table of which its readers find `saw`; `first` says where one begins of which nothing is loaded.
+pub(super) fn all_in(
+    model: &Model,
+    saw: Option<&Saw>,
+    first: impl FnOnce(&Intervals) -> Option<Timestamp>,
+    ((action, known), read, now): ((Action, Option<&KnownTable>), &Read, Timestamp),
+) -> Option<Timestamp> {
+    match saw {
+        Some(Saw::Ranges { complete, covered }) => ranges_to(*complete, covered, first(covered)),
+        _ => {
+            let filled = if action == Action::Build { Filled::Now } else { Filled::Before };
+            whole_to(model, (filled, known), read, now)
         }
     }
 }
 
 /// Up to when all is in a table that is filled as a whole: now of these inputs, or of those of its last fill. What a history
 /// of intervals has of an interval that was not over then it has not.
-pub(super) fn whole_to(
+fn whole_to(
     model: &Model,
     (filled, known): (Filled, Option<&KnownTable>),
     read: &Read,
@@ -104,13 +143,13 @@ pub(super) fn whole_to(
 
 /// Up to when all is in a table that is loaded by interval. Before its `first` interval there is nothing to come; where nothing is
 /// loaded and nothing will be, nothing is awaited.
-pub(super) fn ranges_to(complete: Timestamp, covered: &Intervals, first: Option<Timestamp>) -> Option<Timestamp> {
+fn ranges_to(complete: Timestamp, covered: &Intervals, first: Option<Timestamp>) -> Option<Timestamp> {
     if covered.is_empty() { first } else { Some(complete).filter(|complete| *complete != seen::FOREVER) }
 }
 
 /// When a table that is filled as a whole is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filled {
+enum Filled {
     /// By this plan.
     Now,
     /// By another.
@@ -127,7 +166,8 @@ pub(super) fn complete(
     let new = missing.ranges().iter().map(|range| seen::incomplete_from(*range, seen));
     let kept = known.into_iter().flat_map(|known| &known.loads).flat_map(|load| {
         let pieces = Intervals::one(load.interval).minus(missing);
-        let from = |range: &Interval| seen::incomplete_from(*range, load.inputs.as_deref().unwrap_or_default());
+        let then = load.inputs.as_deref().unwrap_or_default();
+        let from = |range: &Interval| seen::incomplete_from(*range, seen::awaited(then, seen));
         pieces.ranges().iter().map(from).collect::<Vec<_>>()
     });
     let from = new.chain(kept).min().unwrap_or(seen::FOREVER);

@@ -118,12 +118,22 @@ pub(super) fn outdated(loads: &[KnownLoad], now: &[Seen], past: Past) -> Interva
 }
 
 /// From when on a load of this range, made over these inputs, is made before they are there.
-pub(super) fn incomplete_from(range: Interval, inputs: &[Seen]) -> Timestamp {
-    let complete = inputs.iter().filter_map(|input| match &input.saw {
+pub(super) fn incomplete_from<'a>(range: Interval, inputs: impl IntoIterator<Item = &'a Seen>) -> Timestamp {
+    let complete = inputs.into_iter().filter_map(|input| match &input.saw {
         Saw::Ranges { complete, .. } => Some(*complete),
         Saw::Whole(_) => None,
     });
     complete.min().filter(|complete| *complete < range.end).unwrap_or(FOREVER)
+}
+
+/// What of the inputs of a load may hold more one day for it: those that are still read, and loaded by interval. Whatever
+/// becomes of the others, the load stays as it is.
+pub(super) fn awaited<'a>(then: &'a [Seen], now: &'a [Seen]) -> impl Iterator<Item = &'a Seen> {
+    let mut found: Vec<&Saw> = Vec::new();
+    for input in now.iter().filter(|input| matches!(input.saw, Saw::Ranges { .. })) {
+        found.extend(counterparts(input, now, then));
+    }
+    then.iter().filter(move |seen| found.iter().any(|saw| std::ptr::eq(*saw, &seen.saw)))
 }
 
 fn begins(saw: &Saw) -> Option<Timestamp> {

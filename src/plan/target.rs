@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::newer::{Held, later, newer_inputs};
-use super::partial::{Filled, Lacks, Previewed, Read, Stand, Stands, complete, ranges_to, whole_to};
+use super::partial::{Lacks, Previewed, Read, Stand, Stands, all_in, complete};
 use super::range::{Start, course, ended, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
 use super::seen::{self, Saw, Seen};
 use super::{Action, Basis, History, Inputs, KnownTable, OwnRows, Purpose, Sharing, ShownBefore, Target, Then, Which};
@@ -274,17 +274,12 @@ impl<'a> Targets<'a> {
             (false, Action::Build) => seen::whole(seen),
             (false, _) => slot.known.and_then(|known| known.seen.as_deref()).and_then(seen::whole),
         };
-        let whole_to = match &saw {
-            Some(Saw::Ranges { complete, covered }) => ranges_to(*complete, covered, self.first(model, covered)),
-            _ => {
-                let filled = if slot.action == Action::Build { Filled::Now } else { Filled::Before };
-                whole_to(model, (filled, slot.known), read, self.inputs.now)
-            }
-        };
+        let first = |covered: &Intervals| self.first(model, covered);
+        let whole_to = all_in(model, saw.as_ref(), first, ((slot.action, slot.known), read, self.inputs.now));
         let is_preview =
             basis == Basis::Preview && (model.past() != Past::Recomputed || read.history == Previewed::Yes);
         let history = if is_preview { Previewed::Yes } else { Previewed::No };
-        self.stands.add(&model.name, Stand { saw, behind, whole_to, lacks, history });
+        self.stands.add(&model.name, Stand { saw, behind, whole_to, lacks, history, held: None });
     }
 
     /// Where a model begins of which nothing is loaded, if that is still to come.

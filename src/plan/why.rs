@@ -57,6 +57,8 @@ impl WhyLeft {
             Self::Waits { .. } => "waits",
             Self::NoLookback => "no_lookback",
             Self::History => "history",
+            Self::Signals => "signals",
+            Self::Held { .. } => "held",
         }
     }
 }
@@ -88,4 +90,11 @@ pub enum WhyLeft {
     NoLookback,
     /// No query gives again what it holds, so it is not loaded again with what it reads.
     History,
+    /// It waits for signals, and nobody can ask them whether an interval is there.
+    Signals,
+    /// It reads what is left.
+    Held {
+        /// The model that waits for signals.
+        by: ModelName,
+    },
 }

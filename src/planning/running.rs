@@ -59,6 +59,7 @@ pub fn run_of(
         now,
         restate: &restate,
         past: if environment.about.promoted.is_some() { Past::Everything } else { Past::AsLoaded },
+        signals: side.project.settings.own.signals,
     });
     Ok(PlannedRun { run, side, environment, restate })
 }

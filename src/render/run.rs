@@ -139,6 +139,10 @@ fn notes(ran: &Ran, name: &dyn Fn(&str) -> String) -> Vec<(&'static str, Vec<Str
             WhyLeft::History => Some(format!(
                 "{model}: a history, which is not loaded again: no query gives what it holds; what reads it is left too"
             )),
+            WhyLeft::Signals => Some(format!(
+                "{model}: waits for signals in Python, which nobody can ask; `signals: ready` in `offshoot.yaml` has every interval count as ready"
+            )),
+            WhyLeft::Held { by } => Some(format!("{model}: reads {}, which waits for signals", name(&by.to_string()))),
             WhyLeft::Productions | WhyLeft::Preview => None,
         }
     });
@@ -212,6 +216,8 @@ struct LeftObject<'a> {
     why: &'static str,
     end: Option<String>,
     due: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a ModelName>,
 }
 
 impl<'a> From<&'a Left> for LeftObject<'a> {
@@ -220,7 +226,8 @@ impl<'a> From<&'a Left> for LeftObject<'a> {
             WhyLeft::Waits { end, due } => (Some(end.rfc3339()), Some(due.rfc3339())),
             _ => (None, None),
         };
-        Self { model: &left.model, why: left.why.code(), end, due }
+        let by = if let WhyLeft::Held { by } = &left.why { Some(by) } else { None };
+        Self { model: &left.model, why: left.why.code(), end, due, by }
     }
 }
 

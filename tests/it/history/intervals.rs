@@ -398,6 +398,26 @@ fn an_interval_waits_for_its_inputs_where_nothing_says_when_a_model_begins() {
 }
 
 #[test]
+fn rows_that_are_kept_wait_for_no_input_that_is_read_no_more() {
+    let days = &months();
+    let daily = "MODEL (name s.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at, forward_only true), \
+                 start '2026-03-29', cron '@daily');\n\
+                 SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
+    let slower = format!("{daily} AND id NOT IN (SELECT d.id + 100 FROM s.days AS d)");
+    let laid = of("m", BY_COLUMN, "").replace("raw.people", "s.daily");
+    for site in Site::both(&[("models/days.sql", days), ("models/daily.sql", &slower), ("models/m.sql", &laid)]) {
+        let site = site.at("2026-04-02 00:00:00");
+        people(&site, FIRST);
+        site.done(&["promote"]);
+        assert_eq!(site.history("s.m", COLUMNS), OF_MARCH, "`daily` may get more of April");
+        edit(site.world(), &[("models/daily.sql", daily)]);
+        site.done(&["promote"]);
+        assert_eq!(site.history("s.m", COLUMNS), OF_FIRST, "nothing loads April's first day again");
+        site.done(&["doctor", "--deep"]);
+    }
+}
+
+#[test]
 fn a_rollback_over_a_table_that_was_loaded_as_a_whole_leaves_no_interval_out() {
     let laid = of("m", BY_COLUMN, "").replace("raw.people", "s.days");
     let months = months();

@@ -2,7 +2,7 @@
 
 use offshoot::error::Exit;
 
-use super::{HOURLY, TOTAL, unpromoted, world};
+use super::{HOURLY, TOTAL, names, run, unpromoted, world};
 use crate::lab::{edit, lab};
 
 #[test]
@@ -70,9 +70,6 @@ fn a_model_that_waits_for_signals_is_loaded_only_where_somebody_says_that_all_ar
     world.done(&["promote"]);
     edit(&world, &[("offshoot.yaml", "signals: unknown\n")]);
     world.done(&["promote"]);
-    refused(&["run", "--execution-time", "2026-04-01 02:10"]);
-    let dry = world.done(&["run", "--execution-time", "2026-04-01 02:10", "--dry-run"]);
-    assert!(dry.stdout.contains("marts.hourly"), "{}", dry.stdout);
     world.repository.branch("feature");
     edit(&world, &[("models/hourly.sql", &waits.replace("SUM(amount)", "2 * SUM(amount)"))]);
     refused(&["apply"]);
@@ -81,4 +78,41 @@ fn a_model_that_waits_for_signals_is_loaded_only_where_somebody_says_that_all_ar
         &[("models/hourly.sql", &waits), ("models/one.sql", "MODEL (name marts.one, kind FULL);\nSELECT 1 AS one")],
     );
     world.done(&["apply"]);
+}
+
+/// All else is loaded, and what reads it waits for it.
+#[test]
+fn a_run_leaves_what_waits_for_signals_and_what_reads_it() {
+    let world = unpromoted();
+    let waits = HOURLY.replace("cron '@hourly'", "cron '@hourly', signals [events_are_there(of := 'c0')]");
+    edit(&world, &[("models/hourly.sql", &waits), ("offshoot.yaml", "signals: ready\n")]);
+    world.done(&["promote"]);
+    edit(&world, &[("offshoot.yaml", "signals: unknown\n")]);
+    world.done(&["promote"]);
+    let before = world.sql("SELECT * FROM marts.total");
+    let arguments = ["run", "--execution-time", "2026-04-02 00:10", "--format", "json"];
+    let dry = world.done(&[&arguments[..], &["--dry-run"]].concat()).json();
+    let ran = world.bot(&arguments);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    let ran = ran.json();
+    for ran in [&dry, &ran] {
+        assert_eq!(names(ran, "due"), ["marts.latest"]);
+        assert_eq!(names(ran, "left"), ["marts.daily", "marts.hourly", "marts.total"]);
+        let why = |of: &str| ran["left"].as_array().and_then(|left| left.iter().find(|left| left["model"] == of));
+        assert_eq!(why("marts.daily").expect("it is there")["why"], "waits");
+        assert_eq!(why("marts.hourly").expect("it is there")["why"], "signals");
+        assert_eq!(why("marts.total").expect("it is there")["by"], "marts.hourly");
+    }
+    assert_eq!(world.sql("SELECT * FROM marts.total"), before);
+    let told = world.bot(&["run", "--execution-time", "2026-04-02 00:10"]);
+    assert!(told.exit == Exit::No && told.stdout.contains("marts.hourly: waits for signals"), "{}", told.stdout);
+    for (model, says) in [("hourly", "waits for signals"), ("total", "reads `marts.hourly`, which waits for signals")] {
+        let named = world.bot(&["run", "--execution-time", "2026-04-02 00:10", "--restate", &format!("marts.{model}")]);
+        assert!(named.exit == Exit::No && named.stderr.contains(says), "{}", named.stderr);
+    }
+    edit(&world, &[("offshoot.yaml", "signals: ready\n")]);
+    world.done(&["promote"]);
+    let ran = run(&world, "2026-04-02 00:10", &[]);
+    assert_eq!(names(&ran, "due"), ["marts.daily", "marts.hourly", "marts.total"]);
+    assert_eq!(names(&ran, "left"), Vec::<String>::new());
 }
