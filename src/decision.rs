@@ -161,10 +161,6 @@ pub enum NotKept {
     Always,
     /// Its kind is filled as a whole, or not at all.
     Kind,
-    /// `when_matched` or `merge_filter`: a load may come twice.
-    AddsUp,
-    /// It is loaded by key, and its query names the interval.
-    ReadsInterval,
 }
 
 /// A model as if its file said `forward_only true`, of these rows.
@@ -180,10 +176,6 @@ pub fn kept(model: &Model, rows: KeptRows) -> Result<Model, NotKept> {
             let past = Past::Kept(range.changes);
             let effective_from = rows.effective_from.map(|from| model.unit().floor(from));
             Kind::TimeRange(crate::model::TimeRange { past, effective_from, ..range.clone() })
-        }
-        Kind::UniqueKey(key) if key.adds_up() => return Err(NotKept::AddsUp),
-        Kind::UniqueKey(_) if model.query.as_ref().is_some_and(|query| query.template().mentions_interval()) => {
-            return Err(NotKept::ReadsInterval);
         }
         Kind::UniqueKey(key) => {
             let past = Past::Kept(key.changes);

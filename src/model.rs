@@ -409,8 +409,26 @@ impl Model {
     /// Whether it is a history of intervals: its query names one, and what it gives of each is laid over what it gave of
     /// those before, in the order of time and once (SQLMesh: "Processing Source Table with Historical Data").
     pub fn is_history_of_intervals(&self) -> bool {
-        let names_one = || self.query.as_ref().is_some_and(|query| query.template().mentions_interval());
-        matches!(self.kind, Kind::ScdType2(_)) && names_one()
+        match &self.kind {
+            Kind::ScdType2(_) => self.query.as_ref().is_some_and(|query| query.template().mentions_interval()),
+            Kind::UniqueKey(key) => key.past != Past::Recomputed && self.names_interval(),
+            _ => false,
+        }
+    }
+
+    /// Whether its query or a statement beside it names the interval that is loaded.
+    pub fn names_interval(&self) -> bool {
+        let statements = self.pre_statements.iter().chain(&self.post_statements);
+        statements.chain(self.query.iter().map(Query::template)).any(Template::mentions_interval)
+    }
+
+    /// Whether what a load gives is put to what is there, as often as it is loaded: once each time that it is due.
+    pub fn adds_once(&self) -> bool {
+        match &self.kind {
+            Kind::Unmanaged(_) => true,
+            Kind::UniqueKey(key) => key.past != Past::Recomputed && key.adds_up() && !self.names_interval(),
+            _ => false,
+        }
     }
 
     /// The grain in which its intervals are counted.

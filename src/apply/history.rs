@@ -7,6 +7,7 @@ use super::audit::Audited;
 use super::columns::{output_columns, untyped};
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
+use super::laid::Rule;
 use super::task::Task;
 use crate::engine::Session;
 use crate::model::{DeclaredColumn, ScdType2, VersionBy};
@@ -58,13 +59,23 @@ impl Filler<'_> {
     /// SCD_TYPE_2: versions of what has changed.
     pub(super) fn history(&mut self, scd: &ScdType2) -> Result<(), FillError> {
         if self.task.model.is_history_of_intervals() {
-            return self.history_of_intervals(scd);
+            return self.of_intervals(Rule::Versions(scd));
         }
-        // A rollback runs no query: rows of a history of intervals are still as far as they were.
+        self.stay_as_far()?;
+        self.history_as_whole(scd)
+    }
+
+    /// A rollback runs no query: rows of a history of intervals are still as far as they were.
+    pub(super) fn stay_as_far(&mut self) -> Result<(), FillError> {
         if let Some(History { then: Then::Nothing { .. }, .. }) = self.task.target.history {
             self.added_at = self.last_load()?.recorded;
         }
-        self.history_as_whole(scd)
+        Ok(())
+    }
+
+    /// Whether the state knows the table.
+    pub(super) fn is_known(&self) -> IsKnown {
+        if self.known.is_some() { IsKnown::Yes } else { IsKnown::No }
     }
 
     /// Versions of what has changed since the load before, of all that the query gives.
@@ -98,8 +109,7 @@ impl Filler<'_> {
             })?;
             return self.record(&[self.snapshot(&columns, as_of)]);
         }
-        let known = if self.known.is_some() { IsKnown::Yes } else { IsKnown::No };
-        let time = task.whole_time();
+        let (known, time) = (self.is_known(), task.whole_time());
         let columns = self.run(time, Audited::Loaded(time.interval), &|session, query, after| {
             let rows = load(session, query, known)?;
             run_all(session, after)?;

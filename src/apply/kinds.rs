@@ -92,7 +92,8 @@ impl Filler<'_> {
             Ok(rows)
         };
         if crate::plan::is_loaded_by_interval(task.model) {
-            let again = if key.adds_up() { Again::AddsUp } else { Again::Replaces };
+            // What was there of a unit that was not over may not be among what it gives in the end.
+            let again = if key.adds_up() || task.model.allows_partials() { Again::AddsUp } else { Again::Replaces };
             return self.in_order(key.batch_size, again, &load);
         }
         // Loaded as a whole, the table begins anew each time.

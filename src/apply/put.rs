@@ -7,29 +7,34 @@ use super::columns::{output_columns, untyped};
 use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::history::IsKnown;
+use super::laid::Rule;
 use super::task::Task;
 use crate::engine::{EngineError, OwnedObject, Session, Standing, standing, transaction};
 use crate::ids::TableName;
 use crate::model::{DeclaredColumn, UniqueKey};
 use crate::plan::{Basis, History, Then};
+use crate::state::Ledger;
 use crate::statement::{Carried, ColumnType, Target, UpsertRule};
 use crate::time::Timestamp;
 
 /// What a load does to the rows that are there.
 #[derive(Clone, Copy)]
-enum Put<'a> {
+pub(super) enum Put<'a> {
     /// It takes the place of the partitions that it gives.
     Partitions(&'a [String]),
-    /// It takes the place of the rows of its keys.
+    /// It takes the place of the rows of its keys, or is merged into them.
     Keys(&'a UniqueKey),
     /// It comes behind them.
     Behind,
 }
 
 /// The last load of a table that goes on.
+#[derive(Default, PartialEq, Eq)]
 pub(super) struct LastLoad {
     /// When it was, by the state.
     pub(super) as_of: Option<Timestamp>,
+    /// What the state says was loaded by interval.
+    pub(super) ledger: Ledger,
     /// What the warehouse says beside the table: when rows were added, or to where intervals are laid.
     pub(super) recorded: Option<Timestamp>,
 }
@@ -40,18 +45,30 @@ impl Filler<'_> {
         self.put(Put::Partitions(&self.task.model.properties.partitioned_by))
     }
 
-    /// INCREMENTAL_BY_UNIQUE_KEY whose past is kept: rows in place of those of their keys.
+    /// INCREMENTAL_BY_UNIQUE_KEY whose past is kept: rows in place of those of their keys, or merged into them.
     pub(super) fn keys(&mut self, key: &UniqueKey) -> Result<(), FillError> {
+        if self.task.model.is_history_of_intervals() {
+            return self.of_intervals(Rule::Keys(key));
+        }
+        if self.task.model.adds_once() {
+            return self.once(Put::Keys(key));
+        }
+        self.stay_as_far()?;
         self.put(Put::Keys(key))
     }
 
-    /// INCREMENTAL_UNMANAGED: rows behind those that are there, once each time that it is due. What a run left that was stopped
-    /// after it had committed is known by what the warehouse says of the table, and is not added again.
+    /// INCREMENTAL_UNMANAGED: rows behind those that are there.
     pub(super) fn unmanaged(&mut self) -> Result<(), FillError> {
+        self.once(Put::Behind)
+    }
+
+    /// A load once each time that it is due. What a run left that was stopped after it had committed is known by what the
+    /// warehouse says of the table, and does not come again.
+    fn once(&mut self, put: Put<'_>) -> Result<(), FillError> {
         self.refuse_unsafe()?;
         let task = self.task;
-        let LastLoad { as_of, recorded } = self.last_load()?;
-        let last = as_of.max(recorded);
+        let LastLoad { as_of, recorded, ledger } = self.last_load()?;
+        let last = as_of.max(recorded).max(ledger.newest());
         let is_due = || last.is_none_or(|last| last < task.model.last_tick(task.work.now));
         let loads = match &task.target.history {
             Some(History { then: Then::Nothing { .. }, .. }) => false,
@@ -61,27 +78,27 @@ impl Filler<'_> {
         };
         if loads {
             self.added_at = Some(task.work.now);
-            return self.put(Put::Behind);
+            return self.put(put);
         }
         self.added_at = last;
         let columns = match &self.known {
             Some(_) => self.transact(Audited::Nothing, |session| {
                 let columns = session.columns(task.table)?;
                 let columns = columns.ok_or_else(|| FillError::TableGone(task.table.to_string()))?;
-                task.carry_put(session, Put::Behind, &columns)
+                task.carry_put(session, (put, task.target.history.as_ref()), &columns)
             })?,
             None => self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
                 let columns = task.ready_put(session, (query, IsKnown::No))?;
-                task.carry_put(session, Put::Behind, &columns)
+                task.carry_put(session, (put, task.target.history.as_ref()), &columns)
             })?,
         };
         self.record(&[self.snapshot(&columns, last), self.built()])
     }
 
-    fn put(&mut self, put: Put<'_>) -> Result<(), FillError> {
-        let task = self.task;
-        self.kept(&|session, query, known| task.load_put(session, put, (query, known)), &|session, columns| {
-            task.carry_put(session, put, columns)
+    pub(super) fn put(&mut self, put: Put<'_>) -> Result<(), FillError> {
+        let (task, history) = (self.task, self.task.target.history.as_ref());
+        self.kept(&|session, query, known| task.load_put(session, put, (query, known, history)), &|session, columns| {
+            task.carry_put(session, (put, history), columns)
         })
     }
 
@@ -91,26 +108,28 @@ impl Filler<'_> {
         let task = self.task;
         let Some(history) = &task.target.history else {
             if self.session().columns(task.table)?.is_none() {
-                return Ok(LastLoad { as_of: None, recorded: None });
+                return Ok(LastLoad::default());
             }
             let as_of = self.known.as_ref().and_then(|known| known.snapshot.as_of);
-            return Ok(LastLoad { as_of, recorded: self.recorded_addition() });
+            return Ok(LastLoad { as_of, ledger: Ledger::default(), recorded: self.recorded_addition() });
         };
-        let work = task.work;
-        let known = work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);
-        let mut session = work.engine.session()?;
-        let recorded = transaction(session.as_mut(), |session| task.recorded_of(session, history))?;
-        Ok(LastLoad { as_of: known.and_then(|known| known.snapshot.as_of), recorded })
+        let mut session = task.work.engine.session()?;
+        transaction(session.as_mut(), |session| task.last_load_of(session, history))
     }
 }
 
 impl Task<'_> {
-    /// What the warehouse says beside the table that this one goes on from.
-    pub(super) fn recorded_of(
-        self,
-        session: &mut dyn Session,
-        history: &History,
-    ) -> Result<Option<Timestamp>, EngineError> {
+    /// What is known of the last load of the table that this one goes on from.
+    pub(super) fn last_load_of(self, session: &mut dyn Session, history: &History) -> Result<LastLoad, FillError> {
+        let recorded = self.recorded_of(session, history)?;
+        // Asked last: what is written down after a load shows one that the rows may have already.
+        let known = self.work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);
+        let (as_of, ledger) = known.map(|known| (known.snapshot.as_of, known.ledger)).unwrap_or_default();
+        Ok(LastLoad { as_of, ledger, recorded })
+    }
+
+    /// What the warehouse says beside it.
+    fn recorded_of(self, session: &mut dyn Session, history: &History) -> Result<Option<Timestamp>, EngineError> {
         let standing = standing(session, self.work.state_id, std::slice::from_ref(&history.table))?;
         Ok(match standing.get(&history.table) {
             Some(Standing::Ours(record)) => match record.object {
@@ -121,16 +140,17 @@ impl Task<'_> {
         })
     }
 
-    fn load_put(
+    /// One load, and what is carried over before it.
+    pub(super) fn load_put(
         self,
         session: &mut dyn Session,
         put: Put<'_>,
-        (query, known): (&str, IsKnown),
+        (query, known, history): (&str, IsKnown, Option<&History>),
     ) -> Result<u64, FillError> {
         // What the query reads of its own table is to be there before it runs.
         let columns = if self.reads_itself() {
             let columns = self.ready_put(session, (query, known))?;
-            self.carry_put(session, put, &columns)?;
+            self.carry_put(session, (put, history), &columns)?;
             let query = self.in_order(session, &columns, query)?;
             self.stage_put(session, put, (&query, &ColumnType::untyped(&columns)))?;
             columns
@@ -140,7 +160,7 @@ impl Task<'_> {
             self.stage_put(session, put, (query, &columns))?;
             let create = self.over(&untyped(&columns)).create_staged()?;
             let columns = self.there(session, (&columns, known), &create)?;
-            self.carry_put(session, put, &columns)?;
+            self.carry_put(session, (put, history), &columns)?;
             columns
         };
         let (names, mut rows) = (ColumnType::untyped(&columns), 0);
@@ -174,7 +194,7 @@ impl Task<'_> {
     }
 
     /// The table as it is, or made of what the query is before it runs.
-    fn ready_put(
+    pub(super) fn ready_put(
         self,
         session: &mut dyn Session,
         (query, known): (&str, IsKnown),
@@ -200,8 +220,14 @@ impl Task<'_> {
         Ok(self.kept_table(session, (&wanted, known), create)?.columns)
     }
 
-    fn carry_put(self, session: &mut dyn Session, put: Put<'_>, columns: &[ColumnType]) -> Result<u64, FillError> {
-        let Some(history) = &self.target.history else { return Ok(0) };
+    /// What the table that it goes on from has, put into one of these columns.
+    pub(super) fn carry_put(
+        self,
+        session: &mut dyn Session,
+        (put, history): (Put<'_>, Option<&History>),
+        columns: &[ColumnType],
+    ) -> Result<u64, FillError> {
+        let Some(history) = history else { return Ok(0) };
         let by: &[String] = match put {
             Put::Partitions(by) => by,
             Put::Keys(key) => &key.unique_key,

@@ -135,6 +135,8 @@ struct Need {
     why: Option<Why>,
     /// By whose schedules it is loaded again.
     renewed: BTreeSet<ModelName>,
+    /// From where on what was laid is laid again.
+    again: Option<Timestamp>,
 }
 
 impl<'a> Walk<'a> {
@@ -200,7 +202,11 @@ impl<'a> Walk<'a> {
             unit: model.unit(),
             intervals_missing: need.missing.ranges().to_vec(),
             due_at_promote: Vec::new(),
-            course: course(model, (self.starts.get(&model.name).copied(), read.whole_to), self.running.now),
+            course: course(
+                model,
+                (self.starts.get(&model.name).copied(), read.whole_to),
+                (need.again, self.running.now),
+            ),
             basis: shown.basis,
             seen: read.seen,
             found: known.map(KnownTable::found),
@@ -234,9 +240,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What may not be loaded again is not, nor what reads it.
+    /// What may not be loaded again is not, nor what reads it; of what is kept neither is what would be merged twice.
     fn is_kept(&mut self, model: &Model) -> bool {
-        let is_fixed = matches!(model.past(), model::Past::Fixed(_));
+        let is_fixed = match model.past() {
+            model::Past::Fixed(_) => true,
+            model::Past::Kept(_) => adds_up(model),
+            model::Past::Recomputed => false,
+        };
         if is_fixed {
             self.restating.stop(&model.name);
             self.left.push(Left { model: model.name.clone(), why: WhyLeft::History });
@@ -263,14 +273,16 @@ impl<'a> Walk<'a> {
         let mut renewed = self.scheduled.of(reader, &self.running.tree.graph, (known, self.running.now));
         match model.past() {
             model::Past::Recomputed => {}
-            model::Past::Kept(_) => renewed.retain(|renewed| *renewed.named() == model.name),
-            model::Past::Fixed(_) => renewed.clear(),
+            model::Past::Kept(_) if !adds_up(model) => {
+                renewed.retain(|renewed| *renewed.named() == model.name);
+            }
+            model::Past::Kept(_) | model::Past::Fixed(_) => renewed.clear(),
         }
         renewed
     }
 
     fn as_a_whole(
-        &self,
+        &mut self,
         model: &Model,
         known: Option<&KnownTable>,
         (again, renewed): (Option<&Again>, &[Renewed]),
@@ -286,8 +298,13 @@ impl<'a> Walk<'a> {
                 None => (filled < tick).then_some(Why::Tick { at: tick }),
             },
         };
+        let back = again.map(Again::start).into_iter().chain(due.iter().map(|renewed| renewed.start())).min();
         let renewed = due.into_iter().map(|renewed| renewed.named().clone()).collect();
-        Need { missing: Intervals::default(), why, renewed }
+        let is_laid = model.is_history_of_intervals();
+        if is_laid && why.is_some() && self.lookback(model) < declared_lookback(model) {
+            self.left.push(Left { model: model.name.clone(), why: WhyLeft::NoLookback });
+        }
+        Need { missing: Intervals::default(), why, renewed, again: back.filter(|_| is_laid) }
     }
 
     /// What of its time a table lacks up to the last tick, each piece with what is to be read again before it; what was
@@ -345,7 +362,7 @@ impl<'a> Walk<'a> {
         let begins_again = restated.is_some() || !renewed.is_empty() || !order.allows(&load, &covered);
         let load = if order != Order::Any && begins_again && !load.is_empty() { Intervals::one(all) } else { load };
         let renewed = renewed.into_iter().map(|(renewed, _)| renewed.named().clone()).collect();
-        Need { missing: load, why, renewed }
+        Need { missing: load, why, renewed, again: None }
     }
 
     /// How many units before others are read again, where that counts nothing twice.
@@ -382,6 +399,8 @@ impl<'a> Walk<'a> {
     fn order(&self, model: &Model) -> Order {
         let itself = self.running.tree.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes);
         match &model.kind {
+            // What was there of a unit that was not over may not be among what it gives in the end.
+            Kind::UniqueKey(key) if key.past == model::Past::Recomputed && model.allows_partials() => Order::Once,
             Kind::UniqueKey(key) if key.adds_up() || itself => Order::Once,
             Kind::UniqueKey(_) => Order::LaterLast,
             _ if itself => Order::Once,
@@ -441,6 +460,11 @@ impl Order {
             Self::Once => false,
         }
     }
+}
+
+/// Whether what a load gives is merged into what is there, which counts twice what comes twice.
+fn adds_up(model: &Model) -> bool {
+    matches!(&model.kind, Kind::UniqueKey(key) if key.adds_up())
 }
 
 fn declared_lookback(model: &Model) -> u32 {

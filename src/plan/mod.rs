@@ -25,7 +25,7 @@ pub use partial::stored_parents;
 pub use ran::{Affected, Ran};
 pub use range::{Window, is_loaded_by_interval};
 pub use restate::Restate;
-pub use seen::{Saw, Seen, all_there_until};
+pub use seen::{Saw, Seen, all_there_until, loaded_before_gaps};
 pub use why::{Left, Why, WhyLeft};
 
 use crate::hash::Digest;
@@ -110,8 +110,11 @@ pub struct Target {
 pub struct Course {
     /// Where the first interval begins of a history that has none yet.
     pub start: Timestamp,
-    /// Where the last one ends that is over, and whose inputs are there; perhaps before the start.
+    /// Where the last one ends that is over, and whose inputs are there; perhaps before the start. Where parts of intervals are
+    /// loaded, where the last one ends that is there.
     pub end: Timestamp,
+    /// From where on intervals are laid again that were laid already; `None` where none are.
+    pub again: Option<Timestamp>,
 }
 
 /// The table of a model whose rows no query gives again, where another definition of it is to go on from there.

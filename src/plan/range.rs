@@ -39,12 +39,7 @@ impl Window {
 pub fn is_loaded_by_interval(model: &Model) -> bool {
     match &model.kind {
         Kind::TimeRange(_) => true,
-        Kind::UniqueKey(key) if key.past != Past::Recomputed => false,
-        Kind::UniqueKey(_) => {
-            let statements = model.pre_statements.iter().chain(&model.post_statements);
-            let query = model.query.iter().map(|query| query.template());
-            statements.chain(query).any(crate::sql::Template::mentions_interval)
-        }
+        Kind::UniqueKey(key) => key.past == Past::Recomputed && model.names_interval(),
         Kind::View | Kind::Full | Kind::Materialized | Kind::Partition(_) | Kind::Unmanaged(_) | Kind::ScdType2(_) => {
             false
         }
@@ -84,23 +79,25 @@ pub(super) fn wanted(
     Interval::new(start, end)
 }
 
-/// The time that a history of intervals is of: whole units, and no further than its inputs are, because no interval of it is
-/// laid again.
+/// The time that a history of intervals is of: whole units unless parts of them are loaded, and no further than its inputs are,
+/// because no interval of it is laid again by itself.
 pub(super) fn course(
     model: &Model,
     (start, inputs_end): (Option<Start>, Option<Timestamp>),
-    now: Timestamp,
+    (again, now): (Option<Timestamp>, Timestamp),
 ) -> Option<Course> {
     if !model.is_history_of_intervals() {
         return None;
     }
     let unit = model.unit();
     let (Start::Known(start) | Start::Default(start)) = start?;
-    let end = ended(model, now).unwrap_or(now);
+    let end = present(model, now);
     let end = inputs_end.map_or(end, |inputs_end| inputs_end.min(end));
     // What has no end at all has no unit, either.
-    let end = if end == seen::NEVER { end } else { unit.floor(end) };
-    Some(Course { start: unit.floor(start), end })
+    let end = if end == seen::NEVER { end } else { reached(model, end) };
+    let start = unit.floor(start);
+    let again = again.map(|again| if again <= start { start } else { unit.floor(again) });
+    Some(Course { start, end, again })
 }
 
 /// As far as a model can be loaded now: to the last unit that is over, where parts of units are loaded to its last tick, or

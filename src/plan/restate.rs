@@ -31,6 +31,11 @@ pub(super) struct Again {
 }
 
 impl Again {
+    /// From when on.
+    pub(super) fn start(&self) -> Timestamp {
+        self.range.start
+    }
+
     pub(super) fn why(&self, model: &ModelName) -> Why {
         if self.named == *model { Why::Restated } else { Why::ReadsRestated { model: self.named.clone() } }
     }

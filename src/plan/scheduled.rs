@@ -82,6 +82,11 @@ impl Renewed {
         due.within(all)
     }
 
+    /// From when on.
+    pub(super) fn start(&self) -> Timestamp {
+        self.range.start
+    }
+
     /// Whether a table that is filled as a whole is due.
     pub(super) fn is_whole_due(&self, filled: Option<Timestamp>) -> bool {
         filled.is_some_and(|filled| filled < self.since)

@@ -86,6 +86,16 @@ pub fn all_there_until(seen: &[Seen]) -> Option<Timestamp> {
     until.min()
 }
 
+/// To where what was loaded by interval was loaded over inputs that were there; of each load its range and what it found.
+pub fn loaded_before_gaps<'a>(loads: impl IntoIterator<Item = (Interval, Option<&'a [Seen]>)>) -> Option<Timestamp> {
+    let (mut end, mut gap) = (None, FOREVER);
+    for (range, inputs) in loads {
+        end = end.max(Some(range.end));
+        gap = gap.min(incomplete_from(range, inputs.unwrap_or_default()).max(range.start));
+    }
+    end.map(|end| end.min(gap))
+}
+
 /// Whether a table that was filled as a whole of `then` would hold more now.
 pub(super) fn holds_more(now: &[Seen], then: &[Seen]) -> bool {
     now.iter().any(|input| {

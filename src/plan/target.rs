@@ -86,7 +86,7 @@ impl<'a> Targets<'a> {
             unit: model.unit(),
             intervals_missing: slot.missing.ranges().to_vec(),
             due_at_promote: due.ranges().to_vec(),
-            course: course(model, (start, read.whole_to), inputs.now),
+            course: course(model, (start, read.whole_to), (None, inputs.now)),
             basis,
             seen: read.seen,
             found: slot.known.map(KnownTable::found),
@@ -415,7 +415,7 @@ fn is_stale(
         return false;
     }
     let Some(filled) = known.filled_at else { return false };
-    if matches!(model.kind, Kind::Unmanaged(_)) {
+    if model.adds_once() {
         // Each load stays, so there is one for each time that it is due, and none for other reasons.
         return filled < model.last_tick(inputs.now);
     }

@@ -154,19 +154,14 @@ fn out_of_reach(tree: &Tree, model: &Model, rows: KeptRows) -> Option<Problem> {
 
 /// A model that is computed again all the same, or of which more is kept than was asked for.
 fn not_kept(model: &Model, rows: KeptRows) -> Option<Problem> {
-    let why = match kept(model, rows).err()? {
+    match kept(model, rows).err()? {
         NotKept::Always if matches!(model.kind, Kind::TimeRange(_)) && !rows.is_all() => {
             let name = &model.name;
             let message =
                 format!("`--effective-from` does nothing for `{name}`, which says itself that its rows are kept");
             let told = Problem::warning("rows-not-kept", message).at(&model.path);
-            return Some(told.help(format!("`bot run --restate {name} --start …` after the promote loads them again")));
+            Some(told.help(format!("`bot run --restate {name} --start …` after the promote loads them again")))
         }
-        NotKept::Always | NotKept::Kind => return None,
-        NotKept::AddsUp => "it has `when_matched` or `merge_filter`, so that a load may not come twice",
-        NotKept::ReadsInterval => "it is loaded by key, and its query names the interval",
-    };
-    let name = &model.name;
-    let message = format!("`--forward-only` keeps no rows of `{name}`, which is computed again: {why}");
-    Some(Problem::warning("rows-not-kept", message).at(&model.path))
+        NotKept::Always | NotKept::Kind => None,
+    }
 }

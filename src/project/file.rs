@@ -19,7 +19,7 @@ use super::value::Source;
 use super::virtual_update;
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
-use crate::model::{AuditCall, ColumnChanges, Kind, Model};
+use crate::model::{AuditCall, ColumnChanges, Kind, Model, Past};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{DefaultStatements, ModelDefaults, ModelNaming};
 use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, tokenize};
@@ -448,14 +448,14 @@ fn check_unit(source: &Source<'_>, header: &Header, offset: usize, problems: &mu
     }
 }
 
-/// Whether a unit may be loaded before it is over. It is loaded again until it is, and rows that are merged into others would be
-/// merged twice.
+/// Whether a unit may be loaded before it is over. It is loaded again until it is, and rows that are merged into others that are
+/// kept would be merged twice.
 fn allows_partials(source: &Source<'_>, header: &Header, offset: usize, problems: &mut Vec<Problem>) -> bool {
     let allows = header.properties.other_metadata.contains_key("allow_partials");
     let kind = header.kind.as_ref().and_then(|kind| kind.as_ref().ok()).map(|kind| &kind.kind);
-    if allows && matches!(kind, Some(Kind::UniqueKey(_))) {
+    if allows && matches!(kind, Some(Kind::UniqueKey(key)) if key.past != Past::Recomputed && key.adds_up()) {
         let at = header.given.get("allow_partials").copied().unwrap_or(offset);
-        let message = "`allow_partials` is not supported for INCREMENTAL_BY_UNIQUE_KEY";
+        let message = "`allow_partials` and what is merged into rows that are kept do not go together";
         let help = "remove it: whole units are loaded, and with a shorter `interval_unit` more often";
         problems.push(source.error("unsupported-property", at, message).help(help));
     }

@@ -418,11 +418,6 @@ impl<'a> Reader<'a, '_> {
         known.extend(INCREMENTAL);
         self.check(&known);
         let past = self.past();
-        for key in ["when_matched", "merge_filter"] {
-            if past != Past::Recomputed && self.value(key).is_some() {
-                self.later(key, &format!("`{key}` is not supported yet beside `forward_only`: a load may come twice"));
-            }
-        }
         let lookback = self.number("lookback").unwrap_or(0);
         let batch_size = self.positive("batch_size");
         let written = |reader: &Self, key| reader.value(key).map(|value| value.folded());

@@ -1,7 +1,7 @@
 //! What a kind does not have: a session of its own, a view, an interval.
 
 use super::value::Source;
-use crate::model::{Kind, KindName, Past, Properties};
+use crate::model::{Kind, KindName, Properties};
 use crate::problem::Problem;
 use crate::sql::Query;
 
@@ -34,19 +34,14 @@ pub(super) fn refused_history(
         let problem = source.error("missing-property", at, format!("kind {} needs `partitioned_by`", name.text()));
         return Some(problem.help("write `partitioned_by day` into the `MODEL` block"));
     }
-    let is_keyed = matches!(kind, Some(Kind::UniqueKey(key)) if key.past != Past::Recomputed);
     let is_versioned = matches!(kind, Some(Kind::ScdType2(_)));
-    let is_one = is_keyed || name.is_history() && !is_versioned;
+    let is_one = name.is_history() && !is_versioned;
     let query = query.filter(|query| is_one && query.template().mentions_interval())?;
-    let kept = if is_keyed { " that is `forward_only`" } else { "" };
-    let message = format!("each load of kind {}{kept} is one query, which has no `@start_…` and `@end_…`", name.text());
+    let message = format!("each load of kind {} is one query, which has no `@start_…` and `@end_…`", name.text());
     let problem = source.error("interval-in-history", query.template().source_offset(0), message);
     Some(problem.help(match name {
         KindName::IncrementalByPartition => {
             "let it read what is new by itself; partitions that it does not give stay as they are"
-        }
-        KindName::IncrementalByUniqueKey => {
-            "let it read what is new by itself; keys that it does not give stay as they are"
         }
         _ => "let it read what is new by itself, such as what is later than the latest row of its own table",
     }))

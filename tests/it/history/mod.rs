@@ -6,6 +6,7 @@ mod definitions;
 mod effective_from;
 mod forward_only;
 mod intervals;
+mod keyed_intervals;
 mod killed;
 mod partitions;
 mod refused;

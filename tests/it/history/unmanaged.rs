@@ -192,16 +192,6 @@ fn a_key_that_comes_twice_and_what_cannot_be_kept_are_refused() {
         let plan = site.world().bot(&["plan", "--format", "json"]).json();
         assert!(plan["problems"].to_string().contains(told), "{told}: {plan}");
     }
-    edit(site.world(), &[("models/log.sql", &log("", PLAIN))]);
-    let merged = ", when_matched WHEN MATCHED THEN UPDATE SET price = source.price + target.price";
-    for (text, told) in [
-        (keyed(merged, PLAIN), "not supported yet beside `forward_only`"),
-        (keyed("", "id, @start_ds AS name, price"), "is one query"),
-    ] {
-        edit(site.world(), &[("models/keyed.sql", &text)]);
-        let plan = site.world().bot(&["plan", "--format", "json"]).json();
-        assert!(plan["problems"].to_string().contains(told), "{told}: {plan}");
-    }
 }
 
 #[test]

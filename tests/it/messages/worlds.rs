@@ -249,29 +249,24 @@ fn a_history_that_the_state_lost() -> String {
 
 /// What `--forward-only` does not reach, what it decided of another definition, and what it no longer holds for.
 fn rows_that_are_kept_by_a_word() -> String {
-    let keyed = |more: &str, x: &str| {
-        format!(
-            "MODEL (name marts.one, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id{more}));\nSELECT 1 AS id, {x} AS x\n"
-        )
-    };
-    let adds = ", when_matched (WHEN MATCHED THEN UPDATE SET target.x = source.x)";
-    let plan = |world: &crate::world::World, model: String| {
-        edit(world, &[("models/one.sql", &model)]);
-        problems(&world.bot(&["plan", "--forward-only"]))
+    let keyed = |x: &str| {
+        format!("MODEL (name marts.one, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id));\nSELECT 1 AS id, {x} AS x\n")
     };
     let world = world().at("2026-04-01");
-    edit(&world, &[("models/one.sql", &keyed("", "1"))]);
+    edit(&world, &[("models/one.sql", &keyed("1"))]);
     world.done(&["promote"]);
     world.repository.branch("feature");
-    let mut told = plan(&world, keyed(adds, "2"));
-    edit(&world, &[("models/one.sql", &keyed("", "3"))]);
+    edit(&world, &[("models/one.sql", &keyed("2"))]);
+    let mut told = problems(&world.bot(&["plan", "--forward-only", "--effective-from", "2026-03-30"]));
+    told += &problems(&world.bot(&["plan", "--forward-only"]));
+    edit(&world, &[("models/one.sql", &keyed("3"))]);
     world.done(&["apply", "--forward-only"]);
-    edit(&world, &[("models/one.sql", &keyed("", "4"))]);
+    edit(&world, &[("models/one.sql", &keyed("4"))]);
     told += &problems(&world.bot(&["plan"]));
-    edit(&world, &[("models/one.sql", &keyed("", "3"))]);
+    edit(&world, &[("models/one.sql", &keyed("3"))]);
     world.repository.checkout("main");
     world.repository.merge("feature");
     world.done(&["promote"]);
-    edit(&world, &[("models/one.sql", &keyed("", "4"))]);
+    edit(&world, &[("models/one.sql", &keyed("4"))]);
     told + &problems(&world.bot(&["plan"]))
 }
