@@ -1,6 +1,6 @@
 //! Strikes the program at every moment there is, and lets a crowd loose on one server:
 //! `cargo run --release --example torture -- [killed] [cut] [full] [together] [histories] [--every N] [--jobs J] [--only NAME]
-//! [--processes P] [--seconds S] [--seed S] [--walks N] [--steps N]`; without a word all five.
+//! [--processes P] [--seconds S] [--seed S] [--walks N] [--steps N] [--on postgres]`; without a word all five.
 //!
 //! * `killed`: each command is killed at each line that it tells of its statements, on DuckDB with SQLite, on the same
 //!   where DuckDB commits each statement by itself, and on PostgreSQL.
@@ -8,7 +8,7 @@
 //! * `full`: the disk with warehouse and state, or with the tables of the server, has only so much left, from nothing to more
 //!   than is needed (root on Linux, as a disk is mounted for each).
 //! * `together`: many processes at once on one PostgreSQL.
-//! * `histories`: random walks over tables that go on, on DuckDB with SQLite, beside a simulator; a finding is told with its seed,
+//! * `histories`: random walks over tables that go on, on DuckDB with SQLite, or on PostgreSQL (`--on postgres`), beside a simulator; a finding is told with its seed,
 //!   cut down to the steps that it needs.
 //!
 //! Exit 1 where something does not hold afterwards; the last line of each part is its sum. `--every 10` strikes at each tenth
@@ -152,6 +152,10 @@ fn walks(arguments: &Arguments) -> usize {
         steps: arguments.number("--steps", 30),
         fault: None,
         cut: histories::walk::Cut::Down,
+        on: match arguments.text("--on") {
+            Some("postgres") => histories::walk::On::Postgres,
+            _ => histories::walk::On::DuckDb,
+        },
     };
     let (next, sum) = (AtomicUsize::new(0), Mutex::new(histories::report::Report::default()));
     std::thread::scope(|scope| {

@@ -190,6 +190,7 @@ impl Walk {
                 | Kind::ByColumn { .. }
                 | Kind::ByTime { .. }
                 | Kind::Laid { .. }
+                | Kind::Spread { merged: true, .. }
                 | Kind::Days(Word::DisableRestatement)
         );
         match (is_fixed, ran.exit == Exit::Done) {
@@ -243,9 +244,9 @@ impl Walk {
     pub(super) fn again(&mut self) -> Result<(), String> {
         let Some(last) = self.last.clone() else { return Ok(()) };
         let arguments: Vec<&str> = last.iter().map(String::as_str).collect();
-        let before = self.branch.as_ref().map(|(name, _)| views(self.world(), &format!("s__{name}")));
+        let before = self.branch.as_ref().map(|(name, _)| views(self.warehouse(), &format!("s__{name}")));
         self.done(&arguments)?;
-        let after = self.branch.as_ref().map(|(name, _)| views(self.world(), &format!("s__{name}")));
+        let after = self.branch.as_ref().map(|(name, _)| views(self.warehouse(), &format!("s__{name}")));
         if before != after {
             return Err(format!("the branch shows something else\nbefore {before:#?}\nafter {after:#?}"));
         }
@@ -274,7 +275,7 @@ impl Walk {
         }
         let project = self.production.as_decided(&project);
         self.unchanged()?;
-        let seen = views(self.world(), &format!("s__{name}"));
+        let seen = views(self.warehouse(), &format!("s__{name}"));
         let source = self.source.clone();
         let moment = self.moment(&source);
         self.production.beside.clear();
@@ -314,7 +315,7 @@ impl Walk {
         project: &Project,
         outcomes: impl Fn(&mut Production, &Model, Moment<'_>) -> Outcomes,
     ) -> Result<(), String> {
-        let seen = views(self.world(), "s");
+        let seen = views(self.warehouse(), "s");
         let source = self.source.clone();
         let mut tables = Vec::new();
         for model in &project.models {

@@ -65,6 +65,11 @@ pub(crate) enum Kind {
     Log,
     Parts,
     Keyed,
+    /// INCREMENTAL_BY_UNIQUE_KEY of snapshots of days, in place of what is there or merged into it.
+    Spread {
+        merged: bool,
+        looks_back: bool,
+    },
 }
 
 /// Which columns the reader that is filled as a whole groups by.
@@ -151,7 +156,7 @@ impl Kind {
     pub(crate) fn from(self) -> From {
         match self {
             Self::Days(_) => From::Events,
-            Self::Laid { .. } => From::Snapshots,
+            Self::Laid { .. } | Self::Spread { .. } => From::Snapshots,
             _ => From::People,
         }
     }
@@ -256,6 +261,7 @@ impl Project {
             ("log", Kind::Log),
             ("parts", Kind::Parts),
             ("keyed", Kind::Keyed),
+            ("spread", Kind::Spread { merged: choices.chance(60), looks_back: choices.chance(50) }),
         ];
         choices.shuffle(&mut kinds);
         let count = 1 + choices.below(3);
@@ -379,6 +385,10 @@ impl Model {
             }
             (7, Kind::Laid { all, first_at_update, ends_deleted }) => {
                 self.kind = Kind::Laid { all, first_at_update, ends_deleted: !ends_deleted };
+                format!("{:?}", self.kind)
+            }
+            (7, Kind::Spread { merged, looks_back }) => {
+                self.kind = Kind::Spread { merged: !merged, looks_back };
                 format!("{:?}", self.kind)
             }
             (7, Kind::ByTime { first_at_update, ends_deleted }) => {

@@ -18,8 +18,20 @@ pub(crate) struct Load<'a> {
     pub(crate) is_first: bool,
     /// Columns that the table has just got.
     pub(crate) added: &'a [&'static str],
+    /// Whether a branch looks at it, and from which day on what was loaded is loaded again.
+    pub(crate) again: Again,
     /// The next row's number.
     pub(crate) next: &'a mut u64,
+}
+
+/// What is loaded that was loaded already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    Nothing,
+    /// The last day, for a branch.
+    LastDay,
+    /// All from that day on.
+    From(i64),
 }
 
 impl Load<'_> {
@@ -51,6 +63,7 @@ impl Load<'_> {
                 }
             }
             Kind::Laid { ends_deleted, .. } => self.lay(table, kind, (given, ends_deleted)),
+            Kind::Spread { merged, looks_back } => self.spread(table, given, (merged, looks_back)),
             Kind::Days(_) => {}
         }
     }
@@ -78,6 +91,46 @@ impl Load<'_> {
             self.is_first = false;
             table.laid = Some(day + DAY);
         }
+    }
+
+    /// docs/kinds.md, "INCREMENTAL_BY_UNIQUE_KEY that is kept": what each day gives takes the place of the rows of its keys, or is
+    /// merged into them, and then each day once.
+    fn spread(&mut self, table: &mut Table, given: Vec<Record>, (merged, looks_back): (bool, bool)) {
+        let (start, end) = (midnight(START), tick(self.now));
+        let next = table.laid.unwrap_or(start);
+        let lookback = i64::from(looks_back && next < end);
+        let begin = match self.again {
+            _ if merged || table.laid.is_none() => next,
+            Again::Nothing => next - lookback * DAY,
+            Again::LastDay => next - DAY,
+            Again::From(day) => day.min(next - lookback * DAY),
+        };
+        for day in (begin.max(start)..end).step_by(DAY as usize) {
+            let of = given.iter().filter(|record| record["day"] == Value::Day(day)).cloned();
+            match merged {
+                true => of.for_each(|record| self.merge(table, record)),
+                false => self.replace(table, of.collect(), "name"),
+            }
+        }
+        table.laid = Some(next.max(end));
+    }
+
+    /// `when_matched`: day and sum of prices are others, the rest stays; as another row, because it is told by its values.
+    fn merge(&mut self, table: &mut Table, record: Record) {
+        let is_own = |row: &Row| row.value("name") == record["name"];
+        let Some(place) = table.rows.iter().position(is_own) else {
+            let row = self.row(record);
+            return table.rows.push(row);
+        };
+        let mut row = table.rows.remove(place);
+        let price = match (&record["price"], row.value("price")) {
+            (Value::Number(more), Value::Number(sum)) => Value::Number(more + sum),
+            _ => Value::Null,
+        };
+        row.cells.insert("day", Cell::Is(record["day"].clone()));
+        row.cells.insert("price", Cell::Is(price));
+        row.id = self.row(Record::new()).id;
+        table.rows.push(row);
     }
 
     /// "A column that is new is learned from the last interval" where there is none to lay.

@@ -2,11 +2,68 @@
 
 use std::collections::BTreeMap;
 
-use offshoot::engine::{Engine as _, Session};
+use offshoot::engine::Engine as _;
+use offshoot::postgres::Reply;
 
 use super::random::Choices;
 use super::table::Found;
+use crate::postgres::Database;
 use crate::world::World;
+
+/// Where a walk's tables are.
+#[derive(Clone, Copy)]
+pub(crate) enum Warehouse<'a> {
+    DuckDb(&'a World),
+    Postgres(&'a Database),
+}
+
+impl Warehouse<'_> {
+    /// Runs statements.
+    pub(crate) fn execute(self, sql: &str) {
+        match self {
+            Self::DuckDb(world) => {
+                let mut session = world.engine().session().expect("a session");
+                session.execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+            Self::Postgres(database) => {
+                database.client().batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+        }
+    }
+
+    fn query(self, sql: &str) -> Found {
+        match self {
+            Self::DuckDb(world) => {
+                let mut session = world.engine().session().expect("a session");
+                session.query(sql).unwrap_or_else(|error| panic!("{sql}: {error}")).rows
+            }
+            Self::Postgres(database) => {
+                let mut found = Vec::new();
+                let keep = |reply| {
+                    if let Reply::Row(cells) = reply {
+                        found.push(cells);
+                    }
+                };
+                database.client().simple(sql, keep).unwrap_or_else(|error| panic!("{sql}: {error}"));
+                found
+            }
+        }
+    }
+
+    /// The columns of all views of a schema, in order.
+    fn columns(self, schema: &str) -> Found {
+        self.query(&match self {
+            Self::DuckDb(_) => format!(
+                "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = '{schema}' AND NOT internal \
+                 ORDER BY table_name, column_index"
+            ),
+            Self::Postgres(_) => format!(
+                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '{schema}' \
+                 ORDER BY table_name, ordinal_position"
+            ),
+        })
+    }
+}
 
 /// A view's columns, and its rows as texts in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,24 +81,16 @@ impl Seen {
 }
 
 /// All views of a schema.
-pub(crate) fn views(world: &World, schema: &str) -> BTreeMap<String, Seen> {
-    let mut session = world.engine().session().expect("a session");
-    let columns = query(
-        session.as_mut(),
-        &format!(
-            "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = '{schema}' AND NOT internal \
-             ORDER BY table_name, column_index"
-        ),
-    );
+pub(crate) fn views(warehouse: Warehouse<'_>, schema: &str) -> BTreeMap<String, Seen> {
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
-    for row in columns {
+    for row in warehouse.columns(schema) {
         if let [Some(view), Some(column)] = row.as_slice() {
             seen.entry(view.clone()).or_default().columns.push(column.clone());
         }
     }
     for (view, seen) in &mut seen {
         let columns: Vec<String> = seen.columns.iter().map(|name| format!("CAST(\"{name}\" AS VARCHAR)")).collect();
-        seen.rows = query(session.as_mut(), &format!("SELECT {} FROM \"{schema}\".\"{view}\"", columns.join(", ")));
+        seen.rows = warehouse.query(&format!("SELECT {} FROM \"{schema}\".\"{view}\"", columns.join(", ")));
         seen.rows.sort();
     }
     seen
@@ -62,17 +111,14 @@ impl Fault {
     pub(crate) const ALL: [Self; 3] = [Self::Lost, Self::Doubled, Self::Recomputed];
 }
 
-/// Damages one of production's tables, if there is one that can be; tells which.
+/// Damages one of production's tables in DuckDB, if there is one that can be; tells which.
 pub(crate) fn damage(world: &World, choices: &mut Choices, fault: Fault, names: &[&str]) -> Option<String> {
-    let mut session = world.engine().session().expect("a session");
-    let name = choices.one(names);
-    let text = query(
-        session.as_mut(),
-        &format!("SELECT sql FROM duckdb_views() WHERE schema_name = 's' AND view_name = '{name}'"),
-    );
+    let (warehouse, name) = (Warehouse::DuckDb(world), choices.one(names));
+    let text =
+        warehouse.query(&format!("SELECT sql FROM duckdb_views() WHERE schema_name = 's' AND view_name = '{name}'"));
     let text = text.first()?.first()?.clone()?;
     let table = text.split(" FROM ").nth(1)?.trim().trim_end_matches(';').to_owned();
-    let rows = query(session.as_mut(), &format!("SELECT count(*) FROM {table}"));
+    let rows = warehouse.query(&format!("SELECT count(*) FROM {table}"));
     if rows.first()?.first()?.as_deref() == Some("0") {
         return None;
     }
@@ -82,16 +128,6 @@ pub(crate) fn damage(world: &World, choices: &mut Choices, fault: Fault, names: 
         Fault::Doubled => format!("INSERT INTO {table} SELECT * FROM {table} WHERE rowid = {first}"),
         Fault::Recomputed => format!("UPDATE {table} SET price = coalesce(price, 0) * 7 + 1"),
     };
-    session.execute(&sql).expect("the warehouse is ours");
+    warehouse.execute(&sql);
     Some(format!("{fault:?}: {sql}"))
-}
-
-/// Runs statements on the warehouse.
-pub(crate) fn execute(world: &World, sql: &str) {
-    let mut session = world.engine().session().expect("a session");
-    session.execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
-fn query(session: &mut dyn Session, sql: &str) -> Found {
-    session.query(sql).unwrap_or_else(|error| panic!("{sql}: {error}")).rows
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ir::{Definition, Kind, Model, Project, Word};
-use super::loads::{Load, lacking};
+use super::loads::{Again, Load, lacking};
 use super::source::Source;
 use super::table::{Alike, Table};
 use super::value::{DAY, tick};
@@ -41,6 +41,8 @@ pub(crate) struct Production {
     pub(crate) old_days: BTreeSet<&'static str>,
     /// Those of them that a promote has made anew as far as they were, and a run loads further.
     pub(crate) short_days: BTreeSet<&'static str>,
+    /// What a branch has shown of each definition over the one that production showed: another one may find it there.
+    previews: BTreeMap<(Definition, Definition), Table>,
     /// What the branch that is looked at shows.
     pub(crate) beside: BTreeMap<&'static str, Table>,
     next: u64,
@@ -100,6 +102,9 @@ impl Production {
     /// What a branch has computed, a promote of the same may show, as long as it is there.
     pub(crate) fn built(&mut self, project: &Project, model: &Model, table: Table) {
         let definition = project.definition(model);
+        if let Some((own, _)) = self.definition(model.name) {
+            self.previews.insert((own, definition.clone()), table.clone());
+        }
         let is_shown = self.definition(model.name).is_some_and(|(own, _)| own == definition);
         if !model.kind.is_kept() && !is_shown {
             if !self.tables.contains_key(&definition) {
@@ -228,7 +233,8 @@ impl Production {
                 vec![self.loaded_when_due(project, model, shown, at)]
             }
             kind => {
-                self.load(project, model, &[], at).put(&mut shown, kind);
+                let again = days.iter().min().map_or(Again::Nothing, |first| Again::From(*first));
+                Load { again, ..self.load(project, model, &[], at) }.put(&mut shown, kind);
                 vec![shown]
             }
         }
@@ -290,9 +296,13 @@ impl Production {
                         days.push(tick(at.end) - DAY);
                         self.load(project, model, &added, at).days(&mut table, &days);
                     }
-                    kind => self.load(project, model, &added, at).put(&mut table, kind),
+                    kind => {
+                        let load = self.load(project, model, &added, at);
+                        Load { again: Again::LastDay, ..load }.put(&mut table, kind);
+                    }
                 }
-                vec![table]
+                let there = self.previews.get(&(own, definition)).cloned();
+                [table].into_iter().chain(there).collect()
             }
         }
     }
@@ -394,7 +404,7 @@ impl Production {
             None => project.rows(model, at.source),
             Some(over) => self.read(project, over).rows.iter().map(|row| model.given(&row.record())).collect(),
         };
-        Load { given, now: at.now, is_first: false, added, next: &mut self.next }
+        Load { given, now: at.now, is_first: false, added, again: Again::Nothing, next: &mut self.next }
     }
 }
 
@@ -404,5 +414,5 @@ fn added(model: &Model, shown: &Table) -> Vec<&'static str> {
 }
 
 fn alike(kind: Kind) -> Alike {
-    if matches!(kind, Kind::Parts | Kind::Keyed) { Alike::Content } else { Alike::Same }
+    if matches!(kind, Kind::Parts | Kind::Keyed | Kind::Spread { .. }) { Alike::Content } else { Alike::Same }
 }

@@ -123,6 +123,16 @@ fn kind(kind: Kind) -> (String, &'static str) {
             let key = format!("unique_key name, columns {columns}, updated_at_name day, batch_size 1");
             (format!("SCD_TYPE_2_BY_COLUMN ({key}{first}{ends}, {ALLOW})"), "")
         }
+        Kind::Spread { merged, looks_back } => {
+            let merged = match merged {
+                true => {
+                    ", when_matched (WHEN MATCHED THEN UPDATE SET target.day = source.day, target.price = source.price + target.price)"
+                }
+                false => "",
+            };
+            let lookback = if looks_back { ", lookback 1" } else { "" };
+            (format!("INCREMENTAL_BY_UNIQUE_KEY (unique_key name, forward_only true{merged}{lookback}, {ALLOW})"), "")
+        }
         Kind::Log => (format!("INCREMENTAL_UNMANAGED ({ALLOW})"), ""),
         Kind::Parts => (format!("INCREMENTAL_BY_PARTITION ({ALLOW})"), ", partitioned_by (name)"),
         Kind::Keyed => (format!("INCREMENTAL_BY_UNIQUE_KEY (unique_key id, forward_only true, {ALLOW})"), ""),

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use offshoot::time::Timestamp;
 
 use super::ir::Project;
-use super::observe::{self, Fault};
+use super::observe::{self, Fault, Warehouse};
 use super::production::{Moment, Production};
 use super::random::Choices;
 use super::render::{START, files};
@@ -15,6 +15,7 @@ use super::source::{CREATE, Source};
 use super::steps::{Step, drawn};
 use super::value::{HOUR, midnight};
 use crate::lab;
+use crate::postgres::{Database, PASSWORD};
 use crate::world::World;
 
 /// What walks are made of.
@@ -28,6 +29,17 @@ pub(crate) struct Plan {
     pub(crate) fault: Option<Fault>,
     /// Whether findings are cut down.
     pub(crate) cut: Cut,
+    /// Where warehouse and state are.
+    pub(crate) on: On,
+}
+
+/// Where warehouse and state of a walk are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    /// DuckDB with SQLite.
+    DuckDb,
+    /// One database of PostgreSQL.
+    Postgres,
 }
 
 /// Whether a finding is cut down to few steps.
@@ -50,16 +62,16 @@ pub(crate) fn run(plan: &Plan) -> Report {
 pub(crate) fn one(plan: &Plan, seed: u64) -> Report {
     let mut choices = Choices::new(seed.wrapping_mul(7_000_003));
     let steps = drawn(&mut choices, plan.steps);
-    let mut report = walked(seed, &steps, plan.fault);
+    let mut report = walked((plan.on, seed), &steps, plan.fault);
     if plan.cut == Cut::Down && plan.fault.is_none() && !report.findings.is_empty() {
-        let shorter = cut_down(seed, steps);
-        report.findings = walked(seed, &shorter, None).findings;
+        let shorter = cut_down((plan.on, seed), steps);
+        report.findings = walked((plan.on, seed), &shorter, None).findings;
     }
     report
 }
 
 /// Leaves out what the finding does not need, halves first.
-fn cut_down(seed: u64, mut steps: Vec<Step>) -> Vec<Step> {
+fn cut_down(seed: (On, u64), mut steps: Vec<Step>) -> Vec<Step> {
     let mut size = steps.len() / 2;
     while size > 0 {
         let mut place = 1;
@@ -77,8 +89,8 @@ fn cut_down(seed: u64, mut steps: Vec<Step>) -> Vec<Step> {
     steps
 }
 
-fn walked(seed: u64, steps: &[Step], fault: Option<Fault>) -> Report {
-    let mut walk = Walk::new(seed);
+fn walked((on, seed): (On, u64), steps: &[Step], fault: Option<Fault>) -> Report {
+    let mut walk = Walk::new(on, seed);
     let damaged_before = 1 + steps.len() / 2;
     for (place, step) in steps.iter().enumerate() {
         walk.report.steps += 1;
@@ -101,6 +113,17 @@ fn walked(seed: u64, steps: &[Step], fault: Option<Fault>) -> Report {
     walk.report
 }
 
+/// A gateway of a database.
+fn on_postgres(database: &Database) -> String {
+    let address = database.address();
+    format!(
+        "gateways:\n  shared:\n    connection: {{type: postgres, host: 127.0.0.1, port: {}, user: {}, \
+         password: \"{{{{ env_var('WAREHOUSE_PASSWORD') }}}}\", database: {}}}\n\
+         model_defaults:\n  dialect: postgres\n  start: 2026-03-26\n",
+        address.port, address.user, database.name
+    )
+}
+
 /// What a commit of main has.
 #[derive(Clone)]
 pub(super) struct Commit {
@@ -112,6 +135,8 @@ pub(super) struct Commit {
 /// Where a walk is.
 pub(crate) struct Walk {
     pub(super) world: Option<World>,
+    /// Where its tables are, if that is PostgreSQL.
+    database: Option<Database>,
     pub(super) source: Source,
     pub(super) production: Production,
     pub(super) now: i64,
@@ -133,14 +158,17 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    fn new(seed: u64) -> Self {
+    fn new(on: On, seed: u64) -> Self {
         let mut choices = Choices::new(seed.wrapping_mul(9_000_011));
         let (start, now) = (midnight(START), midnight("2026-04-01"));
         let project = Project::draw(&mut choices);
-        let config = format!("{}snapshot_ttl: in 1 day\n", lab::CONFIG);
+        let database = (on == On::Postgres).then(Database::new);
+        let config = database.as_ref().map_or_else(|| lab::CONFIG.to_owned(), on_postgres);
+        let config = format!("{config}snapshot_ttl: in 1 day\n");
         let world = lab::lab(&[("config.yaml", &config), ("offshoot.yaml", "gc: {history: 3}\n")]);
         let mut walk = Self {
-            world: Some(world),
+            world: Some(world.with_variable("WAREHOUSE_PASSWORD", PASSWORD)),
+            database,
             source: Source::begin(&mut choices, start, now),
             production: Production::default(),
             now,
@@ -163,13 +191,17 @@ impl Walk {
             let kind = kind.split([' ', '{']).next().unwrap_or_default().to_owned();
             *walk.report.kinds.entry(kind).or_default() += 1;
         }
-        observe::execute(walk.world(), CREATE);
-        observe::execute(walk.world(), &walk.source.sql());
+        walk.warehouse().execute(CREATE);
+        walk.warehouse().execute(&walk.source.sql());
         walk
     }
 
     pub(super) fn world(&self) -> &World {
         self.world.as_ref().expect("there is one")
+    }
+
+    pub(super) fn warehouse(&self) -> Warehouse<'_> {
+        self.database.as_ref().map_or_else(|| Warehouse::DuckDb(self.world()), Warehouse::Postgres)
     }
 
     pub(super) fn tell(&mut self, line: impl Into<String>) {
@@ -216,7 +248,7 @@ impl Walk {
             Step::Source(seed) => {
                 let what = self.source.change(&mut Choices::new(seed), self.now);
                 self.tell(format!("source: {what}"));
-                observe::execute(self.world(), &self.source.sql());
+                self.warehouse().execute(&self.source.sql());
                 Ok(())
             }
             Step::Edit(seed) if self.branch.is_none() => {

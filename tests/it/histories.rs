@@ -6,32 +6,37 @@ pub(crate) mod walks;
 
 use walks::observe::Fault;
 use walks::report::Report;
-use walks::walk::{Cut, Plan, run};
+use walks::walk::{Cut, On, Plan, run};
 
-fn walked(seed: u64, walks: u64, fault: Option<Fault>) -> Report {
-    run(&Plan { walks, seed, steps: 24, fault, cut: Cut::Not })
+fn walked(seed: u64, walks: u64, (on, fault): (On, Option<Fault>)) -> Report {
+    run(&Plan { walks, seed, steps: 24, fault, cut: Cut::Not, on })
 }
 
-fn sound(seed: u64) {
-    let report = walked(seed, 4, None);
+fn sound(seed: u64, on: On) {
+    let report = walked(seed, 4, (on, None));
     assert!(report.findings.is_empty(), "{}", report.text());
     assert!(report.commands.values().sum::<u64>() > 30 && report.rows > 200, "{}", report.text());
 }
 
 #[test]
 fn nothing_is_lost_doubled_or_computed_again_in_one_walk() {
-    sound(100);
+    sound(100, On::DuckDb);
 }
 
 #[test]
 fn nor_in_another() {
-    sound(200);
+    sound(200, On::DuckDb);
+}
+
+#[test]
+fn nor_on_postgresql() {
+    sound(400, On::Postgres);
 }
 
 #[test]
 fn damage_is_found() {
     for fault in Fault::ALL {
-        let report = walked(300, 2, Some(fault));
+        let report = walked(300, 2, (On::DuckDb, Some(fault)));
         // A step that comes next may put other rows in the place of the damaged ones, as it should.
         assert!(!report.findings.is_empty(), "{fault:?}: {}", report.text());
     }
