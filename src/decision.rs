@@ -161,6 +161,8 @@ pub enum NotKept {
     Always,
     /// Its kind is filled as a whole, or not at all.
     Kind,
+    /// `when_matched` or `merge_filter`, and nothing says which loads are in the rows: one may come twice.
+    AddsUp,
 }
 
 /// A model as if its file said `forward_only true`, of these rows.
@@ -177,6 +179,7 @@ pub fn kept(model: &Model, rows: KeptRows) -> Result<Model, NotKept> {
             let effective_from = rows.effective_from.map(|from| model.unit().floor(from));
             Kind::TimeRange(crate::model::TimeRange { past, effective_from, ..range.clone() })
         }
+        Kind::UniqueKey(key) if key.adds_up() && !model.names_interval() => return Err(NotKept::AddsUp),
         Kind::UniqueKey(key) => {
             let past = Past::Kept(key.changes);
             Kind::UniqueKey(crate::model::UniqueKey { past, ..key.clone() })

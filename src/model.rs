@@ -422,13 +422,9 @@ impl Model {
         statements.chain(self.query.iter().map(Query::template)).any(Template::mentions_interval)
     }
 
-    /// Whether what a load gives is put to what is there, as often as it is loaded: once each time that it is due.
-    pub fn adds_once(&self) -> bool {
-        match &self.kind {
-            Kind::Unmanaged(_) => true,
-            Kind::UniqueKey(key) => key.past != Past::Recomputed && key.adds_up() && !self.names_interval(),
-            _ => false,
-        }
+    /// Whether what a load gives is merged into what is there, which counts twice what comes twice.
+    pub fn adds_up(&self) -> bool {
+        matches!(&self.kind, Kind::UniqueKey(key) if key.adds_up())
     }
 
     /// The grain in which its intervals are counted.

@@ -7,6 +7,7 @@ use super::fill::{Filler, run_all};
 use super::task::{Parents, Task};
 use crate::engine::{EngineError, Session};
 use crate::fingerprint::Batching;
+use crate::model::Kind;
 use crate::state::{Fact, Load, LoadedInterval};
 use crate::statement::ColumnType;
 use crate::time::{Interval, Intervals};
@@ -163,6 +164,7 @@ impl Filler<'_> {
                 }
             };
             self.withdraw(&before)?;
+            self.hold_to(table, batch);
             let found = self.load_batch(table, batch, load);
             let found = self.unless_undone(&before, found)?;
             let loaded = self.loaded(batch);
@@ -177,6 +179,15 @@ impl Filler<'_> {
             table = TableState::Known;
         }
         Ok(())
+    }
+
+    /// Of what is loaded by key the warehouse says to where its rows go, in the transaction of the load: where they are kept from
+    /// some day on, nothing that is merged into them by then comes twice.
+    fn hold_to(&mut self, table: TableState, batch: Interval) {
+        if matches!(self.task.model.kind, Kind::UniqueKey(_)) {
+            let before = self.recorded_addition().filter(|_| table == TableState::Known);
+            self.added_at = Some(before.map_or(batch.end, |before| before.max(batch.end)));
+        }
     }
 
     /// One load in one transaction.
@@ -200,6 +211,7 @@ impl Filler<'_> {
     fn at_once(&mut self, batch_size: Option<u32>, table: TableState, load: &LoadBatch<'_>) -> Result<(), FillError> {
         let task = self.task;
         let missing = task.missing();
+        missing.ranges().last().into_iter().for_each(|last| self.hold_to(table, *last));
         let columns = self.transact(Audited::Loaded(task.whole_time().interval), |session| {
             let (mut columns, mut rows) = (None, 0);
             for batch in task.batches(&missing, batch_size) {

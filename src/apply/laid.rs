@@ -12,16 +12,11 @@ use super::fault::FillError;
 use super::fill::{Filler, count, run_all};
 use super::history::{IsKnown, Laying};
 use super::put::{LastLoad, Put};
-use super::task::Task;
-use crate::engine::Session;
+use super::task::{Parents, Task};
 use crate::model::{ScdType2, UniqueKey};
 use crate::plan::{Basis, History, Then, all_there_until, loaded_before_gaps};
 use crate::statement::{ColumnType, HistoryPast};
 use crate::time::{Interval, IntervalUnit, Timestamp};
-
-/// Where a table stands of which no interval was laid yet. It is said, too, so that a table that was loaded as a whole, of which
-/// nothing is said, is told from it.
-const NOTHING_YET: Timestamp = Timestamp(i64::MIN);
 
 /// How what an interval gives meets the rows that are there.
 #[derive(Clone, Copy)]
@@ -36,6 +31,8 @@ pub(super) enum Rule<'a> {
 struct Reached {
     /// To where intervals are laid; `None` where none is.
     until: Option<Timestamp>,
+    /// Where the first one begins of a table that has none, as it was when that was made.
+    begin: Option<Timestamp>,
     /// What was before the next one.
     past: HistoryPast,
     /// What is known of the last load of the table that this one goes on from.
@@ -44,8 +41,8 @@ struct Reached {
 
 impl Rule<'_> {
     /// Whether an interval that is laid again counts twice.
-    fn adds_up(self) -> bool {
-        matches!(self, Self::Keys(key) if key.adds_up())
+    fn counts_once(self, task: Task<'_>) -> bool {
+        matches!(self, Self::Keys(key) if key.adds_up() || task.reads_itself())
     }
 }
 
@@ -54,11 +51,12 @@ impl Filler<'_> {
     pub(super) fn of_intervals(&mut self, rule: Rule<'_>) -> Result<(), FillError> {
         self.refuse_unsafe()?;
         let reached = self.reached(rule)?;
-        self.added_at = Some(reached.until.unwrap_or(NOTHING_YET));
+        let begin = reached.begin.or(self.task.target.course.map(|course| course.start));
+        self.added_at = Some(reached.until.unwrap_or_else(|| nothing_from(begin)));
         if let Some(History { then: Then::Nothing { .. }, .. }) = self.task.target.history {
             return match rule {
                 Rule::Versions(scd) => self.history_as_whole(scd),
-                Rule::Keys(key) => self.put(Put::Keys(key)),
+                Rule::Keys(key) => self.put(self.over(key, &reached)),
             };
         }
         let columns = match (self.left(rule, &reached)?, &self.task.target.history) {
@@ -75,22 +73,29 @@ impl Filler<'_> {
         let last = self.last_load()?;
         let was_whole = last.recorded.is_none() && last.as_of.is_some();
         let saw = if was_whole { self.saw(last.as_of)? } else { None };
-        let until = match (last.recorded.or(saw), rule) {
-            (None, Rule::Keys(_)) if !last.ledger.loads().is_empty() => match rule.adds_up() {
-                true => last.ledger.intervals().end(),
-                false => {
-                    loaded_before_gaps(last.ledger.loads().iter().map(|load| (load.interval, load.inputs.as_deref())))
-                }
-            },
-            (None, _) if rule.adds_up() && !was_whole => {
-                self.refuse_unknown()?;
-                None
-            }
-            (until, _) => until,
+        if rule.counts_once(self.task) && last.recorded.is_none() && !was_whole {
+            self.refuse_unknown()?;
+        }
+        let begin = last.recorded.and_then(begin_of);
+        let laid = last.recorded.filter(|recorded| !is_nothing(*recorded)).or(saw);
+        // What was loaded before its inputs were there is laid again where that counts nothing twice.
+        let loads = last.ledger.loads().iter().map(|load| (load.interval, load.inputs.as_deref()));
+        let until = match (loaded_before_gaps(loads), laid) {
+            (Some(gap), laid) if !rule.counts_once(self.task) => Some(laid.map_or(gap, |laid| laid.min(gap))),
+            (_, laid) => laid,
         };
-        let until = until.filter(|until| *until != NOTHING_YET);
         let past = if until.is_some() || was_whole { HistoryPast::Loads } else { HistoryPast::None };
-        Ok(Reached { until, past, last })
+        Ok(Reached { until, begin, past, last })
+    }
+
+    /// Whether what this table has of its own stays beside the rows that are carried into it: not where it is further than
+    /// those, and what comes next would be merged once more.
+    fn over<'k>(&self, key: &'k UniqueKey, reached: &Reached) -> Put<'k> {
+        let own = self.recorded_addition().filter(|recorded| !is_nothing(*recorded));
+        match Rule::Keys(key).counts_once(self.task) && own > reached.until {
+            true => Put::Anew(key),
+            false => Put::Keys(key),
+        }
     }
 
     /// What a load as a whole saw: no more than its inputs had.
@@ -109,7 +114,7 @@ impl Filler<'_> {
             return Ok(());
         }
         Err(FillError::History(format!(
-            "nothing says what is in its table `{}`, in which a load was left unfinished; `bot run` finishes it",
+            "nothing says which loads are in its table `{}`, and one more of them would count twice; `bot run` says it with its next load",
             history.table
         )))
     }
@@ -120,25 +125,34 @@ impl Filler<'_> {
         let (target, unit) = (self.task.target, self.task.target.unit);
         let Some(course) = target.course else { return Ok(None) };
         let begin = match reached.until {
-            None => course.start,
-            Some(until) if rule.adds_up() => {
+            None => reached
+                .begin
+                .filter(|_| course.earliest.is_none())
+                .map_or(course.start, |begin| begin.min(course.start)),
+            Some(until) if rule.counts_once(self.task) => {
                 refuse_midway(until, unit)?;
                 until
             }
             Some(until) => unit.floor(until),
         };
+        if rule.counts_once(self.task) {
+            // What is there of a unit that is not over would be merged with the rest of it once more.
+            return Ok(Interval::new(begin, unit.floor(course.end)));
+        }
         let Rule::Keys(key) = rule else { return Ok(Interval::new(begin, course.end)) };
-        if key.adds_up() || reached.until.is_none() {
+        if reached.until.is_none() {
             return Ok(Interval::new(begin, course.end));
         }
         // A branch looks at what the new definition makes of the last interval.
         let is_preview = target.basis == Basis::Preview && target.history.is_some();
         let lookback = if begin < course.end { key.lookback } else { 0 }.max(u32::from(is_preview));
-        let begin = unit.back(begin, lookback).max(course.start.min(begin));
+        let back = unit.back(begin, lookback);
+        let begin = course.earliest.map_or(back, |earliest| back.max(earliest.min(begin)));
         Ok(Interval::new(course.again.map_or(begin, |again| again.min(begin)), course.end.max(begin)))
     }
 
-    /// Each interval in a session and a transaction of its own, so that a build that is stopped goes on from there.
+    /// Each interval in a session and a transaction of its own, so that a build that is stopped goes on from there; those that were
+    /// laid already with the first that was not, so that nobody sees earlier rows in the place of later ones.
     fn lay(&mut self, rule: Rule<'_>, left: Interval, reached: &Reached) -> Result<Vec<ColumnType>, FillError> {
         let task = self.task;
         // A table that is there may have been made before its first interval.
@@ -147,26 +161,73 @@ impl Filler<'_> {
         let mut history = task.target.history.as_ref();
         // What the table has got just now is no change of a row, in whichever interval that is.
         let added = RefCell::new(Vec::new());
-        for (index, interval) in pieces(left, task.target.unit).enumerate() {
-            if index > 0 {
+        let (again, left) = self.split(rule, left, reached);
+        if let Rule::Keys(key) = rule
+            && let Some(again) = again
+        {
+            columns = self.lay_together(key, again, (known, reached))?;
+            (known, history) = (IsKnown::Yes, None);
+        }
+        let pieces = left.into_iter().flat_map(|left| pieces(left, task.target.unit));
+        for (index, interval) in pieces.enumerate() {
+            if index > 0 || again.is_some() {
                 self.begin_anew()?;
             }
-            self.added_at = Some(interval.end);
+            let put = if let Rule::Keys(key) = rule { Some(self.over(key, reached)) } else { None };
+            // What is laid again by itself leaves the table as far as it was.
+            self.added_at = Some(reached.until.map_or(interval.end, |until| until.max(interval.end)));
             columns = self.run(task.time(interval), Audited::Loaded(interval), &|session, query, after| {
                 let rows = match rule {
                     Rule::Versions(scd) => {
                         let laying = Laying { known, history, of: Some((interval, past)), added: Some(&added) };
                         task.load_versions(session, scd, query, laying)?
                     }
-                    Rule::Keys(key) => task.load_put(session, Put::Keys(key), (query, known, history))?,
+                    Rule::Keys(key) => {
+                        task.load_put(session, put.unwrap_or(Put::Keys(key)), (query, known, history))?
+                    }
                 };
-                task.refuse_moved(session, (history, reached))?;
+                task.refuse_moved(session, (history, &reached.last))?;
                 run_all(session, after)?;
                 Ok(rows)
             })?;
             (known, history, past) = (IsKnown::Yes, None, HistoryPast::Loads);
         }
         Ok(columns)
+    }
+
+    /// What of that is laid in one transaction, and what after it. A model with statements of its own has them made for one interval.
+    fn split(&self, rule: Rule<'_>, left: Interval, reached: &Reached) -> (Option<Interval>, Option<Interval>) {
+        let (model, unit) = (self.task.model, self.task.target.unit);
+        let alone = model.pre_statements.is_empty() && model.post_statements.is_empty();
+        let next = reached.until.map(|until| unit.floor(until)).filter(|next| left.start < *next);
+        match (next, rule) {
+            (Some(next), Rule::Keys(_)) if alone && !rule.counts_once(self.task) => {
+                let edge = unit.forward(next, 1).min(left.end);
+                (Interval::new(left.start, edge), Interval::new(edge, left.end))
+            }
+            _ => (None, Some(left)),
+        }
+    }
+
+    /// Several intervals in one transaction, in their order.
+    fn lay_together(
+        &mut self,
+        key: &UniqueKey,
+        all: Interval,
+        (known, reached): (IsKnown, &Reached),
+    ) -> Result<Vec<ColumnType>, FillError> {
+        let (task, history) = (self.task, self.task.target.history.as_ref());
+        self.added_at = Some(reached.until.map_or(all.end, |until| until.max(all.end)));
+        self.transact(Audited::Loaded(all), |session| {
+            let mut rows = 0;
+            for (index, interval) in pieces(all, task.target.unit).enumerate() {
+                let query = task.statements(task.time(interval), Parents::Usual)?.query;
+                let (known, history) = if index == 0 { (known, history) } else { (IsKnown::Yes, None) };
+                rows += task.load_put(session, Put::Keys(key), (&query, known, history))?;
+                task.refuse_moved(session, (history, &reached.last))?;
+            }
+            Ok(rows)
+        })
     }
 
     /// Nothing to lay: what the table goes on from, with what the last interval says of columns that are new.
@@ -180,6 +241,7 @@ impl Filler<'_> {
         let last = reached.until.map(|until| unit.floor(until));
         let last = last.and_then(|until| Interval::new(unit.back(until, 1), until));
         let time = last.map_or_else(|| task.whole_time(), |last| task.time(last));
+        let put = if let Rule::Keys(key) = rule { Some(self.over(key, reached)) } else { None };
         self.run(time, Audited::Nothing, &|session, query, _| {
             let rows = match rule {
                 Rule::Versions(scd) => {
@@ -191,10 +253,10 @@ impl Filler<'_> {
                 }
                 Rule::Keys(key) => {
                     let columns = task.ready_put(session, (query, known))?;
-                    task.carry_put(session, (Put::Keys(key), Some(history)), &columns)?
+                    task.carry_put(session, (put.unwrap_or(Put::Keys(key)), Some(history)), &columns)?
                 }
             };
-            task.refuse_moved(session, (Some(history), reached))?;
+            task.refuse_moved(session, (Some(history), &reached.last))?;
             Ok(rows)
         })
     }
@@ -223,19 +285,18 @@ impl Filler<'_> {
     }
 }
 
-impl Task<'_> {
-    /// Says no where the rows that were carried over may be further than the table was when it was asked how far it is.
-    fn refuse_moved(
-        self,
-        session: &mut dyn Session,
-        (history, reached): (Option<&History>, &Reached),
-    ) -> Result<(), FillError> {
-        let Some(history) = history else { return Ok(()) };
-        match self.last_load_of(session, history)? == reached.last {
-            true => Ok(()),
-            false => Err(FillError::Overtaken(history.table.to_string())),
-        }
-    }
+/// What is said of a table of which no interval was laid yet, and which is to begin there: so it is told from one that was loaded as a
+/// whole, of which nothing is said, and begins nowhere else though the clock goes on. Before all time, the beginning counted from there.
+fn nothing_from(begin: Option<Timestamp>) -> Timestamp {
+    Timestamp(i64::MIN + begin.map_or(0, |begin| begin.0.max(0)))
+}
+
+fn is_nothing(recorded: Timestamp) -> bool {
+    recorded.0 < i64::MIN / 2
+}
+
+fn begin_of(recorded: Timestamp) -> Option<Timestamp> {
+    is_nothing(recorded).then(|| Timestamp(recorded.0 - i64::MIN)).filter(|begin| begin.0 > 0)
 }
 
 /// One interval after the other. Where the first begins within one, what is left of that.
@@ -254,8 +315,8 @@ fn refuse_midway(until: Timestamp, unit: IntervalUnit) -> Result<(), FillError> 
         return Ok(());
     }
     Err(FillError::History(format!(
-        "rows up to {} are merged into its table, which is in the middle of an interval of this definition; give it that \
-         `interval_unit`, or merge the rest of it by hand and promote after its end",
+        "rows up to {} are in its table, which is in the middle of an interval of this definition: nobody knows which of that are to \
+         come; give it the `interval_unit` that it had, or let it begin under another name or without `forward_only`",
         until.date_time()
     )))
 }

@@ -24,6 +24,8 @@ pub(super) enum Put<'a> {
     Partitions(&'a [String]),
     /// It takes the place of the rows of its keys, or is merged into them.
     Keys(&'a UniqueKey),
+    /// The same, into the very rows of the table that this one goes on from: nothing of its own stays.
+    Anew(&'a UniqueKey),
     /// It comes behind them.
     Behind,
 }
@@ -50,25 +52,17 @@ impl Filler<'_> {
         if self.task.model.is_history_of_intervals() {
             return self.of_intervals(Rule::Keys(key));
         }
-        if self.task.model.adds_once() {
-            return self.once(Put::Keys(key));
-        }
         self.stay_as_far()?;
         self.put(Put::Keys(key))
     }
 
-    /// INCREMENTAL_UNMANAGED: rows behind those that are there.
+    /// INCREMENTAL_UNMANAGED: rows behind those that are there, once each time that it is due. What a run left that was stopped
+    /// after it had committed is known by what the warehouse says of the table, and does not come again.
     pub(super) fn unmanaged(&mut self) -> Result<(), FillError> {
-        self.once(Put::Behind)
-    }
-
-    /// A load once each time that it is due. What a run left that was stopped after it had committed is known by what the
-    /// warehouse says of the table, and does not come again.
-    fn once(&mut self, put: Put<'_>) -> Result<(), FillError> {
         self.refuse_unsafe()?;
-        let task = self.task;
-        let LastLoad { as_of, recorded, ledger } = self.last_load()?;
-        let last = as_of.max(recorded).max(ledger.newest());
+        let (task, put, history) = (self.task, Put::Behind, self.task.target.history.as_ref());
+        let known = self.last_load()?;
+        let last = known.as_of.max(known.recorded);
         let is_due = || last.is_none_or(|last| last < task.model.last_tick(task.work.now));
         let loads = match &task.target.history {
             Some(History { then: Then::Nothing { .. }, .. }) => false,
@@ -78,18 +72,27 @@ impl Filler<'_> {
         };
         if loads {
             self.added_at = Some(task.work.now);
-            return self.put(put);
+            let load = |session: &mut dyn Session, query: &str, is_known| {
+                let rows = task.load_put(session, put, (query, is_known, history))?;
+                task.refuse_moved(session, (history, &known))?;
+                Ok(rows)
+            };
+            return self.kept(&load, &|session, columns| task.carry_put(session, (put, history), columns));
         }
         self.added_at = last;
         let columns = match &self.known {
             Some(_) => self.transact(Audited::Nothing, |session| {
                 let columns = session.columns(task.table)?;
                 let columns = columns.ok_or_else(|| FillError::TableGone(task.table.to_string()))?;
-                task.carry_put(session, (put, task.target.history.as_ref()), &columns)
+                let rows = task.carry_put(session, (put, history), &columns)?;
+                task.refuse_moved(session, (history, &known))?;
+                Ok(rows)
             })?,
             None => self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
                 let columns = task.ready_put(session, (query, IsKnown::No))?;
-                task.carry_put(session, (put, task.target.history.as_ref()), &columns)
+                let rows = task.carry_put(session, (put, history), &columns)?;
+                task.refuse_moved(session, (history, &known))?;
+                Ok(rows)
             })?,
         };
         self.record(&[self.snapshot(&columns, last), self.built()])
@@ -126,6 +129,19 @@ impl Task<'_> {
         let known = self.work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);
         let (as_of, ledger) = known.map(|known| (known.snapshot.as_of, known.ledger)).unwrap_or_default();
         Ok(LastLoad { as_of, ledger, recorded })
+    }
+
+    /// Says no where the rows that were carried over may be further than the table was when it was asked how far it is.
+    pub(super) fn refuse_moved(
+        self,
+        session: &mut dyn Session,
+        (history, last): (Option<&History>, &LastLoad),
+    ) -> Result<(), FillError> {
+        let Some(history) = history else { return Ok(()) };
+        match self.last_load_of(session, history)? == *last {
+            true => Ok(()),
+            false => Err(FillError::Overtaken(history.table.to_string())),
+        }
     }
 
     /// What the warehouse says beside it.
@@ -167,7 +183,7 @@ impl Task<'_> {
         let over = self.over(&names);
         for statement in match put {
             Put::Partitions(by) => over.replace_partitions(by)?,
-            Put::Keys(key) => over.upsert(query, &UpsertRule::from(key))?.apply,
+            Put::Keys(key) | Put::Anew(key) => over.upsert(query, &UpsertRule::from(key))?.apply,
             Put::Behind => vec![over.add_staged()?],
         } {
             rows = session.execute(&statement)?;
@@ -185,7 +201,7 @@ impl Task<'_> {
     ) -> Result<(), FillError> {
         let over = self.over(columns);
         run_all(session, &over.stage(query)?)?;
-        let Put::Keys(key) = put else { return Ok(()) };
+        let (Put::Keys(key) | Put::Anew(key)) = put else { return Ok(()) };
         let upsert = over.upsert(query, &UpsertRule::from(key))?;
         match session.query(&upsert.duplicates)?.rows.first() {
             Some(row) => Err(FillError::Duplicate(upsert.duplicate(row))),
@@ -230,7 +246,7 @@ impl Task<'_> {
         let Some(history) = history else { return Ok(0) };
         let by: &[String] = match put {
             Put::Partitions(by) => by,
-            Put::Keys(key) => &key.unique_key,
+            Put::Keys(key) | Put::Anew(key) => &key.unique_key,
             Put::Behind => &[],
         };
         let names = ColumnType::untyped(columns);
@@ -247,7 +263,10 @@ impl Task<'_> {
                 false => self.carry_unlike(session, &over, (&history.table, &carried)),
             };
         }
-        Ok(run_all(session, &over.carry_partitions(by, &history.table, &carried))?)
+        Ok(match put {
+            Put::Anew(_) => run_all(session, &over.carry_all(&history.table, &carried))?,
+            _ => run_all(session, &over.carry_partitions(by, &history.table, &carried))?,
+        })
     }
 
     /// Rows behind those that are there, where the other table has these without values of columns that it lost on the way and

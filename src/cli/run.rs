@@ -15,8 +15,8 @@ pub struct RunArguments {
     ///
     /// Those that are filled as a whole are filled again; those that are loaded by time over the same time, their `lookback`
     /// before it included. A model that reads more of another one's past than that needs a wider range. What has no rows of
-    /// its own (a view, an external table, a seed) stands for what reads it. A table whose later rows depend on its earlier
-    /// ones is loaded again from its beginning. Tables of other environments that read these are behind them afterwards: the
+    /// its own (a view, an external table, a seed) stands for what reads it. A table by key is loaded
+    /// again from its beginning, one that reads itself up to the present. Tables of other environments that read these are behind them afterwards: the
     /// next `bot apply` or `bot promote` loads them again.
     #[arg(long, value_name = "MODEL")]
     pub restate: Vec<String>,

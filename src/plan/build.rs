@@ -127,6 +127,8 @@ pub struct KnownLoad {
 pub enum ShownBefore {
     /// It has not, or nothing depends on it.
     No,
+    /// Production has, and it is another one.
+    ByProduction,
     /// It has: all that it was to hold was there.
     Yes,
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Known;
+use super::order::{Order, declared_lookback};
 use super::partial::{Held, Previewed, Read, Readers, Stand, Stands, all_in, complete};
 use super::range::{Start, course, ended, is_loaded_by_interval, reached, starts, whole_until};
 use super::restate::{Again, Restate, Restating};
@@ -167,7 +168,7 @@ impl<'a> Walk<'a> {
             }
             None if !kind.has_table() || kind == KindName::Seed && known.is_some() => Need::default(),
             None if is_loaded_by_interval(model) => self.by_interval(model, known, &read, (again.as_ref(), &renewed)),
-            None => self.as_a_whole(model, known, (again.as_ref(), &renewed)),
+            None => self.as_a_whole(model, known, &read, (again.as_ref(), &renewed)),
         };
         let held = self.held(model, &read, (&need, told));
         if let Some((_, why)) = &held
@@ -225,7 +226,7 @@ impl<'a> Walk<'a> {
     /// What keeps a model from being loaded though it is due: signals that nobody can ask, for itself or for what it reads. Where
     /// it is loaded as far as its inputs are, nothing says why it is left. `told` is how many were left before it.
     fn held(&self, model: &Model, read: &Read, (need, told): (&Need, usize)) -> Option<(Held, Option<WhyLeft>)> {
-        let by_interval = is_loaded_by_interval(model);
+        let by_interval = is_loaded_by_interval(model) || model.is_history_of_intervals();
         let readers = if by_interval { Readers::AsFar } else { Readers::NotAtAll };
         let held = |by: &ModelName| Held { readers, by: by.clone() };
         if need.why.is_some() && self.running.signals == Signals::Unknown && model.waits_for_signals() {
@@ -234,7 +235,7 @@ impl<'a> Walk<'a> {
         let Held { readers: inputs, by } = read.held.as_ref()?;
         let waits = self.left[told..].iter().any(|left| matches!(left.why, WhyLeft::Waits { .. }));
         match (by_interval, inputs) {
-            (true, Readers::AsFar) => waits.then(|| (held(by), None)),
+            (true, Readers::AsFar) => (waits || model.is_history_of_intervals()).then(|| (held(by), None)),
             _ if need.why.is_some() => Some((held(by), Some(WhyLeft::Held { by: by.clone() }))),
             _ => None,
         }
@@ -244,7 +245,7 @@ impl<'a> Walk<'a> {
     fn is_kept(&mut self, model: &Model) -> bool {
         let is_fixed = match model.past() {
             model::Past::Fixed(_) => true,
-            model::Past::Kept(_) => adds_up(model),
+            model::Past::Kept(_) => self.counts_once(model),
             model::Past::Recomputed => false,
         };
         if is_fixed {
@@ -273,7 +274,7 @@ impl<'a> Walk<'a> {
         let mut renewed = self.scheduled.of(reader, &self.running.tree.graph, (known, self.running.now));
         match model.past() {
             model::Past::Recomputed => {}
-            model::Past::Kept(_) if !adds_up(model) => {
+            model::Past::Kept(_) if !self.counts_once(model) => {
                 renewed.retain(|renewed| *renewed.named() == model.name);
             }
             model::Past::Kept(_) | model::Past::Fixed(_) => renewed.clear(),
@@ -285,6 +286,7 @@ impl<'a> Walk<'a> {
         &mut self,
         model: &Model,
         known: Option<&KnownTable>,
+        read: &Read,
         (again, renewed): (Option<&Again>, &[Renewed]),
     ) -> Need {
         let tick = model.last_tick(self.running.now);
@@ -295,16 +297,29 @@ impl<'a> Walk<'a> {
             (None, None) => Some(Why::Unknown),
             (None, Some(filled)) => match due.first() {
                 Some(renewed) => Some(renewed.why(&model.name)),
-                None => (filled < tick).then_some(Why::Tick { at: tick }),
+                None if filled < tick => Some(Why::Tick { at: tick }),
+                None => self.was_early(model, known, (read, tick)).then_some(Why::InputsGrew),
             },
         };
-        let back = again.map(Again::start).into_iter().chain(due.iter().map(|renewed| renewed.start())).min();
+        let wider = |again: &Again| match again.is_named(&model.name) || again.start() == seen::NEVER {
+            true => again.start(),
+            false => model.unit().back(again.start(), self.lookback(model)),
+        };
+        let back = again.map(wider).into_iter().chain(due.iter().map(|renewed| renewed.start())).min();
         let renewed = due.into_iter().map(|renewed| renewed.named().clone()).collect();
         let is_laid = model.is_history_of_intervals();
         if is_laid && why.is_some() && self.lookback(model) < declared_lookback(model) {
             self.left.push(Left { model: model.name.clone(), why: WhyLeft::NoLookback });
         }
         Need { missing: Intervals::default(), why, renewed, again: back.filter(|_| is_laid) }
+    }
+
+    /// Whether a promote filled it after its last tick and before its inputs were loaded up to that. What would be another version, or
+    /// rows once more, waits for the next one.
+    fn was_early(&self, model: &Model, known: Option<&KnownTable>, (read, tick): (&Read, Timestamp)) -> bool {
+        let is_recomputed = model.past() == model::Past::Recomputed;
+        let then = known.and_then(|known| known.seen.as_deref()).unwrap_or_default();
+        is_recomputed && seen::holds_more_before(tick, &read.seen, then)
     }
 
     /// What of its time a table lacks up to the last tick, each piece with what is to be read again before it; what was
@@ -360,7 +375,14 @@ impl<'a> Walk<'a> {
             }),
         };
         let begins_again = restated.is_some() || !renewed.is_empty() || !order.allows(&load, &covered);
-        let load = if order != Order::Any && begins_again && !load.is_empty() { Intervals::one(all) } else { load };
+        let load = match load.ranges().first() {
+            // A row knows the rows of earlier times alone, but where they lie over each other.
+            Some(first) if order != Order::Any && begins_again => Intervals::one(match model.kind {
+                Kind::TimeRange(_) => Interval { start: first.start, end: all.end },
+                _ => all,
+            }),
+            _ => load,
+        };
         let renewed = renewed.into_iter().map(|(renewed, _)| renewed.named().clone()).collect();
         Need { missing: load, why, renewed, again: None }
     }
@@ -396,8 +418,17 @@ impl<'a> Walk<'a> {
         end
     }
 
+    fn reads_itself(&self, model: &Model) -> bool {
+        self.running.tree.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes)
+    }
+
+    /// Whether what is kept of a keyed model would be other rows if a load came twice.
+    fn counts_once(&self, model: &Model) -> bool {
+        matches!(model.kind, Kind::UniqueKey(_)) && (model.adds_up() || self.reads_itself(model))
+    }
+
     fn order(&self, model: &Model) -> Order {
-        let itself = self.running.tree.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes);
+        let itself = self.reads_itself(model);
         match &model.kind {
             // What was there of a unit that was not over may not be among what it gives in the end.
             Kind::UniqueKey(key) if key.past == model::Past::Recomputed && model.allows_partials() => Order::Once,
@@ -434,43 +465,5 @@ impl<'a> Walk<'a> {
         let first = |covered: &Intervals| self.start(model, covered).filter(|_| over.is_none());
         let whole_to = all_in(model, saw.as_ref(), first, ((action, known), read, self.running.now));
         self.stands.add(&model.name, Stand { saw, behind, whole_to, lacks: None, history: Previewed::No, held });
-    }
-}
-
-/// In which order ranges may be loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    /// Each is loaded for itself.
-    Any,
-    /// Later ones lie over earlier ones: the last is loaded last.
-    LaterLast,
-    /// Each is made once, after those before it.
-    Once,
-}
-
-impl Order {
-    /// Whether this may be loaded into a table that holds that.
-    fn allows(self, load: &Intervals, covered: &Intervals) -> bool {
-        let Some(first) = load.ranges().first() else { return true };
-        let Some(end) = covered.end() else { return true };
-        match self {
-            Self::Any => true,
-            _ if end <= first.start => true,
-            Self::LaterLast => load.ranges().len() == 1 && end <= first.end,
-            Self::Once => false,
-        }
-    }
-}
-
-/// Whether what a load gives is merged into what is there, which counts twice what comes twice.
-fn adds_up(model: &Model) -> bool {
-    matches!(&model.kind, Kind::UniqueKey(key) if key.adds_up())
-}
-
-fn declared_lookback(model: &Model) -> u32 {
-    match &model.kind {
-        Kind::TimeRange(range) => range.lookback,
-        Kind::UniqueKey(key) => key.lookback,
-        _ => 0,
     }
 }

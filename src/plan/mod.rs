@@ -5,6 +5,7 @@
 mod build;
 mod due;
 mod newer;
+mod order;
 mod outcome;
 mod partial;
 mod ran;
@@ -110,6 +111,8 @@ pub struct Target {
 pub struct Course {
     /// Where the first interval begins of a history that has none yet.
     pub start: Timestamp,
+    /// Where it is said to begin; `None` where nothing says so, and `start` moves with the clock.
+    pub earliest: Option<Timestamp>,
     /// Where the last one ends that is over, and whose inputs are there; perhaps before the start. Where parts of intervals are
     /// loaded, where the last one ends that is there.
     pub end: Timestamp,

@@ -90,22 +90,30 @@ pub(super) fn course(
         return None;
     }
     let unit = model.unit();
-    let (Start::Known(start) | Start::Default(start)) = start?;
+    let start = start?;
+    let earliest = match start {
+        Start::Known(start) => Some(unit.floor(start)),
+        Start::Default(_) => None,
+    };
+    let (Start::Known(start) | Start::Default(start)) = start;
     let end = present(model, now);
     let end = inputs_end.map_or(end, |inputs_end| inputs_end.min(end));
     // What has no end at all has no unit, either.
     let end = if end == seen::NEVER { end } else { reached(model, end) };
     let start = unit.floor(start);
-    let again = again.map(|again| if again <= start { start } else { unit.floor(again) });
-    Some(Course { start, end, again })
+    let again = again.map(|again| match earliest {
+        Some(earliest) if again <= earliest => earliest,
+        // Nothing says where it began.
+        None if again == seen::NEVER => start,
+        _ => unit.floor(again),
+    });
+    Some(Course { start, earliest, end, again })
 }
 
-/// As far as a model can be loaded now: to the last unit that is over, where parts of units are loaded to its last tick, or
-/// to its declared end.
+/// As far as a model can be loaded now: to the last unit that was over at its last tick, where parts of units are loaded to that
+/// tick, or to its declared end. What is over by now and not by then may still get rows.
 pub(super) fn present(model: &Model, now: Timestamp) -> Timestamp {
-    let over = model.unit().floor(now);
-    let present = || if model.allows_partials() { over.max(model.last_tick(now)) } else { over };
-    ended(model, now).unwrap_or_else(present)
+    ended(model, now).unwrap_or_else(|| reached(model, model.last_tick(now)))
 }
 
 /// How far a model may be loaded of what there is up to a moment.

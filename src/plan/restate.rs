@@ -31,6 +31,11 @@ pub(super) struct Again {
 }
 
 impl Again {
+    /// Whether it is what somebody named.
+    pub(super) fn is_named(&self, model: &ModelName) -> bool {
+        self.named == *model
+    }
+
     /// From when on.
     pub(super) fn start(&self) -> Timestamp {
         self.range.start

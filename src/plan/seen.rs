@@ -104,6 +104,21 @@ pub(super) fn holds_more(now: &[Seen], then: &[Seen]) -> bool {
     })
 }
 
+/// Whether a table that was filled as a whole of `then` would hold more now of what is before a moment, as far as its inputs are
+/// loaded by interval.
+pub(super) fn holds_more_before(moment: Timestamp, now: &[Seen], then: &[Seen]) -> bool {
+    now.iter().any(|input| {
+        let Saw::Ranges { covered, .. } = &input.saw else { return false };
+        counterparts(input, now, then).iter().any(|before| match before {
+            Saw::Ranges { covered: had, .. } => {
+                let more = covered.minus(had);
+                more.ranges().iter().any(|range| had.end() <= Some(range.start) && range.start < moment)
+            }
+            Saw::Whole(_) => false,
+        })
+    })
+}
+
 /// What of these loads was made before what its inputs hold now was there. Where loads are kept, an input that a load did not
 /// read, or that begins earlier by now, says nothing about it.
 pub(super) fn outdated(loads: &[KnownLoad], now: &[Seen], past: Past) -> Intervals {

@@ -101,10 +101,11 @@ impl<'a> Targets<'a> {
         if model.past() == Past::Recomputed || inputs.is_prods(&whole.key) {
             return None;
         }
-        // What was computed again is nothing that came after the rows that a table of this definition kept.
+        // What was computed again is nothing that came after the rows that a table of this definition kept, if ever it was shown.
         let base = inputs.production.filter(|_| !inputs.known.prod.contains_key(&model.name)).unwrap_or(inputs.base);
         let base = base.models.get(&model.name);
-        if whole.known.is_some() && base.is_some_and(|base| base.past() == Past::Recomputed) {
+        let was_shown = whole.known.is_some_and(|known| known.shown != ShownBefore::No);
+        if was_shown && base.is_some_and(|base| base.past() == Past::Recomputed) {
             return None;
         }
         let (key, known) = inputs.known.history_of(&model.name, model.kind.name())?;
@@ -397,7 +398,10 @@ fn lacking(
     // Later loads lie over earlier ones: one that is not the next would turn rows back.
     let begins_again = lacking.ranges().first().is_some_and(|first| have.end().is_some_and(|end| first.start < end));
     if begins_again && own_past == OwnPast::Counts {
-        return Intervals::one(wanted);
+        let first = lacking.ranges().first().map_or(wanted.start, |first| first.start);
+        // A row knows the rows of earlier times alone, but where they lie over each other.
+        let from = if matches!(model.kind, Kind::TimeRange(_)) { first.max(wanted.start) } else { wanted.start };
+        return Interval::new(from, wanted.end).map(Intervals::one).unwrap_or_default();
     }
     lacking
 }
@@ -415,13 +419,13 @@ fn is_stale(
         return false;
     }
     let Some(filled) = known.filled_at else { return false };
-    if model.adds_once() {
+    if matches!(model.kind, Kind::Unmanaged(_)) {
         // Each load stays, so there is one for each time that it is due, and none for other reasons.
         return filled < model.last_tick(inputs.now);
     }
     let prod =
         inputs.known.prod_table(&model.name).filter(|(prod, _)| inputs.purpose == Purpose::Promote && *prod != key);
-    let older_than_prod = prod.and_then(|(_, prod)| prod.filled_at).is_some_and(|prod| prod > filled);
+    let older_than_prod = prod.and_then(|(_, prod)| prod.newest()).is_some_and(|prod| prod > filled);
     let newer =
         |(input, at): &(TableKey, Timestamp)| freshness.0.get(input).is_some_and(|newest| *newest > Newest::At(*at));
     let holds_more = known.seen.as_deref().is_some_and(|then| seen::holds_more(seen, then));

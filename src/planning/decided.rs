@@ -163,5 +163,13 @@ fn not_kept(model: &Model, rows: KeptRows) -> Option<Problem> {
             Some(told.help(format!("`bot run --restate {name} --start …` after the promote loads them again")))
         }
         NotKept::Always | NotKept::Kind => None,
+        NotKept::AddsUp => {
+            let message = format!(
+                "`--forward-only` keeps no rows of `{}`, which is computed again: its loads are merged, and its query does not name \
+                 the interval, so that one may come twice",
+                model.name
+            );
+            Some(Problem::warning("rows-not-kept", message).at(&model.path))
+        }
     }
 }

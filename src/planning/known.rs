@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fingerprint::Tree;
 use crate::ids::{EnvironmentName, ModelName, TableName};
+use crate::model::Past;
 use crate::naming::TableKey;
 use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing, ShownBefore};
 use crate::state::{Environment, LoadedInterval, Others, Pointer, State, StateError};
@@ -71,11 +72,16 @@ pub(super) fn known(
     let tables = state.tables(&keys)?;
     let names: Vec<TableName> = tables.values().map(|table| table.snapshot.table.clone()).collect();
     let shared = writer.leaves_alone(state, &names)?;
-    let in_part = |tree: &&Tree| tree.models.values().any(|model| model.effective_from().is_some());
-    let before = match writer.promotes_to().filter(|_| trees.iter().flatten().any(in_part)) {
-        Some(environment) => state.shown_by(Others::EverOnly(&environment), &names)?,
-        None => BTreeSet::new(),
+    let keeps = |tree: &&Tree| tree.models.values().any(|model| model.past() != Past::Recomputed);
+    let before = |environment: Option<EnvironmentName>| match environment {
+        Some(environment) if trees.iter().flatten().any(keeps) => {
+            state.shown_by(Others::EverOnly(&environment), &names)
+        }
+        _ => Ok(BTreeSet::new()),
     };
+    let own = writer.promotes_to();
+    let productions = own.as_ref().is_none_or(|own| !own.is_prod()).then(EnvironmentName::prod);
+    let (before, productions) = (before(own)?, before(productions)?);
     let mut builds = state.newest_builds(&tables.keys().cloned().collect::<Vec<_>>())?;
     let table = |(key, table): (TableKey, crate::state::Table)| {
         let build = builds.remove(&key);
@@ -90,7 +96,11 @@ pub(super) fn known(
             filled_at: table.snapshot.as_of,
             inputs: inputs.map(|input| (input.key.clone(), input.newest)).collect(),
             seen: build.and_then(|build| build.seen),
-            shown: if before.contains(&table.snapshot.table) { ShownBefore::Yes } else { ShownBefore::No },
+            shown: match &table.snapshot.table {
+                table if before.contains(table) => ShownBefore::Yes,
+                table if productions.contains(table) => ShownBefore::ByProduction,
+                _ => ShownBefore::No,
+            },
             sharing: if shared.contains(&table.snapshot.table) { Sharing::Shared } else { Sharing::Own },
             kind: table.snapshot.kind,
             table: table.snapshot.table,

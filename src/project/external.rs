@@ -16,6 +16,21 @@ use crate::yaml::{self, Node, Place, Value};
 
 const KEYS: [&str; 8] = ["name", "description", "columns", "dialect", "gateway", "start", "audits", "kind"];
 
+/// What SQLMesh takes and what says nothing of a table that somebody else fills.
+const KEPT: [&str; 11] = [
+    "column_descriptions",
+    "cron",
+    "default_catalog",
+    "grain",
+    "grains",
+    "ignored_rules",
+    "owner",
+    "physical_properties",
+    "references",
+    "stamp",
+    "tags",
+];
+
 /// What one file declares.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tables {
@@ -80,7 +95,7 @@ impl Reader<'_> {
     /// One table, and whether it is for the active gateway alone.
     fn table(&mut self, item: &Node) -> Option<(bool, ParsedFile)> {
         for entry in item.entries() {
-            if !KEYS.contains(&entry.key.as_str()) {
+            if !KEYS.contains(&entry.key.as_str()) && !KEPT.contains(&entry.key.as_str()) {
                 let message = format!("an external model has no property `{}`", entry.key);
                 let problem = Problem::error("unknown-property", message);
                 let help = nearest(&entry.key, KEYS)

@@ -1,7 +1,7 @@
 //! What a kind does not have: a session of its own, a view, an interval.
 
 use super::value::Source;
-use crate::model::{Kind, KindName, Properties};
+use crate::model::{Kind, KindName, Past, Properties};
 use crate::problem::Problem;
 use crate::sql::Query;
 
@@ -33,6 +33,17 @@ pub(super) fn refused_history(
     if name == KindName::IncrementalByPartition && properties.partitioned_by.is_empty() {
         let problem = source.error("missing-property", at, format!("kind {} needs `partitioned_by`", name.text()));
         return Some(problem.help("write `partitioned_by day` into the `MODEL` block"));
+    }
+    if let Some(Kind::UniqueKey(key)) = kind
+        && key.past != Past::Recomputed
+        && key.adds_up()
+        && query.is_some_and(|query| !query.template().mentions_interval())
+    {
+        let message = "what is merged into rows that are kept (`when_matched`, `merge_filter`) must come once";
+        let problem = source.error("interval-in-history", at, message);
+        return Some(problem.help(
+            "filter by `@start_ts` and `@end_ts`, so that each interval is merged once, or take `forward_only` away",
+        ));
     }
     let is_versioned = matches!(kind, Some(Kind::ScdType2(_)));
     let is_one = name.is_history() && !is_versioned;

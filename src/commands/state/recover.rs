@@ -10,6 +10,7 @@ use super::import::full;
 use crate::apply::engine_error;
 use crate::cli::RecoverArguments;
 use crate::context::Context;
+use crate::decision::Decisions;
 use crate::engine::{
     EngineError, ObjectKind, ObjectRecord, OpenMode, OwnedObject, Promotion, Session, largest_token, last_promotion,
     owned_objects, owner, promoted_environments,
@@ -137,7 +138,9 @@ impl Found {
         };
         let (mut facts, mut records, mut environments) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (promotion, promoted) in there {
-            let adding_up = adding_up(workspace, &promotion.commit);
+            let about = (&promoted.environment.about.name, promotion.at);
+            let decided = decisions_of(about, &promoted.environment.models).collect();
+            let adding_up = adding_up(workspace, &promotion.commit, &decided);
             environments.push(take_up(&promotion, promoted, (&warehouse, &adding_up), (&mut facts, &mut records)));
         }
         let known: BTreeSet<&TableName> = facts.values().map(|(table, _)| table).collect();
@@ -187,8 +190,9 @@ fn warehouse<'a>(
 }
 
 /// The models of a commit whose loads may not be made twice.
-fn adding_up(workspace: &Workspace<'_>, commit: &CommitId) -> AddingUp {
+fn adding_up(workspace: &Workspace<'_>, commit: &CommitId, decided: &Decisions) -> AddingUp {
     let side = workspace.git.tree_of(commit).ok().and_then(|source| workspace.side(&source).ok());
+    let side = side.map(|side| side.decided(decided));
     let Some(side) = side else { return AddingUp::Unknown };
     let adds = |model: &crate::model::Model| {
         matches!(&model.kind, Kind::UniqueKey(key) if key.adds_up()) && is_loaded_by_interval(model)

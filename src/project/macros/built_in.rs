@@ -116,8 +116,17 @@ impl Expander<'_> {
         let usage = || "write `@SAFE_DIV(numerator, denominator)`".to_owned();
         let above = arguments.get("numerator", 0).ok_or_else(usage)?;
         let below = arguments.get("denominator", 1).ok_or_else(usage)?;
-        let above = in_parentheses(trimmed(above).to_vec());
-        Ok(self.written(at).value(&above).text(" / NULLIF(").value(below).text(", 0)").one())
+        // Where whole numbers give a whole number, SQLMesh divides another kind of number.
+        let real = match self.dialect {
+            Dialect::Postgres | Dialect::Redshift => Some(" AS DOUBLE PRECISION)"),
+            Dialect::Trino => Some(" AS DOUBLE)"),
+            _ => None,
+        };
+        let written = match real {
+            Some(real) => self.written(at).text("CAST(").value(trimmed(above)).text(real),
+            None => self.written(at).value(&in_parentheses(trimmed(above).to_vec())),
+        };
+        Ok(written.text(" / NULLIF(").value(below).text(", 0)").one())
     }
 
     /// A hash of all fields as text with `|` between them; a NULL is a word that is none of their values.

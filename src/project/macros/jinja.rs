@@ -226,7 +226,11 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
         environment.add_global("model_kind_name", kind.to_owned());
     }
     if let Some(gateway) = gateway {
-        environment.add_global("gateway", gateway);
+        // SQLMesh's is a function; by its name alone it is the name here.
+        match [body, definitions].iter().any(|text| text.contains("gateway(")) {
+            true => environment.add_function("gateway", move || gateway.clone()),
+            false => environment.add_global("gateway", gateway),
+        }
     }
     let whole = format!("{definitions}{times}");
     let rendered = environment.render_str(&whole, ()).map_err(|error| {

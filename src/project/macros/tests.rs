@@ -294,6 +294,8 @@ fn sqlmeshs_macros_write_sql() {
     ] {
         same(&format!("SELECT {text}"), &format!("SELECT {expected}"));
     }
+    let whole_numbers = run("SELECT @SAFE_DIV(a + 1, b)", Dialect::Postgres).0;
+    assert_eq!(whole_numbers, "SELECT CAST(a + 1 AS DOUBLE PRECISION) / NULLIF(b, 0)");
     same(
         "@DEDUPLICATE(s.t, [k, CAST(at AS DATE)], ['at DESC', 'b'])",
         "SELECT * FROM s.t QUALIFY ROW_NUMBER() OVER (PARTITION BY k, CAST(at AS DATE) ORDER BY at DESC, b) = 1",

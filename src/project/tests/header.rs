@@ -252,12 +252,12 @@ fn units_may_be_loaded_in_part() {
     }
     assert_eq!(codes(&with("kind FULL, allow_partials perhaps")), ["invalid-property"]);
     let by_key = "kind INCREMENTAL_BY_UNIQUE_KEY (unique_key x)";
-    let loaded = with(&format!("{by_key}, allow_partials true"));
-    let told: Vec<_> = loaded.problems.iter().map(|told| (told.severity, told.line, told.message.as_str())).collect();
-    let message = "`allow_partials` is not supported for INCREMENTAL_BY_UNIQUE_KEY";
-    assert_eq!(told, [(Severity::Error, Some(1), message)]);
-    assert_eq!(with(&format!("{by_key}, allow_partials false")).problems, []);
-    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, {by_key});\nSELECT 1 AS x\n");
+    for allowed in [by_key, "kind INCREMENTAL_BY_UNIQUE_KEY (unique_key x, forward_only true)"] {
+        assert_eq!(with(&format!("{allowed}, allow_partials true")).problems, [], "{allowed}");
+    }
+    let by_key = "kind INCREMENTAL_BY_UNIQUE_KEY (unique_key x, forward_only true, merge_filter source.x > 1)";
+    let query = "SELECT 1 AS x WHERE 1 BETWEEN @start_epoch AND @end_epoch";
+    let text = format!("{CONFIG}//- models/a.sql\nMODEL (name s.a, {by_key});\n{query}\n");
     let text = text.replace("owner: data team", "owner: data team, allow_partials: true");
     let of_default = load_tree(&TextTree::parse(&text), &ModelCache::new());
     assert_eq!(codes(&of_default), ["unsupported-property"]);

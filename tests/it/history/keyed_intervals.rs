@@ -5,7 +5,6 @@ use super::Site;
 use super::killed::at_each_moment;
 use crate::lab::edit;
 
-const KEPT: &str = "forward_only true";
 /// What each day adds; a day that says so takes the row away.
 const MERGED: &str = "when_matched (WHEN MATCHED AND source.total < 0 THEN DELETE \
                       WHEN MATCHED THEN UPDATE SET target.total = source.total + target.total)";
@@ -207,33 +206,22 @@ fn a_load_that_dies_is_merged_once() {
 }
 
 #[test]
-fn what_is_merged_as_a_whole_is_merged_once_each_time_that_it_is_due() {
-    let counted = |more: &str| {
+fn what_is_merged_as_a_whole_would_come_twice() {
+    let counted = |more: &str, columns: &str| {
         format!(
-            "MODEL (name s.counted, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id, {MERGED}, {KEPT}), cron '@daily'{more});\n\
-             SELECT id, CAST(price AS BIGINT) AS total FROM raw.people"
+            "MODEL (name s.counted, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id, {MERGED}{more}), cron '@daily');\n\
+             SELECT id, CAST(price AS BIGINT) AS total{columns} FROM raw.people"
         )
     };
-    for site in Site::both(&[("models/counted.sql", &counted(""))]) {
-        let site = site.at("2026-04-01 00:00:00");
-        site.people("(1,'a',10,NULL),(2,'b',20,NULL)");
-        site.done(&["promote"]);
-        let site = site.at("2026-04-01 12:00:00");
-        site.done(&["run"]);
-        edit(site.world(), &[("models/counted.sql", &counted(", stamp 'two'"))]);
-        site.done(&["promote"]);
-        assert_eq!(rows(&site, "s.counted", "id, total"), ["1|10", "2|20"]);
-        let site = site.at("2026-04-02 00:00:00");
-        site.people("(1,'a',1,NULL),(2,'b',-1,NULL)");
-        for _ in 0..2 {
-            site.done(&["run"]);
-            assert_eq!(rows(&site, "s.counted", "id, total"), ["1|11"]);
-        }
-        site.done(&["rollback", "--to", "1", "--yes"]);
-        assert_eq!(rows(&site, "s.counted", "id, total"), ["1|11"]);
-        site.done(&["run"]);
-        assert_eq!(rows(&site, "s.counted", "id, total"), ["1|11"]);
-    }
+    let site = Site::duckdb(&[("models/counted.sql", &counted(", forward_only true", ""))]).at("2026-04-01 00:00:00");
+    site.people("(1,'a',10,NULL)");
+    let refused = site.world().bot(&["promote"]);
+    assert!(refused.stderr.contains("must come once"), "{}", refused.stderr);
+    edit(site.world(), &[("models/counted.sql", &counted("", ""))]);
+    site.done(&["promote"]);
+    edit(site.world(), &[("models/counted.sql", &counted("", ", name"))]);
+    let plan = site.done(&["plan", "--forward-only", "--format", "json"]).json();
+    assert!(plan["problems"].to_string().contains("`--forward-only` keeps no rows of `s.counted`"), "{plan}");
 }
 
 #[test]
@@ -261,4 +249,167 @@ fn parts_of_a_unit_are_laid_again_until_it_is_over() {
             assert_eq!(rows(&site, "s.latest", "id, price"), ["1|1", "2|1", "3|1"]);
         }
     }
+}
+
+#[test]
+fn late_rows_are_read_where_nothing_says_when_a_model_begins() {
+    let latest = latest(", forward_only true, lookback 2", PLAIN).replace(", start '2026-03-29'", "");
+    for site in Site::both(&[("models/latest.sql", &latest)]) {
+        without_start(&site);
+        let site = site.at("2026-04-01 00:00:00");
+        site.people("(1,'a',10,TIMESTAMP '2026-03-31')");
+        site.done(&["promote"]);
+        let site = site.at("2026-04-02 00:00:00");
+        site.people("(2,'b',20,TIMESTAMP '2026-03-30'),(3,'c',30,TIMESTAMP '2026-04-01')");
+        site.done(&["run"]);
+        assert_eq!(rows(&site, "s.latest", "id, price"), ["1|10", "2|20", "3|30"]);
+        site.people("(4,'d',40,TIMESTAMP '2026-03-28')");
+        site.done(&["run", "--restate", "s.latest", "--start", "2026-03-28"]);
+        assert_eq!(rows(&site, "s.latest", "id, price"), ["1|10", "2|20", "3|30", "4|40"]);
+    }
+}
+
+fn without_start(site: &Site) {
+    let config = std::fs::read_to_string(site.world().repository.path().join("config.yaml")).expect("it is there");
+    let without: Vec<&str> = config.lines().filter(|line| !line.trim().starts_with("start:")).collect();
+    edit(site.world(), &[("config.yaml", &without.join("\n"))]);
+}
+
+#[test]
+fn a_table_that_has_no_interval_yet_begins_where_it_was_made() {
+    let months = "MODEL (name s.days, kind INCREMENTAL_BY_TIME_RANGE (time_column updated_at), cron '@monthly');\n\
+                  SELECT id, name, price, updated_at FROM raw.people WHERE updated_at BETWEEN @start_ts AND @end_ts";
+    let daily =
+        latest(", forward_only true", PLAIN).replace(", start '2026-03-29'", "").replace("raw.people", "s.days");
+    let laid = "MODEL (name s.laid, kind SCD_TYPE_2_BY_COLUMN (unique_key id, columns [price], updated_at_name updated_at, \
+                execution_time_as_valid_from true), cron '@daily');\n\
+                SELECT id, price, updated_at FROM s.days WHERE updated_at BETWEEN @start_ts AND @end_ts";
+    let models = [("models/days.sql", months), ("models/latest.sql", &daily), ("models/laid.sql", laid)];
+    for site in Site::both(&models) {
+        without_start(&site);
+        let site = site.at("2026-04-03 00:00:00");
+        site.people("(1,'a',10,TIMESTAMP '2026-04-04'),(2,'b',20,TIMESTAMP '2026-04-29')");
+        site.done(&["promote"]);
+        let site = site.at("2026-05-01 00:00:00");
+        site.done(&["run"]);
+        assert_eq!(rows(&site, "s.latest", "id, price"), ["1|10", "2|20"]);
+        assert_eq!(rows(&site, "s.laid", "id, price"), ["1|10", "2|20"]);
+    }
+}
+
+#[test]
+fn what_another_environment_has_made_gets_productions_rows() {
+    for site in both("") {
+        let site = promoted(site);
+        edit(site.world(), &[("models/totals.sql", &totals("", ", MAX(name) AS name"))]);
+        site.done(&["promote", "--to", "staging", "--forward-only"]);
+        let site = site.at("2026-04-02 00:00:00");
+        site.people(&format!("(1,'a',12,TIMESTAMP '2026-03-31'){FIRST}"));
+        site.done(&["run"]);
+        let site = site.at("2026-04-03 00:00:00");
+        // By now no source has that day.
+        site.people("(3,'c',1,TIMESTAMP '2026-04-02')");
+        site.done(&["run"]);
+        assert_eq!(rows(&site, "s.totals", "id, total"), ["1|46", "3|31"]);
+        site.done(&["promote"]);
+        assert_eq!(rows(&site, "s.totals", "id, total"), ["1|46", "3|31"]);
+        let site = site.at("2026-04-04 00:00:00");
+        site.people("(3,'c',1,TIMESTAMP '2026-04-03')");
+        site.done(&["run"]);
+        assert_eq!(rows(&site, "s.totals", "id, total"), ["1|46", "3|32"]);
+    }
+}
+
+#[test]
+fn a_column_of_its_own_is_merged_once_where_a_table_was_further() {
+    let more = "target.total = source.total + target.total, target.times = source.times + COALESCE(target.times, 0)";
+    let counting = totals(", forward_only true", ", COUNT(*) AS times")
+        .replace("target.total = source.total + target.total", more)
+        .replace("WHEN MATCHED AND source.total < 0 THEN DELETE ", "");
+    let plain = totals(", forward_only true", "").replace("WHEN MATCHED AND source.total < 0 THEN DELETE ", "");
+    for site in Site::both(&[("models/totals.sql", &plain)]) {
+        let site = site.at("2026-04-01 00:00:00");
+        site.people(MARCH);
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/totals.sql", &counting)]);
+        site.done(&["promote", "--to", "staging"]);
+        let site = site.at("2026-04-02 00:00:00");
+        // A day that leaves the sum as it was.
+        site.people("(1,'a',0,TIMESTAMP '2026-04-01')");
+        site.done(&["run", "staging"]);
+        assert_eq!(rows(&site, "s__staging.totals", "id, times"), ["1|1", "2|NULL", "3|NULL"]);
+        site.done(&["promote"]);
+        assert_eq!(rows(&site, "s.totals", "id, total, times"), ["1|33|1", "2|20|NULL", "3|30|NULL"]);
+    }
+}
+
+#[test]
+fn what_reads_its_own_rows_counts_once() {
+    let own = "MODEL (name s.own, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id, forward_only true, lookback 1), \
+               columns (id INT, total BIGINT), start '2026-03-29', cron '@daily');\n\
+               SELECT p.id AS id, CAST(SUM(p.price) AS BIGINT) + COALESCE(MAX(o.total), 0) AS total FROM raw.people AS p \
+               LEFT JOIN s.own AS o ON o.id = p.id WHERE p.updated_at BETWEEN @start_ts AND @end_ts GROUP BY p.id";
+    for site in Site::both(&[("models/own.sql", own)]) {
+        let site = site.at("2026-04-01 00:00:00");
+        site.people(MARCH);
+        site.done(&["promote"]);
+        assert_eq!(rows(&site, "s.own", "id, total"), TOTALS_OF_MARCH);
+        let site = site.at("2026-04-02 00:00:00");
+        site.people(&format!("{MARCH},(1,'a',1,TIMESTAMP '2026-04-01')"));
+        let ran = site.done(&["run"]);
+        assert!(ran.stdout.contains("s.own: no lookback"), "{}", ran.stdout);
+        assert_eq!(rows(&site, "s.own", "id, total"), ["1|34", "2|20", "3|30"]);
+        let refused = site.world().bot(&["run", "--restate", "s.own", "--start", "2026-03-30"]);
+        assert!(refused.stderr.contains("no query gives again what it holds"), "{}", refused.stderr);
+        site.world().repository.branch("other");
+        edit(site.world(), &[("models/own.sql", &own.replace("MAX(o.total)", "MIN(o.total)"))]);
+        site.done(&["apply", "--env", "other"]);
+        assert_eq!(rows(&site, "s__other.own", "id, total"), ["1|34", "2|20", "3|30"]);
+    }
+}
+
+#[test]
+fn nobody_sees_earlier_rows_while_intervals_are_laid_again() {
+    let latest = latest(", forward_only true, lookback 3", "id, CAST(name AS INTEGER) AS price");
+    for site in Site::both(&[("models/latest.sql", &latest)]) {
+        let site = site.at("2026-04-01 00:00:00");
+        site.people("(1,'10',0,TIMESTAMP '2026-03-29'),(1,'12',0,TIMESTAMP '2026-03-31')");
+        site.done(&["promote"]);
+        // What cannot be read comes between the first and the last.
+        site.people("(1,'9',0,TIMESTAMP '2026-03-29'),(2,'x',0,TIMESTAMP '2026-03-30')");
+        let failed = site.world().bot(&["run", "--restate", "s.latest", "--start", "2026-03-29"]);
+        assert!(failed.exit == offshoot::error::Exit::No, "{}", failed.stderr);
+        assert_eq!(rows(&site, "s.latest", "id, price"), ["1|12"]);
+    }
+}
+
+#[test]
+fn a_state_that_is_lost_and_a_way_back_count_nothing_twice() {
+    let plain = latest("", "id, price").replace("SELECT id, price", "SELECT id, CAST(SUM(price) AS BIGINT) AS price")
+        + " GROUP BY id";
+    let merged = plain.replace(
+        "unique_key id",
+        "unique_key id, forward_only true, when_matched (WHEN MATCHED THEN UPDATE SET target.price = source.price + target.price)",
+    );
+    let site = Site::duckdb(&[("models/latest.sql", &plain)]).at("2026-04-01 00:00:00");
+    site.people(MARCH);
+    site.done(&["promote"]);
+    let site = site.at("2026-04-02 00:00:00");
+    site.people(&format!("{MARCH},(2,'b',5,TIMESTAMP '2026-04-01')"));
+    site.done(&["run"]);
+    // The state that comes back knows nothing of that run.
+    std::fs::remove_file(site.world().state()).expect("the state");
+    site.done(&["state", "recover"]);
+    edit(site.world(), &[("models/latest.sql", &merged)]);
+    site.done(&["promote"]);
+    assert_eq!(rows(&site, "s.latest", "id, price"), ["1|12", "2|5", "3|30"]);
+    // Computed again for a while, and kept again.
+    edit(site.world(), &[("models/latest.sql", &plain.replace("SUM", "MAX"))]);
+    site.done(&["promote"]);
+    let site = site.at("2026-04-04 00:00:00");
+    site.people("(2,'b',7,TIMESTAMP '2026-04-02'),(2,'b',1,TIMESTAMP '2026-04-03')");
+    site.done(&["run"]);
+    edit(site.world(), &[("models/latest.sql", &merged)]);
+    site.done(&["promote"]);
+    assert_eq!(rows(&site, "s.latest", "id, price"), ["1|12", "2|13", "3|30"], "what it lacks is laid");
 }

@@ -258,6 +258,9 @@ fn rows_that_are_kept_by_a_word() -> String {
     world.repository.branch("feature");
     edit(&world, &[("models/one.sql", &keyed("2"))]);
     let mut told = problems(&world.bot(&["plan", "--forward-only", "--effective-from", "2026-03-30"]));
+    let merged = ", when_matched (WHEN MATCHED THEN UPDATE SET target.x = source.x)";
+    let merged = keyed("2").replace("unique_key id", &format!("unique_key id{merged}"));
+    edit(&world, &[("models/one.sql", &merged)]);
     told += &problems(&world.bot(&["plan", "--forward-only"]));
     edit(&world, &[("models/one.sql", &keyed("3"))]);
     world.done(&["apply", "--forward-only"]);
