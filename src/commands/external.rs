@@ -16,8 +16,9 @@ use crate::error::{CommandError, CommandResult, Exit};
 use crate::external::{ExternalTable, FILES, Rewritten, Standing, Target, rewrite, unowned};
 use crate::ids::{EnvironmentName, FilePath, ModelName, TableName};
 use crate::problem::has_errors;
+use crate::project::within;
 use crate::render::{external as faces, visible};
-use crate::settings::Settings;
+use crate::settings::{Connection, Settings};
 use crate::sql::Dialect;
 use crate::workspace::{Side, Workspace, state_error};
 
@@ -34,11 +35,14 @@ pub(super) fn run(context: &Context<'_>, arguments: &ExternalArguments) -> Comma
         );
     }
     let file = file_of(&workspace.root);
+    let settings = &side.project.settings;
+    let catalog = settings.connection(workspace.gateway(settings)).ok().and_then(Connection::default_catalog);
+    let target = target(&workspace, settings, catalog.as_deref());
     let wanted = wanted(context, &workspace, &side, &file)?;
+    let wanted = wanted.into_iter().map(|name| within(name, target.catalog, target.dialect)).collect();
     let found = asked(context, &workspace, &side.project.settings, arguments, &wanted)?;
     let path = workspace.root.join(file.as_str());
     let text = read(&path)?;
-    let target = target(&workspace, &side.project.settings);
     let refused = |error| CommandError::no(format!("`{file}` cannot be changed; nothing was written")).because(error);
     let Rewritten { text, changes } = rewrite(&text, target, &found).map_err(refused)?;
     context.output.data(&faces::terminal(&file, &changes, context.colour()));
@@ -124,13 +128,14 @@ fn table_of(name: &ModelName, dialect: Dialect) -> TableName {
     }
 }
 
-fn target<'a>(workspace: &'a Workspace<'_>, settings: &'a Settings) -> Target<'a> {
+fn target<'a>(workspace: &'a Workspace<'_>, settings: &'a Settings, catalog: Option<&'a str>) -> Target<'a> {
     let gateway = workspace.gateway(settings);
     let is_default = gateway.is_none() || gateway == settings.gateway_name(None);
     let dialect = settings.defaults_of(gateway).get("dialect").and_then(|default| Dialect::from_name(&default.text));
     Target {
         dialect: dialect.unwrap_or(Dialect::Generic),
         gateway,
+        catalog,
         standing: if is_default { Standing::Default } else { Standing::Other },
     }
 }

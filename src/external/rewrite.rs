@@ -6,7 +6,7 @@ use super::block::{Blocks, Item};
 use super::columns::{self, Beside, compare, declared};
 use super::{Change, ExternalTable, Rewritten};
 use crate::ids::ModelName;
-use crate::project::model_name;
+use crate::project::{model_name, within};
 use crate::sql::Dialect;
 use crate::yaml::{self, Node, Value, scalar};
 
@@ -50,6 +50,8 @@ pub struct Target<'a> {
     pub dialect: Dialect,
     /// The gateway in use.
     pub gateway: Option<&'a str>,
+    /// The catalog in which names of two parts are.
+    pub catalog: Option<&'a str>,
     /// What it is among others.
     pub standing: Standing,
 }
@@ -250,7 +252,8 @@ fn dialect_of(item: &Node, target: Target<'_>) -> Dialect {
 }
 
 fn name_of(item: &Node, target: Target<'_>) -> Option<ModelName> {
-    model_name(item.get("name")?.text()?, dialect_of(item, target)).ok()
+    let dialect = dialect_of(item, target);
+    Some(within(model_name(item.get("name")?.text()?, dialect).ok()?, target.catalog, dialect))
 }
 
 /// A name as the dialect reads it: a part stands in double quotes where it would be another one without.

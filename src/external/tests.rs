@@ -2,7 +2,7 @@ use super::*;
 use crate::sql::Dialect;
 
 const DUCKDB: Target<'static> =
-    Target { dialect: Dialect::DuckDb, gateway: Some("local"), standing: Standing::Default };
+    Target { dialect: Dialect::DuckDb, gateway: Some("local"), catalog: Some("w"), standing: Standing::Default };
 
 fn table(name: &str, columns: &[(&str, &str)]) -> ExternalTable {
     ExternalTable {

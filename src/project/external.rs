@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::calls::FileAudits;
 use super::file::{ParsedFile, Rules, unknown_dialect};
-use super::name::model_name;
+use super::name::{model_name, within};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
 use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Kind, Model, Properties};
@@ -121,6 +121,7 @@ impl Reader<'_> {
         };
         match model_name(name.text().unwrap_or_default(), dialect) {
             Ok(model) => {
+                let model = within(model, self.rules.catalog.as_deref(), dialect);
                 let properties = self.properties(item, dialect);
                 let source = source_of(&model, dialect, &properties);
                 let file = table(self.path, (model, name.place), dialect, Arc::new(properties), source);

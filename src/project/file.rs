@@ -40,6 +40,8 @@ pub(super) struct Rules {
     /// Which changes of kept columns are taken where a kind does not say it.
     pub(super) changes: ColumnChanges,
     pub(super) gateway: Option<String>,
+    /// The catalog in which names of two parts are, where it is known.
+    pub(super) catalog: Option<String>,
     /// The audits that `defaults` ask for.
     pub(super) default_audits: Vec<AuditCall>,
     /// The Jinja macros of `macros/*.sql`.
@@ -97,7 +99,7 @@ impl Rules {
         }
         hasher = hasher.text(if self.naming == ModelNaming::Inferred { "inferred" } else { "declared" });
         hasher = hasher.option(self.time_format.as_deref()).option(self.gateway.as_deref());
-        hasher.text(&self.jinja).finish()
+        hasher.option(self.catalog.as_deref()).text(&self.jinja).finish()
     }
 }
 

@@ -42,7 +42,7 @@ pub use csv_settings::{RefusedCsvSetting, set_csv};
 pub use external::external_column;
 pub use glob::matches as fits;
 pub use loader::{ReadFiles, is_ignored};
-pub use name::model_name;
+pub use name::{model_name, within};
 pub use queries::{Owned, is_no_model, query_problems, unowned_reads};
 pub use seed::{SeedContents, SeedError, SeedRow, read_seed, seed_rows};
 pub use stored::{Shelf, StoredFile};
@@ -51,7 +51,7 @@ use crate::files::{Entry, FileTree};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{Model, StandaloneAudit};
 use crate::problem::{Positions, Problem};
-use crate::settings::{self, Settings, Wanted};
+use crate::settings::{self, Connection, Settings, Wanted};
 use crate::sql::Dialect;
 use audits::Audits;
 use file::Rules;
@@ -239,6 +239,7 @@ fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, p
         defaults,
         statements: settings.default_statements_of(gateway.as_deref()),
         config: path.clone(),
+        catalog: settings.connection(gateway.as_deref()).ok().and_then(Connection::default_catalog),
         gateway,
         default_audits: Vec::new(),
         jinja: loader::jinja_macros(tree, settings, problems),

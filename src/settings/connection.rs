@@ -260,6 +260,21 @@ impl Connection {
         self.options.get(key).and_then(OptionValue::text)
     }
 
+    /// The catalog in which names of two parts are: the first one of DuckDB, else what it calls its file; PostgreSQL's database.
+    /// `None` where the engine alone knows it.
+    pub fn default_catalog(&self) -> Option<String> {
+        match (self.kind.as_str(), self.catalogs.first()) {
+            ("duckdb", Some(first)) => Some(first.name.clone()),
+            ("duckdb", None) => {
+                let file = self.text("database").filter(|path| *path != ":memory:").unwrap_or("memory");
+                let name = file.rsplit(['/', '\\']).next()?.split('.').next()?;
+                (!name.is_empty()).then(|| name.to_owned())
+            }
+            ("postgres", _) => self.text("database").map(str::to_owned),
+            _ => None,
+        }
+    }
+
     /// Whether every environment variable that it names is set.
     ///
     /// # Errors

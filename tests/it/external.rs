@@ -210,3 +210,21 @@ fn postgresql_is_asked_too_and_keeps_the_case_of_its_names() {
     edit(&shop.world, &[("config.yaml", &lint)]);
     assert_eq!(shop.world.done(&["lint"]).stdout, "4 models: no violation.\n");
 }
+
+/// As `sqlmesh create_external_models` writes it: with the catalog in which the warehouse's own names are.
+#[test]
+fn a_name_with_the_default_catalog_is_the_same_table() {
+    let generated =
+        "- name: '\"warehouse\".\"erp\".\"stock\"'\n  columns:\n    id: INTEGER\n  gateway: local\n  owner: erp team\n";
+    let world = lab(&[("models/stock.sql", STAR), ("external_models.yaml", generated)]);
+    world.sql("CREATE SCHEMA erp");
+    world.sql("CREATE TABLE erp.stock AS SELECT 1 AS id");
+    world.done(&["promote"]);
+    let plan = world.done(&["plan", "--format", "json"]).json();
+    assert_eq!(plan["problems"].to_string(), "[]");
+    assert_eq!(world.done(&["external"]).stdout, "external_models.yaml says what the warehouse has.\n");
+    world.sql("ALTER TABLE erp.stock ADD COLUMN day DATE");
+    let told = world.done(&["external"]).stdout;
+    assert!(told.starts_with("~ erp.stock\n    + day DATE\n"), "{told}");
+    assert!(world.repository.read("external_models.yaml").starts_with("- name: '\"warehouse\".\"erp\".\"stock\"'\n"));
+}
