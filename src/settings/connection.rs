@@ -268,7 +268,12 @@ impl Connection {
             ("duckdb", None) => {
                 let file = self.text("database").filter(|path| *path != ":memory:").unwrap_or("memory");
                 let name = file.rsplit(['/', '\\']).next()?.split('.').next()?;
-                (!name.is_empty()).then(|| name.to_owned())
+                match name {
+                    "" => None,
+                    // Its own names.
+                    "main" | "temp" | "system" => Some(format!("{name}_db")),
+                    name => Some(name.to_owned()),
+                }
             }
             ("postgres", _) => self.text("database").map(str::to_owned),
             _ => None,

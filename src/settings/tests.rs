@@ -183,6 +183,25 @@ gateways:
     assert_eq!(codes(&problems), ["invalid-setting"]);
 }
 
+/// As DuckDB 1.5 and PostgreSQL answer to `SELECT current_database()`.
+#[test]
+fn names_of_two_parts_are_in_a_catalog() {
+    for (connection, catalog) in [
+        ("type: duckdb, database: data/my.db.duckdb", Some("my")),
+        ("type: duckdb, database: main.duckdb", Some("main_db")),
+        ("type: duckdb", Some("memory")),
+        ("type: duckdb, database: ':memory:'", Some("memory")),
+        ("type: duckdb, catalogs: {first: a.duckdb, second: b.duckdb}", Some("first")),
+        ("type: postgres, host: h, user: u, database: shop", Some("shop")),
+        ("type: snowflake, account: a", None),
+    ] {
+        let (settings, _) =
+            settings(&format!("//- config.yaml\ngateways: {{local: {{connection: {{{connection}}}}}}}\n"));
+        let found = settings.connection(None).ok().and_then(super::Connection::default_catalog);
+        assert_eq!(found.as_deref(), catalog, "{connection}");
+    }
+}
+
 #[test]
 fn unknown_keys_name_the_nearest_one_and_their_line() {
     let fixture = "//- config.yaml\nvariabels: {}\n//- offshoot.yaml\nviews: all\nbase_brnch: main\n";

@@ -3,9 +3,12 @@
 //! Time variables are only known when a statement runs, so they may be written and nothing else: `{{ start_ds }}`. What is
 //! rendered is SQL as if the author had written it there. Nothing is read from files, and an instruction count bounds the work.
 
+use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::value::{Object, from_args};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 
 use super::Expander;
 use super::lexeme::{Kind, Lexeme, lex_made};
@@ -226,11 +229,7 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
         environment.add_global("model_kind_name", kind.to_owned());
     }
     if let Some(gateway) = gateway {
-        // SQLMesh's is a function; by its name alone it is the name here.
-        match [body, definitions].iter().any(|text| text.contains("gateway(")) {
-            true => environment.add_function("gateway", move || gateway.clone()),
-            false => environment.add_global("gateway", gateway),
-        }
+        environment.add_global("gateway", Value::from_object(GatewayName(gateway)));
     }
     let whole = format!("{definitions}{times}");
     let rendered = environment.render_str(&whole, ()).map_err(|error| {
@@ -259,6 +258,21 @@ fn told(error: &Error) -> String {
     match error.detail() {
         Some(detail) => format!("{what}: {detail}"),
         None => what,
+    }
+}
+
+/// `gateway()`, as SQLMesh has it; written without the call it is the same text.
+#[derive(Debug)]
+struct GatewayName(String);
+
+impl Object for GatewayName {
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, arguments: &[Value]) -> Result<Value, Error> {
+        let () = from_args(arguments)?;
+        Ok(Value::from(self.0.clone()))
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
 }
 

@@ -44,8 +44,8 @@ fn a_block_gives_sql_whose_macros_are_expanded_too() {
             "SELECT 1 FROM raw.x WHERE 'local' = 'eu'",
         ),
         (
-            "SELECT '{{ gateway() }}' AS g{% if gateway() == 'local' %}, 1 AS one{% endif %}",
-            "SELECT 'local' AS g, 1 AS one",
+            "SELECT '{{ gateway() }}' AS g{% if gateway () == 'local' %}, '{{ gateway }}' AS one{% endif %}",
+            "SELECT 'local' AS g, 'local' AS one",
         ),
         ("SELECT '{{ model_kind_name }}' AS k, 'it''s -- {{ 1 }}' AS s", "SELECT 'FULL' AS k, 'it''s -- 1' AS s"),
     ] {
