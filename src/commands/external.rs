@@ -16,10 +16,9 @@ use crate::error::{CommandError, CommandResult, Exit};
 use crate::external::{ExternalTable, FILES, Rewritten, Standing, Target, rewrite, unowned};
 use crate::ids::{EnvironmentName, FilePath, ModelName, TableName};
 use crate::problem::has_errors;
-use crate::project::within;
 use crate::render::{external as faces, visible};
-use crate::settings::{Connection, Settings};
-use crate::sql::Dialect;
+use crate::settings::Settings;
+use crate::sql::{Dialect, within};
 use crate::workspace::{Side, Workspace, state_error};
 
 /// Writes the file where the warehouse has something else, or says with `--check` that it has.
@@ -36,7 +35,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &ExternalArguments) -> Comma
     }
     let file = file_of(&workspace.root);
     let settings = &side.project.settings;
-    let catalog = settings.connection(workspace.gateway(settings)).ok().and_then(Connection::default_catalog);
+    let catalog = workspace.default_catalog(settings);
     let target = target(&workspace, settings, catalog.as_deref());
     let wanted = wanted(context, &workspace, &side, &file)?;
     let wanted = wanted.into_iter().map(|name| within(name, target.catalog, target.dialect)).collect();

@@ -6,8 +6,8 @@ use super::block::{Blocks, Item};
 use super::columns::{self, Beside, compare, declared};
 use super::{Change, ExternalTable, Rewritten};
 use crate::ids::ModelName;
-use crate::project::{model_name, within};
-use crate::sql::Dialect;
+use crate::project::model_name;
+use crate::sql::{Dialect, within};
 use crate::yaml::{self, Node, Value, scalar};
 
 /// Why a file cannot be rewritten; nothing is changed then.

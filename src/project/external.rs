@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::calls::FileAudits;
 use super::file::{ParsedFile, Rules, unknown_dialect};
-use super::name::{model_name, within};
+use super::name::model_name;
 use crate::hash::{Digest, Hasher};
 use crate::ids::{FilePath, ModelName};
 use crate::model::{AuditCall, DeclaredColumn, DeclaredTime, Kind, Model, Properties};
 use crate::problem::{Problem, nearest};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, within};
 use crate::time::{Timestamp, relative};
 use crate::yaml::{self, Node, Place, Value};
 

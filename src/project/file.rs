@@ -9,7 +9,7 @@ use super::calls::FileAudits;
 use super::default_statements;
 use super::kind;
 use super::macros::{self, Columns, Expander, Jinja, NO_LOCALS, Names};
-use super::name::{model_name, sniff_dialect};
+use super::name::sniff_dialect;
 use super::of_kind::{refused_history, without_session};
 use super::properties::{self, Header, Scope};
 use super::quick;
@@ -22,7 +22,7 @@ use crate::ids::{FilePath, ModelName};
 use crate::model::{AuditCall, ColumnChanges, Kind, Model, Past};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{DefaultStatements, ModelDefaults, ModelNaming};
-use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, tokenize};
+use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, names_within, tokenize};
 use crate::yaml::{self, Place};
 
 /// Everything besides text and path that a file's parsing depends on.
@@ -72,7 +72,8 @@ pub(super) struct ParsedFile {
 impl Rules {
     /// The names that macros know, with those that hold SQL.
     pub(super) fn names<'a>(&'a self, locals: &'a Blueprint) -> Names<'a> {
-        Names { locals, gateway: self.gateway.as_deref(), ..Names::over(&self.variables) }
+        let (gateway, catalog) = (self.gateway.as_deref(), self.catalog.as_deref());
+        Names { locals, gateway, catalog, ..Names::over(&self.variables) }
     }
 
     /// A digest of the rules, for the key of a cache.
@@ -239,7 +240,8 @@ fn finish(
     }
     header.properties.depends_on.iter().for_each(|name| expanded.mentions.add_name(name));
     if let Some(cut) = cut {
-        expanded.query = cut.template(source.text);
+        let named = rules.catalog.as_deref().filter(|catalog| cut.mentions.has_word(catalog));
+        expanded.query = cut.template(source.text).map(|query| names_within(query, named, dialect));
         expanded.mentions.join(cut.mentions);
     }
     let Expanded { before: pre_statements, query, after: post_statements, mentions } = expanded;
@@ -482,7 +484,7 @@ fn name_of(
         let path = source.path.as_str().strip_prefix("models/").unwrap_or(source.path.as_str());
         let parts: Vec<&str> = path.strip_suffix(".sql").unwrap_or(path).split('/').collect();
         let last = &parts[parts.len().saturating_sub(3)..];
-        if let Ok(name) = model_name(&last.join("."), dialect) {
+        if let Ok(name) = rules.names(&NO_LOCALS).table(&last.join("."), dialect) {
             return Some((name, source.place(offset)));
         }
     }

@@ -42,7 +42,7 @@ pub use csv_settings::{RefusedCsvSetting, set_csv};
 pub use external::external_column;
 pub use glob::matches as fits;
 pub use loader::{ReadFiles, is_ignored};
-pub use name::{model_name, within};
+pub use name::model_name;
 pub use queries::{Owned, is_no_model, query_problems, unowned_reads};
 pub use seed::{SeedContents, SeedError, SeedRow, read_seed, seed_rows};
 pub use stored::{Shelf, StoredFile};

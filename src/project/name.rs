@@ -28,15 +28,6 @@ pub fn model_name(text: &str, dialect: Dialect) -> Result<ModelName, String> {
     ModelName::from_parts(parts).ok_or_else(|| format!("a name has one to three parts, `{text}` has {count}"))
 }
 
-/// A name without the catalog in which names of two parts are, as `sqlmesh create_external_models` writes it.
-pub fn within(name: ModelName, catalog: Option<&str>, dialect: Dialect) -> ModelName {
-    let is_in = |first: &str| catalog.is_some_and(|catalog| dialect.fold(catalog, true) == first);
-    match name.parts() {
-        [first, rest @ ..] if rest.len() == 2 && is_in(first) => ModelName::from_parts(rest.to_vec()).unwrap_or(name),
-        _ => name,
-    }
-}
-
 fn part(text: &str) -> Option<(String, bool, &str)> {
     let first = text.chars().next()?;
     let close = match first {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::blueprint;
 use super::kind::{self, ParsedKind};
 use super::macros::{Expander, Names};
-use super::name::model_name;
 use super::value::{Source, Value, closing, nested, split_at_commas};
 use crate::ids::ModelName;
 use crate::model::{AuditCall, ColumnChanges, DeclaredColumn, DeclaredTime, Properties};
@@ -268,7 +267,7 @@ fn parsed(
     let text = || value.scalar().ok_or_else(|| "one text".to_owned());
     match key {
         "name" => {
-            let name = model_name(&value.folded(), scope.dialect).map_err(|_| NAME.to_owned())?;
+            let name = scope.names.table(&value.folded(), scope.dialect).map_err(|_| NAME.to_owned())?;
             header.name = Some((name, value.offset));
         }
         "kind" => {
@@ -303,7 +302,7 @@ fn parsed(
         "columns" => properties.columns = columns(scope, value)?,
         "depends_on" => {
             for item in value.items() {
-                let name = model_name(&item.scalar_name(), scope.dialect);
+                let name = scope.names.table(&item.scalar_name(), scope.dialect);
                 properties.depends_on.insert(name.map_err(|_| format!("a list in which each is {NAME}"))?);
             }
         }

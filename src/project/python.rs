@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::external::{self, Tables, external_column};
 use super::file::Rules;
-use super::name::model_name;
+use super::macros::NO_LOCALS;
 use super::value::Source;
 use crate::hash::Digest;
 use crate::ids::FilePath;
@@ -32,7 +32,7 @@ pub(super) fn read(path: &FilePath, text: &str, rules: &Rules) -> Tables {
         is_model = true;
         let place = source.place(start);
         let header = Header::of(arguments, rules.dialect.unwrap_or(Dialect::Generic));
-        let name = header.name.as_deref().map(|name| model_name(name, header.dialect));
+        let name = header.name.as_deref().map(|name| rules.names(&NO_LOCALS).table(name, header.dialect));
         let (message, help) = match name {
             Some(Ok(name)) => {
                 let message = format!(

@@ -4,6 +4,7 @@
 //! the author's text, with names spliced in by position (`Template::render`).
 
 mod analysis;
+mod catalog;
 mod constant;
 mod dialect;
 mod functions;
@@ -21,6 +22,7 @@ mod token;
 mod whole;
 
 pub use analysis::{analyze, analyze_syntax, dependencies, origins, output_names, refused_at, stated_outputs};
+pub use catalog::{names_within, within};
 pub use constant::{Constant, ConstantError, evaluate};
 pub use dialect::Dialect;
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};

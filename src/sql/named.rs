@@ -86,7 +86,7 @@ pub fn named_in_texts(tokens: &[Token], dialect: Dialect, known: &dyn Fn(&ModelN
         for token in argument {
             let TokenKind::String(text) = &token.kind else { continue };
             let mut names = BTreeSet::new();
-            names_in_text(text, dialect, known, &mut names);
+            names_in_text(text, dialect, &|name| known(name) || known(&without_first(name)), &mut names);
             single_names_in(std::slice::from_ref(*token), dialect, known, &mut names);
             found.extend(names.into_iter().map(|name| (InText::Model(name), token.range.start)));
         }
@@ -95,6 +95,12 @@ pub fn named_in_texts(tokens: &[Token], dialect: Dialect, known: &dyn Fn(&ModelN
         }
     }
     found
+}
+
+/// `w.s.m` may be `s.m` with the catalog that it is in anyway.
+fn without_first(name: &ModelName) -> ModelName {
+    let short = name.catalog().and_then(|_| ModelName::from_parts(name.parts()[1..].to_vec()));
+    short.unwrap_or_else(|| name.clone())
 }
 
 fn significant(tokens: &[Token]) -> Vec<&Token> {
@@ -225,6 +231,7 @@ mod tests {
     fn what_a_query_reads_is_plain() {
         for (text, expected) in [
             ("FROM query('FROM s.m')", vec!["11 s.m"]),
+            ("FROM query('FROM w.s.m')", vec!["11 w.s.m"]),
             ("FROM query_table(['eu', 'x'], by_name := true)", vec!["18 eu"]),
             ("FROM query('FROM s' || '.m')", vec!["5 computed"]),
             ("FROM query(concat('FROM s', '.m'))", vec!["5 computed"]),

@@ -8,7 +8,7 @@ use crate::connect::{self, Opening, Place, StatePlace};
 use crate::context::Context;
 use crate::engine::{Engine, OpenMode};
 use crate::error::CommandError;
-use crate::settings::{Part, Settings, Wanted};
+use crate::settings::{Connection, Part, Settings, Wanted};
 use crate::visible::visible;
 
 impl Workspace<'_> {
@@ -36,6 +36,11 @@ impl Workspace<'_> {
     /// The gateway in use.
     pub fn gateway<'s>(&'s self, settings: &'s Settings) -> Option<&'s str> {
         settings.gateway_meant(self.wanted())
+    }
+
+    /// The catalog in which names of two parts are, where it is known.
+    pub fn default_catalog(&self, settings: &Settings) -> Option<String> {
+        settings.connection(self.gateway(settings)).ok().and_then(Connection::default_catalog)
     }
 
     /// Whether a wall stands between this run and production: its tables, its part of `offshoot__meta` and its promotes are

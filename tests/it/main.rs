@@ -11,6 +11,7 @@ mod ci;
 mod contract;
 #[cfg(feature = "duckdb")]
 mod corpus;
+mod default_catalog;
 mod default_statements;
 mod demo;
 #[cfg(feature = "duckdb")]

@@ -31,7 +31,8 @@ pub(super) fn run(context: &Context<'_>, arguments: &QueryArguments) -> CommandR
     let project = workspace.project_here()?;
     let timeout = Duration::from_secs(arguments.lock_timeout);
     let engine = workspace.engine(&project.settings, OpenMode::ReadOnly, timeout)?;
-    let question = Question::parse(&arguments.sql, engine.dialect())?;
+    let catalog = workspace.default_catalog(&project.settings);
+    let question = Question::parse(&arguments.sql, engine.dialect(), catalog.as_deref())?;
     let state = workspace.state_to_read(&project.settings)?;
     let environment = environment(&workspace, state.as_ref(), arguments.environment.as_deref())?;
     if environment.about.status == Status::Building {

@@ -1,7 +1,7 @@
 //! Which texts are queries: one statement that only reads, perhaps behind words that ask about it (EXPLAIN, DESCRIBE).
 
 use crate::error::CommandError;
-use crate::sql::{Dialect, Query, Template, Token, TokenKind, tokenize};
+use crate::sql::{Dialect, Query, Template, Token, TokenKind, names_within, tokenize};
 
 /// A query, and the words before it that ask about it.
 #[derive(Debug)]
@@ -22,11 +22,11 @@ const ASKING: [&str; 5] = ["explain", "analyze", "describe", "desc", "summarize"
 const ALLOWED: &str = "SELECT, WITH, FROM, VALUES, TABLE, PIVOT, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN";
 
 impl Question {
-    /// Reads a person's text.
+    /// Reads a person's text. Names of two parts are in the catalog, if that is known.
     ///
     /// # Errors
     /// There is no statement, or several, or one that does more than read.
-    pub(super) fn parse(sql: &str, dialect: Dialect) -> Result<Self, CommandError> {
+    pub(super) fn parse(sql: &str, dialect: Dialect, catalog: Option<&str>) -> Result<Self, CommandError> {
         let unreadable = |error: crate::sql::TokenError| {
             CommandError::no("the query cannot be read")
                 .because(format!("{} (at byte {})", error.message, error.offset))
@@ -54,7 +54,8 @@ impl Question {
             return Err(CommandError::no(format!("expected a query, found `{}`", word_of(begin, sql)))
                 .hint(format!("a query begins with {ALLOWED}; it runs on a connection that cannot write")));
         };
-        Ok(Self { prefix: prefix.to_owned(), query: Query::parse(Template::plain(template), dialect) })
+        let template = names_within(Template::plain(template), catalog, dialect);
+        Ok(Self { prefix: prefix.to_owned(), query: Query::parse(template, dialect) })
     }
 }
 
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     fn parts(sql: &str) -> (String, String) {
-        let question = Question::parse(sql, Dialect::DuckDb).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let question = Question::parse(sql, Dialect::DuckDb, None).unwrap_or_else(|error| panic!("{sql}: {error}"));
         (question.prefix, question.query.text().to_owned())
     }
 
@@ -142,7 +143,7 @@ mod tests {
             "select 'open",
         ];
         for sql in refused {
-            let error = Question::parse(sql, Dialect::DuckDb).expect_err(sql);
+            let error = Question::parse(sql, Dialect::DuckDb, None).expect_err(sql);
             assert_eq!(error.exit(), crate::error::Exit::No, "{sql}");
         }
     }

@@ -234,7 +234,7 @@ impl Expander<'_> {
     /// The columns of a table. Where nothing is known of them yet there are none, and the file is read again.
     fn columns_of(&mut self, relation: &[Lexeme], at: usize) -> Step<TableColumns> {
         let text = text_of(trimmed(relation)).unwrap_or_default();
-        let Ok(name) = model_name(&text, self.dialect) else {
+        let Ok(name) = self.names.table(&text, self.dialect) else {
             self.refuse(at, format!("`{text}` is no name of a table"), "write it as in FROM, such as `schema.name`");
             return None;
         };

@@ -28,7 +28,7 @@ use crate::ids::ModelName;
 use crate::problem::{Problem, nearest};
 #[cfg(test)]
 use crate::sql::tokenize;
-use crate::sql::{Constant, Dialect, Piece, Template, TimeVariable, Token, evaluate};
+use crate::sql::{Constant, Dialect, Piece, Template, TimeVariable, Token, evaluate, names_within};
 
 pub(super) use columns::{Columns, TableColumns};
 pub(super) use jinja::{Block, Jinja, blocks, definitions, masked, mistake};
@@ -172,19 +172,24 @@ impl<'a> Expander<'a> {
             Some(Outcome::Nothing) | None => Vec::new(),
         };
         let is_left = |made: &Vec<Lexeme>| made.iter().any(|one| one.is_significant() && one.kind != Kind::Gone);
-        made.into_iter().filter(is_left).map(|made| Template::new(pieces(apart(made)))).collect()
+        made.into_iter().filter(is_left).map(|made| self.within(Template::new(pieces(apart(made))))).collect()
     }
 
     /// The template, and whether anything in it asked for the stage.
     fn template(&mut self, tokens: &[Token]) -> (Option<Template>, bool) {
         self.reads_stage = false;
         if let Some(plain) = self.plain(tokens) {
-            return (Some(plain), false);
+            return (Some(self.within(plain)), false);
         }
         let lexemes = self.lexemes(tokens);
         let expanded = self.walk(&lexemes, 0);
         let is_left = expanded.iter().any(|lexeme| lexeme.is_significant() && lexeme.kind != Kind::Gone);
-        (is_left.then(|| Template::new(pieces(expanded))), self.reads_stage)
+        (is_left.then(|| self.within(Template::new(pieces(expanded)))), self.reads_stage)
+    }
+
+    /// With the tables of the default catalog as they are called without it.
+    fn within(&self, template: Template) -> Template {
+        names_within(template, self.names.catalog, self.dialect)
     }
 
     /// A statement without macros, as most are.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::columns::Columns;
 use super::lexeme::{Kind, Lexeme};
-use crate::sql::{Constant, Dialect, TimeVariable};
+use crate::ids::ModelName;
+use crate::project::name::model_name;
+use crate::sql::{Constant, Dialect, TimeVariable, within};
 use crate::yaml;
 
 /// The names of one file.
@@ -17,6 +19,8 @@ pub(in crate::project) struct Names<'a> {
     pub(in crate::project) locals: &'a BTreeMap<String, String>,
     /// The gateway in use.
     pub(in crate::project) gateway: Option<&'a str>,
+    /// The catalog in which names of two parts are, where it is known.
+    pub(in crate::project) catalog: Option<&'a str>,
     /// What the model's kind is called.
     pub(in crate::project) kind: Option<&'a str>,
     /// The model's name, quoted: what stands for `@this_model` until the statement runs.
@@ -28,7 +32,23 @@ pub(in crate::project) struct Names<'a> {
 impl<'a> Names<'a> {
     /// Variables, and nothing else.
     pub(in crate::project) fn over(variables: &'a BTreeMap<String, yaml::Value>) -> Self {
-        Self { variables, locals: &NO_LOCALS, gateway: None, kind: None, this_model: None, columns: Columns::Never }
+        Self {
+            variables,
+            locals: &NO_LOCALS,
+            gateway: None,
+            catalog: None,
+            kind: None,
+            this_model: None,
+            columns: Columns::Never,
+        }
+    }
+
+    /// Reads the name of a table, which has two parts also where it is written with their catalog.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(in crate::project) fn table(self, text: &str, dialect: Dialect) -> Result<ModelName, String> {
+        model_name(text, dialect).map(|name| within(name, self.catalog, dialect))
     }
 }
 

@@ -29,6 +29,7 @@ fn run(text: &str, dialect: Dialect) -> (String, Vec<Problem>) {
         variables: &variables,
         locals: &locals,
         gateway: Some("local"),
+        catalog: None,
         kind: Some("FULL"),
         this_model: Some("s.m"),
         columns: Columns::Known(&tables),
