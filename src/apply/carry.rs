@@ -43,7 +43,10 @@ impl Filler<'_> {
             taken.extend(task.better_known(self.session(), range, &history.table, both)?);
         }
         if taken.is_empty() && self.known.is_some() {
-            return Ok(());
+            // With every range a column may be lost still.
+            let session = self.session();
+            let own = task.columns_of(session, task.table)?;
+            return task.carried(session, (&own, &[]), &history.table, changes).map(|_| ());
         }
         if !self.is_undone() {
             // Half of it may be there when the run dies.

@@ -324,3 +324,27 @@ fn a_reader_of_long_ago_does_not_show_rows_that_are_no_more() {
     let again = site.done(&["promote", "--format", "json"]);
     assert!(again.builds().is_empty(), "{}", again.stdout);
 }
+
+/// The earlier definition's table has every range of the later one's: nothing is to be carried, and a column would still go.
+#[test]
+fn going_back_to_a_definition_without_a_column_of_productions_is_refused() {
+    for of in [Site::duckdb, Site::postgres] {
+        let site = three_days(of, &[("models/daily.sql", &daily("", PLAIN))]);
+        let more = PLAIN.replace("day, amount", "day, amount, 'new' AS source");
+        edit(site.world(), &[("models/daily.sql", &daily("", &more))]);
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/daily.sql", &daily("", PLAIN))]);
+        let ran = site.world().bot(&["promote", "--format", "json"]);
+        assert_eq!(ran.exit, offshoot::error::Exit::No, "{}", ran.stdout);
+        let told = ran.error().to_string();
+        assert!(told.contains("column `source` of the rows that are kept would be lost"), "{told}");
+        let kept = ["2026-03-29|1|NULL", "2026-03-30|2|NULL", "2026-03-31|3|NULL"];
+        assert_eq!(shown(&site, "s.daily", "amount, source"), kept);
+
+        edit(site.world(), &[("models/daily.sql", &daily(", on_destructive_change allow", PLAIN))]);
+        site.done(&["promote"]);
+        assert_eq!(shown(&site, "s.daily", "amount"), ["2026-03-29|1", "2026-03-30|2", "2026-03-31|3"]);
+        site.done(&["run"]);
+        assert_eq!(shown(&site, "s.daily", "amount")[3..], ["2026-04-01|4"]);
+    }
+}
