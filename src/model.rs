@@ -239,7 +239,7 @@ pub struct Seed {
     pub blob: BlobId,
     /// How to read it.
     pub csv: CsvSettings,
-    /// Columns in the file's order, with the types that the table gets.
+    /// The columns that the model declares, in its order, else all in the file's; with the types that the table gets.
     pub columns: Vec<SeedColumn>,
     /// Number of rows, the header not counted.
     pub rows: u64,
@@ -248,7 +248,7 @@ pub struct Seed {
 /// One column of a seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeedColumn {
-    /// Its name in the header.
+    /// Its name in the table. In the header it may stand in another case, between spaces.
     pub name: String,
     /// Its SQL type: declared, or inferred from the cells.
     pub data_type: String,
@@ -271,6 +271,8 @@ pub struct CsvSettings {
     pub skip_initial_space: bool,
     /// Texts that mean NULL.
     pub null_texts: BTreeSet<String>,
+    /// Further ones of single columns, by their names in lower case.
+    pub null_texts_of: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a kind is called in `MODEL` blocks, plans and the state.

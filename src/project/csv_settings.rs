@@ -1,5 +1,7 @@
 //! `csv_settings` of a seed, as SQLMesh hands them to pandas.
 
+use std::collections::BTreeMap;
+
 use super::value::{Pair, Source, Value};
 use crate::model::CsvSettings;
 use crate::problem::{Problem, nearest};
@@ -30,6 +32,7 @@ impl Default for CsvSettings {
             double_quote: true,
             skip_initial_space: false,
             null_texts: NULL_TEXTS.into_iter().map(str::to_owned).collect(),
+            null_texts_of: BTreeMap::new(),
         }
     }
 }
@@ -52,7 +55,28 @@ pub(super) fn read(source: &Source<'_>, value: Value<'_>, problems: &mut Vec<Pro
         }
     }
     let mut texts = pairs.iter().filter(|pair| pair.key == "keep_default_na").filter_map(|pair| pair.value.scalar());
-    if texts.next_back().as_deref().and_then(flag) == Some(false) {
+    let keeps = texts.next_back().as_deref().and_then(flag) != Some(false);
+    with_null_texts(settings, added, if keeps { Defaults::Kept } else { Defaults::Gone })
+}
+
+/// The pairs of `na_values (name = ('-', 'none'), …)`: texts of one column each.
+fn columns_of<'a>(pair: &Pair<'a>) -> Option<Vec<Pair<'a>>> {
+    let of = pair.value.pairs().ok().filter(|_| pair.key == "na_values")?;
+    (!of.is_empty() && of.iter().all(|column| !column.value.is_empty())).then_some(of)
+}
+
+/// Whether what pandas reads as missing by itself is NULL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defaults {
+    /// It is.
+    Kept,
+    /// It is text like any other.
+    Gone,
+}
+
+/// The settings with all texts that mean NULL.
+pub fn with_null_texts(mut settings: CsvSettings, added: Vec<String>, defaults: Defaults) -> CsvSettings {
+    if defaults == Defaults::Gone {
         settings.null_texts.clear();
     }
     settings.null_texts.extend(added);
@@ -81,8 +105,16 @@ fn one(
     settings: &mut CsvSettings,
     added: &mut Vec<String>,
 ) -> Result<(), Problem> {
+    let texts = |value: &Value<'_>| value.items().iter().map(Value::scalar).collect::<Option<Vec<String>>>();
+    if let Some(of) = columns_of(pair) {
+        for column in &of {
+            let texts = texts(&column.value).unwrap_or_default();
+            settings.null_texts_of.entry(column.key.clone()).or_default().extend(texts);
+        }
+        return Ok(());
+    }
     let values: Option<Vec<String>> = match pair.key.as_str() {
-        "na_values" => pair.value.items().iter().map(|item| item.scalar()).collect(),
+        "na_values" => texts(&pair.value),
         _ => pair.value.scalar().map(|text| vec![text]),
     };
     set_csv(settings, &pair.key, values.as_deref(), added).map_err(|refused| match refused {
@@ -130,7 +162,7 @@ pub fn set_csv(
             choice()?;
         }
         "na_values" => {
-            let texts = values.ok_or(expected("a list of texts; one list per column is not supported"))?;
+            let texts = values.ok_or(expected("a list of texts, or one for each of some columns"))?;
             added.extend(texts.iter().cloned());
         }
         "encoding" => {

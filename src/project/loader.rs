@@ -363,7 +363,7 @@ impl<'a> Loader<'a> {
         let name = model.name.to_string();
         let mut source = Hasher::new("model source").text(&name).text(blob.as_str()).digest(self.digest);
         if let (Kind::Seed(seed), Some((written, place))) = (&mut model.kind, seed) {
-            let filled = self.seed(path, written, *place, seed, &model.properties.columns);
+            let filled = self.seed(path, written, *place, seed, (&model.properties.columns, model.dialect));
             if let Err(problem) = filled {
                 return Err(vec![problem]);
             }

@@ -38,7 +38,7 @@ use std::sync::Arc;
 
 pub use beside_all::{Expanded, Shown, beside_all};
 pub use cache::ModelCache;
-pub use csv_settings::{RefusedCsvSetting, set_csv};
+pub use csv_settings::{Defaults, RefusedCsvSetting, set_csv, with_null_texts};
 pub use external::external_column;
 pub use glob::matches as fits;
 pub use loader::{ReadFiles, is_ignored};

@@ -4,15 +4,17 @@
 //! Types are inferred as pandas does for SQLMesh, except that a NULL does not turn BIGINT into DOUBLE or BOOLEAN into
 //! TEXT, which would lose digits.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use crate::hash::{Digest, Hasher};
 use crate::model::{CsvSettings, DeclaredColumn, SeedColumn};
+use crate::sql::Dialect;
 
 /// What was found in a seed's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeedContents {
-    /// Columns in the file's order.
+    /// The declared columns in their order, else all in the file's.
     pub columns: Vec<SeedColumn>,
     /// Number of rows, the header not counted.
     pub rows: u64,
@@ -94,26 +96,27 @@ impl SeedError {
     }
 }
 
-/// A row's cells in the file's order; `None` is NULL.
+/// A row's cells in the order of the columns that are loaded; `None` is NULL.
 pub type SeedRow = Vec<Option<String>>;
 
 /// Iterates a seed's rows for loading.
 ///
 /// # Errors
-/// The file's header is not that of `columns`; later, per row, what is wrong with it.
+/// The file's header lacks one of `columns`; later, per row, what is wrong with it.
 pub fn seed_rows<R: Read>(
     reader: R,
     settings: &CsvSettings,
     columns: &[SeedColumn],
 ) -> Result<impl Iterator<Item = Result<SeedRow, SeedError>>, SeedError> {
     let (names, rows) = open(reader, settings)?;
-    if !names.iter().eq(columns.iter().map(|column| &column.name)) {
-        return Err(SeedError::OtherHeader);
-    }
-    Ok(rows)
+    let place = |column: &SeedColumn| names.iter().position(|name| is_same(name, &column.name));
+    let places: Vec<usize> =
+        columns.iter().map(|column| place(column).ok_or(SeedError::OtherHeader)).collect::<Result<_, _>>()?;
+    Ok(rows.map(move |row| row.map(|mut cells| places.iter().map(|place| cells[*place].take()).collect())))
 }
 
-/// Reads a seed's file once: counts rows, infers types and hashes the cells of each column.
+/// Reads a seed's file once: counts rows, infers types and hashes the cells of each column. Where columns are declared, those are
+/// loaded and no others, as SQLMesh does.
 ///
 /// # Errors
 /// What is wrong with the file.
@@ -121,12 +124,9 @@ pub fn read_seed<R: Read>(
     reader: R,
     settings: &CsvSettings,
     declared: &[DeclaredColumn],
+    dialect: Dialect,
 ) -> Result<SeedContents, SeedError> {
     let (names, rows) = open(reader, settings)?;
-    let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
-    if let Some(missing) = declared.iter().find(|column| !names.iter().any(|name| same(name, &column.name))) {
-        return Err(SeedError::MissingColumn { name: missing.name.clone() });
-    }
     let mut columns: Vec<Column> = names.iter().map(|_| Column::default()).collect();
     let mut count = 0;
     for row in rows {
@@ -135,15 +135,39 @@ pub fn read_seed<R: Read>(
             column.add(cell.as_deref());
         }
     }
-    let type_of = |name: &str, column: &Column| {
-        let declared = declared.iter().find(|declared| same(&declared.name, name));
-        declared.and_then(|declared| declared.data_type.clone()).unwrap_or_else(|| column.guess.sql().to_owned())
-    };
-    let columns = names.into_iter().zip(columns).map(|(name, column)| {
-        let data_type = type_of(&name, &column);
+    let seed_column = |(name, data_type): (String, Option<&String>), column: &Column| {
+        let data_type = data_type.cloned().unwrap_or_else(|| column.guess.sql().to_owned());
         SeedColumn { content: column.digest(&data_type), name, data_type }
-    });
-    Ok(SeedContents { columns: columns.collect(), rows: count })
+    };
+    let found = |declared: &DeclaredColumn| {
+        let place = names.iter().position(|name| is_same(name, &declared.name));
+        let column = place.and_then(|place| columns.get(place));
+        let column = column.ok_or_else(|| SeedError::MissingColumn { name: declared.name.clone() })?;
+        Ok(seed_column((declared.name.clone(), declared.data_type.as_ref()), column))
+    };
+    let columns = match declared {
+        [] => {
+            names.iter().zip(&columns).map(|(name, column)| seed_column((shown(name, dialect), None), column)).collect()
+        }
+        declared => declared.iter().map(found).collect::<Result<_, SeedError>>()?,
+    };
+    Ok(SeedContents { columns, rows: count })
+}
+
+/// Whether a name of the header is that of a column.
+fn is_same(header: &str, name: &str) -> bool {
+    header.trim().to_lowercase() == name.trim().to_lowercase()
+}
+
+/// A name of the header as SQLMesh has it: as the dialect folds it, in quotes where it is no plain word.
+fn shown(header: &str, dialect: Dialect) -> String {
+    let name = header.trim();
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let is_plain = name.chars().all(is_word) && !name.starts_with(|first: char| first.is_ascii_digit());
+    match dialect {
+        Dialect::Snowflake => dialect.shown(name, !is_plain),
+        _ => dialect.fold(name, !is_plain),
+    }
 }
 
 struct Column {
@@ -170,8 +194,8 @@ impl Column {
     }
 
     /// The number of rows is fixed by the cells: each begins with a mark of its own.
-    fn digest(self, data_type: &str) -> Digest {
-        self.hasher.text("type").text(data_type).finish()
+    fn digest(&self, data_type: &str) -> Digest {
+        self.hasher.clone().text("type").text(data_type).finish()
     }
 }
 
@@ -200,6 +224,8 @@ impl Guess {
         if matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE") {
             return Self::Boolean;
         }
+        // Spaces around a number are none of it, those around any other text are.
+        let text = text.trim_matches(' ');
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
         if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return if text.parse::<i64>().is_ok() { Self::Integer } else { Self::Text };
@@ -233,26 +259,30 @@ fn open<R: Read>(
     let names = header.iter().map(|cell| cell_text(cell, 1).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
     check_names(&names)?;
     let expected = names.len();
-    let null_texts = settings.null_texts.clone();
+    let all = settings.null_texts.clone();
+    let of = |name: &String| settings.null_texts_of.get(&name.trim().to_lowercase()).cloned().unwrap_or_default();
+    let own: Vec<BTreeSet<String>> = names.iter().map(of).collect();
     let rows = rows.map(move |record| {
         let record = record.map_err(broken)?;
         let line = record.position().map_or(0, csv::Position::line);
         if record.len() != expected {
             return Err(SeedError::Width { line, found: record.len() as u64, expected: expected as u64 });
         }
-        let cell = |cell| cell_text(cell, line).map(|text| (!null_texts.contains(text)).then(|| text.to_owned()));
-        record.iter().map(cell).collect()
+        let cell = |(cell, own): (&[u8], &BTreeSet<String>)| {
+            cell_text(cell, line).map(|text| (!all.contains(text) && !own.contains(text)).then(|| text.to_owned()))
+        };
+        record.iter().zip(&own).map(cell).collect()
     });
     Ok((names, rows))
 }
 
 fn check_names(names: &[String]) -> Result<(), SeedError> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for (index, name) in names.iter().enumerate() {
         if name.trim().is_empty() {
             return Err(SeedError::NamelessColumn { column: index + 1 });
         }
-        if !seen.insert(name.to_lowercase()) {
+        if !seen.insert(name.trim().to_lowercase()) {
             return Err(SeedError::DuplicateColumn { name: name.clone() });
         }
     }
@@ -329,7 +359,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<SeedContents, SeedError> {
-        read_seed(text.as_bytes(), &CsvSettings::default(), &[])
+        read_seed(text.as_bytes(), &CsvSettings::default(), &[], Dialect::DuckDb)
     }
 
     fn types(text: &str) -> Vec<String> {
@@ -348,10 +378,11 @@ mod tests {
     fn declared_types_win_and_must_be_there() {
         let column = |name: &str| DeclaredColumn { name: name.into(), data_type: Some("DECIMAL(10, 2)".into()) };
         let settings = CsvSettings::default();
-        let seed = read_seed("Id,b\n1,2\n".as_bytes(), &settings, &[column("id")]).expect("a seed");
+        let seed = read_seed("Id,b\n1,2\n".as_bytes(), &settings, &[column("id")], Dialect::DuckDb).expect("a seed");
         assert_eq!(seed.columns[0].data_type, "DECIMAL(10, 2)");
         assert_ne!(seed.columns[0].content, read("Id,b\n1,2\n").expect("a seed").columns[0].content);
-        let error = read_seed("a\n1\n".as_bytes(), &settings, &[column("c")]).expect_err("a missing column");
+        let error =
+            read_seed("a\n1\n".as_bytes(), &settings, &[column("c")], Dialect::DuckDb).expect_err("a missing column");
         assert!(error.to_string().contains("`c`"), "{error}");
     }
 
@@ -369,9 +400,9 @@ mod tests {
     #[test]
     fn null_is_not_an_empty_text() {
         let mut settings = CsvSettings::default();
-        let null = read_seed("a,b\nx,\n".as_bytes(), &settings, &[]).expect("a seed");
+        let null = read_seed("a,b\nx,\n".as_bytes(), &settings, &[], Dialect::DuckDb).expect("a seed");
         settings.null_texts.clear();
-        let empty = read_seed("a,b\nx,\n".as_bytes(), &settings, &[]).expect("a seed");
+        let empty = read_seed("a,b\nx,\n".as_bytes(), &settings, &[], Dialect::DuckDb).expect("a seed");
         assert_ne!(null.columns[1].content, empty.columns[1].content);
         let rows: Vec<_> = seed_rows("a,b\nx,\n".as_bytes(), &settings, &empty.columns)
             .expect("rows")
@@ -389,7 +420,7 @@ mod tests {
         assert_eq!(line("a,\n"), Some(1));
         assert_eq!(line("a\n\0\n"), Some(2));
         assert!(matches!(read(""), Err(SeedError::Empty)));
-        let bytes = read_seed(&b"a\n1\n\xff\n"[..], &CsvSettings::default(), &[]);
+        let bytes = read_seed(&b"a\n1\n\xff\n"[..], &CsvSettings::default(), &[], Dialect::DuckDb);
         assert_eq!(bytes.expect_err("no text").line(), Some(3));
     }
 
@@ -404,12 +435,22 @@ mod tests {
             ..CsvSettings::default()
         };
         let text = "a; b\n 'x;  y';   'it\\'s'\n";
-        let seed = read_seed(text.as_bytes(), &settings, &[]).expect("a seed");
+        let seed = read_seed(text.as_bytes(), &settings, &[], Dialect::DuckDb).expect("a seed");
         let rows: Vec<_> = seed_rows(text.as_bytes(), &settings, &seed.columns)
             .expect("rows")
             .collect::<Result<_, _>>()
             .expect("every row");
         assert_eq!(rows, [[Some("x;  y".to_owned()), Some("it's".to_owned())]]);
         assert!(matches!(seed_rows("z\n".as_bytes(), &settings, &seed.columns).err(), Some(SeedError::OtherHeader)));
+    }
+
+    #[test]
+    fn a_header_is_read_as_a_name_in_sql() {
+        let names = |dialect| -> Vec<String> {
+            let seed = read_seed("Id, Two Words ,name \n1,2,3\n".as_bytes(), &CsvSettings::default(), &[], dialect);
+            seed.expect("a seed").columns.into_iter().map(|column| column.name).collect()
+        };
+        assert_eq!(names(Dialect::Postgres), ["id", "Two Words", "name"]);
+        assert_eq!(names(Dialect::DuckDb), ["id", "two words", "name"]);
     }
 }

@@ -3,10 +3,11 @@
 use super::loader::Loader;
 use super::seed::{SeedError, read_seed};
 use crate::files::Entry;
-use crate::hash::{Digest, Hasher};
+use crate::hash::Hasher;
 use crate::ids::FilePath;
 use crate::model::{DeclaredColumn, Seed};
 use crate::problem::{Problem, nearest};
+use crate::sql::Dialect;
 use crate::yaml::Place;
 
 impl Loader<'_> {
@@ -17,7 +18,7 @@ impl Loader<'_> {
         written: &str,
         place: Place,
         seed: &mut Seed,
-        declared: &[DeclaredColumn],
+        (declared, dialect): (&[DeclaredColumn], Dialect),
     ) -> Result<(), Problem> {
         let tell = |problem: Problem| problem.at(model).position(place.line, place.column);
         let Some(path) = resolve(model, written) else {
@@ -29,10 +30,10 @@ impl Loader<'_> {
             Some(Entry::Unreadable(problem)) => return Err(problem.clone()),
             None => return Err(tell(self.missing_seed(&path))),
         };
-        let key = (blob.clone(), seed_digest(seed, declared));
+        let key = (blob.clone(), seed_digest(seed, declared).text(dialect.name()).finish());
         let read = || {
             let stream = self.tree.open(&path)?;
-            read_seed(std::io::BufReader::new(stream), &seed.csv, declared)
+            read_seed(std::io::BufReader::new(stream), &seed.csv, declared, dialect)
         };
         let contents = self.cache.seed(key, read).map_err(|error| invalid_seed(&path, &error))?;
         seed.columns.clone_from(&contents.columns);
@@ -64,7 +65,7 @@ fn invalid_seed(path: &FilePath, error: &SeedError) -> Problem {
     }
 }
 
-fn seed_digest(seed: &Seed, declared: &[DeclaredColumn]) -> Digest {
+fn seed_digest(seed: &Seed, declared: &[DeclaredColumn]) -> Hasher {
     let csv = &seed.csv;
     let mut hasher = Hasher::new("seed settings").bytes(&[csv.delimiter, csv.quote]);
     hasher = hasher.number(csv.escape.map_or(0, |escape| u64::from(escape) + 1));
@@ -73,10 +74,14 @@ fn seed_digest(seed: &Seed, declared: &[DeclaredColumn]) -> Digest {
     for text in &csv.null_texts {
         hasher = hasher.text(text);
     }
+    hasher = hasher.number(csv.null_texts_of.len() as u64);
+    for (column, texts) in &csv.null_texts_of {
+        hasher = texts.iter().fold(hasher.text(column).number(texts.len() as u64), |hasher, text| hasher.text(text));
+    }
     for column in declared {
         hasher = hasher.text(&column.name).option(column.data_type.as_deref());
     }
-    hasher.finish()
+    hasher
 }
 
 /// A seed's path inside the tree: below `$root`, or relative to the model's file; `None` where it leaves the project.

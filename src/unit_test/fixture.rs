@@ -10,7 +10,7 @@ use crate::files::{Entry as FileEntry, FileTree};
 use crate::ids::FilePath;
 use crate::model::CsvSettings;
 use crate::problem::{Problem, nearest};
-use crate::project::{RefusedCsvSetting, read_seed, seed_rows, set_csv};
+use crate::project::{Defaults, RefusedCsvSetting, read_seed, seed_rows, set_csv, with_null_texts};
 use crate::settings::Report;
 use crate::sql::{Dialect, tokenize};
 use crate::yaml::{self, Entry, Node, Place, Value};
@@ -243,6 +243,17 @@ fn csv_settings(node: &Node, report: &mut Report<'_>) -> CsvSettings {
         };
         // pandas has two names for it.
         let setting = if key == "sep" { "delimiter" } else { key };
+        if setting == "na_values" && matches!(node.value, Value::Map(_)) {
+            for column in node.entries() {
+                let texts = match &column.node.value {
+                    Value::List(items) => items.as_slice(),
+                    _ => std::slice::from_ref(&column.node),
+                };
+                let texts = texts.iter().filter_map(Node::text).map(str::to_owned);
+                settings.null_texts_of.entry(column.key.trim().to_lowercase()).or_default().extend(texts);
+            }
+            continue;
+        }
         let Err(refused) = set_csv(&mut settings, setting, values.as_deref(), &mut added) else { continue };
         match refused {
             RefusedCsvSetting::Expected(what, help) => {
@@ -261,11 +272,8 @@ fn csv_settings(node: &Node, report: &mut Report<'_>) -> CsvSettings {
             }
         }
     }
-    if node.get("keep_default_na").is_some_and(|node| node.value == Value::Bool(false)) {
-        settings.null_texts.clear();
-    }
-    settings.null_texts.extend(added);
-    settings
+    let keeps = node.get("keep_default_na").is_none_or(|node| node.value != Value::Bool(false));
+    with_null_texts(settings, added, if keeps { Defaults::Kept } else { Defaults::Gone })
 }
 
 fn csv(
@@ -295,7 +303,7 @@ fn csv(
 }
 
 fn csv_rows(text: &str, place: Place, settings: &CsvSettings) -> Result<Rows, crate::project::SeedError> {
-    let contents = read_seed(text.as_bytes(), settings, &[])?;
+    let contents = read_seed(text.as_bytes(), settings, &[], Dialect::Generic)?;
     let columns = contents.columns.iter().map(|column| Named { text: column.name.trim().to_lowercase(), place });
     let mut read = Rows { columns: columns.collect(), rows: Vec::new() };
     for row in seed_rows(text.as_bytes(), settings, &contents.columns)? {
