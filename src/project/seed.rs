@@ -164,10 +164,7 @@ fn shown(header: &str, dialect: Dialect) -> String {
     let name = header.trim();
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let is_plain = name.chars().all(is_word) && !name.starts_with(|first: char| first.is_ascii_digit());
-    match dialect {
-        Dialect::Snowflake => dialect.shown(name, !is_plain),
-        _ => dialect.fold(name, !is_plain),
-    }
+    dialect.normalized(name, !is_plain)
 }
 
 struct Column {

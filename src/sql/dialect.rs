@@ -108,6 +108,11 @@ impl Dialect {
         }
     }
 
+    /// A name as SQLMesh makes one of a text, so that it can stand in quotes: DuckDB's in lower case, as it minds none.
+    pub fn normalized(self, name: &str, quoted: bool) -> String {
+        if self == Self::Snowflake { self.shown(name, quoted) } else { self.fold(name, quoted) }
+    }
+
     /// Whether SEMI and ANTI are joins.
     pub(super) fn has_semi_joins(self) -> bool {
         matches!(self, Self::DuckDb | Self::Databricks | Self::Spark | Self::Hive | Self::ClickHouse)

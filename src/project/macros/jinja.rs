@@ -215,9 +215,10 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
             _ => default.unwrap_or_else(|| Value::from(())),
         }
     });
+    // Its SQL, a text in its quotes, as SQLMesh has it.
     let locals = names.locals.clone();
     environment.add_function("blueprint_var", move |name: String, default: Option<Value>| {
-        let value = locals.get(&name.to_lowercase()).map(|sql| Value::from(bare(sql)));
+        let value = locals.get(&name.to_lowercase()).map(|sql| Value::from(sql.clone()));
         value.unwrap_or_else(|| default.unwrap_or_else(|| Value::from(())))
     });
     // An audit's arguments stand there as they are written.
@@ -389,14 +390,6 @@ fn parts(text: &str) -> Option<Vec<Part>> {
 
 fn time_of(text: &str) -> Option<TimeVariable> {
     TimeVariable::from_name(text.strip_prefix(TIME)?.strip_suffix(TIME_END)?)
-}
-
-/// A text out of its quotes, as SQLMesh gives a blueprint's values to Jinja.
-fn bare(sql: &str) -> String {
-    match sql.strip_prefix('\'').and_then(|body| body.strip_suffix('\'')) {
-        Some(body) => body.replace("''", "'"),
-        None => sql.to_owned(),
-    }
 }
 
 /// Depth is that of the configuration, which its reader bounds.

@@ -172,7 +172,10 @@ impl<'a> Expander<'a> {
             Some(Outcome::Nothing) | None => Vec::new(),
         };
         let is_left = |made: &Vec<Lexeme>| made.iter().any(|one| one.is_significant() && one.kind != Kind::Gone);
-        made.into_iter().filter(is_left).map(|made| self.within(Template::new(pieces(apart(made))))).collect()
+        made.into_iter()
+            .filter(is_left)
+            .map(|made| self.within(Template::new(pieces(apart(self.whole_names(made))))))
+            .collect()
     }
 
     /// The template, and whether anything in it asked for the stage.
@@ -183,6 +186,7 @@ impl<'a> Expander<'a> {
         }
         let lexemes = self.lexemes(tokens);
         let expanded = self.walk(&lexemes, 0);
+        let expanded = self.whole_names(expanded);
         let is_left = expanded.iter().any(|lexeme| lexeme.is_significant() && lexeme.kind != Kind::Gone);
         (is_left.then(|| self.within(Template::new(pieces(expanded)))), self.reads_stage)
     }

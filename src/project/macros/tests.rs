@@ -92,7 +92,9 @@ fn variables_become_literals_or_bare_text() {
         ("select @VAR('region'), @var('x', 1 + 1)", "select 'e''u', 1 + 1"),
         ("from t_@{limit_rows}_x", "from t_10_x"),
         ("from t_@limit_rows", "from t_10"),
-        ("from @{limit_rows}.t", "from 10.t"),
+        ("from @{limit_rows}.t", "from \"10\".t"),
+        ("select 1 as @{limit_rows}, @{limit_rows} limit @{limit_rows}", "select 1 as \"10\", 10 limit 10"),
+        ("select x.@{region} + @{region} as c_@{region}", "select x.\"e'u\" + \"e'u\" as \"c_e'u\""),
         ("from @region join @VAR('region') using (a)", "from \"e'u\" join \"e'u\" using (a)"),
         ("select 1 as @region, @region.b from @'@{limit_rows}'", "select 1 as \"e'u\", \"e'u\".b from \"10\""),
         ("select @VAR('many'), @many", "select ['a', 'b'], ('a', 'b')"),
@@ -269,7 +271,7 @@ fn a_text_is_taken_out_of_its_quotes_as_the_dialect_reads_it() {
     assert_eq!(bare(Dialect::DuckDb), "SELECT 'a\\\\b''c'");
     assert_eq!(bare(Dialect::Snowflake), "SELECT 'a\\\\b''c'");
     assert_eq!(run("@DEF(t, 'a\\'b'); SELECT \"@t\"", Dialect::Databricks).0, "SELECT \"@t\"");
-    assert_eq!(run("@DEF(t, 'a\\'b'); SELECT `@t`, x_@t", Dialect::Databricks).0, "SELECT `a'b`, x_a'b");
+    assert_eq!(run("@DEF(t, 'a\\'b'); SELECT `@t`, x_@t", Dialect::Databricks).0, "SELECT `a'b`, `x_a'b`");
     assert_eq!(run("@DEF(t, 'a\\xb'); SELECT `@t`", Dialect::Databricks).1.len(), 1);
 }
 

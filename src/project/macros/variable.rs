@@ -148,6 +148,41 @@ impl Expander<'_> {
     }
 }
 
+impl Expander<'_> {
+    /// Each name of which a part came from a variable as one, in quotes where it is no plain word: in SQLMesh it is a name,
+    /// whatever its text.
+    pub(super) fn whole_names(&self, lexemes: Vec<Lexeme>) -> Vec<Lexeme> {
+        if !lexemes.iter().any(|lexeme| lexeme.kind == Kind::Part) {
+            return lexemes;
+        }
+        let mut output: Vec<Lexeme> = Vec::with_capacity(lexemes.len());
+        let mut rest = lexemes.as_slice();
+        while let Some(first) = rest.first() {
+            let length = rest.iter().position(|lexeme| !lexeme.is_of_name()).unwrap_or(rest.len()).max(1);
+            let (name, after) = rest.split_at(length);
+            let has_part = name.iter().any(|lexeme| lexeme.kind == Kind::Part);
+            let text: String = name.iter().map(|lexeme| lexeme.text.as_str()).collect();
+            let is_dotted = [output.last(), after.first()].into_iter().flatten().any(|near| near.is_symbol("."));
+            let as_it_is = is_plain(&text) || (text.parse::<f64>().is_ok() && !is_dotted && !is_name_place(&output));
+            match has_part && !as_it_is {
+                true => {
+                    let quoted = self.quoted(&self.dialect.normalized(&text, false));
+                    output.push(Lexeme::made(Kind::Quoted, quoted, first.at));
+                }
+                false => output.extend_from_slice(name),
+            }
+            rest = after;
+        }
+        output
+    }
+}
+
+/// Whether a text is a name without quotes.
+fn is_plain(text: &str) -> bool {
+    let is_of_word = |sign: char| sign.is_alphanumeric() || matches!(sign, '_' | '$');
+    !text.is_empty() && !text.starts_with(|first: char| first.is_ascii_digit()) && text.chars().all(is_of_word)
+}
+
 /// What a variable is where it stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
