@@ -64,7 +64,12 @@ pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Probl
         problems.push(problem.help("write `kind FULL`, or `kind SEED (path '../seeds/name.csv')`"));
         return None;
     };
-    let pairs = match if arguments.is_list() { arguments.pairs() } else { Ok(Vec::new()) } {
+    let pairs = match arguments.is_list() {
+        true if name == "incremental_by_unique_key" => arguments.pairs_with("when_matched", &keyed()),
+        true => arguments.pairs(),
+        false => Ok(Vec::new()),
+    };
+    let pairs = match pairs {
         Ok(pairs) => pairs,
         Err(offset) => {
             let problem = source.error("invalid-kind", offset, "expected a property of the kind: a name and its value");
@@ -131,6 +136,11 @@ fn unsupported(source: &Source<'_>, offset: usize, name: &str) -> Problem {
         Some(name) => problem.help(format!("did you mean {name}?")),
         None => problem.help(format!("known are {}", known.join(", "))),
     }
+}
+
+/// The properties of INCREMENTAL_BY_UNIQUE_KEY.
+fn keyed() -> Vec<&'static str> {
+    ["unique_key", "when_matched", "merge_filter"].into_iter().chain(INCREMENTAL).collect()
 }
 
 /// The two properties that say which changes of columns are taken.
@@ -414,9 +424,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn unique_key(&mut self, offset: usize) -> Option<UniqueKey> {
-        let mut known = vec!["unique_key", "when_matched", "merge_filter"];
-        known.extend(INCREMENTAL);
-        self.check(&known);
+        self.check(&keyed());
         let past = self.past();
         let lookback = self.number("lookback").unwrap_or(0);
         let batch_size = self.positive("batch_size");

@@ -10,7 +10,7 @@ use crate::ids::ModelName;
 use crate::model::{AuditCall, ColumnChanges, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
 use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize};
-use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative};
+use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative, written_out};
 
 /// What a property is to us.
 enum Handling {
@@ -399,7 +399,7 @@ fn time(text: &str, bound: Bound) -> Result<DeclaredTime, String> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let date = match text.len() {
         8 if digits => format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..]),
-        _ => text.to_owned(),
+        _ => written_out(text).unwrap_or_else(|| text.to_owned()),
     };
     let moment = match Timestamp::parse(&date) {
         None if digits && text.len() > 8 => Some(Timestamp(text.parse().map_err(|_| expected())?)),

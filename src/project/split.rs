@@ -69,9 +69,14 @@ pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut
     for statement in statements(rest) {
         let Some(first) = statement.first() else { continue };
         if block.is_some() {
-            match first.is_word(VIRTUAL_UPDATE[1]) {
-                true => block = None,
-                false => parts.shown.push(statement),
+            // The last statement may stand before the end of the block without a semicolon.
+            let ends = statement.last().is_some_and(|last| last.is_word(VIRTUAL_UPDATE[1]));
+            let own = trimmed(&statement[..statement.len() - usize::from(ends)]);
+            if ends {
+                block = None;
+            }
+            if !own.is_empty() {
+                parts.shown.push(own);
             }
             continue;
         }

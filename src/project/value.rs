@@ -157,6 +157,36 @@ impl<'a> Value<'a> {
         self.items().into_iter().map(|item| item.pair().ok_or(item.offset)).collect()
     }
 
+    /// The same where the value of one key has commas of its own and no parentheses around it, as SQLMesh reads
+    /// `when_matched WHEN MATCHED THEN UPDATE SET a = b, c = d`: it goes on until an item begins with one of the keys.
+    ///
+    /// # Errors
+    /// The byte of an item that begins with no name.
+    pub(super) fn pairs_with(&self, long: &str, keys: &[&str]) -> Result<Vec<Pair<'a>>, usize> {
+        let inside = self.wrapped().unwrap_or_default();
+        let place = |token: Option<&Token>| {
+            let start = token.map(|token| token.range.start);
+            inside.iter().position(|token| Some(token.range.start) == start)
+        };
+        let begins = |item: &Self, key: &str| item.tokens.first().is_some_and(|first| first.is_word(key));
+        let mut items: Vec<Self> = Vec::new();
+        for item in self.items() {
+            let last = items.last_mut().filter(|last| {
+                let second = last.tokens.iter().filter(|token| token.is_significant()).nth(1);
+                begins(last, long) && second.is_some_and(|second| second.is_word("when"))
+            });
+            match last.filter(|_| !keys.iter().any(|key| begins(&item, key))) {
+                Some(last) => {
+                    if let (Some(start), Some(end)) = (place(last.tokens.first()), place(item.tokens.last())) {
+                        last.tokens = &inside[start..=end];
+                    }
+                }
+                None => items.push(item),
+            }
+        }
+        items.into_iter().map(|item| item.pair().ok_or(item.offset)).collect()
+    }
+
     /// Reads the value as one pair.
     pub(super) fn pair(&self) -> Option<Pair<'a>> {
         let (key, rest) = self.tokens.split_first()?;

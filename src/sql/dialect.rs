@@ -61,9 +61,25 @@ impl Dialect {
         (Self::Generic, &["", "generic", "ansi"]),
     ];
 
-    /// Finds a dialect by name, in any case.
+    /// Finds a dialect by name, in any case. SQLGlot's settings may follow (`duckdb, normalization_strategy = lowercase`): they say
+    /// how SQLMesh writes names and SQL for an engine, which here reads the author's own text.
     pub fn from_name(name: &str) -> Option<Self> {
-        let name = name.trim().to_ascii_lowercase();
+        let lower = name.to_ascii_lowercase();
+        let (name, settings) = lower.split_once(',').unwrap_or((&lower, ""));
+        let name = name.trim().to_owned();
+        let is_known = |setting: &str| {
+            let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
+            match key.trim() {
+                "normalization_strategy" => {
+                    ["lowercase", "uppercase", "case_sensitive", "case_insensitive"].contains(&value.trim())
+                }
+                "version" => !value.trim().is_empty(),
+                _ => false,
+            }
+        };
+        if !settings.is_empty() && !settings.split(',').all(is_known) {
+            return None;
+        }
         Self::NAMES.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(dialect, _)| *dialect)
     }
 

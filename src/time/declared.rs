@@ -1,6 +1,6 @@
 //! Times as authors write them: absolute, or relative to the present such as `1 week ago`.
 
-use chrono::{Months, TimeDelta};
+use chrono::{Datelike, Months, NaiveDate, TimeDelta};
 
 use super::{IntervalUnit, Timestamp};
 
@@ -19,6 +19,15 @@ pub fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
     let (count, unit) = span(&text)?;
     let from = if matches!(unit, "second" | "minute" | "min" | "hour") { now } else { today };
     shift(from, count, unit)
+}
+
+/// A date that is written out in a way that means one day everywhere, such as `2026/01/31`, `Jan 31, 2026` or `31 January 2026`, as
+/// `2026-01-31`.
+pub fn written_out(text: &str) -> Option<String> {
+    let formats = ["%Y/%m/%d", "%B %d %Y", "%B %d, %Y", "%d %B %Y"];
+    let date = formats.iter().find_map(|format| NaiveDate::parse_from_str(text.trim(), format).ok())?;
+    // Two digits are no year that anybody means.
+    (date.year() >= 1000).then(|| date.format("%Y-%m-%d").to_string())
 }
 
 /// The end that somebody states: a date is a day that belongs to it, a moment does not. A relative text is a moment.
@@ -95,6 +104,16 @@ mod tests {
         }
         for text in ["", "in", "soon", "1 fortnight ago", "99999999999 days ago", "4294967295 years ago", "-1 day"] {
             assert_eq!(relative(text, now), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_is_written_out_means_one_day() {
+        for text in ["2026/01/05", "2026/1/5", "Jan 5 2026", "January 5, 2026", "5 jan 2026"] {
+            assert_eq!(written_out(text).as_deref(), Some("2026-01-05"), "{text}");
+        }
+        for text in ["01/02/2026", "5.1.2026", "Jan 2026", "Jan 5 26", "2026/13/01", "2026-01-05 x"] {
+            assert_eq!(written_out(text), None, "{text}");
         }
     }
 

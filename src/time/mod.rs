@@ -14,7 +14,7 @@ use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveDateTime, TimeZone
 use serde::{Deserialize, Serialize};
 
 pub use cron::{Cron, CronError};
-pub use declared::{inclusive_end, later, moment, relative};
+pub use declared::{inclusive_end, later, moment, relative, written_out};
 pub use interval::{Interval, Intervals};
 pub use zone::{TimeZone, TimeZoneError};
 

@@ -230,15 +230,23 @@ impl Expander<'_> {
         if keys.is_empty() || orders.is_empty() {
             return Err(usage());
         }
-        if matches!(self.dialect, Dialect::Postgres | Dialect::MySql | Dialect::MsSql | Dialect::Trino) {
-            return Err("this dialect has no QUALIFY; number the rows in a subquery".to_owned());
-        }
-        let written = self.written(at).text("SELECT * FROM ").value(relation);
-        let mut written = written.text(" QUALIFY ROW_NUMBER() OVER (PARTITION BY ");
+        // Where there is no QUALIFY SQLMesh numbers the rows beside all columns, and leaves the number there.
+        let numbered = matches!(self.dialect, Dialect::Postgres | Dialect::MySql | Dialect::MsSql | Dialect::Trino);
+        let mut written = match numbered {
+            true => self.written(at).text("SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY "),
+            false => {
+                let written = self.written(at).text("SELECT * FROM ").value(relation);
+                written.text(" QUALIFY ROW_NUMBER() OVER (PARTITION BY ")
+            }
+        };
         for (place, key) in keys.iter().enumerate() {
             written = written.text(if place > 0 { ", " } else { "" }).value(key);
         }
-        Ok(written.text(" ORDER BY ").text(&orders.join(", ")).text(") = 1").one())
+        let written = written.text(" ORDER BY ").text(&orders.join(", "));
+        Ok(match numbered {
+            true => written.text(") AS _w FROM ").value(relation).text(") AS _t WHERE _w = 1").one(),
+            false => written.text(") = 1").one(),
+        })
     }
 
     fn date_spine(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {

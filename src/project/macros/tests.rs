@@ -303,6 +303,10 @@ fn sqlmeshs_macros_write_sql() {
         "@DEDUPLICATE(s.t, [k, CAST(at AS DATE)], ['at DESC', 'b'])",
         "SELECT * FROM s.t QUALIFY ROW_NUMBER() OVER (PARTITION BY k, CAST(at AS DATE) ORDER BY at DESC, b) = 1",
     );
+    assert_eq!(
+        run("@DEDUPLICATE(s.t, [k], ['at DESC'])", Dialect::Postgres).0,
+        "SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY at DESC) AS _w FROM s.t) AS _t WHERE _w = 1"
+    );
     same(
         "SELECT * FROM (@DATE_SPINE('week', '2024-01-01', @end_date)) AS q",
         "SELECT * FROM (SELECT CAST(_value AS DATE) AS date_week FROM GENERATE_SERIES(CAST('2024-01-01' AS DATE), \

@@ -330,6 +330,7 @@ fn files_that_are_no_model_are_told() {
         ("MODEL (name s.a) SELECT 1 AS x", "open-model-block"),
         ("MODEL (name s.a); SELECT 'x", "unreadable-sql"),
         ("MODEL (name s.a, dialect duckbd); SELECT 1 AS x", "unknown-dialect"),
+        ("MODEL (name s.a, dialect 'duckdb, sort = x'); SELECT 1 AS x", "unknown-dialect"),
         ("MODEL (name s.a); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; GRANT x; SELECT 3;", "open-block"),
         (
             "MODEL (name s.a); SELECT 1 AS x; ON_VIRTUAL_UPDATE_BEGIN; COMMIT; ON_VIRTUAL_UPDATE_END",
@@ -372,7 +373,7 @@ fn files_that_are_no_model_are_told() {
 #[test]
 fn statements_for_the_view_stand_apart() {
     let text = "MODEL (name s.a, kind FULL); ON_VIRTUAL_UPDATE_BEGIN; GRANT SELECT ON @this_model TO @who; SELECT 3; \
-                @IF(@runtime_stage = 'promoting', ANALYZE); on_virtual_update_end; SELECT 1 AS x; VACUUM;";
+                @IF(@runtime_stage = 'promoting', ANALYZE) on_virtual_update_end; SELECT 1 AS x; VACUUM;";
     let loaded = loaded(&format!(
         "//- config.yaml\nmodel_defaults: {{dialect: duckdb, on_virtual_update: [\"GRANT x ON @this_model\"]}}\nvariables: {{who: 'bi'}}\n\
          //- models/a.sql\n{text}"

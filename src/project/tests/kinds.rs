@@ -114,3 +114,31 @@ fn statements_of_a_kind_without_a_session_are_told_not_to_run() {
     }
     assert_eq!(codes(&file("MODEL (name s.a, kind FULL);\nSET a = 1;\nSELECT 1 AS x")), Vec::<&str>::new());
 }
+
+/// SQLMesh needs no parentheses around `WHEN MATCHED …`.
+#[test]
+fn clauses_without_parentheses_go_on_to_the_next_property() {
+    let clauses =
+        "WHEN MATCHED AND source.a > 1 THEN UPDATE SET target.b = source.b, c = source.c WHEN MATCHED THEN DELETE";
+    let keyed = |inside: &str| {
+        let text =
+            format!("MODEL (name s.a, kind INCREMENTAL_BY_UNIQUE_KEY ({inside}));\nSELECT 1 AS a, 2 AS b, 3 AS c");
+        let loaded = file(&text);
+        assert_eq!(told(&loaded), "", "{inside}");
+        match &model(&loaded).kind {
+            Kind::UniqueKey(key) => key.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let found = keyed(&format!("when_matched {clauses}, lookback 2, unique_key (a, b), "));
+    assert_eq!((found.when_matched.as_deref(), found.lookback, found.unique_key.len()), (Some(clauses), 2, 2));
+    let found = keyed(&format!("unique_key a, when_matched ({clauses})"));
+    assert_eq!(found.when_matched, Some(format!("({clauses})")));
+}
+
+/// SQLGlot's settings behind the name of a dialect.
+#[test]
+fn a_dialect_may_have_settings() {
+    let loaded = with("dialect 'postgres, normalization_strategy = case_sensitive, version = 14'");
+    assert_eq!((told(&loaded).as_str(), model(&loaded).dialect), ("", Dialect::Postgres));
+}
