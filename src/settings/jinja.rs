@@ -1,10 +1,15 @@
-//! The one piece of Jinja that configurations use: `{{ env_var('NAME') }}`, with or without a default; in the files of unit
-//! tests `{{ var('name') }}` too, for variables of the configuration.
+//! Jinja in configurations: `{{ env_var('NAME') }}`, with or without a default, and `{{ user() }}`; in the files of unit
+//! tests `{{ var('name') }}` too, for variables of the configuration. Nothing else of the machine can be asked for.
 //!
 //! A variable that is not set leaves a mark, [`UNSET`], which `connection` turns into an error only when that
 //! connection is opened (a plan needs no password) and which every other setting refuses.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::Object;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as JinjaValue};
 
 use crate::ids::FilePath;
 use crate::problem::{Problem, position_of};
@@ -22,53 +27,121 @@ pub(super) struct Values<'a> {
     pub(super) variables: Option<&'a BTreeMap<String, Value>>,
 }
 
-/// Replaces `{{ … }}` outside comment lines.
+/// So many steps at most, and so many bytes.
+const FUEL: u64 = 200_000;
+const MAX_RENDERED: usize = 8 << 20;
+
+/// Replaces `{{ … }}` outside comment lines. What is more than the plain calls is rendered as Jinja in one go, as SQLMesh does.
 pub(super) fn render(path: &FilePath, text: &str, values: Values<'_>, problems: &mut Vec<Problem>) -> String {
     let mut output = String::with_capacity(text.len());
-    let mut offset = 0;
+    let is_comment = |line: &str| line.trim_start().starts_with('#');
+    let mut is_plain = true;
     for line in text.split_inclusive('\n') {
-        if line.trim_start().starts_with('#') {
-            output.push_str(line);
-        } else {
-            let mut refuse = |start: usize, what: &str| {
-                let (line, column) = position_of(text, offset + start);
-                let message = format!("{what} in a YAML file cannot be rendered");
-                let problem = Problem::error("unsupported-jinja", message).at(path).position(line, column);
-                problems.push(problem.help(match values.variables {
-                    None => "only `{{ env_var('NAME') }}` and `{{ env_var('NAME', 'default') }}` are",
-                    Some(_) => "only `{{ var('name') }}` and `{{ env_var('NAME') }}` are, with a default behind the name or not",
-                }));
-            };
-            render_line(line, values, &mut output, &mut refuse);
+        match is_comment(line) {
+            true => output.push_str(line),
+            false => is_plain &= render_line(line, values, &mut output),
         }
-        offset += line.len();
     }
-    output
+    if is_plain {
+        return output;
+    }
+    let lines = text.split_inclusive('\n');
+    let without_comments: String =
+        lines.map(|line| if is_comment(line) { line.replace('{', "(") } else { line.to_owned() }).collect();
+    rendered(&without_comments, values).unwrap_or_else(|(offset, message)| {
+        let (line, column) = position_of(text, offset);
+        let problem = Problem::error("unsupported-jinja", message).at(path).position(line, column);
+        problems.push(problem.help(match values.variables {
+            None => "known are `env_var('NAME', 'default')` and `user()`, with Jinja's filters and conditions",
+            Some(_) => "known are `var('name', default)`, `env_var('NAME', 'default')` and `user()`, with Jinja's filters and conditions",
+        }));
+        String::new()
+    })
 }
 
-fn render_line(line: &str, values: Values<'_>, output: &mut String, refuse: &mut dyn FnMut(usize, &str)) {
+/// Renders one line; whether it had nothing but plain calls.
+fn render_line(line: &str, values: Values<'_>, output: &mut String) -> bool {
     let mut rest = 0;
     while let Some(start) = line[rest..].find("{{").map(|start| start + rest) {
         output.push_str(&line[rest..start]);
-        let Some(end) = line[start..].find("}}").map(|end| end + start + 2) else {
-            refuse(start, "an open `{{`");
-            return;
+        let end = line[start..].find("}}").map(|end| end + start + 2);
+        let Some((end, value)) = end.and_then(|end| Some((end, value(&line[start + 2..end - 2], values)?))) else {
+            return false;
         };
-        match value(&line[start + 2..end - 2], values) {
-            Some(value) => output.push_str(&value),
-            None => {
-                refuse(start, "this Jinja expression");
-                output.push_str("null");
-            }
-        }
+        output.push_str(&value);
         rest = end;
     }
-    for mark in ["{%", "{#"] {
-        if let Some(start) = line[rest..].find(mark) {
-            refuse(rest + start, &format!("`{mark}`"));
+    output.push_str(&line[rest..]);
+    !["{%", "{#"].iter().any(|mark| line.contains(mark))
+}
+
+/// The text as Jinja gives it; else the byte where it cannot, and why.
+fn rendered(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    let variables = values.environment.clone();
+    environment.add_function("env_var", move |name: String, default: Option<JinjaValue>| {
+        let found = variables.get(&name).map(|value| JinjaValue::from(value.clone()));
+        found.or(default).unwrap_or_else(|| JinjaValue::from_object(Unset(name)))
+    });
+    // As Python's `getpass.getuser`.
+    let names = ["LOGNAME", "USER", "LNAME", "USERNAME"];
+    let user = names.iter().find_map(|name| values.environment.get(*name).filter(|user| !user.is_empty()));
+    let user = user.cloned();
+    environment.add_function("user", move || {
+        let unknown = || Error::new(ErrorKind::InvalidOperation, "no environment variable says who the user is");
+        user.clone().ok_or_else(unknown)
+    });
+    if let Some(known) = values.variables {
+        let known = known.clone();
+        environment.add_function("var", move |name: String, default: Option<JinjaValue>| {
+            let found = known.get(&name.to_lowercase()).map(jinja_value).or(default);
+            found.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no variable `{name}`")))
+        });
+    }
+    let told = |error: Error| {
+        let what =
+            error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+        (error.range().map_or(0, |range| range.start.min(text.len())), format!("Jinja: {what}"))
+    };
+    let rendered = environment.render_str(text, ()).map_err(told)?;
+    if rendered.len() > MAX_RENDERED {
+        return Err((0, format!("Jinja: the file comes to more than {} MiB", MAX_RENDERED >> 20)));
+    }
+    Ok(rendered)
+}
+
+/// A variable that is not set: nothing in a condition, and its mark where it is written.
+#[derive(Debug)]
+struct Unset(String);
+
+impl Object for Unset {
+    fn is_true(self: &Arc<Self>) -> bool {
+        false
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{UNSET}{}", self.0)
+    }
+}
+
+/// A value of the configuration for Jinja. Depth is that of the configuration, which its reader bounds.
+pub fn jinja_value(value: &Value) -> JinjaValue {
+    match value {
+        Value::Null => JinjaValue::from(()),
+        Value::Bool(value) => JinjaValue::from(*value),
+        Value::Number(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
+            (Ok(whole), _) => JinjaValue::from(whole),
+            (_, Ok(real)) => JinjaValue::from(real),
+            _ => JinjaValue::from(text.clone()),
+        },
+        Value::Text(text) => JinjaValue::from(text.clone()),
+        Value::List(items) => items.iter().map(|item| jinja_value(&item.value)).collect(),
+        Value::Map(entries) => {
+            entries.iter().map(|entry| (entry.key.clone(), jinja_value(&entry.node.value))).collect()
         }
     }
-    output.push_str(&line[rest..]);
 }
 
 /// What an expression stands for; `None` where it is no call that is known, or of a variable that there is not.
@@ -108,7 +181,7 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
-    fn rendered(text: &str) -> (String, Vec<Problem>) {
+    fn of_a(text: &str) -> (String, Vec<Problem>) {
         let environment = BTreeMap::from([("A".to_owned(), "one".to_owned())]);
         let mut problems = Vec::new();
         let values = Values { environment: &environment, variables: None };
@@ -117,10 +190,10 @@ mod tests {
 
     #[test]
     fn env_var_is_replaced() {
-        let (text, problems) = rendered("a: {{ env_var('A') }}-{{env_var(\"B\", 'two')}}\n# {{ not this }}\n");
+        let (text, problems) = of_a("a: {{ env_var('A') }}-{{env_var(\"B\", 'two')}}\n# {{ not this }}\n");
         assert_eq!(text, "a: one-two\n# {{ not this }}\n");
         assert!(problems.is_empty());
-        assert_eq!(rendered("a: {{ env_var('B') }}").0, format!("a: {UNSET}B"));
+        assert_eq!(of_a("a: {{ env_var('B') }}").0, format!("a: {UNSET}B"));
     }
 
     #[test]
@@ -131,22 +204,40 @@ mod tests {
         let mut problems = Vec::new();
         let text = "a: {{ var('LIMIT') }} {{ var(\"gone\", 'x') }}\nb: {{ var('gone') }}\n";
         let text = render(&FilePath::new("tests/test_a.yaml"), text, values, &mut problems);
-        assert_eq!(text, "a: 5 x\nb: null\n");
+        assert_eq!(text, "");
         assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [Some(2)]);
-        assert_eq!(rendered("a: {{ var('limit') }}").1.len(), 1, "not in a configuration");
+        assert_eq!(of_a("a: {{ var('limit') }}").1.len(), 1, "not in a configuration");
+    }
+
+    #[test]
+    fn filters_and_conditions_are_jinjas() {
+        let environment = BTreeMap::from([("USER".to_owned(), "Ada".to_owned()), ("CI".to_owned(), "yes".to_owned())]);
+        let of = |text: &str| {
+            let mut problems = Vec::new();
+            let values = Values { environment: &environment, variables: None };
+            let text = render(&FilePath::new("config.yaml"), text, values, &mut problems);
+            assert!(problems.is_empty(), "{problems:?}");
+            text
+        };
+        assert_eq!(of("a: dev_{{ user() | lower }}\n# {{ it's\n"), "a: dev_ada\n# (( it's");
+        assert_eq!(of("a: {{ env_var('CI', '') == 'yes' }} {{ env_var('NO') or 'none' }}"), "a: True none");
+        assert_eq!(of("{% if env_var('CI') %}\na: 1\n{% else %}\na: 2\n{% endif %}\n"), "\na: 1\n");
+        assert_eq!(of("{% if env_var('NO') %}\na: 1\n{% endif %}\nb: {{ env_var('NO') }}"), format!("\nb: {UNSET}NO"));
     }
 
     #[test]
     fn other_jinja_is_a_problem_with_a_place() {
-        for text in
-            ["x: 1\na: {{ user() }}\n", "x: 1\na: {{ env_var(A) }}\n", "x: 1\na: {{ open\n", "x: 1\na: {% if x %}\n"]
-        {
-            let (_, problems) = rendered(text);
+        for text in [
+            "x: 1\na: {{ nobody() }}\n",
+            "x: 1\na: {{ env_var(A) }}\n",
+            "x: 1\na: {{ user() }}\n",
+            "x: 1\na: {{ open\n",
+            "x: 1\na: {% if x %}\n",
+            "x: 1\na: {% for x in range(1000000) %}{{ x }}{% endfor %}",
+        ] {
+            let (_, problems) = of_a(text);
             assert_eq!(problems.len(), 1, "{text}");
-            assert_eq!(
-                (problems[0].code, problems[0].line, problems[0].column),
-                ("unsupported-jinja", Some(2), Some(4))
-            );
+            assert_eq!((problems[0].code, problems[0].line), ("unsupported-jinja", Some(2)), "{text}");
         }
     }
 }

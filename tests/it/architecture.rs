@@ -91,7 +91,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("git2", &["git"]),
     ("http_body_util", &["github"]),
     ("indicatif", &["output"]),
-    ("minijinja", &["project"]),
+    ("minijinja", &["project", "settings"]),
     ("octocrab", &["github"]),
     ("owo_colors", &["render"]),
     ("petgraph", &["graph"]),

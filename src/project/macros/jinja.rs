@@ -14,8 +14,8 @@ use super::Expander;
 use super::lexeme::{Kind, Lexeme, lex_made};
 use super::names::Names;
 use super::text::{Part, bare_text};
+use crate::settings::jinja_value;
 use crate::sql::{TimeForm, TimeVariable};
-use crate::yaml;
 
 /// A block of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,7 +210,7 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
     environment.add_function("var", move |name: String, default: Option<Value>| {
         let lower = name.to_lowercase();
         match (variables.get(&lower), lower.as_str(), &of_gateway) {
-            (Some(value), ..) => value_of(value),
+            (Some(value), ..) => jinja_value(value),
             (None, "gateway", Some(gateway)) => Value::from(gateway.clone()),
             _ => default.unwrap_or_else(|| Value::from(())),
         }
@@ -390,22 +390,4 @@ fn parts(text: &str) -> Option<Vec<Part>> {
 
 fn time_of(text: &str) -> Option<TimeVariable> {
     TimeVariable::from_name(text.strip_prefix(TIME)?.strip_suffix(TIME_END)?)
-}
-
-/// Depth is that of the configuration, which its reader bounds.
-fn value_of(value: &yaml::Value) -> Value {
-    match value {
-        yaml::Value::Null => Value::from(()),
-        yaml::Value::Bool(value) => Value::from(*value),
-        yaml::Value::Number(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
-            (Ok(whole), _) => Value::from(whole),
-            (_, Ok(real)) => Value::from(real),
-            _ => Value::from(text.clone()),
-        },
-        yaml::Value::Text(text) => Value::from(text.clone()),
-        yaml::Value::List(items) => items.iter().map(|item| value_of(&item.value)).collect(),
-        yaml::Value::Map(entries) => {
-            entries.iter().map(|entry| (entry.key.clone(), value_of(&entry.node.value))).collect()
-        }
-    }
 }
