@@ -297,6 +297,13 @@ impl<'a> Expander<'a> {
                 output.extend(before_cast(made, &input[close + 1..]));
             }
             Some(Outcome::Items(items)) if !items.is_empty() => {
+                // As the value of a named argument it is one list.
+                let is_value = input[..index]
+                    .iter()
+                    .rfind(|lexeme| lexeme.is_significant())
+                    .is_some_and(|last| last.is_symbol(":="));
+                let bracket = |sign| is_value.then(|| Lexeme::made(Kind::Symbol, sign, lexeme.at));
+                output.extend(bracket("("));
                 for (place, item) in items.into_iter().enumerate() {
                     if place > 0 {
                         output.push(Lexeme::made(Kind::Symbol, ",", lexeme.at));
@@ -304,6 +311,7 @@ impl<'a> Expander<'a> {
                     }
                     output.extend(item);
                 }
+                output.extend(bracket(")"));
             }
             Some(Outcome::Items(_) | Outcome::Nothing) => output.push(Lexeme::made(Kind::Gone, "", lexeme.at)),
             // It stays as it is written; the problem is told.
