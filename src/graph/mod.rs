@@ -12,7 +12,7 @@ use petgraph::graphmap::DiGraphMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ModelName;
-use crate::model::Model;
+use crate::model::{Kind, Model};
 use crate::problem::Problem;
 use crate::sql::{Certainty, Dialect, Query, Syntax, Template, Token, names_in, single_names_in, tokenize};
 
@@ -75,7 +75,9 @@ impl Graph {
             }
         }
         let cycles: Vec<Vec<usize>> = kosaraju_scc(&graph).into_iter().filter(|group| group.len() > 1).collect();
-        let problems = cycles.iter().map(|cycle| cycle_problem(cycle, &names, models)).collect();
+        let mut problems: Vec<Problem> = cycles.iter().map(|cycle| cycle_problem(cycle, &names, models)).collect();
+        let by_itself = nodes.iter().filter(|(_, node)| node.itself == SelfReading::Yes);
+        problems.extend(by_itself.filter_map(|(name, _)| models.get(name)).filter_map(|model| of_itself(model)));
         cycles.iter().flatten().for_each(|member| {
             graph.remove_node(*member);
         });
@@ -138,6 +140,18 @@ fn cycle_problem(cycle: &[usize], names: &[&ModelName], models: &BTreeMap<ModelN
         Some(model) => problem.at(&model.path),
         None => problem,
     }
+}
+
+/// Rows of before are what a model can read of itself, and a view has none. A text without a syntax tree may only seem to.
+fn of_itself(model: &Model) -> Option<Problem> {
+    let is_stored = !matches!(model.kind, Kind::View | Kind::Embedded | Kind::Materialized);
+    let mut tables = model.query.iter().flat_map(|query| query.relations());
+    let surely = tables.any(|relation| relation.certainty == Certainty::Table && relation.name == model.name);
+    let message =
+        format!("`{}` reads itself, and as {} it has no rows of its own", model.name, model.kind.name().text());
+    let problem = Problem::error("cycle", message).at(&model.path);
+    let help = "make it INCREMENTAL_BY_TIME_RANGE or another kind that goes on from its own table";
+    (!is_stored && surely).then(|| problem.help(help))
 }
 
 fn mentions(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName, Arc<Model>>) -> Node {
