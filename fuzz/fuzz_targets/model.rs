@@ -9,7 +9,11 @@ use offshoot::project::{ModelCache, Surroundings, load};
 
 fuzz_target!(|text: &str| {
     let files = [
-        ("config.yaml", "model_defaults: {dialect: duckdb}\nvariables: {x: 1, many: [a, b]}\n"),
+        (
+            "config.yaml",
+            "gateways: {local: {connection: {type: duckdb, database: wh.db}}}\nmodel_defaults: {dialect: duckdb}\n\
+             variables: {x: 1, many: [a, b], odd: 'it''s \"q\"'}\n",
+        ),
         ("macros/m.sql", "{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}"),
         ("models/a.sql", text),
     ];

@@ -46,6 +46,9 @@ impl Filler<'_> {
             // With every range a column may be lost still.
             let session = self.session();
             let own = task.columns_of(session, task.table)?;
+            if session.columns(&history.table)?.is_none() {
+                return Ok(());
+            }
             return task.carried(session, (&own, &[]), &history.table, changes).map(|_| ());
         }
         if !self.is_undone() {

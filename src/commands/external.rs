@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &ExternalArguments) -> Comma
     let catalog = workspace.default_catalog(settings);
     let target = target(&workspace, settings, catalog.as_deref());
     let wanted = wanted(context, &workspace, &side, &file)?;
-    let wanted = wanted.into_iter().map(|name| within(name, target.catalog, target.dialect)).collect();
+    let wanted = wanted.into_iter().map(|name| within(name, target.catalog)).collect();
     let found = asked(context, &workspace, &side.project.settings, arguments, &wanted)?;
     let path = workspace.root.join(file.as_str());
     let text = read(&path)?;

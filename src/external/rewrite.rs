@@ -253,7 +253,7 @@ fn dialect_of(item: &Node, target: Target<'_>) -> Dialect {
 
 fn name_of(item: &Node, target: Target<'_>) -> Option<ModelName> {
     let dialect = dialect_of(item, target);
-    Some(within(model_name(item.get("name")?.text()?, dialect).ok()?, target.catalog, dialect))
+    Some(within(model_name(item.get("name")?.text()?, dialect).ok()?, target.catalog))
 }
 
 /// A name as the dialect reads it: a part stands in double quotes where it would be another one without.

@@ -9,7 +9,7 @@ use super::split;
 use super::value::Source;
 use crate::ids::FilePath;
 use crate::problem::{Positions, Problem};
-use crate::settings::{CONFIG_FILES, DefaultProperty, Settings, Stage};
+use crate::settings::{CONFIG_FILES, Connection, DefaultProperty, Settings, Stage};
 use crate::sql::{Dialect, Template, Token, tokenize};
 use crate::yaml::Value;
 
@@ -67,7 +67,13 @@ pub fn beside_all<'s>(
     let list = |items: &[String]| format!("[{}]", items.join(", "));
     let lists = [("schemas", list(&shown.schemas)), ("views", list(&shown.views))];
     let locals: BTreeMap<String, String> = lists.map(|(name, list)| (name.to_owned(), list)).into();
-    let names = Names { locals: &locals, gateway: settings.gateway_name(gateway), ..Names::over(&variables) };
+    let catalog = settings.connection(gateway).ok().and_then(Connection::default_catalog);
+    let names = Names {
+        locals: &locals,
+        gateway: settings.gateway_name(gateway),
+        catalog: catalog.as_deref(),
+        ..Names::over(&variables)
+    };
     let (mut expanded, mut problems) = (Vec::new(), Vec::new());
     for statement in settings.statements(stage) {
         let positions = Positions::default();

@@ -70,7 +70,10 @@ pub(super) fn split<'a>(source: &Source<'a>, tokens: &'a [Token], problems: &mut
         let Some(first) = statement.first() else { continue };
         if block.is_some() {
             // The last statement may stand before the end of the block without a semicolon.
-            let ends = statement.last().is_some_and(|last| last.is_word(VIRTUAL_UPDATE[1]));
+            let words = statement.iter().rev().filter(|token| token.is_significant());
+            let mut words = words.take(2);
+            let ends = words.next().is_some_and(|last| last.is_word(VIRTUAL_UPDATE[1]))
+                && !words.next().is_some_and(|before| before.is_word("as") || before.is_symbol("."));
             let own = trimmed(&statement[..statement.len() - usize::from(ends)]);
             if ends {
                 block = None;

@@ -17,6 +17,10 @@ use crate::yaml::Value;
 
 /// What stands before the name of a variable that is not set; YAML takes it as part of a text.
 pub(super) const UNSET: &str = "\u{e0a0}unset:";
+/// What it begins with.
+const MARK: char = '\u{e0a0}';
+/// What stands for each byte of a comment while the text around it is rendered.
+const HELD: &str = "\u{1}";
 
 /// What the calls stand for.
 #[derive(Clone, Copy)]
@@ -32,9 +36,9 @@ const FUEL: u64 = 200_000;
 const MAX_RENDERED: usize = 8 << 20;
 
 /// Replaces `{{ … }}` outside comment lines. What is more than the plain calls is rendered as Jinja in one go, as SQLMesh does.
-pub(super) fn render(path: &FilePath, text: &str, values: Values<'_>, problems: &mut Vec<Problem>) -> String {
+/// `None` where it cannot, which is told.
+pub(super) fn render(path: &FilePath, text: &str, values: Values<'_>, problems: &mut Vec<Problem>) -> Option<String> {
     let mut output = String::with_capacity(text.len());
-    let is_comment = |line: &str| line.trim_start().starts_with('#');
     let mut is_plain = true;
     for line in text.split_inclusive('\n') {
         match is_comment(line) {
@@ -43,20 +47,17 @@ pub(super) fn render(path: &FilePath, text: &str, values: Values<'_>, problems: 
         }
     }
     if is_plain {
-        return output;
+        return Some(output);
     }
-    let lines = text.split_inclusive('\n');
-    let without_comments: String =
-        lines.map(|line| if is_comment(line) { line.replace('{', "(") } else { line.to_owned() }).collect();
-    rendered(&without_comments, values).unwrap_or_else(|(offset, message)| {
+    let told = |(offset, message)| {
         let (line, column) = position_of(text, offset);
         let problem = Problem::error("unsupported-jinja", message).at(path).position(line, column);
         problems.push(problem.help(match values.variables {
             None => "known are `env_var('NAME', 'default')` and `user()`, with Jinja's filters and conditions",
             Some(_) => "known are `var('name', default)`, `env_var('NAME', 'default')` and `user()`, with Jinja's filters and conditions",
         }));
-        String::new()
-    })
+    };
+    rendered(text, values).map_err(told).ok()
 }
 
 /// Renders one line; whether it had nothing but plain calls.
@@ -75,16 +76,54 @@ fn render_line(line: &str, values: Values<'_>, output: &mut String) -> bool {
     !["{%", "{#"].iter().any(|mark| line.contains(mark))
 }
 
-/// The text as Jinja gives it; else the byte where it cannot, and why.
+/// The text as Jinja gives it, comment lines as they are; else the byte where it cannot, and why.
 fn rendered(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
+    let mut comments = Vec::new();
+    let mut masked = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        if !is_comment(line) || !line.contains('{') {
+            masked.push_str(line);
+            continue;
+        }
+        // What is as long is at the same place.
+        let body = line.trim_end_matches('\n');
+        masked.push_str(&HELD.repeat(body.len()));
+        masked.push_str(&line[body.len()..]);
+        comments.push(body);
+    }
+    let rendered = of_jinja(&masked, values)?;
+    let mut comments = comments.into_iter();
+    let held = |line: &str| line.starts_with(HELD);
+    if rendered.lines().filter(|line| held(line)).count() != comments.len() {
+        return Err((0, "Jinja: a comment with braces stands inside of a condition or loop".to_owned()));
+    }
+    let line = |line: &str| match held(line) {
+        true => comments.next().unwrap_or_default().to_owned() + &line[line.trim_end_matches('\n').len()..],
+        false => line.to_owned(),
+    };
+    Ok(rendered.split_inclusive('\n').map(line).collect())
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with('#')
+}
+
+fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    let variables = values.environment.clone();
+    let (variables, written) = (values.environment.clone(), text.to_owned());
     environment.add_function("env_var", move |name: String, default: Option<JinjaValue>| {
-        let found = variables.get(&name).map(|value| JinjaValue::from(value.clone()));
-        found.or(default).unwrap_or_else(|| JinjaValue::from_object(Unset(name)))
+        let found = variables.get(&name).map(|value| JinjaValue::from(value.clone())).or(default);
+        match found {
+            Some(value) => Ok(value),
+            // It is told by its name, which may be no value of another one.
+            None if written.contains(&name) => Ok(JinjaValue::from_object(Unset(name))),
+            None => Err(Error::new(ErrorKind::InvalidOperation, "`env_var` of a name that is not written there")),
+        }
     });
+    let is_none = |value: JinjaValue| value.is_none() || value.downcast_object_ref::<Unset>().is_some();
+    environment.add_test("none", is_none);
     // As Python's `getpass.getuser`.
     let names = ["LOGNAME", "USER", "LNAME", "USERNAME"];
     let user = names.iter().find_map(|name| values.environment.get(*name).filter(|user| !user.is_empty()));
@@ -101,15 +140,26 @@ fn rendered(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
         });
     }
     let told = |error: Error| {
-        let what =
-            error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+        // What is not there may be called by a value.
+        let detail = error.detail().filter(|_| error.kind() != ErrorKind::TemplateNotFound);
+        let what = detail.map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
         (error.range().map_or(0, |range| range.start.min(text.len())), format!("Jinja: {what}"))
     };
     let rendered = environment.render_str(text, ()).map_err(told)?;
     if rendered.len() > MAX_RENDERED {
         return Err((0, format!("Jinja: the file comes to more than {} MiB", MAX_RENDERED >> 20)));
     }
-    Ok(rendered)
+    match rendered.match_indices(MARK).all(|(at, _)| is_whole(&rendered[at..], text)) {
+        true => Ok(rendered),
+        false => Err((0, "Jinja: something is made of an environment variable that is not set".to_owned())),
+    }
+}
+
+/// Whether a text begins with the mark of a variable that the file names, and no filter has changed it.
+fn is_whole(marked: &str, file: &str) -> bool {
+    let Some(rest) = marked.strip_prefix(UNSET) else { return false };
+    let name = &rest[..rest.find(|sign: char| !sign.is_alphanumeric() && sign != '_').unwrap_or(rest.len())];
+    ['\'', '"'].iter().any(|quote| file.contains(&format!("{quote}{name}{quote}")))
 }
 
 /// A variable that is not set: nothing in a condition, and its mark where it is written.
@@ -185,7 +235,7 @@ mod tests {
         let environment = BTreeMap::from([("A".to_owned(), "one".to_owned())]);
         let mut problems = Vec::new();
         let values = Values { environment: &environment, variables: None };
-        (render(&FilePath::new("config.yaml"), text, values, &mut problems), problems)
+        (render(&FilePath::new("config.yaml"), text, values, &mut problems).unwrap_or_default(), problems)
     }
 
     #[test]
@@ -204,7 +254,7 @@ mod tests {
         let mut problems = Vec::new();
         let text = "a: {{ var('LIMIT') }} {{ var(\"gone\", 'x') }}\nb: {{ var('gone') }}\n";
         let text = render(&FilePath::new("tests/test_a.yaml"), text, values, &mut problems);
-        assert_eq!(text, "");
+        assert_eq!(text, None);
         assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [Some(2)]);
         assert_eq!(of_a("a: {{ var('limit') }}").1.len(), 1, "not in a configuration");
     }
@@ -215,14 +265,26 @@ mod tests {
         let of = |text: &str| {
             let mut problems = Vec::new();
             let values = Values { environment: &environment, variables: None };
-            let text = render(&FilePath::new("config.yaml"), text, values, &mut problems);
+            let text = render(&FilePath::new("config.yaml"), text, values, &mut problems).unwrap_or_default();
             assert!(problems.is_empty(), "{problems:?}");
             text
         };
-        assert_eq!(of("a: dev_{{ user() | lower }}\n# {{ it's\n"), "a: dev_ada\n# (( it's");
+        assert_eq!(of("a: dev_{{ user() | lower }}\n  # {{ it's\n"), "a: dev_ada\n  # {{ it's");
         assert_eq!(of("a: {{ env_var('CI', '') == 'yes' }} {{ env_var('NO') or 'none' }}"), "a: True none");
         assert_eq!(of("{% if env_var('CI') %}\na: 1\n{% else %}\na: 2\n{% endif %}\n"), "\na: 1\n");
         assert_eq!(of("{% if env_var('NO') %}\na: 1\n{% endif %}\nb: {{ env_var('NO') }}"), format!("\nb: {UNSET}NO"));
+    }
+
+    #[test]
+    fn nothing_is_made_of_a_variable_that_is_not_set() {
+        for text in [
+            "{{ env_var('GONE') | upper }}",
+            "{{ env_var('GONE') ~ '_x' }}",
+            "{{ env_var('GONE') | replace('G', 'x') }}",
+        ] {
+            assert_eq!(of_a(text).1.len(), 1, "{text}");
+        }
+        assert_eq!(of_a("{{ 1 if env_var('GONE') is none else 2 }}").0, "1");
     }
 
     #[test]
@@ -231,6 +293,8 @@ mod tests {
             "x: 1\na: {{ nobody() }}\n",
             "x: 1\na: {{ env_var(A) }}\n",
             "x: 1\na: {{ user() }}\n",
+            "x: 1\na: {% include env_var('A') %}",
+            "x: 1\na: {{ env_var(env_var('A')) | lower }}",
             "x: 1\na: {{ open\n",
             "x: 1\na: {% if x %}\n",
             "x: 1\na: {% for x in range(1000000) %}{{ x }}{% endfor %}",
@@ -238,6 +302,7 @@ mod tests {
             let (_, problems) = of_a(text);
             assert_eq!(problems.len(), 1, "{text}");
             assert_eq!((problems[0].code, problems[0].line), ("unsupported-jinja", Some(2)), "{text}");
+            assert!(!problems[0].message.contains("one"), "{}", problems[0].message);
         }
     }
 }

@@ -47,7 +47,7 @@ fn rendered(
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
     match text(tree, path) {
-        Ok(text) => Some(jinja::render(path, &text, values, problems)),
+        Ok(text) => jinja::render(path, &text, values, problems),
         Err(problem) => {
             problems.push(*problem);
             None

@@ -2,16 +2,15 @@
 //!
 //! Here a table has one name only, the shorter one; the longer one of a text is replaced where the text is surely that of a table.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Certainty, Dialect, Query, Relation, Splice, Template, Token, TokenKind};
+use super::{Dialect, Query, Relation, Splice, Template, Token, TokenKind};
 use crate::ids::ModelName;
 
 /// A name without the catalog in which names of two parts are, as `sqlmesh create_external_models` writes it.
-pub fn within(name: ModelName, catalog: Option<&str>, dialect: Dialect) -> ModelName {
+pub fn within(name: ModelName, catalog: Option<&str>) -> ModelName {
     match name.parts() {
-        [first, rest @ ..] if rest.len() == 2 && is_in(catalog, first, dialect) => {
+        [first, rest @ ..] if rest.len() == 2 && is_in(catalog, first) => {
             ModelName::from_parts(rest.to_vec()).unwrap_or(name)
         }
         _ => name,
@@ -19,64 +18,97 @@ pub fn within(name: ModelName, catalog: Option<&str>, dialect: Dialect) -> Model
 }
 
 /// The same of each table that a statement names, and of the qualifiers of its columns.
+///
+/// Where the text has no syntax tree, that is each name of three parts and more that begins with the catalog: what would stay as it
+/// is, would be read in production by every environment. Only where the catalog's word may be an alias, too, a name must stand
+/// directly behind a word that says that it is a table's.
 #[must_use]
 pub fn names_within(template: Template, catalog: Option<&str>, dialect: Dialect) -> Template {
     let Some(catalog) = catalog.filter(|catalog| mentions(&template, catalog)) else { return template };
     let query = Query::parse(template.clone(), dialect);
     let tokens = query.tokens();
     let tokens: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
-    let in_catalog = |relation: &&Relation| {
-        relation.name.parts().len() == 3 && is_in(Some(catalog), &relation.name.parts()[0], dialect)
+    let splices = match query.failure() {
+        None => of_tree(&query, &tokens, catalog),
+        Some(_) => of_tokens(&tokens, catalog, dialect),
     };
-    let tables: Vec<&Relation> = query.relations().iter().filter(in_catalog).collect();
-    let is_table = |relation: &&&Relation| {
-        relation.certainty == Certainty::Table || is_after_table_word(&tokens, relation.range.start)
-    };
-    let short = |name: &ModelName| within(name.clone(), Some(catalog), dialect);
+    if splices.is_empty() { template } else { template.with(&splices) }
+}
+
+fn of_tree(query: &Query, tokens: &[&Token], catalog: &str) -> Vec<Splice> {
+    let in_catalog =
+        |relation: &&Relation| relation.name.parts().len() == 3 && is_in(Some(catalog), &relation.name.parts()[0]);
+    let short = |name: &ModelName| within(name.clone(), Some(catalog));
     let read: BTreeSet<ModelName> = query.relations().iter().map(|relation| short(&relation.name)).collect();
     // An alias may be called as the catalog is: `w.shop.orders` is then a field of its.
     let qualifiers = query.long_qualifiers().iter().filter(in_catalog);
     let qualifiers = qualifiers.filter(|qualifier| read.contains(&short(&qualifier.name)));
-    let named = tables.iter().filter(is_table).map(|table| &table.range);
-    let mut splices: Vec<Splice> =
-        named.chain(qualifiers.map(|qualifier| &qualifier.range)).filter_map(|range| cut(&tokens, range)).collect();
-    splices.sort_by_key(|splice| splice.range.start);
-    splices.dedup();
-    if splices.is_empty() { template } else { template.with(&splices) }
+    let named = query.relations().iter().filter(in_catalog).chain(qualifiers);
+    let places: BTreeMap<usize, usize> =
+        tokens.iter().enumerate().map(|(index, token)| (token.range.start, index)).collect();
+    let cut = |relation: &Relation| cut(tokens, *places.get(&relation.range.start)?);
+    let splices: BTreeMap<usize, Splice> = named.filter_map(cut).map(|splice| (splice.range.start, splice)).collect();
+    splices.into_values().collect()
 }
 
-fn is_in(catalog: Option<&str>, first: &str, dialect: Dialect) -> bool {
-    catalog.is_some_and(|catalog| dialect.fold(catalog, true) == first)
+fn of_tokens(tokens: &[&Token], catalog: &str, dialect: Dialect) -> Vec<Splice> {
+    let is_catalog = |token: &&Token| match &token.kind {
+        TokenKind::Word { value, quote } => is_in(Some(catalog), &dialect.fold(value, quote.is_some())),
+        _ => false,
+    };
+    let dot = |index: usize| tokens.get(index).is_some_and(|token| token.is_symbol("."));
+    let is_word = |index: usize| tokens.get(index).is_some_and(|token| matches!(token.kind, TokenKind::Word { .. }));
+    let begins = |index: usize| index.checked_sub(1).is_none_or(|before| !dot(before));
+    let places = || (0..tokens.len()).filter(|index| is_catalog(&tokens[*index]) && begins(*index));
+    let may_be_alias = places().any(|index| !dot(index + 1));
+    let is_long = |index: &usize| dot(index + 1) && is_word(index + 2) && dot(index + 3) && is_word(index + 4);
+    let is_table = |index: &usize| {
+        let before = index.checked_sub(1).map(|before| tokens[before]);
+        !may_be_alias || before.is_some_and(|before| BEFORE_TABLES.iter().any(|word| before.is_word(word)))
+    };
+    places().filter(is_long).filter(is_table).filter_map(|index| cut(tokens, index)).collect()
+}
+
+/// In whatever case: engines that mind it have no second database to name.
+fn is_in(catalog: Option<&str>, first: &str) -> bool {
+    // Snowflake's mark of a quoted lower-case name (`Dialect::fold`).
+    let first = first.trim_start_matches('\u{1}').to_lowercase();
+    catalog.is_some_and(|catalog| catalog.to_lowercase() == first)
 }
 
 /// Whether the catalog may be named at all: hardly a text names it.
 fn mentions(template: &Template, catalog: &str) -> bool {
     let is_there = |text: &str| {
-        let lowered = catalog.as_bytes();
-        !catalog.is_ascii() || text.as_bytes().windows(lowered.len()).any(|part| part.eq_ignore_ascii_case(lowered))
+        let wanted = catalog.as_bytes();
+        !catalog.is_ascii() || text.as_bytes().windows(wanted.len()).any(|part| part.eq_ignore_ascii_case(wanted))
     };
-    template.plain_text().map_or_else(|| is_there(&template.text()), is_there)
+    !catalog.is_empty() && template.plain_text().map_or_else(|| is_there(&template.text()), is_there)
 }
 
-/// What stands before the second part of a name is taken out.
-fn cut(tokens: &[&Token], name: &Range<usize>) -> Option<Splice> {
-    let first = tokens.iter().position(|token| token.range.start == name.start)?;
+/// What stands before the second part of the name that begins with this token is taken out.
+fn cut(tokens: &[&Token], first: usize) -> Option<Splice> {
     let is_dotted = tokens.get(first + 1).is_some_and(|token| token.is_symbol("."));
     let second = tokens.get(first + 2).filter(|_| is_dotted)?;
-    Some(Splice { range: name.start..second.range.start, replacement: String::new() })
+    Some(Splice { range: tokens[first].range.start..second.range.start, replacement: String::new() })
 }
 
 /// Words after which a text without a syntax tree names a table.
-const BEFORE_TABLES: [&str; 10] =
-    ["from", "join", "into", "update", "table", "view", "using", "describe", "summarize", "exists"];
-
-fn is_after_table_word(tokens: &[&Token], start: usize) -> bool {
-    let before = tokens.iter().take_while(|token| token.range.start < start).last();
-    before.is_some_and(|before| match &before.kind {
-        TokenKind::Word { quote: None, .. } => BEFORE_TABLES.iter().any(|word| before.is_word(word)),
-        _ => false,
-    })
-}
+const BEFORE_TABLES: [&str; 14] = [
+    "from",
+    "join",
+    "into",
+    "update",
+    "table",
+    "view",
+    "using",
+    "describe",
+    "summarize",
+    "exists",
+    "pivot",
+    "unpivot",
+    "show",
+    "copy",
+];
 
 #[cfg(test)]
 mod tests {
@@ -99,17 +131,25 @@ mod tests {
             ("SELECT 'wh.s.a' FROM wh.t", "SELECT 'wh.s.a' FROM wh.t"),
             ("INSERT INTO wh.s.log SELECT a FROM wh.s.a", "INSERT INTO wh.s.log SELECT a FROM s.a"),
             ("DELETE FROM wh.s.a USING wh.s.b", "DELETE FROM s.a USING s.b"),
+            ("CREATE INDEX i ON wh.s.a (b)", "CREATE INDEX i ON s.a (b)"),
+            ("PIVOT wh.s.a ON b USING sum(c)", "PIVOT s.a ON b USING sum(c)"),
+            ("SELECT [y FOR y IN z], wh.s.a.b FROM s.o, wh.s.a", "SELECT [y FOR y IN z], s.a.b FROM s.o, s.a"),
+            ("COPY (SELECT 1 FROM s.o, wh.s.a) TO 'x'", "COPY (SELECT 1 FROM s.o, s.a) TO 'x'"),
+            ("SELECT [y FOR y IN z], wh.s.a FROM t wh, s.wh", "SELECT [y FOR y IN z], wh.s.a FROM t wh, s.wh"),
+            ("SELECT [y FOR y IN z], x.wh.s.a FROM t", "SELECT [y FOR y IN z], x.wh.s.a FROM t"),
         ] {
             assert_eq!(shortened(sql, Dialect::DuckDb), expected, "{sql}");
         }
     }
 
     #[test]
-    fn a_catalog_is_written_as_its_dialect_folds_it() {
+    fn a_catalog_is_itself_in_any_case_and_dialect() {
         let name = |text: &str| ModelName::parse(text).expect("a name");
-        assert_eq!(within(name("shop.s.a"), Some("shop"), Dialect::Postgres).to_string(), "s.a");
-        assert_eq!(within(name("shop.s.a"), Some("Shop"), Dialect::Postgres).to_string(), "shop.s.a");
-        assert_eq!(within(name("shop.s.a"), None, Dialect::Postgres).to_string(), "shop.s.a");
-        assert_eq!(shortened("SELECT 1 FROM \"Wh\".s.a, wh.s.b", Dialect::Postgres), "SELECT 1 FROM s.a, wh.s.b");
+        assert_eq!(within(name("shop.s.a"), Some("Shop")).to_string(), "s.a");
+        assert_eq!(within(name("other.s.a"), Some("shop")).to_string(), "other.s.a");
+        assert_eq!(within(name("shop.s.a"), None).to_string(), "shop.s.a");
+        for dialect in [Dialect::Postgres, Dialect::Snowflake] {
+            assert_eq!(shortened("SELECT 1 FROM \"Wh\".s.a, wh.s.b", dialect), "SELECT 1 FROM s.a, s.b");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sqlparser::dialect as parser;
+use sqlparser::keywords::ALL_KEYWORDS;
 
 /// sqlparser's dialects and what they lack: of DuckDB 1.5 `* RENAME (a AS b)` and `e'\n'`, of Trino lambdas.
 #[allow(dead_code, unreachable_pub, reason = "the macro writes more than is used")]
@@ -41,6 +42,12 @@ pub enum Dialect {
     MsSql,
     Trino,
     Generic,
+}
+
+/// Whether a word has a meaning of its own somewhere in SQL, so that quotes around a name that is that word are safer.
+pub fn is_keyword(word: &str) -> bool {
+    let upper = word.to_ascii_uppercase();
+    ALL_KEYWORDS.binary_search(&upper.as_str()).is_ok()
 }
 
 impl Dialect {

@@ -24,7 +24,7 @@ mod whole;
 pub use analysis::{analyze, analyze_syntax, dependencies, origins, output_names, refused_at, stated_outputs};
 pub use catalog::{names_within, within};
 pub use constant::{Constant, ConstantError, evaluate};
-pub use dialect::Dialect;
+pub use dialect::{Dialect, is_keyword};
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
 pub use layout::layout;
 pub use mention::{Mentions, MentionsBuilder, NameKey};

@@ -62,6 +62,34 @@ fn a_branch_reads_its_own_tables_by_names_with_the_catalog() {
     }
 }
 
+/// What our parser does not know has no syntax tree, and its names are the same all the same; statements around everything, too.
+#[test]
+fn what_is_not_parsed_reads_its_own_tables_too() {
+    let (site, catalog) = site(Site::duckdb);
+    let config = format!(
+        "{}after_all: [\"INSERT INTO raw.log SELECT sum(price) FROM {catalog}.s.a\"]\n",
+        site.world().repository.read("config.yaml")
+    );
+    let listed =
+        format!("SELECT [x + 1 FOR x IN [1, 2]] AS l, a.price FROM s.b AS b, {catalog}.s.a AS a WHERE a.id = b.id");
+    let turned = format!("PIVOT {catalog}.s.a ON id USING sum(price)");
+    let files = [
+        ("config.yaml", config),
+        ("models/l.sql", format!("MODEL (name s.l, kind FULL);\n{listed}")),
+        ("models/p.sql", format!("MODEL (name s.p, kind FULL);\n{turned}")),
+    ];
+    edit(site.world(), &files.each_ref().map(|(path, text)| (*path, text.as_str())));
+    site.done(&["promote"]);
+    site.world().repository.branch("feature");
+    let doubled = format!("MODEL (name s.a, kind FULL);\nSELECT id, price * 2 AS price FROM {catalog}.raw.people");
+    edit(site.world(), &[("models/a.sql", &doubled)]);
+    site.done(&["apply", "--env", "dev"]);
+    assert_eq!(site.lines("SELECT price FROM s__dev.l ORDER BY price"), ["20", "40"]);
+    assert_eq!(site.lines("SELECT * FROM s__dev.p"), ["20|40"]);
+    assert_eq!(site.lines("SELECT * FROM s.p"), ["10|20"]);
+    assert_eq!(site.lines("SELECT max(n), min(n) FROM raw.log WHERE n > 2"), ["60|30"]);
+}
+
 /// The catalog says nothing: with it or without it, it is the same model with the same table.
 #[test]
 fn a_catalog_more_changes_nothing() {

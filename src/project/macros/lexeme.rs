@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Word,
     /// What a variable gives to the name that it stands in.
     Part,
+    /// What a function's argument gives to it, which SQLMesh puts in as text.
+    Argument,
     /// A name in quotes.
     Quoted,
     String,
@@ -86,7 +88,7 @@ impl Lexeme {
     /// Whether it may be a part of a longer name with what stands directly beside it.
     pub(super) fn is_of_name(&self) -> bool {
         match self.kind {
-            Kind::Word | Kind::Part | Kind::Number | Kind::Variable(_) => true,
+            Kind::Word | Kind::Part | Kind::Argument | Kind::Number | Kind::Variable(_) => true,
             Kind::Symbol => self.text.ends_with(['_', '$']),
             _ => false,
         }
@@ -355,7 +357,7 @@ fn would_join(one: &Lexeme, next: &Lexeme) -> bool {
     if of_one_text {
         return false;
     }
-    let is_one_name = one.kind == Kind::Part || next.kind == Kind::Part;
+    let is_one_name = [one.kind, next.kind].iter().any(|kind| matches!(kind, Kind::Part | Kind::Argument));
     let is_of_word = |sign: char| sign.is_alphanumeric() || matches!(sign, '_' | '$' | '\'' | '"' | '`');
     let is_operator = |sign: char| "-+*/<>=~!@#%^&|?:".contains(sign);
     let (last, first) = (one.last_sign(), next.first_sign());

@@ -48,7 +48,7 @@ impl<'a> Names<'a> {
     /// # Errors
     /// What is wrong with it.
     pub(in crate::project) fn table(self, text: &str, dialect: Dialect) -> Result<ModelName, String> {
-        model_name(text, dialect).map(|name| within(name, self.catalog, dialect))
+        model_name(text, dialect).map(|name| within(name, self.catalog))
     }
 }
 

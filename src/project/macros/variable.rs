@@ -4,7 +4,7 @@ use super::lexeme::{Form, Kind, Lexeme, lex_made, trimmed};
 use super::names::{bare, literal, opened, string_literal};
 use super::text::{Part, bare_text};
 use super::{Expander, MAX_MADE, before_cast};
-use crate::sql::{Dialect, TimeVariable};
+use crate::sql::{Dialect, TimeVariable, is_keyword};
 
 impl Expander<'_> {
     /// `@name` or `@{name}`.
@@ -119,7 +119,10 @@ impl Expander<'_> {
     /// What stands for a name inside another name.
     fn part(&mut self, name: &str, at: usize) -> Option<Lexeme> {
         match self.bare_value(name, at)? {
-            Part::Text(text) => Some(Lexeme::made(Kind::Part, text, at)),
+            Part::Text(text) => {
+                let is_argument = self.parameters.iter().any(|parameter| parameter.eq_ignore_ascii_case(name));
+                Some(Lexeme::made(if is_argument { Kind::Argument } else { Kind::Part }, text, at))
+            }
             Part::Time(_) => {
                 self.refuse_in_name(name, at);
                 Some(Lexeme::made(Kind::Part, "x", at))
@@ -163,7 +166,13 @@ impl Expander<'_> {
             let has_part = name.iter().any(|lexeme| lexeme.kind == Kind::Part);
             let text: String = name.iter().map(|lexeme| lexeme.text.as_str()).collect();
             let is_dotted = [output.last(), after.first()].into_iter().flatten().any(|near| near.is_symbol("."));
-            let as_it_is = is_plain(&text) || (text.parse::<f64>().is_ok() && !is_dotted && !is_name_place(&output));
+            // In a cast it is a type.
+            let ends = after.iter().find(|lexeme| lexeme.is_significant()).is_some_and(|next| next.is_symbol(")"));
+            let is_name = is_dotted || is_name_place(&output);
+            let as_it_is = match is_plain(&text) {
+                true => !is_value_word(&text) && !(is_name && !ends && is_keyword(&text)),
+                false => text.parse::<f64>().is_ok() && !is_name,
+            };
             match has_part && !as_it_is {
                 true => {
                     let quoted = self.quoted(&self.dialect.normalized(&text, false));
@@ -175,6 +184,21 @@ impl Expander<'_> {
         }
         output
     }
+}
+
+/// Whether a word is a value where it stands alone.
+fn is_value_word(text: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "localtime",
+        "localtimestamp",
+        "session_user",
+        "user",
+    ];
+    WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// Whether a text is a name without quotes.
