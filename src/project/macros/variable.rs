@@ -170,7 +170,7 @@ impl Expander<'_> {
             let ends = after.iter().find(|lexeme| lexeme.is_significant()).is_some_and(|next| next.is_symbol(")"));
             let is_name = is_dotted || is_name_place(&output);
             let as_it_is = match is_plain(&text) {
-                true => !is_value_word(&text) && !(is_name && !ends && is_keyword(&text)),
+                true => !(is_value_word(&text) || (is_name && !ends && is_keyword(&text))),
                 false => text.parse::<f64>().is_ok() && !is_name,
             };
             match has_part && !as_it_is {
