@@ -223,7 +223,7 @@ fn a_catalog_that_is_the_sessions_own_hides_nobodys_view() {
     for command in [&["promote", "--take-over"][..], &["promote"]] {
         let refused = world.bot(command);
         assert_eq!(refused.exit, Exit::No, "{}", refused.stdout);
-        let message = "another environment has views of the same names: `warehouse.s.base__dev` of `dev`";
+        let message = "another environment has views of the same names: `s.base__dev` of `dev`";
         assert!(refused.stderr.contains(message), "{}", refused.stderr);
         assert_eq!(world.views(), ["s.base", "s.base__dev", "s.top", "s.top__dev"]);
         assert_eq!(world.value("FROM s.base__dev"), "2", "what the environment shows");
@@ -250,7 +250,7 @@ fn two_models_are_never_one_view() {
     for command in [&["promote"][..], &["promote", "--take-over"]] {
         let refused = world.bot(command);
         assert_eq!(refused.exit, Exit::No, "{}", refused.stdout);
-        assert!(refused.stderr.contains("these are one view"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("model `s.base` is defined twice"), "{}", refused.stderr);
         assert_eq!(world.value("FROM s.base"), "1");
     }
 }
