@@ -164,9 +164,10 @@ impl<'a> Value<'a> {
     /// The byte of an item that begins with no name.
     pub(super) fn pairs_with(&self, long: &str, keys: &[&str]) -> Result<Vec<Pair<'a>>, usize> {
         let inside = self.wrapped().unwrap_or_default();
+        // There may be very many.
         let place = |token: Option<&Token>| {
-            let start = token.map(|token| token.range.start);
-            inside.iter().position(|token| Some(token.range.start) == start)
+            let start = token.map(|token| token.range.start)?;
+            inside.binary_search_by_key(&start, |token| token.range.start).ok()
         };
         let begins = |item: &Self, key: &str| item.tokens.first().is_some_and(|first| first.is_word(key));
         let mut items: Vec<Self> = Vec::new();

@@ -136,7 +136,8 @@ fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
         let known = known.clone();
         environment.add_function("var", move |name: String, default: Option<JinjaValue>| {
             let found = known.get(&name.to_lowercase()).map(jinja_value).or(default);
-            found.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no variable `{name}`")))
+            // Its name may be the value of another one.
+            found.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "`var` of a variable that there is not"))
         });
     }
     let told = |error: Error| {

@@ -134,6 +134,10 @@ fn clauses_without_parentheses_go_on_to_the_next_property() {
     assert_eq!((found.when_matched.as_deref(), found.lookback, found.unique_key.len()), (Some(clauses), 2, 2));
     let found = keyed(&format!("unique_key a, when_matched ({clauses})"));
     assert_eq!(found.when_matched, Some(format!("({clauses})")));
+    // A file of a megabyte is read in one go.
+    let many: Vec<String> = (0..40_000).map(|column| format!("c{column} = source.c{column}")).collect();
+    let clauses = format!("WHEN MATCHED THEN UPDATE SET {}", many.join(", "));
+    assert_eq!(keyed(&format!("unique_key a, when_matched {clauses}")).when_matched, Some(clauses));
 }
 
 /// SQLGlot's settings behind the name of a dialect.
