@@ -4,7 +4,7 @@
 //! A variable that is not set leaves a mark, [`UNSET`], which `connection` turns into an error only when that
 //! connection is opened (a plan needs no password) and which every other setting refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -112,13 +112,14 @@ fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    let (variables, written) = (values.environment.clone(), text.to_owned());
+    let (variables, written) = (values.environment.clone(), Arc::new(words_in_quotes(text)));
+    let named = Arc::clone(&written);
     environment.add_function("env_var", move |name: String, default: Option<JinjaValue>| {
         let found = variables.get(&name).map(|value| JinjaValue::from(value.clone())).or(default);
         match found {
             Some(value) => Ok(value),
             // It is told by its name, which may be no value of another one.
-            None if written.contains(&name) => Ok(JinjaValue::from_object(Unset(name))),
+            None if named.contains(&name) => Ok(JinjaValue::from_object(Unset(name))),
             None => Err(Error::new(ErrorKind::InvalidOperation, "`env_var` of a name that is not written there")),
         }
     });
@@ -150,17 +151,23 @@ fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
     if rendered.len() > MAX_RENDERED {
         return Err((0, format!("Jinja: the file comes to more than {} MiB", MAX_RENDERED >> 20)));
     }
-    match rendered.match_indices(MARK).all(|(at, _)| is_whole(&rendered[at..], text)) {
+    match rendered.match_indices(MARK).all(|(at, _)| is_whole(&rendered[at..], &written)) {
         true => Ok(rendered),
         false => Err((0, "Jinja: something is made of an environment variable that is not set".to_owned())),
     }
 }
 
+/// Words that stand in quotes, as the names of variables do.
+fn words_in_quotes(text: &str) -> BTreeSet<String> {
+    let is_word = |part: &&str| part.chars().all(|sign| sign.is_alphanumeric() || sign == '_');
+    text.split(['\'', '"']).filter(is_word).map(str::to_owned).collect()
+}
+
 /// Whether a text begins with the mark of a variable that the file names, and no filter has changed it.
-fn is_whole(marked: &str, file: &str) -> bool {
+fn is_whole(marked: &str, written: &BTreeSet<String>) -> bool {
     let Some(rest) = marked.strip_prefix(UNSET) else { return false };
     let name = &rest[..rest.find(|sign: char| !sign.is_alphanumeric() && sign != '_').unwrap_or(rest.len())];
-    ['\'', '"'].iter().any(|quote| file.contains(&format!("{quote}{name}{quote}")))
+    written.contains(name)
 }
 
 /// A variable that is not set: nothing in a condition, and its mark where it is written.
@@ -258,6 +265,13 @@ mod tests {
         assert_eq!(text, None);
         assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [Some(2)]);
         assert_eq!(of_a("a: {{ var('limit') }}").1.len(), 1, "not in a configuration");
+
+        // A name may be a secret of another variable.
+        let environment = BTreeMap::from([("A".to_owned(), "hidden".to_owned())]);
+        let values = Values { environment: &environment, variables: Some(&variables) };
+        let mut problems = Vec::new();
+        render(&FilePath::new("tests/test_a.yaml"), "a: {{ var(env_var('A')) }}", values, &mut problems);
+        assert!(problems.len() == 1 && !problems[0].message.contains("hidden"), "{problems:?}");
     }
 
     #[test]
