@@ -298,7 +298,8 @@ pub struct PromoteArguments {
     /// End the hold that a rollback left, and promote what it held back
     #[arg(long)]
     pub release: bool,
-    /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`
+    /// Rename foreign tables and views that stand under a model's name to `<name>__before_offshoot`; rows that no query
+    /// gives again go on in the model's table
     #[arg(long)]
     pub take_over: bool,
 

@@ -12,8 +12,8 @@ use super::task::Task;
 use crate::engine::Session;
 use crate::ids::TableName;
 use crate::model::{ColumnChange, ColumnChanges, TimeRange};
-use crate::plan::{Basis, History, OwnRows, Then, Which};
-use crate::state::LoadedInterval;
+use crate::plan::{Adopted, Basis, History, OwnRows, Then, Which};
+use crate::state::{Ledger, LoadedInterval};
 use crate::statement::{Carried, ColumnType, TimeColumn};
 use crate::time::{Interval, Intervals};
 
@@ -28,18 +28,16 @@ impl Filler<'_> {
         let task = self.task;
         let Some(history) = &task.target.history else { return Ok(()) };
         let changes = task.changes();
-        let theirs = task.work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);
-        let theirs =
-            theirs.ok_or_else(|| FillError::History(format!("the state forgot its table `{}`", history.table)))?;
+        let theirs = task.ledger_of(history)?;
         let own = self.known.as_ref().map(|known| known.ledger.loads().to_vec()).unwrap_or_default();
-        let all = theirs.ledger.loads().iter().flat_map(|their| other_than(&own, their));
+        let all = theirs.loads().iter().flat_map(|their| other_than(&own, their));
         let mut taken: Vec<LoadedInterval> = match history.own {
             Some(left) => all.flat_map(|their| without(left, &own, &their)).collect(),
             None => all.collect(),
         };
         // A preview is of that very table, so that it has lost nothing.
         if self.known.is_some() && task.target.basis == Basis::Whole {
-            let both = theirs.ledger.loads().iter().flat_map(|their| same_as(&own, their)).collect::<Vec<_>>();
+            let both = theirs.loads().iter().flat_map(|their| same_as(&own, their)).collect::<Vec<_>>();
             taken.extend(task.better_known(self.session(), range, &history.table, both)?);
         }
         if taken.is_empty() && self.known.is_some() {
@@ -67,7 +65,7 @@ impl Filler<'_> {
             TableState::ToMake => self.run(task.whole_time(), Audited::Nothing, &|session, query, _| {
                 let columns = task.ready(session, table, query)?;
                 let rows = task.carry_rows(session, (range, &columns), (history, changes), &ranges)?;
-                let left = theirs.ledger.intervals().minus(&ranges);
+                let left = theirs.intervals().minus(&ranges);
                 task.refuse_rest(session, (range, &columns), &history.table, &left)?;
                 Ok(rows)
             })?,
@@ -88,6 +86,16 @@ impl Values {
 }
 
 impl<'a> Task<'a> {
+    /// Which ranges the other table has.
+    fn ledger_of(self, history: &History) -> Result<Ledger, FillError> {
+        if let Some(adopted) = &history.adopted {
+            return Ok(adopted_ledger(adopted));
+        }
+        let theirs = self.work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);
+        let theirs = theirs.map(|theirs| theirs.ledger);
+        theirs.ok_or_else(|| FillError::History(format!("the state forgot its table `{}`", history.table)))
+    }
+
     fn carry_rows(
         self,
         session: &mut dyn Session,
@@ -301,6 +309,16 @@ impl<'a> Task<'a> {
         let wanted = folded(name);
         columns.iter().find(|column| folded(&column.name) == wanted)
     }
+}
+
+/// What another program has loaded, as if each range were one load.
+fn adopted_ledger(adopted: &Adopted) -> Ledger {
+    let mut ledger = Ledger::default();
+    for interval in adopted.loaded.ranges() {
+        let run = format!("of `{}`", adopted.table);
+        ledger.add(LoadedInterval { interval: *interval, loaded_at: adopted.at, run, inputs: None });
+    }
+    ledger
 }
 
 /// How many rows of a range have a value, in all and by column.

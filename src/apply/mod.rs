@@ -4,6 +4,7 @@
 //! `task`, `fill`, `kinds` and `batches` know one table, `group` several at once, `board` and `schedule` the order, `views` the virtual
 //! layer. This module never decides what is built; the plan did.
 
+mod adopt;
 mod audit;
 mod batches;
 mod beside_all;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+pub use adopt::{AdoptError, Before, adopted, standing_under};
 pub use audit::{Answer, Look, audit_late, audit_unfilled};
 pub use beside_all::{BesideAll, Ready};
 pub use schedule::build_tables;

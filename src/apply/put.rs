@@ -124,6 +124,11 @@ impl Filler<'_> {
 impl Task<'_> {
     /// What is known of the last load of the table that this one goes on from.
     pub(super) fn last_load_of(self, session: &mut dyn Session, history: &History) -> Result<LastLoad, FillError> {
+        if let Some(adopted) = &history.adopted {
+            // Without a place to go on from, intervals are laid from the first on.
+            let as_of = (!self.model.is_history_of_intervals()).then_some(adopted.at);
+            return Ok(LastLoad { as_of, ledger: Ledger::default(), recorded: adopted.laid });
+        }
         let recorded = self.recorded_of(session, history)?;
         // Asked last: what is written down after a load shows one that the rows may have already.
         let known = self.work.state.tables(std::slice::from_ref(&history.key))?.remove(&history.key);

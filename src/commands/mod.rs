@@ -24,6 +24,7 @@ mod rollback;
 mod run;
 mod signals;
 mod state;
+mod take_over;
 mod test;
 mod times;
 mod tree;

@@ -1,10 +1,11 @@
 //! `bot promote`: production becomes what a commit of the base branch says. A function of main's tree, not of one branch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::{jobs, lock_timeout, print, refuse_errors, until_planned_for_good, warn_of_rows};
 use super::hold;
 use super::signals;
+use super::take_over::Standing;
 use super::times::rows_of;
 use super::who::who;
 use crate::apply::Work;
@@ -14,9 +15,9 @@ use crate::engine::{Dependents, Engine, OpenMode};
 use crate::error::{CommandError, Exit};
 use crate::fingerprint::Tree;
 use crate::git::Base;
-use crate::ids::{CommitId, EnvironmentName, PlanId, ProjectName};
+use crate::ids::{CommitId, EnvironmentName, ModelName, PlanId, ProjectName, StateId};
 use crate::naming::parse_environment_name;
-use crate::plan::{Commits, Inputs, Outcome, Plan, Purpose, Unseen, Window, build};
+use crate::plan::{Adopted, Commits, Inputs, Outcome, Plan, Purpose, Unseen, Window, build};
 use crate::planning::{self, Agreements, Beside, LIMIT, Question, Rows};
 use crate::problem::has_errors;
 use crate::publish::{self, ForeignPolicy, Published};
@@ -102,10 +103,14 @@ fn promote_once(
     };
     let before = planning::promoted_side(workspace, current.as_ref(), &result.tree, &mut result.problems);
     let before = before.map_or_else(|| workspace.nothing(&result), |side| side.tree);
-    let result = match order {
+    let looked = arguments.take_over && order != Order::Contained;
+    let standing =
+        if looked { hands.standing(&result, (&environment, current.as_ref()))? } else { Standing::default() };
+    let mut result = match order {
         Order::Contained => result,
-        _ => as_decided(state, result, (rows, &before, current.as_ref()))?,
+        _ => as_decided(state, result, (rows, &before, current.as_ref()), &standing)?,
     };
+    let adopted = standing.adopted((workspace, hands.engine.as_ref()), &mut result, now)?;
     if arguments.release && held.is_none() {
         context.output.talk(&format!("{environment} is not held: nothing to release"));
     }
@@ -116,7 +121,8 @@ fn promote_once(
         }
         _ => None,
     };
-    let plan = plan(workspace, state, (&environment, current.as_ref(), &before), (&shown, &result), now)?;
+    let sides = (&environment, current.as_ref(), &before);
+    let plan = plan((workspace, state), sides, (&shown, &result), &adopted, now)?;
     let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };
     if order != Order::Contained {
         refuse_errors(context, &outcome.plan.problems)?;
@@ -166,6 +172,20 @@ impl Hands {
         Ok(Self { turn, state, lease, engine, project })
     }
 
+    /// What others have under the names of its models.
+    fn standing(
+        &self,
+        result: &Side,
+        shown: (&EnvironmentName, Option<&Environment>),
+    ) -> Result<Standing, CommandError> {
+        Standing::look((self.engine.as_ref(), &self.state_id()?), result, shown)
+    }
+
+    fn state_id(&self) -> Result<StateId, CommandError> {
+        let identity = self.state.identity().map_err(state_error)?;
+        Ok(identity.ok_or_else(|| CommandError::failed("the state has no identity"))?.state)
+    }
+
     /// Carries out the plan of a commit; where a hold is released, it ends with it.
     fn promote(
         &self,
@@ -175,8 +195,7 @@ impl Hands {
         (outcome, current, now): (&Outcome, Option<&Environment>, Timestamp),
         (commit, result): (&CommitId, &Side),
     ) -> Result<Published, CommandError> {
-        let identity = self.state.identity().map_err(state_error)?;
-        let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
+        let state_id = self.state_id()?;
         let files = workspace.files(&result.source)?;
         let about = about(&outcome.plan, current, commit.clone(), PlanId::new(workspace.random_id()?), now);
         let who = who(context, workspace);
@@ -189,7 +208,7 @@ impl Hands {
             engine: self.engine.as_ref(),
             state: self.state.as_ref(),
             lease: &self.lease,
-            state_id: &identity.state,
+            state_id: &state_id,
             project: &self.project,
             now,
             run: "bot promote",
@@ -322,21 +341,22 @@ fn as_decided(
     state: &dyn State,
     result: Side,
     (rows, before, current): (Rows, &Tree, Option<&Environment>),
+    standing: &Standing,
 ) -> Result<Side, CommandError> {
     let prod = match current.is_some_and(|current| current.about.name.is_prod()) {
         true => None,
         false => state.environment(&EnvironmentName::prod()).map_err(state_error)?,
     };
     let decisions = state.decisions().map_err(state_error)?;
-    let beside = Beside { base: before, shown: [current, prod.as_ref()] };
+    let beside = Beside { base: before, shown: [current, prod.as_ref()], of_others: &standing.models() };
     Ok(planning::decided(result, decisions, (rows, &beside)))
 }
 
 fn plan(
-    workspace: &Workspace<'_>,
-    state: &dyn State,
+    (workspace, state): (&Workspace<'_>, &dyn State),
     (environment, current, before): (&EnvironmentName, Option<&Environment>, &Tree),
     (commit, result): (&CommitId, &Side),
+    adopted: &BTreeMap<ModelName, Adopted>,
     now: Timestamp,
 ) -> Result<Plan, CommandError> {
     let suffix = result.project.settings.environment_suffix;
@@ -370,7 +390,7 @@ fn plan(
             result: &result.tree,
             promoted: None,
             production,
-            known,
+            known: &known.clone().with_adopted(adopted),
             purpose: Purpose::Promote,
             now,
             schemas: &result.project.settings.physical_schemas,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::range::Window;
 use super::seen::Seen;
 use super::target::Targets;
-use super::{Action, Basis, Change, Commits, Found, Plan, PlannedModel, Summary, Target};
+use super::{Action, Adopted, Basis, Change, Commits, Found, Plan, PlannedModel, Summary, Target};
 use crate::diff::{ModelDiff, diff};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
@@ -88,6 +88,8 @@ pub struct Known {
     pub prod: BTreeMap<ModelName, TableKey>,
     /// The tables of prod, where it is another environment that is promoted to.
     pub reference: BTreeMap<ModelName, TableKey>,
+    /// What another program has made of models of which prod shows nothing.
+    pub adopted: BTreeMap<ModelName, Adopted>,
 }
 
 /// One table that is there.
@@ -168,10 +170,12 @@ impl Inputs<'_> {
 }
 
 impl Known {
-    /// The table that a model goes on from whose past is kept: the one that is replaced, else prod's, of the same kind.
+    /// The table that a model goes on from whose past is kept: the one that is replaced, else prod's, else what another
+    /// program has made; of the same kind.
     pub(super) fn history_of(&self, name: &ModelName, kind: KindName) -> Option<(&TableKey, &KnownTable)> {
-        let key = self.prod.get(name).or_else(|| self.reference.get(name))?;
-        self.tables.get_key_value(key).filter(|(_, table)| kind.goes_on_from(table.kind))
+        let shown = self.prod.get(name).or_else(|| self.reference.get(name));
+        let key = shown.cloned().or_else(|| self.adopted_of(name).map(|(key, _)| key))?;
+        self.tables.get_key_value(&key).filter(|(_, table)| kind.goes_on_from(table.kind))
     }
 
     pub(super) fn prod_table(&self, model: &ModelName) -> Option<(&TableKey, &KnownTable)> {

@@ -2,6 +2,7 @@
 //!
 //! It can be compared, printed (`render`), applied (`apply`) and serialised; it never does anything itself.
 
+mod adopted;
 mod build;
 mod due;
 mod newer;
@@ -19,6 +20,7 @@ mod why;
 use serde::{Deserialize, Serialize};
 
 pub use crate::change::{Category, Change, Reason};
+pub use adopted::Adopted;
 pub use build::{Inputs, Known, KnownLoad, KnownTable, Purpose, Remembered, Sharing, ShownBefore, Unseen, build};
 pub use due::{Due, Past, RunPlan, Running, Shown, due};
 pub use outcome::{Build, Outcome};
@@ -131,6 +133,8 @@ pub struct History {
     pub then: Then,
     /// What is not carried over, of a table that is loaded by interval; `None` where all of it is.
     pub own: Option<OwnRows>,
+    /// What is known of it where another program made it; `None` where the state knows it.
+    pub adopted: Option<Adopted>,
 }
 
 /// Rows that a table does not take from the one that it goes on from.

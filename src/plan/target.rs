@@ -110,7 +110,8 @@ impl<'a> Targets<'a> {
         }
         let (key, known) = inputs.known.history_of(&model.name, model.kind.name())?;
         let own = self.own_rows(model, (whole, base.and_then(|base| base.effective_from())));
-        Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load, own })
+        let adopted = inputs.known.adopted_of(&model.name).map(|(_, adopted)| adopted.clone());
+        Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load, own, adopted })
     }
 
     /// What a table does not take from the one that it goes on from, which has rows of its own definition from a moment on, too.

@@ -1,6 +1,6 @@
 //! Trees as it was decided that rows are kept, and what `--forward-only` decides now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::decision::{Decisions, KeptRows, NotKept, Wanted, kept};
@@ -40,6 +40,8 @@ pub struct Beside<'a> {
     pub base: &'a Tree,
     /// Whose rows are kept: of the first of these that shows a model.
     pub shown: [Option<&'a Environment>; 2],
+    /// Models of which none of these shows anything, and another program has rows that might be kept.
+    pub of_others: &'a BTreeSet<ModelName>,
 }
 
 impl Beside<'_> {
@@ -52,9 +54,13 @@ impl Beside<'_> {
     /// Models with rows that might be kept, and the fingerprints under which nothing of them is computed again.
     fn known(&self, tree: &Tree, rows: KeptRows) -> BTreeMap<ModelName, Wanted> {
         let known = |(name, model): (&ModelName, &Arc<Model>)| {
-            let shown = self.goes_on_from(model)?.data_fingerprint;
-            let base = self.base.fingerprints.get(name).map(|fingerprint| fingerprint.data);
-            let known = base.into_iter().chain([shown]).collect();
+            let base = || self.base.fingerprints.get(name).map(|fingerprint| fingerprint.data);
+            let known = match self.goes_on_from(model) {
+                Some(shown) => base().into_iter().chain([shown.data_fingerprint]).collect(),
+                // Whatever made it, no definition is the one that its rows are of.
+                None if self.of_others.contains(name) => BTreeSet::new(),
+                None => return None,
+            };
             Some((name.clone(), Wanted { known, rows: reached(model, rows) }))
         };
         tree.models.iter().filter_map(known).collect()

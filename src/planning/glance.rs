@@ -74,7 +74,7 @@ pub fn glance(
         problems.extend(query_problems(files, reached, owned));
     }
     problems = sorted(problems);
-    let beside = Beside { base: &looked.base, shown: [prod.as_ref(), None] };
+    let beside = Beside { base: &looked.base, shown: [prod.as_ref(), None], of_others: &BTreeSet::new() };
     problems.extend(decided_otherwise(&looked.result, &|name| looked.reached.contains(name), &beside));
     problems.extend(looked.cycles.iter().cloned());
     problems.extend(prod.is_none().then(never_promoted));

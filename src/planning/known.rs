@@ -107,5 +107,5 @@ pub(super) fn known(
         };
         (key, known)
     };
-    Ok(Known { tables: tables.into_iter().map(table).collect(), prod, reference })
+    Ok(Known { tables: tables.into_iter().map(table).collect(), prod, reference, adopted: BTreeMap::new() })
 }

@@ -222,7 +222,7 @@ pub fn plan_of(
     let nothing = workspace.nothing(&result);
     let base = base_side.as_ref().map_or(&nothing, |side| &side.tree);
     let promoted = promoted.as_ref().map(|side| &side.tree);
-    let beside = Beside { base, shown: [prod.as_ref(), None] };
+    let beside = Beside { base, shown: [prod.as_ref(), None], of_others: &BTreeSet::new() };
     let mut result = decided(result, decisions, (chosen.rows, &beside));
     if prod.is_none() {
         result.problems.push(never_promoted());

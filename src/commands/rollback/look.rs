@@ -272,7 +272,7 @@ pub(super) fn histories(found: &Found, state: &dyn State) -> Result<Option<Plan>
         let then = Then::Nothing { as_of: table.snapshot.as_of };
         let (key, table) = (table.snapshot.key.clone(), table.snapshot.table.clone());
         let own = found.going_on.get(&target.name).copied().flatten();
-        target.history = Some(History { key, table, then, own });
+        target.history = Some(History { key, table, then, own, adopted: None });
         target.action = Action::Build;
         target.found = found.tables.get(&target.key).map(Table::found);
         true

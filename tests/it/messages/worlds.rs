@@ -212,7 +212,21 @@ pub(super) const WORLDS: &[(&str, Told)] = &[
     ("a history that nothing goes on with", a_history_that_nothing_goes_on_with),
     ("a history that the state lost", a_history_that_the_state_lost),
     ("rows that are kept by a word", rows_that_are_kept_by_a_word),
+    ("rows of another program", rows_of_another_program),
 ];
+
+fn rows_of_another_program() -> String {
+    const KEYED: &str =
+        "MODEL (name marts.two, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id));\nSELECT 1 AS id, 3 AS x\n";
+    let world = world();
+    edit(&world, &[("models/one.sql", HISTORY), ("models/two.sql", KEYED)]);
+    world.sql("CREATE SCHEMA marts");
+    world.sql(
+        "CREATE TABLE marts.one AS SELECT 1 AS id, 2 AS x, CAST(NULL AS TIMESTAMP) AS valid_from, CAST(NULL AS TIMESTAMP) AS valid_to",
+    );
+    world.sql("CREATE TABLE marts.two AS SELECT 1 AS id, 2 AS x");
+    problems(&world.done(&["promote", "--take-over"]))
+}
 
 fn statements_that_production_does_not_have() -> String {
     let world = world();
