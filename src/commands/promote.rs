@@ -110,7 +110,8 @@ fn promote_once(
         Order::Contained => result,
         _ => as_decided(state, result, (rows, &before, current.as_ref()), &standing)?,
     };
-    let adopted = standing.adopted((workspace, hands.engine.as_ref()), &mut result, now)?;
+    let adopted =
+        standing.adopted((workspace, hands.engine.as_ref()), &mut result, (now, lock_timeout(&arguments.work)))?;
     if arguments.release && held.is_none() {
         context.output.talk(&format!("{environment} is not held: nothing to release"));
     }

@@ -2,8 +2,9 @@
 //! ours go on from those that no query gives again; whatever else stands there is renamed by the promote (`publish`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use crate::apply::{AdoptError, Before, adopted, engine_error, standing_under};
+use crate::apply::{AdoptError, Before, LoadedBySqlmesh, adopted, engine_error, standing_under};
 use crate::decision::{KeptRows, kept};
 use crate::engine::Engine;
 use crate::error::CommandError;
@@ -12,6 +13,7 @@ use crate::model::{Model, Past};
 use crate::plan::Adopted;
 use crate::planning::layout;
 use crate::problem::Problem;
+use crate::settings::Settings;
 use crate::state::Environment;
 use crate::time::Timestamp;
 use crate::workspace::{Side, Workspace};
@@ -54,27 +56,23 @@ impl Standing {
         &self,
         (workspace, engine): (&Workspace<'_>, &dyn Engine),
         side: &mut Side,
-        now: Timestamp,
+        (now, patience): (Timestamp, Duration),
     ) -> Result<BTreeMap<ModelName, Adopted>, CommandError> {
         if self.0.is_empty() {
             return Ok(BTreeMap::new());
         }
         let settings = &side.project.settings;
         let catalog = workspace.default_catalog(settings);
-        let before = Before {
-            tree: &side.tree,
-            standing: &self.0,
-            catalog: catalog.as_deref(),
-            sqlmesh: settings.state_schema(workspace.gateway(settings)).unwrap_or(SQLMESH),
-            now,
+        let catalog = catalog.as_deref();
+        let is_kept = |name| side.tree.models.get(name).is_some_and(|model| model.past() != Past::Recomputed);
+        let adopted = if self.0.keys().any(is_kept) {
+            let sqlmesh = loaded_by_sqlmesh(workspace, engine, (settings, patience))?;
+            let before = Before { tree: &side.tree, standing: &self.0, catalog, sqlmesh: &sqlmesh, now };
+            let look = || -> Result<_, AdoptError> { adopted(engine.session()?.as_mut(), before) };
+            look().map_err(refused)?
+        } else {
+            BTreeMap::new()
         };
-        let look = || -> Result<_, AdoptError> { adopted(engine.session()?.as_mut(), before) };
-        let adopted = look().map_err(|error| match error {
-            AdoptError::Engine(error) => engine_error("cannot look at the rows that are to be taken over", error),
-            refused @ AdoptError::Refused(_) => {
-                CommandError::no(format!("nothing was taken over: {refused}")).hint(HINT)
-            }
-        })?;
         let told = self.0.iter().filter_map(|(name, table)| {
             let model = side.tree.models.get(name)?;
             said_of(model, table, adopted.contains_key(name))
@@ -88,8 +86,30 @@ impl Standing {
 /// Where SQLMesh's state is unless `state_schema` says another schema.
 const SQLMESH: &str = "sqlmesh";
 
-const HINT: &str = "rename or drop what stands there, and the model begins anew; where it is SQLMesh's, its state says it, if that \
-                    stands in the same warehouse";
+const HINT: &str = "rename or drop what stands there, and the model begins anew; of SQLMesh's tables its state says it, where that is in \
+                    the warehouse or in a `state_connection` of type `duckdb` or `postgres`";
+
+/// What SQLMesh's state says, where that is: in `state_connection`, else in the warehouse.
+fn loaded_by_sqlmesh(
+    workspace: &Workspace<'_>,
+    warehouse: &dyn Engine,
+    (settings, patience): (&Settings, Duration),
+) -> Result<LoadedBySqlmesh, CommandError> {
+    let schema = settings.state_schema(workspace.gateway(settings)).unwrap_or(SQLMESH);
+    let apart = workspace.state_engine(settings, patience)?;
+    let engine = apart.as_deref().unwrap_or(warehouse);
+    let look = || LoadedBySqlmesh::read(engine.session()?.as_mut(), schema, warehouse.dialect());
+    look().map_err(refused)
+}
+
+fn refused(error: AdoptError) -> CommandError {
+    match error {
+        AdoptError::Engine(error) => engine_error("cannot look at the rows that are to be taken over", error),
+        AdoptError::State(_) => CommandError::no(format!("nothing was taken over: {error}"))
+            .hint("`sqlmesh migrate` brings it to the version that is read, which is that of SQLMesh 0.236"),
+        AdoptError::Refused(_) => CommandError::no(format!("nothing was taken over: {error}")).hint(HINT),
+    }
+}
 
 /// What there is to say of a model of which something stands there.
 fn said_of(model: &Model, table: &TableName, is_adopted: bool) -> Option<Problem> {

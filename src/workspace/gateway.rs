@@ -98,6 +98,26 @@ impl Workspace<'_> {
         connect::engine(connection, &self.opening(settings, mode, patience))
     }
 
+    /// What `state_connection` of the gateway in use names, to read another program's state there; `None` where it names none,
+    /// or nothing that we can open.
+    ///
+    /// # Errors
+    /// The connection says too little.
+    pub fn state_engine(
+        &self,
+        settings: &Settings,
+        patience: Duration,
+    ) -> Result<Option<Box<dyn Engine>>, CommandError> {
+        let connection = settings.state_connection(self.gateway(settings));
+        let is_there = |connection: &&Connection| match connection.kind.as_str() {
+            "duckdb" => connect::place(connection, &self.root).is_some_and(|place| place.may_be_there()),
+            "postgres" => true,
+            _ => false,
+        };
+        let opening = self.opening(settings, OpenMode::ReadOnly, patience);
+        connection.filter(is_there).map(|connection| connect::engine(connection, &opening)).transpose()
+    }
+
     /// Where the warehouse of the gateway in use is; `None` where there is none.
     pub fn warehouse(&self, settings: &Settings) -> Option<Place> {
         connect::place(settings.connection(self.gateway(settings)).ok()?, &self.root)

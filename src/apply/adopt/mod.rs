@@ -5,7 +5,7 @@ mod sqlmesh;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::sqlmesh::LoadedBySqlmesh;
+pub use self::sqlmesh::LoadedBySqlmesh;
 use super::fault::FillError;
 use super::fill::{count, counted};
 use super::kinds::time_column;
@@ -28,8 +28,8 @@ pub struct Before<'a> {
     pub standing: &'a BTreeMap<ModelName, TableName>,
     /// The catalog of names that state none.
     pub catalog: Option<&'a str>,
-    /// The schema of SQLMesh's state.
-    pub sqlmesh: &'a str,
+    /// SQLMesh's state.
+    pub sqlmesh: &'a LoadedBySqlmesh,
     /// When it is looked at.
     pub now: Timestamp,
 }
@@ -40,6 +40,9 @@ pub enum AdoptError {
     /// What the engine says.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// SQLMesh's state cannot be read as one.
+    #[error("SQLMesh's state is none that can be read: {0}")]
+    State(String),
     /// Of each model why.
     #[error("{}", told(.0))]
     Refused(Vec<(ModelName, String)>),
@@ -80,7 +83,6 @@ pub fn standing_under(
 /// Nobody knows which ranges are in one, or the engine says no.
 pub fn adopted(session: &mut dyn Session, before: Before<'_>) -> Result<BTreeMap<ModelName, Adopted>, AdoptError> {
     let (mut adopted, mut refused) = (BTreeMap::new(), Vec::new());
-    let mut sqlmesh = None;
     for (name, table) in before.standing {
         let Some(model) = before.tree.models.get(name).filter(|model| model.past() != Past::Recomputed) else {
             continue;
@@ -88,11 +90,7 @@ pub fn adopted(session: &mut dyn Session, before: Before<'_>) -> Result<BTreeMap
         if count(session, table)? == 0 {
             continue;
         }
-        let known = match &mut sqlmesh {
-            Some(known) => &*known,
-            none => none.insert(LoadedBySqlmesh::read(session, before.sqlmesh)?),
-        };
-        let loaded = known.of(session.dialect(), table, before.catalog);
+        let loaded = before.sqlmesh.of(table, before.catalog);
         match before.one(session, (model, table), loaded) {
             Ok(one) => drop(adopted.insert(name.clone(), one)),
             Err(FillError::Engine(error)) => return Err(error.into()),

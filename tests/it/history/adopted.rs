@@ -1,8 +1,13 @@
 //! A team that comes from SQLMesh, or from scripts of its own: what no query gives again goes on from what stands under its name.
 
-use super::{Site, shown};
-use crate::lab::edit;
+use std::time::Duration;
+
+use offshoot::engine::Engine as _;
+use offshoot::engine::duckdb::DuckDb;
 use offshoot::error::Exit;
+
+use super::{Site, shown};
+use crate::lab::{CONFIG, edit};
 
 const PLAIN: &str = "id, name, price";
 
@@ -44,18 +49,24 @@ fn at(site: Site, day: &str) -> Site {
 
 /// SQLMesh's state, by which production shows these models and has loaded these days of them.
 fn sqlmesh(site: &Site, loaded: &[(&str, &str, &str)]) {
-    site.execute(
+    let catalog = site.lines("SELECT current_database()").remove(0);
+    state_of(&catalog, loaded).iter().for_each(|sql| site.execute(sql));
+}
+
+/// The statements that make it, of models in a catalog.
+fn state_of(catalog: &str, loaded: &[(&str, &str, &str)]) -> Vec<String> {
+    let mut statements = vec![
         "CREATE SCHEMA sqlmesh; CREATE TABLE sqlmesh._environments (name VARCHAR, snapshots VARCHAR); \
          CREATE TABLE sqlmesh._intervals (created_ts BIGINT, name VARCHAR, version VARCHAR, start_ts BIGINT, end_ts BIGINT, \
-         is_dev BOOLEAN, is_removed BOOLEAN, is_pending_restatement BOOLEAN)",
-    );
-    let catalog = site.lines("SELECT current_database()").remove(0);
+         is_dev BOOLEAN, is_removed BOOLEAN, is_pending_restatement BOOLEAN)"
+            .to_owned(),
+    ];
     let name = |model: &str| format!("\"{catalog}\".\"s\".\"{model}\"");
     let snapshots: Vec<String> = loaded
         .iter()
         .map(|(model, ..)| format!("{{\"name\": {:?}, \"version\": \"7\", \"kind_name\": \"X\"}}", name(model)))
         .collect();
-    site.execute(&format!("INSERT INTO sqlmesh._environments VALUES ('prod', '[{}]')", snapshots.join(",")));
+    statements.push(format!("INSERT INTO sqlmesh._environments VALUES ('prod', '[{}]')", snapshots.join(",")));
     let millis = |day: &str| offshoot::time::Timestamp::parse(day).expect("a day").0;
     for (index, (model, start, end)) in loaded.iter().enumerate() {
         let row = |at: usize, version: &str, start: i64, end: i64, dev: bool, removed: bool| {
@@ -67,11 +78,12 @@ fn sqlmesh(site: &Site, loaded: &[(&str, &str, &str)]) {
         let (start, end) = (millis(start), millis(end));
         let day = 86_400_000;
         // What a preview has, or another version, is not what production has; and what was taken away is not there.
-        site.execute(&row(index, "7", end, end + 9 * day, true, false));
-        site.execute(&row(index, "6", end, end + 9 * day, false, false));
-        site.execute(&row(index, "7", start, end + day, false, false));
-        site.execute(&row(index + 100, "7", end, end + day, false, true));
+        statements.push(row(index, "7", end, end + 9 * day, true, false));
+        statements.push(row(index, "6", end, end + 9 * day, false, false));
+        statements.push(row(index, "7", start, end + day, false, false));
+        statements.push(row(index + 100, "7", end, end + day, false, true));
     }
+    statements
 }
 
 #[test]
@@ -204,6 +216,39 @@ fn what_sqlmesh_says_is_loaded_is_loaded_and_nothing_else() {
         sqlmesh(&site, &[("daily", "2026-03-25", "2026-03-29")]);
         let refused = site.world().bot(&["promote", "--take-over"]);
         assert!(refused.stderr.contains("has 3 rows, of which 2 are in the ranges"), "{}", refused.stderr);
+        assert_eq!(shown(&site, "s.daily", "amount").len(), 3);
+    }
+}
+
+#[test]
+fn sqlmesh_s_state_may_stand_elsewhere() {
+    let site = at(Site::duckdb(&[("models/daily.sql", &daily(", forward_only true"))]), "01");
+    days(&site);
+    let state = "database: warehouse.duckdb\n    state_connection: {type: duckdb, database: sqlmesh.duckdb}";
+    edit(site.world(), &[("config.yaml", &CONFIG.replace("database: warehouse.duckdb", state))]);
+    let file = site.world().repository.path().join("sqlmesh.duckdb");
+    let apart = DuckDb::file(file, Duration::ZERO);
+    let mut session = apart.session().expect("a session");
+    for sql in state_of("warehouse", &[("daily", "2026-03-25", "2026-03-31")]) {
+        let sql = sql.replace(" sqlmesh", " sqlmesh.sqlmesh");
+        session.execute(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    drop((session, apart));
+    site.done(&["promote", "--take-over"]);
+    let expected = ["2026-03-26|1", "2026-03-28|3", "2026-03-29|4", "2026-03-31|60"];
+    assert_eq!(shown(&site, "s.daily", "amount"), expected);
+}
+
+#[test]
+fn a_state_that_is_none_of_sqlmesh_s_stops_it() {
+    for of in [Site::duckdb, Site::postgres] {
+        let site = at(of(&[("models/daily.sql", &daily(", forward_only true"))]), "01");
+        days(&site);
+        sqlmesh(&site, &[("daily", "2026-03-25", "2026-03-31")]);
+        site.execute("UPDATE sqlmesh._environments SET snapshots = '[{\"name\": 1}]'");
+        let refused = site.world().bot(&["promote", "--take-over"]);
+        assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
+        assert!(refused.stderr.contains("SQLMesh's state is none that can be read"), "{}", refused.stderr);
         assert_eq!(shown(&site, "s.daily", "amount").len(), 3);
     }
 }
