@@ -20,11 +20,15 @@ enum Handling {
     Kept,
     /// It shapes the table: kept as a physical property.
     Physical,
-    /// It would be ignored silently; harmless only with this value (empty: with none).
+    /// It would change names or data; says what does it.
     Later(&'static str),
     /// Something that people may miss is not done; says what does it.
     Ignored(&'static str),
 }
+
+/// What SQLMesh's other way would be.
+const DEV_ONLY: &str =
+    "`virtual_environment_mode dev_only` is not honoured: production shows a view, as every environment does";
 
 /// The key of `virtual_properties` that SQLMesh writes between `CREATE` and `VIEW` on every engine.
 const CREATABLE: &str = "creatable_type";
@@ -74,11 +78,22 @@ const PROPERTIES: [(&str, Handling); 44] = [
         ),
     ),
     ("allow_partials", Handling::Parsed),
-    ("gateway", Handling::Later("")),
-    ("physical_version", Handling::Later("")),
-    ("virtual_environment_mode", Handling::Later("full")),
+    (
+        "gateway",
+        Handling::Later(
+            "one gateway fills all models of a run: declare the model's table in `external_models.yaml` and name this file in \
+             `ignore_patterns`, or remove the property",
+        ),
+    ),
+    (
+        "physical_version",
+        Handling::Later(
+            "names of tables come from what is in them: remove it, or say `forward_only` where rows are to be kept",
+        ),
+    ),
+    ("virtual_environment_mode", Handling::Parsed),
     ("blueprints", Handling::Parsed),
-    ("default_catalog", Handling::Later("")),
+    ("default_catalog", Handling::Later("write the catalog into the model's name")),
     ("batch_concurrency", Handling::Kept),
 ];
 
@@ -241,12 +256,12 @@ fn apply(
             problems.push(source.warning("unsupported-property", offset, message).help(*instead));
             header.properties.other_metadata.insert(key.to_owned(), value.folded());
         }
-        Handling::Later(harmless) => {
+        Handling::Later(instead) => {
             let text = value.scalar().unwrap_or_default();
             let ours = key == "gateway" && scope.names.gateway == Some(text.to_lowercase().as_str());
-            if !ours && (harmless.is_empty() || !text.eq_ignore_ascii_case(harmless)) {
+            if !ours {
                 let problem = source.error("unsupported-property", offset, format!("`{key}` is not supported yet"));
-                problems.push(problem.help("it would change names or data; remove it to go on"));
+                problems.push(problem.help(*instead));
             }
         }
     }
@@ -337,6 +352,14 @@ fn parsed(
                 problems.push(problem.help("let people read the views, which read the tables for them"));
             }
         }
+        "virtual_environment_mode" => match text()?.to_lowercase().as_str() {
+            "full" => {}
+            "dev_only" => {
+                let problem = scope.source.warning("unsupported-property", value.offset, DEV_ONLY);
+                problems.push(problem.help("people read it by the same name; remove the property, or say `full`"));
+            }
+            _ => return Err("full or dev_only".to_owned()),
+        },
         // SQLMesh does nothing with them on the engines that we have, but for one key.
         "virtual_properties" => {
             for pair in value.pairs().map_err(|_| "pairs such as (key = value)")? {

@@ -13,7 +13,7 @@ use crate::problem::{Problem, nearest};
 use crate::yaml::{Entry, Node, Value};
 
 /// Keys that mean nothing to us and change neither results nor names.
-const KEPT: [&str; 21] = [
+const KEPT: [&str; 22] = [
     "cache_dir",
     "cicd_bot",
     "dbt",
@@ -22,6 +22,8 @@ const KEPT: [&str; 21] = [
     "disable_anonymized_analytics",
     "env_vars",
     "format",
+    // One gateway makes all views as it is.
+    "gateway_managed_virtual_layer",
     "infer_python_dependencies",
     "janitor",
     "loader_kwargs",
@@ -38,13 +40,9 @@ const KEPT: [&str; 21] = [
 ];
 
 /// Keys that would change results or names if they were passed over, with the only value that changes nothing.
-const HARMLESS_ONLY_AS: [(&str, &str); 3] = [
-    ("environment_catalog_mapping", ""),
-    ("gateway_managed_virtual_layer", "false"),
-    ("virtual_environment_mode", "full"),
-];
+const HARMLESS_ONLY_AS: [(&str, &str); 1] = [("environment_catalog_mapping", "")];
 
-const HONOURED: [&str; 21] = [
+const HONOURED: [&str; 22] = [
     "after_all",
     "before_all",
     "default_connection",
@@ -66,6 +64,7 @@ const HONOURED: [&str; 21] = [
     "snapshot_ttl",
     "time_column_format",
     "variables",
+    "virtual_environment_mode",
 ];
 
 /// What `model_defaults` may give and we apply through the grammar of a `MODEL` block.
@@ -167,6 +166,7 @@ fn one(entry: &Entry, settings: &mut Settings, report: &mut Report<'_>) {
         "environment_ttl" => settings.environment_ttl = own::time_to_live(key, node, report),
         "environment_suffix_target" => settings.environment_suffix = suffix(key, node, report),
         "default_target_environment" => target_environment(key, node, report),
+        "virtual_environment_mode" => virtual_layer(key, node, report),
         "pinned_environments" => settings.pinned_environments = report.texts(key, node).into_iter().collect(),
         "ignore_patterns" => settings.ignore_patterns = report.texts(key, node),
         "time_column_format" => settings.time_column_format = report.text(key, node),
@@ -328,6 +328,15 @@ fn target_environment(key: &str, node: &Node, report: &mut Report<'_>) {
         let message = format!("`{key}: {name}` is not honoured: a branch gives its environment its name");
         let problem = Problem::warning("unsupported-setting", message);
         report.push(node.place, problem.help("name another one with `--env NAME`, or remove the setting"));
+    }
+}
+
+/// Without a virtual layer in production SQLMesh fills tables under the names of models.
+fn virtual_layer(key: &str, node: &Node, report: &mut Report<'_>) {
+    if report.choice(key, node, &[("full", false), ("dev_only", true)]) == Some(true) {
+        let message = format!("`{key}: dev_only` is not honoured: production shows views, as every environment does");
+        let problem = Problem::warning("unsupported-setting", message);
+        report.push(node.place, problem.help("people read them by the same names; remove the setting, or say `full`"));
     }
 }
 

@@ -225,6 +225,12 @@ fn what_would_change_results_is_an_error_and_the_rest_a_warning() {
     {
         assert_eq!(settings(&format!("//- config.yaml\n{line}\n")).1, [], "{line}");
     }
+    for line in ["virtual_environment_mode: Full", "gateway_managed_virtual_layer: true"] {
+        assert_eq!(settings(&format!("//- config.yaml\n{line}\n")).1, [], "{line}");
+    }
+    let (_, problems) = settings("//- config.yaml\nvirtual_environment_mode: dev_only\n");
+    assert_eq!((codes(&problems), has_errors(&problems)), (vec!["unsupported-setting"], false));
+    assert_eq!(codes(&settings("//- config.yaml\nvirtual_environment_mode: some\n").1), ["invalid-setting"]);
 }
 
 #[test]

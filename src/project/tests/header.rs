@@ -207,7 +207,7 @@ SELECT 1 AS x",
 
 #[test]
 fn later_properties_stop_and_unhonoured_ones_warn() {
-    for property in ["gateway other", "virtual_environment_mode dev_only"] {
+    for property in ["gateway other", "physical_version '1'", "default_catalog c"] {
         let loaded = with(property);
         assert_eq!(codes(&loaded), ["unsupported-property"], "{property}");
         assert!(has_errors(&loaded.problems));
@@ -217,7 +217,13 @@ fn later_properties_stop_and_unhonoured_ones_warn() {
     }
     assert_eq!(with("virtual_properties (labels = [('a', 'b')], x = 1)").problems, [], "no engine here takes them");
     assert_eq!(codes(&with("virtual_properties (1)")), ["invalid-property"]);
-    for property in ["virtual_properties (Creatable_Type = SECURE)", "grants_target_layer all"] {
+    assert_eq!(codes(&with("virtual_environment_mode some")), ["invalid-property"]);
+    let unhonoured = [
+        "virtual_properties (Creatable_Type = SECURE)",
+        "grants_target_layer all",
+        "virtual_environment_mode dev_only",
+    ];
+    for property in unhonoured {
         let loaded = with(property);
         assert_eq!((codes(&loaded), loaded.problems[0].severity), (vec!["unsupported-property"], Severity::Warning));
     }
