@@ -40,6 +40,7 @@ use crate::turn::Turns;
 pub use digest::context_digest;
 use digest::context_shown;
 pub use draft::{Draft, Scanned};
+pub use gateway::StateEngine;
 pub use upgrade::Upgrading;
 
 /// How often a request to stop is looked for while somebody else writes the state.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::apply::{jobs, lock_timeout, print, refuse_errors, until_planned_for_good, warn_of_rows};
 use super::hold;
 use super::signals;
-use super::take_over::Standing;
+use super::take_over::{self, Standing};
 use super::times::rows_of;
 use super::who::who;
 use crate::apply::Work;
@@ -122,6 +122,7 @@ fn promote_once(
         }
         _ => None,
     };
+    take_over::forget_unfinished((state, &hands.lease), &environment, &result.tree)?;
     let sides = (&environment, current.as_ref(), &before);
     let plan = plan((workspace, state), sides, (&shown, &result), &adopted, now)?;
     let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::build::{Known, KnownLoad, KnownTable, Sharing, ShownBefore};
-use crate::hash::Hasher;
+use crate::hash::{Digest, Hasher};
 use crate::ids::{ModelName, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
@@ -20,17 +20,36 @@ pub struct Adopted {
     /// Which ranges are in it, of a model that is loaded by time; none of another one. They need not be whole units: the rest
     /// of one is loaded with all of it.
     pub loaded: Intervals,
+    /// What says how much is loaded.
+    pub known_by: KnownBy,
     /// Up to where intervals are laid, of a model that lays one after the other; `None` of another one, or where nobody knows.
     pub laid: Option<Timestamp>,
     /// When it was looked at.
     pub at: Timestamp,
+    /// What no other attempt has. A table that one left half-way is none to go on from: whoever put the rows there may have
+    /// taken them back since.
+    pub attempt: String,
+}
+
+/// What says how much of a model another program has loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// That program's own state.
+    State,
+    /// The rows alone.
+    Rows,
 }
 
 impl Adopted {
-    /// What it is called in a plan. No model has that fingerprint, and no state.
-    fn key(&self, model: &ModelName) -> TableKey {
-        let data_fingerprint = Hasher::new("adopted").text(&self.table.to_string()).finish();
-        TableKey { model: model.clone(), data_fingerprint }
+    /// What the rows of others are called as an input of a model's table. No model has that fingerprint.
+    pub fn key(model: &ModelName) -> TableKey {
+        TableKey { model: model.clone(), data_fingerprint: Digest::of("adopted", "") }
+    }
+
+    /// What the model's table is named after, in place of its own key.
+    pub(super) fn name_key(&self, own: &TableKey) -> TableKey {
+        let data_fingerprint = Hasher::new("adopted table").digest(own.data_fingerprint).text(&self.attempt).finish();
+        TableKey { model: own.model.clone(), data_fingerprint }
     }
 
     fn as_known(&self) -> KnownTable {
@@ -55,16 +74,15 @@ impl Known {
     pub fn with_adopted(mut self, adopted: &BTreeMap<ModelName, Adopted>) -> Self {
         for (model, adopted) in adopted.iter().filter(|(model, _)| !self.prod.contains_key(*model)).collect::<Vec<_>>()
         {
-            self.tables.insert(adopted.key(model), adopted.as_known());
+            self.tables.insert(Adopted::key(model), adopted.as_known());
             self.adopted.insert(model.clone(), adopted.clone());
         }
         self
     }
 
     /// What another program has made of a model, where nothing else is there to go on from.
-    pub(super) fn adopted_of(&self, model: &ModelName) -> Option<(TableKey, &Adopted)> {
+    pub(super) fn adopted_of(&self, model: &ModelName) -> Option<&Adopted> {
         let is_shown = self.prod.contains_key(model) || self.reference.contains_key(model);
-        let adopted = self.adopted.get(model).filter(|_| !is_shown)?;
-        Some((adopted.key(model), adopted))
+        self.adopted.get(model).filter(|_| !is_shown)
     }
 }

@@ -20,7 +20,7 @@ mod why;
 use serde::{Deserialize, Serialize};
 
 pub use crate::change::{Category, Change, Reason};
-pub use adopted::Adopted;
+pub use adopted::{Adopted, KnownBy};
 pub use build::{Inputs, Known, KnownLoad, KnownTable, Purpose, Remembered, Sharing, ShownBefore, Unseen, build};
 pub use due::{Due, Past, RunPlan, Running, Shown, due};
 pub use outcome::{Build, Outcome};

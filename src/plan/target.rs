@@ -74,7 +74,9 @@ impl<'a> Targets<'a> {
         let due = if basis == Basis::Whole { due.minus(&slot.missing) } else { due };
         self.remember(model, &slot, (basis, &read));
         // One that is there stays where it is, whatever the configuration says of new ones.
-        let new = || physical_table(&slot.key, inputs.schemas, inputs.limit);
+        let adopted = history.as_ref().and_then(|history| history.adopted.as_ref());
+        let named_by = adopted.map_or_else(|| slot.key.clone(), |adopted| adopted.name_key(&slot.key));
+        let new = || physical_table(&named_by, inputs.schemas, inputs.limit);
         let table = slot.known.map_or_else(new, |known| known.table.clone());
         Some(Target {
             name: name.clone(),
@@ -110,7 +112,7 @@ impl<'a> Targets<'a> {
         }
         let (key, known) = inputs.known.history_of(&model.name, model.kind.name())?;
         let own = self.own_rows(model, (whole, base.and_then(|base| base.effective_from())));
-        let adopted = inputs.known.adopted_of(&model.name).map(|(_, adopted)| adopted.clone());
+        let adopted = inputs.known.adopted_of(&model.name).cloned();
         Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load, own, adopted })
     }
 

@@ -98,30 +98,40 @@ impl Workspace<'_> {
         connect::engine(connection, &self.opening(settings, mode, patience))
     }
 
-    /// What `state_connection` of the gateway in use names, to read another program's state there; `None` where it names none,
-    /// or nothing that we can open.
+    /// What `state_connection` of the gateway in use names, to read another program's state there.
     ///
     /// # Errors
     /// The connection says too little.
-    pub fn state_engine(
-        &self,
-        settings: &Settings,
-        patience: Duration,
-    ) -> Result<Option<Box<dyn Engine>>, CommandError> {
-        let connection = settings.state_connection(self.gateway(settings));
+    pub fn state_engine(&self, settings: &Settings, patience: Duration) -> Result<StateEngine, CommandError> {
+        let Some(connection) = settings.state_connection(self.gateway(settings)) else {
+            return Ok(StateEngine::Warehouse);
+        };
         let is_there = |connection: &&Connection| match connection.kind.as_str() {
             "duckdb" => connect::place(connection, &self.root).is_some_and(|place| place.may_be_there()),
             "postgres" => true,
             _ => false,
         };
         let opening = self.opening(settings, OpenMode::ReadOnly, patience);
-        connection.filter(is_there).map(|connection| connect::engine(connection, &opening)).transpose()
+        match Some(connection).filter(is_there) {
+            Some(connection) => connect::engine(connection, &opening).map(StateEngine::Apart),
+            None => Ok(StateEngine::OutOfReach),
+        }
     }
 
     /// Where the warehouse of the gateway in use is; `None` where there is none.
     pub fn warehouse(&self, settings: &Settings) -> Option<Place> {
         connect::place(settings.connection(self.gateway(settings)).ok()?, &self.root)
     }
+}
+
+/// Where another program's state is, by `state_connection`.
+pub enum StateEngine {
+    /// In the warehouse: none is named.
+    Warehouse,
+    /// There.
+    Apart(Box<dyn Engine>),
+    /// Where we cannot read, or where nothing is.
+    OutOfReach,
 }
 
 /// Whose work a command does. In CI whatever is not production's is a pull request's.

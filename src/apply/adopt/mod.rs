@@ -3,19 +3,18 @@
 
 mod sqlmesh;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 pub use self::sqlmesh::LoadedBySqlmesh;
 use super::fault::FillError;
 use super::fill::{count, counted};
 use super::kinds::time_column;
-use crate::engine::{EngineError, Session, foreign_objects};
+use crate::engine::{EngineError, ObjectKind, Session, foreign_objects};
 use crate::fingerprint::Tree;
-use crate::graph::SelfReading;
 use crate::ids::{ModelName, StateId, TableName};
 use crate::model::{Kind, Model, Past, TimeRange};
 use crate::naming::{Layout, view_name};
-use crate::plan::Adopted;
+use crate::plan::{Adopted, KnownBy};
 use crate::statement::{Target as Over, TimeColumn};
 use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
 
@@ -24,14 +23,38 @@ use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
 pub struct Before<'a> {
     /// The project.
     pub tree: &'a Tree,
-    /// The tables and views that stand under the names of models.
-    pub standing: &'a BTreeMap<ModelName, TableName>,
+    /// What stands under the names of models.
+    pub standing: &'a BTreeMap<ModelName, Stands>,
     /// The catalog of names that state none.
     pub catalog: Option<&'a str>,
     /// SQLMesh's state.
     pub sqlmesh: &'a LoadedBySqlmesh,
     /// When it is looked at.
     pub now: Timestamp,
+    /// What no other attempt has.
+    pub attempt: &'a str,
+}
+
+/// A table or view of another program that stands under the name of a model's view.
+#[derive(Clone, Debug)]
+pub struct Stands {
+    /// Its name.
+    pub table: TableName,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// The engine's text of a view.
+    pub definition: Option<String>,
+    /// Whether it came there after production had shown the model by a view of ours.
+    pub since: Since,
+}
+
+/// Since when something stands under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Production has shown nothing there.
+    Before,
+    /// It has, and somebody has put something else in that place.
+    Ours,
 }
 
 /// Why rows cannot go on.
@@ -48,7 +71,8 @@ pub enum AdoptError {
     Refused(Vec<(ModelName, String)>),
 }
 
-/// The tables and views of others that stand under the names of models' views, but for models of which something is shown.
+/// The tables and views of others that stand under the names of models' views; `shown` are the tables of ours that production
+/// shows.
 ///
 /// # Errors
 /// What the engine says.
@@ -56,9 +80,9 @@ pub fn standing_under(
     session: &mut dyn Session,
     state: &StateId,
     (tree, layout): (&Tree, Layout<'_>),
-    shown: &BTreeSet<&ModelName>,
-) -> Result<BTreeMap<ModelName, TableName>, EngineError> {
-    let models = tree.models.values().filter(|model| model.kind.name().has_table() && !shown.contains(&model.name));
+    shown: &BTreeMap<&ModelName, &TableName>,
+) -> Result<BTreeMap<ModelName, Stands>, EngineError> {
+    let models = tree.models.values().filter(|model| model.kind.name().has_table());
     let views: Vec<(&ModelName, TableName)> =
         models.map(|model| (&model.name, view_name(&model.name, layout))).collect();
     let wanted: Vec<TableName> = views.iter().map(|(_, view)| view.clone()).collect();
@@ -72,7 +96,15 @@ pub fn standing_under(
         same(&view.schema, &found.schema) && same(&view.name, &found.name) && view.catalog == found.catalog
     };
     let found = |(model, view): (&ModelName, TableName)| {
-        foreign.iter().find(|object| is_it(&view, &object.name)).map(|object| (model.clone(), object.name.clone()))
+        let object = foreign.iter().find(|object| is_it(&view, &object.name))?;
+        let (table, definition) = (object.name.clone(), object.definition.clone());
+        let since = match shown.get(model) {
+            None => Since::Before,
+            // A view of ours that somebody wrote over still has the rows of our table, whatever it shows of them.
+            Some(ours) if definition.as_ref().is_some_and(|text| text.contains(&ours.name)) => return None,
+            Some(_) => Since::Ours,
+        };
+        Some((model.clone(), Stands { table, kind: object.kind, definition, since }))
     };
     Ok(views.into_iter().filter_map(found).collect())
 }
@@ -83,15 +115,14 @@ pub fn standing_under(
 /// Nobody knows which ranges are in one, or the engine says no.
 pub fn adopted(session: &mut dyn Session, before: Before<'_>) -> Result<BTreeMap<ModelName, Adopted>, AdoptError> {
     let (mut adopted, mut refused) = (BTreeMap::new(), Vec::new());
-    for (name, table) in before.standing {
+    for (name, stands) in before.standing {
         let Some(model) = before.tree.models.get(name).filter(|model| model.past() != Past::Recomputed) else {
             continue;
         };
-        if count(session, table)? == 0 {
+        if count(session, &stands.table)? == 0 {
             continue;
         }
-        let loaded = before.sqlmesh.of(table, before.catalog);
-        match before.one(session, (model, table), loaded) {
+        match before.one(session, (model, stands)) {
             Ok(one) => drop(adopted.insert(name.clone(), one)),
             Err(FillError::Engine(error)) => return Err(error.into()),
             Err(error) => refused.push((name.clone(), error.to_string())),
@@ -100,43 +131,51 @@ pub fn adopted(session: &mut dyn Session, before: Before<'_>) -> Result<BTreeMap
     if refused.is_empty() { Ok(adopted) } else { Err(AdoptError::Refused(refused)) }
 }
 
+/// Whether it must be known what is loaded of a model, for its rows to go on.
+pub fn must_know(model: &Model) -> bool {
+    model.past() != Past::Recomputed && (matches!(model.kind, Kind::TimeRange(_)) || model.is_history_of_intervals())
+}
+
 impl Before<'_> {
-    fn one(
-        self,
-        session: &mut dyn Session,
-        (model, table): (&Model, &TableName),
-        loaded: Option<&Intervals>,
-    ) -> Result<Adopted, FillError> {
+    fn one(self, session: &mut dyn Session, (model, stands): (&Model, &Stands)) -> Result<Adopted, FillError> {
+        let table = &stands.table;
+        if stands.since == Since::Ours {
+            return Err(FillError::History(format!(
+                "production has shown it by a view of ours, in whose place `{table}` stands now: nobody knows how its rows go \
+                 together with those of our table"
+            )));
+        }
         let whole = Adopted {
             table: table.clone(),
             kind: model.kind.name(),
             loaded: Intervals::default(),
+            known_by: KnownBy::Rows,
             laid: None,
             at: self.now,
+            attempt: self.attempt.to_owned(),
         };
-        if let Kind::TimeRange(range) = &model.kind {
-            let loaded = match loaded {
-                Some(loaded) => loaded.clone(),
-                None => self.by_rows(session, (model, table), range)?,
-            };
-            return Ok(Adopted { loaded, ..whole });
-        }
-        if !model.is_history_of_intervals() {
-            return Ok(whole);
-        }
-        let laid = loaded.and_then(Intervals::end);
-        if laid.is_none() && self.must_know(model) {
-            return Err(FillError::History(format!("nobody knows up to which interval `{table}` is loaded")));
-        }
-        Ok(Adopted { laid, ..whole })
-    }
-
-    /// Whether an interval that is laid once more is another one in what comes of it.
-    fn must_know(self, model: &Model) -> bool {
-        let itself = self.tree.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes);
+        let of_state = self.sqlmesh.of(stands, self.catalog);
         match &model.kind {
-            Kind::UniqueKey(key) => key.adds_up() || itself,
-            _ => true,
+            Kind::TimeRange(range) => {
+                let (loaded, known_by) = match of_state {
+                    Some(loaded) => (loaded.clone(), KnownBy::State),
+                    None => (self.by_rows(session, (model, table), range)?, KnownBy::Rows),
+                };
+                refuse_others(session, (model, table), range, &loaded)?;
+                Ok(Adopted { loaded, known_by, ..whole })
+            }
+            _ if model.is_history_of_intervals() => match of_state.map(Intervals::ranges) {
+                Some([all]) => Ok(Adopted { laid: Some(all.end), known_by: KnownBy::State, ..whole }),
+                Some(_) => Err(FillError::History(format!(
+                    "`{table}` lacks an interval between others, by SQLMesh's state, and what is laid goes on at its end alone; \
+                     `sqlmesh run` loads it"
+                ))),
+                None => Err(FillError::History(format!(
+                    "nobody knows up to which interval `{table}` is loaded; SQLMesh's state says it, where that is in the \
+                     warehouse or in a `state_connection` of type `duckdb` or `postgres`, and is of this very table"
+                ))),
+            },
+            _ => Ok(whole),
         }
     }
 
@@ -161,6 +200,31 @@ impl Before<'_> {
     }
 }
 
+/// Says no where rows are in no range that was loaded: they would not go on.
+fn refuse_others(
+    session: &mut dyn Session,
+    (model, table): (&Model, &TableName),
+    range: &TimeRange,
+    loaded: &Intervals,
+) -> Result<(), FillError> {
+    let columns = session.columns(table)?;
+    let columns = columns.ok_or_else(|| FillError::TableGone(table.to_string()))?;
+    let column = time_column(model, range, &columns)?;
+    let all = count(session, table)?;
+    let mut rows = Rows { session, table, column };
+    let mut inside = 0;
+    for range in loaded.ranges() {
+        inside += rows.of(*range)?;
+    }
+    // A column of days cannot tell two ranges apart that meet within one.
+    if inside >= all {
+        return Ok(());
+    }
+    Err(FillError::History(format!(
+        "`{table}` has {all} rows, of which {inside} are in the ranges that were loaded by `time_column` and its format"
+    )))
+}
+
 /// Rows of earlier times than that are in no range.
 const EARLIEST: Timestamp = Timestamp(-2_208_988_800_000);
 
@@ -174,10 +238,13 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn are_in(&mut self, interval: Option<Interval>) -> Result<bool, FillError> {
-        let Some(interval) = interval else { return Ok(false) };
+        interval.map_or(Ok(false), |interval| Ok(self.of(interval)? > 0))
+    }
+
+    fn of(&mut self, interval: Interval) -> Result<u64, FillError> {
         let over = Over { dialect: self.session.dialect(), table: self.table, columns: &[] };
         let sql = over.count_interval((self.table, &[]), self.column, interval)?;
-        Ok(counted(self.session, &sql)? > 0)
+        Ok(counted(self.session, &sql)?)
     }
 
     /// The beginning of the first unit that has rows.

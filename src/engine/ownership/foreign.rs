@@ -17,6 +17,8 @@ pub struct ForeignObject {
     pub kind: ObjectKind,
     /// Why it is foreign.
     pub why: Foreign,
+    /// The engine's own text of a view's definition.
+    pub definition: Option<String>,
 }
 
 /// Why an object is not ours to replace.
@@ -58,7 +60,12 @@ pub fn foreign_objects(session: &mut dyn Session, state: &StateId, wanted: &[Tab
             }
             _ => Some(Foreign::NotOurs),
         };
-        foreign.extend(why.map(|why| ForeignObject { name: object.name.clone(), kind: object.kind, why }));
+        foreign.extend(why.map(|why| ForeignObject {
+            name: object.name.clone(),
+            kind: object.kind,
+            why,
+            definition: object.definition.clone(),
+        }));
     }
     Ok(foreign)
 }

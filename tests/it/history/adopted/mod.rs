@@ -1,5 +1,7 @@
 //! A team that comes from SQLMesh, or from scripts of its own: what no query gives again goes on from what stands under its name.
 
+mod doubtful;
+
 use std::time::Duration;
 
 use offshoot::engine::Engine as _;
@@ -51,37 +53,48 @@ fn at(site: Site, day: &str) -> Site {
 fn sqlmesh(site: &Site, loaded: &[(&str, &str, &str)]) {
     let catalog = site.lines("SELECT current_database()").remove(0);
     state_of(&catalog, loaded).iter().for_each(|sql| site.execute(sql));
+    loaded.iter().for_each(|(model, ..)| behind_a_view(site, model));
 }
+
+/// A table of SQLMesh's in place of the one under a model's name, and a view over it.
+fn behind_a_view(site: &Site, model: &str) {
+    site.execute(&format!(
+        "CREATE SCHEMA IF NOT EXISTS sqlmesh__s; CREATE TABLE sqlmesh__s.s__{model}__{VERSION} AS SELECT * FROM s.{model}; \
+         DROP TABLE s.{model}; CREATE VIEW s.{model} AS SELECT * FROM sqlmesh__s.s__{model}__{VERSION}"
+    ));
+}
+
+const VERSION: &str = "2437004170";
 
 /// The statements that make it, of models in a catalog.
 fn state_of(catalog: &str, loaded: &[(&str, &str, &str)]) -> Vec<String> {
     let mut statements = vec![
-        "CREATE SCHEMA sqlmesh; CREATE TABLE sqlmesh._environments (name VARCHAR, snapshots VARCHAR); \
+        "CREATE SCHEMA sqlmesh; CREATE TABLE sqlmesh._environments (name VARCHAR, snapshots VARCHAR, finalized_ts BIGINT); \
          CREATE TABLE sqlmesh._intervals (created_ts BIGINT, name VARCHAR, version VARCHAR, start_ts BIGINT, end_ts BIGINT, \
-         is_dev BOOLEAN, is_removed BOOLEAN, is_pending_restatement BOOLEAN)"
+         is_dev BOOLEAN, is_removed BOOLEAN, is_pending_restatement BOOLEAN, dev_version VARCHAR, identifier VARCHAR)"
             .to_owned(),
     ];
     let name = |model: &str| format!("\"{catalog}\".\"s\".\"{model}\"");
     let snapshots: Vec<String> = loaded
         .iter()
-        .map(|(model, ..)| format!("{{\"name\": {:?}, \"version\": \"7\", \"kind_name\": \"X\"}}", name(model)))
+        .map(|(model, ..)| format!("{{\"name\": {:?}, \"version\": \"{VERSION}\", \"kind_name\": \"X\"}}", name(model)))
         .collect();
-    statements.push(format!("INSERT INTO sqlmesh._environments VALUES ('prod', '[{}]')", snapshots.join(",")));
+    statements.push(format!("INSERT INTO sqlmesh._environments VALUES ('prod', '[{}]', 1)", snapshots.join(",")));
     let millis = |day: &str| offshoot::time::Timestamp::parse(day).expect("a day").0;
     for (index, (model, start, end)) in loaded.iter().enumerate() {
         let row = |at: usize, version: &str, start: i64, end: i64, dev: bool, removed: bool| {
             format!(
-                "INSERT INTO sqlmesh._intervals VALUES ({at}, '{}', '{version}', {start}, {end}, {dev}, {removed}, false)",
+                "INSERT INTO sqlmesh._intervals VALUES ({at}, '{}', '{version}', {start}, {end}, {dev}, {removed}, false, NULL, 'i')",
                 name(model)
             )
         };
         let (start, end) = (millis(start), millis(end));
         let day = 86_400_000;
         // What a preview has, or another version, is not what production has; and what was taken away is not there.
-        statements.push(row(index, "7", end, end + 9 * day, true, false));
-        statements.push(row(index, "6", end, end + 9 * day, false, false));
-        statements.push(row(index, "7", start, end + day, false, false));
-        statements.push(row(index + 100, "7", end, end + day, false, true));
+        statements.push(row(index, VERSION, end, end + 9 * day, true, false));
+        statements.push(row(index, "1", end, end + 9 * day, false, false));
+        statements.push(row(index, VERSION, start, end + day, false, false));
+        statements.push(row(index + 100, VERSION, end, end + day, false, true));
     }
     statements
 }
@@ -178,7 +191,7 @@ fn days(site: &Site) {
     site.execute(
         "CREATE TABLE raw.events (day DATE, amount INTEGER); \
          INSERT INTO raw.events VALUES ('2026-03-29', 40), ('2026-03-30', 50), ('2026-03-31', 60); \
-         CREATE SCHEMA s; CREATE TABLE s.daily (day DATE, amount INTEGER); \
+         CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE s.daily (day DATE, amount INTEGER); \
          INSERT INTO s.daily VALUES ('2026-03-26', 1), ('2026-03-28', 3), ('2026-03-29', 4)",
     );
 }
@@ -215,7 +228,7 @@ fn what_sqlmesh_says_is_loaded_is_loaded_and_nothing_else() {
         days(&site);
         sqlmesh(&site, &[("daily", "2026-03-25", "2026-03-29")]);
         let refused = site.world().bot(&["promote", "--take-over"]);
-        assert!(refused.stderr.contains("has 3 rows, of which 2 are in the ranges"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("`s.daily` has 3 rows, of which 2 are in the ranges"), "{}", refused.stderr);
         assert_eq!(shown(&site, "s.daily", "amount").len(), 3);
     }
 }
@@ -234,6 +247,7 @@ fn sqlmesh_s_state_may_stand_elsewhere() {
         session.execute(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
     drop((session, apart));
+    behind_a_view(&site, "daily");
     site.done(&["promote", "--take-over"]);
     let expected = ["2026-03-26|1", "2026-03-28|3", "2026-03-29|4", "2026-03-31|60"];
     assert_eq!(shown(&site, "s.daily", "amount"), expected);
@@ -245,10 +259,18 @@ fn a_state_that_is_none_of_sqlmesh_s_stops_it() {
         let site = at(of(&[("models/daily.sql", &daily(", forward_only true"))]), "01");
         days(&site);
         sqlmesh(&site, &[("daily", "2026-03-25", "2026-03-31")]);
-        site.execute("UPDATE sqlmesh._environments SET snapshots = '[{\"name\": 1}]'");
-        let refused = site.world().bot(&["promote", "--take-over"]);
-        assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
-        assert!(refused.stderr.contains("SQLMesh's state is none that can be read"), "{}", refused.stderr);
+        for (wrong, told) in [
+            // Written before the views move.
+            ("UPDATE sqlmesh._environments SET finalized_ts = NULL", "its production is not finished"),
+            ("UPDATE sqlmesh._environments SET snapshots = '[{\"name\": 1}]', finalized_ts = 1", "`_environments`: "),
+            ("ALTER TABLE sqlmesh._intervals DROP COLUMN is_pending_restatement", "no column `is_pending_restatement`"),
+        ] {
+            site.execute(wrong);
+            let refused = site.world().bot(&["promote", "--take-over"]);
+            assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
+            assert!(refused.stderr.contains("SQLMesh's state is none that can be read"), "{}", refused.stderr);
+            assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        }
         assert_eq!(shown(&site, "s.daily", "amount").len(), 3);
     }
 }
