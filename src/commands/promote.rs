@@ -122,7 +122,7 @@ fn promote_once(
         }
         _ => None,
     };
-    take_over::forget_unfinished((state, &hands.lease), &environment, &result.tree)?;
+    take_over::begin_anew((state, &hands.lease), &environment, (&result.tree, &adopted))?;
     let sides = (&environment, current.as_ref(), &before);
     let plan = plan((workspace, state), sides, (&shown, &result), &adopted, now)?;
     let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };

@@ -14,6 +14,7 @@ use crate::error::CommandError;
 use crate::fingerprint::Tree;
 use crate::ids::{EnvironmentName, ModelName, StateId, TableName};
 use crate::model::{Model, Past};
+use crate::naming::TableKey;
 use crate::plan::{Adopted, KnownBy};
 use crate::planning::{layout, left_by_take_over};
 use crate::problem::Problem;
@@ -152,19 +153,25 @@ fn how_much(model: &Model, adopted: &Adopted) -> String {
     }
 }
 
-/// Forgets the tables in which rows of an earlier attempt are that production has never shown; whoever has them wrote them in
-/// this environment's turn, which is ours. `bot gc` drops them.
+/// Forgets the tables in which rows of an earlier attempt are that production has never shown: whoever put them there did so in
+/// this environment's turn, which is ours. And those that are there of models whose rows are taken over now, such as a branch's:
+/// what fails half-way must leave no rows of others in a table that somebody shows. `bot gc` drops them in time.
 ///
 /// # Errors
 /// The state cannot be written.
-pub(super) fn forget_unfinished(
+pub(super) fn begin_anew(
     (state, lease): (&dyn State, &WriteLease),
     environment: &EnvironmentName,
-    tree: &Tree,
+    (tree, adopted): (&Tree, &BTreeMap<ModelName, Adopted>),
 ) -> Result<(), CommandError> {
     if !environment.is_prod() {
         return Ok(());
     }
-    let left = left_by_take_over(state, tree).map_err(state_error)?;
+    let mut left = left_by_take_over(state, tree).map_err(state_error)?;
+    let own = adopted.keys().filter_map(|model| {
+        let data_fingerprint = tree.fingerprints.get(model)?.data;
+        Some(TableKey { model: model.clone(), data_fingerprint })
+    });
+    left.extend(own);
     if left.is_empty() { Ok(()) } else { state.forget_tables(lease, &left).map_err(state_error) }
 }

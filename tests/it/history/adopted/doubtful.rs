@@ -183,3 +183,55 @@ fn a_hole_in_what_is_laid_stops_it() {
         assert!(refused.stderr.contains("lacks an interval between others"), "{}", refused.stderr);
     }
 }
+
+/// Production with one model, and these, which a branch has built and main has got.
+fn built_by_a_branch(of: fn(&[(&str, &str)]) -> Site, files: &[(&str, &str)]) -> Site {
+    let site = at(of(&[("models/one.sql", "MODEL (name t.one, kind FULL);\nSELECT 1 AS one")]), "01");
+    site.people("(1,'a',12,NULL)");
+    site.done(&["promote"]);
+    site.world().repository.branch("feature");
+    edit(site.world(), files);
+    site.done(&["apply", "--env", "dev"]);
+    site.world().repository.checkout("main");
+    site.world().repository.merge("feature");
+    site
+}
+
+#[test]
+fn a_branchs_own_table_gets_no_rows_of_others() {
+    for of in [Site::duckdb, Site::postgres] {
+        const WRONG: &str = "MODEL (name s.zz, kind FULL);\nSELECT no_such_function(price) AS n FROM s.log";
+        let site = built_by_a_branch(of, &[("models/log.sql", LOG)]);
+        site.execute(
+            "CREATE SCHEMA s; CREATE TABLE s.log AS SELECT 666 AS id, CAST('x' AS VARCHAR) AS name, 666 AS price",
+        );
+        edit(site.world(), &[("models/zz.sql", WRONG)]);
+        assert_eq!(site.world().bot(&["promote", "--take-over"]).exit, Exit::No);
+        assert_eq!(site.lines("SELECT id FROM s__dev.log"), ["1"]);
+        // Nothing is to be taken over any more.
+        site.execute("DROP TABLE s.log");
+        edit(site.world(), &[("models/zz.sql", &WRONG.replace("no_such_function", "abs"))]);
+        site.done(&["promote"]);
+        assert_eq!(site.lines("SELECT id FROM s.log"), ["1"]);
+        site.world().repository.checkout("feature");
+        site.done(&["apply", "--env", "dev"]);
+        assert_eq!(site.lines("SELECT id FROM s__dev.log"), ["1"]);
+    }
+}
+
+#[test]
+fn what_a_branch_showed_already_is_productions_with_what_was_there() {
+    for of in [Site::duckdb, Site::postgres] {
+        let site = built_by_a_branch(of, &[("models/log.sql", LOG), ("models/dim.sql", &dim(PLAIN))]);
+        site.execute(VERSIONS);
+        site.execute("CREATE TABLE s.log AS SELECT 7 AS id, CAST('x' AS VARCHAR) AS name, 70 AS price");
+        site.done(&["promote", "--take-over"]);
+        assert_eq!(site.lines("SELECT id FROM s.log"), ["7"]);
+        assert_eq!(site.history("s.dim", PLAIN).len(), 3);
+        site.world().repository.checkout("feature");
+        site.done(&["apply", "--env", "dev"]);
+        assert_eq!(site.lines("SELECT id FROM s__dev.log"), ["7"], "it shows what production does");
+        assert_eq!(site.history("s__dev.dim", PLAIN).len(), 3);
+        site.done(&["doctor", "--deep"]);
+    }
+}
