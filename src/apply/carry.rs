@@ -71,8 +71,7 @@ impl Filler<'_> {
             })?,
         };
         let made = (table == TableState::ToMake).then(|| self.snapshot(&columns, None));
-        let built = history.adopted.is_some().then(|| self.built());
-        self.record(&made.into_iter().chain(self.restored(&taken)).chain(built).collect::<Vec<_>>())?;
+        self.record(&made.into_iter().chain(self.restored(&taken)).collect::<Vec<_>>())?;
         self.known = task.work.state.tables(std::slice::from_ref(&task.target.key))?.remove(&task.target.key);
         self.begin_anew()
     }

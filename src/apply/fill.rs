@@ -20,7 +20,7 @@ use crate::error::CommandError;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Past};
 use crate::naming::TableKey;
-use crate::plan::{Adopted, Build, Sharing, Target, stored_parents};
+use crate::plan::{Build, Sharing, Target, stored_parents};
 use crate::state::{self, Fact, InputRead, Subject, Writers};
 use crate::statement::{ColumnType, quote_table};
 use crate::surroundings::Stopwatch;
@@ -63,8 +63,7 @@ fn fill_inner(
     let (turn, standing) = begin(work, target, physical)?;
     let stopwatch = Stopwatch::start();
     let task = Task::of(work, target, (physical, &standing))?;
-    let mut inputs = inputs(work, &[target], &physical.keys)?.pop().unwrap_or_default();
-    inputs.extend(adopted_input(target));
+    let inputs = inputs(work, &[target], &physical.keys)?.pop().unwrap_or_default();
     let known = work.state.tables(std::slice::from_ref(&target.key))?.remove(&target.key);
     let session = open(work, running)?;
     let mut filler = Filler {
@@ -156,12 +155,6 @@ pub(super) fn inputs(
     // One that is empty so far is no longer once it has rows.
     let input = |key: TableKey| InputRead { newest: newest(&key).unwrap_or(Timestamp(0)), key };
     Ok(read.into_iter().map(|keys| keys.into_iter().map(input).collect()).collect())
-}
-
-/// Rows of another program that are in a table, as one of its inputs: by that it is known until production shows it.
-fn adopted_input(target: &Target) -> Option<InputRead> {
-    let adopted = target.history.as_ref()?.adopted.as_ref()?;
-    Some(InputRead { key: Adopted::key(&target.name), newest: adopted.at })
 }
 
 /// A table on its way.

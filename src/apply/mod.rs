@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-pub use adopt::{AdoptError, Before, LoadedBySqlmesh, Since, Stands, adopted, must_know, standing_under};
+pub use adopt::{AdoptError, Before, LoadedBySqlmesh, Stands, adopted, must_know, refuse_left, standing_under};
 pub use audit::{Answer, Look, audit_late, audit_unfilled};
 pub use beside_all::{BesideAll, Ready};
 pub use schedule::build_tables;

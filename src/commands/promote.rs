@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::apply::{jobs, lock_timeout, print, refuse_errors, until_planned_for_good, warn_of_rows};
 use super::hold;
 use super::signals;
-use super::take_over::{self, Standing};
+use super::take_over::{self, Stage as Taking, Standing};
 use super::times::rows_of;
 use super::who::who;
 use crate::apply::Work;
@@ -85,6 +85,7 @@ fn promote_once(
         refuse_branch(&current.about)?;
     }
     let promoted = current.as_ref().and_then(|current| current.about.promoted.clone());
+    let stage = Taking::of(state, &environment)?;
     let held = hold::of(state, &environment)?;
     let order = order(workspace, promoted.as_ref(), held.as_ref(), &commit)?;
     let order = if arguments.force && order == Order::Contained { Order::Elsewhere } else { order };
@@ -108,10 +109,10 @@ fn promote_once(
         if looked { hands.standing(&result, (&environment, current.as_ref()))? } else { Standing::default() };
     let mut result = match order {
         Order::Contained => result,
-        _ => as_decided(state, result, (rows, &before, current.as_ref()), &standing)?,
+        _ => as_decided(state, result, (rows, &before, current.as_ref()), &standing.models(stage))?,
     };
-    let adopted =
-        standing.adopted((workspace, hands.engine.as_ref()), &mut result, (now, lock_timeout(&arguments.work)))?;
+    let terms = (now, lock_timeout(&arguments.work));
+    let adopted = standing.adopted((workspace, hands.engine.as_ref()), &mut result, stage, terms)?;
     if arguments.release && held.is_none() {
         context.output.talk(&format!("{environment} is not held: nothing to release"));
     }
@@ -122,7 +123,7 @@ fn promote_once(
         }
         _ => None,
     };
-    take_over::begin_anew((state, &hands.lease), &environment, (&result.tree, &adopted))?;
+    hands.begin_anew((stage, &environment), &result, &adopted)?;
     let sides = (&environment, current.as_ref(), &before);
     let plan = plan((workspace, state), sides, (&shown, &result), &adopted, now)?;
     let mut outcome = Outcome { plan, builds: Vec::new(), swapped: 0, released, seconds: 0.0 };
@@ -181,6 +182,24 @@ impl Hands {
         shown: (&EnvironmentName, Option<&Environment>),
     ) -> Result<Standing, CommandError> {
         Standing::look((self.engine.as_ref(), &self.state_id()?), result, shown)
+    }
+
+    /// What was left of a take-over that failed goes before it is planned; nobody else shows it meanwhile.
+    fn begin_anew(
+        &self,
+        (stage, environment): (Taking, &EnvironmentName),
+        result: &Side,
+        adopted: &BTreeMap<ModelName, Adopted>,
+    ) -> Result<(), CommandError> {
+        let (state, settings) = (self.state.as_ref(), &result.project.settings);
+        match stage {
+            Taking::First => {
+                let warehouse = (self.engine.as_ref(), &self.state_id()?, self.turn.fence());
+                take_over::begin_anew((state, &self.lease), warehouse, settings, adopted)
+            }
+            Taking::Later if environment.is_prod() => Ok(()),
+            Taking::Later => take_over::refuse_unfinished(state, settings),
+        }
     }
 
     fn state_id(&self) -> Result<StateId, CommandError> {
@@ -343,14 +362,14 @@ fn as_decided(
     state: &dyn State,
     result: Side,
     (rows, before, current): (Rows, &Tree, Option<&Environment>),
-    standing: &Standing,
+    of_others: &BTreeSet<ModelName>,
 ) -> Result<Side, CommandError> {
     let prod = match current.is_some_and(|current| current.about.name.is_prod()) {
         true => None,
         false => state.environment(&EnvironmentName::prod()).map_err(state_error)?,
     };
     let decisions = state.decisions().map_err(state_error)?;
-    let beside = Beside { base: before, shown: [current, prod.as_ref()], of_others: &standing.models() };
+    let beside = Beside { base: before, shown: [current, prod.as_ref()], of_others };
     Ok(planning::decided(result, decisions, (rows, &beside)))
 }
 

@@ -1,29 +1,56 @@
 //! `--take-over`: what becomes of the rows that another program, such as SQLMesh, has put under the names of models. Tables of
-//! ours go on from those that no query gives again; whatever else stands there is renamed by the promote (`publish`). What a
-//! take-over left that was not finished is forgotten: it may be of rows that are there no more.
+//! ours go on from those that no query gives again; whatever else stands there is renamed by the promote (`publish`).
+//!
+//! Only the first promote of a project does so, before there is any environment: so what an attempt leaves that fails half-way
+//! is shown by nobody, and the next promote drops all of it. It may be of rows that are there no more, and so may be whatever
+//! was built of those.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::apply::{
-    AdoptError, Before, LoadedBySqlmesh, Since, Stands, adopted, engine_error, must_know, standing_under,
+    AdoptError, Before, LoadedBySqlmesh, Stands, adopted, engine_error, must_know, refuse_left, standing_under,
 };
 use crate::decision::{KeptRows, kept};
-use crate::engine::Engine;
+use crate::engine::{
+    Engine, EngineError, Fence, ObjectRecord, OwnedObject, fence, forget_object, owned_objects, transaction,
+};
 use crate::error::CommandError;
-use crate::fingerprint::Tree;
 use crate::ids::{EnvironmentName, ModelName, StateId, TableName};
 use crate::model::{Model, Past};
-use crate::naming::TableKey;
+use crate::naming::{TableKey, physical_table};
 use crate::plan::{Adopted, KnownBy};
-use crate::planning::{layout, left_by_take_over};
+use crate::planning::{LIMIT, layout};
 use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::state::{Environment, State, WriteLease};
+use crate::state::{Environment, Snapshot, State, WriteLease};
+use crate::statement::Target;
 use crate::time::{Interval, Timestamp};
 use crate::workspace::{Side, StateEngine, Workspace, state_error};
 
-/// Tables and views of others under the names of models that production does not show yet.
+/// How far a project is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Production is to be promoted, and there is no environment yet.
+    First,
+    /// There is one.
+    Later,
+}
+
+impl Stage {
+    /// Of the state, for whoever promotes to an environment.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub(super) fn of(state: &dyn State, environment: &EnvironmentName) -> Result<Self, CommandError> {
+        let is_first = environment.is_prod()
+            && state.environments().map_err(state_error)?.is_empty()
+            && state.pending_promotes().map_err(state_error)?.is_empty();
+        Ok(if is_first { Self::First } else { Self::Later })
+    }
+}
+
+/// Tables and views of others under the names of models.
 #[derive(Default)]
 pub(super) struct Standing(BTreeMap<ModelName, Stands>);
 
@@ -48,10 +75,12 @@ impl Standing {
         look().map(Self).map_err(|error| engine_error("cannot look at what is to be taken over", error))
     }
 
-    /// Their models, but for those that production has shown.
-    pub(super) fn models(&self) -> BTreeSet<ModelName> {
-        let new = self.0.iter().filter(|(_, stands)| stands.since == Since::Before);
-        new.map(|(name, _)| name.clone()).collect()
+    /// Their models, of which `--forward-only` may decide.
+    pub(super) fn models(&self, stage: Stage) -> BTreeSet<ModelName> {
+        match stage {
+            Stage::First => self.0.keys().cloned().collect(),
+            Stage::Later => BTreeSet::new(),
+        }
     }
 
     /// What tables go on from, by what was decided, and what there is to say of it.
@@ -62,6 +91,7 @@ impl Standing {
         &self,
         (workspace, engine): (&Workspace<'_>, &dyn Engine),
         side: &mut Side,
+        stage: Stage,
         (now, patience): (Timestamp, Duration),
     ) -> Result<BTreeMap<ModelName, Adopted>, CommandError> {
         if self.0.is_empty() {
@@ -71,7 +101,7 @@ impl Standing {
         let catalog = workspace.default_catalog(settings);
         let catalog = catalog.as_deref();
         let model = |name: &ModelName| side.tree.models.get(name);
-        let asks = self.0.keys().filter_map(model).any(|model| must_know(model));
+        let asks = stage == Stage::First && self.0.keys().filter_map(model).any(|model| must_know(model));
         let sqlmesh = match asks {
             true => loaded_by_sqlmesh(workspace, engine, (settings, patience))?,
             false => LoadedBySqlmesh::nothing(engine.dialect()),
@@ -79,10 +109,16 @@ impl Standing {
         let attempt = workspace.random_id()?;
         let (tree, standing) = (&side.tree, &self.0);
         let before = Before { tree, standing, catalog, sqlmesh: &sqlmesh, now, attempt: &attempt };
-        let look = || -> Result<_, AdoptError> { adopted(engine.session()?.as_mut(), before) };
+        let look = || -> Result<_, AdoptError> {
+            let mut session = engine.session()?;
+            match stage {
+                Stage::First => adopted(session.as_mut(), before),
+                Stage::Later => refuse_left(session.as_mut(), before).map(|()| BTreeMap::new()),
+            }
+        };
         let adopted = look().map_err(refused)?;
-        let new = self.0.iter().filter(|(_, stands)| stands.since == Since::Before);
-        let told = new.filter_map(|(name, stands)| said_of(model(name)?, &stands.table, adopted.get(name)));
+        let told = self.0.iter().filter(|_| stage == Stage::First);
+        let told = told.filter_map(|(name, stands)| said_of(model(name)?, &stands.table, adopted.get(name)));
         let told: Vec<Problem> = told.collect();
         side.problems.extend(told);
         Ok(adopted)
@@ -153,25 +189,64 @@ fn how_much(model: &Model, adopted: &Adopted) -> String {
     }
 }
 
-/// Forgets the tables in which rows of an earlier attempt are that production has never shown: whoever put them there did so in
-/// this environment's turn, which is ours. And those that are there of models whose rows are taken over now, such as a branch's:
-/// what fails half-way must leave no rows of others in a table that somebody shows. `bot gc` drops them in time.
+/// Drops and forgets what is there before the first promote, if rows are taken over now, or were by an attempt that failed.
+/// Nobody shows any of it.
 ///
 /// # Errors
-/// The state cannot be written.
+/// The warehouse or the state cannot be written, or another project knows such a table, too.
 pub(super) fn begin_anew(
     (state, lease): (&dyn State, &WriteLease),
-    environment: &EnvironmentName,
-    (tree, adopted): (&Tree, &BTreeMap<ModelName, Adopted>),
+    (engine, identity, fence_of): (&dyn Engine, &StateId, Option<Fence>),
+    settings: &Settings,
+    adopted: &BTreeMap<ModelName, Adopted>,
 ) -> Result<(), CommandError> {
-    if !environment.is_prod() {
+    let known = state.all_tables().map_err(state_error)?;
+    if adopted.is_empty() && !known.iter().any(|table| is_of_a_take_over(table, settings)) {
         return Ok(());
     }
-    let mut left = left_by_take_over(state, tree).map_err(state_error)?;
-    let own = adopted.keys().filter_map(|model| {
-        let data_fingerprint = tree.fingerprints.get(model)?.data;
-        Some(TableKey { model: model.clone(), data_fingerprint })
+    let elsewhere = state.tables_elsewhere().map_err(state_error)?;
+    let failed = |error: EngineError| engine_error("cannot drop what an earlier attempt has left", error);
+    let mut session = engine.session().map_err(failed)?;
+    let owned = owned_objects(session.as_mut(), identity).map_err(failed)?;
+    let is_ours = |record: &ObjectRecord| {
+        record.project == settings.project && matches!(record.object, OwnedObject::Table { .. })
+    };
+    let tables: Vec<TableName> = owned.into_iter().filter(is_ours).map(|record| record.name).collect();
+    if let Some(shared) = tables.iter().find(|table| elsewhere.contains(*table)) {
+        return Err(CommandError::no(format!("nothing was taken over: another project knows table `{shared}`, too"))
+            .hint("rename or drop what stands under the names of models, and they begin anew without its rows"));
+    }
+    let dropped = transaction(session.as_mut(), |session| {
+        fence(session, fence_of.as_ref())?;
+        for table in &tables {
+            let statements = Target { dialect: session.dialect(), table, columns: &[] };
+            session.execute(&statements.drop_table())?;
+        }
+        if tables.is_empty() { Ok(()) } else { forget_object(session, &tables) }
     });
-    left.extend(own);
-    if left.is_empty() { Ok(()) } else { state.forget_tables(lease, &left).map_err(state_error) }
+    dropped.map_err(failed)?;
+    let keys: Vec<TableKey> = known.into_iter().map(|table| table.key).collect();
+    state.forget_tables(lease, &keys).map_err(state_error)
+}
+
+/// Says no to another environment while production is half taken over: it would show tables that may be dropped.
+///
+/// # Errors
+/// As it says, or the state cannot be read.
+pub(super) fn refuse_unfinished(state: &dyn State, settings: &Settings) -> Result<(), CommandError> {
+    if state.environment(&EnvironmentName::prod()).map_err(state_error)?.is_some() {
+        return Ok(());
+    }
+    let known = state.all_tables().map_err(state_error)?;
+    if !known.iter().any(|table| is_of_a_take_over(table, settings)) {
+        return Ok(());
+    }
+    Err(CommandError::no("production was to take over rows of another program, and has not")
+        .hint("`bot promote --take-over` does; where nothing is to be taken over any more, `bot promote`"))
+}
+
+/// Whether rows of another program are in a table. Such a one is not named after its key, as all others are before the first
+/// promote.
+fn is_of_a_take_over(table: &Snapshot, settings: &Settings) -> bool {
+    physical_table(&table.key, &settings.physical_schemas, LIMIT).name != table.table.name
 }

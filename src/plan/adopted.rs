@@ -41,8 +41,8 @@ pub enum KnownBy {
 }
 
 impl Adopted {
-    /// What the rows of others are called as an input of a model's table. No model has that fingerprint.
-    pub fn key(model: &ModelName) -> TableKey {
+    /// What the rows of others are called in a plan. No model has that fingerprint, and no state.
+    pub(super) fn key(model: &ModelName) -> TableKey {
         TableKey { model: model.clone(), data_fingerprint: Digest::of("adopted", "") }
     }
 

@@ -1,6 +1,6 @@
 //! From two fingerprinted trees and what the state knows to a plan. Pure: the state's rows come in as plain values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::range::Window;
 use super::seen::Seen;
@@ -90,8 +90,6 @@ pub struct Known {
     pub reference: BTreeMap<ModelName, TableKey>,
     /// What another program has made of models of which prod shows nothing.
     pub adopted: BTreeMap<ModelName, Adopted>,
-    /// Tables that nobody has shown and in which rows of another program are, from a take-over that was not finished.
-    pub unfinished: BTreeSet<TableKey>,
 }
 
 /// One table that is there.
@@ -202,7 +200,6 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
     problems.extend(targets.iter().filter_map(|target| not_ours_to_load(target, inputs.known)));
     problems.extend(left);
     problems.extend(unknown);
-    problems.extend(targets.iter().filter_map(|target| take_over_unfinished(target, inputs.known)));
     let mut plan = Plan {
         environment: inputs.environment,
         suffix: inputs.suffix,
@@ -239,16 +236,6 @@ fn history_unknown(target: &Target, inputs: &Inputs<'_>) -> Option<Problem> {
         let message = format!("the state does not know the table that is shown of `{name}`, which goes on from it");
         Problem::error("history-unknown", message)
             .help("`bot doctor` tells what is wrong with the state, and `bot state recover` mends it")
-    })
-}
-
-/// A model whose table is there, with rows that production was to take over and has not: nobody else may show them, and none
-/// may be made beside it.
-fn take_over_unfinished(target: &Target, known: &Known) -> Option<Problem> {
-    known.unfinished.contains(&target.key).then(|| {
-        let message = format!("production was to take over rows of `{}`, and has not", target.name);
-        Problem::error("take-over-unfinished", message)
-            .help("`bot promote --take-over` finishes it; `bot promote`, where nothing is to be taken over any more, begins anew")
     })
 }
 

@@ -6,8 +6,8 @@ use crate::fingerprint::Tree;
 use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::model::Past;
 use crate::naming::TableKey;
-use crate::plan::{Adopted, Known, KnownLoad, KnownTable, Plan, Sharing, ShownBefore};
-use crate::state::{Build, Environment, LoadedInterval, Others, Pointer, State, StateError, Table};
+use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing, ShownBefore};
+use crate::state::{Environment, LoadedInterval, Others, Pointer, State, StateError};
 use crate::turn::Writer;
 
 /// What a plan asks the state about.
@@ -43,42 +43,6 @@ pub fn plan_over(
     }
 }
 
-/// The tables of a tree's models in which rows of another program are, from a take-over that was not finished: production has never
-/// shown them.
-///
-/// # Errors
-/// The state cannot be read.
-pub fn left_by_take_over(state: &dyn State, tree: &Tree) -> Result<Vec<TableKey>, StateError> {
-    let kept = tree.models.values().filter(|model| model.past() != Past::Recomputed);
-    let key = |name: &ModelName| {
-        let data_fingerprint = tree.fingerprints.get(name)?.data;
-        Some(TableKey { model: name.clone(), data_fingerprint })
-    };
-    let keys: Vec<TableKey> = kept.filter_map(|model| key(&model.name)).collect();
-    let tables = state.tables(&keys)?;
-    let builds = state.newest_builds(&tables.keys().cloned().collect::<Vec<_>>())?;
-    Ok(unfinished(state, &tables, &builds)?.into_iter().collect())
-}
-
-fn unfinished(
-    state: &dyn State,
-    tables: &BTreeMap<TableKey, Table>,
-    builds: &BTreeMap<TableKey, Build>,
-) -> Result<BTreeSet<TableKey>, StateError> {
-    let has_taken = |key: &TableKey| {
-        let adopted = Adopted::key(&key.model);
-        builds.get(key).is_some_and(|build| build.inputs.iter().any(|input| input.key == adopted))
-    };
-    let taken: Vec<(&TableKey, &TableName)> =
-        tables.iter().filter(|(key, _)| has_taken(key)).map(|(key, table)| (key, &table.snapshot.table)).collect();
-    if taken.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let names: Vec<TableName> = taken.iter().map(|(_, table)| (*table).clone()).collect();
-    let shown = state.shown_by(Others::EverOnly(&EnvironmentName::prod()), &names)?;
-    Ok(taken.into_iter().filter(|(_, table)| !shown.contains(*table)).map(|(key, _)| key.clone()).collect())
-}
-
 /// What the state knows of the tables that the trees name, and of those with these `keys`.
 pub(super) fn known(
     state: &dyn State,
@@ -105,10 +69,7 @@ pub(super) fn known(
     let reference = reference.as_ref().map(|prod| stored(&prod.models)).unwrap_or_default();
     keys.extend(prod.values().chain(reference.values()).cloned());
     let keys: Vec<TableKey> = keys.into_iter().collect();
-    let mut tables = state.tables(&keys)?;
-    let mut builds = state.newest_builds(&tables.keys().cloned().collect::<Vec<_>>())?;
-    let unfinished = unfinished(state, &tables, &builds)?;
-    tables.retain(|key, _| !unfinished.contains(key));
+    let tables = state.tables(&keys)?;
     let names: Vec<TableName> = tables.values().map(|table| table.snapshot.table.clone()).collect();
     let shared = writer.leaves_alone(state, &names)?;
     let keeps = |tree: &&Tree| tree.models.values().any(|model| model.past() != Past::Recomputed);
@@ -121,6 +82,7 @@ pub(super) fn known(
     let own = writer.promotes_to();
     let productions = own.as_ref().is_none_or(|own| !own.is_prod()).then(EnvironmentName::prod);
     let (before, productions) = (before(own)?, before(productions)?);
+    let mut builds = state.newest_builds(&tables.keys().cloned().collect::<Vec<_>>())?;
     let table = |(key, table): (TableKey, crate::state::Table)| {
         let build = builds.remove(&key);
         let load = |load: &LoadedInterval| KnownLoad {
@@ -145,5 +107,5 @@ pub(super) fn known(
         };
         (key, known)
     };
-    Ok(Known { tables: tables.into_iter().map(table).collect(), prod, reference, adopted: BTreeMap::new(), unfinished })
+    Ok(Known { tables: tables.into_iter().map(table).collect(), prod, reference, adopted: BTreeMap::new() })
 }

@@ -31,7 +31,7 @@ use crate::workspace::{Side, Workspace, git_error, state_error};
 pub use beside_all::{Agreements, ready};
 pub use decided::{Beside, Rows, decided};
 pub use glance::glance;
-pub use known::{Question, left_by_take_over, plan_over};
+pub use known::{Question, plan_over};
 pub use running::{AskRestate, PlannedRun, affected, made_from, run_of};
 
 /// DuckDB has no limit worth knowing; names that fit PostgreSQL fit everywhere.

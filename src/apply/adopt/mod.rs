@@ -15,7 +15,7 @@ use crate::ids::{ModelName, StateId, TableName};
 use crate::model::{Kind, Model, Past, TimeRange};
 use crate::naming::{Layout, view_name};
 use crate::plan::{Adopted, KnownBy};
-use crate::statement::{Target as Over, TimeColumn};
+use crate::statement::{Target as Over, TimeColumn, quote_table, time_filter};
 use crate::time::{Interval, IntervalUnit, Intervals, Timestamp};
 
 /// Where rows are looked for, and what is known of them beside that.
@@ -44,17 +44,6 @@ pub struct Stands {
     pub kind: ObjectKind,
     /// The engine's text of a view.
     pub definition: Option<String>,
-    /// Whether it came there after production had shown the model by a view of ours.
-    pub since: Since,
-}
-
-/// Since when something stands under a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
-    /// Production has shown nothing there.
-    Before,
-    /// It has, and somebody has put something else in that place.
-    Ours,
 }
 
 /// Why rows cannot go on.
@@ -98,13 +87,9 @@ pub fn standing_under(
     let found = |(model, view): (&ModelName, TableName)| {
         let object = foreign.iter().find(|object| is_it(&view, &object.name))?;
         let (table, definition) = (object.name.clone(), object.definition.clone());
-        let since = match shown.get(model) {
-            None => Since::Before,
-            // A view of ours that somebody wrote over still has the rows of our table, whatever it shows of them.
-            Some(ours) if definition.as_ref().is_some_and(|text| text.contains(&ours.name)) => return None,
-            Some(_) => Since::Ours,
-        };
-        Some((model.clone(), Stands { table, kind: object.kind, definition, since }))
+        // A view of ours that somebody wrote over still has the rows of our table, whatever it shows of them.
+        let is_ours = shown.get(model).zip(definition.as_ref()).is_some_and(|(ours, text)| text.contains(&ours.name));
+        (!is_ours).then(|| (model.clone(), Stands { table, kind: object.kind, definition }))
     };
     Ok(views.into_iter().filter_map(found).collect())
 }
@@ -115,13 +100,8 @@ pub fn standing_under(
 /// Nobody knows which ranges are in one, or the engine says no.
 pub fn adopted(session: &mut dyn Session, before: Before<'_>) -> Result<BTreeMap<ModelName, Adopted>, AdoptError> {
     let (mut adopted, mut refused) = (BTreeMap::new(), Vec::new());
-    for (name, stands) in before.standing {
-        let Some(model) = before.tree.models.get(name).filter(|model| model.past() != Past::Recomputed) else {
-            continue;
-        };
-        if count(session, &stands.table)? == 0 {
-            continue;
-        }
+    for (model, stands) in before.with_rows(session)? {
+        let name = &model.name;
         match before.one(session, (model, stands)) {
             Ok(one) => drop(adopted.insert(name.clone(), one)),
             Err(FillError::Engine(error)) => return Err(error.into()),
@@ -131,20 +111,41 @@ pub fn adopted(session: &mut dyn Session, before: Before<'_>) -> Result<BTreeMap
     if refused.is_empty() { Ok(adopted) } else { Err(AdoptError::Refused(refused)) }
 }
 
+/// Says no where rows stand under the name of a model whose rows no query gives again: they would be left behind.
+///
+/// # Errors
+/// As it says, or the engine says no.
+pub fn refuse_left(session: &mut dyn Session, before: Before<'_>) -> Result<(), AdoptError> {
+    let left = before.with_rows(session)?.into_iter().map(|(model, stands)| {
+        let why = format!("`{}` has rows, which go on by the first promote of a project alone", stands.table);
+        (model.name.clone(), why)
+    });
+    let left: Vec<_> = left.collect();
+    if left.is_empty() { Ok(()) } else { Err(AdoptError::Refused(left)) }
+}
+
 /// Whether it must be known what is loaded of a model, for its rows to go on.
 pub fn must_know(model: &Model) -> bool {
     model.past() != Past::Recomputed && (matches!(model.kind, Kind::TimeRange(_)) || model.is_history_of_intervals())
 }
 
-impl Before<'_> {
+impl<'a> Before<'a> {
+    /// What has rows of the models whose rows are kept.
+    fn with_rows(self, session: &mut dyn Session) -> Result<Vec<(&'a Model, &'a Stands)>, EngineError> {
+        let mut found = Vec::new();
+        for (name, stands) in self.standing {
+            let model = self.tree.models.get(name).filter(|model| model.past() != Past::Recomputed);
+            if let Some(model) = model
+                && count(session, &stands.table)? > 0
+            {
+                found.push((model.as_ref(), stands));
+            }
+        }
+        Ok(found)
+    }
+
     fn one(self, session: &mut dyn Session, (model, stands): (&Model, &Stands)) -> Result<Adopted, FillError> {
         let table = &stands.table;
-        if stands.since == Since::Ours {
-            return Err(FillError::History(format!(
-                "production has shown it by a view of ours, in whose place `{table}` stands now: nobody knows how its rows go \
-                 together with those of our table"
-            )));
-        }
         let whole = Adopted {
             table: table.clone(),
             kind: model.kind.name(),
@@ -211,13 +212,16 @@ fn refuse_others(
     let columns = columns.ok_or_else(|| FillError::TableGone(table.to_string()))?;
     let column = time_column(model, range, &columns)?;
     let all = count(session, table)?;
-    let mut rows = Rows { session, table, column };
-    let mut inside = 0;
-    for range in loaded.ranges() {
-        inside += rows.of(*range)?;
-    }
-    // A column of days cannot tell two ranges apart that meet within one.
-    if inside >= all {
+    let dialect = session.dialect();
+    let inside = loaded.ranges().iter().map(|range| time_filter(dialect, None, column, *range));
+    // In one question: a column of days has the rows of a day in both of two ranges that meet within it.
+    let inside = inside.collect::<Result<Vec<_>, _>>()?.into_iter().map(|filter| format!("({filter})"));
+    let inside = inside.collect::<Vec<_>>().join(" OR ");
+    let inside = match inside.is_empty() {
+        true => 0,
+        false => counted(session, &format!("SELECT count(*) FROM {} WHERE {inside}", quote_table(dialect, table)))?,
+    };
+    if inside == all {
         return Ok(());
     }
     Err(FillError::History(format!(

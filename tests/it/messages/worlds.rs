@@ -225,10 +225,7 @@ fn rows_of_another_program() -> String {
         "CREATE TABLE marts.one AS SELECT 1 AS id, 2 AS x, CAST(NULL AS TIMESTAMP) AS valid_from, CAST(NULL AS TIMESTAMP) AS valid_to",
     );
     world.sql("CREATE TABLE marts.two AS SELECT 1 AS id, 2 AS x");
-    edit(&world, &[("models/zz.sql", "MODEL (name marts.zz, kind FULL);\nSELECT no_such_function() AS x\n")]);
-    let told = problems(&world.bot(&["promote", "--take-over"]));
-    world.repository.branch("feature");
-    told + &problems(&world.bot(&["plan"]))
+    problems(&world.done(&["promote", "--take-over"]))
 }
 
 fn statements_that_production_does_not_have() -> String {

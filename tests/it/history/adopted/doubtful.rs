@@ -6,6 +6,11 @@ use super::super::{Site, shown};
 use super::{KEYED, LOG, PARTS, PLAIN, SUMS, VERSION, VERSIONS, at, daily, days, dim, sqlmesh};
 use crate::lab::{CONFIG, edit};
 
+/// What keeps what it has read.
+const SNAP: &str =
+    "MODEL (name s.snap, kind SCD_TYPE_2_BY_COLUMN (unique_key id, columns *));\nSELECT id, name FROM s.log";
+const APP: &str = "MODEL (name s.app, kind INCREMENTAL_UNMANAGED, cron '@daily');\nSELECT id, name FROM s.log";
+
 /// Each kind with the rows of somebody, and a model that cannot be made.
 fn wrong(of: fn(&[(&str, &str)]) -> Site) -> Site {
     const WRONG: &str = "MODEL (name s.zz, kind FULL);\nSELECT no_such_function(price) AS n FROM s.log";
@@ -19,6 +24,8 @@ fn wrong(of: fn(&[(&str, &str)]) -> Site) -> Site {
             ("models/keyed.sql", KEYED),
             ("models/daily.sql", &daily),
             ("models/zz.sql", WRONG),
+            ("models/snap.sql", SNAP),
+            ("models/app.sql", APP),
         ]),
         "01",
     );
@@ -34,6 +41,7 @@ fn wrong(of: fn(&[(&str, &str)]) -> Site) -> Site {
     site.people("(1,'a',12,NULL)");
     let refused = site.world().bot(&["promote", "--take-over"]);
     assert!(refused.stderr.contains("model `s.zz` (`models/zz.sql`) was not built"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("] s.snap, 1 rows"), "what reads it is there: {}", refused.stderr);
     edit(site.world(), &[("models/zz.sql", &WRONG.replace("no_such_function", "abs"))]);
     site
 }
@@ -45,15 +53,7 @@ fn what_a_take_over_left_that_failed_is_nobodys() {
         // Nobody else shows it meanwhile.
         let refused = site.world().bot(&["promote", "--to", "staging"]);
         assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
-        assert!(
-            refused.stderr.contains("production was to take over rows of `s.log`, and has not"),
-            "{}",
-            refused.stderr
-        );
-        site.world().repository.branch("feature");
-        let refused = site.world().bot(&["apply"]);
-        assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
-        site.world().repository.checkout("main");
+        assert!(refused.stderr.contains("production was to take over rows of another program"), "{}", refused.stderr);
         // They were the wrong ones, and are taken away.
         site.execute("DROP VIEW s.dim; DROP TABLE s.log; DROP TABLE s.parts; DROP TABLE s.keyed; DROP TABLE s.daily");
         site.done(&["promote"]);
@@ -62,6 +62,8 @@ fn what_a_take_over_left_that_failed_is_nobodys() {
         for table in ["log", "parts", "keyed"] {
             assert_eq!(site.lines(&format!("SELECT id FROM s.{table}")), ["1"], "{table}");
         }
+        assert_eq!(site.lines("SELECT id FROM s.snap"), ["1"]);
+        assert_eq!(site.lines("SELECT id FROM s.app"), ["1"]);
         // From then on they are production's, for all.
         site.done(&["promote", "--to", "staging"]);
         assert_eq!(site.lines("SELECT id FROM s__staging.log"), ["1"]);
@@ -87,6 +89,8 @@ fn another_attempt_takes_what_is_there_by_then() {
         for (table, rows) in [("log", &["7"][..]), ("parts", &["1", "7"]), ("keyed", &["1", "7"])] {
             assert_eq!(site.lines(&format!("SELECT id FROM s.{table} ORDER BY id")), rows, "{table}");
         }
+        assert_eq!(site.lines("SELECT id FROM s.snap"), ["7"]);
+        assert_eq!(site.lines("SELECT id FROM s.app"), ["7"]);
         // Taken over, they are the tables that everybody goes on from.
         site.world().repository.branch("feature");
         edit(site.world(), &[("models/log.sql", &LOG.replace("price FROM", "price, 1 AS one FROM"))]);
@@ -96,18 +100,36 @@ fn another_attempt_takes_what_is_there_by_then() {
 }
 
 #[test]
-fn rows_of_no_range_stop_it_also_where_the_table_is_there() {
+fn only_the_first_promote_takes_rows() {
     for of in [Site::duckdb, Site::postgres] {
         let site = at(of(&[("models/daily.sql", &daily(", forward_only true"))]), "01");
         days(&site);
         site.done(&["promote", "--to", "staging"]);
+        let refused = site.world().bot(&["promote", "--take-over"]);
+        assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
+        let told = "`s.daily`: `s.daily` has rows, which go on by the first promote of a project alone";
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        // Without it there is nothing that shows a table, and what is left of it goes.
+        site.done(&["env", "drop", "staging"]);
         site.execute("INSERT INTO s.daily VALUES (NULL, 77)");
         let refused = site.world().bot(&["promote", "--take-over"]);
         assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
         assert!(refused.stderr.contains("`s.daily` has 4 rows, of which 3 are in the ranges"), "{}", refused.stderr);
         site.execute("DELETE FROM s.daily WHERE day IS NULL");
         site.done(&["promote", "--take-over"]);
-        assert_eq!(shown(&site, "s.daily", "amount").len(), 5);
+        let expected = ["2026-03-26|1", "2026-03-28|3", "2026-03-29|4", "2026-03-30|50", "2026-03-31|60"];
+        assert_eq!(shown(&site, "s.daily", "amount"), expected);
+        // A model that comes later has no rows of others.
+        site.execute("CREATE TABLE s.log AS SELECT 7 AS id, CAST('x' AS VARCHAR) AS name, 70 AS price");
+        site.people("(1,'a',12,NULL)");
+        edit(site.world(), &[("models/log.sql", LOG)]);
+        let refused = site.world().bot(&["promote", "--take-over"]);
+        assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
+        assert!(refused.stderr.contains("`s.log`: `s.log` has rows"), "{}", refused.stderr);
+        site.execute("DELETE FROM s.log");
+        site.done(&["promote", "--take-over"]);
+        assert_eq!(site.lines("SELECT id FROM s.log"), ["1"]);
+        site.done(&["doctor", "--deep"]);
     }
 }
 
@@ -158,7 +180,7 @@ fn what_somebody_put_in_the_place_of_our_view_is_not_lost_without_a_word() {
         let refused = site.world().bot(&["promote", "--take-over"]);
         assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
         assert!(
-            refused.stderr.contains("production has shown it by a view of ours, in whose place `s.dim` stands"),
+            refused.stderr.contains("`s.dim` has rows, which go on by the first promote of a project alone"),
             "{}",
             refused.stderr
         );
@@ -181,57 +203,5 @@ fn a_hole_in_what_is_laid_stops_it() {
         let refused = site.world().bot(&["promote", "--take-over"]);
         assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
         assert!(refused.stderr.contains("lacks an interval between others"), "{}", refused.stderr);
-    }
-}
-
-/// Production with one model, and these, which a branch has built and main has got.
-fn built_by_a_branch(of: fn(&[(&str, &str)]) -> Site, files: &[(&str, &str)]) -> Site {
-    let site = at(of(&[("models/one.sql", "MODEL (name t.one, kind FULL);\nSELECT 1 AS one")]), "01");
-    site.people("(1,'a',12,NULL)");
-    site.done(&["promote"]);
-    site.world().repository.branch("feature");
-    edit(site.world(), files);
-    site.done(&["apply", "--env", "dev"]);
-    site.world().repository.checkout("main");
-    site.world().repository.merge("feature");
-    site
-}
-
-#[test]
-fn a_branchs_own_table_gets_no_rows_of_others() {
-    for of in [Site::duckdb, Site::postgres] {
-        const WRONG: &str = "MODEL (name s.zz, kind FULL);\nSELECT no_such_function(price) AS n FROM s.log";
-        let site = built_by_a_branch(of, &[("models/log.sql", LOG)]);
-        site.execute(
-            "CREATE SCHEMA s; CREATE TABLE s.log AS SELECT 666 AS id, CAST('x' AS VARCHAR) AS name, 666 AS price",
-        );
-        edit(site.world(), &[("models/zz.sql", WRONG)]);
-        assert_eq!(site.world().bot(&["promote", "--take-over"]).exit, Exit::No);
-        assert_eq!(site.lines("SELECT id FROM s__dev.log"), ["1"]);
-        // Nothing is to be taken over any more.
-        site.execute("DROP TABLE s.log");
-        edit(site.world(), &[("models/zz.sql", &WRONG.replace("no_such_function", "abs"))]);
-        site.done(&["promote"]);
-        assert_eq!(site.lines("SELECT id FROM s.log"), ["1"]);
-        site.world().repository.checkout("feature");
-        site.done(&["apply", "--env", "dev"]);
-        assert_eq!(site.lines("SELECT id FROM s__dev.log"), ["1"]);
-    }
-}
-
-#[test]
-fn what_a_branch_showed_already_is_productions_with_what_was_there() {
-    for of in [Site::duckdb, Site::postgres] {
-        let site = built_by_a_branch(of, &[("models/log.sql", LOG), ("models/dim.sql", &dim(PLAIN))]);
-        site.execute(VERSIONS);
-        site.execute("CREATE TABLE s.log AS SELECT 7 AS id, CAST('x' AS VARCHAR) AS name, 70 AS price");
-        site.done(&["promote", "--take-over"]);
-        assert_eq!(site.lines("SELECT id FROM s.log"), ["7"]);
-        assert_eq!(site.history("s.dim", PLAIN).len(), 3);
-        site.world().repository.checkout("feature");
-        site.done(&["apply", "--env", "dev"]);
-        assert_eq!(site.lines("SELECT id FROM s__dev.log"), ["7"], "it shows what production does");
-        assert_eq!(site.history("s__dev.dim", PLAIN).len(), 3);
-        site.done(&["doctor", "--deep"]);
     }
 }
