@@ -125,7 +125,7 @@ impl Task<'_> {
     /// What is known of the last load of the table that this one goes on from.
     pub(super) fn last_load_of(self, session: &mut dyn Session, history: &History) -> Result<LastLoad, FillError> {
         if let Some(adopted) = &history.adopted {
-            // Without a place to go on from, intervals are laid from the first on.
+            // The position of what is laid by interval is no time of a load.
             let as_of = (!self.model.is_history_of_intervals()).then_some(adopted.at);
             return Ok(LastLoad { as_of, ledger: Ledger::default(), recorded: adopted.laid });
         }

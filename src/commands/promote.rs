@@ -398,6 +398,7 @@ fn plan(
     let question = Question { writer, trees, keys: BTreeSet::new(), replaced: current };
     let promoted = current.and_then(|current| current.about.promoted.clone());
     let plan = planning::plan_over(state, &question, &|known| {
+        let with_adopted = (!adopted.is_empty()).then(|| known.clone().with_adopted(adopted));
         build(Inputs {
             environment: environment.clone(),
             suffix,
@@ -411,7 +412,7 @@ fn plan(
             result: &result.tree,
             promoted: None,
             production,
-            known: &known.clone().with_adopted(adopted),
+            known: with_adopted.as_ref().unwrap_or(known),
             purpose: Purpose::Promote,
             now,
             schemas: &result.project.settings.physical_schemas,

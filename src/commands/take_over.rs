@@ -234,7 +234,8 @@ pub(super) fn begin_anew(
 /// # Errors
 /// As it says, or the state cannot be read.
 pub(super) fn refuse_unfinished(state: &dyn State, settings: &Settings) -> Result<(), CommandError> {
-    if state.environment(&EnvironmentName::prod()).map_err(state_error)?.is_some() {
+    // With one nothing is taken over.
+    if !state.environments().map_err(state_error)?.is_empty() {
         return Ok(());
     }
     let known = state.all_tables().map_err(state_error)?;

@@ -22,12 +22,12 @@ pub struct Adopted {
     pub loaded: Intervals,
     /// What says how much is loaded.
     pub known_by: KnownBy,
-    /// Up to where intervals are laid, of a model that lays one after the other; `None` of another one, or where nobody knows.
+    /// Up to where intervals are laid, of a model that lays one after the other; `None` of another one.
     pub laid: Option<Timestamp>,
     /// When it was looked at.
     pub at: Timestamp,
-    /// What no other attempt has. A table that one left half-way is none to go on from: whoever put the rows there may have
-    /// taken them back since.
+    /// What no other attempt has, for the name of the model's table. One that an attempt left half-way is none to go on from:
+    /// whoever put the rows there may have taken them back since.
     pub attempt: String,
 }
 

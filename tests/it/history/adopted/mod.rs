@@ -10,6 +10,7 @@ use offshoot::error::Exit;
 
 use super::{Site, shown};
 use crate::lab::{CONFIG, edit};
+use crate::postgres::{Database, rows};
 
 const PLAIN: &str = "id, name, price";
 
@@ -249,6 +250,27 @@ fn sqlmesh_s_state_may_stand_elsewhere() {
     drop((session, apart));
     behind_a_view(&site, "daily");
     site.done(&["promote", "--take-over"]);
+    let expected = ["2026-03-26|1", "2026-03-28|3", "2026-03-29|4", "2026-03-31|60"];
+    assert_eq!(shown(&site, "s.daily", "amount"), expected);
+}
+
+#[test]
+fn sqlmesh_s_state_may_stand_in_another_postgresql() {
+    let site = at(Site::postgres(&[("models/daily.sql", &daily(", forward_only true"))]), "01");
+    days(&site);
+    let apart = Database::new();
+    let catalog = site.lines("SELECT current_database()").remove(0);
+    for sql in state_of(&catalog, &[("daily", "2026-03-25", "2026-03-31")]) {
+        rows(&apart.client(), &sql);
+    }
+    behind_a_view(&site, "daily");
+    let path = site.world().repository.path().join("config.yaml");
+    let config = std::fs::read_to_string(path).expect("a configuration");
+    let connection = config.lines().skip(2).take_while(|line| line.starts_with("    ")).collect::<Vec<_>>().join("\n");
+    let other = connection.replace("connection:", "state_connection:").replace(&catalog, &apart.name);
+    edit(site.world(), &[("config.yaml", &config.replace(&connection, &format!("{connection}\n{other}")))]);
+    let ran = site.done(&["promote", "--take-over"]);
+    assert!(ran.stderr.contains("to before 2026-03-31 by SQLMesh's state"), "{}", ran.stderr);
     let expected = ["2026-03-26|1", "2026-03-28|3", "2026-03-29|4", "2026-03-31|60"];
     assert_eq!(shown(&site, "s.daily", "amount"), expected);
 }
