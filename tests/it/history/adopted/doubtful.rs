@@ -2,6 +2,7 @@
 
 use offshoot::error::Exit;
 
+use super::super::killed::at_each_moment;
 use super::super::{Site, shown};
 use super::{KEYED, LOG, PARTS, PLAIN, SUMS, VERSION, VERSIONS, at, daily, days, dim, sqlmesh};
 use crate::lab::{CONFIG, edit};
@@ -204,4 +205,25 @@ fn a_hole_in_what_is_laid_stops_it() {
         assert_eq!(refused.exit, Exit::No, "{}", refused.stderr);
         assert!(refused.stderr.contains("lacks an interval between others"), "{}", refused.stderr);
     }
+}
+
+#[test]
+fn a_take_over_that_dies_anywhere_is_made_anew_by_the_next() {
+    let site = at(
+        Site::duckdb(&[
+            ("models/log.sql", LOG),
+            ("models/dim.sql", &dim(PLAIN)),
+            ("models/daily.sql", &daily(", forward_only true")),
+            ("models/snap.sql", SNAP),
+            ("models/app.sql", APP),
+        ]),
+        "01",
+    );
+    site.execute(VERSIONS);
+    days(&site);
+    site.execute("CREATE TABLE s.log AS SELECT 7 AS id, CAST('x' AS VARCHAR) AS name, 70 AS price");
+    site.people("(1,'a',13,NULL)");
+    let command = ["promote", "--take-over", "--execution-time", "2026-04-01 12:00:00", "--jobs", "1"];
+    let kills = at_each_moment(&site, &command, 8);
+    assert!(kills > 8, "{kills} kills");
 }
