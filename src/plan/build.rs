@@ -1,6 +1,7 @@
 //! From two fingerprinted trees and what the state knows to a plan. Pure: the state's rows come in as plain values.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::range::Window;
 use super::seen::Seen;
@@ -10,7 +11,7 @@ use crate::diff::{ModelDiff, diff};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
 use crate::ids::{EnvironmentName, ModelName, TableName};
-use crate::model::{KindName, Past};
+use crate::model::{Kind, KindName, Model, Past};
 use crate::naming::{IdentifierLimit, TableKey};
 use crate::problem::Problem;
 use crate::settings::{EnvironmentSuffix, PhysicalSchemas};
@@ -195,7 +196,7 @@ pub fn build(inputs: Inputs<'_>) -> Plan {
         None => Vec::new(),
     };
     let unknown: Vec<Problem> = targets.iter().filter_map(|target| history_unknown(target, &inputs)).collect();
-    let left = histories_left(&inputs);
+    let left = histories_left(&inputs).into_iter().chain(left_to_others(&inputs));
     let mut problems = inputs.problems;
     problems.extend(targets.iter().filter_map(|target| not_ours_to_load(target, inputs.known)));
     problems.extend(left);
@@ -269,6 +270,21 @@ fn histories_left(inputs: &Inputs<'_>) -> Vec<Problem> {
         )
     };
     inputs.known.prod.keys().filter(is_left).map(told).collect()
+}
+
+/// Models that were filled here, and are tables of others now: production's views of them go, whatever their readers read.
+fn left_to_others(inputs: &Inputs<'_>) -> Vec<Problem> {
+    let is_shown = |kind: &Kind| !matches!(kind, Kind::External | Kind::Embedded);
+    let was_filled = |name: &ModelName| inputs.base.models.get(name).is_some_and(|model| is_shown(&model.kind));
+    let others = inputs.result.models.iter().filter(|(_, model)| model.kind == Kind::External);
+    let told = |(name, model): (&ModelName, &Arc<Model>)| {
+        let message = format!(
+            "`{name}` is filled here until now, and by something else afterwards: promote takes production's view of it away"
+        );
+        let problem = Problem::warning("left-to-others", message).at(&model.path);
+        problem.help("let what fills it make a table of that name before anything that reads it is built again")
+    };
+    others.filter(|(name, _)| !inputs.known.prod.is_empty() && was_filled(name)).map(told).collect()
 }
 
 fn targets(inputs: &Inputs<'_>) -> Vec<Target> {

@@ -184,6 +184,7 @@ impl Known<'_> {
             kind: kind.map(KindName::text),
             this_model: (definition.standing == Standing::OfModels).then_some(THIS_MODEL),
             columns: Columns::Never,
+            python: &self.rules.python,
         };
         let mut expander = Expander::new(source, definition.dialect, names).with_jinja(jinja);
         for statement in &definition.macros {

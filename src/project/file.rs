@@ -7,11 +7,13 @@ use super::audits;
 use super::blueprint::{self, Blueprint};
 use super::calls::FileAudits;
 use super::default_statements;
+use super::elsewhere;
 use super::kind;
 use super::macros::{self, Columns, Expander, Jinja, NO_LOCALS, Names};
 use super::name::sniff_dialect;
 use super::of_kind::{refused_history, without_session};
 use super::properties::{self, Header, Scope};
+use super::python::PythonMacros;
 use super::quick;
 use super::split::{self, Parts};
 use super::stored::UNSET;
@@ -46,6 +48,8 @@ pub(super) struct Rules {
     pub(super) default_audits: Vec<AuditCall>,
     /// The Jinja macros of `macros/*.sql`.
     pub(super) jinja: String,
+    /// The macros of `macros/*.py`.
+    pub(super) python: PythonMacros,
 }
 
 /// What a file holds.
@@ -73,7 +77,7 @@ impl Rules {
     /// The names that macros know, with those that hold SQL.
     pub(super) fn names<'a>(&'a self, locals: &'a Blueprint) -> Names<'a> {
         let (gateway, catalog) = (self.gateway.as_deref(), self.catalog.as_deref());
-        Names { locals, gateway, catalog, ..Names::over(&self.variables) }
+        Names { locals, gateway, catalog, python: &self.python, ..Names::over(&self.variables) }
     }
 
     /// A digest of the rules, for the key of a cache.
@@ -100,7 +104,8 @@ impl Rules {
         }
         hasher = hasher.text(if self.naming == ModelNaming::Inferred { "inferred" } else { "declared" });
         hasher = hasher.option(self.time_format.as_deref()).option(self.gateway.as_deref());
-        hasher.option(self.catalog.as_deref()).text(&self.jinja).finish()
+        hasher = hasher.option(self.catalog.as_deref()).text(&self.jinja);
+        self.python.content().into_iter().fold(hasher, Hasher::digest).finish()
     }
 }
 
@@ -175,7 +180,9 @@ fn model(scope: &Scope<'_>, tokens: &[Token], body: Body<'_>, rules: &Rules) -> 
     file.audits.locals.clone_from(scope.names.locals);
     let (written, inline) = (body.jinja.text, body.parts.audits.as_slice());
     file.audits.inline = audits::inline((&source, written), inline, dialect, &mut file.problems);
-    finish(scope, tokens, body, header, (file, rules))
+    let known = elsewhere::Known::of(&header, dialect);
+    let file = finish(scope, tokens, body, header, (file, rules));
+    elsewhere::table(scope, written, file, known, rules)
 }
 
 /// What follows the header: its statements as tokens, or the query alone where it was cut without.
@@ -206,7 +213,7 @@ fn finish(
     let problems = &mut file.problems;
     let is_seed = kind.as_ref().is_some_and(|kind| kind.seed_path.is_some());
     let (pre_statements, post_statements) =
-        if is_seed { seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
+        if is_seed { split::seed_statements(parts.before, parts.after) } else { (parts.before, parts.after) };
     let is_shown = !matches!(kind.as_ref().map(|kind| &kind.kind), Some(Kind::Embedded | Kind::External));
     // As in SQLMesh; those of `model_defaults` are for other models.
     let has_own = header.properties.audits.len() > rules.default_audits.len();
@@ -248,7 +255,8 @@ fn finish(
     let query = query.map(|template| Query::parse(template, dialect));
     let of_kind = (kind.as_ref().map(|kind| &kind.kind), query.as_ref());
     problems.extend(refused_history(&scope.source, of_kind, (&header.properties, at)));
-    let unknown_macro = || problems.iter().any(|problem| problem.code == "unknown-macro");
+    let is_unexpanded = |problem: &Problem| ["unknown-macro", "python-macro"].contains(&problem.code);
+    let unknown_macro = || problems.iter().any(is_unexpanded);
     let hidden = parts.macro_statement && unknown_macro();
     let end = tokens.last().map_or(0, |token| token.range.start);
     match (&query, is_seed) {
@@ -347,26 +355,6 @@ pub(super) fn mentions_of(template: &Template, written: &[Token], dialect: Diale
 }
 
 type Statements<'a> = Vec<&'a [Token]>;
-
-/// A seed's rows are inserted where `@INSERT_SEED()` stands, else after all of its statements.
-fn seed_statements<'a>(before: Statements<'a>, after: Statements<'a>) -> (Statements<'a>, Statements<'a>) {
-    let is_mark = |statement: &&[Token]| {
-        let text: Vec<&Token> = statement.iter().filter(|token| token.is_significant()).collect();
-        let words = match text.as_slice() {
-            [at, word, open, close] if at.is_symbol("@") && word.is_word("insert_seed") => Some((open, close)),
-            [word, open, close] if word.is_word("@insert_seed") => Some((open, close)),
-            _ => None,
-        };
-        words.is_some_and(|(open, close)| open.is_symbol("(") && close.is_symbol(")"))
-    };
-    match before.iter().position(is_mark) {
-        Some(mark) => {
-            let (first, second) = before.split_at(mark);
-            (first.to_vec(), second[1..].iter().copied().chain(after).collect())
-        }
-        None => (before, after),
-    }
-}
 
 fn dialect_of(source: &Source<'_>, rules: &Rules) -> (Dialect, Option<Problem>) {
     let Some(written) = sniff_dialect(source.text) else {

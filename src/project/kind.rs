@@ -39,7 +39,7 @@ const SUPPORTED: [&str; 11] = [
     "seed",
     "embedded",
 ];
-const LATER: [&str; 4] = ["incremental", "managed", "custom", "dbt_custom"];
+const LATER: [&str; 3] = ["managed", "custom", "dbt_custom"];
 const AUTO_RESTATEMENT: [&str; 2] = ["auto_restatement_cron", "auto_restatement_intervals"];
 
 const INCREMENTAL: [&str; 9] = [
@@ -113,7 +113,7 @@ pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Probl
         "scd_type_2_by_column" => plain(Kind::ScdType2(reader.by_column(offset)?)),
         "seed" => reader.seed(offset),
         "external" => {
-            let problem = source.error("unsupported-kind", offset, "an EXTERNAL model has no file of its own");
+            let problem = source.error("unsupported-kind", offset, "an EXTERNAL model is filled by something else");
             problems.push(problem.help("declare it in `external_models.yaml`"));
             None
         }
@@ -127,8 +127,8 @@ pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Probl
 fn unsupported(source: &Source<'_>, offset: usize, name: &str) -> Problem {
     let upper = name.to_uppercase();
     if LATER.contains(&name) {
-        let problem = source.error("unsupported-kind", offset, format!("kind {upper} is not supported yet"));
-        return problem.help("it comes in a later version; the model is left out until then");
+        let problem = source.error("unsupported-kind", offset, format!("kind {upper} cannot run here"));
+        return problem.help("give the model a kind that SQL can fill");
     }
     let problem = source.error("unknown-kind", offset, format!("there is no kind `{upper}`"));
     let known: Vec<String> = SUPPORTED.iter().map(|name| name.to_uppercase()).collect();

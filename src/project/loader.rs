@@ -18,7 +18,7 @@ use super::file::{self, ParsedFile, Rules};
 use super::macros::Columns;
 use super::python;
 use super::stored::{Shelf, StoredFile};
-use super::{Surroundings, glob, macros, queries};
+use super::{Surroundings, glob, queries};
 use crate::files::{Entry, FileTree};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
@@ -396,30 +396,6 @@ fn kept(shelf: &dyn Shelf, key: Digest, path: &FilePath, file: ParsedFile) -> Pa
     stored.model(path).unwrap_or(file)
 }
 
-/// The Jinja macros of `macros/*.sql`, one file after the other. One with a mistake is told and left out.
-pub(super) fn jinja_macros(tree: &dyn FileTree, settings: &Settings, problems: &mut Vec<Problem>) -> String {
-    let is_macros = |path: &str| path.starts_with("macros/") && path.ends_with(".sql");
-    let mut found = String::new();
-    let paths = tree.entries().keys().filter(|path| is_macros(path.as_str()) && is_projects(path, settings));
-    for path in paths {
-        match text_of(tree, path) {
-            Ok(text) => {
-                let definitions = macros::definitions(&text);
-                match macros::mistake(&definitions) {
-                    None => found.push_str(&definitions),
-                    Some(mistake) => {
-                        let problem =
-                            Problem::error("invalid-macro", format!("a Jinja macro cannot be read: {mistake}"));
-                        problems.push(problem.at(path).help("close its tags, and end it with `{% endmacro %}`"));
-                    }
-                }
-            }
-            Err(problem) => problems.push(problem),
-        }
-    }
-    found
-}
-
 /// Each file with what the other tree has of it, where that is the same content.
 fn beside<'f, 'o, T>(files: &[Listed<'f>], others: &'o [ReadFile<T>]) -> Vec<(Listed<'f>, Option<&'o ReadFile<T>>)> {
     let mut others = others.iter().peekable();
@@ -431,7 +407,7 @@ fn beside<'f, 'o, T>(files: &[Listed<'f>], others: &'o [ReadFile<T>]) -> Vec<(Li
     files.iter().map(same).collect()
 }
 
-fn text_of(tree: &dyn FileTree, path: &FilePath) -> Result<String, Problem> {
+pub(super) fn text_of(tree: &dyn FileTree, path: &FilePath) -> Result<String, Problem> {
     if let Some(Entry::Unreadable(problem)) = tree.entries().get(path) {
         return Err(problem.clone());
     }
@@ -460,7 +436,7 @@ fn project_files<'t>(tree: &'t dyn FileTree, settings: &Settings) -> Vec<Listed<
     tree.entries().iter().filter(|(path, _)| is_projects(path, settings)).collect()
 }
 
-fn is_projects(path: &FilePath, settings: &Settings) -> bool {
+pub(super) fn is_projects(path: &FilePath, settings: &Settings) -> bool {
     !path.as_str().contains("/.") && !is_ignored(settings, path)
 }
 

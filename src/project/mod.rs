@@ -12,6 +12,7 @@ mod calls;
 mod columns;
 mod csv_settings;
 mod default_statements;
+mod elsewhere;
 mod external;
 mod file;
 mod folders;
@@ -19,6 +20,7 @@ mod glob;
 mod grants;
 mod kind;
 mod loader;
+mod macro_files;
 mod macros;
 mod name;
 mod of_kind;
@@ -242,7 +244,8 @@ fn rules_of(tree: &dyn FileTree, settings: &Settings, gateway: Option<String>, p
         catalog: settings.connection(gateway.as_deref()).ok().and_then(Connection::default_catalog),
         gateway,
         default_audits: Vec::new(),
-        jinja: loader::jinja_macros(tree, settings, problems),
+        jinja: macro_files::jinja_macros(tree, settings, problems),
+        python: macro_files::python_macros(tree, settings),
     };
     let positions = Positions::default();
     let source = value::Source { path: &path, text: "", positions: &positions, fixed: None };

@@ -78,13 +78,7 @@ const PROPERTIES: [(&str, Handling); 44] = [
         ),
     ),
     ("allow_partials", Handling::Parsed),
-    (
-        "gateway",
-        Handling::Later(
-            "one gateway fills all models of a run: declare the model's table in `external_models.yaml` and name this file in \
-             `ignore_patterns`, or remove the property",
-        ),
-    ),
+    ("gateway", Handling::Parsed),
     (
         "physical_version",
         Handling::Later(
@@ -257,12 +251,8 @@ fn apply(
             header.properties.other_metadata.insert(key.to_owned(), value.folded());
         }
         Handling::Later(instead) => {
-            let text = value.scalar().unwrap_or_default();
-            let ours = key == "gateway" && scope.names.gateway == Some(text.to_lowercase().as_str());
-            if !ours {
-                let problem = source.error("unsupported-property", offset, format!("`{key}` is not supported yet"));
-                problems.push(problem.help(*instead));
-            }
+            let problem = source.error("unsupported-property", offset, format!("`{key}` is not supported yet"));
+            problems.push(problem.help(*instead));
         }
     }
 }
@@ -295,6 +285,15 @@ fn parsed(
             properties.cron_tz = time_zone(&text()?)?;
             // Described as it is written.
             properties.other_metadata.insert(key.to_owned(), value.folded());
+        }
+        "gateway" => {
+            let named = text()?;
+            let in_use = scope.names.gateway.unwrap_or("none");
+            if !named.eq_ignore_ascii_case(in_use) {
+                let message = format!("gateway `{named}` fills this model, and the gateway in use is `{in_use}`");
+                let problem = scope.source.error("other-gateway", value.offset, message);
+                problems.push(problem.help("remove `gateway`, so that the gateway in use fills it"));
+            }
         }
         "interval_unit" => properties.interval_unit = Some(unit(&text()?)?),
         "start" => properties.start = Some(time(&text()?, Bound::Start)?),

@@ -1,11 +1,13 @@
 //! Python models. They cannot run here, so each is a table that another program fills: its name and columns are what its header
 //! says in literals, its content counts as one text, and its rows are read where production has them. Nothing of a file is run.
 
+mod macros;
+mod token;
+
 use std::collections::BTreeSet;
-use std::iter::Peekable;
-use std::str::CharIndices;
 use std::sync::Arc;
 
+use self::token::{Kind, Token, Tokens};
 use super::external::{self, Tables, external_column};
 use super::file::Rules;
 use super::macros::NO_LOCALS;
@@ -15,6 +17,8 @@ use crate::ids::FilePath;
 use crate::model::{DeclaredColumn, Properties};
 use crate::problem::{Positions, Problem};
 use crate::sql::Dialect;
+
+pub(super) use macros::{NO_MACROS, PythonMacros};
 
 /// Whether a file holds Python models.
 pub(super) fn is_model(path: &str) -> bool {
@@ -28,7 +32,7 @@ pub(super) fn read(path: &FilePath, text: &str, rules: &Rules) -> Tables {
     let tokens: Vec<Token> = Tokens::of(text).collect();
     let mut tables = Tables::default();
     let mut is_model = false;
-    for (start, arguments) in decorators(&tokens) {
+    for Decorator { start, arguments, .. } in decorators(&tokens, "model") {
         is_model = true;
         let place = source.place(start);
         let header = Header::of(arguments, rules.dialect.unwrap_or(Dialect::Generic));
@@ -121,8 +125,17 @@ fn text_of(value: &[Token]) -> Option<String> {
     (!value.is_empty()).then_some(whole)
 }
 
-/// Where each `@model(…)` begins, and what stands in its parentheses.
-fn decorators(tokens: &[Token]) -> Vec<(usize, &[Token])> {
+/// A decorator with arguments.
+struct Decorator<'t> {
+    /// Where it begins, in bytes.
+    start: usize,
+    arguments: &'t [Token],
+    /// What follows it.
+    rest: &'t [Token],
+}
+
+/// Each `@name(…)`, also as `@package.name(…)`.
+fn decorators<'t>(tokens: &'t [Token], name: &str) -> Vec<Decorator<'t>> {
     let mut found = Vec::new();
     let mut index = 0;
     while let Some(at) = tokens.get(index) {
@@ -132,13 +145,14 @@ fn decorators(tokens: &[Token]) -> Vec<(usize, &[Token])> {
         }
         let path = tokens[index..].iter().take_while(|token| matches!(token.kind, Kind::Name(_)) || token.is_sign('.'));
         let open = index + path.count();
-        let is_model =
-            matches!(tokens.get(open.wrapping_sub(1)), Some(Token { kind: Kind::Name(name), .. }) if name == "model");
-        if !is_model || !tokens.get(open).is_some_and(|token| token.is_sign('(')) {
+        let is_meant =
+            matches!(tokens.get(open.wrapping_sub(1)), Some(Token { kind: Kind::Name(last), .. }) if last == name);
+        if !is_meant || !tokens.get(open).is_some_and(|token| token.is_sign('(')) {
             continue;
         }
         let close = closing(tokens, open);
-        found.push((at.start, &tokens[open + 1..close]));
+        let rest = tokens.get(close + 1..).unwrap_or_default();
+        found.push(Decorator { start: at.start, arguments: &tokens[open + 1..close], rest });
         index = close;
     }
     found
@@ -164,133 +178,4 @@ fn split(tokens: &[Token]) -> Vec<&[Token]> {
         depth == 0 && token.is_sign(',')
     });
     parts.filter(|part| !part.is_empty()).collect()
-}
-
-/// A word, text or sign of Python.
-struct Token {
-    kind: Kind,
-    start: usize,
-    /// Whether nothing but space stands before it on its line.
-    begins_line: bool,
-}
-
-enum Kind {
-    Name(String),
-    Text(String),
-    /// A text that only a run of the program knows, or one with escapes that are not read here.
-    Computed,
-    Sign(char),
-}
-
-impl Token {
-    fn is_sign(&self, sign: char) -> bool {
-        matches!(self.kind, Kind::Sign(own) if own == sign)
-    }
-
-    fn depth(&self, depth: usize) -> usize {
-        match self.kind {
-            Kind::Sign('(' | '[' | '{') => depth + 1,
-            Kind::Sign(')' | ']' | '}') => depth.saturating_sub(1),
-            _ => depth,
-        }
-    }
-}
-
-struct Tokens<'a> {
-    text: &'a str,
-    signs: Peekable<CharIndices<'a>>,
-    begins_line: bool,
-}
-
-impl<'a> Tokens<'a> {
-    fn of(text: &'a str) -> Self {
-        Self { text, signs: text.char_indices().peekable(), begins_line: true }
-    }
-
-    fn word(&mut self) -> String {
-        let mut word = String::new();
-        while let Some((_, sign)) = self.signs.next_if(|(_, sign)| sign.is_alphanumeric() || *sign == '_') {
-            word.push(sign);
-        }
-        word
-    }
-
-    fn skip(&mut self, signs: usize) {
-        for _ in 0..signs {
-            self.signs.next();
-        }
-    }
-
-    /// A literal whose first quote is next; `prefix` are the letters before it.
-    fn literal(&mut self, quote: char, prefix: &str) -> Kind {
-        let start = self.signs.next().map_or(self.text.len(), |(start, _)| start);
-        let three = [quote; 3].iter().collect::<String>();
-        let quotes = if self.text[start..].starts_with(&three) { 3 } else { 1 };
-        self.skip(quotes - 1);
-        let is_raw = prefix.contains(['r', 'R']);
-        let mut is_known = !prefix.contains(['f', 'F', 'b', 'B', 't', 'T']);
-        let mut body = String::new();
-        while let Some((at, sign)) = self.signs.next() {
-            match sign {
-                '\\' => {
-                    let Some((_, next)) = self.signs.next() else { break };
-                    match next {
-                        '\\' | '\'' | '"' if !is_raw => body.push(next),
-                        _ => is_known = false,
-                    }
-                }
-                // A text of one line that is never closed.
-                '\n' if quotes == 1 => return Kind::Computed,
-                sign if sign == quote && (quotes == 1 || self.text[at..].starts_with(&three)) => {
-                    self.skip(quotes - 1);
-                    return if is_known { Kind::Text(body) } else { Kind::Computed };
-                }
-                sign => body.push(sign),
-            }
-        }
-        Kind::Computed
-    }
-}
-
-impl Iterator for Tokens<'_> {
-    type Item = Token;
-
-    fn next(&mut self) -> Option<Token> {
-        loop {
-            let (start, sign) = *self.signs.peek()?;
-            match sign {
-                '\n' => self.begins_line = true,
-                '#' => {
-                    while self.signs.next_if(|(_, sign)| *sign != '\n').is_some() {}
-                    continue;
-                }
-                sign if sign.is_whitespace() || sign == '\\' => {}
-                _ => {
-                    let kind = self.kind(sign);
-                    let begins_line = std::mem::replace(&mut self.begins_line, false);
-                    return Some(Token { kind, start, begins_line });
-                }
-            }
-            self.signs.next();
-        }
-    }
-}
-
-impl Tokens<'_> {
-    fn kind(&mut self, sign: char) -> Kind {
-        if matches!(sign, '\'' | '"') {
-            return self.literal(sign, "");
-        }
-        if sign.is_alphanumeric() || sign == '_' {
-            let word = self.word();
-            let is_prefix = word.len() <= 2 && word.chars().all(|letter| "rRbBuUfFtT".contains(letter));
-            let quote = self.signs.peek().map(|(_, sign)| *sign);
-            return match quote.filter(|sign| is_prefix && ['\'', '"'].contains(sign)) {
-                Some(quote) => self.literal(quote, &word),
-                None => Kind::Name(word),
-            };
-        }
-        self.signs.next();
-        Kind::Sign(sign)
-    }
 }

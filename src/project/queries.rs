@@ -119,7 +119,7 @@ fn named_in_query_texts(tree: &dyn FileTree, model: &Model, owned: Owned<'_>) ->
 
 /// Leaves out that our parser does not know a query whose macros were not taken out: that is told already.
 pub(super) fn without_consequences(problems: &mut Vec<Problem>) {
-    let told = problems.iter().filter(|problem| problem.code == "unknown-macro");
+    let told = problems.iter().filter(|problem| ["unknown-macro", "python-macro"].contains(&problem.code));
     let told: BTreeSet<FilePath> = told.filter_map(|problem| problem.path.clone()).collect();
     problems.retain(|problem| {
         problem.code != "unparsed-sql" || problem.path.as_ref().is_none_or(|path| !told.contains(path))

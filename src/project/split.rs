@@ -260,3 +260,26 @@ fn classify(statement: &[Token]) -> Class {
         _ => Class::Other,
     }
 }
+
+/// A seed's rows are inserted where `@INSERT_SEED()` stands, else after all of its statements.
+pub(super) fn seed_statements<'a>(
+    before: Vec<&'a [Token]>,
+    after: Vec<&'a [Token]>,
+) -> (Vec<&'a [Token]>, Vec<&'a [Token]>) {
+    let is_mark = |statement: &&[Token]| {
+        let text: Vec<&Token> = statement.iter().filter(|token| token.is_significant()).collect();
+        let words = match text.as_slice() {
+            [at, word, open, close] if at.is_symbol("@") && word.is_word("insert_seed") => Some((open, close)),
+            [word, open, close] if word.is_word("@insert_seed") => Some((open, close)),
+            _ => None,
+        };
+        words.is_some_and(|(open, close)| open.is_symbol("(") && close.is_symbol(")"))
+    };
+    match before.iter().position(is_mark) {
+        Some(mark) => {
+            let (first, second) = before.split_at(mark);
+            (first.to_vec(), second[1..].iter().copied().chain(after).collect())
+        }
+        None => (before, after),
+    }
+}

@@ -1,4 +1,4 @@
-//! Python models: nodes of the graph whose tables something else fills.
+//! Python models, and models in SQL that need Python: nodes of the graph whose tables something else fills.
 
 use offshoot::engine::Engine as _;
 
@@ -34,4 +34,38 @@ fn its_content_moves_its_readers_which_read_productions_table() {
     let environment = plan["environment"].as_str().expect("a name");
     assert_eq!(world.value(&format!("SELECT id FROM marts__{environment}.best")), "2");
     assert_eq!(world.done(&["external", "--check"]).stdout, "external_models.yaml says what the warehouse has.\n");
+}
+
+const MACROS: &str =
+    "from sqlmesh import macro\n\n@macro()\ndef scored(evaluator, rounds):\n    return train(rounds)\n";
+const CALLS: &str = "MODEL (name ml.scores, kind FULL, columns (id int, score double));\nSELECT * FROM @scored(1)";
+
+/// It is planned, built and promoted around the model; what its macro says counts, and nobody fills it.
+#[test]
+fn a_model_with_a_macro_in_python_is_read_where_production_has_it() {
+    let files = [
+        ("macros/own.py", MACROS),
+        ("models/scores.sql", CALLS),
+        ("models/best.sql", BEST),
+        ("models/other.sql", OTHER),
+    ];
+    let world = lab(&files);
+    let fill = "CREATE SCHEMA ml; CREATE TABLE ml.scores (id INTEGER, score DOUBLE); INSERT INTO ml.scores VALUES (1, 0.1), (2, 0.9)";
+    world.engine().session().expect("a session").execute(fill).expect("scores");
+    world.done(&["promote"]);
+    assert_eq!(world.value("SELECT id FROM marts.best"), "2");
+    assert_eq!(world.value("SELECT COUNT(*) FROM ml.scores"), "2");
+
+    world.repository.branch("other-training");
+    edit(&world, &[("macros/own.py", &MACROS.replace("train(", "train_longer("))]);
+    let plan = world.done(&["plan", "--format", "json"]).json();
+    let models = plan["models"].as_array().expect("models").iter();
+    let actions: Vec<String> = models.map(|model| format!("{} {}", model["name"], model["action"])).collect();
+    assert_eq!(actions, ["\"ml.scores\" \"none\"", "\"marts.best\" \"build\""], "{plan}");
+    let problem = "models/scores.sql:2:15: `@scored(…)` is a macro in Python (`macros/own.py`), which cannot run here";
+    let told = world.done(&["plan"]);
+    assert!(told.stdout.contains(problem), "{told:?}");
+    world.done(&["apply"]);
+    let environment = plan["environment"].as_str().expect("a name");
+    assert_eq!(world.value(&format!("SELECT id FROM marts__{environment}.best")), "2");
 }

@@ -418,6 +418,12 @@ impl<'a> Expander<'a> {
         if self.problems.len() >= MAX_PROBLEMS {
             return;
         }
+        if let Some(path) = self.names.python.file(name).filter(|_| !call.is_empty()) {
+            let message = format!("`@{name}{call}` is a macro in Python (`{path}`), which cannot run here");
+            let help = "write it as `@DEF(name, x -> …)`, or write its SQL out";
+            self.problems.push(self.source.error("python-macro", at, message).help(help));
+            return;
+        }
         let lower = name.to_lowercase();
         let times: Vec<String> = TimeVariable::names().collect();
         let known: Vec<&str> = match call {

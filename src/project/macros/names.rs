@@ -7,6 +7,7 @@ use super::columns::Columns;
 use super::lexeme::{Kind, Lexeme};
 use crate::ids::ModelName;
 use crate::project::name::model_name;
+use crate::project::python::{NO_MACROS, PythonMacros};
 use crate::sql::{Constant, Dialect, TimeVariable, within};
 use crate::yaml;
 
@@ -27,6 +28,8 @@ pub(in crate::project) struct Names<'a> {
     pub(in crate::project) this_model: Option<&'a str>,
     /// The columns of other tables.
     pub(in crate::project) columns: Columns<'a>,
+    /// Macros that are there and cannot run.
+    pub(in crate::project) python: &'a PythonMacros,
 }
 
 impl<'a> Names<'a> {
@@ -40,6 +43,7 @@ impl<'a> Names<'a> {
             kind: None,
             this_model: None,
             columns: Columns::Never,
+            python: &NO_MACROS,
         }
     }
 

@@ -29,13 +29,12 @@ fn run(text: &str, dialect: Dialect) -> (String, Vec<Problem>) {
     let locals = BTreeMap::from([("customer".to_owned(), "c1".to_owned()), ("field".to_owned(), "a.b".to_owned())]);
     let tables = tables(dialect);
     let names = Names {
-        variables: &variables,
         locals: &locals,
         gateway: Some("local"),
-        catalog: None,
         kind: Some("FULL"),
         this_model: Some("s.m"),
         columns: Columns::Known(&tables),
+        ..Names::over(&variables)
     };
     let mut expander = Expander::new(source, dialect, names);
     let filled = |placeholder: Placeholder<'_>| match placeholder {

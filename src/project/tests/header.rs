@@ -207,7 +207,7 @@ SELECT 1 AS x",
 
 #[test]
 fn later_properties_stop_and_unhonoured_ones_warn() {
-    for property in ["gateway other", "physical_version '1'", "default_catalog c"] {
+    for property in ["physical_version '1'", "default_catalog c"] {
         let loaded = with(property);
         assert_eq!(codes(&loaded), ["unsupported-property"], "{property}");
         assert!(has_errors(&loaded.problems));
@@ -391,15 +391,15 @@ fn statements_for_the_view_stand_apart() {
 }
 
 #[test]
-fn what_is_not_supported_leaves_the_rest_standing() {
+fn what_is_not_known_leaves_the_rest_standing() {
     let loaded = loaded_with_broken();
-    assert_eq!(codes(&loaded), ["unsupported-kind"]);
+    assert_eq!(codes(&loaded), ["unknown-kind"]);
     assert!(loaded.project.broken.contains(&ModelName::parse("s.a").expect("a name")));
 }
 
 fn loaded_with_broken() -> Loaded {
     loaded(
-        "//- models/a.sql\nMODEL (name s.a, kind MANAGED); SELECT 1 AS x\n//- models/b.sql\nMODEL (name s.b, depends_on (s.a)); SELECT 1 AS x\n",
+        "//- models/a.sql\nMODEL (name s.a, kind MANAGE); SELECT 1 AS x\n//- models/b.sql\nMODEL (name s.b, depends_on (s.a)); SELECT 1 AS x\n",
     )
 }
 

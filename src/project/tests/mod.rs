@@ -5,6 +5,7 @@ mod beside_all;
 mod blueprint;
 mod columns;
 mod default_statements;
+mod elsewhere;
 mod header;
 mod jinja;
 mod kinds;

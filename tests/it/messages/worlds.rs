@@ -210,6 +210,7 @@ pub(super) const WORLDS: &[(&str, Told)] = &[
     ("no run on GitHub", no_run_on_github),
     ("statements around all of it that production does not have", statements_that_production_does_not_have),
     ("a history that nothing goes on with", a_history_that_nothing_goes_on_with),
+    ("a model that is left to something else", a_model_that_is_left_to_something_else),
     ("a history that the state lost", a_history_that_the_state_lost),
     ("rows that are kept by a word", rows_that_are_kept_by_a_word),
     ("rows of another program", rows_of_another_program),
@@ -247,6 +248,15 @@ fn a_history_that_nothing_goes_on_with() -> String {
     world.done(&["promote"]);
     world.repository.branch("feature");
     edit(&world, &[("models/one.sql", ONE)]);
+    problems(&world.bot(&["plan"]))
+}
+
+fn a_model_that_is_left_to_something_else() -> String {
+    let world = world();
+    edit(&world, &[("models/one.sql", ONE)]);
+    world.done(&["promote"]);
+    world.repository.branch("feature");
+    edit(&world, &[("models/one.sql", &ONE.replace("kind FULL", "kind CUSTOM (materialization 'own')"))]);
     problems(&world.bot(&["plan"]))
 }
 
