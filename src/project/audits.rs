@@ -70,10 +70,10 @@ pub(super) struct Written {
 }
 
 impl Written {
-    fn new(text: &str) -> Self {
-        let blocks = macros::blocks(text);
+    fn new(text: &str, dialect: Dialect) -> Self {
+        let (blocks, masked) = macros::plain(text, dialect);
         Self {
-            masked: macros::masked(text, &blocks),
+            masked: masked.into_owned(),
             blocks,
             positions: Positions::default(),
             digest: Digest::of("file of audits", text),
@@ -184,8 +184,7 @@ pub(super) fn read_file(path: &FilePath, text: &str, rules: &Rules) -> Read {
     }
     let default = rules.dialect.unwrap_or(Dialect::Generic);
     let dialect = sniff_dialect(text).and_then(|written| Dialect::from_name(&written)).unwrap_or(default);
-    let blocks = macros::blocks(text);
-    let masked = macros::masked(text, &blocks);
+    let (_, masked) = macros::plain(text, dialect);
     let source = Source { text: &masked, ..source };
     match tokenize(&masked, dialect) {
         Ok(tokens) => {
@@ -227,7 +226,7 @@ fn read_blocks((source, written): (&Source<'_>, &str), parts: &[AuditParts<'_>],
     if parts.is_empty() {
         return;
     }
-    let written = Arc::new(Written::new(written));
+    let written = Arc::new(Written::new(written, dialect));
     for parts in parts {
         let Some(header) = parts.header else { continue };
         let before = read.problems.len();

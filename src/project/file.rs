@@ -119,10 +119,9 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules, columns: Columns
         return file;
     }
     let (dialect, dialect_problem) = dialect_of(&source, rules);
-    let blocks = macros::blocks(text);
+    let (blocks, plain) = macros::plain(text, dialect);
     let jinja = Jinja { text, blocks: &blocks, definitions: &rules.jinja };
-    let masked = (!blocks.is_empty()).then(|| macros::masked(text, &blocks));
-    let text = masked.as_deref().unwrap_or(text);
+    let text = plain.as_ref();
     let source = Source { text, ..source };
     let cut = quick::cut(text, dialect).filter(|_| blocks.is_empty());
     let tokens = match tokenize(cut.as_ref().map_or(text, |cut| &text[..cut.header]), dialect) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as JinjaValue};
+use minijinja_contrib::pycompat::unknown_method_callback;
 
 use crate::ids::FilePath;
 use crate::problem::{Problem, position_of};
@@ -108,10 +109,18 @@ fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
 }
 
-fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
+/// Jinja as SQLMesh has it, where that is no function of its own: nothing undefined, and Python's methods of texts, lists and
+/// mappings, such as `name.lower()` and `columns.items()`. `fuel` is how many steps it goes.
+pub fn jinja_environment(fuel: u64) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
+    environment.set_unknown_method_callback(unknown_method_callback);
+    environment.set_fuel(Some(fuel));
+    environment
+}
+
+fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
+    let mut environment = jinja_environment(FUEL);
     let (variables, written) = (values.environment.clone(), Arc::new(words_in_quotes(text)));
     let named = Arc::clone(&written);
     environment.add_function("env_var", move |name: String, default: Option<JinjaValue>| {

@@ -22,7 +22,7 @@ pub use beside_all::Stage;
 pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, OptionValue, PostgresConnection, Secret};
 pub use data_diff::{DataDiff, WhenCompared};
 pub use gateways::{Part, PartGateways, Wanted};
-pub use jinja::jinja_value;
+pub use jinja::{jinja_environment, jinja_value};
 pub use linter::{Linter, Rule, Selection, is_user_rules};
 pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings, Signals};
 pub use physical::PhysicalSchemas;

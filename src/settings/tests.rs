@@ -127,6 +127,21 @@ fn variables_are_laid_over_the_file() {
 }
 
 #[test]
+fn texts_in_jinja_have_pythons_methods() {
+    let config =
+        "//- config.yaml\nvariables:\n  x: {{ env_var('X', ' Yes ').strip().lower() }}\n  y: {{ 'a'.append('b') }}\n";
+    let (_, problems) = settings(config);
+    assert_eq!(codes(&problems), ["unsupported-jinja"]);
+    assert_eq!(
+        (problems[0].line, problems[0].message.as_str()),
+        (Some(3), "Jinja: unknown method: string has no method named append")
+    );
+    let (settings, problems) = settings(&config.replace(".append('b')", ""));
+    assert_eq!(codes(&problems), Vec::<&str>::new());
+    assert_eq!(settings.variables["x"], crate::yaml::Value::Text("yes".to_owned()));
+}
+
+#[test]
 fn a_variable_that_results_need_must_be_set() {
     let (_, problems) = settings("//- config.yaml\nvariables:\n  x: {{ env_var('X') }}\n");
     assert_eq!(codes(&problems), ["unset-variable"]);

@@ -92,6 +92,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("http_body_util", &["github"]),
     ("indicatif", &["output"]),
     ("minijinja", &["project", "settings"]),
+    ("minijinja_contrib", &["settings"]),
     ("octocrab", &["github"]),
     ("owo_colors", &["render"]),
     ("petgraph", &["graph"]),

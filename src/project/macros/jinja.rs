@@ -8,13 +8,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::value::{Object, from_args};
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::Expander;
 use super::lexeme::{Kind, Lexeme, lex_made};
 use super::names::Names;
 use super::text::{Part, bare_text};
-use crate::settings::jinja_value;
+use crate::settings::{jinja_environment, jinja_value};
 use crate::sql::{TimeForm, TimeVariable};
 
 /// A block of a file.
@@ -201,9 +201,7 @@ pub(in crate::project) fn mistake(definitions: &str) -> Option<String> {
 /// Renders a block's body.
 fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Result<String, Refused> {
     let times = with_times(body)?;
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
+    let mut environment = jinja_environment(FUEL);
     let variables = names.variables.clone();
     let gateway = names.gateway.map(str::to_owned);
     let of_gateway = gateway.clone();
@@ -242,6 +240,10 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
             ErrorKind::OutOfFuel => "write a loop over less",
             ErrorKind::UndefinedError | ErrorKind::UnknownFunction => {
                 "variables are `var('name')`, macros are those of `macros/*.sql`; Python's and dbt's are not there"
+            }
+            ErrorKind::UnknownMethod => {
+                "Python's methods are there that change nothing; a list grows by `{% set ns.all = ns.all + [x] %}`, where \
+                 `{% set ns = namespace(all=[]) %}` stands before"
             }
             _ => "see the reference of Jinja's templates",
         };

@@ -12,6 +12,7 @@ mod columns;
 mod jinja;
 mod lexeme;
 mod names;
+mod plain;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -31,8 +32,9 @@ use crate::sql::tokenize;
 use crate::sql::{Constant, Dialect, Piece, Template, TimeVariable, Token, evaluate, names_within};
 
 pub(super) use columns::{Columns, TableColumns};
-pub(super) use jinja::{Block, Jinja, blocks, definitions, masked, mistake};
+pub(super) use jinja::{Block, Jinja, blocks, definitions, mistake};
 pub(super) use names::{NO_LOCALS, Names};
+pub(super) use plain::plain;
 
 /// Problems of one file after which no more macros are told.
 const MAX_PROBLEMS: usize = 100;

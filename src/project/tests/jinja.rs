@@ -47,6 +47,16 @@ fn a_block_gives_sql_whose_macros_are_expanded_too() {
             "SELECT '{{ gateway() }}' AS g{% if gateway () == 'local' %}, '{{ gateway }}' AS one{% endif %}",
             "SELECT 'local' AS g, 'local' AS one",
         ),
+        // Python's methods, and its order of mappings.
+        (
+            "{% set m = {'b': 'Two', 'a': 'one'} %}SELECT {% for k, v in m.items() %}{% if v.startswith('x') %}{% continue %}{% endif %}'{{ v.upper() }}' AS {{ k }}{{ ', ' if not loop.last }}{% endfor %}",
+            "SELECT 'TWO' AS b, 'ONE' AS a",
+        ),
+        ("SELECT {{ 'a b'.split(' ') | join(', ') }}, {{ ' c '.strip() }}", "SELECT a, b, c"),
+        (
+            "{% set ns = namespace(all=[]) %}{% for x in ['a', 'b'] %}{% set ns.all = ns.all + [x] %}{% endfor %}SELECT {{ ns.all | join(', ') }}",
+            "SELECT a, b",
+        ),
         ("SELECT '{{ model_kind_name }}' AS k, 'it''s -- {{ 1 }}' AS s", "SELECT 'FULL' AS k, 'it''s -- 1' AS s"),
     ] {
         assert_eq!(query(body), expected, "{body}");
@@ -77,6 +87,8 @@ fn times_stay_open() {
         "{% set t %}{{ start_ds }}{% endset %}SELECT '{{ t[:4] }}' AS x",
         "SELECT '{% filter upper %}{{ start_ds }}{% endfilter %}' AS x",
         "SELECT '{{ this_model[1:4] }}' AS x",
+        "SELECT '{{ start_ds.upper() }}' AS x",
+        "SELECT '{{ this_model.upper() }}' AS x",
         "SELECT 1 AS x FROM t_{{ start_ds }}",
         "SELECT {{ start_ds }} AS x",
         "SELECT 'of {{ this_model }}' AS x",
@@ -89,6 +101,8 @@ fn times_stay_open() {
 fn what_cannot_be_rendered_is_told_with_its_place() {
     for (body, what) in [
         ("SELECT\n  {{ nobody }} AS x", "models/a.sql:4:1: Jinja: undefined value"),
+        ("SELECT {{ 'a'.nothing() }} AS x", "models/a.sql:3:1: Jinja: unknown method"),
+        ("{% set all = [] %}{% do all.append('x') %}SELECT 1 AS x", "models/a.sql:3:1: Jinja: unknown method"),
         ("SELECT {{ ref('x') }} AS x", "models/a.sql:3:1: Jinja: unknown function: ref is unknown"),
         ("SELECT\n{% for %} AS x", "models/a.sql:4:1: Jinja: syntax error"),
         (
