@@ -409,10 +409,13 @@ impl Model {
     }
 
     /// Whether it is a history of intervals: its query names one, and what it gives of each is laid over what it gave of
-    /// those before, in the order of time and once (SQLMesh: "Processing Source Table with Historical Data").
+    /// those before, in the order of time and once (SQLMesh: "Processing Source Table with Historical Data"). Of
+    /// INCREMENTAL_BY_PARTITION and INCREMENTAL_UNMANAGED all intervals that are missing are one load, as in SQLMesh.
     pub fn is_history_of_intervals(&self) -> bool {
         match &self.kind {
-            Kind::ScdType2(_) => self.query.as_ref().is_some_and(|query| query.template().mentions_interval()),
+            Kind::ScdType2(_) | Kind::Partition(_) | Kind::Unmanaged(_) => {
+                self.query.as_ref().is_some_and(|query| query.template().mentions_interval())
+            }
             Kind::UniqueKey(key) => key.past != Past::Recomputed && self.names_interval(),
             _ => false,
         }

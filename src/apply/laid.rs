@@ -1,5 +1,7 @@
-//! What is kept and whose query names the interval, SCD_TYPE_2 and INCREMENTAL_BY_UNIQUE_KEY: what it gives of each interval is laid
-//! over the rows that are there, one interval after the other, in the order of time and once.
+//! What is kept and whose query names the interval: what it gives of each is laid over the rows that are there, in the order of time
+//! and once. Of SCD_TYPE_2 and INCREMENTAL_BY_UNIQUE_KEY that is one interval after the other; of INCREMENTAL_BY_PARTITION and
+//! INCREMENTAL_UNMANAGED all that are missing are one load, because a partition may be longer than an interval (as in SQLMesh, where
+//! neither has a `batch_size`).
 //!
 //! How far a table has come is kept beside it in the warehouse, in the transaction that lays an interval: the two are never
 //! apart, whoever dies when. It goes with the rows where they are carried into the table of another definition. The state is
@@ -25,6 +27,8 @@ pub(super) enum Rule<'a> {
     Versions(&'a ScdType2),
     /// It takes the place of those of its keys, or is merged into them.
     Keys(&'a UniqueKey),
+    /// It takes the place of its partitions, or comes behind them: all intervals that are missing at once.
+    AtOnce(Put<'a>),
 }
 
 /// How far a table has come.
@@ -39,11 +43,42 @@ struct Reached {
     last: LastLoad,
 }
 
-impl Rule<'_> {
-    /// Whether an interval that is laid again counts twice.
+impl<'a> Rule<'a> {
+    /// Whether an interval that is laid again counts twice, or takes the place of more than itself.
     fn counts_once(self, task: Task<'_>) -> bool {
-        matches!(self, Self::Keys(key) if key.adds_up() || task.reads_itself())
+        match self {
+            Self::Versions(_) => false,
+            Self::Keys(key) => key.adds_up() || task.reads_itself(),
+            Self::AtOnce(_) => true,
+        }
     }
+
+    /// The pieces that are loads of their own.
+    fn pieces(self, left: Interval, unit: IntervalUnit) -> Vec<Interval> {
+        match self {
+            Self::AtOnce(_) => vec![left],
+            _ => pieces(left, unit).collect(),
+        }
+    }
+
+    /// What a load does to the rows that are there. `goes_over` says that what the table has of its own goes, though it is further
+    /// than what is carried into it: what comes next would be put to it once more.
+    fn way(self, goes_over: bool) -> Way<'a> {
+        match (self, goes_over) {
+            (Self::Versions(scd), _) => Way::Versions(scd),
+            (Self::Keys(key), true) => Way::Rows(Put::Anew(key)),
+            (Self::Keys(key), false) => Way::Rows(Put::Keys(key)),
+            (Self::AtOnce(Put::Partitions(by)), true) => Way::Rows(Put::PartitionsAnew(by)),
+            (Self::AtOnce(put), _) => Way::Rows(put),
+        }
+    }
+}
+
+/// What a load does to the rows that are there.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Versions(&'a ScdType2),
+    Rows(Put<'a>),
 }
 
 impl Filler<'_> {
@@ -54,9 +89,9 @@ impl Filler<'_> {
         let begin = reached.begin.or(self.task.target.course.map(|course| course.start));
         self.added_at = Some(reached.until.unwrap_or_else(|| nothing_from(begin)));
         if let Some(History { then: Then::Nothing { .. }, .. }) = self.task.target.history {
-            return match rule {
-                Rule::Versions(scd) => self.history_as_whole(scd),
-                Rule::Keys(key) => self.put(self.over(key, &reached)),
+            return match self.over(rule, &reached) {
+                Way::Versions(scd) => self.history_as_whole(scd),
+                Way::Rows(put) => self.put(put),
             };
         }
         let columns = match (self.left(rule, &reached)?, &self.task.target.history) {
@@ -90,12 +125,9 @@ impl Filler<'_> {
 
     /// Whether what this table has of its own stays beside the rows that are carried into it: not where it is further than
     /// those, and what comes next would be merged once more.
-    fn over<'k>(&self, key: &'k UniqueKey, reached: &Reached) -> Put<'k> {
+    fn over<'k>(&self, rule: Rule<'k>, reached: &Reached) -> Way<'k> {
         let own = self.recorded_addition().filter(|recorded| !is_nothing(*recorded));
-        match Rule::Keys(key).counts_once(self.task) && own > reached.until {
-            true => Put::Anew(key),
-            false => Put::Keys(key),
-        }
+        rule.way(rule.counts_once(self.task) && own > reached.until)
     }
 
     /// What a load as a whole saw: no more than its inputs had.
@@ -168,23 +200,21 @@ impl Filler<'_> {
             columns = self.lay_together(key, again, (known, reached))?;
             (known, history) = (IsKnown::Yes, None);
         }
-        let pieces = left.into_iter().flat_map(|left| pieces(left, task.target.unit));
+        let pieces = left.into_iter().flat_map(|left| rule.pieces(left, task.target.unit));
         for (index, interval) in pieces.enumerate() {
             if index > 0 || again.is_some() {
                 self.begin_anew()?;
             }
-            let put = if let Rule::Keys(key) = rule { Some(self.over(key, reached)) } else { None };
+            let way = self.over(rule, reached);
             // What is laid again by itself leaves the table as far as it was.
             self.added_at = Some(reached.until.map_or(interval.end, |until| until.max(interval.end)));
             columns = self.run(task.time(interval), Audited::Loaded(interval), &|session, query, after| {
-                let rows = match rule {
-                    Rule::Versions(scd) => {
+                let rows = match way {
+                    Way::Versions(scd) => {
                         let laying = Laying { known, history, of: Some((interval, past)), added: Some(&added) };
                         task.load_versions(session, scd, query, laying)?
                     }
-                    Rule::Keys(key) => {
-                        task.load_put(session, put.unwrap_or(Put::Keys(key)), (query, known, history))?
-                    }
+                    Way::Rows(put) => task.load_put(session, put, (query, known, history))?,
                 };
                 task.refuse_moved(session, (history, &reached.last))?;
                 run_all(session, after)?;
@@ -241,19 +271,19 @@ impl Filler<'_> {
         let last = reached.until.map(|until| unit.floor(until));
         let last = last.and_then(|until| Interval::new(unit.back(until, 1), until));
         let time = last.map_or_else(|| task.whole_time(), |last| task.time(last));
-        let put = if let Rule::Keys(key) = rule { Some(self.over(key, reached)) } else { None };
+        let way = self.over(rule, reached);
         self.run(time, Audited::Nothing, &|session, query, _| {
-            let rows = match rule {
-                Rule::Versions(scd) => {
+            let rows = match way {
+                Way::Versions(scd) => {
                     let laying = Laying { known, history: Some(history), of: None, added: None };
                     let none = task.over(&[]).without_rows(query);
                     let ready = task.ready_history(session, scd, &none, laying)?;
                     // Only where something is new does it matter what the last interval gives.
                     if last.is_some() { task.fill_added(session, scd, (&ready, query))? } else { 0 }
                 }
-                Rule::Keys(key) => {
+                Way::Rows(put) => {
                     let columns = task.ready_put(session, (query, known))?;
-                    task.carry_put(session, (put.unwrap_or(Put::Keys(key)), Some(history)), &columns)?
+                    task.carry_put(session, (put, Some(history)), &columns)?
                 }
             };
             task.refuse_moved(session, (Some(history), &reached.last))?;
@@ -271,7 +301,7 @@ impl Filler<'_> {
                         let laying = Laying { known: IsKnown::No, history: None, of: None, added: None };
                         task.ready_history(session, scd, &task.over(&[]).without_rows(query), laying)?;
                     }
-                    Rule::Keys(_) => {
+                    Rule::Keys(_) | Rule::AtOnce(_) => {
                         task.ready_put(session, (query, IsKnown::No))?;
                     }
                 }

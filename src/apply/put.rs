@@ -26,6 +26,8 @@ pub(super) enum Put<'a> {
     Keys(&'a UniqueKey),
     /// The same, into the very rows of the table that this one goes on from: nothing of its own stays.
     Anew(&'a UniqueKey),
+    /// It takes the place of the partitions that it gives, in the very rows of that table.
+    PartitionsAnew(&'a [String]),
     /// It comes behind them.
     Behind,
 }
@@ -44,7 +46,12 @@ pub(super) struct LastLoad {
 impl Filler<'_> {
     /// INCREMENTAL_BY_PARTITION: partitions in place of those that are there.
     pub(super) fn partitions(&mut self) -> Result<(), FillError> {
-        self.put(Put::Partitions(&self.task.model.properties.partitioned_by))
+        let put = Put::Partitions(&self.task.model.properties.partitioned_by);
+        if self.task.model.is_history_of_intervals() {
+            return self.of_intervals(Rule::AtOnce(put));
+        }
+        self.stay_as_far()?;
+        self.put(put)
     }
 
     /// INCREMENTAL_BY_UNIQUE_KEY whose past is kept: rows in place of those of their keys, or merged into them.
@@ -59,6 +66,9 @@ impl Filler<'_> {
     /// INCREMENTAL_UNMANAGED: rows behind those that are there, once each time that it is due. What a run left that was stopped
     /// after it had committed is known by what the warehouse says of the table, and does not come again.
     pub(super) fn unmanaged(&mut self) -> Result<(), FillError> {
+        if self.task.model.is_history_of_intervals() {
+            return self.of_intervals(Rule::AtOnce(Put::Behind));
+        }
         self.refuse_unsafe()?;
         let (task, put, history) = (self.task, Put::Behind, self.task.target.history.as_ref());
         let known = self.last_load()?;
@@ -187,7 +197,7 @@ impl Task<'_> {
         let (names, mut rows) = (ColumnType::untyped(&columns), 0);
         let over = self.over(&names);
         for statement in match put {
-            Put::Partitions(by) => over.replace_partitions(by)?,
+            Put::Partitions(by) | Put::PartitionsAnew(by) => over.replace_partitions(by)?,
             Put::Keys(key) | Put::Anew(key) => over.upsert(query, &UpsertRule::from(key))?.apply,
             Put::Behind => vec![over.add_staged()?],
         } {
@@ -250,7 +260,7 @@ impl Task<'_> {
     ) -> Result<u64, FillError> {
         let Some(history) = history else { return Ok(0) };
         let by: &[String] = match put {
-            Put::Partitions(by) => by,
+            Put::Partitions(by) | Put::PartitionsAnew(by) => by,
             Put::Keys(key) | Put::Anew(key) => &key.unique_key,
             Put::Behind => &[],
         };
@@ -269,7 +279,7 @@ impl Task<'_> {
             };
         }
         Ok(match put {
-            Put::Anew(_) => run_all(session, &over.carry_all(&history.table, &carried))?,
+            Put::Anew(_) | Put::PartitionsAnew(_) => run_all(session, &over.carry_all(&history.table, &carried))?,
             _ => run_all(session, &over.carry_partitions(by, &history.table, &carried))?,
         })
     }

@@ -283,8 +283,13 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
             kept(declared(hasher).text(model.unit().name()), key.past).finish()
         }
         // By which expressions is in the data fingerprint, which binds what readers take.
-        Kind::Partition(_) => Digest::of("kind", "partition"),
-        Kind::Unmanaged(_) => Digest::of("kind", "unmanaged"),
+        Kind::Partition(_) | Kind::Unmanaged(_) => {
+            let name = if matches!(model.kind, Kind::Partition(_)) { "partition" } else { "unmanaged" };
+            match model.is_history_of_intervals() {
+                true => declared(Hasher::new("kind of intervals").text(name)).text(model.unit().name()).finish(),
+                false => Digest::of("kind", name),
+            }
+        }
         // Each load compares all that the query gives with what the last one found (research: soundness, W8).
         Kind::ScdType2(scd) => {
             let mut hasher = scd_rule(Hasher::new("scd type 2"), scd);

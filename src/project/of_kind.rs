@@ -45,15 +45,9 @@ pub(super) fn refused_history(
             "filter by `@start_ts` and `@end_ts`, so that each interval is merged once, or take `forward_only` away",
         ));
     }
-    let is_versioned = matches!(kind, Some(Kind::ScdType2(_)));
-    let is_one = name.is_history() && !is_versioned;
-    let query = query.filter(|query| is_one && query.template().mentions_interval())?;
-    let message = format!("each load of kind {} is one query, which has no `@start_…` and `@end_…`", name.text());
-    let problem = source.error("interval-in-history", query.template().source_offset(0), message);
-    Some(problem.help(match name {
-        KindName::IncrementalByPartition => {
-            "let it read what is new by itself; partitions that it does not give stay as they are"
-        }
-        _ => "let it read what is new by itself, such as what is later than the latest row of its own table",
-    }))
+    let is_partitioned = name == KindName::IncrementalByPartition;
+    let query = query.filter(|query| is_partitioned && query.template().mentions_interval())?;
+    let message = "the query names the interval, and what it gives takes the place of whole partitions: rows that earlier intervals gave of them go";
+    let problem = source.warning("interval-in-partitions", query.template().source_offset(0), message);
+    Some(problem.help("let it give its partitions whole, or partition by what is no longer than an interval"))
 }

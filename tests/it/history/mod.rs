@@ -1,6 +1,7 @@
 //! SCD_TYPE_2: versions of rows that no query gives again, and that no change of a model may lose.
 
 mod adopted;
+mod at_once;
 mod chains;
 mod decided;
 mod definitions;
