@@ -421,6 +421,11 @@ impl Model {
         }
     }
 
+    /// Whether all intervals that are missing of such a history are one load, and none is laid again.
+    pub fn is_laid_at_once(&self) -> bool {
+        matches!(self.kind, Kind::Partition(_) | Kind::Unmanaged(_)) && self.is_history_of_intervals()
+    }
+
     /// Whether its query or a statement beside it names the interval that is loaded.
     pub fn names_interval(&self) -> bool {
         let statements = self.pre_statements.iter().chain(&self.post_statements);

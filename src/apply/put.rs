@@ -47,7 +47,7 @@ impl Filler<'_> {
     /// INCREMENTAL_BY_PARTITION: partitions in place of those that are there.
     pub(super) fn partitions(&mut self) -> Result<(), FillError> {
         let put = Put::Partitions(&self.task.model.properties.partitioned_by);
-        if self.task.model.is_history_of_intervals() {
+        if self.task.model.is_laid_at_once() {
             return self.of_intervals(Rule::AtOnce(put));
         }
         self.stay_as_far()?;
@@ -66,7 +66,7 @@ impl Filler<'_> {
     /// INCREMENTAL_UNMANAGED: rows behind those that are there, once each time that it is due. What a run left that was stopped
     /// after it had committed is known by what the warehouse says of the table, and does not come again.
     pub(super) fn unmanaged(&mut self) -> Result<(), FillError> {
-        if self.task.model.is_history_of_intervals() {
+        if self.task.model.is_laid_at_once() {
             return self.of_intervals(Rule::AtOnce(Put::Behind));
         }
         self.refuse_unsafe()?;

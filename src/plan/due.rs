@@ -422,9 +422,10 @@ impl<'a> Walk<'a> {
         self.running.tree.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes)
     }
 
-    /// Whether what is kept of a keyed model would be other rows if a load came twice.
+    /// Whether what is kept would be other rows if a load came twice.
     fn counts_once(&self, model: &Model) -> bool {
-        matches!(model.kind, Kind::UniqueKey(_)) && (model.adds_up() || self.reads_itself(model))
+        let is_keyed = matches!(model.kind, Kind::UniqueKey(_));
+        model.is_laid_at_once() || is_keyed && (model.adds_up() || self.reads_itself(model))
     }
 
     fn order(&self, model: &Model) -> Order {
@@ -434,7 +435,7 @@ impl<'a> Walk<'a> {
             Kind::UniqueKey(key) if key.past == model::Past::Recomputed && model.allows_partials() => Order::Once,
             Kind::UniqueKey(key) if key.adds_up() || itself => Order::Once,
             Kind::UniqueKey(_) => Order::LaterLast,
-            _ if itself => Order::Once,
+            _ if itself || model.is_laid_at_once() => Order::Once,
             _ => Order::Any,
         }
     }

@@ -190,6 +190,7 @@ impl Walk {
                 | Kind::ByColumn { .. }
                 | Kind::ByTime { .. }
                 | Kind::Laid { .. }
+                | Kind::AtOnce { .. }
                 | Kind::Spread { merged: true, .. }
                 | Kind::Days(Word::DisableRestatement)
         );

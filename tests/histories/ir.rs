@@ -70,6 +70,10 @@ pub(crate) enum Kind {
         merged: bool,
         looks_back: bool,
     },
+    /// INCREMENTAL_UNMANAGED of snapshots of days, or INCREMENTAL_BY_PARTITION of them: all days that are missing at once.
+    AtOnce {
+        adds: bool,
+    },
 }
 
 /// Which columns the reader that is filled as a whole groups by.
@@ -156,7 +160,7 @@ impl Kind {
     pub(crate) fn from(self) -> From {
         match self {
             Self::Days(_) => From::Events,
-            Self::Laid { .. } | Self::Spread { .. } => From::Snapshots,
+            Self::Laid { .. } | Self::Spread { .. } | Self::AtOnce { .. } => From::Snapshots,
             _ => From::People,
         }
     }
@@ -262,6 +266,7 @@ impl Project {
             ("parts", Kind::Parts),
             ("keyed", Kind::Keyed),
             ("spread", Kind::Spread { merged: choices.chance(60), looks_back: choices.chance(50) }),
+            ("at_once", Kind::AtOnce { adds: choices.chance(50) }),
         ];
         choices.shuffle(&mut kinds);
         let count = 1 + choices.below(3);

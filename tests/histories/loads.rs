@@ -64,8 +64,24 @@ impl Load<'_> {
             }
             Kind::Laid { ends_deleted, .. } => self.lay(table, kind, (given, ends_deleted)),
             Kind::Spread { merged, looks_back } => self.spread(table, given, (merged, looks_back)),
+            Kind::AtOnce { adds } => self.lay_at_once(table, given, adds),
             Kind::Days(_) => {}
         }
+    }
+
+    /// docs/kinds.md, "INCREMENTAL_BY_PARTITION": "where the query names the interval, all intervals that are missing are one load".
+    fn lay_at_once(&mut self, table: &mut Table, given: Vec<Record>, adds: bool) {
+        let (next, end) = (table.laid.unwrap_or_else(|| midnight(START)), tick(self.now));
+        let is_new = |record: &Record| matches!(record["day"], Value::Day(day) if (next..end).contains(&day));
+        let of: Vec<Record> = given.into_iter().filter(is_new).collect();
+        match adds {
+            true => {
+                let rows: Vec<Row> = of.into_iter().map(|record| self.row(record)).collect();
+                table.rows.extend(rows);
+            }
+            false => self.replace(table, of, "name"),
+        }
+        table.laid = Some(next.max(end));
     }
 
     /// docs/kinds.md, "A source that has its history already": what each day gives is laid over the days before it.

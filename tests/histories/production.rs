@@ -351,7 +351,7 @@ impl Production {
                 self.load(project, model, added, at).days(&mut table, &days);
                 table
             }
-            Kind::Log => self.loaded_when_due(project, model, table, at),
+            Kind::Log | Kind::AtOnce { adds: true } => self.loaded_when_due(project, model, table, at),
             _ => table,
         }
     }
@@ -414,5 +414,9 @@ fn added(model: &Model, shown: &Table) -> Vec<&'static str> {
 }
 
 fn alike(kind: Kind) -> Alike {
-    if matches!(kind, Kind::Parts | Kind::Keyed | Kind::Spread { .. }) { Alike::Content } else { Alike::Same }
+    if matches!(kind, Kind::Parts | Kind::Keyed | Kind::Spread { .. } | Kind::AtOnce { adds: false }) {
+        Alike::Content
+    } else {
+        Alike::Same
+    }
 }

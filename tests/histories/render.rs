@@ -133,8 +133,10 @@ fn kind(kind: Kind) -> (String, &'static str) {
             let lookback = if looks_back { ", lookback 1" } else { "" };
             (format!("INCREMENTAL_BY_UNIQUE_KEY (unique_key name, forward_only true{merged}{lookback}, {ALLOW})"), "")
         }
-        Kind::Log => (format!("INCREMENTAL_UNMANAGED ({ALLOW})"), ""),
-        Kind::Parts => (format!("INCREMENTAL_BY_PARTITION ({ALLOW})"), ", partitioned_by (name)"),
+        Kind::Log | Kind::AtOnce { adds: true } => (format!("INCREMENTAL_UNMANAGED ({ALLOW})"), ""),
+        Kind::Parts | Kind::AtOnce { adds: false } => {
+            (format!("INCREMENTAL_BY_PARTITION ({ALLOW})"), ", partitioned_by (name)")
+        }
         Kind::Keyed => (format!("INCREMENTAL_BY_UNIQUE_KEY (unique_key id, forward_only true, {ALLOW})"), ""),
     }
 }
