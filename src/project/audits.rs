@@ -188,6 +188,7 @@ pub(super) fn read_file(path: &FilePath, text: &str, rules: &Rules) -> Read {
     let source = Source { text: &masked, ..source };
     match tokenize(&masked, dialect) {
         Ok(tokens) => {
+            let tokens = split::macros_apart(tokens, &masked);
             let parts = split::audits(&source, &tokens, &mut read.problems);
             read_blocks((&source, text), &parts, default, &mut read);
         }

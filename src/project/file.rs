@@ -125,7 +125,7 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules, columns: Columns
     let source = Source { text, ..source };
     let cut = quick::cut(text, dialect).filter(|_| blocks.is_empty());
     let tokens = match tokenize(cut.as_ref().map_or(text, |cut| &text[..cut.header]), dialect) {
-        Ok(tokens) => tokens,
+        Ok(tokens) => split::macros_apart(tokens, text),
         Err(error) => {
             file.problems.push(untokenized(&source, error.offset, &error.message));
             return file;

@@ -283,3 +283,39 @@ pub(super) fn seed_statements<'a>(
         None => (before, after),
     }
 }
+
+/// The tokens with each macro in a name apart, as in the dialects that cut it so: others take `a_@` or `@{x` for one word, whose
+/// brackets do not match.
+pub(super) fn macros_apart(tokens: Vec<Token>, text: &str) -> Vec<Token> {
+    let is_inside = |token: &Token| {
+        let is_plain = matches!(token.kind, TokenKind::Word { quote: None, .. } | TokenKind::Symbol(_));
+        let written = &text[token.range.clone()];
+        is_plain && written.len() > 1 && (written.starts_with("@{") || written.rfind('@').is_some_and(|at| at > 0))
+    };
+    if !tokens.iter().any(is_inside) {
+        return tokens;
+    }
+    let mut apart = Vec::with_capacity(tokens.len() + 8);
+    for token in tokens {
+        if !is_inside(&token) {
+            apart.push(token);
+            continue;
+        }
+        let mut start = token.range.start;
+        let is_sign = |sign: char| matches!(sign, '@' | '{' | '}');
+        for piece in text[token.range.clone()].split_inclusive(is_sign) {
+            let (word, sign) = piece.split_at(piece.trim_end_matches(is_sign).len());
+            for (written, is_word) in
+                [(word, true), (sign, false)].into_iter().filter(|(written, _)| !written.is_empty())
+            {
+                let range = start..start + written.len();
+                start = range.end;
+                let written = written.to_owned();
+                let kind =
+                    if is_word { TokenKind::Word { value: written, quote: None } } else { TokenKind::Symbol(written) };
+                apart.push(Token { kind, range });
+            }
+        }
+    }
+    apart
+}
