@@ -426,6 +426,11 @@ impl Model {
         matches!(self.kind, Kind::Partition(_) | Kind::Unmanaged(_)) && self.is_history_of_intervals()
     }
 
+    /// Whether it is a model of the project that cannot run here: a table that something else fills, and not one that is declared.
+    pub fn is_stand_in(&self) -> bool {
+        self.kind == Kind::External && self.path.as_str().starts_with("models/")
+    }
+
     /// Whether its query or a statement beside it names the interval that is loaded.
     pub fn names_interval(&self) -> bool {
         let statements = self.pre_statements.iter().chain(&self.post_statements);

@@ -383,14 +383,16 @@ fn plan(
     let suffix = result.project.settings.environment_suffix;
     let mut problems = result.problems.clone();
     problems.extend(planning::clashes(&result.tree.models, environment, &result.project.settings));
+    let prod = match environment.is_prod() {
+        true => None,
+        false => state.environment(&EnvironmentName::prod()).map_err(state_error)?,
+    };
+    problems.extend(planning::handed_over(&result.tree.models, [current, prod.as_ref()]));
     problems.extend(Agreements::of(workspace, current, &result.project).of_promotion(&result.project.settings));
     let production = match environment.is_prod() {
         true => None,
         // What of it is not here is warned of where it is promoted.
-        false => {
-            let prod = state.environment(&EnvironmentName::prod()).map_err(state_error)?;
-            planning::promoted_side(workspace, prod.as_ref(), &result.tree, &mut Vec::new())
-        }
+        false => planning::promoted_side(workspace, prod.as_ref(), &result.tree, &mut Vec::new()),
     };
     let production = production.as_ref().map(|side| &side.tree);
     let trees = [Some(before), Some(&result.tree), None];

@@ -276,7 +276,9 @@ fn histories_left(inputs: &Inputs<'_>) -> Vec<Problem> {
 fn left_to_others(inputs: &Inputs<'_>) -> Vec<Problem> {
     let is_shown = |kind: &Kind| !matches!(kind, Kind::External | Kind::Embedded);
     let was_filled = |name: &ModelName| inputs.base.models.get(name).is_some_and(|model| is_shown(&model.kind));
-    let others = inputs.result.models.iter().filter(|(_, model)| model.kind == Kind::External);
+    // Those that have a file of their own and cannot run are refused.
+    let is_declared = |model: &Model| model.kind == Kind::External && !model.is_stand_in();
+    let others = inputs.result.models.iter().filter(|(_, model)| is_declared(model));
     let told = |(name, model): (&ModelName, &Arc<Model>)| {
         let message = format!(
             "`{name}` is filled here until now, and by something else afterwards: promote takes production's view of it away"

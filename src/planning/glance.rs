@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::decided::{Beside, decided_otherwise};
 use super::{
-    Agreements, Chosen, LIMIT, Place, Question, Rows, clashes, drift_unknown, environment_of, held, never_promoted,
-    newer, plan_of, plan_over, promoted_tree, statements, unread, writer,
+    Agreements, Chosen, LIMIT, Place, Question, Rows, clashes, drift_unknown, environment_of, handed_over, held,
+    never_promoted, newer, plan_of, plan_over, promoted_tree, statements, unread, writer,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -82,6 +82,7 @@ pub fn glance(
     problems.extend(newer(state.as_ref()).map_err(state_error)?);
     problems.extend(chosen.trees.problems.iter().cloned());
     problems.extend(clashing);
+    problems.extend(handed_over(&looked.result.models, [prod.as_ref(), None]));
     problems.extend(around);
     let purpose = chosen.place.purpose(&environment);
     let trees = [Some(&looked.base), Some(&looked.result), looked.promoted.as_ref()];

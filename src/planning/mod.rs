@@ -231,6 +231,7 @@ pub fn plan_of(
     result.problems.extend(newer(state).map_err(state_error)?);
     result.problems.extend(chosen.trees.problems.iter().cloned());
     result.problems.extend(clashes(&result.tree.models, &environment, &result.project.settings));
+    result.problems.extend(handed_over(&result.tree.models, [prod.as_ref(), None]));
     let agreements = Agreements::of(workspace, prod.as_ref(), &result.project);
     result.problems.extend(statements(&agreements, (&environment, prod.as_ref()), &result.project.settings));
     let purpose = chosen.place.purpose(&environment);
@@ -355,6 +356,27 @@ fn newer(state: &dyn State) -> Result<Option<Problem>, StateError> {
             .help("install a newer `bot`: this one can plan, not apply or promote")
     };
     Ok(version.map(told))
+}
+
+/// Models that these environments show and that cannot run here by now: their views would go, and whatever reads them would break.
+/// Whoever means that takes the model out of the project.
+pub fn handed_over(models: &BTreeMap<ModelName, Arc<Model>>, environments: [Option<&Environment>; 2]) -> Vec<Problem> {
+    let mut told: BTreeMap<&ModelName, Problem> = BTreeMap::new();
+    for environment in environments.into_iter().flatten() {
+        let shown = environment.models.iter().filter(|(_, pointer)| pointer.view.is_some());
+        for (name, model) in shown.filter_map(|(name, _)| models.get_key_value(name)) {
+            if !model.is_stand_in() {
+                continue;
+            }
+            let by = &environment.about.name;
+            let message = format!("`{name}` cannot run here by now, and `{by}` shows what this program has made of it");
+            let problem = Problem::error("handed-over", message).at(&model.path);
+            let help = "let it run here as before; or, to have something else fill it, take its file out of the project and declare its \
+                        table in `external_models.yaml`: then its view goes";
+            told.entry(name).or_insert_with(|| problem.help(help));
+        }
+    }
+    told.into_values().collect()
 }
 
 /// Views that would meet, as problems.

@@ -9,6 +9,7 @@ use super::properties::{Header, Scope};
 use crate::hash::Hasher;
 use crate::model::{DeclaredColumn, Kind, Properties};
 use crate::problem::{Problem, Severity};
+use crate::settings::jinja_value;
 use crate::sql::Dialect;
 
 /// Codes of what only something else can do.
@@ -24,13 +25,16 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn of(header: &Header, dialect: Dialect) -> Self {
+    pub(super) fn of(header: &Header, dialect: Dialect, problems: &[Problem]) -> Self {
+        let is_elsewhere = problems.iter().any(|problem| problem.code == "unsupported-kind");
         let kind = header.kind.as_ref().and_then(|kind| kind.as_ref().ok()).map(|parsed| &parsed.kind);
         Self {
             columns: header.properties.columns.clone(),
             description: header.properties.description.clone(),
             dialect,
-            is_shown: !matches!(kind, Some(Kind::Embedded)),
+            // A kind that nobody can read may be one that nothing shows.
+            is_shown: !matches!(kind, Some(Kind::Embedded))
+                && !(header.kind.is_some() && kind.is_none() && !is_elsewhere),
         }
     }
 }
@@ -38,7 +42,9 @@ impl Known {
 /// The file with a table for its model, where nothing else is wrong than that it cannot run here.
 pub(super) fn table(scope: &Scope<'_>, written: &str, file: ParsedFile, known: Known, rules: &Rules) -> ParsedFile {
     let is_error = |problem: &&Problem| problem.severity == Severity::Error;
-    let is_reason = |problem: &Problem| REASONS.contains(&problem.code);
+    // What is wrong with the configuration is wrong for all models.
+    let is_reason =
+        |problem: &Problem| REASONS.contains(&problem.code) && problem.path.as_ref() == Some(scope.source.path);
     let mut errors = file.problems.iter().filter(is_error).peekable();
     let Some((name, place)) = file.name.clone().filter(|_| known.is_shown && errors.peek().is_some()) else {
         return file;
@@ -49,6 +55,14 @@ pub(super) fn table(scope: &Scope<'_>, written: &str, file: ParsedFile, known: K
     let mut hasher = Hasher::new("model elsewhere").text(written);
     for (name, value) in scope.names.locals {
         hasher = hasher.text(name).text(value);
+    }
+    // What its own text asks for counts as far as it is known without running anything.
+    let lower = written.to_lowercase();
+    for (name, value) in rules.variables.iter().filter(|(name, _)| lower.contains(name.as_str())) {
+        hasher = hasher.text(name).text(&jinja_value(value).to_string());
+    }
+    if lower.contains("jinja_") {
+        hasher = hasher.text(&rules.jinja);
     }
     let source = rules.python.content().into_iter().fold(hasher, Hasher::digest).finish();
     let stamp = Some(format!("content {}", source.short(32)));

@@ -179,7 +179,7 @@ fn model(scope: &Scope<'_>, tokens: &[Token], body: Body<'_>, rules: &Rules) -> 
     file.audits.locals.clone_from(scope.names.locals);
     let (written, inline) = (body.jinja.text, body.parts.audits.as_slice());
     file.audits.inline = audits::inline((&source, written), inline, dialect, &mut file.problems);
-    let known = elsewhere::Known::of(&header, dialect);
+    let known = elsewhere::Known::of(&header, dialect, &file.problems);
     let file = finish(scope, tokens, body, header, (file, rules));
     elsewhere::table(scope, written, file, known, rules)
 }

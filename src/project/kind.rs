@@ -114,7 +114,7 @@ pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Probl
         "seed" => reader.seed(offset),
         "external" => {
             let problem = source.error("unsupported-kind", offset, "an EXTERNAL model is filled by something else");
-            problems.push(problem.help("declare it in `external_models.yaml`"));
+            problems.push(problem.help("declare it in `external_models.yaml` and remove this file"));
             None
         }
         _ => {

@@ -114,9 +114,27 @@ fn is_comment(line: &str) -> bool {
 pub fn jinja_environment(fuel: u64) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_unknown_method_callback(unknown_method_callback);
+    environment.set_unknown_method_callback(|state, value, method, arguments| match (value.as_str(), method) {
+        (Some(text), "title") if arguments.is_empty() => Ok(JinjaValue::from(title(text))),
+        _ => unknown_method_callback(state, value, method, arguments),
+    });
     environment.set_fuel(Some(fuel));
     environment
+}
+
+/// As Python's `str.title`: the first letter after anything that is none is upper case, every other one lower.
+fn title(text: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    let mut is_inside = false;
+    for letter in text.chars() {
+        if is_inside {
+            made.extend(letter.to_lowercase())
+        } else {
+            made.extend(letter.to_uppercase())
+        }
+        is_inside = letter.is_alphabetic();
+    }
+    made
 }
 
 fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
@@ -206,7 +224,7 @@ pub fn jinja_value(value: &Value) -> JinjaValue {
         Value::Text(text) => JinjaValue::from(text.clone()),
         Value::List(items) => items.iter().map(|item| jinja_value(&item.value)).collect(),
         Value::Map(entries) => {
-            entries.iter().map(|entry| (entry.key.clone(), jinja_value(&entry.node.value))).collect()
+            JinjaValue::from_pairs(entries.iter().map(|entry| (entry.key.clone(), jinja_value(&entry.node.value))))
         }
     }
 }

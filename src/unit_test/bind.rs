@@ -91,7 +91,7 @@ fn model_of(test: &UnitTest, known: &Known<'_>) -> Result<Arc<Model>, Box<Proble
         }));
     };
     match model.kind {
-        Kind::External if model.path.as_str().starts_with("models/") => {
+        Kind::External if model.is_stand_in() => {
             let message = format!("model `{name}` cannot run here, and neither can this test");
             let problem = Problem::warning("test-not-run", message).at(&test.path);
             Err(Box::new(problem.position(test.model.place.line, test.model.place.column)))

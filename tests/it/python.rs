@@ -69,3 +69,33 @@ fn a_model_with_a_macro_in_python_is_read_where_production_has_it() {
     let environment = plan["environment"].as_str().expect("a name");
     assert_eq!(world.value(&format!("SELECT id FROM marts__{environment}.best")), "2");
 }
+
+/// Nobody loses a view of production because a macro in Python comes into its model, or because another gateway is asked for.
+#[test]
+fn a_model_that_production_shows_is_not_handed_over_by_the_way() {
+    let config = "gateways:\n  one: {connection: {type: duckdb, database: warehouse.duckdb}}\n  \
+                  other: {connection: {type: duckdb, database: warehouse.duckdb}}\ndefault_gateway: one\n\
+                  model_defaults: {dialect: duckdb, start: 2026-03-26}\n";
+    let own = "MODEL (name marts.own, kind FULL, gateway one);\nSELECT 1 AS one";
+    let reader = "MODEL (name marts.shown, kind VIEW);\nSELECT one FROM marts.own";
+    let world = lab(&[
+        ("config.yaml", config),
+        ("macros/own.py", MACROS),
+        ("models/own.sql", own),
+        ("models/shown.sql", reader),
+    ]);
+    world.done(&["promote"]);
+    edit(&world, &[("models/shown.sql", &reader.replace("SELECT one", "SELECT one + 1 AS two"))]);
+    let refused = world.bot(&["promote", "--gateway", "other"]);
+    assert!(refused.stderr.contains("error[handed-over] models/own.sql: `marts.own` cannot run here"), "{refused:?}");
+    assert_eq!(world.value("SELECT one FROM marts.shown"), "1");
+    edit(&world, &[("models/own.sql", &own.replace("SELECT 1", "SELECT @scored(1)"))]);
+    let refused = world.bot(&["promote"]);
+    assert!(refused.stderr.contains("error[handed-over]"), "{refused:?}");
+    let planned = world.bot(&["plan"]);
+    assert!(planned.stdout.contains("error[handed-over]"), "{planned:?}");
+    assert_eq!(world.value("SELECT one FROM marts.shown"), "1");
+    edit(&world, &[("models/own.sql", own)]);
+    world.done(&["promote"]);
+    assert_eq!(world.value("SELECT two FROM marts.shown"), "2");
+}

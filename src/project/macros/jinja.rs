@@ -242,7 +242,7 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
                 "variables are `var('name')`, macros are those of `macros/*.sql`; Python's and dbt's are not there"
             }
             ErrorKind::UnknownMethod => {
-                "Python's methods are there that change nothing; a list grows by `{% set ns.all = ns.all + [x] %}`, where \
+                "the usual methods of Python are there, but none that changes a value: a list grows by `{% set ns.all = ns.all + [x] %}`, where \
                  `{% set ns = namespace(all=[]) %}` stands before"
             }
             _ => "see the reference of Jinja's templates",

@@ -10,6 +10,8 @@ use crate::sql::{Dialect, Token, TokenKind, tokenize};
 
 const OPEN: &str = "{#";
 const CLOSE: &str = "#}";
+/// So often it is looked again whether what was taken for comments is some.
+const MAX_TRIES: usize = 8;
 const EXCEPT: &str = "EXCEPT";
 const EXCLUDE: &str = "EXCLUDE";
 
@@ -20,15 +22,35 @@ pub(in crate::project) fn plain(text: &str, dialect: Dialect) -> (Vec<Block>, Co
         [] => Cow::Borrowed(text),
         some => Cow::Owned(masked(text, some)),
     };
-    let comments = comments(&plain);
-    let made = (!comments.is_empty()).then(|| with_comments(&plain, &comments));
-    // What stands in a string or a comment of the dialect stays as it is.
-    let plain = match made.filter(|made| are_comments(made, &comments, dialect)) {
-        Some(made) => Cow::Owned(made),
-        None => plain,
-    };
+    let plain = without_jinja(&plain, dialect).map_or(plain, Cow::Owned);
     let excluded = with_exclude(&plain, dialect);
     (blocks, excluded.map_or(plain, Cow::Owned))
+}
+
+/// With comments of SQL for those of Jinja. What stands in a string or a comment of the dialect stays as it is, and so does what
+/// follows it.
+fn without_jinja(text: &str, dialect: Dialect) -> Option<String> {
+    let mut comments = comments(text);
+    for _ in 0..MAX_TRIES {
+        if comments.is_empty() {
+            return None;
+        }
+        let made = with_comments(text, &comments);
+        let wrong = match tokenize(&made, dialect) {
+            Ok(tokens) => {
+                let is_comment = |token: &&Token| matches!(token.kind, TokenKind::Comment(_));
+                let known: BTreeSet<(usize, usize)> =
+                    tokens.iter().filter(is_comment).map(|token| (token.range.start, token.range.end)).collect();
+                comments.iter().position(|comment| !known.contains(&(comment.start, comment.end)))
+            }
+            Err(error) => comments.iter().position(|comment| comment.end > error.offset).or(Some(comments.len() - 1)),
+        };
+        match wrong {
+            None => return Some(made),
+            Some(wrong) => comments.truncate(wrong),
+        }
+    }
+    None
 }
 
 /// With the dialect's word for the columns that a star leaves out. It is a byte longer, so a blank beside it goes.
@@ -60,9 +82,7 @@ fn with_exclude(text: &str, dialect: Dialect) -> Option<String> {
 /// Where comments stand, by a look at what is alike in all dialects.
 fn comments(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    if !text.contains(OPEN) {
-        return found;
-    }
+    let Some(last) = text.rfind(CLOSE).filter(|_| text.contains(OPEN)) else { return found };
     let end_of = |from: usize, end: &str| text[from..].find(end).map_or(text.len(), |at| from + at + end.len());
     let mut at = 0;
     while let Some(step) = text[at..].find(['\'', '"', '`', '-', '/', '{']) {
@@ -74,7 +94,7 @@ fn comments(text: &str) -> Vec<Range<usize>> {
             [b'`', ..] => end_of(start + 1, "`"),
             [b'-', b'-', ..] => end_of(start, "\n"),
             [b'/', b'*', ..] => end_of(start + 2, "*/"),
-            _ if rest.starts_with(OPEN) && rest[OPEN.len()..].contains(CLOSE) => {
+            _ if rest.starts_with(OPEN) && start + OPEN.len() <= last => {
                 let end = end_of(start + OPEN.len(), CLOSE);
                 found.push(start..end);
                 end
@@ -99,14 +119,6 @@ fn with_comments(text: &str, comments: &[Range<usize>]) -> String {
     made
 }
 
-fn are_comments(text: &str, comments: &[Range<usize>], dialect: Dialect) -> bool {
-    let tokens = tokenize(text, dialect).unwrap_or_default();
-    let is_comment = |token: &&crate::sql::Token| matches!(token.kind, TokenKind::Comment(_));
-    let known: BTreeSet<(usize, usize)> =
-        tokens.iter().filter(is_comment).map(|token| (token.range.start, token.range.end)).collect();
-    comments.iter().all(|comment| known.contains(&(comment.start, comment.end)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +133,7 @@ mod tests {
             ("SELECT \"{# x #}\" -- {# y #}\n, /* {# z #} */ 1", "SELECT \"{# x #}\" -- {# y #}\n, /* {# z #} */ 1"),
             ("SELECT 1 {# never closed", "SELECT 1 {# never closed"),
             ("SELECT é {# é #} AS x", "SELECT é /* é */ AS x"),
+            ("SELECT {# a #} 1, E'it\\'s {# b #}' {# c #}", "SELECT /* a */ 1, E'it\\'s {# b #}' {# c #}"),
         ] {
             let (blocks, plain) = plain(text, Dialect::DuckDb);
             assert_eq!((blocks.len(), plain.as_ref()), (0, made));

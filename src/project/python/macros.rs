@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::token::{Kind, Token, Tokens};
-use super::{Decorator, decorators, text_of};
+use super::{Decorator, decorators, split, text_of};
 use crate::hash::{Digest, Hasher};
 use crate::ids::FilePath;
 
@@ -47,31 +47,69 @@ impl PythonMacros {
     }
 }
 
+/// Decorators between that of a macro and its function; more tokens than anybody writes there are not looked at.
+const MAX_BETWEEN: usize = 500;
+
 /// The name of `@macro("name")`, else that of the function below it.
 fn defined(decorator: &Decorator<'_>) -> Option<String> {
-    if let Some(name) = text_of(decorator.arguments) {
-        return Some(name);
-    }
-    let mut rest = decorator.rest.iter().skip_while(|token| !matches!(&token.kind, Kind::Name(word) if word == "def"));
-    rest.nth(1).and_then(name_of)
-}
-
-/// The names behind each `import`, up to the end of the statement.
-fn imported(tokens: &[Token]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut depth = 0;
-    let mut is_inside = false;
-    for token in tokens {
-        is_inside &= !token.begins_line || depth > 0;
-        depth = token.depth(depth);
-        match &token.kind {
-            Kind::Name(word) if word == "import" => is_inside = true,
-            Kind::Name(_) if is_inside => found.extend(name_of(token)),
-            Kind::Sign(';') => is_inside = false,
-            _ => {}
+    for (place, argument) in split(decorator.arguments).into_iter().enumerate() {
+        let value = match argument {
+            [key, sign, value @ ..] if sign.is_sign('=') && name_of(key).is_some_and(|key| key == "name") => value,
+            _ if place == 0 => argument,
+            _ => continue,
+        };
+        if let Some(name) = text_of(value) {
+            return Some(name);
         }
     }
+    let near = decorator.rest.iter().take(MAX_BETWEEN);
+    near.skip_while(|token| !matches!(&token.kind, Kind::Name(word) if word == "def")).nth(1).and_then(name_of)
+}
+
+/// The names behind `from … import`, up to the end of the statement, of modules beside this one and of those that are called after
+/// macros: `from sqlglot import exp` brings none.
+fn imported(tokens: &[Token]) -> Vec<String> {
+    let (mut found, mut module): (Vec<String>, Vec<&Token>) = (Vec::new(), Vec::new());
+    let (mut depth, mut at) = (0, Import::Nowhere);
+    let is_macros = |module: &[&Token]| {
+        let is_named = |token: &&Token| name_of(token).is_some_and(|name| name.contains("macro"));
+        module.first().is_some_and(|first| first.is_sign('.')) || module.iter().any(is_named)
+    };
+    for token in tokens {
+        if token.begins_line && depth == 0 {
+            (at, module) = (Import::Nowhere, Vec::new());
+        }
+        depth = token.depth(depth);
+        at = match (&token.kind, at) {
+            (Kind::Name(word), Import::Nowhere) if word == "from" && token.begins_line => Import::Module,
+            (Kind::Name(word), Import::Module) if word == "import" => {
+                if is_macros(&module) {
+                    Import::Names
+                } else {
+                    Import::Nowhere
+                }
+            }
+            (_, Import::Module) => {
+                module.push(token);
+                at
+            }
+            (Kind::Name(_), Import::Names) => {
+                found.extend(name_of(token));
+                at
+            }
+            (Kind::Sign(';'), _) => Import::Nowhere,
+            _ => at,
+        };
+    }
     found
+}
+
+/// Where in an import a token stands.
+#[derive(Clone, Copy)]
+enum Import {
+    Nowhere,
+    Module,
+    Names,
 }
 
 fn name_of(token: &Token) -> Option<String> {

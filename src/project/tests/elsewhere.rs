@@ -18,10 +18,15 @@ def in_a_text(evaluator): ...
 def add_one(evaluator, column: int):
     return f'{column} + 1'
 
-@macro('Renamed')
+@macro('Renamed',)
 @cached
 def other(evaluator):
     return None
+
+@macro(name='by_key')
+def another(evaluator): ...
+from sqlglot import exp
+import macros_of_nobody
 
 def no_macro(): ...
 ";
@@ -111,6 +116,11 @@ fn what_is_no_such_table_stays_an_error() {
         ("MODEL (name s.a);\nSELECT @in_a_text(x) AS y", vec!["unknown-macro"]),
         ("MODEL (name s.a);\nSELECT @other(x) AS y", vec!["unknown-macro"]),
         ("MODEL (name s.a);\nSELECT @add_one AS y", vec!["unknown-macro"]),
+        (
+            "MODEL (name s.a);\nSELECT @exp(1) AS y, @another(1) AS z, @macros_of_nobody(1) AS q",
+            vec!["unknown-macro"; 3],
+        ),
+        ("MODEL (name s.a, kind @by_key(EMBEDDED));\nSELECT 1 AS y", vec!["python-macro"]),
     ] {
         let loaded = with(text);
         assert_eq!(codes(&loaded), codes_told, "{text}");
@@ -129,5 +139,23 @@ fn its_readers_move_with_its_text_and_with_every_macro_in_python() {
     assert_eq!(one, stamp(&with(text)));
     assert_ne!(one, stamp(&with(&text.replace("(x)", "(z)"))));
     assert_ne!(one, stamp(&loaded(&format!("{}//- models/a.sql\n{text}\n", MACROS.replace("+ 1", "+ 2")))));
+    let with_rate = |rate: &str| {
+        let config = CONFIG.replace("region: eu", &format!("region: eu, rate: {rate}"));
+        let text = text.replace("(x)", "(x, @rate)");
+        let tree = TextTree::parse(&format!("{config}{MACROS}//- models/a.sql\n{text}\n"));
+        stamp(&load_tree(&tree, &ModelCache::new()))
+    };
+    assert_eq!(with_rate("2"), with_rate("2"));
+    assert_ne!(with_rate("2"), with_rate("3"));
     assert_ne!(one, stamp(&loaded(&format!("{MACROS}//- macros/z.py\nONE = 1\n//- models/a.sql\n{text}\n"))));
+}
+
+/// A mistake of the configuration is one of all models, and hands none of them over.
+#[test]
+fn what_the_configuration_calls_stays_an_error() {
+    let config = "//- config.yaml\nmodel_defaults: {dialect: duckdb, post_statements: ['@add_one(1)']}\n";
+    let text = format!("{config}{MACROS}//- models/a.sql\nMODEL (name s.a, kind FULL);\nSELECT 1 AS x\n");
+    let loaded = load_tree(&TextTree::parse(&text), &ModelCache::new());
+    assert!(crate::problem::has_errors(&loaded.problems), "{}", told(&loaded));
+    assert!(loaded.project.models.values().all(|model| model.kind != Kind::External));
 }

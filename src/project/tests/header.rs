@@ -449,9 +449,12 @@ fn sql_that_we_cannot_parse_is_a_warning_with_its_place() {
 
 #[test]
 fn a_name_of_macros_is_one_in_every_dialect() {
-    for dialect in ["duckdb", "bigquery", "mysql", "trino", "tsql", "athena", "snowflake", "postgres", "clickhouse", "spark"] {
+    for dialect in
+        ["duckdb", "bigquery", "mysql", "trino", "tsql", "athena", "snowflake", "postgres", "clickhouse", "spark"]
+    {
         for name in ["a_@{region}.b", "@{region}.b", "a.@{region}_b", "a.b_@region", "a_@{region}_c.b_@{region}"] {
-            let loaded = file(&format!("MODEL (name {name}, kind FULL, dialect {dialect}, owner 'a@b.c');\nSELECT 1 AS x"));
+            let loaded =
+                file(&format!("MODEL (name {name}, kind FULL, dialect {dialect}, owner 'a@b.c');\nSELECT 1 AS x"));
             assert_eq!(codes(&loaded), Vec::<&str>::new(), "{dialect} {name}: {}", told(&loaded));
             let found = loaded.project.models.keys().next().map(ToString::to_string).unwrap_or_default().to_lowercase();
             let wanted = name.replace("@{region}", "eu").replace("@region", "eu");

@@ -57,6 +57,7 @@ fn a_block_gives_sql_whose_macros_are_expanded_too() {
             "{% set ns = namespace(all=[]) %}{% for x in ['a', 'b'] %}{% set ns.all = ns.all + [x] %}{% endfor %}SELECT {{ ns.all | join(', ') }}",
             "SELECT a, b",
         ),
+        ("SELECT '{{ \"first_name b2b they re\".title() }}' AS x", "SELECT 'First_Name B2B They Re' AS x"),
         ("SELECT '{{ model_kind_name }}' AS k, 'it''s -- {{ 1 }}' AS s", "SELECT 'FULL' AS k, 'it''s -- 1' AS s"),
     ] {
         assert_eq!(query(body), expected, "{body}");
@@ -144,4 +145,13 @@ fn a_macros_text_counts_where_it_is_used() {
     assert_eq!((text(&project("1")), text(&project("2"))), ("SELECT 1 AS x".to_owned(), "SELECT 2 AS x".to_owned()));
     // A model that was read before is not taken over by another macro's text.
     assert_ne!(model(&project("1")).source, model(&project("2")).source);
+}
+
+#[test]
+fn a_variable_may_be_a_mapping_of_lists_of_mappings() {
+    let body = "SELECT {{ var('m')['a']['b'] }} AS a{% for f in var('m').l | selectattr('on') %}, {{ f.x }} AS {{ f.name }}{% endfor %}";
+    let text = format!("MODEL (name s.a, kind FULL);\nJINJA_QUERY_BEGIN;\n{body}\nJINJA_END;");
+    let config = "//- config.yaml\nmodel_defaults: {dialect: duckdb}\nvariables: {m: {a: {b: 1}, l: [{x: 2, name: p, on: true}, {x: 3, name: q, on: false}]}}\n";
+    let loaded = load_tree(&TextTree::parse(&format!("{config}//- models/a.sql\n{text}\n")), &ModelCache::new());
+    assert_eq!(rendered(model(&loaded).query.as_ref().expect("a query").template()), "SELECT 1 AS a, 2 AS p");
 }

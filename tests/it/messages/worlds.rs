@@ -257,7 +257,11 @@ fn a_model_that_is_left_to_something_else() -> String {
     world.done(&["promote"]);
     world.repository.branch("feature");
     edit(&world, &[("models/one.sql", &ONE.replace("kind FULL", "kind CUSTOM (materialization 'own')"))]);
-    problems(&world.bot(&["plan"]))
+    let mut told = problems(&world.bot(&["plan"]));
+    world.repository.remove("models/one.sql");
+    edit(&world, &[("external_models.yaml", "- name: marts.one\n  columns: {id: int}\n")]);
+    told += &problems(&world.bot(&["plan"]));
+    told
 }
 
 fn a_history_that_the_state_lost() -> String {
