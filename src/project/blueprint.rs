@@ -83,8 +83,12 @@ fn read(value: Value<'_>) -> Result<Vec<Blueprint>, Unreadable> {
 }
 
 fn one(value: Value<'_>) -> Result<Blueprint, Unreadable> {
-    let pairs = value.pairs().map_err(|_| Unreadable::List)?;
-    let named = |pair: super::value::Pair<'_>| {
+    // SQLMesh takes `@name := …`, too.
+    let pairs: Option<Vec<super::value::Pair<'_>>> =
+        value.items().iter().map(|item| item.without_at().pair()).collect();
+    let pairs = pairs.ok_or(Unreadable::List)?;
+    let named = |mut pair: super::value::Pair<'_>| {
+        pair.key = pair.key.trim_start_matches('@').to_owned();
         let is_name = pair.key.chars().all(|character| character.is_alphanumeric() || character == '_');
         (is_name && !pair.value.is_empty()).then(|| (pair.key, pair.value.folded())).ok_or(Unreadable::List)
     };

@@ -70,7 +70,7 @@ pub(super) fn table(scope: &Scope<'_>, written: &str, file: ParsedFile, known: K
     let properties = Properties { columns, description, stamp, ..Properties::default() };
     let mut problems: Vec<Problem> = Vec::new();
     // What else is told of it is for whoever runs it.
-    for problem in file.problems.into_iter().filter(is_reason) {
+    for problem in file.problems.into_iter().filter(|problem| is_error(&problem) && is_reason(problem)) {
         let told = warned(problem, &name.to_string());
         if problems.iter().all(|other| other.message != told.message) {
             problems.push(told);
@@ -85,4 +85,19 @@ fn warned(problem: Problem, name: &str) -> Problem {
     let instead = problem.help.as_deref().map_or(String::new(), |help| format!("; or {help}"));
     let help = format!("let what fills it go on filling it, before this program promotes{instead}");
     Problem { severity: Severity::Warning, message, help: Some(help), ..problem }
+}
+
+/// What a macro in Python says of a model and not of its rows is left out; and it hands no model over that asks for an audit.
+pub(super) fn without_python(key: &str, problem: &mut Problem) {
+    if problem.code != "python-macro" {
+        return;
+    }
+    match key {
+        "owner" | "tags" | "description" | "column_descriptions" => {
+            problem.severity = Severity::Warning;
+            problem.message = format!("`{key}` is left out: {}", problem.message);
+        }
+        "audits" => problem.code = "unknown-macro",
+        _ => {}
+    }
 }

@@ -201,6 +201,15 @@ fn audit(node: &Node) -> Option<AuditCall> {
         }
         _ => node.text().map(str::to_owned),
     };
+    // As pairs: a name, and its arguments.
+    if let Value::List(items) = &node.value
+        && let [name, arguments] = items.as_slice()
+        && matches!(arguments.value, Value::Map(_))
+    {
+        let argument = |entry: &yaml::Entry| Some((entry.key.to_lowercase(), text(&entry.node)?));
+        let arguments = arguments.entries().iter().map(argument).collect::<Option<_>>()?;
+        return Some(AuditCall { name: name.text()?.to_lowercase(), arguments });
+    }
     if let Some(name) = text(node) {
         return Some(AuditCall { name: name.to_lowercase(), arguments: BTreeMap::new() });
     }

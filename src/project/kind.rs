@@ -412,13 +412,13 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Says no where a property is taken back that the kind always has.
+    /// Warns where a property is taken back that the kind always has.
     fn always(&mut self, key: &str) {
         if let Some(value) = self.value(key)
             && !self.flag(key)
         {
             let message = format!("a model of kind {} is always `{key}`", self.name.to_uppercase());
-            let problem = self.source.error("unsupported-property", value.offset, message);
+            let problem = self.source.warning("unsupported-property", value.offset, message);
             self.problems.push(problem.help(format!("leave `{key}` out")));
         }
     }

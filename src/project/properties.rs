@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::blueprint;
 use super::kind::{self, ParsedKind};
 use super::macros::{Expander, Names};
 use super::value::{Source, Value, closing, nested, split_at_commas};
+use super::{blueprint, elsewhere};
 use crate::ids::ModelName;
 use crate::model::{AuditCall, ColumnChanges, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
@@ -130,6 +130,9 @@ pub(super) fn read(scope: &Scope<'_>, tokens: &[Token], offset: usize, problems:
     let source = scope.source;
     let parts = split_at_commas(tokens);
     let last = parts.len() - 1;
+    let key = |part: &&[Token]| Some(source.value(part, offset).pair()?.key);
+    let last_of: BTreeMap<String, usize> =
+        parts.iter().enumerate().filter_map(|(index, part)| Some((key(part)?, index))).collect();
     let mut end = offset;
     for (index, part) in parts.into_iter().enumerate() {
         let value = source.value(part, end);
@@ -147,11 +150,12 @@ pub(super) fn read(scope: &Scope<'_>, tokens: &[Token], offset: usize, problems:
             problems.push(problem.help("write each property as its name and its value, with commas between them"));
             continue;
         };
-        if header.given.insert(pair.key.clone(), pair.offset).is_some() {
-            let problem = source.error("duplicate-property", pair.offset, format!("`{}` is given twice", pair.key));
-            problems.push(problem.help("keep one of the two"));
+        if last_of.get(&pair.key).is_some_and(|last| *last != index) {
+            let message = format!("`{}` is given more than once, and the last one counts", pair.key);
+            problems.push(source.warning("duplicate-property", pair.offset, message).help("keep one of them"));
             continue;
         }
+        header.given.insert(pair.key.clone(), pair.offset);
         if pair.value.is_empty() {
             let problem = source.error("invalid-property", pair.offset, format!("`{}` has no value", pair.written));
             problems.push(problem.help("write the value behind it, or remove it"));
@@ -176,7 +180,9 @@ pub(super) fn set(
         return apply(scope, key, offset, value, header, problems);
     }
     header.names_itself |= key == "name";
+    let told = problems.len();
     let Some(text) = expanded(scope, key, value, problems) else {
+        problems[told..].iter_mut().for_each(|problem| elsewhere::without_python(key, problem));
         if key == "kind" {
             header.kind = Some(Err(KindRefused));
         }
@@ -305,7 +311,7 @@ fn parsed(
         "owner" => properties.owner = Some(text()?),
         "description" => properties.description = Some(text()?),
         "stamp" => properties.stamp = Some(text()?),
-        "enabled" => header.disabled = !text()?.to_lowercase().parse::<bool>().map_err(|_| "true or false")?,
+        "enabled" => header.disabled = !value.flag(scope.dialect).ok_or("true or false")?,
         "tags" => properties.tags = texts(value)?.into_iter().collect(),
         "column_descriptions" => {
             for pair in value.pairs().map_err(|_| "pairs such as (id = 'the key')")? {
@@ -486,5 +492,5 @@ fn audits(value: Value<'_>) -> Result<Vec<AuditCall>, String> {
         let arguments = pairs.into_iter().map(|pair| (pair.key, pair.value.folded())).collect();
         complete.then_some(AuditCall { name, arguments })
     };
-    value.items().into_iter().map(|item| one(item).ok_or_else(|| expected.to_owned())).collect()
+    value.listed().items().into_iter().map(|item| one(item).ok_or_else(|| expected.to_owned())).collect()
 }

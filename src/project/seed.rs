@@ -26,12 +26,6 @@ pub enum SeedError {
     /// The file has no header.
     #[error("the file is empty: expected a header row")]
     Empty,
-    /// A column has no name.
-    #[error("column {column} of the header has no name")]
-    NamelessColumn {
-        /// Its number, from 1.
-        column: usize,
-    },
     /// Two columns have one name.
     #[error("the header names column `{name}` twice")]
     DuplicateColumn {
@@ -75,7 +69,7 @@ impl SeedError {
     pub fn line(&self) -> Option<u64> {
         match self {
             Self::Width { line, .. } | Self::NoText { line, .. } => Some(*line),
-            Self::NamelessColumn { .. } | Self::DuplicateColumn { .. } | Self::MissingColumn { .. } => Some(1),
+            Self::DuplicateColumn { .. } | Self::MissingColumn { .. } => Some(1),
             Self::Empty | Self::OtherHeader | Self::Read(_) => None,
         }
     }
@@ -86,7 +80,6 @@ impl SeedError {
     pub fn help(&self) -> Option<&'static str> {
         Some(match self {
             Self::Empty => "write the names of the columns into its first line",
-            Self::NamelessColumn { .. } => "give it a name, or take the delimiter before it away",
             Self::DuplicateColumn { .. } => "rename one of the two",
             Self::MissingColumn { .. } => "add it to the file, or take it out of `columns` of the model",
             Self::Width { .. } => "put a cell that holds the delimiter into quotes; an empty cell is a cell, too",
@@ -253,13 +246,18 @@ fn open<R: Read>(
     builder.escape(settings.escape).double_quote(settings.double_quote);
     let mut rows = builder.from_reader(Trimmed::new(reader, settings)).into_byte_records();
     let header = rows.next().ok_or(SeedError::Empty)?.map_err(broken)?;
-    let names = header.iter().map(|cell| cell_text(cell, 1).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+    let name = |(place, cell): (usize, &[u8])| cell_text(cell, 1).map(|name| named(name, place));
+    let names = header.iter().enumerate().map(name).collect::<Result<Vec<_>, _>>()?;
     check_names(&names)?;
     let expected = names.len();
     let all = settings.null_texts.clone();
     let of = |name: &String| settings.null_texts_of.get(&name.trim().to_lowercase()).cloned().unwrap_or_default();
     let own: Vec<BTreeSet<String>> = names.iter().map(of).collect();
-    let rows = rows.map(move |record| {
+    // As pandas, which passes over lines of nothing but blanks. Where there is one column alone they may be its value in quotes.
+    let is_blank = move |record: &csv::ByteRecord| {
+        expected > 1 && record.len() == 1 && record[0].iter().all(|byte| matches!(byte, b' ' | b'\t'))
+    };
+    let rows = rows.filter(move |record| !record.as_ref().is_ok_and(is_blank)).map(move |record| {
         let record = record.map_err(broken)?;
         let line = record.position().map_or(0, csv::Position::line);
         if record.len() != expected {
@@ -273,12 +271,14 @@ fn open<R: Read>(
     Ok((names, rows))
 }
 
+/// A column's name; one that has none gets that of pandas.
+fn named(name: &str, place: usize) -> String {
+    if name.trim().is_empty() { format!("Unnamed: {place}") } else { name.to_owned() }
+}
+
 fn check_names(names: &[String]) -> Result<(), SeedError> {
     let mut seen = BTreeSet::new();
-    for (index, name) in names.iter().enumerate() {
-        if name.trim().is_empty() {
-            return Err(SeedError::NamelessColumn { column: index + 1 });
-        }
+    for name in names {
         if !seen.insert(name.trim().to_lowercase()) {
             return Err(SeedError::DuplicateColumn { name: name.clone() });
         }
@@ -414,7 +414,7 @@ mod tests {
         assert_eq!(line("a,b\n1,2\n3\n"), Some(3));
         assert_eq!(line("a,b\n1,2,3\n"), Some(2));
         assert_eq!(line("a,A\n"), Some(1));
-        assert_eq!(line("a,\n"), Some(1));
+        assert_eq!(line("a,b\n1,2\n \t \n3\n"), Some(4), "a line of blanks is none");
         assert_eq!(line("a\n\0\n"), Some(2));
         assert!(matches!(read(""), Err(SeedError::Empty)));
         let bytes = read_seed(&b"a\n1\n\xff\n"[..], &CsvSettings::default(), &[], Dialect::DuckDb);
@@ -449,5 +449,16 @@ mod tests {
         };
         assert_eq!(names(Dialect::Postgres), ["id", "Two Words", "name"]);
         assert_eq!(names(Dialect::DuckDb), ["id", "two words", "name"]);
+    }
+
+    /// As pandas has it.
+    #[test]
+    fn a_column_without_a_name_gets_one_and_blank_lines_are_passed_over() {
+        let (settings, file) = (CsvSettings::default(), ",a,\n0,x,1\n   \n1,y,2\n\t\n");
+        let read = read_seed(file.as_bytes(), &settings, &[], Dialect::DuckDb).expect("a seed");
+        let names: Vec<&str> = read.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!((names, read.rows), (vec!["unnamed: 0", "a", "unnamed: 2"], 2));
+        let rows = seed_rows(file.as_bytes(), &settings, &read.columns).expect("rows").count();
+        assert_eq!(rows, 2);
     }
 }

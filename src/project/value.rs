@@ -4,7 +4,7 @@
 
 use crate::ids::FilePath;
 use crate::problem::{Positions, Problem};
-use crate::sql::{Token, TokenKind};
+use crate::sql::{Constant, Dialect, Token, TokenKind, evaluate};
 use crate::yaml::Place;
 
 /// The text that tokens belong to, and how its places are told.
@@ -136,6 +136,35 @@ impl<'a> Value<'a> {
         }
         let end = closing(self.tokens, 0)?;
         (end + 1 == self.tokens.len()).then(|| &self.tokens[1..end])
+    }
+
+    /// `true`, `'false'`, or a comparison of constants such as `(1 = 1)`.
+    pub(super) fn flag(&self, dialect: Dialect) -> Option<bool> {
+        if let Some(Ok(flag)) = self.scalar().map(|text| text.to_lowercase().parse()) {
+            return Some(flag);
+        }
+        match evaluate(&self.folded(), dialect) {
+            Ok(Constant::Bool(flag)) => Some(flag),
+            _ => None,
+        }
+    }
+
+    /// Without an `@` before it.
+    pub(super) fn without_at(&self) -> Self {
+        match self.tokens.split_first() {
+            Some((first, rest)) if first.is_symbol("@") => Self { tokens: rest, ..*self },
+            _ => *self,
+        }
+    }
+
+    /// The list of `ARRAY[a, b]`, or the value as it is.
+    pub(super) fn listed(&self) -> Self {
+        match self.tokens.split_first() {
+            Some((first, rest)) if first.is_word("array") && rest.first().is_some_and(|open| open.is_symbol("[")) => {
+                Self { tokens: rest, ..*self }
+            }
+            _ => *self,
+        }
     }
 
     /// Whether parentheses or brackets stand around the whole value.

@@ -52,7 +52,7 @@ impl Reader<'_, '_> {
             if self.value(key).is_some() && !self.flag(key) {
                 let message = format!("an SCD_TYPE_2 table holds what no query gives again, so `{key}` is always true");
                 let offset = self.value(key).map_or(0, |value| value.offset);
-                let problem = self.source.error("unsupported-property", offset, message);
+                let problem = self.source.warning("unsupported-property", offset, message);
                 self.problems.push(problem.help(format!("leave `{key}` out")));
             }
         }

@@ -63,7 +63,10 @@ impl Expander<'_> {
             return None;
         };
         let listed = match arguments.get("exclude", 2).or_else(|| arguments.get("except_", 6)) {
-            Some(list) => items_of(list),
+            Some(list) => items_of(list).or_else(|| match trimmed(list) {
+                one @ [name] if matches!(name.kind, Kind::Word | Kind::Quoted) => Some(vec![one.to_vec()]),
+                _ => None,
+            }),
             None => Some(Vec::new()),
         };
         let affix = |name, place| match arguments.get(name, place) {

@@ -297,6 +297,7 @@ fn sqlmeshs_macros_write_sql() {
              SUM(CASE WHEN status = 'y' THEN tv ELSE 0 END) AS \"y_n\"",
         ),
         ("@STAR(s.t, u, exclude := [a, b])", "u.* EXCLUDE (a, b)"),
+        ("@STAR(relation := s.t, alias := u, exclude := a)", "u.* EXCLUDE (a)"),
         ("@STAR(s.t)", "t.*"),
         ("@STAR(s.t, prefix := '', suffix := '', quote_identifiers := TRUE)", "t.*"),
     ] {

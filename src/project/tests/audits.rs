@@ -241,3 +241,11 @@ fn a_file_is_looked_at_once_for_all_of_its_audits() {
     assert_ne!(one.digest(), two.digest());
     assert_ne!(one.digest(), read(&text.replace("1;", "2;"))[0].digest());
 }
+
+#[test]
+fn audits_of_a_declared_table_may_be_pairs() {
+    let text = "//- external_models.yaml\n- name: e.t\n  columns: {id: int}\n  audits:\n  - - not_null\n    - columns: (id)\n  - - unique_values\n    - columns: (id)\n      condition: id IS NOT NULL\n";
+    let loaded = loaded(text);
+    let calls: Vec<String> = model(&loaded).properties.audits.iter().map(ToString::to_string).collect();
+    assert_eq!(calls, ["not_null(columns := (id))", "unique_values(columns := (id), condition := id IS NOT NULL)"]);
+}

@@ -145,3 +145,15 @@ fn properties_may_have_macros() {
     assert_eq!(model.properties.tags.iter().map(String::as_str).collect::<Vec<_>>(), ["2", "eu"]);
     assert_eq!(rendered(&model.post_statements[0]), "CREATE INDEX i ON <this raw.a> (x)");
 }
+
+#[test]
+fn a_name_may_be_written_with_its_at_sign() {
+    for dialect in ["duckdb", "tsql", "bigquery"] {
+        let text = format!(
+            "MODEL (name s.@n, dialect {dialect}, blueprints ((n := a, @uk := id), (@n := b, @uk := CONCAT(x, 'y'))));\nSELECT @uk AS k"
+        );
+        let loaded = file(&text);
+        assert_eq!(codes(&loaded), Vec::<&str>::new(), "{dialect}: {}", told(&loaded));
+        assert_eq!(loaded.project.models.len(), 2);
+    }
+}

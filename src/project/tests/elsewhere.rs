@@ -69,7 +69,11 @@ fn a_model_that_needs_python_or_another_gateway_is_a_table_that_something_else_f
             "s.a()",
             "python-macro Warning 4:1",
         ),
-        ("MODEL (name s.a, tags @add_one(1));\nSELECT 1 AS x", "s.a()", "python-macro Warning 1:23"),
+        (
+            "MODEL (name s.a, kind FULL, partitioned_by @add_one(1));\nSELECT 1 AS x",
+            "s.a()",
+            "python-macro Warning 1:44",
+        ),
         (
             "MODEL (name s.a, kind CUSTOM (materialization 'mine'));\nSELECT 1 AS x",
             "s.a()",
@@ -158,4 +162,20 @@ fn what_the_configuration_calls_stays_an_error() {
     let loaded = load_tree(&TextTree::parse(&text), &ModelCache::new());
     assert!(crate::problem::has_errors(&loaded.problems), "{}", told(&loaded));
     assert!(loaded.project.models.values().all(|model| model.kind != Kind::External));
+}
+
+/// What says nothing of the rows is left out, and an audit is none of what may be.
+#[test]
+fn texts_in_python_are_left_out_and_audits_are_not() {
+    for property in
+        ["owner @add_one(1)", "description @add_one(1)", "tags @add_one(1)", "column_descriptions (x = @add_one(1))"]
+    {
+        let loaded = with(&format!("MODEL (name s.a, kind FULL, {property});\nSELECT 1 AS x"));
+        assert_eq!(codes(&loaded), ["python-macro"], "{property}");
+        assert!(!crate::problem::has_errors(&loaded.problems), "{}", told(&loaded));
+        assert!(loaded.project.models.values().all(|model| model.kind == Kind::Full), "{property}");
+    }
+    let loaded = with("MODEL (name s.a, kind FULL, audits (not_null(columns := @add_one(1))));\nSELECT 1 AS x");
+    assert!(crate::problem::has_errors(&loaded.problems), "{}", told(&loaded));
+    assert!(loaded.project.models.values().all(|model| model.kind == Kind::Full));
 }

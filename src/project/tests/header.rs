@@ -182,7 +182,7 @@ fn properties_that_are_wrong_are_told_with_their_place() {
   audits (a(b)),
   grain (a, (b)),
   depends_on (a.b.c.d),
-  owner x,
+  owner (a, b),
   tags,
   17 + 4,
 );
@@ -190,7 +190,7 @@ SELECT 1 AS x",
     );
     insta::assert_snapshot!(told(&loaded), @r"
     Error unknown-property models/a.sql:3:3: a model has no property `knid` (did you mean `kind`?)
-    Error invalid-property models/a.sql:4:9: `owner` must be one text, found `(a, b)` (-)
+    Warning duplicate-property models/a.sql:4:3: `owner` is given more than once, and the last one counts (keep one of them)
     Error invalid-property models/a.sql:5:8: `cron` must be a schedule (`sometimes` is neither five fields nor one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually), found `sometimes` (-)
     Error invalid-property models/a.sql:6:17: `interval_unit` must be one of year, month, day, hour, half_hour, quarter_hour, five_minute, found `fortnight` (-)
     Error invalid-property models/a.sql:7:9: `start` must be a date, a time, or a text such as `1 week ago`, found `whenever` (-)
@@ -199,7 +199,7 @@ SELECT 1 AS x",
     Error invalid-property models/a.sql:10:10: `audits` must be audits such as (not_null(columns := (id)), unique_values(columns := (id))), found `(a(b))` (-)
     Error invalid-property models/a.sql:11:9: `grain` must be a list of names or texts, found `(a, (b))` (-)
     Error invalid-property models/a.sql:12:14: `depends_on` must be a list in which each is a name of one to three parts such as `schema.model`, found `(a.b.c.d)` (-)
-    Error duplicate-property models/a.sql:13:3: `owner` is given twice (keep one of the two)
+    Error invalid-property models/a.sql:13:9: `owner` must be one text, found `(a, b)` (-)
     Error invalid-property models/a.sql:14:3: `tags` has no value (write the value behind it, or remove it)
     Error invalid-property models/a.sql:15:3: expected the name of a property, found `17 + 4` (write each property as its name and its value, with commas between them)
     ");
@@ -461,4 +461,36 @@ fn a_name_of_macros_is_one_in_every_dialect() {
             assert!(found.replace('"', "") == wanted, "{dialect} {name}: {found}");
         }
     }
+}
+
+#[test]
+fn the_last_of_a_property_counts_as_in_sqlmesh() {
+    let loaded = file(
+        "MODEL (name s.b, kind FULL, cron '@weekly', name s.a, kind VIEW, cron '@daily', audits (x(a := 1)), audits ());\nSELECT 1 AS x",
+    );
+    assert_eq!(codes(&loaded), ["duplicate-property"; 4]);
+    assert!(!has_errors(&loaded.problems));
+    let model = loaded.project.models.values().next().expect("a model");
+    assert_eq!(
+        (model.name.to_string(), &model.kind, model.properties.audits.len()),
+        ("s.a".to_owned(), &Kind::View, 0)
+    );
+    assert_eq!(model.properties.cron.text(), "@daily");
+}
+
+#[test]
+fn a_model_is_enabled_by_a_comparison_too() {
+    for (written, is) in [("(1 = 1)", true), ("(0 = 1)", false), ("(false)", false), ("'true'", true), ("1 = 2", false)]
+    {
+        let loaded = with(&format!("enabled {written}"));
+        assert_eq!(codes(&loaded), Vec::<&str>::new(), "{written}");
+        assert_eq!(loaded.project.models.len(), usize::from(is), "{written}");
+    }
+    assert_eq!(codes(&with("enabled (perhaps)")), ["invalid-property"]);
+}
+
+#[test]
+fn a_list_of_audits_may_be_an_array() {
+    let loaded = with("kind FULL, audits ARRAY[not_null(columns := (x)), unique_values(columns := (x))]");
+    assert_eq!(model(&loaded).properties.audits.len(), 2);
 }
