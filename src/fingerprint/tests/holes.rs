@@ -38,19 +38,28 @@ fn h28_physical_properties_that_may_change_rows_are_handed_on() {
 
 /// The codes of the errors of a model.
 fn refused(model: &str) -> Vec<String> {
+    let (_, problems) = tree_of(model);
+    let errors = problems.iter().filter(|problem| problem.severity == crate::problem::Severity::Error);
+    errors.map(|problem| problem.code.to_string()).collect()
+}
+
+/// A model as it is loaded, with what is told of it.
+fn tree_of(model: &str) -> (BTreeMap<ModelName, std::sync::Arc<crate::model::Model>>, Vec<crate::problem::Problem>) {
     let files = TextTree::parse(&format!("{CONFIG}//- models/m.sql\n{model}\n"));
     let (environment, cache) = (BTreeMap::new(), ModelCache::new());
     let loaded = load(&files, &Surroundings { environment: &environment, gateway: None, cache: &cache, shelf: None });
-    let errors = loaded.problems.iter().filter(|problem| problem.severity == crate::problem::Severity::Error);
-    errors.map(|problem| problem.code.to_string()).collect()
+    (loaded.project.models, loaded.problems)
 }
 
 #[test]
 fn h30_kinds_that_hold_history_are_refused_where_nothing_carries_it_over() {
     let merged = "INCREMENTAL_BY_UNIQUE_KEY (unique_key id, forward_only true, merge_filter source.v > 1)";
-    for kind in ["MANAGED", "CUSTOM (materialization 'x')", merged] {
-        let codes = refused(&format!("MODEL (name s.m, kind {kind});\nSELECT 1 AS id, 2 AS v, 3 AS ds"));
-        assert!(!codes.is_empty(), "{kind} is loaded, so it needs a rule");
+    let text = |kind: &str| format!("MODEL (name s.m, kind {kind});\nSELECT 1 AS id, 2 AS v, 3 AS ds");
+    assert!(!refused(&text(merged)).is_empty(), "it is loaded, so it needs a rule");
+    // What nobody fills here needs none.
+    for kind in ["MANAGED", "CUSTOM (materialization 'x')"] {
+        let (tree, _) = tree_of(&text(kind));
+        assert!(tree.values().all(|model| model.kind == crate::model::Kind::External), "{kind}");
     }
     // That the others go on from production's rows is shown on the engines.
     for kind in [
