@@ -33,8 +33,10 @@ impl Known {
             description: header.properties.description.clone(),
             dialect,
             // A kind that nobody can read may be one that nothing shows.
-            is_shown: !matches!(kind, Some(Kind::Embedded))
-                && !(header.kind.is_some() && kind.is_none() && !is_elsewhere),
+            is_shown: match kind {
+                Some(kind) => *kind != Kind::Embedded,
+                None => header.kind.is_none() || is_elsewhere,
+            },
         }
     }
 }
