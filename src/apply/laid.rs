@@ -161,6 +161,8 @@ impl Filler<'_> {
                 .begin
                 .filter(|_| course.earliest.is_none())
                 .map_or(course.start, |begin| begin.min(course.start)),
+            // Of an interval that is not over there are rows in partitions, which take the place of them once it is.
+            Some(until) if matches!(rule, Rule::AtOnce(Put::Partitions(_))) => unit.floor(until),
             Some(until) if rule.counts_once(self.task) => {
                 refuse_midway(until, unit)?;
                 until

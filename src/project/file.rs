@@ -131,7 +131,11 @@ pub(super) fn parse(path: &FilePath, text: &str, rules: &Rules, columns: Columns
             return file;
         }
     };
-    let parts = split::split(&source, &tokens, &mut file.problems);
+    let mut parts = split::split(&source, &tokens, &mut file.problems);
+    // As SQLMesh has it: where its path is its name, a query alone is a model.
+    if rules.naming == ModelNaming::Inferred && !parts.open_header && parts.query.is_some() {
+        parts.header.get_or_insert_default();
+    }
     let Some((header, offset)) = parts.header else {
         if !parts.open_header && tokens.iter().any(Token::is_significant) {
             file.problems.push(no_header(&source, &tokens));

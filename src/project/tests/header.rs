@@ -494,3 +494,18 @@ fn a_list_of_audits_may_be_an_array() {
     let loaded = with("kind FULL, audits ARRAY[not_null(columns := (x)), unique_values(columns := (x))]");
     assert_eq!(model(&loaded).properties.audits.len(), 2);
 }
+
+#[test]
+fn a_query_alone_is_a_model_where_its_path_is_its_name() {
+    let project = |naming: &str, text: &str| {
+        let config = format!("//- config.yaml\nmodel_defaults: {{dialect: duckdb}}\n{naming}\n");
+        load_tree(&TextTree::parse(&format!("{config}//- models/s/a.sql\n{text}\n")), &ModelCache::new())
+    };
+    let infer = "model_naming: {infer_names: true}";
+    let one = project(infer, "-- as it is\nSELECT 1 AS x;\n");
+    let model = model(&one);
+    assert_eq!((model.name.to_string(), &model.kind), ("s.a".to_owned(), &Kind::View));
+    assert_eq!(codes(&project("", "SELECT 1 AS x")), ["missing-model-block"]);
+    assert_eq!(codes(&project(infer, "AUDIT (name x); SELECT 1 AS x")), ["missing-model-block"]);
+    assert_eq!(codes(&project(infer, "MODEL (kind FULL")), ["open-model-block"]);
+}

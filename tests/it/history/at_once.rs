@@ -151,3 +151,24 @@ fn a_load_that_dies_comes_once() {
     let kills = at_each_moment(&site, &["run", "--execution-time", "2026-04-03", "--jobs", "1"], 4);
     assert!(kills > 5, "{kills} kills");
 }
+
+/// In the middle of a day: what was added of it would come once more, and a partition is what the whole day gives.
+#[test]
+fn what_was_loaded_within_an_interval_is_told_apart() {
+    let whole = |text: String| text.replace(" WHERE updated_at BETWEEN @start_ts AND @end_ts", "");
+    let log = log("").replace("@start_ds", "''").replace("@end_ds", "''");
+    for site in Site::both(&[("models/months.sql", &whole(months(""))), ("models/log.sql", &whole(log.clone()))]) {
+        let site = site.at("2026-04-01 12:00:00");
+        site.people("(1,'a',1,TIMESTAMP '2026-03-31'),(2,'b',20,TIMESTAMP '2026-04-01')");
+        site.done(&["promote"]);
+        edit(site.world(), &[("models/log.sql", &log)]);
+        let refused = site.world().bot(&["promote"]);
+        assert!(refused.stderr.contains("in the middle of an interval"), "{}", refused.stderr);
+        edit(site.world(), &[("models/log.sql", &whole(log.clone())), ("models/months.sql", &months(""))]);
+        let site = site.at("2026-04-02 00:00:00");
+        site.people("(1,'a',1,TIMESTAMP '2026-03-31'),(2,'b',20,TIMESTAMP '2026-04-01'),(3,'c',300,TIMESTAMP '2026-04-01 18:00:00')");
+        site.done(&["promote"]);
+        site.done(&["run"]);
+        assert_eq!(months_of(&site, "s"), ["2026-03-01|1", "2026-04-01|320"]);
+    }
+}

@@ -98,7 +98,6 @@ fn what_the_state_forgot_is_gone_on_with_and_what_makes_no_partitions_is_refused
     let wrong = [
         (parts(" (forward_only false)", PLAIN), "always `forward_only`"),
         (parts("", PLAIN).replace(", partitioned_by (lower(region))", ""), "needs `partitioned_by`"),
-        (parts("", "id, @start_ds AS region, price"), "is one query"),
         (parts(" (batch_size 3)", PLAIN), "`batch_size` of kind INCREMENTAL_BY_PARTITION"),
     ];
     for (text, told) in wrong {

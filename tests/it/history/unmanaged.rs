@@ -185,7 +185,6 @@ fn a_key_that_comes_twice_and_what_cannot_be_kept_are_refused() {
         (log(" (disable_restatement false)", PLAIN), "always `disable_restatement`"),
         (log(" (insert_overwrite true)", PLAIN), "needs `partitioned_by`"),
         (log(" (lookback 1)", PLAIN), "`lookback` of kind INCREMENTAL_UNMANAGED"),
-        (log("", "id, @start_ds AS name, price"), "is one query"),
     ];
     for (text, told) in wrong {
         edit(site.world(), &[("models/log.sql", &text)]);
