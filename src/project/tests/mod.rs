@@ -6,6 +6,7 @@ mod blueprint;
 mod columns;
 mod default_statements;
 mod elsewhere;
+mod forms;
 mod header;
 mod jinja;
 mod kinds;

@@ -1,0 +1,78 @@
+//! Forms of a `MODEL` block that nobody would choose, and that SQLMesh takes and real projects have.
+
+use super::*;
+use crate::problem::has_errors;
+
+#[test]
+fn a_name_of_macros_is_one_in_every_dialect() {
+    for dialect in [
+        "duckdb",
+        "bigquery",
+        "mysql",
+        "trino",
+        "tsql",
+        "athena",
+        "snowflake",
+        "postgres",
+        "clickhouse",
+        "spark",
+        "hive",
+    ] {
+        for name in ["a_@{region}.b", "@{region}.b", "a.@{region}_b", "a.b_@region", "a_@{region}_c.b_@{region}"] {
+            let loaded = file(&format!(
+                "MODEL (name {name}, kind FULL, dialect {dialect}, owner 'a@b.c', depends_on [x_@{{region}}.y]);\nSELECT 1 AS x"
+            ));
+            assert_eq!(codes(&loaded), ["unknown-reference"], "{dialect} {name}: {}", told(&loaded));
+            let found = loaded.project.models.keys().next().map(ToString::to_string).unwrap_or_default().to_lowercase();
+            let wanted = name.replace("@{region}", "eu").replace("@region", "eu");
+            assert!(found.replace('"', "") == wanted, "{dialect} {name}: {found}");
+        }
+    }
+}
+
+#[test]
+fn the_last_of_a_property_counts_as_in_sqlmesh() {
+    let loaded = file(
+        "MODEL (name s.b, kind FULL, cron '@weekly', name s.a, kind VIEW, cron '@daily', audits (x(a := 1)), audits ());\nSELECT 1 AS x",
+    );
+    assert_eq!(codes(&loaded), ["duplicate-property"; 4]);
+    assert!(!has_errors(&loaded.problems));
+    let model = loaded.project.models.values().next().expect("a model");
+    assert_eq!(
+        (model.name.to_string(), &model.kind, model.properties.audits.len()),
+        ("s.a".to_owned(), &Kind::View, 0)
+    );
+    assert_eq!(model.properties.cron.text(), "@daily");
+}
+
+#[test]
+fn a_model_is_enabled_by_a_comparison_too() {
+    for (written, is) in [("(1 = 1)", true), ("(0 = 1)", false), ("(false)", false), ("'true'", true), ("1 = 2", false)]
+    {
+        let loaded = with(&format!("enabled {written}"));
+        assert_eq!(codes(&loaded), Vec::<&str>::new(), "{written}");
+        assert_eq!(loaded.project.models.len(), usize::from(is), "{written}");
+    }
+    assert_eq!(codes(&with("enabled (x = 1)")), ["invalid-property"]);
+}
+
+#[test]
+fn a_list_of_audits_may_be_an_array() {
+    let loaded = with("kind FULL, audits ARRAY[not_null(columns := (x)), unique_values(columns := (x))]");
+    assert_eq!(model(&loaded).properties.audits.len(), 2);
+}
+
+#[test]
+fn a_query_alone_is_a_model_where_its_path_is_its_name() {
+    let project = |naming: &str, text: &str| {
+        let config = format!("//- config.yaml\nmodel_defaults: {{dialect: duckdb}}\n{naming}\n");
+        load_tree(&TextTree::parse(&format!("{config}//- models/s/a.sql\n{text}\n")), &ModelCache::new())
+    };
+    let infer = "model_naming: {infer_names: true}";
+    let one = project(infer, "-- as it is\nSELECT 1 AS x;\n");
+    let model = model(&one);
+    assert_eq!((model.name.to_string(), &model.kind), ("s.a".to_owned(), &Kind::View));
+    assert_eq!(codes(&project("", "SELECT 1 AS x")), ["missing-model-block"]);
+    assert_eq!(codes(&project(infer, "AUDIT (name x); SELECT 1 AS x")), ["missing-model-block"]);
+    assert_eq!(codes(&project(infer, "MODEL (kind FULL")), ["open-model-block"]);
+}
