@@ -389,11 +389,8 @@ fn plan(
     };
     problems.extend(planning::handed_over(&result.tree.models, [current, prod.as_ref()]));
     problems.extend(Agreements::of(workspace, current, &result.project).of_promotion(&result.project.settings));
-    let production = match environment.is_prod() {
-        true => None,
-        // What of it is not here is warned of where it is promoted.
-        false => planning::promoted_side(workspace, prod.as_ref(), &result.tree, &mut Vec::new()),
-    };
+    // What of it is not here is warned of where it is promoted.
+    let production = planning::promoted_side(workspace, prod.as_ref(), &result.tree, &mut Vec::new());
     let production = production.as_ref().map(|side| &side.tree);
     let trees = [Some(before), Some(&result.tree), None];
     let writer = Writer::Promote(environment);

@@ -407,7 +407,8 @@ pub(super) fn apply_defaults(scope: &Scope<'_>, rules: &Rules, header: &mut Head
             continue;
         }
         let source = Source { text: &default.text, fixed: Some(default.place), ..scope.source };
-        let Ok(tokens) = tokenize(&default.text, scope.dialect) else {
+        let tokens = tokenize(&default.text, scope.dialect).map(|tokens| split::macros_apart(tokens, &default.text));
+        let Ok(tokens) = tokens else {
             problems.push(source.error("invalid-property", 0, format!("default `{key}` cannot be cut into words")));
             continue;
         };

@@ -284,13 +284,19 @@ pub(super) fn seed_statements<'a>(
     }
 }
 
-/// The tokens with each macro in a name apart, as in the dialects that cut it so: others take `a_@` or `@{x` for one word, whose
-/// brackets do not match.
+/// The tokens with each macro in a name apart, as in the dialects that cut it so: others take `a_@`, `@{x` or `x}` for one word, and
+/// the brackets do not match.
 pub(super) fn macros_apart(tokens: Vec<Token>, text: &str) -> Vec<Token> {
     let is_inside = |token: &Token| {
-        let is_plain = matches!(token.kind, TokenKind::Word { quote: None, .. } | TokenKind::Symbol(_));
         let written = &text[token.range.clone()];
-        is_plain && written.len() > 1 && (written.starts_with("@{") || written.rfind('@').is_some_and(|at| at > 0))
+        match token.kind {
+            TokenKind::Word { quote: None, .. } => {
+                written.contains(['{', '}']) || written.rfind('@').is_some_and(|at| at > 0)
+            }
+            // No operator such as `<@`.
+            TokenKind::Symbol(_) => written.len() > 2 && written.starts_with("@{"),
+            _ => false,
+        }
     };
     if !tokens.iter().any(is_inside) {
         return tokens;
@@ -318,4 +324,26 @@ pub(super) fn macros_apart(tokens: Vec<Token>, text: &str) -> Vec<Token> {
         }
     }
     apart
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{Dialect, tokenize};
+
+    #[test]
+    fn only_words_with_macros_are_taken_apart() {
+        for (text, dialect, expected) in [
+            ("a <@ b", Dialect::Postgres, "a| |<@| |b"),
+            ("a @@ b", Dialect::Postgres, "a| |@@| |b"),
+            ("'a@{b}' \"c@{d}\"", Dialect::BigQuery, "'a@{b}'| |\"c@{d}\""),
+            ("a_@{b}", Dialect::MySql, "a_|@|{|b|}"),
+            ("@{b}_c", Dialect::BigQuery, "@|{|b|}|_c"),
+            ("@{b}_c", Dialect::Hive, "@|{|b|}|_c"),
+        ] {
+            let tokens = macros_apart(tokenize(text, dialect).expect("tokens"), text);
+            let texts: Vec<&str> = tokens.iter().map(|token| &text[token.range.clone()]).collect();
+            assert_eq!(texts.join("|"), expected, "{text}");
+        }
+    }
 }

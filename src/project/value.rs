@@ -138,10 +138,17 @@ impl<'a> Value<'a> {
         (end + 1 == self.tokens.len()).then(|| &self.tokens[1..end])
     }
 
-    /// `true`, `'false'`, or a comparison of constants such as `(1 = 1)`.
+    /// `true`, `'false'`, or a comparison of constants such as `(1 = 1)`. A name is no constant: one that is misspelt decides nothing.
     pub(super) fn flag(&self, dialect: Dialect) -> Option<bool> {
         if let Some(Ok(flag)) = self.scalar().map(|text| text.to_lowercase().parse()) {
             return Some(flag);
+        }
+        let is_name = |token: &Token| {
+            matches!(token.kind, TokenKind::Word { .. })
+                && !["true", "false", "and", "or", "not"].iter().any(|word| token.is_word(word))
+        };
+        if self.tokens.iter().any(is_name) {
+            return None;
         }
         match evaluate(&self.folded(), dialect) {
             Ok(Constant::Bool(flag)) => Some(flag),

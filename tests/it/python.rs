@@ -65,6 +65,8 @@ fn a_model_with_a_macro_in_python_is_read_where_production_has_it() {
     let problem = "models/scores.sql:2:15: `@scored(…)` is a macro in Python (`macros/own.py`), which cannot run here";
     let told = world.done(&["plan"]);
     assert!(told.stdout.contains(problem), "{told:?}");
+    let refused = world.bot(&["test", "--create", "ml.scores"]);
+    assert!(refused.stderr.contains("`ml.scores` cannot run here, so no test of it can be made"), "{refused:?}");
     world.done(&["apply"]);
     let environment = plan["environment"].as_str().expect("a name");
     assert_eq!(world.value(&format!("SELECT id FROM marts__{environment}.best")), "2");

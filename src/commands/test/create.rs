@@ -39,6 +39,10 @@ pub(super) fn run(
     let side = workspace.side(&source)?;
     tell_errors(context, &side);
     let name = model_named(side.tree.models.keys(), &side.tree.broken, model)?.clone();
+    if side.tree.models.get(&name).is_some_and(|model| model.is_stand_in()) {
+        return Err(CommandError::no(format!("`{name}` cannot run here, so no test of it can be made"))
+            .hint("`bot plan` says why it cannot"));
+    }
     let test_name = arguments.name.clone().unwrap_or_else(|| format!("test_{}", name.table()));
     let path = path_of(arguments, &test_name)?;
     let file = workspace.root.join(path.as_str());

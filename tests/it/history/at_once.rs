@@ -172,3 +172,21 @@ fn what_was_loaded_within_an_interval_is_told_apart() {
         assert_eq!(months_of(&site, "s"), ["2026-03-01|1", "2026-04-01|320"]);
     }
 }
+
+/// The position stands in the warehouse, so a state that is made anew adds nothing again.
+#[test]
+fn a_state_that_is_lost_brings_nothing_twice() {
+    let [site, _postgres] = promoted();
+    let site = site.at("2026-04-02 00:00:00");
+    site.done(&["run"]);
+    std::fs::remove_file(site.world().state()).expect("the state");
+    site.done(&["state", "recover"]);
+    let site = site.at("2026-04-03 00:00:00");
+    site.done(&["run"]);
+    assert_eq!(months_of(&site, "s"), ["2026-03-01|21", "2026-04-01|4000"]);
+    let ids: Vec<String> =
+        log_of(&site, "s").iter().filter_map(|line| line.split('|').next().map(str::to_owned)).collect();
+    assert_eq!(ids, ["1", "2", "3", "4"]);
+    site.done(&["promote", "--force"]);
+    assert_eq!(log_of(&site, "s").len(), 4);
+}
