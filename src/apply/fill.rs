@@ -13,11 +13,11 @@ use super::columns::check_columns;
 use super::fault::FillError;
 use super::task::Task;
 use crate::engine::{
-    EngineError, Fence, Interrupter, ObjectRecord, OwnedObject, Session, Standing, fence, record_new_object,
-    record_object, standing, transaction,
+    EngineError, Fence, Interrupter, ObjectRecord, OwnedObject, Session, Standing, amend_object, fence,
+    record_new_object, standing, transaction,
 };
 use crate::error::CommandError;
-use crate::ids::{ModelName, TableName};
+use crate::ids::{ModelName, StateId, TableName};
 use crate::model::{Kind, Past};
 use crate::naming::TableKey;
 use crate::plan::{Build, Sharing, Target, stored_parents};
@@ -130,6 +130,19 @@ fn begin<'a>(
     Ok((Some(turn), Cow::Owned(standing)))
 }
 
+/// Says in the warehouse what a table is, where it does not say so already.
+fn vouch(
+    session: &mut dyn Session,
+    state: &StateId,
+    (before, now): (Option<&ObjectRecord>, &ObjectRecord),
+) -> Result<(), EngineError> {
+    match before {
+        None => record_new_object(session, state, std::slice::from_ref(now)),
+        Some(before) if before == now => Ok(()),
+        Some(_) => amend_object(session, state, now),
+    }
+}
+
 /// A session, told to `running` as it begins.
 pub(super) fn open(work: &Work<'_>, running: &dyn Fn(Arc<dyn Interrupter>)) -> Result<Box<dyn Session>, EngineError> {
     let session = work.engine.session()?;
@@ -192,25 +205,19 @@ impl Filler<'_> {
         let record = task.record(self.added_at);
         let state = task.work.state_id;
         let (recorded, ours) = (self.recorded.as_ref(), self.fence.as_ref());
-        let vouch = |session: &mut dyn Session| match recorded {
-            None => record_new_object(session, state, std::slice::from_ref(&record)),
-            Some(recorded) if *recorded == record => Ok(()),
-            Some(_) => record_object(session, state, std::slice::from_ref(&record)),
-        };
         let (rows, columns, looked) = transaction(self.session.as_mut(), |session| -> Result<_, FillError> {
             fence(session, ours)?;
-            // Without a transaction a table that a death leaves here would be nobody's.
-            let is_together = session.capabilities().transactional_ddl.is_yes();
-            if !is_together {
-                vouch(session)?;
+            // Without a transaction a table that a death leaves here would be nobody's; and how far it is nobody knows until the
+            // load is through.
+            let begun = (!session.capabilities().transactional_ddl.is_yes()).then(|| task.record(None));
+            if let Some(begun) = &begun {
+                vouch(session, state, (recorded, begun))?;
             }
             let rows = work(session)?;
             let columns = session.columns(task.table)?.unwrap_or_default();
             check_columns(task.fingerprint, &columns)?;
             let looked = task.audit(session, audited, &columns)?;
-            if is_together {
-                vouch(session)?;
-            }
+            vouch(session, state, (begun.as_ref().or(recorded), &record))?;
             if let Some(wall) = session.wall() {
                 wall.share(std::slice::from_ref(task.table))?;
             }

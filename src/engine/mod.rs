@@ -21,9 +21,9 @@ use std::sync::Arc;
 pub use error::{EngineError, first_line, without_values};
 pub use ownership::{
     Fence, Foreign, ForeignObject, META_SCHEMA, ObjectRecord, OwnedObject, Promotion, Standing, ViewOfOther,
-    check_owner, claim, fence, foreign_objects, forget_object, largest_token, last_promotion, owned_objects, owner,
-    promoted_environments, record_new_object, record_object, record_promotion, same_views, standing, take_over,
-    views_of_others,
+    amend_object, check_owner, claim, fence, foreign_objects, forget_object, largest_token, last_promotion,
+    owned_objects, owner, promoted_environments, record_new_object, record_object, record_promotion, same_views,
+    standing, take_over, views_of_others,
 };
 pub use swap::{Dependents, Owner, Shows, ViewChange, swap_views};
 pub use wall::{Breach, ShownByProduction, Wall, Way};

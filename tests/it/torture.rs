@@ -6,7 +6,7 @@ pub(crate) mod lives;
 
 use std::time::Duration;
 
-use lives::crash::{Fault, lines, strike};
+use lives::crash::{Fault, lines, lines_like, strike};
 use lives::place::Kind;
 use lives::scenario::{ALL, Make, Scenario};
 use lives::together;
@@ -21,11 +21,16 @@ fn suffers(kind: Kind, name: &str, strokes: usize, fault: fn(usize) -> Fault) {
     let lines = lines(&scenario);
     assert!(lines > 20, "{}: {lines} moments to be struck in", scenario.name);
     let moments = (0..strokes).map(|stroke| 1 + stroke * (lines - 1) / strokes.max(2));
-    let struck: Vec<Result<bool, String>> = moments.map(|at| strike(&scenario, fault(at))).collect();
+    survives(&scenario, &moments.map(fault).collect::<Vec<_>>());
+}
+
+/// Strikes one scenario with each of these, most of which hit it.
+fn survives(scenario: &Scenario, faults: &[Fault]) {
+    let struck: Vec<Result<bool, String>> = faults.iter().map(|fault| strike(scenario, *fault)).collect();
     let failures: Vec<&String> = struck.iter().filter_map(|struck| struck.as_ref().err()).collect();
     assert!(failures.is_empty(), "{failures:#?}");
     let hits = struck.iter().filter(|struck| matches!(struck, Ok(true))).count();
-    assert!(hits * 2 > strokes, "{hits} of {strokes} strokes hit");
+    assert!(hits * 2 > faults.len(), "{hits} of {} strokes hit", faults.len());
 }
 
 #[test]
@@ -65,6 +70,16 @@ fn what_commits_each_statement_goes_on_after_kill_9() {
     suffers(Kind::OneByOne, "second apply", 4, Fault::Killed);
     suffers(Kind::OneByOne, "gc", 4, Fault::Killed);
     suffers(Kind::OneByOne, "run", 4, Fault::Killed);
+}
+
+/// A death between forgetting a table and recording it again would make it nobody's.
+#[test]
+fn what_commits_each_statement_owns_its_tables_at_every_moment() {
+    let scenario = Scenario::prepare(Kind::OneByOne, called("second apply"));
+    let records = |line: &str| line.contains("objects") && !line.contains("SELECT") && line.contains("statement ends");
+    let moments = lines_like(&scenario, records);
+    assert!(moments.len() > 12, "{moments:?}");
+    survives(&scenario, &moments.into_iter().map(Fault::Killed).collect::<Vec<_>>());
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) enum Fault {
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// The lines that it told of its statements.
-    pub(crate) lines: usize,
+    pub(crate) lines: Vec<String>,
     /// Whether the stroke hit it before it was through.
     pub(crate) hit: bool,
     /// Everything else that it told.
@@ -40,8 +40,18 @@ pub(crate) struct Ended {
     by_signal: bool,
 }
 
-/// The lines of a run that nothing strikes.
+/// The number of lines of a run that nothing strikes.
 pub(crate) fn lines(scenario: &Scenario) -> usize {
+    unstruck(scenario).len()
+}
+
+/// The numbers of those of them that are like this, counted from 1.
+#[allow(dead_code, reason = "for the suite; the example strikes at each")]
+pub(crate) fn lines_like(scenario: &Scenario, is_like: fn(&str) -> bool) -> Vec<usize> {
+    (1..).zip(unstruck(scenario)).filter(|(_, line)| is_like(line)).map(|(number, _)| number).collect()
+}
+
+fn unstruck(scenario: &Scenario) -> Vec<String> {
     let place = scenario.place.copied();
     let ended = run(&place, &scenario.command, None);
     assert!(ended.is_well, "{}: {}", scenario.name, ended.talk);
@@ -113,7 +123,7 @@ fn run(place: &Place, arguments: &[&str], fault: Option<Fault>) -> Ended {
     }
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary");
     let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-    let (mut lines, mut hit, mut talk) = (0, false, String::new());
+    let (mut lines, mut hit, mut talk) = (Vec::new(), false, String::new());
     for line in stderr.lines() {
         let line = line.expect("text");
         if !is_told(&line) {
@@ -121,10 +131,10 @@ fn run(place: &Place, arguments: &[&str], fault: Option<Fault>) -> Ended {
             talk.push('\n');
             continue;
         }
-        lines += 1;
+        lines.push(line);
         match fault {
-            Some(Fault::Killed(at)) if at == lines => child.kill().expect("it is ours"),
-            Some(Fault::Cut(at)) if at == lines => {
+            Some(Fault::Killed(at)) if at == lines.len() => child.kill().expect("it is ours"),
+            Some(Fault::Cut(at)) if at == lines.len() => {
                 place.cut();
                 hit = true;
             }

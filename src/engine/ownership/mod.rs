@@ -196,6 +196,23 @@ fn recorded_of(session: &mut dyn Session, names: &[TableName]) -> Result<Vec<Tab
     Ok(names.iter().filter(|name| recorded.contains(name)).cloned().collect())
 }
 
+/// Says another thing of a table or view that is recorded as ours, in one statement: it is nobody's at no moment, on an engine
+/// without a transaction too.
+///
+/// # Errors
+/// What the engine says.
+pub fn amend_object(session: &mut dyn Session, state: &StateId, record: &ObjectRecord) -> Result<()> {
+    let row = record_row(state, record, &session.version());
+    let literal = |cell: Option<String>| cell.map_or("NULL".to_owned(), |text| text_literal(session.dialect(), &text));
+    let set: Vec<String> =
+        OBJECT_COLUMNS.iter().zip(row).map(|(column, cell)| format!("{column} = {}", literal(cell))).collect();
+    let (table, name) = (meta_name(session, "objects"), named(session, std::slice::from_ref(&record.name)));
+    match session.execute(&format!("UPDATE {table} SET {} WHERE {name}", set.join(", ")))? {
+        0 => record_new_object(session, state, std::slice::from_ref(record)),
+        _ => Ok(()),
+    }
+}
+
 fn record_row(state: &StateId, record: &ObjectRecord, version: &str) -> Cells {
     let text = |text: &str| Some(text.to_owned());
     let (kind, fingerprint, environment, definition, version) = match &record.object {
