@@ -1,6 +1,6 @@
 //! Strikes the program at every moment there is, and lets a crowd loose on one server:
 //! `cargo run --release --example torture -- [killed] [cut] [full] [together] [histories] [--every N] [--jobs J] [--only NAME]
-//! [--processes P] [--seconds S] [--seed S] [--walks N] [--steps N] [--on postgres]`; without a word all five.
+//! [--processes P] [--seconds S] [--seed S] [--walks N] [--steps N] [--on postgres] [--kills]`; without a word all five.
 //!
 //! * `killed`: each command is killed at each line that it tells of its statements, on DuckDB with SQLite, on the same
 //!   where DuckDB commits each statement by itself, and on PostgreSQL.
@@ -8,8 +8,9 @@
 //! * `full`: the disk with warehouse and state, or with the tables of the server, has only so much left, from nothing to more
 //!   than is needed (root on Linux, as a disk is mounted for each).
 //! * `together`: many processes at once on one PostgreSQL.
-//! * `histories`: random walks over tables that go on, on DuckDB with SQLite, or on PostgreSQL (`--on postgres`), beside a simulator; a finding is told with its seed,
-//!   cut down to the steps that it needs.
+//! * `histories`: random walks over tables that go on, on DuckDB with SQLite, or on PostgreSQL (`--on postgres`), beside a
+//!   simulator; a finding is told with its seed, cut down to the steps that it needs. With `--kills` many a command is killed at
+//!   one of its lines before it is given again.
 //!
 //! Exit 1 where something does not hold afterwards; the last line of each part is its sum. `--every 10` strikes at each tenth
 //! moment only.
@@ -35,14 +36,18 @@ mod repository;
 #[path = "../tests/it/world.rs"]
 mod world;
 
+use histories::walk::Kills;
 use lives::crash::{Fault, lines, strike};
 use lives::place::Kind;
 use lives::scenario::{ALL, Scenario};
 use lives::together;
+use offshoot::output::Output;
+use offshoot::surroundings::{Surroundings, Terminal};
+use offshoot::time::Timestamp;
 
 fn main() -> ExitCode {
     if std::env::var_os(lab::AS_BOT).is_some() {
-        return ExitCode::from(offshoot::run_process().code());
+        return ExitCode::from(as_bot().code());
     }
     let arguments = Arguments(std::env::args().skip(1).collect());
     let mut failures = 0;
@@ -52,6 +57,18 @@ fn main() -> ExitCode {
         }
     }
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// This process as the binary, at the moment that it is told.
+fn as_bot() -> offshoot::error::Exit {
+    let Some(now) = std::env::var(lab::AS_BOT_AT).ok().and_then(|now| Timestamp::parse(&now)) else {
+        return offshoot::run_process();
+    };
+    let folder = std::env::current_dir().expect("a folder");
+    let surroundings = Surroundings::fixed(folder, now).with_arguments(std::env::args_os().skip(1));
+    let surroundings =
+        std::env::vars().fold(surroundings, |surroundings, (name, value)| surroundings.with_variable(name, value));
+    offshoot::run(&surroundings, &Output::of_process(Terminal::No))
 }
 
 type Part = fn(&Arguments) -> usize;
@@ -65,6 +82,10 @@ impl Arguments {
     fn wants(&self, word: &str) -> bool {
         let is_word = |argument: &&String| PARTS.iter().any(|(word, _)| word == argument);
         self.0.iter().filter(is_word).count() == 0 || self.0.iter().any(|argument| argument == word)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|argument| argument == name)
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -151,6 +172,7 @@ fn walks(arguments: &Arguments) -> usize {
         seed: arguments.number("--seed", 1) as u64,
         steps: arguments.number("--steps", 30),
         fault: None,
+        kills: if arguments.has("--kills") { Kills::Some } else { Kills::None },
         cut: histories::walk::Cut::Down,
         on: match arguments.text("--on") {
             Some("postgres") => histories::walk::On::Postgres,

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::macros::{self, Expander, Names};
+use super::python::{NO_MACROS, PythonMacros};
 use super::split;
 use super::value::Source;
 use crate::ids::FilePath;
@@ -61,6 +62,14 @@ pub fn beside_all<'s>(
     (stage, dialect): (Stage, Dialect),
     shown: &Shown,
 ) -> Result<Vec<Expanded<'s>>, Vec<Problem>> {
+    expanded((settings, gateway), (stage, dialect), (shown, &NO_MACROS))
+}
+
+fn expanded<'s>(
+    (settings, gateway): (&'s Settings, Option<&str>),
+    (stage, dialect): (Stage, Dialect),
+    (shown, python): (&Shown, &PythonMacros),
+) -> Result<Vec<Expanded<'s>>, Vec<Problem>> {
     let path = settings.path.clone().unwrap_or_else(|| FilePath::new(CONFIG_FILES[0]));
     let mut variables = settings.variables_of(gateway);
     variables.insert("this_env".to_owned(), Value::Text(shown.environment.clone()));
@@ -72,6 +81,7 @@ pub fn beside_all<'s>(
         locals: &locals,
         gateway: settings.gateway_name(gateway),
         catalog: catalog.as_deref(),
+        python,
         ..Names::over(&variables)
     };
     let (mut expanded, mut problems) = (Vec::new(), Vec::new());
@@ -87,7 +97,7 @@ pub fn beside_all<'s>(
 }
 
 /// What is wrong with them in production or in any other environment.
-pub(super) fn mistakes(settings: &Settings, gateway: Option<&str>) -> Vec<Problem> {
+pub(super) fn mistakes(settings: &Settings, gateway: Option<&str>, python: &PythonMacros) -> Vec<Problem> {
     let connection = settings.connection(gateway).ok();
     let dialect = connection.and_then(|connection| Dialect::from_name(&connection.kind)).unwrap_or(Dialect::Generic);
     let shown = |environment: &str| Shown {
@@ -98,7 +108,8 @@ pub(super) fn mistakes(settings: &Settings, gateway: Option<&str>) -> Vec<Proble
     let environments = ["prod", "dev"].map(shown);
     let stages = [Stage::Before, Stage::After];
     let each = stages.iter().flat_map(|stage| environments.iter().map(move |shown| (*stage, shown)));
-    each.filter_map(|(stage, shown)| beside_all((settings, gateway), (stage, dialect), shown).err()).flatten().collect()
+    let wrong = |(stage, shown)| expanded((settings, gateway), (stage, dialect), (shown, python)).err();
+    each.filter_map(wrong).flatten().collect()
 }
 
 /// One statement; with `@EACH` alone it is one for each item.

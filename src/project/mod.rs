@@ -151,7 +151,7 @@ fn scan_over(
     let gateway = settings.gateway_meant(surroundings.gateway).map(str::to_owned);
     problems.extend(unknown_gateway(&settings, surroundings.gateway));
     let rules = rules_of(tree, &settings, gateway, &mut problems);
-    problems.extend(beside_all::mistakes(&settings, rules.gateway.as_deref()));
+    problems.extend(beside_all::mistakes(&settings, rules.gateway.as_deref(), &rules.python));
     let mut loader = Loader::new(tree, &rules, surroundings);
     loader.problems = problems;
     let read = loader.read(&settings, like);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use offshoot::error::Exit;
 
 use super::ir::{From, Kind, Model, Project, Word};
-use super::observe::{Seen, views};
+use super::kill::kill;
+use super::observe::{Seen, Warehouse, views};
 use super::production::{Moment, Outcomes, Production};
 use super::random::Choices;
 use super::render::{are_alike, unallowed};
@@ -28,7 +29,20 @@ impl Walk {
         *self.report.commands.entry(arguments[0].to_owned()).or_default() += 1;
         let now = offshoot::time::Timestamp(self.now).date_time();
         self.tell(format!("{now} bot {}", arguments.join(" ")));
+        self.killed_first(arguments);
         self.world().bot(arguments)
+    }
+
+    /// The same command before, if it is to be killed: whatever it does until then, the other comes to the same.
+    fn killed_first(&mut self, arguments: &[&str]) {
+        let Some(at) = self.kill.take() else { return };
+        if kill(self.world().process(arguments), at) {
+            self.report.kills += 1;
+            self.tell(format!("  (killed before, at line {at})"));
+        }
+        if let Warehouse::Postgres(database) = self.warehouse() {
+            database.forget_the_dead();
+        }
     }
 
     /// As [`Self::bot`], of which nothing else than that it is done is right.
@@ -150,9 +164,12 @@ impl Walk {
         let Some(number) = choices.pick(&others).copied() else { return Ok(()) };
         let Commit { project, place } = self.entries[&number].clone();
         self.pass(1);
+        let is_killed = self.kill.is_some();
         let ran = self.bot(&["rollback", "--to", &number.to_string(), "--yes"]);
         self.last = None;
-        if ran.exit != Exit::Done {
+        // One that was killed may have been through.
+        let is_there = is_killed && ran.stderr.contains("shows what is shown now");
+        if ran.exit != Exit::Done && !is_there {
             // Tables that nothing shows may have been dropped by now.
             self.refused(&ran);
             let expected = self.production.may_lack(&project) || self.report.commands.contains_key("gc");

@@ -7,6 +7,7 @@
 
 pub(crate) mod commands;
 pub(crate) mod ir;
+mod kill;
 mod loads;
 pub(crate) mod observe;
 mod production;

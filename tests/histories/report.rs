@@ -18,6 +18,8 @@ pub(crate) struct Finding {
 pub(crate) struct Report {
     pub(crate) walks: u64,
     pub(crate) steps: u64,
+    /// Commands that were killed first.
+    pub(crate) kills: u64,
     /// How often each command was run.
     pub(crate) commands: BTreeMap<String, u64>,
     /// Views that were compared with all of their rows.
@@ -40,6 +42,7 @@ impl Report {
     pub(crate) fn add(&mut self, other: Self) {
         self.walks += other.walks;
         self.steps += other.steps;
+        self.kills += other.kills;
         self.views += other.views;
         self.rows += other.rows;
         for (to, from) in
@@ -66,11 +69,12 @@ impl Report {
         for (what, count) in &self.refused {
             let _ = writeln!(text, "{count:>6}  refused: {what}");
         }
-        let (walks, steps, commands) = (self.walks, self.steps, self.commands.values().sum::<u64>());
+        let (walks, steps, kills) = (self.walks, self.steps, self.kills);
+        let commands = self.commands.values().sum::<u64>();
         let (views, rows, wrong) = (self.views, self.rows, self.findings.len());
         let _ = writeln!(
             text,
-            "histories: {walks} walks, {steps} steps, {commands} commands, {views} views with {rows} rows compared, {wrong} wrong"
+            "histories: {walks} walks, {steps} steps, {commands} commands, {kills} killed, {views} views with {rows} rows compared, {wrong} wrong"
         );
         text
     }

@@ -31,6 +31,17 @@ pub(crate) enum Step {
     Staging,
     /// The last command once more.
     Again,
+    /// The next command is killed first at one of the lines that it tells of its statements.
+    Kill(u64),
+}
+
+/// Whether commands are killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kills {
+    /// None is.
+    None,
+    /// Many are.
+    Some,
 }
 
 /// What a walk does more often than others.
@@ -45,11 +56,14 @@ enum Taste {
 }
 
 /// The steps of a walk: production is there first.
-pub(crate) fn drawn(choices: &mut Choices, length: usize) -> Vec<Step> {
+pub(crate) fn drawn(choices: &mut Choices, length: usize, kills: Kills) -> Vec<Step> {
     let mut steps = vec![Step::Promote];
     let taste = choices.one(&[Taste::Any, Taste::Any, Taste::Definitions, Taste::Definitions, Taste::Loads]);
     while steps.len() < length {
         let seed = choices.number() >> 16;
+        if kills == Kills::Some && choices.chance(60) {
+            steps.push(Step::Kill(choices.number() >> 16));
+        }
         let place = match (taste, choices.chance(50)) {
             (Taste::Definitions, true) => choices.one(&[20, 40, 40, 55, 55, 65, 65, 86, 86, 95]),
             (Taste::Loads, true) => choices.one(&[0, 20, 20, 20, 20, 91]),

@@ -12,6 +12,7 @@ use super::random::Choices;
 use super::render::{START, files};
 use super::report::{Finding, Report};
 use super::source::{CREATE, Source};
+pub(crate) use super::steps::Kills;
 use super::steps::{Step, drawn};
 use super::value::{HOUR, midnight};
 use crate::lab;
@@ -27,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) steps: usize,
     /// Damage that is done behind the program's back, once in each walk.
     pub(crate) fault: Option<Fault>,
+    /// Whether commands are killed on their way; a walk's program must know itself as a process then.
+    pub(crate) kills: Kills,
     /// Whether findings are cut down.
     pub(crate) cut: Cut,
     /// Where warehouse and state are.
@@ -61,7 +64,7 @@ pub(crate) fn run(plan: &Plan) -> Report {
 /// One walk.
 pub(crate) fn one(plan: &Plan, seed: u64) -> Report {
     let mut choices = Choices::new(seed.wrapping_mul(7_000_003));
-    let steps = drawn(&mut choices, plan.steps);
+    let steps = drawn(&mut choices, plan.steps, plan.kills);
     let mut report = walked((plan.on, seed), &steps, plan.fault);
     if plan.cut == Cut::Down && plan.fault.is_none() && !report.findings.is_empty() {
         let shorter = cut_down((plan.on, seed), steps);
@@ -153,6 +156,8 @@ pub(crate) struct Walk {
     pub(super) staging: Option<Project>,
     /// The last command.
     pub(super) last: Option<Vec<String>>,
+    /// The line at which the next command is killed first.
+    pub(super) kill: Option<usize>,
     pub(super) story: Vec<String>,
     pub(super) report: Report,
 }
@@ -179,6 +184,7 @@ impl Walk {
             branches: 0,
             staging: None,
             last: None,
+            kill: None,
             story: Vec::new(),
             report: Report { walks: 1, ..Report::default() },
         };
@@ -277,6 +283,12 @@ impl Walk {
             Step::Gc => self.gc(),
             Step::Staging => self.staging(),
             Step::Again => self.again(),
+            Step::Kill(seed) => {
+                let mut choices = Choices::new(seed);
+                let most = choices.one(&[30, 120, 400]);
+                self.kill = Some(1 + choices.below(most));
+                Ok(())
+            }
         }
     }
 

@@ -6,10 +6,10 @@ pub(crate) mod walks;
 
 use walks::observe::Fault;
 use walks::report::Report;
-use walks::walk::{Cut, On, Plan, run};
+use walks::walk::{Cut, Kills, On, Plan, run};
 
 fn walked(seed: u64, walks: u64, (on, fault): (On, Option<Fault>)) -> Report {
-    run(&Plan { walks, seed, steps: 24, fault, cut: Cut::Not, on })
+    run(&Plan { walks, seed, steps: 24, fault, kills: Kills::None, cut: Cut::Not, on })
 }
 
 fn sound(seed: u64, on: On) {

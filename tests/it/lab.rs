@@ -89,6 +89,16 @@ pub(crate) fn bot(folder: &Path, arguments: &[&str]) -> Command {
 /// The variable under which an example runs as the binary, of which cargo tells tests alone.
 pub(crate) const AS_BOT: &str = "OFFSHOOT_EXAMPLE_AS_BOT";
 
+/// The moment at which it then is.
+pub(crate) const AS_BOT_AT: &str = "OFFSHOOT_EXAMPLE_AS_BOT_AT";
+
+/// Whether a line that the binary tells under `-vvv` is about a statement, the warehouse's or the state's.
+pub(crate) fn is_of_statement(line: &str) -> bool {
+    ["statement begins: ", "statement ends: ", "statement fails: ", "state write begins", "state write ends"]
+        .iter()
+        .any(|told| line.contains(told))
+}
+
 fn program() -> Command {
     match option_env!("CARGO_BIN_EXE_bot") {
         Some(path) => Command::new(path),

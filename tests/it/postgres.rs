@@ -110,6 +110,13 @@ impl Database {
         address(SERVER.port, &self.name)
     }
 
+    /// Nobody who had the state has it any more: a process that was killed is not waited for.
+    pub(crate) fn forget_the_dead(&self) {
+        let sql = "DO $$ BEGIN IF to_regclass('offshoot.sessions') IS NOT NULL \
+                   THEN UPDATE offshoot.sessions SET expires_at = 0; END IF; END $$";
+        self.client().batch(sql).expect("told");
+    }
+
     /// A connection of the administrator.
     pub(crate) fn client(&self) -> Client {
         SERVER.admin(&self.name)

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use offshoot::engine::Engine as _;
@@ -13,6 +14,7 @@ use offshoot::output::Output;
 use offshoot::surroundings::{Surroundings, Terminal};
 use offshoot::time::Timestamp;
 
+use crate::lab;
 use crate::repository::Repository;
 
 /// The present of every run, unless the world is told another.
@@ -161,6 +163,13 @@ impl World {
         }
         let exit = offshoot::run(&surroundings.with_arguments(arguments), &output);
         Ran { exit, stdout: data.text(), stderr: talk.text() }
+    }
+
+    /// The same as a process of its own, at the world's time: an example under [`lab::AS_BOT_AT`].
+    pub(crate) fn process(&self, arguments: &[&str]) -> Command {
+        let mut command = lab::bot(self.repository.path(), arguments);
+        command.env(lab::AS_BOT_AT, self.now.date_time()).envs(&self.variables);
+        command
     }
 
     /// The rows of a query on the warehouse itself, each cell as text; the file is closed again.

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use super::place::{Kind, Place, Views};
 use super::scenario::{Again, SUFFIXES, Scenario};
+use crate::lab::is_of_statement;
 
 /// What happens to the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ fn run(place: &Place, arguments: &[&str], fault: Option<Fault>) -> Ended {
     let (mut lines, mut hit, mut talk) = (Vec::new(), false, String::new());
     for line in stderr.lines() {
         let line = line.expect("text");
-        if !is_told(&line) {
+        if !is_of_statement(&line) {
             talk.push_str(&line);
             talk.push('\n');
             continue;
@@ -149,13 +150,6 @@ fn run(place: &Place, arguments: &[&str], fault: Option<Fault>) -> Ended {
     }
     let hit = hit || by_signal || (is_full && !status.success());
     Ended { lines, hit, talk, is_well: status.success(), by_signal }
-}
-
-/// Whether a line is about a statement.
-fn is_told(line: &str) -> bool {
-    ["statement begins: ", "statement ends: ", "statement fails: ", "state write begins", "state write ends"]
-        .iter()
-        .any(|told| line.contains(told))
 }
 
 /// The same command under a limit for the size of files, whose signal is ignored so that writing fails instead.

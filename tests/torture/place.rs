@@ -167,10 +167,7 @@ impl Place {
 
     /// Lets the time pass after which a session that was not heard of counts as dead.
     pub(crate) fn forget_the_dead(&self) {
-        let database = self.database.as_ref().expect("a lock says of files who lives");
-        let sql = "DO $$ BEGIN IF to_regclass('offshoot.sessions') IS NOT NULL \
-                   THEN UPDATE offshoot.sessions SET expires_at = 0; END IF; END $$";
-        database.client().batch(sql).expect("told");
+        self.database.as_ref().expect("a lock says of files who lives").forget_the_dead();
     }
 
     /// What `bot doctor --deep` finds wrong; nothing where all is well.

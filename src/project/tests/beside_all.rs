@@ -72,3 +72,14 @@ fn what_ends_with_a_session_or_is_no_one_statement_is_refused_where_it_stands() 
     let help = read("SET x = 1").problems[0].help.clone().unwrap_or_default();
     assert!(help.contains("pre_statements"), "{help}");
 }
+
+#[test]
+fn a_macro_in_python_is_called_one() {
+    let python = "//- macros/grants.py\n@macro()\ndef grant_all(evaluator):\n    return None\n";
+    let files = format!("{CONFIG}after_all:\n  - '@grant_all()'\n{python}");
+    let loaded = load_tree(&TextTree::parse(&files), &ModelCache::new());
+    let told: Vec<(&str, &str)> =
+        loaded.problems.iter().map(|problem| (problem.code, problem.message.as_str())).collect();
+    let message = "`@grant_all(…)` is a macro in Python (`macros/grants.py`), which cannot run here";
+    assert_eq!(told, [("python-macro", message)]);
+}
