@@ -150,7 +150,8 @@ const CHANGE_WORDS: &str = "allow, warn, ignore or error";
 
 /// Why a word for what becomes of a column says nothing.
 enum NoChange {
-    /// What `ignore` does in SQLMesh, to leave the table's columns as they were, would show other columns than the query has.
+    /// What `ignore` does in SQLMesh, to leave the table's columns as they were, would show other columns than the query has. So
+    /// it is `error`, and nothing is lost or added before somebody says what is meant.
     Ignored,
     Unknown,
 }
@@ -165,8 +166,11 @@ fn change_of(word: &str) -> Result<ColumnChange, NoChange> {
     }
 }
 
-fn ignored(key: &str) -> String {
-    format!("`{key} ignore` is not supported: a table has the columns of its query")
+/// Tells that `ignore` is another word here.
+fn ignored(source: &Source<'_>, key: &str, offset: usize) -> Problem {
+    let message = format!("`{key} ignore` is taken for `error`: a table has the columns of its query");
+    let problem = source.warning("unsupported-property", offset, message);
+    problem.help("say `allow` where columns may come or go, and write a column that is to stay into the query")
 }
 
 /// Which changes of columns `model_defaults` takes.
@@ -179,13 +183,17 @@ pub(super) fn default_changes(
     let mut of = |key: &str, usual: ColumnChange| {
         let Some(default) = defaults.get(key) else { return usual };
         let source = Source { fixed: Some(default.place), ..*source };
-        let (code, message) = match change_of(&default.text) {
-            Ok(change) => return change,
-            Err(NoChange::Ignored) => ("unsupported-property", ignored(key)),
-            Err(NoChange::Unknown) => ("invalid-property", format!("`{key}` must be {CHANGE_WORDS}")),
-        };
-        problems.push(source.error(code, 0, message));
-        usual
+        match change_of(&default.text) {
+            Ok(change) => change,
+            Err(NoChange::Ignored) => {
+                problems.push(ignored(&source, key, 0));
+                ColumnChange::Refused
+            }
+            Err(NoChange::Unknown) => {
+                problems.push(source.error("invalid-property", 0, format!("`{key}` must be {CHANGE_WORDS}")));
+                usual
+            }
+        }
     };
     let [destructive, additive] = CHANGES;
     ColumnChanges { destructive: of(destructive, usual.destructive), additive: of(additive, usual.additive) }
@@ -339,7 +347,7 @@ impl<'a> Reader<'a, '_> {
         match value.scalar().as_deref().map_or(Err(NoChange::Unknown), change_of) {
             Ok(change) => change,
             Err(NoChange::Ignored) => {
-                self.later(key, &ignored(key));
+                self.problems.push(ignored(self.source, key, value.offset));
                 ColumnChange::Refused
             }
             Err(NoChange::Unknown) => {

@@ -17,7 +17,7 @@ use crate::world::Ran;
 
 /// How a model's reader that is filled as a whole stands to what it reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Filled {
+pub(super) enum Filled {
     /// It shows its query over what is there.
     Now,
     /// It may be as it was.
@@ -46,7 +46,7 @@ impl Walk {
     }
 
     /// As [`Self::bot`], of which nothing else than that it is done is right.
-    fn done(&mut self, arguments: &[&str]) -> Result<Ran, String> {
+    pub(super) fn done(&mut self, arguments: &[&str]) -> Result<Ran, String> {
         let ran = self.bot(arguments);
         self.last = Some(arguments.iter().map(|argument| (*argument).to_owned()).collect());
         match ran.exit {
@@ -66,7 +66,7 @@ impl Walk {
     }
 
     /// The day of `--effective-from`, where it is said.
-    fn effective_from(&self, choices: &mut Choices) -> Option<i64> {
+    pub(super) fn effective_from(&self, choices: &mut Choices) -> Option<i64> {
         let day = tick(self.now) - DAY * choices.below(5) as i64;
         choices.chance(60).then_some(day)
     }
@@ -126,8 +126,9 @@ impl Walk {
         let fewer = Model { extras: BTreeSet::new(), ..model };
         let (path, text) = unallowed(&fewer);
         self.tell(format!("edit: no further columns of `s.{}`, and nothing allows that", fewer.name));
-        self.world().repository.write(&path, &text);
-        self.world().repository.commit("too few");
+        let repository = &self.world().repository;
+        repository.checkout("main").write(&path, &text);
+        repository.commit("too few");
         self.pass(1);
         self.last = None;
         let ran = self.bot(&["promote", "--release"]);
@@ -262,55 +263,13 @@ impl Walk {
     pub(super) fn again(&mut self) -> Result<(), String> {
         let Some(last) = self.last.clone() else { return Ok(()) };
         let arguments: Vec<&str> = last.iter().map(String::as_str).collect();
-        let before = self.branch.as_ref().map(|(name, _)| views(self.warehouse(), &format!("s__{name}")));
+        let before = self.seen_on_branches();
         self.done(&arguments)?;
-        let after = self.branch.as_ref().map(|(name, _)| views(self.warehouse(), &format!("s__{name}")));
+        let after = self.seen_on_branches();
         if before != after {
-            return Err(format!("the branch shows something else\nbefore {before:#?}\nafter {after:#?}"));
+            return Err(format!("a branch shows something else\nbefore {before:#?}\nafter {after:#?}"));
         }
         self.unchanged()
-    }
-
-    pub(super) fn begin_branch(&mut self, choices: &mut Choices) -> Result<(), String> {
-        if self.production.project.is_none() {
-            return Ok(());
-        }
-        self.branches += 1;
-        let (name, mut project) = (format!("b{}", self.branches), self.head());
-        self.world().repository.branch(&name);
-        for _ in 0..=choices.below(2) {
-            let what = project.edit(choices);
-            self.tell(format!("branch {name}: {what}"));
-            self.write(&project, &what);
-        }
-        self.pass(1);
-        self.branch = Some((name.clone(), project.clone()));
-        let word = choices.chance(30).then(|| self.effective_from(choices));
-        let apply = saying(&["apply", "--env", &name], word);
-        self.done(&apply.iter().map(String::as_str).collect::<Vec<_>>())?;
-        if let Some(from) = word {
-            self.production.decide(&project, &self.head(), from);
-        }
-        let project = self.production.as_decided(&project);
-        self.unchanged()?;
-        let seen = views(self.warehouse(), &format!("s__{name}"));
-        let source = self.source.clone();
-        let moment = self.moment(&source);
-        self.production.beside.clear();
-        for model in &project.models {
-            let outcomes = self.production.previewed(&project, model, moment);
-            if !outcomes.is_empty() {
-                let table = self.table(&seen, model, &outcomes)?;
-                self.readers(&seen, model, &table, Filled::Sometime)?;
-                self.production.beside.insert(model.name, table);
-            }
-        }
-        for (name, table) in std::mem::take(&mut self.production.beside) {
-            if let Some(model) = project.models.iter().find(|model| model.name == name) {
-                self.production.built(&project, model, table);
-            }
-        }
-        Ok(())
     }
 
     fn refused(&mut self, ran: &Ran) {
@@ -352,7 +311,12 @@ impl Walk {
     }
 
     /// The outcome that a model's view shows.
-    fn table(&mut self, seen: &BTreeMap<String, Seen>, model: &Model, outcomes: &Outcomes) -> Result<Table, String> {
+    pub(super) fn table(
+        &mut self,
+        seen: &BTreeMap<String, Seen>,
+        model: &Model,
+        outcomes: &Outcomes,
+    ) -> Result<Table, String> {
         let seen = self.seen(seen, model.name, &model.columns())?;
         let found = outcomes.iter().find_map(|outcome| outcome.settled(&seen.rows));
         found.ok_or_else(|| {
@@ -362,7 +326,7 @@ impl Walk {
     }
 
     /// A model's two readers.
-    fn readers(
+    pub(super) fn readers(
         &mut self,
         seen: &BTreeMap<String, Seen>,
         model: &Model,
@@ -414,7 +378,7 @@ impl Walk {
 }
 
 /// A command with what it says of the rows that would be computed again: nothing, or that all or those before a day are kept.
-fn saying(command: &[&str], word: Option<Option<i64>>) -> Vec<String> {
+pub(super) fn saying(command: &[&str], word: Option<Option<i64>>) -> Vec<String> {
     let mut command: Vec<String> = command.iter().map(|argument| (*argument).to_owned()).collect();
     if let Some(from) = word {
         command.push("--forward-only".to_owned());

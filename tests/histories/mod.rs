@@ -5,6 +5,7 @@
 //! part is a walk, too, so a finding is cut down to few of them.
 #![allow(dead_code, reason = "a tool of a test and of an example; neither uses all of it")]
 
+mod branches;
 pub(crate) mod commands;
 pub(crate) mod ir;
 mod kill;

@@ -53,12 +53,15 @@ enum Taste {
     Definitions,
     /// The sources and the clock.
     Loads,
+    /// Branches, while main moves on.
+    Branches,
 }
 
 /// The steps of a walk: production is there first.
 pub(crate) fn drawn(choices: &mut Choices, length: usize, kills: Kills) -> Vec<Step> {
     let mut steps = vec![Step::Promote];
-    let taste = choices.one(&[Taste::Any, Taste::Any, Taste::Definitions, Taste::Definitions, Taste::Loads]);
+    let taste =
+        choices.one(&[Taste::Any, Taste::Any, Taste::Definitions, Taste::Definitions, Taste::Loads, Taste::Branches]);
     while steps.len() < length {
         let seed = choices.number() >> 16;
         if kills == Kills::Some && choices.chance(60) {
@@ -66,6 +69,7 @@ pub(crate) fn drawn(choices: &mut Choices, length: usize, kills: Kills) -> Vec<S
         }
         let place = match (taste, choices.chance(50)) {
             (Taste::Definitions, true) => choices.one(&[20, 40, 40, 55, 55, 65, 65, 86, 86, 95]),
+            (Taste::Branches, true) => choices.one(&[0, 20, 48, 58, 63, 71, 71, 71, 77, 77, 83]),
             (Taste::Loads, true) => choices.one(&[0, 20, 20, 20, 20, 91]),
             _ => choices.below(100),
         };

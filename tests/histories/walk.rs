@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use offshoot::time::Timestamp;
 
+use super::branches::Branch;
 use super::ir::Project;
 use super::observe::{self, Fault, Warehouse};
 use super::production::{Moment, Production};
@@ -149,8 +150,8 @@ pub(crate) struct Walk {
     pub(super) promoted: Option<usize>,
     /// What production's entries show, by their numbers.
     pub(super) entries: BTreeMap<u64, Commit>,
-    /// The branch that is open.
-    pub(super) branch: Option<(String, Project)>,
+    /// The branches that are open; the last one is checked out until main is edited.
+    pub(super) open: Vec<Branch>,
     pub(super) branches: usize,
     /// What the other environment shows that is promoted to.
     pub(super) staging: Option<Project>,
@@ -180,7 +181,7 @@ impl Walk {
             main: Vec::new(),
             promoted: None,
             entries: BTreeMap::new(),
-            branch: None,
+            open: Vec::new(),
             branches: 0,
             staging: None,
             last: None,
@@ -214,9 +215,12 @@ impl Walk {
         self.story.push(line.into());
     }
 
-    /// Commits a project on the branch that is checked out, which is main's next commit where that is main.
+    /// Commits a project on main.
     pub(super) fn commit(&mut self, project: Project, why: &str) {
         self.last = None;
+        if !self.main.is_empty() {
+            self.world().repository.checkout("main");
+        }
         self.write(&project, why);
         self.main.push(project);
     }
@@ -257,24 +261,23 @@ impl Walk {
                 self.warehouse().execute(&self.source.sql());
                 Ok(())
             }
-            Step::Edit(seed) if self.branch.is_none() => {
+            Step::Edit(seed) => {
                 let mut project = self.head();
                 let what = project.edit(&mut Choices::new(seed));
                 self.tell(format!("edit: {what}"));
                 self.commit(project, &what);
                 Ok(())
             }
-            Step::Revert(seed) if self.branch.is_none() => {
+            Step::Revert(seed) => {
                 self.revert(&mut Choices::new(seed));
                 Ok(())
             }
-            Step::Branch(seed) if self.branch.is_none() => self.begin_branch(&mut Choices::new(seed)),
-            Step::TooFew(seed) if self.branch.is_none() => self.refused_edit(&mut Choices::new(seed)),
+            Step::Branch(seed) => self.begin_branch(&mut Choices::new(seed)),
+            Step::TooFew(seed) => self.refused_edit(&mut Choices::new(seed)),
             Step::Merge => {
                 self.merge();
                 Ok(())
             }
-            Step::Edit(_) | Step::Revert(_) | Step::Branch(_) | Step::TooFew(_) => Ok(()),
             Step::Promote => self.promote(),
             Step::Decide(seed) => self.promote_decided(&mut Choices::new(seed)),
             Step::Run => self.run(),
@@ -308,16 +311,6 @@ impl Walk {
         };
         self.tell(format!("revert: {what} as in commit {place}"));
         self.commit(project, "a revert");
-    }
-
-    fn merge(&mut self) {
-        if let Some((name, project)) = self.branch.take() {
-            self.tell(format!("merge: {name}"));
-            self.last = None;
-            self.world().repository.checkout("main");
-            self.world().repository.merge(&name);
-            self.main.push(project);
-        }
     }
 
     fn damage(&mut self, fault: Fault) -> Result<(), String> {

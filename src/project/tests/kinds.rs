@@ -43,7 +43,7 @@ fn kinds_are_checked() {
         (
             "kind INCREMENTAL_BY_TIME_RANGE (time_column ds, forward_only true, on_additive_change ignore)",
             "unsupported-property",
-            "",
+            "say `allow` where columns may come or go, and write a column that is to stay into the query",
         ),
         ("kind INCREMENTAL_BY_UNIQUE_KEY (unique_key a, forward_only true)", "", ""),
         ("kind INCREMENTAL_BY_TIME_RANGE (time_column ds, time_column ds)", "duplicate-property", ""),

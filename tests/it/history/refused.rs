@@ -32,11 +32,21 @@ fn refused(site: &Site, text: &str) -> String {
 #[test]
 fn what_would_be_lost_is_refused_until_somebody_says_so() {
     for site in sites() {
-        let told = refused(&site, &model(KIND, "id, name"));
-        assert!(
-            told.contains("column `price` of the rows that are kept would be lost")
-                && told.contains("on_destructive_change")
-        );
+        // SQLMesh would leave the column in the table, and the rows that come without it.
+        let ignoring = KIND.replace("[name]", "[name], on_destructive_change ignore, on_additive_change ignore");
+        for kind in [KIND, &ignoring] {
+            let told = refused(&site, &model(kind, "id, name"));
+            assert!(
+                told.contains("column `price` of the rows that are kept would be lost")
+                    && told.contains("on_destructive_change")
+            );
+        }
+        let told = refused(&site, &model(&ignoring, "id, name, price, 1 AS rank"));
+        assert!(told.contains("`rank`") && told.contains("on_additive_change"), "{told}");
+        // Nothing else is the matter with it.
+        edit(site.world(), &[("models/m.sql", &model(&ignoring, "id, name, price"))]);
+        site.done(&["promote"]);
+        assert_eq!(site.history("s.m", "id, name, price"), ["1|a|300|1970-01-01|NULL"]);
     }
 }
 
