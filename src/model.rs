@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Digest;
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::sql::{Dialect, Mentions, Query, Template};
-use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp};
+use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative};
 
 /// One named query with its kind and properties.
 #[derive(Clone, Debug)]
@@ -475,9 +475,9 @@ impl Model {
 }
 
 impl DeclaredTime {
-    /// The moment, relative texts counted back from `now`.
+    /// The moment, relative texts counted from `now`: as an end, such a moment is where the last unit ends (SQLMesh: "yesterday" is
+    /// its midnight, and no day that belongs to it).
     pub fn resolve(&self, now: Timestamp) -> Option<Timestamp> {
-        let _ = now;
-        self.absolute
+        self.absolute.or_else(|| relative(&self.text, now))
     }
 }

@@ -8,6 +8,7 @@
 mod audit;
 mod place;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use self::place::{Reading, defines_a_window, groups_by_all_inside, is_grouped_by_all, may_define, stands_inside};
@@ -16,7 +17,8 @@ use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
 use crate::sql::{
-    ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, named_in_texts,
+    ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, is_keyword,
+    named_in_texts,
 };
 use crate::statement::{
     LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
@@ -212,8 +214,9 @@ impl Resolver<'_> {
         }
         for qualifier in query.long_qualifiers() {
             let replaced = is_own(self.tree, &qualifier.name) || self.tables.contains_key(&qualifier.name);
-            if let Some(alias) = qualifier.implied_alias.clone().filter(|_| replaced) {
-                splices.push(Splice { range: qualifier.range.clone(), replacement: alias });
+            if let Some(alias) = qualifier.implied_alias.as_ref().filter(|_| replaced) {
+                let replacement = self.alias(alias).into_owned();
+                splices.push(Splice { range: qualifier.range.clone(), replacement });
             }
         }
         splices.sort_by_key(|splice| splice.range.start);
@@ -329,10 +332,18 @@ impl Resolver<'_> {
 
     fn splice(&self, relation: &Relation, name: &str) -> Splice {
         let replacement = match &relation.implied_alias {
-            Some(alias) => format!("{name} AS {alias}"),
+            Some(alias) => format!("{name} AS {}", self.alias(alias)),
             None => name.to_owned(),
         };
         Splice { range: relation.range.clone(), replacement }
+    }
+
+    /// An alias as it is written, in quotes where it is a word such as `order`: one may end a longer name, and is no alias.
+    fn alias<'t>(&self, written: &'t str) -> Cow<'t, str> {
+        match is_keyword(written) {
+            true => Cow::Owned(quote_identifier(self.dialect, &self.dialect.shown(written, false))),
+            false => Cow::Borrowed(written),
+        }
     }
 
     fn filled(&self, placeholder: Placeholder<'_>, reader: &ModelName, times: Times) -> String {

@@ -296,7 +296,7 @@ fn starting_with_parents(sketch: &Sketch) -> BTreeSet<ModelName> {
     let by_interval = |model: &Model| {
         matches!(model.kind, Kind::TimeRange(_) | Kind::UniqueKey(_)) || model.is_history_of_intervals()
     };
-    let states_none = |model: &Model| model.properties.start.as_ref().and_then(|start| start.absolute).is_none();
+    let states_none = |model: &Model| model.properties.start.is_none();
     sketch.with_ancestors(&|model| by_interval(model) && states_none(model))
 }
 

@@ -44,6 +44,11 @@ pub enum Dialect {
     Generic,
 }
 
+/// What names no dialect in particular, and those that SQLGlot knows beside ours: their SQL is read as plain SQL, and is opaque
+/// where that does not do.
+const OTHERS: [&str; 12] =
+    ["", "generic", "ansi", "dremio", "drill", "druid", "exasol", "oracle", "solr", "sqlite", "tableau", "teradata"];
+
 /// Whether a word has a meaning of its own somewhere in SQL, so that quotes around a name that is that word are safer.
 pub fn is_keyword(word: &str) -> bool {
     let upper = word.to_ascii_uppercase();
@@ -54,7 +59,7 @@ impl Dialect {
     /// Every dialect with its names, the usual one first.
     pub const NAMES: [(Self, &'static [&'static str]); 13] = [
         (Self::DuckDb, &["duckdb", "motherduck"]),
-        (Self::Postgres, &["postgres", "postgresql", "risingwave"]),
+        (Self::Postgres, &["postgres", "postgresql", "risingwave", "materialize"]),
         (Self::Redshift, &["redshift"]),
         (Self::Snowflake, &["snowflake"]),
         (Self::BigQuery, &["bigquery"]),
@@ -62,10 +67,10 @@ impl Dialect {
         (Self::Spark, &["spark", "spark2"]),
         (Self::Hive, &["hive"]),
         (Self::ClickHouse, &["clickhouse"]),
-        (Self::MySql, &["mysql", "starrocks", "doris"]),
+        (Self::MySql, &["mysql", "starrocks", "doris", "singlestore"]),
         (Self::MsSql, &["tsql", "mssql", "fabric"]),
-        (Self::Trino, &["trino", "presto", "athena"]),
-        (Self::Generic, &["", "generic", "ansi"]),
+        (Self::Trino, &["trino", "presto", "athena", "dune"]),
+        (Self::Generic, &OTHERS),
     ];
 
     /// Finds a dialect by name, in any case. SQLGlot's settings may follow (`duckdb, normalization_strategy = lowercase`): they say

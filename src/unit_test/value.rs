@@ -3,6 +3,7 @@
 //! SQLMesh takes the type of the first row's value; here all rows count, so that a number with a fraction in a later row is
 //! not cut. YAML tells a date from a text only by its quotes, which the tree of nodes does not keep.
 
+use crate::time::Timestamp;
 use crate::yaml::{Node, Value};
 
 /// One value of a fixture.
@@ -34,7 +35,7 @@ impl Cell {
             Value::Bool(value) => Self::Boolean(*value),
             Value::Number(text) => Self::Number(text.clone()),
             Value::Text(text) if quoted == Quoted::No && is_day(text) => Self::Day(text.clone()),
-            Value::Text(text) if quoted == Quoted::No && is_moment(text) => Self::Moment(text.clone()),
+            Value::Text(text) if quoted == Quoted::No && is_moment(text) => Self::Moment(by_utc(text)),
             Value::Text(text) => Self::Text(text.clone()),
             Value::List(_) | Value::Map(_) => Self::Nested(value.clone()),
         }
@@ -85,6 +86,18 @@ pub fn is_moment(text: &str) -> bool {
     let begins =
         matches!(signs.next(), Some(' ' | 'T' | 't')) && signs.next().is_some_and(|sign| sign.is_ascii_digit());
     is_day(day) && begins && rest.contains(':')
+}
+
+/// A moment with an offset as the same by UTC, which it is in a column without a zone, too: YAML reads a moment, not a text
+/// (<https://yaml.org/type/timestamp.html>).
+fn by_utc(text: &str) -> String {
+    let utc = |(time, rest): (&str, &str)| {
+        let zone = rest.find(['Z', 'z', '+', '-'])?;
+        let (fraction, zone) = (rest[..zone].trim_end(), &rest[zone..]);
+        let moment = Timestamp::parse(&format!("{time}{zone}"))?;
+        Some(format!("{}{fraction}+00:00", moment.date_time()))
+    };
+    text.split_at_checked(19).and_then(utc).unwrap_or_else(|| text.to_owned())
 }
 
 /// The type of a column whose cells nobody gave one, in DuckDB's words; `None` where all of them are NULL.

@@ -283,3 +283,38 @@ fn an_input_whose_past_grows_has_its_readers_loaded_again() {
     merge(&world, "feature");
     promotes(&world, "2026-04-01");
 }
+
+/// SQLMesh counts such times from the present: `5 days ago` is a midnight, and as an `end` it is where the last day ends.
+#[test]
+fn relative_times_are_counted_from_the_present() {
+    let daily = |name: &str, times: &str| {
+        format!(
+            "MODEL (name marts.{name}, kind INCREMENTAL_BY_TIME_RANGE (time_column day){times});\n\
+             SELECT CAST(day AS DATE) AS day FROM (VALUES (@start_date)) AS days(day)"
+        )
+    };
+    let models = [
+        daily("begins", ", start '3 days ago'"),
+        daily("is_over", ", start '1 week ago', end 'yesterday'"),
+        daily("ends", ", start '2026-03-20', end '3 days ago'"),
+        daily("usual", ""),
+    ];
+    let world = lab(&[("models/begins.sql", &models[0]), ("models/is_over.sql", &models[1])]);
+    let config = format!("{}  start: 2 days ago\n", crate::lab::CONFIG.replace("  start: 2026-03-26\n", ""));
+    edit(&world, &[("models/ends.sql", &models[2]), ("models/usual.sql", &models[3]), ("config.yaml", &config)]);
+    world.done(&["promote"]);
+    let days = |world: &World, name: &str| {
+        world.value(&format!("SELECT concat_ws(' ', min(day), max(day), count(*)) FROM marts.{name}"))
+    };
+    assert_eq!(days(&world, "begins"), "2026-03-29 2026-03-31 3");
+    assert_eq!(days(&world, "is_over"), "2026-03-25 2026-03-30 6");
+    assert_eq!(days(&world, "ends"), "2026-03-20 2026-03-28 9");
+    assert_eq!(days(&world, "usual"), "2026-03-30 2026-03-31 2");
+    // The beginning moves on, and what is there stays; so does an end.
+    let world = world.at("2026-04-03");
+    world.done(&["run"]);
+    assert_eq!(days(&world, "begins"), "2026-03-29 2026-04-02 5");
+    assert_eq!(days(&world, "is_over"), "2026-03-25 2026-04-01 8");
+    assert_eq!(days(&world, "ends"), "2026-03-20 2026-03-30 11");
+    assert_eq!(days(&world, "usual"), "2026-03-30 2026-04-02 4");
+}

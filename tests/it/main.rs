@@ -39,6 +39,7 @@ mod holes;
 mod hook;
 mod horizon;
 mod init;
+mod keyword_names;
 mod kill;
 mod lab;
 #[cfg(feature = "duckdb")]

@@ -103,7 +103,7 @@ impl Expander<'_> {
             "def" => self.def(body, at, depth),
             "if" => self.choice(body, at, depth),
             "eval" => {
-                let value = self.evaluated(body, at, depth)?;
+                let value = self.evaluated(&replaced(body, &self.given()), at, depth)?;
                 Some(self.constant(&value, at))
             }
             "each" => self.each(body, at, depth),
@@ -276,6 +276,13 @@ impl Expander<'_> {
     /// `@SQL('text')`: the text as SQL, variables in it replaced.
     fn sql(&mut self, body: &[Lexeme], at: usize, depth: usize) -> Step<Outcome> {
         let parts = split(body);
+        // SQLMesh gives the argument to Python, where a parameter without `@` is what was given for it; a text then stays one.
+        if let Some([word]) = parts.first().map(|part| trimmed(part))
+            && word.kind == Kind::Word
+            && let Some((_, value)) = self.given().into_iter().find(|(name, _)| word.is_word(name))
+        {
+            return Some(Outcome::One(value));
+        }
         let arguments = self.arguments(&parts[..parts.len().min(1)], depth)?;
         let text = match arguments.get("sql", 0).map(trimmed) {
             Some([Lexeme { kind: Kind::String, text, .. }]) => {
@@ -351,9 +358,7 @@ impl Expander<'_> {
         };
         let arguments = spread.unwrap_or(arguments);
         let own: Vec<(String, Vec<Lexeme>)> = function.parameters.iter().cloned().zip(arguments).collect();
-        let around = self.parameters.iter().rev();
-        let around = around.filter_map(|name| Some((name.clone(), self.locals.get(name)?.clone())));
-        let given: Vec<_> = own.iter().cloned().chain(around).collect();
+        let given: Vec<_> = own.iter().cloned().chain(self.given()).collect();
         let body = replaced(&function.body, &given);
         self.charge(body.len(), depth, at)?;
         let mut hidden = Vec::new();
@@ -371,6 +376,12 @@ impl Expander<'_> {
             };
         }
         outcome
+    }
+
+    /// What was given for the parameters of the functions around, the innermost first.
+    fn given(&self) -> Vec<(String, Vec<Lexeme>)> {
+        let around = self.parameters.iter().rev();
+        around.filter_map(|name| Some((name.clone(), self.locals.get(name)?.clone()))).collect()
     }
 }
 

@@ -195,6 +195,12 @@ fn lists_are_walked() {
     same("SELECT @REDUCE([a, b, c], (x, y) -> x + y)", "SELECT a + b + c");
     same("SELECT @EVAL(@REDUCE(@FILTER([1, 2, 3], x -> x > 1), (x, y) -> x + y))", "SELECT 5");
     same("SELECT @EACH(@EACH([1, 2], x -> x + 1), y -> y)", "SELECT 1 + 1, 2 + 1");
+    // SQLMesh gives these two to Python, where a parameter has no `@`.
+    same("SELECT 1 WHERE @AND(@EACH([a, b], x -> @SQL(x) > 50))", "SELECT 1 WHERE (a > 50) AND (b > 50)");
+    same("SELECT @EACH(['a', 'b'], X -> @sql(x))", "SELECT 'a', 'b'");
+    same("SELECT @REDUCE([a, b], (x, y) -> @SQL(x) + y)", "SELECT a + b");
+    same("SELECT @EACH([1, 2], x -> @EVAL(x + 1) AS v_@x), @SQL('x')", "SELECT 2 AS v_1, 3 AS v_2, x");
+    same("SELECT @EACH([a], x -> @EACH([b], y -> @SQL(x) + @SQL(y) + @SQL('x')))", "SELECT a + b + x");
     same("SELECT @EACH([a], x -> \"@{x}_q\" || @'p_@x')", "SELECT \"a_q\" || 'p_a'");
     // A parameter is known in functions inside, but not in what they are given.
     same("SELECT @EACH([a], x -> @REDUCE([@x, x], (p, q) -> p + q + x))", "SELECT a + x + a");

@@ -325,6 +325,15 @@ fn a_duplicate_model_names_both_files_and_lines() {
     insta::assert_snapshot!(told(&loaded), @"Error duplicate-model models/b.sql:3:8: model `s.a` is defined twice: in `models/a.sql` line 1 and in `models/b.sql` line 3 (rename one of the two, or delete it)");
 }
 
+/// Those that SQLGlot knows beside ours.
+#[test]
+fn every_dialect_of_sqlmesh_is_one() {
+    for dialect in ["sqlite", "teradata", "oracle", "dune", "materialize", "singlestore", "druid", "exasol"] {
+        let loaded = with(&format!("dialect {dialect}"));
+        assert_eq!(loaded.problems, [], "{dialect}");
+    }
+}
+
 #[test]
 fn files_that_are_no_model_are_told() {
     let cases = [

@@ -153,6 +153,24 @@ fn types_come_from_all_values() {
 }
 
 #[test]
+fn a_moment_with_an_offset_is_one_by_utc() {
+    let read = |text: &str| {
+        let test = one(&format!("t:\n  model: a\n  inputs: {{x: [{{a: {text}}}]}}\n  outputs: {{query: []}}\n"));
+        let Content::Rows(rows) = &test.inputs[0].fixture.content else { panic!("{text}") };
+        rows.rows[0].cells[0].text()
+    };
+    for (text, expected) in [
+        ("2026-01-01 10:00:00+02:00", "2026-01-01 08:00:00+00:00"),
+        ("2026-01-01T01:30:00.123456-05:00", "2026-01-01 06:30:00.123456+00:00"),
+        ("2026-01-01T10:00:00Z", "2026-01-01 10:00:00+00:00"),
+        ("2026-01-01 10:00:00.5", "2026-01-01 10:00:00.5"),
+        ("'2026-01-01 10:00:00+02:00'", "2026-01-01 10:00:00+02:00"),
+    ] {
+        assert_eq!(read(text).as_deref(), Some(expected), "{text}");
+    }
+}
+
+#[test]
 fn moments_are_those_of_sqlmesh() {
     let times = |vars: &str| {
         let test = one(&format!("t:\n  model: a\n  vars: {{{vars}}}\n  outputs: {{query: []}}\n"));

@@ -28,6 +28,20 @@ fn vars_are_moments_and_variables() {
     assert!(ran.stdout.starts_with("2 tests: 2 passed"), "{}{}", ran.stdout, ran.stderr);
 }
 
+/// YAML reads a moment where it is not quoted, and DuckDB a text where it is.
+#[test]
+fn an_offset_counts_where_yaml_reads_a_moment() {
+    let row = |text: &str| {
+        format!("  model: s.total\n  inputs:\n    s.x: {{columns: {{ts: TIMESTAMP}}, rows: [{{ts: {text}}}]}}\n")
+    };
+    let expected = |hour: &str| format!("  outputs: {{query: [{{ts: '2026-01-01 {hour}:00:00'}}]}}\n");
+    let read = "2026-01-01 10:00:00+02:00";
+    let tests =
+        format!("moment:\n{}{}text:\n{}{}", row(read), expected("08"), row(&format!("'{read}'")), expected("10"));
+    let ran = small("SELECT ts FROM s.x", &tests).bot(&["test"]);
+    assert!(ran.stdout.starts_with("2 tests: 2 passed"), "{}{}", ran.stdout, ran.stderr);
+}
+
 #[test]
 fn macros_see_the_variables_of_the_test() {
     let query = "SELECT @EACH(@columns, c -> sum(@{c}) AS @{c}_sum), @IF(@wide, count(*), 0) AS n FROM s.x";
