@@ -149,30 +149,39 @@ fn reference(model: &Model, key: &TableKey, inputs: &Inputs<'_>) -> Intervals {
 /// Where a model begins.
 #[derive(Clone, Copy)]
 pub(super) enum Start {
-    /// Something says so.
+    /// A moment says so.
     Known(Timestamp),
-    /// Nothing does: one unit before now.
+    /// What moves with the clock: words such as `5 days ago`, or, where nothing says it, one unit before now. It is for what has
+    /// no rows yet: those that are there are never left out for it.
     Default(Timestamp),
+}
+
+impl Start {
+    fn moment(self) -> Timestamp {
+        let (Self::Known(moment) | Self::Default(moment)) = self;
+        moment
+    }
 }
 
 /// Where a model says that it begins.
 pub(super) fn own_start(model: &Model, now: Timestamp) -> Option<Start> {
-    model.properties.start.as_ref()?.resolve(now).map(Start::Known)
+    let start = model.properties.start.as_ref()?;
+    start.absolute.map(Start::Known).or_else(|| start.resolve(now).map(Start::Default))
 }
 
 /// Where each model begins: its own start, else the earliest of its parents', else one unit before now (research:
 /// SQLMesh, section 5.2).
 pub(super) fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Start> {
-    let mut known: BTreeMap<ModelName, Timestamp> = BTreeMap::new();
+    let mut said: BTreeMap<ModelName, Start> = BTreeMap::new();
     let mut starts = BTreeMap::new();
     for name in tree.graph.order() {
         let Some(model) = tree.models.get(name) else { continue };
-        let own = model.properties.start.as_ref().and_then(|start| start.resolve(now));
-        let inherited = tree.graph.parents(name).filter_map(|parent| known.get(parent).copied()).min();
-        if let Some(start) = own.or(inherited) {
-            known.insert(name.clone(), start);
+        let parents = || tree.graph.parents(name).filter_map(|parent| said.get(parent).copied());
+        let start = own_start(model, now).or_else(|| parents().min_by_key(|start| start.moment()));
+        if let Some(start) = start {
+            said.insert(name.clone(), start);
         }
-        let start = own.or(inherited).map_or_else(|| Start::Default(model.unit().back(now, 1)), Start::Known);
+        let start = start.unwrap_or_else(|| Start::Default(model.unit().back(now, 1)));
         starts.insert(name.clone(), start);
     }
     starts

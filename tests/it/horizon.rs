@@ -317,4 +317,11 @@ fn relative_times_are_counted_from_the_present() {
     assert_eq!(days(&world, "is_over"), "2026-03-25 2026-04-01 8");
     assert_eq!(days(&world, "ends"), "2026-03-20 2026-03-30 11");
     assert_eq!(days(&world, "usual"), "2026-03-30 2026-04-02 4");
+    // Nor is it left out of another definition, or where it is loaded once more.
+    let other = |model: &str| model.replace("AS day FROM", "AS day, 1 AS one FROM");
+    edit(&world, &[("models/begins.sql", &other(&models[0])), ("models/usual.sql", &other(&models[3]))]);
+    world.done(&["promote"]);
+    world.done(&["run", "--restate", "marts.begins", "--start", "2026-04-01"]);
+    assert_eq!(days(&world, "begins"), "2026-03-29 2026-04-02 5");
+    assert_eq!(days(&world, "usual"), "2026-03-30 2026-04-02 4");
 }
