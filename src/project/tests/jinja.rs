@@ -35,13 +35,14 @@ fn refused(body: &str) -> String {
 fn a_block_gives_sql_whose_macros_are_expanded_too() {
     for (body, expected) in [
         ("SELECT {{ 1 + 1 }} AS x;", "SELECT 2 AS x"),
+        ("SELECT {{ 'a' }}::INT, @region", "SELECT a::INT AS a, 'eu' AS \"eu\""),
         ("SELECT {% for x in ['a', 'b'] %}{{ x }}{{ ', ' if not loop.last }}{% endfor %}", "SELECT a, b"),
         ("SELECT '{{ var('region') }}' AS r, {{ var('none', 3) }} AS n", "SELECT 'eu' AS r, 3 AS n"),
         ("SELECT {{ cents('a') }} AS a", "SELECT CAST(a * 100 AS BIGINT) AS a"),
         ("SELECT {{ each(['a', 'b']) }}", "SELECT CAST(a * 100 AS BIGINT) AS a, CAST(b * 100 AS BIGINT) AS b"),
         (
-            "{% set t = 'raw' %}SELECT 1 FROM {{ t }}.x WHERE '{{ gateway }}' = @region",
-            "SELECT 1 FROM raw.x WHERE 'local' = 'eu'",
+            "{% set t = 'raw' %}SELECT 1 AS n FROM {{ t }}.x WHERE '{{ gateway }}' = @region",
+            "SELECT 1 AS n FROM raw.x WHERE 'local' = 'eu'",
         ),
         (
             "SELECT '{{ gateway() }}' AS g{% if gateway () == 'local' %}, '{{ gateway }}' AS one{% endif %}",
