@@ -18,6 +18,7 @@ mod parse;
 mod projections;
 mod relations;
 mod shape;
+mod stated;
 mod template;
 mod token;
 mod whole;
@@ -39,5 +40,6 @@ pub use shape::{
     Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, OwnFunction, Read, Reads, Resolved, ShapeColumn,
     TableShape, Tables, Traits,
 };
+pub use stated::{KnownTables, StatedColumn, stated_columns};
 pub use template::{Moment, Piece, Placeholder, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
 pub use token::{Token, TokenError, TokenKind, tokenize};

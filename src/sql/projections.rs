@@ -142,6 +142,11 @@ fn is_chosen(expression: &Expr) -> bool {
     .is_break()
 }
 
+/// Whether nothing is said of what an expression's column, or columns, are called.
+pub(super) fn is_of_unknown_name(expression: &Expr) -> bool {
+    is_chosen(expression) || has_colon(expression)
+}
+
 fn has_colon(expression: &Expr) -> bool {
     ast::visit_expressions(expression, |part| match part {
         Expr::JsonAccess { .. } => ControlFlow::Break(()),

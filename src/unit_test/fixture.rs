@@ -97,7 +97,7 @@ fn types(node: &Node, report: &mut Report<'_>) -> BTreeMap<String, String> {
     for Entry { key, node } in node.entries() {
         let Some(data_type) = report.text(key, node) else { continue };
         if holds_one(&data_type) {
-            types.insert(key.to_lowercase(), data_type);
+            types.insert(folded(key), data_type);
         } else {
             report.error(node.place, format!("what stands for `{key}` is no type"), "write it as in `CAST(x AS …)`");
         }
@@ -152,6 +152,13 @@ fn content(name: &str, node: &Node, sources: &Sources<'_>, report: &mut Report<'
     }
 }
 
+/// A column's name as columns are told apart: without the quotes of an identifier, in lower case (SQLMesh normalizes them).
+fn folded(name: &str) -> String {
+    let name = name.trim();
+    let quoted = ['"', '`'].iter().find_map(|quote| name.strip_prefix(*quote)?.strip_suffix(*quote));
+    quoted.filter(|inside| !inside.is_empty()).unwrap_or(name).to_lowercase()
+}
+
 /// So many cells may rows have together, those that they leave out included.
 const MOST_CELLS: usize = 2_000_000;
 
@@ -167,7 +174,7 @@ fn rows(items: &[Node], text: &str, report: &mut Report<'_>) -> Rows {
         }
         let mut cells: BTreeMap<usize, Cell> = BTreeMap::new();
         for Entry { key, node } in item.entries() {
-            let folded = key.to_lowercase();
+            let folded = folded(key);
             let index = *known.entry(folded.clone()).or_insert_with(|| {
                 read.columns.push(Named { text: folded, place: node.place });
                 read.columns.len() - 1
@@ -304,7 +311,7 @@ fn csv(
 
 fn csv_rows(text: &str, place: Place, settings: &CsvSettings) -> Result<Rows, crate::project::SeedError> {
     let contents = read_seed(text.as_bytes(), settings, &[], Dialect::Generic)?;
-    let columns = contents.columns.iter().map(|column| Named { text: column.name.trim().to_lowercase(), place });
+    let columns = contents.columns.iter().map(|column| Named { text: folded(&column.name), place });
     let mut read = Rows { columns: columns.collect(), rows: Vec::new() };
     for row in seed_rows(text.as_bytes(), settings, &contents.columns)? {
         let cells = row?.into_iter().map(|cell| cell.map_or(Cell::Null, Cell::Untyped)).collect();

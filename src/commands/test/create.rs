@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::one::{self, Refused};
 use super::prepare::{Prepared, Variant, names_dialect, tell_errors};
+use super::shapes::ShapeColumn;
 use super::{Context, no_engine, tell};
 use crate::apply::engine_error;
 use crate::cli::TestArguments;
@@ -214,10 +215,13 @@ fn prepared(
     for input in &mut draft.inputs {
         let fixture = ready.inputs.iter_mut().find(|(name, _)| written(name, dialect) == input.name);
         let Some((name, fixture)) = fixture else { continue };
-        if let Some(shape) = shapes.get(name) {
+        let shape = shapes.get(name);
+        if let Some(shape) = shape {
             let kind = side.tree.models.get(name).map(|model| model.kind.name());
             refuse_unknown_columns((name, kind), shape, &input.columns)?;
-        } else if is_duckdb {
+        }
+        let is_typed = |shape: &Vec<ShapeColumn>| shape.iter().all(|column| column.data_type.is_some());
+        if is_duckdb && !shape.is_some_and(is_typed) {
             // Only DuckDB's own words for types mean the same when the test runs.
             input.types = StatedTypes::Yes;
             let types = input.columns.iter().map(|column| (column.name.to_lowercase(), column.data_type.clone()));
@@ -230,7 +234,7 @@ fn prepared(
 /// Refuses columns that the warehouse has and the working tree has not: no test can have rows of them.
 fn refuse_unknown_columns(
     (name, kind): (&ModelName, Option<KindName>),
-    shape: &[ColumnType],
+    shape: &[ShapeColumn],
     found: &[ColumnType],
 ) -> Result<(), CommandError> {
     let is_known = |column: &&ColumnType| shape.iter().any(|known| known.name.eq_ignore_ascii_case(&column.name));

@@ -1,7 +1,7 @@
 //! What models hold: columns and types, from what is declared, else from their queries, which an empty DuckDB is asked about.
 //!
-//! A model whose columns cannot be known (it reads a table that nobody describes, or needs another engine) has no shape; its
-//! fixtures then take the types of their values.
+//! Of a model that reads a table that nobody describes (or needs another engine), the query's own casts are what is known. One
+//! whose columns cannot be known has no shape; its fixtures then take the types of their values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,28 @@ use crate::engine::Session;
 use crate::fingerprint::Tree;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
+use crate::project::model_name;
 use crate::resolve::{Resolver, Times};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, StatedColumn, stated_columns};
 use crate::statement::{ColumnType, quote_identifier, quote_table};
 
 /// The columns of models, in order.
-pub(super) type Shapes = BTreeMap<ModelName, Vec<ColumnType>>;
+pub(super) type Shapes = BTreeMap<ModelName, Vec<ShapeColumn>>;
+
+/// A column of a model.
+#[derive(Clone, Debug)]
+pub(super) struct ShapeColumn {
+    /// Its exact name.
+    pub(super) name: String,
+    /// Its type in DuckDB's words, if anybody knows it.
+    pub(super) data_type: Option<String>,
+}
+
+impl ShapeColumn {
+    fn of(ColumnType { name, data_type }: ColumnType) -> Self {
+        Self { name, data_type: Some(data_type) }
+    }
+}
 
 /// The shapes of these models, as far as they can be known.
 pub(super) fn shapes(session: &mut dyn Session, tree: &Tree, wanted: &BTreeSet<ModelName>) -> Shapes {
@@ -26,13 +42,14 @@ pub(super) fn shapes(session: &mut dyn Session, tree: &Tree, wanted: &BTreeSet<M
     // Members of cycles are in no order, and have no shape.
     for name in tree.graph.order().iter().filter(|name| needed.contains(*name)) {
         let Some(model) = tree.models.get(name) else { continue };
-        let Some(columns) = shape(session, tree, &tables, model) else { continue };
         let table = table_of(name);
-        if make_empty(session, &table, &columns).is_none() {
-            continue;
+        let known = shape(session, tree, &tables, model);
+        if let Some(columns) = known.filter(|columns| make_empty(session, &table, columns).is_some()) {
+            tables.insert(name.clone(), table);
+            shapes.insert(name.clone(), columns.into_iter().map(ShapeColumn::of).collect());
+        } else if let Some(columns) = stated(session, &shapes, model) {
+            shapes.insert(name.clone(), columns);
         }
-        tables.insert(name.clone(), table);
-        shapes.insert(name.clone(), columns);
     }
     shapes
 }
@@ -58,10 +75,14 @@ fn shape(
         return Some(seed.columns.iter().map(|column| ColumnType::new(&column.name, &column.data_type)).collect());
     }
     let mut columns = of_query(session, tree, tables, model)?;
-    if let Kind::ScdType2(scd) = &model.kind {
-        columns.extend([&scd.valid_from, &scd.valid_to].map(|name| ColumnType::new(name, &scd.time_type)));
-    }
+    columns.extend(of_kind(model));
     Some(columns)
+}
+
+/// The columns that a kind adds to those of its query.
+fn of_kind(model: &Model) -> Vec<ColumnType> {
+    let Kind::ScdType2(scd) = &model.kind else { return Vec::new() };
+    [&scd.valid_from, &scd.valid_to].map(|name| ColumnType::new(name, &scd.time_type)).into()
 }
 
 /// What its query gives.
@@ -89,6 +110,30 @@ fn of_query(
         .filter(|column| column.data_type == "\"NULL\"")
         .for_each(|column| column.data_type = "INTEGER".into());
     Some(columns)
+}
+
+/// What its query states by itself, as far as DuckDB has such types.
+fn stated(session: &mut dyn Session, shapes: &Shapes, model: &Model) -> Option<Vec<ShapeColumn>> {
+    let query = model.query.as_ref()?;
+    let known = |parts: &[String]| {
+        let columns = shapes.get(&model_name(&parts.join("."), query.dialect()).ok()?)?;
+        let column =
+            |column: &ShapeColumn| StatedColumn { name: column.name.clone(), data_type: column.data_type.clone() };
+        Some(columns.iter().map(column).collect())
+    };
+    let columns = stated_columns(&query.syntax(), &known)?;
+    let column = |StatedColumn { name, data_type }| {
+        let data_type = data_type.and_then(|data_type| described(session, &data_type));
+        ShapeColumn { name, data_type }
+    };
+    let columns = columns.into_iter().map(column);
+    Some(columns.chain(of_kind(model).into_iter().map(ShapeColumn::of)).collect())
+}
+
+/// A type in DuckDB's own words; `None` where it has no such type.
+fn described(session: &mut dyn Session, data_type: &str) -> Option<String> {
+    let columns = session.describe(&format!("SELECT CAST(NULL AS {data_type}) AS x")).ok()?;
+    columns.into_iter().next().map(|column| column.data_type)
 }
 
 /// Makes an empty table; `None` where the engine does not take it.

@@ -3,6 +3,7 @@
 //! Cells are staged as text and cast by the engine, nested ones by way of JSON; nothing of a cell is ever part of a statement.
 
 use super::one::{Refused, help_of};
+use super::shapes::ShapeColumn;
 use crate::engine::{Cells, EngineError, Session};
 use crate::ids::TableName;
 use crate::problem::nearest;
@@ -19,7 +20,7 @@ pub(super) fn make(
     session: &mut dyn Session,
     (name, table): (&str, &TableName),
     fixture: &Fixture,
-    shape: Option<&[ColumnType]>,
+    shape: Option<&[ShapeColumn]>,
 ) -> Result<(), Refused> {
     match &fixture.content {
         Content::Rows(rows) => {
@@ -192,12 +193,13 @@ fn blame(
 }
 
 /// The columns that are known before any row is looked at: types that the test states win.
-fn known_columns(fixture: &Fixture, shape: Option<&[ColumnType]>) -> Vec<ColumnType> {
-    let mut known: Vec<ColumnType> = shape.unwrap_or_default().to_vec();
+fn known_columns(fixture: &Fixture, shape: Option<&[ShapeColumn]>) -> Vec<ShapeColumn> {
+    let mut known: Vec<ShapeColumn> = shape.unwrap_or_default().to_vec();
     for (name, data_type) in &fixture.columns {
+        let data_type = Some(data_type.clone());
         match known.iter_mut().find(|column| column.name.to_lowercase() == *name) {
-            Some(column) => column.data_type.clone_from(data_type),
-            None => known.push(ColumnType::new(name, data_type)),
+            Some(column) => column.data_type = data_type,
+            None => known.push(ShapeColumn { name: name.clone(), data_type }),
         }
     }
     known
@@ -207,15 +209,22 @@ fn columns_of(
     name: &str,
     fixture: &Fixture,
     rows: &Rows,
-    shape: Option<&[ColumnType]>,
+    shape: Option<&[ShapeColumn]>,
 ) -> Result<Vec<ColumnType>, Refused> {
-    let mut columns = known_columns(fixture, shape);
+    let typed = |ShapeColumn { name, data_type }| {
+        let place = rows.columns.iter().position(|named| named.text == name.to_lowercase());
+        let found = || inferred_type(rows.rows.iter().filter_map(|row| row.cells.get(place?)));
+        // What is NULL in every row is a number, as DuckDB stores it.
+        let data_type = data_type.or_else(found).unwrap_or_else(|| "INTEGER".into());
+        ColumnType { name, data_type }
+    };
+    let mut columns: Vec<ColumnType> = known_columns(fixture, shape).into_iter().map(typed).collect();
     for (place, named) in rows.columns.iter().enumerate() {
         if columns.iter().any(|column| column.name.to_lowercase() == named.text) {
             continue;
         }
         if shape.is_some() {
-            return Err(no_column(name, &named.text, &columns, named.place));
+            return Err(no_column(name, &named.text, columns.iter().map(|column| &column.name), named.place));
         }
         let found = inferred_type(rows.rows.iter().filter_map(|row| row.cells.get(place)));
         let data_type = found.ok_or_else(|| {
@@ -235,8 +244,8 @@ fn columns_of(
 const STATE_TYPES: &str =
     "state it: `columns: {name: TYPE}` beside `rows`, in the model's `columns`, or in `external_models.yaml`";
 
-fn no_column(name: &str, column: &str, known: &[ColumnType], place: Place) -> Refused {
-    let names: Vec<String> = known.iter().map(|column| column.name.to_lowercase()).collect();
+fn no_column<'n>(name: &str, column: &str, known: impl Iterator<Item = &'n String>, place: Place) -> Refused {
+    let names: Vec<String> = known.map(|known| known.to_lowercase()).collect();
     let help = match nearest(column, names.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it has {}", names.join(", ")),
@@ -248,21 +257,23 @@ fn no_column(name: &str, column: &str, known: &[ColumnType], place: Place) -> Re
 fn selected(
     name: &str,
     fixture: &Fixture,
-    (given, known): (&[ColumnType], &[ColumnType]),
-    shape: Option<&[ColumnType]>,
+    (given, known): (&[ColumnType], &[ShapeColumn]),
+    shape: Option<&[ShapeColumn]>,
 ) -> Result<Vec<String>, Refused> {
-    let same = |one: &ColumnType, other: &ColumnType| one.name.eq_ignore_ascii_case(&other.name);
+    let same = |given: &ColumnType, known: &ShapeColumn| given.name.eq_ignore_ascii_case(&known.name);
     let mut selected: Vec<String> = Vec::new();
     for column in known {
         let value = given
             .iter()
             .find(|given| same(given, column))
             .map_or("NULL".to_owned(), |given| format!("q.{}", quoted(&given.name)));
-        selected.push(format!("CAST({value} AS {}) AS {}", column.data_type, quoted(&column.name)));
+        let value =
+            column.data_type.as_ref().map_or(value.clone(), |data_type| format!("CAST({value} AS {data_type})"));
+        selected.push(format!("{value} AS {}", quoted(&column.name)));
     }
-    for column in given.iter().filter(|column| !known.iter().any(|known| same(known, column))) {
+    for column in given.iter().filter(|column| !known.iter().any(|known| same(column, known))) {
         if shape.is_some() {
-            return Err(no_column(name, &column.name, known, fixture.place));
+            return Err(no_column(name, &column.name, known.iter().map(|known| &known.name), fixture.place));
         }
         selected.push(format!("q.{}", quoted(&column.name)));
     }

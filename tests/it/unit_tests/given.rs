@@ -90,6 +90,35 @@ fn columns_that_a_fixture_leaves_out_have_the_types_of_the_model() {
     assert!(told(&world).contains("row 1 of `s.mid`: \"many\" of column `id` is no INTEGER"), "{}", told(&world));
 }
 
+/// `erp.facts` is declared nowhere: the queries' own casts are what is known.
+#[test]
+fn casts_state_types_where_a_table_is_known_to_nobody() {
+    let tests = "t:\n  model: s.total\n  inputs:\n    s.mid: [{id: '7', day: '2026-01-31', extra: b, '\"Weird-Col\"': 4}]\n  \
+                 outputs:\n    query: [{types: \"INTEGER DATE DECIMAL(10,2) VARCHAR BIGINT\", next: 2026-02-01, n: 1, '\"Odd\"': 4}]\n";
+    let query = "SELECT concat_ws(' ', typeof(id), typeof(day), typeof(amount), typeof(extra), typeof(n)) AS types, \
+                 day + 1 AS next, count(*) OVER () AS n, \"Weird-Col\" AS \"Odd\" FROM s.mid";
+    let world = small(query, tests);
+    edit(
+        &world,
+        &[
+            (
+                "models/base.sql",
+                "MODEL (name s.base, kind VIEW);\nWITH r AS (SELECT id::INT, day::DATE, amount FROM (SELECT id, day, amount::DECIMAL(10, 2) FROM erp.facts)) \
+                 SELECT r.*, upper(id) AS extra, 4 AS \"Weird-Col\" FROM r",
+            ),
+            (
+                "models/mid.sql",
+                "MODEL (name s.mid, kind FULL);\nSELECT b.id, day, extra, max(amount) AS amount, count(*) AS n, b.\"Weird-Col\" FROM S.base AS b GROUP BY ALL",
+            ),
+        ],
+    );
+    passes(&world);
+    edit(&world, &[("tests/test_total.yaml", &tests.replace("extra: b", "extras: b"))]);
+    assert!(told(&world).contains("`s.mid` has no column `extras`\n  hint: did you mean `extra`?"), "{}", told(&world));
+    edit(&world, &[("tests/test_total.yaml", &tests.replace("id: '7'", "id: many"))]);
+    assert!(told(&world).contains("row 1 of `s.mid`: \"many\" of column `id` is no INTEGER"), "{}", told(&world));
+}
+
 #[test]
 fn types_that_a_test_states_win() {
     let tests = "t:\n  model: s.total\n  inputs:\n    s.x:\n      columns: {k: DATE, tags: 'VARCHAR[]', m: 'MAP(VARCHAR, INTEGER)'}\n      \
