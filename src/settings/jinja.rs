@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::Object;
+use minijinja::value::{Object, from_args};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as JinjaValue};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
+use super::jinja_filters;
 use crate::ids::FilePath;
 use crate::problem::{Problem, position_of};
 use crate::yaml::Value;
@@ -116,8 +117,13 @@ pub fn jinja_environment(fuel: u64) -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_unknown_method_callback(|state, value, method, arguments| match (value.as_str(), method) {
         (Some(text), "title") if arguments.is_empty() => Ok(JinjaValue::from(title(text))),
+        (Some(text), "zfill") => {
+            let (width,) = from_args(arguments)?;
+            jinja_filters::zfill(text, width).map(JinjaValue::from)
+        }
         _ => unknown_method_callback(state, value, method, arguments),
     });
+    jinja_filters::add(&mut environment);
     environment.set_fuel(Some(fuel));
     environment
 }

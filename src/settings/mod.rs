@@ -10,6 +10,7 @@ mod data_diff;
 pub mod dotenv;
 mod gateways;
 mod jinja;
+mod jinja_filters;
 mod linter;
 mod overlay;
 mod own;

@@ -245,6 +245,9 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
                 "the usual methods of Python are there, but none that changes a value: a list grows by `{% set ns.all = ns.all + [x] %}`, where \
                  `{% set ns = namespace(all=[]) %}` stands before"
             }
+            ErrorKind::InvalidOperation if error.detail().is_some_and(|detail| detail.contains(" % ")) => {
+                "a text is filled by `'%s' | format(value)` or `'{}'.format(value)`"
+            }
             _ => "see the reference of Jinja's templates",
         };
         Refused { offset, message: format!("Jinja: {}", told(&error)), help }
