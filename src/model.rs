@@ -414,7 +414,7 @@ impl Model {
     pub fn is_history_of_intervals(&self) -> bool {
         match &self.kind {
             Kind::ScdType2(_) | Kind::Partition(_) | Kind::Unmanaged(_) => {
-                self.query.as_ref().is_some_and(|query| query.template().mentions_interval())
+                self.query.as_ref().is_some_and(|query| query.written().mentions_interval())
             }
             Kind::UniqueKey(key) => key.past != Past::Recomputed && self.names_interval(),
             _ => false,
@@ -434,7 +434,7 @@ impl Model {
     /// Whether its query or a statement beside it names the interval that is loaded.
     pub fn names_interval(&self) -> bool {
         let statements = self.pre_statements.iter().chain(&self.post_statements);
-        statements.chain(self.query.iter().map(Query::template)).any(Template::mentions_interval)
+        statements.chain(self.query.iter().map(Query::written)).any(Template::mentions_interval)
     }
 
     /// Whether what a load gives is merged into what is there, which counts twice what comes twice.

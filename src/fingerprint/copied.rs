@@ -35,7 +35,7 @@ pub fn over_originals<'m>(model: &'m Model, models: &Models) -> Cow<'m, Model> {
 }
 
 fn without_copies(model: &Model, query: &Query, models: &Models) -> Option<Model> {
-    let is_readable = !query.is_unread() && !query.template().is_open();
+    let is_readable = !query.is_unread() && !query.written().is_open();
     if !is_readable || query.failure().is_some() || query.reads_by_text() {
         return None;
     }

@@ -378,7 +378,7 @@ fn batching(model: &Model, local: &Local) -> Batching {
     let Some(query) = &model.query else { return Batching::Any };
     let statements = model.pre_statements.iter().chain(&model.post_statements);
     let in_statements = statements.into_iter().any(crate::sql::Template::mentions_interval);
-    let in_query = query.template().mentions_interval();
+    let in_query = query.written().mentions_interval();
     if !in_query && !in_statements {
         return Batching::Any;
     }

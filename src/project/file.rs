@@ -24,7 +24,7 @@ use crate::ids::{FilePath, ModelName};
 use crate::model::{AuditCall, ColumnChanges, Kind, Model, Past};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{DefaultStatements, ModelDefaults, ModelNaming};
-use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, names_within, tokenize, with_output_names};
+use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, names_within, tokenize};
 use crate::yaml::{self, Place};
 
 /// Everything besides text and path that a file's parsing depends on.
@@ -255,7 +255,7 @@ fn finish(
         expanded.mentions.join(cut.mentions);
     }
     let Expanded { before: pre_statements, query, after: post_statements, mentions } = expanded;
-    let query = query.map(|template| Query::parse(with_output_names(template, dialect), dialect));
+    let query = query.map(|template| Query::of_model(template, dialect));
     let of_kind = (kind.as_ref().map(|kind| &kind.kind), query.as_ref());
     problems.extend(refused_history(&scope.source, of_kind, (&header.properties, at)));
     let is_unexpanded = |problem: &Problem| ["unknown-macro", "python-macro"].contains(&problem.code);
@@ -264,7 +264,7 @@ fn finish(
     let end = tokens.last().map_or(0, |token| token.range.start);
     match (&query, is_seed) {
         (Some(query), true) => {
-            let offset = query.template().source_offset(0);
+            let offset = query.written().source_offset(0);
             let problem = source.error("seed-with-query", offset, "a SEED model has no query");
             file.problems.push(problem.help("remove the query, or give the model another kind"));
         }

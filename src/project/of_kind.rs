@@ -37,7 +37,7 @@ pub(super) fn refused_history(
     if let Some(Kind::UniqueKey(key)) = kind
         && key.past != Past::Recomputed
         && key.adds_up()
-        && query.is_some_and(|query| !query.template().mentions_interval())
+        && query.is_some_and(|query| !query.written().mentions_interval())
     {
         let message = "what is merged into rows that are kept (`when_matched`, `merge_filter`) must come once";
         let problem = source.error("interval-in-history", at, message);
@@ -46,8 +46,8 @@ pub(super) fn refused_history(
         ));
     }
     let is_partitioned = name == KindName::IncrementalByPartition;
-    let query = query.filter(|query| is_partitioned && query.template().mentions_interval())?;
+    let query = query.filter(|query| is_partitioned && query.written().mentions_interval())?;
     let message = "the query names the interval, and what it gives takes the place of whole partitions: rows that earlier intervals gave of them go";
-    let problem = source.warning("interval-in-partitions", query.template().source_offset(0), message);
+    let problem = source.warning("interval-in-partitions", query.written().source_offset(0), message);
     Some(problem.help("let it give its partitions whole, or partition by what is no longer than an interval"))
 }

@@ -32,7 +32,6 @@ pub use layout::layout;
 pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use named::{InText, named_in_texts, names_in, single_names_in};
 pub use opaque::Opaque;
-pub use outputs::with_output_names;
 pub use parse::{ParseFailure, Query, Syntax};
 pub use projections::{Projection, ProjectionItem, projections};
 pub use relations::{Certainty, ColumnNames, Relation};

@@ -7,19 +7,19 @@
 //! on rows, as it would be by the output column from then on. Everywhere else a column of an input goes before an alias of the
 //! same name.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::{Dialect, Splice, Template, Token, TokenKind, tokenize};
 
-/// The query with aliases behind what has none; the same where there is nothing to be named.
-pub fn with_output_names(template: Template, dialect: Dialect) -> Template {
-    let text = match template.plain_text() {
-        Some(text) if !may_have_some(text) => return template,
-        Some(text) => text.to_owned(),
-        None => template.text(),
-    };
-    let Ok(tokens) = tokenize(&text, dialect) else { return template };
+/// The query with aliases behind what has none; `None` where there is nothing to be named.
+pub(super) fn with_output_names(template: &Template, dialect: Dialect) -> Option<Template> {
+    let text = template.plain_text().map_or_else(|| Cow::Owned(template.text()), Cow::Borrowed);
+    if !may_have_some(&text) {
+        return None;
+    }
+    let tokens = tokenize(&text, dialect).ok()?;
     let cut = Cut::of(&tokens, dialect);
     let selects = (0..cut.tokens.len()).filter(|index| cut.is_word(*index, &["select"]));
     let mut named: Vec<(usize, String)> = selects.flat_map(|index| cut.select(index + 1)).collect();
@@ -31,7 +31,7 @@ pub fn with_output_names(template: Template, dialect: Dialect) -> Template {
         Some(Splice { range: end - last.len_utf8()..end, replacement: format!("{last} AS {name}") })
     };
     let splices: Vec<Splice> = named.into_iter().filter_map(splice).collect();
-    if splices.is_empty() { template } else { template.with(&splices) }
+    (!splices.is_empty()).then(|| template.with(&splices))
 }
 
 /// Whether a text has a cast, or a literal where an output column begins; most have none, and are not taken apart.
@@ -370,8 +370,8 @@ mod tests {
 
     #[track_caller]
     fn named(query: &str, expected: &str) {
-        let of = |dialect| with_output_names(Template::plain(query), dialect).text();
-        assert_eq!(of(Dialect::DuckDb), expected);
+        let found = with_output_names(&Template::plain(query), Dialect::DuckDb);
+        assert_eq!(found.map_or(query.to_owned(), |found| found.text()), expected);
     }
 
     #[track_caller]
@@ -413,8 +413,8 @@ mod tests {
         let deep = ["SELECT (", "SELECT ((((1::int", "SELECT 1::int, ", "SELECT 1::int ORDER BY ("];
         for deep in deep.map(|part| part.repeat(40_000)) {
             let closed = format!("{deep}1{}", ")".repeat(deep.matches('(').count()));
-            with_output_names(Template::plain(closed), Dialect::DuckDb);
-            with_output_names(Template::plain(deep), Dialect::DuckDb);
+            with_output_names(&Template::plain(closed), Dialect::DuckDb);
+            with_output_names(&Template::plain(deep), Dialect::DuckDb);
         }
     }
 

@@ -7,6 +7,7 @@ use sqlparser::parser::{Parser, ParserOptions};
 use sqlparser::tokenizer::{Token as Known, TokenWithSpan};
 
 use super::named::reads_by_text;
+use super::outputs::with_output_names;
 use super::relations::{self, JOIN_WORDS, Reads};
 use super::token::{LineStarts, from_located, located};
 use super::whole::{self, WHOLE_FUNCTION};
@@ -19,13 +20,30 @@ pub struct Query(Arc<Source>);
 
 #[derive(Debug)]
 struct Source {
-    template: Template,
+    written: Template,
+    /// Whether output columns without an alias get one; most queries of a project are never looked into.
+    names: Names,
     dialect: Dialect,
-    /// The text of a template of more than one piece; that of a plain one is in the template.
-    text: Option<String>,
+    analysed: OnceLock<Analysed>,
     seen: OnceLock<Seen>,
     /// Whether the text is elsewhere: nothing may be asked of the query then.
     unread: bool,
+}
+
+/// What output columns are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    AsWritten,
+    Given,
+}
+
+/// What is analysed and runs.
+#[derive(Debug)]
+struct Analysed {
+    /// Where it is not what was written.
+    template: Option<Template>,
+    /// The text of a template of more than one piece; that of a plain one is in the template.
+    text: Option<String>,
 }
 
 /// What was seen when the query was parsed.
@@ -81,14 +99,23 @@ const RECURSION_LIMIT: usize = 300;
 impl Query {
     /// The query of a template; it is parsed when somebody asks what it reads.
     pub fn parse(template: Template, dialect: Dialect) -> Self {
-        let text = template.plain_text().is_none().then(|| template.text());
-        Self(Arc::new(Source { template, dialect, text, seen: OnceLock::new(), unread: false }))
+        Self::new(template, dialect, Names::AsWritten)
+    }
+
+    /// The query of a model, whose output columns without an alias are called what SQLMesh calls them.
+    pub fn of_model(template: Template, dialect: Dialect) -> Self {
+        Self::new(template, dialect, Names::Given)
+    }
+
+    fn new(written: Template, dialect: Dialect, names: Names) -> Self {
+        let (analysed, seen) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Source { written, names, dialect, analysed, seen, unread: false }))
     }
 
     /// A query that is known to be there and was not read; see [`Query::is_unread`].
     pub fn unread(dialect: Dialect) -> Self {
-        let (template, text) = (Template::default(), None);
-        Self(Arc::new(Source { template, dialect, text, seen: OnceLock::new(), unread: true }))
+        let (analysed, seen, names) = (OnceLock::new(), OnceLock::new(), Names::AsWritten);
+        Self(Arc::new(Source { written: Template::default(), names, dialect, analysed, seen, unread: true }))
     }
 
     /// Whether its text is elsewhere, so that the model must be read again before anything is asked of its query.
@@ -96,9 +123,27 @@ impl Query {
         self.0.unread
     }
 
-    /// The template it came from.
+    /// The template that is analysed and runs.
     pub fn template(&self) -> &Template {
-        &self.0.template
+        self.analysed().template.as_ref().unwrap_or(&self.0.written)
+    }
+
+    /// The template as it is written, which names what the other one does, and is there without any work.
+    pub fn written(&self) -> &Template {
+        &self.0.written
+    }
+
+    fn analysed(&self) -> &Analysed {
+        self.0.analysed.get_or_init(|| {
+            let written = &self.0.written;
+            let template = match self.0.names {
+                Names::AsWritten => None,
+                Names::Given => with_output_names(written, self.0.dialect),
+            };
+            let shown = template.as_ref().unwrap_or(written);
+            let text = shown.plain_text().is_none().then(|| shown.text());
+            Analysed { template, text }
+        })
     }
 
     /// The dialect it is written in.
@@ -108,7 +153,7 @@ impl Query {
 
     /// The text that is parsed.
     pub fn text(&self) -> &str {
-        self.0.text.as_deref().or_else(|| self.0.template.plain_text()).unwrap_or_default()
+        self.analysed().text.as_deref().or_else(|| self.template().plain_text()).unwrap_or_default()
     }
 
     /// Takes the text apart. What it reads is remembered, the rest is the caller's.
