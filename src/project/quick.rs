@@ -1,12 +1,12 @@
 //! The usual file, `MODEL (…);` and one query without macros, cut in one walk over its bytes.
 //!
 //! Most files of a project are such, and a plan needs no more of most of them than their header and the words of their
-//! query. Wherever a byte could mean something else in the file's dialect, there is no quick cut, and the tokeniser
-//! decides: the two must never differ (a test holds them together).
+//! query. Wherever [`Walk`] does not know, there is no quick cut, and the tokeniser decides: the two must never differ (a test
+//! holds them together).
 
 use std::ops::Range;
 
-use crate::sql::{Dialect, Mentions, Piece, TIME_FUNCTION, Template, TimeVariable};
+use crate::sql::{Dialect, Mentions, Part, Piece, TIME_FUNCTION, Template, TimeVariable, Walk};
 
 /// A file that was cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,23 +45,20 @@ const FIRST_WORDS: [&str; 3] = ["select", "with", "from"];
 
 /// Cuts a file; `None` where the tokeniser must.
 pub(super) fn cut(text: &str, dialect: Dialect) -> Option<Cut> {
-    if matches!(dialect, Dialect::MySql | Dialect::MsSql | Dialect::Hive) {
-        return None;
-    }
-    let mut walk = Walk { bytes: text.as_bytes(), text, at: 0, dialect };
+    let mut walk = Walk::over(text, dialect)?;
     let header = header(&mut walk)?;
     let mut mentions = Mentions::builder();
     let mut query: Option<Range<usize>> = None;
     let mut times = Vec::new();
     loop {
-        let part = walk.next()?;
+        let part = walk.step()?;
         let start = walk.start_of(&part);
         match &part {
             Part::End => break,
             // Whatever stands after a semicolon is another statement.
             Part::Sign(b';') => {
                 query.as_ref()?;
-                let is_last = matches!(walk.next()?, Part::End);
+                let is_last = matches!(walk.step()?, Part::End);
                 return is_last.then(|| Cut { header, query, times, mentions: mentions.finish() });
             }
             Part::Word(word) => {
@@ -87,177 +84,27 @@ pub(super) fn cut(text: &str, dialect: Dialect) -> Option<Cut> {
         if query.is_none() && !matches!(part, Part::Word(_)) {
             return None;
         }
-        query.get_or_insert(start..start).end = walk.at;
+        query.get_or_insert(start..start).end = walk.place();
     }
     Some(Cut { header, query, times, mentions: mentions.finish() })
 }
 
 /// Walks over `MODEL (…);` and tells where it ends.
 fn header(walk: &mut Walk<'_>) -> Option<usize> {
-    let begins = matches!(walk.next()?, Part::Word(word) if word.eq_ignore_ascii_case("model"));
-    if !begins || !matches!(walk.next()?, Part::Sign(b'(')) {
+    let begins = matches!(walk.step()?, Part::Word(word) if word.eq_ignore_ascii_case("model"));
+    if !begins || !matches!(walk.step()?, Part::Sign(b'(')) {
         return None;
     }
     let mut depth = 1_usize;
     while depth > 0 {
-        match walk.next()? {
+        match walk.step()? {
             Part::Sign(b'(') => depth += 1,
             Part::Sign(b')') => depth -= 1,
             Part::Sign(b';') | Part::End => return None,
             _ => {}
         }
     }
-    matches!(walk.next()?, Part::Sign(b';')).then_some(walk.at)
-}
-
-/// A stretch of significant bytes.
-enum Part<'t> {
-    Word(&'t str),
-    /// A number, or the digits of one.
-    Number(&'t str),
-    /// Between double quotes or backticks.
-    Quoted(&'t str),
-    /// Between single quotes.
-    Text(&'t str),
-    Sign(u8),
-    /// `@start_ds` and its like, with the number of its bytes.
-    Time(TimeVariable, usize),
-    End,
-}
-
-struct Walk<'t> {
-    bytes: &'t [u8],
-    text: &'t str,
-    at: usize,
-    dialect: Dialect,
-}
-
-impl<'t> Walk<'t> {
-    /// The next significant part; `None` where only the dialect's tokeniser can tell what it is.
-    fn next(&mut self) -> Option<Part<'t>> {
-        loop {
-            let Some(byte) = self.bytes.get(self.at).copied() else { return Some(Part::End) };
-            match byte {
-                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
-                b'-' if self.follows(b'-') => self.line_comment()?,
-                b'/' if self.follows(b'*') => self.comment()?,
-                b'/' if self.follows(b'/') => return None,
-                b'a'..=b'z' | b'A'..=b'Z' | b'_' => return self.word().map(Part::Word),
-                b'0'..=b'9' => return self.word().filter(|digits| is_plain_number(digits)).map(Part::Number),
-                b'\'' => return self.quoted(b'\'').map(Part::Text),
-                b'"' => return self.quoted(b'"').filter(|body| !body.contains('@')).map(Part::Quoted),
-                b'`' if self.has_backticks() => {
-                    return self.quoted(b'`').filter(|body| !body.contains('@')).map(Part::Quoted);
-                }
-                b'@' => return self.time(),
-                // Parameters, other comments and quotes, and letters that only some dialects take for such.
-                b'`' | b'#' | b'$' | b'\\' | 0..=31 | 127.. => return None,
-                sign => {
-                    self.at += 1;
-                    return Some(Part::Sign(sign));
-                }
-            }
-        }
-    }
-
-    /// Where a part that was just taken began.
-    fn start_of(&self, part: &Part<'_>) -> usize {
-        self.at
-            - match part {
-                Part::Word(text) | Part::Number(text) => text.len(),
-                Part::Quoted(text) | Part::Text(text) => text.len() + 2,
-                Part::Sign(_) => 1,
-                Part::Time(_, length) => *length,
-                Part::End => 0,
-            }
-    }
-
-    fn follows(&self, byte: u8) -> bool {
-        self.bytes.get(self.at + 1) == Some(&byte)
-    }
-
-    /// A carriage return alone ends the line in some dialects only.
-    fn line_comment(&mut self) -> Option<()> {
-        let rest = self.text.get(self.at..)?;
-        let line = rest.split('\n').next().unwrap_or_default();
-        self.at += line.len();
-        (!line.trim_end_matches('\r').contains('\r')).then_some(())
-    }
-
-    /// A comment inside a comment ends in different places, and engines read `/*!` and `/*+`.
-    fn comment(&mut self) -> Option<()> {
-        let start = self.at + 2;
-        let end = start + self.text.get(start..)?.find("*/")?;
-        let inside = &self.text[start..end];
-        if inside.contains("/*") || inside.starts_with(['!', '+']) {
-            return None;
-        }
-        self.at = end + 2;
-        Some(())
-    }
-
-    fn word(&mut self) -> Option<&'t str> {
-        let start = self.at;
-        while self.bytes.get(self.at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
-            self.at += 1;
-        }
-        match self.bytes.get(self.at) {
-            // `E'…'`, `b"…"`, `a$b`, and letters beyond ASCII.
-            Some(b'\'' | b'"' | b'`' | b'$' | 128..) => None,
-            _ => self.text.get(start..self.at),
-        }
-    }
-
-    /// A time variable that stands for a value of its own; any other macro is not for here.
-    fn time(&mut self) -> Option<Part<'t>> {
-        let start = self.at;
-        let glued =
-            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'<' | b'@' | 128..);
-        if start.checked_sub(1).and_then(|before| self.bytes.get(before)).is_some_and(glued) {
-            return None;
-        }
-        self.at += 1;
-        let variable = TimeVariable::from_name(self.word()?)?;
-        let goes_on = matches!(self.bytes.get(self.at), Some(b'.' | b'('));
-        (!goes_on).then_some(Part::Time(variable, self.at - start))
-    }
-
-    /// What stands between two quotes; doubled ones stay doubled.
-    fn quoted(&mut self, quote: u8) -> Option<&'t str> {
-        let start = self.at + 1;
-        let mut at = start;
-        loop {
-            match self.bytes.get(at)? {
-                b'\\' if !self.keeps_backslashes(quote) => return None,
-                byte if *byte == quote => match self.bytes.get(at + 1) {
-                    // Also what begins `'''`, which some dialects end elsewhere.
-                    Some(next) if *next == quote && at == start => return None,
-                    Some(next) if *next == quote => at += 2,
-                    _ => break,
-                },
-                _ => at += 1,
-            }
-        }
-        self.at = at + 1;
-        self.text.get(start..at)
-    }
-
-    fn keeps_backslashes(&self, quote: u8) -> bool {
-        quote == b'\'' && matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres)
-    }
-
-    fn has_backticks(&self) -> bool {
-        matches!(self.dialect, Dialect::BigQuery | Dialect::Databricks | Dialect::Spark)
-    }
-}
-
-/// Digits, also with an exponent: what `1_000`, `0x1f` and `2D` are is the dialect's.
-fn is_plain_number(text: &str) -> bool {
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.split_once(['e', 'E']) {
-        Some((digits, exponent)) => is_digits(digits) && is_digits(exponent),
-        None => is_digits(text),
-    }
+    matches!(walk.step()?, Part::Sign(b';')).then_some(walk.place())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod constant;
 mod dialect;
 mod functions;
 mod layout;
+mod lexeme;
 mod mention;
 mod named;
 mod names;
@@ -21,6 +22,7 @@ mod shape;
 mod stated;
 mod template;
 mod token;
+mod walk;
 mod whole;
 
 pub use analysis::{analyze, analyze_syntax, dependencies, origins, output_names, refused_at, stated_outputs};
@@ -42,3 +44,4 @@ pub use shape::{
 pub use stated::{KnownTables, StatedColumn, stated_columns};
 pub use template::{Moment, Piece, Placeholder, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
 pub use token::{Token, TokenError, TokenKind, tokenize};
+pub use walk::{Part, Walk};

@@ -11,39 +11,25 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{Dialect, Splice, Template, Token, TokenKind, tokenize};
+use super::lexeme::{Kind, Lexeme, lexemes};
+use super::{Dialect, Splice, Template};
 
 /// The query with aliases behind what has none; `None` where there is nothing to be named.
 pub(super) fn with_output_names(template: &Template, dialect: Dialect) -> Option<Template> {
     let text = template.plain_text().map_or_else(|| Cow::Owned(template.text()), Cow::Borrowed);
-    if !may_have_some(&text) {
-        return None;
-    }
-    let tokens = tokenize(&text, dialect).ok()?;
-    let cut = Cut::of(&tokens, dialect);
-    let selects = (0..cut.tokens.len()).filter(|index| cut.is_word(*index, &["select"]));
+    let lexemes = lexemes(&text, dialect)?;
+    let cut = Cut::of(&text, lexemes, dialect);
+    let selects = (0..cut.lexemes.len()).filter(|index| cut.is_word(*index, &["select"]));
     let mut named: Vec<(usize, String)> = selects.flat_map(|index| cut.select(index + 1)).collect();
     named.sort_unstable();
     // Its last sign is what surely lies in one piece of the template.
     let splice = |(index, name): (usize, String)| {
-        let end = cut.tokens[index].range.end;
+        let end = cut.lexemes[index].range.end;
         let last = text.get(..end)?.chars().next_back()?;
         Some(Splice { range: end - last.len_utf8()..end, replacement: format!("{last} AS {name}") })
     };
     let splices: Vec<Splice> = named.into_iter().filter_map(splice).collect();
     (!splices.is_empty()).then(|| template.with(&splices))
-}
-
-/// Whether a text has a cast, or a literal where an output column begins; most have none, and are not taken apart.
-fn may_have_some(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let begins = |(place, _): (usize, &str)| {
-        let before = lower[..place].trim_end();
-        ["select", "distinct", ",", "("].iter().any(|end| before.ends_with(end))
-    };
-    lower.contains("::")
-        || lower.contains("cast")
-        || lower.match_indices(|sign: char| sign == '\'' || sign.is_ascii_digit()).any(begins)
 }
 
 /// What ends the list of output columns.
@@ -73,9 +59,10 @@ const DEEPEST: usize = 16;
 /// The most tokens of an ORDER BY that is looked into: queries within queries would be read again and again.
 const LONGEST: usize = 1_000;
 
-/// The significant tokens of a query; all places are among them.
+/// A query in parts; all places are among its lexemes.
 struct Cut<'t> {
-    tokens: Vec<&'t Token>,
+    text: &'t str,
+    lexemes: Vec<Lexeme>,
     /// Where that is closed which is opened at a place.
     closed: BTreeMap<usize, usize>,
     /// The places within parentheses or brackets.
@@ -103,26 +90,31 @@ enum Order {
 }
 
 impl<'t> Cut<'t> {
-    fn of(tokens: &'t [Token], dialect: Dialect) -> Self {
-        let tokens: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+    fn of(text: &'t str, lexemes: Vec<Lexeme>, dialect: Dialect) -> Self {
         let (mut open, mut closed, mut within) = (Vec::new(), BTreeMap::new(), Vec::new());
-        for (index, token) in tokens.iter().enumerate() {
+        for (index, lexeme) in lexemes.iter().enumerate() {
             within.push(!open.is_empty());
-            match sign(token) {
+            match &text[lexeme.range.clone()] {
                 "(" | "[" | "{" => open.push(index),
                 ")" | "]" | "}" => drop(open.pop().and_then(|open| closed.insert(open, index))),
                 _ => {}
             }
         }
-        Self { tokens, closed, within, dialect }
+        Self { text, lexemes, closed, within, dialect }
     }
 
-    fn sign(&self, index: usize) -> &str {
-        self.tokens.get(index).map_or("", |token| sign(token))
+    /// What stands at a place, if it is of a kind.
+    fn of_kind(&self, index: usize, kind: Kind) -> Option<&'t str> {
+        let lexeme = self.lexemes.get(index).filter(|lexeme| lexeme.kind == kind)?;
+        self.text.get(lexeme.range.clone())
+    }
+
+    fn sign(&self, index: usize) -> &'t str {
+        self.of_kind(index, Kind::Sign).unwrap_or_default()
     }
 
     fn is_word(&self, index: usize, words: &[&str]) -> bool {
-        self.tokens.get(index).is_some_and(|token| words.iter().any(|word| token.is_word(word)))
+        self.of_kind(index, Kind::Word).is_some_and(|found| words.iter().any(|word| found.eq_ignore_ascii_case(word)))
     }
 
     /// The last tokens of what is to be named of the SELECT whose columns or modifiers begin here, with the names.
@@ -134,7 +126,7 @@ impl<'t> Cut<'t> {
             return Vec::new();
         }
         let named: Vec<(usize, Item)> = items.into_iter().map(|item| (item.end - 1, self.read(item))).collect();
-        let key = |name: &str| name.trim_matches(['"', '`', '[', ']']).to_lowercase();
+        let key = |name: &str| unquoted(name).to_lowercase();
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for (_, item) in &named {
             if let Item::Inferred(name) | Item::Stated(name) = item {
@@ -161,7 +153,7 @@ impl<'t> Cut<'t> {
     /// `None` where it is too long to be looked into.
     fn sorted_by(&self, columns_end: usize, mut order: Order) -> Option<BTreeSet<String>> {
         let (mut index, mut begin) = (columns_end, None);
-        while index < self.tokens.len() {
+        while index < self.lexemes.len() {
             match self.sign(index) {
                 "(" | "[" | "{" => index = *self.closed.get(&index)?,
                 ")" | "]" | "}" | ";" => break,
@@ -174,10 +166,7 @@ impl<'t> Cut<'t> {
         }
         let words = begin.filter(|_| order == Order::Decides).unwrap_or(index)..index;
         let is_bare = |index: &usize| self.sign(index.wrapping_sub(1)) != "." && self.sign(index + 1) != ".";
-        let name = |index: usize| match &self.tokens.get(index)?.kind {
-            TokenKind::Word { value, .. } => Some(value.to_lowercase()),
-            _ => None,
-        };
+        let name = |index: usize| self.name(index).map(str::to_lowercase);
         (words.len() <= LONGEST).then(|| words.filter(is_bare).filter_map(name).collect())
     }
 
@@ -196,7 +185,7 @@ impl<'t> Cut<'t> {
     /// is not closed.
     fn items(&self, begin: usize) -> Option<(Vec<Range<usize>>, usize)> {
         let (mut found, mut begin, mut index) = (Vec::new(), begin, begin);
-        while index < self.tokens.len() {
+        while index < self.lexemes.len() {
             match self.sign(index) {
                 "(" | "[" | "{" => index = *self.closed.get(&index)?,
                 ")" | "]" | "}" | ";" => break,
@@ -234,10 +223,9 @@ impl<'t> Cut<'t> {
         {
             return Item::Stated(name);
         }
-        match (self.expression(item.start, DEEPEST), &self.tokens[item.end - 1].kind) {
-            (Some((name, end)), _) if end == item.end => Item::Inferred(name),
-            (_, TokenKind::Word { value, .. }) => Item::Stated(value.clone()),
-            _ => Item::Other,
+        match self.expression(item.start, DEEPEST) {
+            Some((name, end)) if end == item.end => Item::Inferred(name),
+            _ => self.name(item.end - 1).map_or(Item::Other, |name| Item::Stated(name.to_owned())),
         }
     }
 
@@ -275,23 +263,32 @@ impl<'t> Cut<'t> {
         if self.is_word(begin, &VALUES) {
             return None;
         }
-        let (mut last, mut end) = (written(self.tokens.get(begin)?)?, begin + 1);
+        let (mut last, mut end) = (self.written(begin)?, begin + 1);
         while self.sign(end) == "." {
-            last = written(self.tokens.get(end + 1)?)?;
+            last = self.written(end + 1)?;
             end += 2;
         }
-        Some((last, end))
+        Some((last.to_owned(), end))
+    }
+
+    /// A name as it is written; none that has quotes in its quotes.
+    fn written(&self, index: usize) -> Option<&'t str> {
+        let quoted = || self.of_kind(index, Kind::Quoted);
+        let is_plain = |name: &&str| name.starts_with(['"', '`']) && name.matches(['"', '`']).count() == 2;
+        self.of_kind(index, Kind::Word).or_else(|| quoted().filter(is_plain))
+    }
+
+    /// A word or name without its quotes.
+    fn name(&self, index: usize) -> Option<&'t str> {
+        let quoted = || self.of_kind(index, Kind::Quoted).map(unquoted);
+        self.of_kind(index, Kind::Word).or_else(quoted)
     }
 
     /// A text or a number as a name in quotes, where nothing in it needs care.
     fn literal(&self, place: usize) -> Option<String> {
         use Dialect::{BigQuery, ClickHouse, Databricks, Hive, MsSql, MySql, Spark};
-        let token = self.tokens.get(place)?;
-        let text = match &token.kind {
-            TokenKind::Number(number) => number.clone(),
-            TokenKind::String(_) => token.plain_string()?,
-            _ => return None,
-        };
+        let text = self.of_kind(place, Kind::Number);
+        let text = text.or_else(|| self.of_kind(place, Kind::Text)?.strip_prefix('\'')?.strip_suffix('\''))?;
         let is_plain = |sign: char| !sign.is_control() && !['"', '`', '\'', '\\', '[', ']'].contains(&sign);
         if text.trim() != text || text.is_empty() || text.len() > MOST || !text.chars().all(is_plain) {
             return None;
@@ -306,7 +303,7 @@ impl<'t> Cut<'t> {
 
     /// The place behind a type that begins here.
     fn data_type(&self, begin: usize) -> Option<usize> {
-        let TokenKind::Word { .. } = &self.tokens.get(begin)?.kind else { return None };
+        self.name(begin)?;
         let mut end = begin + 1;
         while self.sign(end) == "." {
             end += 2;
@@ -328,19 +325,9 @@ impl<'t> Cut<'t> {
     }
 }
 
-fn sign(token: &Token) -> &str {
-    if let TokenKind::Symbol(text) = &token.kind { text } else { "" }
-}
-
-/// A name as it is written; none of which the quotes are not told again.
-fn written(token: &Token) -> Option<String> {
-    match &token.kind {
-        TokenKind::Word { value, quote: None } => Some(value.clone()),
-        TokenKind::Word { value, quote: Some(quote @ ('"' | '`')) } if !value.contains(*quote) => {
-            Some(format!("{quote}{value}{quote}"))
-        }
-        _ => None,
-    }
+/// A name without quotes around it.
+fn unquoted(name: &str) -> &str {
+    name.trim_matches(['"', '`', '[', ']'])
 }
 
 /// Words that stand for a value and name no column.
