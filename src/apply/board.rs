@@ -223,16 +223,41 @@ impl Board {
                     .hint("run the same command again: it goes on from where it was")),
             };
         };
-        let others: Vec<String> = failed.map(|(name, _)| format!("`{name}`")).collect();
-        if !others.is_empty() {
-            error = error.hint(format!("also failed: {}", others.join(", ")));
-        }
+        let others: Vec<(ModelName, CommandError)> = failed.collect();
+        let it = if others.is_empty() { "it" } else { "them" };
+        error = also_failed(error, &others);
         if !queue.left_out.is_empty() {
             let names: Vec<String> = queue.left_out.iter().map(|name| format!("`{name}`")).collect();
-            error = error.hint(format!("not built because of it: {}", names.join(", ")));
+            error = error.hint(format!("not built because of {it}: {}", names.join(", ")));
         }
         Err(error)
     }
+}
+
+/// Of so many models that failed besides the first the cause is told; it may be the same for a thousand.
+const MOST_CAUSES: usize = 10;
+/// So many characters of each.
+const LONGEST_CAUSE: usize = 300;
+
+/// An error with what else failed; a cause that was told already is not told again.
+fn also_failed(mut error: CommandError, others: &[(ModelName, CommandError)]) -> CommandError {
+    let cause = |error: &CommandError| {
+        let cause = error.causes().into_iter().next().unwrap_or_default();
+        // Not the statement: it names the table, and tells the same mistake apart.
+        let line = cause.lines().next().unwrap_or_default();
+        line.split(" (in `").next().unwrap_or_default().chars().take(LONGEST_CAUSE).collect::<String>()
+    };
+    let mut told = BTreeSet::from([String::new(), cause(&error)]);
+    let mut names: Vec<String> = Vec::new();
+    for (name, other) in others {
+        let cause = cause(other);
+        if told.len() < MOST_CAUSES && told.insert(cause.clone()) {
+            error = error.hint(format!("also failed: `{name}`: {cause}"));
+        } else {
+            names.push(format!("`{name}`"));
+        }
+    }
+    if names.is_empty() { error } else { error.hint(format!("also failed: {}", names.join(", "))) }
 }
 
 impl Queue {

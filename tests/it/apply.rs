@@ -201,6 +201,32 @@ fn a_failed_model_stops_only_its_readers() {
 }
 
 #[test]
+fn each_model_that_failed_is_told_with_its_cause() {
+    let world = shop();
+    world.repository.branch("feature");
+    let full = |name: &str, query: &str| {
+        (format!("models/{name}.sql"), format!("MODEL (name marts.{name}, kind FULL);\n{query}"))
+    };
+    let models = [
+        full("a", "SELECT CAST('x' AS INT) + id AS n FROM raw.orders"),
+        full("b", "SELECT CAST('y' AS INT) + id AS n FROM raw.orders"),
+        full("c", "SELECT CAST('x' AS INT) + id AS n FROM raw.orders"),
+        full("d", "SELECT a.n FROM marts.a JOIN marts.b USING (n)"),
+    ];
+    edit(&world, &models.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>());
+    let ran = world.bot(&["apply", "--env", "dev", "--jobs", "1"]);
+    assert_eq!(ran.exit, Exit::No, "{}", ran.stderr);
+    for told in [
+        "error: model `marts.c` (`models/c.sql`) was not built\n  caused by: Conversion Error: Could not convert string 'x' to INT32",
+        "hint: also failed: `marts.b`: Conversion Error: Could not convert string 'y' to INT32",
+        "hint: also failed: `marts.a`\n",
+        "hint: not built because of them: `marts.d`\n",
+    ] {
+        assert!(ran.stderr.contains(told), "{told}\n{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_failed_model_takes_none_of_those_down_that_it_shares_a_transaction_with() {
     let world = shop();
     world.repository.branch("feature");
