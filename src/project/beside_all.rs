@@ -85,12 +85,21 @@ fn expanded<'s>(
         ..Names::over(&variables)
     };
     let (mut expanded, mut problems) = (Vec::new(), Vec::new());
-    for statement in settings.statements(stage) {
+    let statements = settings.statements(stage);
+    // Items of a list have no place of their own.
+    let which = |place: usize| match statements.len() {
+        1 => String::new(),
+        _ => format!(" (statement {} of `{}`)", place + 1, stage.key()),
+    };
+    for (place, statement) in statements.iter().enumerate() {
         let positions = Positions::default();
         let source = Source { path: &path, text: &statement.text, positions: &positions, fixed: Some(statement.place) };
         match one(source, (stage, dialect), names) {
             Ok(templates) => expanded.push((statement, templates)),
-            Err(wrong) => problems.extend(wrong),
+            Err(wrong) => problems.extend(wrong.into_iter().map(|problem| {
+                let message = format!("{}{}", problem.message, which(place));
+                Problem { message, ..problem }
+            })),
         }
     }
     if problems.is_empty() { Ok(expanded) } else { Err(problems) }

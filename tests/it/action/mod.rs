@@ -117,7 +117,12 @@ impl Runner {
         assert_eq!(step.shell, "bash");
         let script = self.path("temp/script.sh");
         fs::write(&script, &step.script).expect("a script");
-        let mut command = Command::new("bash");
+        // bash cannot trap what was ignored when it began, as a job in the background ignores SIGINT.
+        let mut command = Command::new("env");
+        if Command::new("env").args(["--default-signal=INT", "true"]).output().is_ok_and(|ran| ran.status.success()) {
+            command.arg("--default-signal=INT");
+        }
+        command.arg("bash");
         command.args(["--noprofile", "--norc", "-e", "-o", "pipefail"]).arg(script).current_dir(self.path("work"));
         command.env_clear().envs(&self.variables);
         command.envs(step.environment.iter().map(|(name, value)| (name, self.value(value))));
