@@ -57,8 +57,10 @@ impl Loader<'_> {
         model: Option<Model>,
     ) -> (OfFile, Vec<Problem>) {
         let Some(mut model) = model else { return (None, Vec::new()) };
-        let (audits, told) = self.known().link(&mut model, &content.audits);
-        (Some(self.model_of(blob, path, (content.seed.as_ref(), audits), model)), told)
+        let (audits, mut told) = self.known().link(&mut model, &content.audits);
+        let (model, strange) = self.model_of(blob, path, (content.seed.as_ref(), audits), model);
+        told.extend(strange);
+        (Some(model), told)
     }
 
     /// The models that were read by now.

@@ -305,7 +305,9 @@ impl<'a> Loader<'a> {
             let model = more.model.clone().map(|mut model| {
                 let (audits, told) = self.known().link(&mut model, &more.audits);
                 self.problems.extend(told);
-                self.model_of(blob, path, (more.seed.as_ref(), audits), model)
+                let (model, strange) = self.model_of(blob, path, (more.seed.as_ref(), audits), model);
+                self.problems.extend(strange);
+                model
             });
             let model = model.and_then(|model| model.map_err(|problems| self.problems.extend(problems)).ok());
             self.add(path, more, model);
@@ -352,20 +354,21 @@ impl<'a> Loader<'a> {
         text_of(self.tree, path)
     }
 
-    /// The file's model, a seed with what its CSV file holds.
+    /// The file's model, a seed with what its CSV file holds, and what is strange about that.
     pub(super) fn model_of(
         &self,
         blob: &BlobId,
         path: &FilePath,
         (seed, audits): (Option<&(String, Place)>, Option<Digest>),
         mut model: Model,
-    ) -> Result<Arc<Model>, Vec<Problem>> {
+    ) -> (Result<Arc<Model>, Vec<Problem>>, Option<Problem>) {
+        let mut strange = None;
         let name = model.name.to_string();
         let mut source = Hasher::new("model source").text(&name).text(blob.as_str()).digest(self.digest);
         if let (Kind::Seed(seed), Some((written, place))) = (&mut model.kind, seed) {
-            let filled = self.seed(path, written, *place, seed, (&model.properties.columns, model.dialect));
-            if let Err(problem) = filled {
-                return Err(vec![problem]);
+            match self.seed(path, written, *place, seed, (&model.properties.columns, model.dialect)) {
+                Ok(warning) => strange = warning,
+                Err(problem) => return (Err(vec![problem]), None),
             }
             source = source.text(seed.path.as_str()).text(seed.blob.as_str());
         }
@@ -373,7 +376,7 @@ impl<'a> Loader<'a> {
             source = source.digest(audits);
         }
         model.source = source.finish();
-        Ok(Arc::new(model))
+        (Ok(Arc::new(model)), strange)
     }
 
     /// Warns of names in `depends_on` that no model owns.

@@ -4,6 +4,7 @@
 //! Types are inferred as pandas does for SQLMesh, except that a NULL does not turn BIGINT into DOUBLE or BOOLEAN into
 //! TEXT, which would lose digits.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
@@ -18,6 +19,8 @@ pub struct SeedContents {
     pub columns: Vec<SeedColumn>,
     /// Number of rows, the header not counted.
     pub rows: u64,
+    /// The first row that has fewer cells than the header: its line, from 1, and how many it has.
+    pub short: Option<(u64, u64)>,
 }
 
 /// Why a seed cannot be read.
@@ -41,7 +44,7 @@ pub enum SeedError {
     /// The header is not the one that was planned with.
     #[error("the header has other columns than the plan")]
     OtherHeader,
-    /// A row is too short or too long.
+    /// A row is too long.
     #[error("line {line} has {found} cells, the header has {expected}")]
     Width {
         /// The line, from 1.
@@ -101,7 +104,7 @@ pub fn seed_rows<R: Read>(
     settings: &CsvSettings,
     columns: &[SeedColumn],
 ) -> Result<impl Iterator<Item = Result<SeedRow, SeedError>>, SeedError> {
-    let (names, rows) = open(reader, settings)?;
+    let (names, rows) = open(reader, settings, |_, _| ())?;
     let place = |column: &SeedColumn| names.iter().position(|name| is_same(name, &column.name));
     let places: Vec<usize> =
         columns.iter().map(|column| place(column).ok_or(SeedError::OtherHeader)).collect::<Result<_, _>>()?;
@@ -119,7 +122,8 @@ pub fn read_seed<R: Read>(
     declared: &[DeclaredColumn],
     dialect: Dialect,
 ) -> Result<SeedContents, SeedError> {
-    let (names, rows) = open(reader, settings)?;
+    let short = Cell::new(None);
+    let (names, rows) = open(reader, settings, |line, found| short.set(short.get().or(Some((line, found)))))?;
     let mut columns: Vec<Column> = names.iter().map(|_| Column::default()).collect();
     let mut count = 0;
     for row in rows {
@@ -144,7 +148,7 @@ pub fn read_seed<R: Read>(
         }
         declared => declared.iter().map(found).collect::<Result<_, SeedError>>()?,
     };
-    Ok(SeedContents { columns, rows: count })
+    Ok(SeedContents { columns, rows: count, short: short.get() })
 }
 
 /// Whether a name of the header is that of a column.
@@ -237,9 +241,12 @@ impl Guess {
 
 type Names = Vec<String>;
 
+/// The header, and the rows with as many cells; what a row has not is NULL, as in pandas, and `short` is told its line and how
+/// many cells it has.
 fn open<R: Read>(
     reader: R,
     settings: &CsvSettings,
+    short: impl Fn(u64, u64),
 ) -> Result<(Names, impl Iterator<Item = Result<SeedRow, SeedError>>), SeedError> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(settings.delimiter).quote(settings.quote);
@@ -260,13 +267,18 @@ fn open<R: Read>(
     let rows = rows.filter(move |record| !record.as_ref().is_ok_and(is_blank)).map(move |record| {
         let record = record.map_err(broken)?;
         let line = record.position().map_or(0, csv::Position::line);
-        if record.len() != expected {
+        if record.len() > expected {
             return Err(SeedError::Width { line, found: record.len() as u64, expected: expected as u64 });
         }
         let cell = |(cell, own): (&[u8], &BTreeSet<String>)| {
             cell_text(cell, line).map(|text| (!all.contains(text) && !own.contains(text)).then(|| text.to_owned()))
         };
-        record.iter().zip(&own).map(cell).collect()
+        if record.len() < expected {
+            short(line, record.len() as u64);
+        }
+        let mut cells: SeedRow = record.iter().zip(&own).map(cell).collect::<Result<_, _>>()?;
+        cells.resize(expected, None);
+        Ok(cells)
     });
     Ok((names, rows))
 }
@@ -411,14 +423,23 @@ mod tests {
     #[test]
     fn what_is_wrong_has_a_line() {
         let line = |text: &str| read(text).expect_err("no seed").line();
-        assert_eq!(line("a,b\n1,2\n3\n"), Some(3));
         assert_eq!(line("a,b\n1,2,3\n"), Some(2));
         assert_eq!(line("a,A\n"), Some(1));
-        assert_eq!(line("a,b\n1,2\n \t \n3\n"), Some(4), "a line of blanks is none");
+        assert_eq!(line("a,b\n1,2\n \t \n3,4,5\n"), Some(4), "a line of blanks is none");
         assert_eq!(line("a\n\0\n"), Some(2));
         assert!(matches!(read(""), Err(SeedError::Empty)));
         let bytes = read_seed(&b"a\n1\n\xff\n"[..], &CsvSettings::default(), &[], Dialect::DuckDb);
         assert_eq!(bytes.expect_err("no text").line(), Some(3));
+    }
+
+    #[test]
+    fn what_a_row_has_not_is_null() {
+        let (short, whole) = (read("a,b\n1,2\n3\n4\n").expect("a seed"), read("a,b\n1,2\n3,\n4,\n").expect("a seed"));
+        assert_eq!((short.short, whole.short), (Some((3, 1)), None));
+        assert_eq!(short.columns, whole.columns);
+        let rows: Result<Vec<SeedRow>, _> =
+            seed_rows(&b"a,b\n1\n"[..], &CsvSettings::default(), &short.columns).expect("rows").collect();
+        assert_eq!(rows.expect("rows"), [[Some("1".to_owned()), None]]);
     }
 
     #[test]

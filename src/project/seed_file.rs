@@ -11,7 +11,7 @@ use crate::sql::Dialect;
 use crate::yaml::Place;
 
 impl Loader<'_> {
-    /// Fills in what the file of a seed holds.
+    /// Fills in what the file of a seed holds; gives what is strange about it.
     pub(super) fn seed(
         &self,
         model: &FilePath,
@@ -19,7 +19,7 @@ impl Loader<'_> {
         place: Place,
         seed: &mut Seed,
         (declared, dialect): (&[DeclaredColumn], Dialect),
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<Problem>, Problem> {
         let tell = |problem: Problem| problem.at(model).position(place.line, place.column);
         let Some(path) = resolve(model, written) else {
             let problem = Problem::error("outside-seed", format!("seed `{written}` is outside the project"));
@@ -38,9 +38,10 @@ impl Loader<'_> {
         let contents = self.cache.seed(key, read).map_err(|error| invalid_seed(&path, &error))?;
         seed.columns.clone_from(&contents.columns);
         seed.rows = contents.rows;
+        let warning = contents.short.map(|short| short_row(&path, short));
         seed.path = path;
         seed.blob = blob;
-        Ok(())
+        Ok(warning)
     }
 
     fn missing_seed(&self, path: &FilePath) -> Problem {
@@ -63,6 +64,13 @@ fn invalid_seed(path: &FilePath, error: &SeedError) -> Problem {
         Some(line) => problem.position(line, 1),
         None => problem,
     }
+}
+
+fn short_row(path: &FilePath, (line, found): (u64, u64)) -> Problem {
+    let cells = if found == 1 { "cell" } else { "cells" };
+    let message = format!("line {line} has {found} {cells}, fewer than the header: the others are NULL");
+    let problem = Problem::warning("short-row", message).at(path).help("write the delimiter for each empty cell");
+    u32::try_from(line).map_or(problem.clone(), |line| problem.position(line, 1))
 }
 
 fn seed_digest(seed: &Seed, declared: &[DeclaredColumn]) -> Hasher {

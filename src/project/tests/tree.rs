@@ -113,11 +113,11 @@ fn a_seed_is_found_and_read() {
 #[test]
 fn a_seed_that_is_wrong_names_file_and_line() {
     let loaded = loaded(
-        "//- models/s.sql\nMODEL (name raw.s, kind SEED (path '$root/seeds/s.csv'), columns (id INT)); SET a = 1; @INSERT_SEED(); SET b = 2;\n//- seeds/s.csv\nid,name\n1\n",
+        "//- models/s.sql\nMODEL (name raw.s, kind SEED (path '$root/seeds/s.csv'), columns (id INT)); SET a = 1; @INSERT_SEED(); SET b = 2;\n//- seeds/s.csv\nid,name\n1,a,b\n",
     );
     assert_eq!(
         told(&loaded),
-        "Error invalid-seed seeds/s.csv:2:1: line 2 has 1 cells, the header has 2 (put a cell that holds the delimiter into \
+        "Error invalid-seed seeds/s.csv:2:1: line 2 has 3 cells, the header has 2 (put a cell that holds the delimiter into \
          quotes; an empty cell is a cell, too)"
     );
     assert_eq!(loaded.project.broken.len(), 1);
