@@ -215,6 +215,13 @@ fn h15_intervals_are_loaded_together_only_where_that_changes_nothing() {
         format!("SELECT date_trunc('day', ds) AS ds, v FROM raw.p {filter}"),
         format!("SELECT CAST(ds AS DATE) AS ds, v FROM raw.p {filter}"),
         "SELECT ds, v FROM raw.p".to_owned(),
+        // A day of the key's moment is one wherever the key is.
+        format!("SELECT ds::DATE AS ds, sum(v) AS v FROM raw.p {filter} GROUP BY raw.p.ds, id"),
+        format!("SELECT ds::DATE AS ds, sum(v) AS v FROM raw.p {filter} GROUP BY ds"),
+        format!(
+            "SELECT date_trunc('day', ds) AS ds, row_number() OVER (PARTITION BY p.ds, v ORDER BY id) AS n FROM raw.p AS p {filter}"
+        ),
+        format!("SELECT DISTINCT ON (p.ds) ds::TIMESTAMP AS ds, v FROM raw.p AS p {filter} ORDER BY p.ds, v"),
     ] {
         assert_eq!(batching(range, &sql), Batching::Any, "{sql}");
     }
@@ -222,6 +229,10 @@ fn h15_intervals_are_loaded_together_only_where_that_changes_nothing() {
         format!("SELECT ds, count(*) OVER () AS n FROM raw.p {filter}"),
         format!("SELECT ds, lag(v) OVER (ORDER BY ds) AS n FROM raw.p {filter}"),
         format!("SELECT max(ds) AS ds FROM raw.p {filter}"),
+        format!("SELECT ds::DATE AS ds, sum(v) AS v FROM raw.p {filter} GROUP BY ALL HAVING count(*) OVER () > 1"),
+        format!("SELECT date_trunc('month', ds) AS ds, sum(v) AS v FROM raw.p {filter} GROUP BY p.ds"),
+        format!("SELECT ds::DATE AS ds, sum(v) AS v FROM raw.p {filter} GROUP BY ROLLUP (raw.p.ds)"),
+        format!("SELECT ds::DATE AS ds, sum(v) OVER (PARTITION BY p.ds), max(v) OVER () AS m FROM raw.p AS p {filter}"),
         format!("SELECT ds, v FROM raw.p {filter} ORDER BY v LIMIT 3"),
         format!("SELECT ds, v, @start_ds AS b FROM raw.p {filter}"),
         format!("SELECT d2 AS ds, v FROM raw.p {filter}"),

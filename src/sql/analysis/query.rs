@@ -294,20 +294,21 @@ impl<'q> Analyzer<'_> {
             } else {
                 block.row_traits.orderless = true;
             }
-            self.collapse(block, "LIMIT", |_| false);
+            self.collapse(block, "LIMIT", |_, _| false);
         }
         block.rows = hasher.finish();
         Ok(None)
     }
 
-    /// Marks what a construct that looks across rows does to columns that do not keep intervals apart.
-    pub(super) fn collapse(&self, block: &mut Block, what: &str, keeps: impl Fn(&Column) -> bool) {
+    /// Marks what a construct that looks across rows does to columns that do not keep intervals apart, which are told by their
+    /// places, too.
+    pub(super) fn collapse(&self, block: &mut Block, what: &str, keeps: impl Fn(usize, &Column) -> bool) {
         if !block.row_traits.interval {
             return;
         }
         block.row_traits.crosses = true;
-        for column in &mut block.columns {
-            if !keeps(column) {
+        for (place, column) in block.columns.iter_mut().enumerate() {
+            if !keeps(place, column) {
                 column.traits.crosses = true;
             }
         }

@@ -39,6 +39,11 @@ enum Grouping {
     },
 }
 
+/// Whether a column has one value wherever the keys have: it is one of them, or a key is what it is cast or cut from.
+fn follows_from(keys: &BTreeSet<Digest>, column: &Column, projected: Option<&Projected>) -> bool {
+    keys.contains(&column.hash) || projected.is_some_and(|projected| keys.contains(&projected.value.ground))
+}
+
 impl<'q> Analyzer<'_> {
     pub(super) fn select(
         &self,
@@ -81,9 +86,9 @@ impl<'q> Analyzer<'_> {
         {
             self.anchor(&mut block, &scope, expression, &projected)?;
         }
-        hasher = self.put_grouping(&mut block, hasher, &grouping);
+        hasher = self.put_grouping(&mut block, hasher, (&grouping, &projected));
         hasher = self.put_clause(&mut block, hasher, "having", having.as_ref());
-        self.put_windows(&mut block, &values);
+        self.put_windows(&mut block, &values, &projected);
         hasher = self.put_clause(&mut block, hasher, "qualify", qualify.as_ref());
         for projected in projected.iter().filter(|projected| projected.value.calls.set_returning) {
             hasher = self.put_clause(&mut block, hasher, "set", Some(&projected.value));
@@ -153,23 +158,29 @@ impl<'q> Analyzer<'_> {
         Ok((!value.traits.interval).then_some(value.ground))
     }
 
-    fn put_grouping(&self, block: &mut Block, hasher: Hasher, grouping: &Grouping) -> Hasher {
+    fn put_grouping(
+        &self,
+        block: &mut Block,
+        hasher: Hasher,
+        (grouping, projected): (&Grouping, &[Projected]),
+    ) -> Hasher {
         let Grouping::By { hash, keys, parts } = grouping else { return hasher };
         for part in parts {
             block.row_traits = block.row_traits.and(part.traits);
             block.row_reads.extend(part.reads.iter().cloned());
         }
-        self.collapse(block, "a GROUP BY without the time column", |column| keys.contains(&column.hash));
+        let is_key = |place: usize, column: &Column| follows_from(keys, column, projected.get(place));
+        self.collapse(block, "a GROUP BY without the time column", is_key);
         hasher.text("grouped").digest(*hash)
     }
 
-    fn put_windows(&self, block: &mut Block, values: &[&Value]) {
+    fn put_windows(&self, block: &mut Block, values: &[&Value], projected: &[Projected]) {
         let partitions: Vec<&BTreeSet<Digest>> = values.iter().flat_map(|value| &value.calls.partitions).collect();
         if partitions.is_empty() {
             return;
         }
-        self.collapse(block, "a window that is not partitioned by the time column", |column| {
-            partitions.iter().all(|keys| keys.contains(&column.hash))
+        self.collapse(block, "a window that is not partitioned by the time column", |place, column| {
+            partitions.iter().all(|keys| follows_from(keys, column, projected.get(place)))
         });
     }
 
@@ -272,7 +283,9 @@ impl<'q> Analyzer<'_> {
                     block.row_traits.orderless = true;
                 }
                 let kept: BTreeSet<Digest> = keys.iter().map(|key| key.hash).collect();
-                self.collapse(block, "DISTINCT ON without the time column", |column| kept.contains(&column.hash));
+                self.collapse(block, "DISTINCT ON without the time column", |place, column| {
+                    follows_from(&kept, column, projected.get(place))
+                });
                 Ok(true)
             }
         }
