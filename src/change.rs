@@ -163,6 +163,13 @@ pub enum Reason {
         /// What in it looks across intervals.
         why: String,
     },
+    /// A time-range query whose rows may have a time outside of the interval that they come of.
+    LoadedAsDue {
+        /// What its time column is.
+        why: String,
+    },
+    /// A time-range query whose time column is the day of shorter intervals.
+    LoadedByDay,
     /// Rows that production has are kept, because that was decided.
     RowsKept {
         /// Which.
@@ -199,6 +206,8 @@ impl Reason {
             Self::Opaque { .. } => "opaque",
             Self::ContextChanged => "context-changed",
             Self::OneIntervalAtATime { .. } => "one-interval-at-a-time",
+            Self::LoadedAsDue { .. } => "loaded-as-due",
+            Self::LoadedByDay => "loaded-by-day",
             Self::RowsKept { .. } => "rows-kept",
             Self::Assumes { .. } => "assumes",
         }
@@ -228,6 +237,12 @@ impl Reason {
             Self::Opaque { what } => format!("opaque, {what}"),
             Self::ContextChanged => "the engine's context (engine, settings, before_all) changed".into(),
             Self::OneIntervalAtATime { why } => format!("loaded one interval at a time: {why}"),
+            Self::LoadedAsDue { why } => {
+                format!("loaded as much at once as is due, without rows of a time outside of that: {why}")
+            }
+            Self::LoadedByDay => {
+                "loaded by whole days: the time column is the day, which is longer than an interval".into()
+            }
             Self::RowsKept { rows, decision } => {
                 let decided = decision.iter().map(|decision| format!(" {}", decision.sentence()));
                 format!("{} are kept: {}{}", rows.subject(), rows.flags(), decided.collect::<String>())

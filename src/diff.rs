@@ -255,8 +255,13 @@ fn differing(
 /// What a reader of the plan should know of the new fingerprint.
 fn remarks(model: &Model, new: &Fingerprint) -> Vec<Reason> {
     let mut remarks: Vec<Reason> = new.opaque.iter().map(|what| Reason::Opaque { what: what.clone() }).collect();
-    if let (Batching::OneInterval { why }, Kind::TimeRange(_) | Kind::UniqueKey(_)) = (&new.batching, &model.kind) {
-        remarks.push(Reason::OneIntervalAtATime { why: why.clone() });
+    if matches!(model.kind, Kind::TimeRange(_) | Kind::UniqueKey(_)) {
+        remarks.extend(match &new.batching {
+            Batching::Any => None,
+            Batching::OneInterval { why } => Some(Reason::OneIntervalAtATime { why: why.clone() }),
+            Batching::AsDue { why } => Some(Reason::LoadedAsDue { why: why.clone() }),
+            Batching::WholeDays => Some(Reason::LoadedByDay),
+        });
     }
     remarks.extend(new.assumes.iter().map(|what| Reason::Assumes { what: what.clone() }));
     remarks

@@ -6,7 +6,6 @@ use super::fault::FillError;
 use super::fill::{Filler, run_all};
 use super::task::{Parents, Task};
 use crate::engine::{EngineError, Session};
-use crate::fingerprint::Batching;
 use crate::model::Kind;
 use crate::state::{Fact, Load, LoadedInterval};
 use crate::statement::ColumnType;
@@ -259,10 +258,7 @@ impl Task<'_> {
 
     /// Ranges to load, cut where loading several intervals at once would give another result.
     fn batches(self, missing: &Intervals, batch_size: Option<u32>) -> impl Iterator<Item = Interval> {
-        let units = match self.fingerprint.batching {
-            Batching::Any => batch_size,
-            Batching::OneInterval { .. } => Some(1),
-        };
-        missing.ranges().iter().flat_map(move |range| range.batches(self.target.unit, units))
+        let batching = &self.fingerprint.batching;
+        missing.ranges().iter().flat_map(move |range| batching.loads(*range, self.target.unit, batch_size))
     }
 }

@@ -104,13 +104,15 @@ fn first_load(planned: &Planned, model: &Model, target: &Target, now: Timestamp)
         _ => None,
     };
     let batching = planned.result.tree.fingerprints.get(&model.name).map(|fingerprint| &fingerprint.batching);
-    let units = match batching {
-        Some(Batching::OneInterval { .. }) => Some(1),
-        _ if target.course.is_some() => Some(1),
-        _ => batch_size,
+    let (batching, batch_size) = match batching {
+        Some(batching) if target.course.is_none() => (batching, batch_size),
+        Some(one @ Batching::OneInterval { .. }) => (one, batch_size),
+        _ if target.course.is_some() => (&Batching::Any, Some(1)),
+        _ => (&Batching::Any, batch_size),
     };
     let laid = target.course.and_then(|course| Interval::new(course.start, course.end));
-    let loads = target.intervals_missing.iter().chain(&laid).flat_map(|range| range.batches(target.unit, units));
+    let loads =
+        target.intervals_missing.iter().chain(&laid).flat_map(|range| batching.loads(*range, target.unit, batch_size));
     let interval = loads.clone().next().unwrap_or_else(|| everything(now));
     Load { interval, unit: target.unit, of: loads.count() }
 }

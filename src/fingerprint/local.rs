@@ -400,12 +400,13 @@ fn batching(model: &Model, local: &Local) -> Batching {
     let mut columns = local.columns.iter().flatten();
     let time = columns.find(|column| model.dialect.is_name(&column.name.text, &folded));
     match (&local.batching, time) {
-        (Batching::OneInterval { why }, _) => one(why),
-        (Batching::Any, Some(time)) if time.traits.daily && is_within_day(model.unit()) => {
-            one("the time column is cut to the day, which is longer than an interval")
+        (_, Some(time)) if time.traits.strays => {
+            Batching::AsDue { why: "the interval's filter is not on the time column".to_owned() }
         }
-        (Batching::Any, Some(time)) if !time.traits.crosses => Batching::Any,
-        (Batching::Any, Some(_)) => one("the interval's filter is not on the time column alone"),
-        (Batching::Any, None) => one("the time column is not among the output columns"),
+        (_, Some(time)) if time.traits.daily && is_within_day(model.unit()) => Batching::WholeDays,
+        (Batching::OneInterval { why }, _) => one(why),
+        (_, Some(time)) if !time.traits.crosses => Batching::Any,
+        (_, Some(_)) => one("the interval's filter is not on the time column alone"),
+        (_, None) => one("the time column is not among the output columns"),
     }
 }

@@ -56,6 +56,7 @@ use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{KindName, Model, Past};
 use crate::sql::{Opaque, OutputName, OwnFunction, Query, Reads, ShapeColumn, Syntax, TableShape, Tables, Traits};
+use crate::time::{Interval, IntervalUnit};
 use statements::own_functions;
 
 pub use copied::over_originals;
@@ -128,6 +129,34 @@ pub enum Batching {
         /// What in the query looks across intervals.
         why: String,
     },
+    /// Rows that come of an interval may have a time outside of it, and would be lost if each were loaded by itself: as many at
+    /// once as are due and `batch_size` allows, as SQLMesh does.
+    AsDue {
+        /// What the time column is.
+        why: String,
+    },
+    /// The time column is the day of intervals that are shorter: whole days.
+    WholeDays,
+}
+
+impl Batching {
+    /// What of a range is loaded by one statement each, oldest first.
+    pub fn loads(
+        &self,
+        range: Interval,
+        unit: IntervalUnit,
+        batch_size: Option<u32>,
+    ) -> impl Iterator<Item = Interval> + Clone + use<> {
+        match self {
+            Self::Any | Self::AsDue { .. } => range.batches(unit, batch_size),
+            Self::OneInterval { .. } => range.batches(unit, Some(1)),
+            // What of the first day was loaded before is replaced with all of that day.
+            Self::WholeDays => {
+                let whole = Interval::new(IntervalUnit::Day.floor(range.start), range.end);
+                whole.unwrap_or(range).batches(IntervalUnit::Day, Some(1))
+            }
+        }
+    }
 }
 
 impl Fingerprint {

@@ -87,6 +87,8 @@ fn is_worth_saying(reason: &Reason) -> bool {
         Reason::ReadsNothingChanged { .. }
             | Reason::Opaque { .. }
             | Reason::OneIntervalAtATime { .. }
+            | Reason::LoadedAsDue { .. }
+            | Reason::LoadedByDay
             | Reason::RowsKept { .. }
             | Reason::Assumes { .. }
     )

@@ -327,6 +327,8 @@ impl From<&Reason> for ReasonObject {
             | Reason::Opaque { .. }
             | Reason::ContextChanged
             | Reason::OneIntervalAtATime { .. }
+            | Reason::LoadedAsDue { .. }
+            | Reason::LoadedByDay
             | Reason::RowsKept { .. }
             | Reason::Assumes { .. } => {}
         }

@@ -82,6 +82,8 @@ pub struct Traits {
     pub crosses: bool,
     /// It is cut to the day, so that hours of one day are not told apart by it.
     pub daily: bool,
+    /// The interval's filter is about something else, so it may lie outside of the interval.
+    pub strays: bool,
 }
 
 impl Traits {
@@ -95,6 +97,7 @@ impl Traits {
             interval: self.interval || other.interval,
             crosses: self.crosses || other.crosses,
             daily: self.daily || other.daily,
+            strays: self.strays || other.strays,
         }
     }
 

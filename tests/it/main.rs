@@ -8,6 +8,7 @@ mod architecture;
 mod audits;
 mod cases;
 mod ci;
+mod coarse_time;
 mod contract;
 #[cfg(feature = "duckdb")]
 mod corpus;

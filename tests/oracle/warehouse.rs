@@ -247,11 +247,10 @@ impl Warehouse {
             }
             ModelKind::TimeRange(range) => {
                 let start = model.properties.start.as_ref().and_then(|start| start.absolute).unwrap_or(Timestamp(0));
-                let units = match fingerprint.batching {
-                    Batching::Any => Some(1 + choices.below(4) as u32),
-                    Batching::OneInterval { .. } => Some(1),
-                };
-                let batches: Vec<_> = Interval { start, end: END }.batches(IntervalUnit::Day, units).collect();
+                let batching = &fingerprint.batching;
+                // What is loaded as it is due has the same rows where the same is due.
+                let size = matches!(batching, Batching::Any).then(|| 1 + choices.below(4) as u32);
+                let batches: Vec<_> = batching.loads(Interval { start, end: END }, IntervalUnit::Day, size).collect();
                 let time = |interval| LoadTime { interval, execution: END };
                 let first = time(batches.first().copied().unwrap_or(Interval { start, end: END }));
                 let first = self.text(resolver, model, first, parents)?;
@@ -271,13 +270,13 @@ impl Warehouse {
                 self.run(&over.create_empty(&query))?;
                 let start = model.properties.start.as_ref().and_then(|start| start.absolute).unwrap_or(Timestamp(0));
                 let whole = Interval { start, end: END };
-                let loads = match (is_loaded_by_interval(model), &fingerprint.batching) {
-                    (true, Batching::OneInterval { .. }) => whole.batches(IntervalUnit::Day, Some(1)).collect(),
-                    (true, Batching::Any) => {
-                        whole.batches(IntervalUnit::Day, Some(1 + choices.below(4) as u32)).collect()
+                // Loaded as a whole, it begins anew each time.
+                let loads = match is_loaded_by_interval(model) {
+                    true => {
+                        let size = Some(1 + choices.below(4) as u32);
+                        fingerprint.batching.loads(whole, IntervalUnit::Day, size).collect()
                     }
-                    // Loaded as a whole, it begins anew each time.
-                    (false, _) => vec![whole],
+                    false => vec![whole],
                 };
                 for interval in loads {
                     let query = self.text(resolver, model, LoadTime { interval, execution: END }, parents)?;

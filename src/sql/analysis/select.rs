@@ -39,6 +39,11 @@ enum Grouping {
     },
 }
 
+fn is_comparison(operator: &ast::BinaryOperator) -> bool {
+    use ast::BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq};
+    matches!(operator, Eq | Gt | GtEq | Lt | LtEq)
+}
+
 /// Whether a column has one value wherever the keys have: it is one of them, or a key is what it is cast or cut from.
 fn follows_from(keys: &BTreeSet<Digest>, column: &Column, projected: Option<&Projected>) -> bool {
     keys.contains(&column.hash) || projected.is_some_and(|projected| keys.contains(&projected.value.ground))
@@ -123,20 +128,46 @@ impl<'q> Analyzer<'_> {
     ) -> Step<()> {
         let mut grounds = BTreeSet::new();
         let mut clear = true;
+        let mut about: Option<BTreeSet<Digest>> = Some(BTreeSet::new());
         for conjunct in conjuncts(selection) {
             if !self.expression(scope, conjunct, self.dialect.name_rules().filter)?.traits.interval {
                 continue;
             }
+            let compared = self.compared(scope, conjunct)?;
+            about = about.zip(compared).map(|(about, compared)| &about | &compared);
             match self.filtered(scope, conjunct)? {
                 Some(ground) => grounds.insert(ground),
                 None => std::mem::replace(&mut clear, false),
             };
         }
         let anchored = |value: &Value| clear && grounds.len() == 1 && grounds.contains(&value.ground);
+        // What is known to be about something else; the end of a group lies in the interval as all of it does.
+        let strays = |value: &Value| {
+            let is_made_of_rows = value.calls.aggregate || !value.calls.partitions.is_empty();
+            !is_made_of_rows && about.as_ref().is_some_and(|about| !about.contains(&value.ground))
+        };
         for (column, projected) in block.columns.iter_mut().zip(projected) {
             column.traits.crosses |= !anchored(&projected.value);
+            column.traits.strays |= strays(&projected.value);
         }
         Ok(())
+    }
+
+    /// What a comparison with the interval is about, whatever it says; `None` where it is none.
+    fn compared(&self, scope: &Scope<'_, 'q>, conjunct: &'q ast::Expr) -> Step<Option<BTreeSet<Digest>>> {
+        let sides: Vec<&ast::Expr> = match inside(conjunct) {
+            ast::Expr::Between { expr, .. } => vec![expr],
+            ast::Expr::BinaryOp { left, right, op } if is_comparison(op) => vec![left, right],
+            _ => return Ok(None),
+        };
+        let mut found = BTreeSet::new();
+        for side in sides {
+            let value = self.expression(scope, side, self.dialect.name_rules().filter)?;
+            if !value.traits.interval {
+                found.insert(value.ground);
+            }
+        }
+        Ok((!found.is_empty()).then_some(found))
     }
 
     /// The expression that `x BETWEEN @start AND @end`, `x >= @start` and `x <= @end` are about. `@end` is the last
