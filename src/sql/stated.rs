@@ -1,14 +1,16 @@
-//! The columns of a query with the types that it states itself, by casts and what keeps their type: what can be known where the
-//! columns of a table that it reads are known to nobody (research: SQLMesh's `columns_to_types`, which annotates as much).
+//! The columns of a query with the types that it states itself, by the casts of its outermost SELECT: what can be known where the
+//! columns of a table that it reads are known to nobody (research: SQLMesh's `columns_to_types`, which knows as much: nothing
+//! of a column that comes out of a query inside, unless all tables of that are known).
 //!
 //! Nothing here is guessed. A column whose type no cast states has none, and where a star stands for columns that nobody knows,
 //! nothing is known of the query.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, JoinConstraint, ObjectName, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Value,
+    self, Expr, JoinConstraint, ObjectName, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Value,
+    VisitMut as _, VisitorMut,
 };
 
 use super::Syntax;
@@ -19,8 +21,8 @@ use super::projections::is_of_unknown_name;
 pub struct StatedColumn {
     /// Its name as the query writes it.
     pub name: String,
-    /// Its type as the query writes it, if it states one.
-    pub data_type: Option<String>,
+    /// An expression that reads no table and has its type, if the query states one: `sum(CAST(NULL AS INT))`.
+    pub like: Option<String>,
 }
 
 /// The columns of the tables that a query reads, by a name's parts; `None` where nobody knows them.
@@ -28,18 +30,26 @@ pub type KnownTables<'k> = dyn Fn(&[String]) -> Option<Vec<StatedColumn>> + 'k;
 
 /// The columns of a query in order, but for those that the engine must name. `None` where nobody knows which there are.
 pub fn stated_columns(syntax: &Syntax, tables: &KnownTables<'_>) -> Option<Vec<StatedColumn>> {
-    Reader { tables }.query(syntax.tree().ok()?, &Ctes::new())
+    Reader { tables }.query(syntax.tree().ok()?, &Ctes::new()).map(|found| found.columns)
 }
 
 type Columns = Vec<StatedColumn>;
 
+/// What a query gives.
+#[derive(Clone)]
+struct Found {
+    columns: Columns,
+    /// Whether all tables that it reads are known.
+    known: bool,
+}
+
 /// What CTEs give, by their names in lower case.
-type Ctes = BTreeMap<String, Option<Columns>>;
+type Ctes = BTreeMap<String, Option<Found>>;
 
 /// A table of FROM; the columns of some are not known.
 struct Source {
     name: Option<String>,
-    columns: Option<Columns>,
+    found: Option<Found>,
 }
 
 struct Reader<'k> {
@@ -47,70 +57,56 @@ struct Reader<'k> {
 }
 
 impl Reader<'_> {
-    fn query(&self, query: &ast::Query, outer: &Ctes) -> Option<Columns> {
+    fn query(&self, query: &ast::Query, outer: &Ctes) -> Option<Found> {
         let mut ctes = outer.clone();
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let columns = self.query(&cte.query, &ctes).and_then(|columns| renamed(columns, &cte.alias));
-            ctes.insert(cte.alias.name.value.to_lowercase(), columns);
+            let found = self.query(&cte.query, &ctes).and_then(|found| inside(found, &cte.alias));
+            ctes.insert(cte.alias.name.value.to_lowercase(), found);
         }
-        // A set operation has the names of its first part; a type is known where no other part may widen it.
-        match query.body.as_ref() {
-            SetExpr::Select(select) => self.select(select, &ctes),
-            SetExpr::Query(inner) => self.query(inner, &ctes),
-            operation @ SetExpr::SetOperation { .. } => self.united(operation, &ctes),
-            _ => None,
-        }
-    }
-
-    fn united(&self, mut body: &SetExpr, ctes: &Ctes) -> Option<Columns> {
-        let part = |body: &SetExpr| match body {
-            SetExpr::Select(select) => self.select(select, ctes),
-            SetExpr::Query(inner) => self.query(inner, ctes),
-            _ => None,
-        };
-        // Chains are deep on the left side alone.
-        let mut others = Vec::new();
+        // A set operation has the names of its first part, and SQLMesh takes its types, too. Chains are deep on the left side.
+        let (mut body, mut known) = (query.body.as_ref(), true);
         while let SetExpr::SetOperation { left, right, set_quantifier, .. } = body {
             if matches!(set_quantifier, ast::SetQuantifier::ByName | ast::SetQuantifier::AllByName) {
                 return None;
             }
-            others.push(part(right));
+            known &= self.part(right, &ctes).is_some_and(|found| found.known);
             body = left;
         }
-        let mut columns = part(body)?;
-        for (place, column) in columns.iter_mut().enumerate() {
-            let type_in = |other: &Option<Columns>| other.as_ref()?.get(place)?.data_type.clone();
-            let is_same = |other: &Option<Columns>| type_in(other) == column.data_type;
-            if !others.iter().all(is_same) {
-                column.data_type = None;
-            }
-        }
-        Some(columns)
+        let found = self.part(body, &ctes)?;
+        Some(Found { known: found.known && known, ..found })
     }
 
-    fn select(&self, select: &ast::Select, ctes: &Ctes) -> Option<Columns> {
+    fn part(&self, body: &SetExpr, ctes: &Ctes) -> Option<Found> {
+        match body {
+            SetExpr::Select(select) => self.select(select, ctes),
+            SetExpr::Query(inner) => self.query(inner, ctes),
+            _ => None,
+        }
+    }
+
+    fn select(&self, select: &ast::Select, ctes: &Ctes) -> Option<Found> {
         let tables = select
             .from
             .iter()
             .flat_map(|table| std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)));
         let sources: Vec<Source> = tables.map(|factor| self.source(factor, ctes)).collect();
+        let known = sources.iter().all(|source| source.found.as_ref().is_some_and(|found| found.known));
         let mut columns = Columns::new();
         for item in &select.projection {
             match item {
                 SelectItem::Wildcard(options) if is_plain(options) && !select.from.iter().any(merges) => {
                     for source in &sources {
-                        columns.extend(source.columns.clone()?);
+                        columns.extend(source.found.clone()?.columns);
                     }
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options)
                     if is_plain(options) =>
                 {
                     let [name] = parts(name)?.try_into().ok()?;
-                    columns.extend(named(&sources, &name)?.columns.clone()?);
+                    columns.extend(named(&sources, &name)?.found.clone()?.columns);
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    let data_type = data_type(expr, &sources);
-                    columns.push(StatedColumn { name: alias.value.clone(), data_type });
+                    columns.push(StatedColumn { name: alias.value.clone(), like: like(expr, &sources, known) });
                 }
                 SelectItem::UnnamedExpr(expression) if !is_of_unknown_name(expression) => {
                     let name = match expression {
@@ -118,47 +114,55 @@ impl Reader<'_> {
                         Expr::CompoundIdentifier(names) => &names.last()?.value,
                         _ => continue,
                     };
-                    columns.push(StatedColumn { name: name.clone(), data_type: data_type(expression, &sources) });
+                    columns.push(StatedColumn { name: name.clone(), like: like(expression, &sources, known) });
                 }
                 _ => return None,
             }
         }
-        (!columns.is_empty()).then_some(columns)
+        (!columns.is_empty()).then_some(Found { columns, known })
     }
 
     fn source(&self, factor: &TableFactor, ctes: &Ctes) -> Source {
-        let (columns, own, alias) = match factor {
+        let (found, own, alias) = match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
                 let parts = parts(name).unwrap_or_default();
                 let cte =
                     <&[String; 1]>::try_from(parts.as_slice()).ok().and_then(|[name]| ctes.get(&name.to_lowercase()));
-                (cte.cloned().unwrap_or_else(|| (self.tables)(&parts)), parts.last().cloned(), alias)
+                let table = || (self.tables)(&parts).map(|columns| Found { columns, known: true });
+                (cte.cloned().unwrap_or_else(table), parts.last().cloned(), alias)
             }
             TableFactor::Derived { subquery, alias, .. } => (self.query(subquery, ctes), None, alias),
-            _ => return Source { name: None, columns: None },
+            _ => return Source { name: None, found: None },
         };
         match alias {
-            None => Source { name: own, columns },
-            Some(alias) => Source {
-                name: Some(alias.name.value.clone()),
-                columns: columns.and_then(|columns| renamed(columns, alias)),
-            },
+            None => Source { name: own, found: found.map(untyped_unless_known) },
+            Some(alias) => {
+                Source { name: Some(alias.name.value.clone()), found: found.and_then(|found| inside(found, alias)) }
+            }
         }
     }
+}
+
+/// What a query gives to the one around it.
+fn inside(mut found: Found, alias: &ast::TableAlias) -> Option<Found> {
+    if alias.columns.len() > found.columns.len() {
+        return None;
+    }
+    let names = found.columns.iter_mut().zip(&alias.columns);
+    names.for_each(|(column, named)| column.name.clone_from(&named.name.value));
+    Some(untyped_unless_known(found))
+}
+
+fn untyped_unless_known(mut found: Found) -> Found {
+    if !found.known {
+        found.columns.iter_mut().for_each(|column| column.like = None);
+    }
+    found
 }
 
 /// The parts of a name that is written as one.
 fn parts(name: &ObjectName) -> Option<Vec<String>> {
     name.0.iter().map(|part| part.as_ident().map(|part| part.value.clone())).collect()
-}
-
-/// The columns under the names that an alias gives them.
-fn renamed(mut columns: Columns, alias: &ast::TableAlias) -> Option<Columns> {
-    if alias.columns.len() > columns.len() {
-        return None;
-    }
-    columns.iter_mut().zip(&alias.columns).for_each(|(column, named)| column.name.clone_from(&named.name.value));
-    Some(columns)
 }
 
 /// Whether a star stands for all columns as they are.
@@ -195,53 +199,70 @@ fn named<'s>(sources: &'s [Source], name: &str) -> Option<&'s Source> {
     sources.iter().find(|source| source.name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name)))
 }
 
-/// The type that an expression surely has.
-fn data_type(expression: &Expr, sources: &[Source]) -> Option<String> {
-    let of_column = |source: &Source, name: &str| {
-        source.columns.as_ref()?.iter().find(|column| column.name.eq_ignore_ascii_case(name))?.data_type.clone()
-    };
-    let mut expression = expression;
-    while let Expr::Nested(inner) = expression {
-        expression = inner;
+/// An expression that reads no table and has the type of this one.
+fn like(expression: &Expr, sources: &[Source], known: bool) -> Option<String> {
+    if let Expr::Function(function) = expression
+        && let Some("count" | "row_number" | "rank" | "dense_rank") =
+            parts(&function.name)?.pop().map(|name| name.to_lowercase()).as_deref()
+    {
+        return Some("CAST(NULL AS BIGINT)".to_owned());
     }
-    let text = |text: &str| Some(text.to_owned());
-    match expression {
-        Expr::Cast { data_type, format: None, .. } => Some(data_type.to_string()),
-        Expr::TypedString(typed) => Some(typed.data_type.to_string()),
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(_) => text("VARCHAR"),
-            Value::Boolean(_) => text("BOOLEAN"),
-            Value::Number(number, _) => number.to_string().parse::<i32>().ok().and_then(|_| text("INTEGER")),
-            _ => None,
-        },
-        // Where another table is not known, a name may be its column.
-        Expr::Identifier(name) => match sources {
-            [source] => of_column(source, &name.value),
-            _ if sources.iter().any(|source| source.columns.is_none()) => None,
-            _ => sources.iter().find_map(|source| of_column(source, &name.value)),
-        },
-        Expr::CompoundIdentifier(names) => match names.as_slice() {
-            [table, name] => of_column(named(sources, &table.value)?, &name.value),
-            _ => None,
-        },
-        Expr::Function(function) => of_function(function, sources),
-        _ => None,
+    let mut copy = expression.clone();
+    let mut without_columns = WithoutColumns { sources, known };
+    match copy.visit(&mut without_columns) {
+        ControlFlow::Continue(()) => Some(copy.to_string()),
+        ControlFlow::Break(()) => None,
     }
 }
 
-/// The type of functions that have one whatever they are given, or that of their argument.
-fn of_function(function: &ast::Function, sources: &[Source]) -> Option<String> {
-    let name = parts(&function.name)?.pop()?.to_lowercase();
-    match name.as_str() {
-        "count" | "row_number" | "rank" | "dense_rank" => Some("BIGINT".to_owned()),
-        "min" | "max" | "any_value" => match &function.args {
-            FunctionArguments::List(list) => match list.args.as_slice() {
-                [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => data_type(argument, sources),
+/// Puts NULL of their type into the place of casts and of columns whose types are known; breaks at any other column.
+struct WithoutColumns<'s> {
+    sources: &'s [Source],
+    known: bool,
+}
+
+impl VisitorMut for WithoutColumns<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut ast::Query) -> ControlFlow<()> {
+        ControlFlow::Break(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        let null = || Box::new(Expr::Value(Value::Null.into()));
+        match expression {
+            Expr::Cast { expr, format: None, .. } => *expr = null(),
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => match self.column(expression) {
+                Some(like) => *expression = Expr::Identifier(ast::Ident::new(like)),
+                None => return ControlFlow::Break(()),
+            },
+            // SQLMesh takes it for one of DOUBLE, the engine for a DECIMAL of as many digits.
+            Expr::Value(value) if matches!(&value.value, Value::Number(number, _) if number.parse::<i64>().is_err()) => {
+                *expression = Expr::Identifier(ast::Ident::new("CAST(NULL AS DOUBLE)"));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl WithoutColumns<'_> {
+    /// What has the type of a column.
+    fn column(&self, expression: &Expr) -> Option<String> {
+        let of = |source: &Source, name: &ast::Ident| {
+            let columns = &source.found.as_ref()?.columns;
+            columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name.value))?.like.clone()
+        };
+        let like = match expression {
+            _ if !self.known => None,
+            Expr::Identifier(name) => self.sources.iter().find_map(|source| of(source, name)),
+            Expr::CompoundIdentifier(names) => match names.as_slice() {
+                [table, name] => of(named(self.sources, &table.value)?, name),
                 _ => None,
             },
             _ => None,
-        },
-        _ => None,
+        };
+        like.map(|like| format!("({like})"))
     }
 }
 
@@ -252,12 +273,11 @@ mod tests {
 
     fn of(text: &str) -> Option<String> {
         let query = Query::parse(Template::plain(text), Dialect::DuckDb);
-        let column =
-            |name: &str, data_type: &str| StatedColumn { name: name.into(), data_type: Some(data_type.into()) };
+        let column = |name: &str, like: &str| StatedColumn { name: name.into(), like: Some(format!("NULL::{like}")) };
         let tables =
             |parts: &[String]| (parts == ["s", "known"]).then(|| vec![column("k", "DATE"), column("w", "REAL")]);
         let columns = stated_columns(&query.syntax(), &tables)?;
-        let shown = |column: StatedColumn| format!("{} {}", column.name, column.data_type.as_deref().unwrap_or("?"));
+        let shown = |column: StatedColumn| format!("{} {}", column.name, column.like.as_deref().unwrap_or("?"));
         Some(columns.into_iter().map(shown).collect::<Vec<_>>().join(", "))
     }
 
@@ -267,27 +287,28 @@ mod tests {
     }
 
     #[test]
-    fn casts_and_what_keeps_their_types() {
-        states("SELECT id::INT AS id, a, upper(a) AS u, count(*) AS n FROM raw.x", "id INT, a ?, u ?, n BIGINT");
+    fn casts_of_the_outermost_select_state_types() {
         states(
-            "WITH r AS (SELECT id::INT AS id, CAST(d AS DATE) AS d, x FROM raw.x), s AS (SELECT * FROM r) \
-             SELECT s.*, max(d) AS last, 'web' AS w, 1 AS one FROM s",
-            "id INT, d DATE, x ?, last DATE, w VARCHAR, one INTEGER",
+            "SELECT id::INT AS id, a, upper(a) AS u, count(*) AS n FROM raw.x",
+            "id NULL::INT, a ?, u ?, n CAST(NULL AS BIGINT)",
         );
-        states("SELECT q.b FROM (SELECT a::DECIMAL(10, 2) FROM raw.x) AS q(b)", "b ?");
-        states("SELECT q.b FROM (SELECT a::DECIMAL(10, 2) AS a FROM raw.x) AS q(b)", "b DECIMAL(10,2)");
-        states("SELECT k, y.w FROM s.known AS y", "k DATE, w REAL");
-        states("SELECT a::INT AS a UNION ALL SELECT 2 UNION ALL SELECT b::INT AS b FROM raw.x", "a ?");
         states(
-            "SELECT a::INT AS a, 'x' AS x FROM raw.x UNION SELECT b::INT AS b, 'y' AS y FROM raw.y",
-            "a INT, x VARCHAR",
+            "SELECT coalesce(a::INT, 0) AS a, sum(b::REAL) * 1.5 AS b FROM raw.x",
+            "a coalesce(NULL::INT, 0), b sum(NULL::REAL) * CAST(NULL AS DOUBLE)",
         );
+        states("SELECT a::INT AS a FROM raw.x UNION ALL SELECT b FROM raw.y", "a NULL::INT");
+        states(
+            "WITH r AS (SELECT id::INT AS id, x FROM raw.x) SELECT r.*, max(id) AS last, (SELECT 1) AS one FROM r",
+            "id ?, x ?, last ?, one ?",
+        );
+        states("SELECT q.b FROM (SELECT a::INT AS a FROM raw.x) AS q(b)", "b ?");
     }
 
     #[test]
-    fn what_may_be_another_tables_has_no_type() {
-        states("SELECT k, y.k AS own FROM s.known AS y JOIN raw.x ON true", "k ?, own DATE");
-        states("SELECT k, id FROM s.known AS y CROSS JOIN (SELECT id::INT AS id FROM raw.x)", "k DATE, id INT");
+    fn columns_of_known_tables_have_types_where_all_are_known() {
+        states("SELECT k, y.w + 1 AS w FROM s.known AS y", "k (NULL::DATE), w (NULL::REAL) + 1");
+        states("WITH c AS (SELECT k AS d FROM s.known) SELECT c.* FROM c", "d (NULL::DATE)");
+        states("SELECT k, y.k AS own FROM s.known AS y JOIN raw.x ON true", "k ?, own ?");
         for unknown in [
             "SELECT * FROM raw.x",
             "SELECT x.* FROM raw.x",

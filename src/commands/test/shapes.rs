@@ -48,6 +48,12 @@ pub(super) fn shapes(session: &mut dyn Session, tree: &Tree, wanted: &BTreeSet<M
             tables.insert(name.clone(), table);
             shapes.insert(name.clone(), columns.into_iter().map(ShapeColumn::of).collect());
         } else if let Some(columns) = stated(session, &shapes, model) {
+            let typed = |column: &ShapeColumn| Some(ColumnType::new(&column.name, column.data_type.as_ref()?));
+            let typed: Option<Vec<ColumnType>> = columns.iter().map(typed).collect();
+            // Then what reads it alone can be asked about.
+            if typed.is_some_and(|columns| make_empty(session, &table, &columns).is_some()) {
+                tables.insert(name.clone(), table);
+            }
             shapes.insert(name.clone(), columns);
         }
     }
@@ -117,23 +123,26 @@ fn stated(session: &mut dyn Session, shapes: &Shapes, model: &Model) -> Option<V
     let query = model.query.as_ref()?;
     let known = |parts: &[String]| {
         let columns = shapes.get(&model_name(&parts.join("."), query.dialect()).ok()?)?;
-        let column =
-            |column: &ShapeColumn| StatedColumn { name: column.name.clone(), data_type: column.data_type.clone() };
+        let like = |data_type: &String| format!("CAST(NULL AS {data_type})");
+        let column = |column: &ShapeColumn| StatedColumn {
+            name: column.name.clone(),
+            like: column.data_type.as_ref().map(like),
+        };
         Some(columns.iter().map(column).collect())
     };
     let columns = stated_columns(&query.syntax(), &known)?;
-    let column = |StatedColumn { name, data_type }| {
-        let data_type = data_type.and_then(|data_type| described(session, &data_type));
+    let column = |StatedColumn { name, like }| {
+        let data_type = like.and_then(|like| described(session, &like));
         ShapeColumn { name, data_type }
     };
     let columns = columns.into_iter().map(column);
     Some(columns.chain(of_kind(model).into_iter().map(ShapeColumn::of)).collect())
 }
 
-/// A type in DuckDB's own words; `None` where it has no such type.
-fn described(session: &mut dyn Session, data_type: &str) -> Option<String> {
-    let columns = session.describe(&format!("SELECT CAST(NULL AS {data_type}) AS x")).ok()?;
-    columns.into_iter().next().map(|column| column.data_type)
+/// The type of an expression in DuckDB's own words; `None` where it cannot tell.
+fn described(session: &mut dyn Session, like: &str) -> Option<String> {
+    let columns = session.describe(&format!("SELECT {like} AS x")).ok()?;
+    columns.into_iter().next().map(|column| column.data_type).filter(|data_type| data_type != "\"NULL\"")
 }
 
 /// Makes an empty table; `None` where the engine does not take it.
