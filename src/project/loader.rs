@@ -445,7 +445,8 @@ pub(super) fn is_projects(path: &FilePath, settings: &Settings) -> bool {
 
 /// Whether `ignore_patterns` take a file out of the project.
 pub fn is_ignored(settings: &Settings, path: &FilePath) -> bool {
-    settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path.as_str()))
+    let path = path.as_str();
+    settings.ignore_patterns.iter().any(|pattern| glob::matches(pattern, path) || glob::matches_end(pattern, path))
 }
 
 /// Whether a file declares tables that something else fills.

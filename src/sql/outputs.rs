@@ -3,7 +3,7 @@
 //! its alias). A reader that asks for `id` of `SELECT id::INT` finds it then.
 //!
 //! It looks at tokens alone, so that no query is parsed for it. What it does not surely know stays as it is: other expressions,
-//! all of a SELECT with a star, whose columns may have the name already, and what its ORDER BY names where the order decides
+//! what a star beside it may have as a column already, if it does not exclude it, and what its ORDER BY names where the order decides
 //! on rows, as it would be by the output column from then on. Everywhere else a column of an input goes before an alias of the
 //! same name.
 
@@ -122,9 +122,9 @@ impl<'t> Cut<'t> {
         let Some((items, end)) = self.before_columns(begin).and_then(|begin| self.items(begin)) else {
             return Vec::new();
         };
-        if items.iter().any(|item| self.is_star(item)) {
-            return Vec::new();
-        }
+        // What every star leaves out.
+        let (stars, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| self.is_star(item));
+        let left_out: Vec<BTreeSet<String>> = stars.iter().map(|star| self.left_out(star)).collect();
         let named: Vec<(usize, Item)> = items.into_iter().map(|item| (item.end - 1, self.read(item))).collect();
         let key = |name: &str| unquoted(name).to_lowercase();
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -134,6 +134,7 @@ impl<'t> Cut<'t> {
             }
         }
         let inferred = |(place, item): (usize, Item)| match item {
+            Item::Inferred(name) if left_out.iter().any(|names| !names.contains(&key(&name))) => None,
             Item::Inferred(name) if counts.get(&key(&name)) == Some(&1) => Some((place, name)),
             _ => None,
         };
@@ -215,6 +216,19 @@ impl<'t> Cut<'t> {
             index += 2;
         }
         self.sign(index).starts_with('*') || (self.is_word(item.start, &["columns"]) && item.len() > 1)
+    }
+
+    /// The names that `* EXCLUDE (…)` leaves out, where nothing else is said of the star.
+    fn left_out(&self, star: &Range<usize>) -> BTreeSet<String> {
+        let word = star.clone().find(|place| self.sign(*place) == "*").map_or(star.end, |star| star + 1);
+        let (begin, end) = match self.closed.get(&(word + 1)) {
+            Some(close) => (word + 2, close + 1),
+            None => (word + 1, word + 2),
+        };
+        if end != star.end || !self.is_word(word, &["exclude", "except"]) {
+            return BTreeSet::new();
+        }
+        (begin..end).filter_map(|place| self.name(place)).map(str::to_lowercase).collect()
     }
 
     fn read(&self, item: Range<usize>) -> Item {
@@ -382,6 +396,10 @@ mod tests {
             "SELECT TRY_CAST('1' AS INT)::text, date '2026-01-01'",
             "SELECT TRY_CAST('1' AS INT)::text AS \"1\", date '2026-01-01' AS \"2026-01-01\"",
         );
+        named(
+            "SELECT id::int, t.* EXCLUDE (ID, \"x\"), x::text, * exclude id FROM t",
+            "SELECT id::int AS id, t.* EXCLUDE (ID, \"x\"), x::text, * exclude id FROM t",
+        );
         named("SELECT a IS DISTINCT FROM b, c::int FROM t", "SELECT a IS DISTINCT FROM b, c::int AS c FROM t");
         named(
             "SELECT a::int, b::int FROM t ORDER BY t.a, b LIMIT 1",
@@ -409,6 +427,10 @@ mod tests {
     fn what_has_a_name_or_may_have_another_stays() {
         stays("SELECT id::int AS id, id::int x, a + 1, sum(a)::int, -1, NULL::int, current_date::text, '' FROM t");
         stays("SELECT *, id::int FROM t");
+        stays("SELECT id::int, * EXCLUDE (x) FROM t");
+        stays("SELECT id::int, * EXCLUDE (id), u.* FROM t");
+        stays("SELECT x::int, * EXCLUDE (id) REPLACE (upper(x) AS x) FROM t");
+        stays("SELECT id::int, COLUMNS(* EXCLUDE (id)) FROM t");
         stays("SELECT id::text FROM t ORDER BY lower(ID) LIMIT 3");
         stays("SELECT DISTINCT ON (id) id::text FROM t ORDER BY id");
         stays("SELECT x FROM (SELECT id::text, x FROM t WHERE (y > 1) ORDER BY id)");
