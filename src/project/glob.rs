@@ -9,7 +9,7 @@ pub fn matches(pattern: &str, path: &str) -> bool {
 
 /// Whether the end of a path fits a pattern, as Python's `Path.match` has it: `*.bak.sql` is any file of such a name, and `**` is
 /// one part. SQLMesh ignores what fits a pattern in either way.
-pub fn matches_end(pattern: &str, path: &str) -> bool {
+pub(super) fn matches_end(pattern: &str, path: &str) -> bool {
     let mut path = path.rsplit('/');
     let mut pattern = pattern.trim_start_matches("./").rsplit('/');
     pattern.all(|pattern| path.next().is_some_and(|part| part_fits(pattern, part)))

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Object, from_args};
+use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as JinjaValue};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
@@ -117,10 +117,10 @@ pub fn jinja_environment(fuel: u64) -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_unknown_method_callback(|state, value, method, arguments| match (value.as_str(), method) {
         (Some(text), "title") if arguments.is_empty() => Ok(JinjaValue::from(title(text))),
-        (Some(text), "zfill") => {
-            let (width,) = from_args(arguments)?;
-            jinja_filters::zfill(text, width).map(JinjaValue::from)
-        }
+        (Some(text), method) => match jinja_filters::text_method(text, method, arguments) {
+            Some(made) => made,
+            None => unknown_method_callback(state, value, method, arguments),
+        },
         _ => unknown_method_callback(state, value, method, arguments),
     });
     jinja_filters::add(&mut environment);

@@ -2,7 +2,7 @@
 //!
 //! They compute with values alone, and give no more than a text a few times as long as what they are given.
 
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{Kwargs, Rest, ValueKind, from_args};
 use minijinja::{Environment, Error, ErrorKind, Value};
 use minijinja_contrib::globals::{cycler, joiner};
 
@@ -25,11 +25,47 @@ pub(super) fn add(environment: &mut Environment<'_>) {
     environment.add_function("joiner", joiner);
 }
 
+/// What one of Python's methods of texts gives; `None` where it is none of those that are missing elsewhere.
+pub(super) fn text_method(text: &str, method: &str, arguments: &[Value]) -> Option<Result<Value, Error>> {
+    let affix = || from_args::<(&str,)>(arguments).map(|(affix,)| affix);
+    let padded = |with: fn(&str, usize) -> Result<String, Error>| {
+        let (width,) = from_args::<(usize,)>(arguments)?;
+        with(text, width).map(Value::from)
+    };
+    let parts = |found: Option<(&str, &str)>, separator: &str, whole: [&str; 3]| {
+        let parts = found.map_or(whole, |(before, after)| [before, separator, after]);
+        Value::from(parts.map(Value::from).to_vec())
+    };
+    Some(match method {
+        "zfill" => padded(zfill),
+        "center" => padded(center),
+        "ljust" => padded(|text, width| Ok(format!("{text}{}", filling(text, width)?))),
+        "rjust" => padded(|text, width| Ok(format!("{}{text}", filling(text, width)?))),
+        "removeprefix" => affix().map(|affix| Value::from(text.strip_prefix(affix).unwrap_or(text))),
+        "removesuffix" => affix().map(|affix| Value::from(text.strip_suffix(affix).unwrap_or(text))),
+        "partition" => affix().map(|affix| parts(text.split_once(affix), affix, [text, "", ""])),
+        "rpartition" => affix().map(|affix| parts(text.rsplit_once(affix), affix, ["", "", text])),
+        "casefold" => Ok(Value::from(text.to_lowercase())),
+        "swapcase" => {
+            let swapped = |sign: char| match sign.is_uppercase() {
+                true => sign.to_lowercase().collect::<String>(),
+                false => sign.to_uppercase().collect(),
+            };
+            Ok(Value::from(text.chars().map(swapped).collect::<String>()))
+        }
+        _ => return None,
+    })
+}
+
+fn filling(text: &str, width: usize) -> Result<String, Error> {
+    Ok(" ".repeat(within_limit(width)?.saturating_sub(text.chars().count())))
+}
+
 /// As Python's `str.zfill`: zeros behind the sign, up to a width in characters.
 ///
 /// # Errors
 /// The width is none that anybody writes.
-pub(super) fn zfill(text: &str, width: usize) -> Result<String, Error> {
+fn zfill(text: &str, width: usize) -> Result<String, Error> {
     let (sign, digits) = text.split_at(usize::from(text.starts_with(['+', '-'])));
     let missing = within_limit(width)?.saturating_sub(text.chars().count());
     Ok(format!("{sign}{}{digits}", "0".repeat(missing)))
@@ -159,6 +195,12 @@ mod tests {
         renders("{{ 'a b/ü&' | urlencode }}", "a%20b/%C3%BC%26");
         renders("{{ '<b>x</b>  &amp; y' | striptags }}", "x & y");
         renders("{{ '7'.zfill(3) }} {{ '-7'.zfill(3) }} {{ 'abc'.zfill(2) }}", "007 -07 abc");
+        renders(
+            "{{ 'stg_a.b.c'.removeprefix('stg_').removesuffix('.c') }}|{{ 'a'.ljust(3) }}|{{ 'a'.rjust(3) }}|",
+            "a.b|a  |  a|",
+        );
+        renders("{{ 'a.b.c'.partition('.') | join('+') }} {{ 'a.b.c'.rpartition('.')[0] }}", "a+.+b.c a.b");
+        renders("{{ 'ab'.rpartition('.') | join('+') }} {{ 'aB'.swapcase() }} {{ 'AB'.casefold() }}", "++ab Ab ab");
         renders("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}", "aba");
         renders("{% set j = joiner(' OR ') %}{% for x in [1, 2] %}{{ j() }}{{ x }}{% endfor %}", "1 OR 2");
     }

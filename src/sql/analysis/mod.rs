@@ -24,6 +24,7 @@
 //! This module never decides what a model's kind or properties add; `fingerprint` does.
 
 mod aggregate;
+mod anchor;
 mod block;
 mod columns;
 mod expression;
