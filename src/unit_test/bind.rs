@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Content, Fixture, Named, Rows, UnitTest};
+use super::ctes::with_clause;
+use super::{Content, Fixture, Input, Named, Rows, UnitTest};
 use crate::ids::ModelName;
 use crate::model::{Kind, Model};
 use crate::problem::{Problem, nearest};
@@ -50,6 +51,18 @@ pub fn bind<'t>(test: &'t UnitTest, known: &Known<'_>) -> Result<Bound<'t>, Vec<
             Err(problem) => problems.push(*problem),
         }
     }
+    let ctes = model.query.as_ref().and_then(|query| with_clause(query.text())).map_or(Vec::new(), |with| with.ctes);
+    let is_cte = |input: &&Input| {
+        let is_table = model_name(&input.name.text, known.dialect).is_ok_and(|name| reads.contains(&name));
+        !is_table && ctes.iter().any(|cte| cte.name.eq_ignore_ascii_case(&input.name.text))
+    };
+    // SQLMesh puts the rows into its place; passed over, a test would say nothing of what it is about.
+    problems.extend(test.inputs.iter().filter(is_cte).map(|input| {
+        let message =
+            format!("`{}` is a CTE of `{}`, which has the rows of its own query", input.name.text, model.name);
+        let help = "give rows to what that reads; what the CTE comes to is said below `outputs: {ctes: …}`";
+        at(test, &input.name, message).help(help)
+    }));
     for parent in &reads {
         if *parent == model.name {
             let nothing = Fixture {

@@ -30,6 +30,11 @@ pub enum Cell {
 impl Cell {
     /// A node's value; `quoted` says whether a text stood in quotes.
     pub(super) fn of(value: &Value, quoted: Quoted) -> Self {
+        if let (Value::Text(text), Quoted::No) = (value, quoted)
+            && let Some(number) = whole_number(text)
+        {
+            return Self::Number(number);
+        }
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Boolean(*value),
@@ -86,6 +91,17 @@ pub fn is_moment(text: &str) -> bool {
     let begins =
         matches!(signs.next(), Some(' ' | 'T' | 't')) && signs.next().is_some_and(|sign| sign.is_ascii_digit());
     is_day(day) && begins && rest.contains(':')
+}
+
+/// A whole number with zeros before it or underscores in it, without them, as SQLMesh's reader of YAML 1.2 has it.
+fn whole_number(text: &str) -> Option<String> {
+    let (sign, digits) =
+        text.strip_prefix('-').map_or(("", text.strip_prefix('+').unwrap_or(text)), |rest| ("-", rest));
+    let is_number = digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    let digits = digits.replace('_', "");
+    let significant = digits.trim_start_matches('0');
+    is_number.then(|| if significant.is_empty() { "0".to_owned() } else { format!("{sign}{significant}") })
 }
 
 /// A moment with an offset as the same by UTC, which it is in a column without a zone, too: YAML reads a moment, not a text

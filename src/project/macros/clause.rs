@@ -58,11 +58,15 @@ impl Expander<'_> {
         output: &mut Vec<Lexeme>,
     ) -> usize {
         let condition = split(body).first().map(|condition| condition.to_vec()).unwrap_or_default();
+        // `@JOIN(…) LEFT JOIN t`, as SQLMesh has it too: the words are there already.
+        let begun = if clause.name == "join" { behind_join(input, from) } else { None };
         // Where the condition has no value the clause stays: the problem is told.
         if self.charge(condition.len(), depth, name.at).is_none()
             || self.holds(&condition, name.at, depth) != Some(false)
         {
-            output.push(Lexeme::made(Kind::Word, clause.keyword, name.at));
+            if begun.is_none() {
+                output.push(Lexeme::made(Kind::Word, clause.keyword, name.at));
+            }
             return from;
         }
         if clause.name == "join" {
@@ -73,8 +77,15 @@ impl Expander<'_> {
             output.push(Lexeme::made(Kind::Space, " ", name.at));
         }
         // Only looked for where it is left out: a file may have many.
-        end_of(clause, input, from)
+        end_of(clause, input, begun.unwrap_or(from))
     }
+}
+
+/// The place behind the words of a join that begins here, JOIN the last of them.
+fn behind_join(input: &[Lexeme], from: usize) -> Option<usize> {
+    let mut words = input.iter().enumerate().skip(from).filter(|(_, lexeme)| lexeme.is_significant());
+    let (place, _) = words.find(|(_, lexeme)| !BEFORE_JOIN.iter().any(|word| lexeme.is_word(word)))?;
+    input[place].is_word("join").then_some(place + 1)
 }
 
 /// The place where a clause ends: at a word or macro that begins another, or at the end of what is around it.

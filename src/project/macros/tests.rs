@@ -228,6 +228,10 @@ fn conditions_are_joined_and_clauses_kept_or_left_out() {
     same("SELECT 1 FROM t @WHERE(FALSE) a USING SAMPLE 10", "SELECT 1 FROM t USING SAMPLE 10");
     same("SELECT 1 FROM t @JOIN(FALSE) u USING (a) USING SAMPLE 10", "SELECT 1 FROM t USING SAMPLE 10");
     same("SELECT 1 FROM t @WHERE(FALSE) u.limit > 1 AND b.order", "SELECT 1 FROM t");
+    // The words of a join may stand behind it.
+    same("SELECT 1 FROM t @JOIN(TRUE) LEFT JOIN u USING (a) WHERE x", "SELECT 1 FROM t  LEFT JOIN u USING (a) WHERE x");
+    same("SELECT 1 FROM t @JOIN(FALSE) LEFT OUTER JOIN u USING (a) WHERE x", "SELECT 1 FROM t WHERE x");
+    same("SELECT 1 FROM t @JOIN(FALSE) JOIN u USING (a) JOIN v USING (a)", "SELECT 1 FROM t JOIN v USING (a)");
 }
 
 #[test]

@@ -55,6 +55,13 @@ fn rows_have_several_forms() {
 }
 
 #[test]
+fn numbers_are_those_of_yaml() {
+    let cells = rows(" [{a: 0123, b: -1_000, c: '0123', d: 00, e: 12_x}]").rows.remove(0).cells;
+    let (number, text) = (|text: &str| Cell::Number(text.into()), |text: &str| Cell::Text(text.into()));
+    assert_eq!(cells, [number("123"), number("-1000"), text("0123"), number("0"), text("12_x")]);
+}
+
+#[test]
 fn mistakes_are_told_together_with_their_places() {
     let text = "one:\n  model: a.b\n  imputs: {}\n  outputs:\n    query:\n      rows: 3\n  vars: 1\n\
                 two:\n  outputs: {}\nthree: 1\nfour:\n  model: a.b\n  outputs:\n    query: {}\n    qery: []\n\
