@@ -46,6 +46,8 @@ pub struct CommandError {
     pub message: String,
     /// What to do next, most useful first.
     pub hints: Vec<String>,
+    /// What else is told where rows may be seen: it may hold values of them.
+    private: Vec<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
     withheld: Option<String>,
     again: Again,
@@ -72,6 +74,7 @@ impl CommandError {
             kind: CommandErrorKind::No,
             message: message.into(),
             hints: Vec::new(),
+            private: Vec::new(),
             source: None,
             withheld: None,
             again: Again::No,
@@ -115,6 +118,17 @@ impl CommandError {
         self
     }
 
+    /// Adds what is told behind the hints on stderr alone, and to nobody who may not read the warehouse: it may hold values of
+    /// rows, which hints never do.
+    pub fn privately(mut self, told: impl Into<String>) -> Self {
+        self.private.push(told.into());
+        self
+    }
+
+    fn all_hints(&self) -> Vec<String> {
+        self.hints.iter().chain(&self.private).cloned().collect()
+    }
+
     /// The exit code that it leads to.
     pub fn exit(&self) -> Exit {
         match self.kind {
@@ -140,7 +154,7 @@ impl CommandError {
 
     /// For people on stderr.
     pub fn for_terminal(&self, colour: Colour) -> String {
-        terminal::error(&self.message, &self.causes(), &self.hints, colour)
+        terminal::error(&self.message, &self.causes(), &self.all_hints(), colour)
     }
 
     /// For scripts on stderr, where `--format json` was asked for.
@@ -149,7 +163,7 @@ impl CommandError {
             CommandErrorKind::No | CommandErrorKind::Limit => "no",
             CommandErrorKind::Failed => "failed",
         };
-        json::error(kind, &self.message, &self.causes(), &self.hints)
+        json::error(kind, &self.message, &self.causes(), &self.all_hints())
     }
 
     /// The chain of causes, outermost first; one that only repeats the text before it is left out.

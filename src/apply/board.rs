@@ -239,7 +239,7 @@ const MOST_CAUSES: usize = 10;
 /// So many characters of each.
 const LONGEST_CAUSE: usize = 300;
 
-/// An error with what else failed; a cause that was told already is not told again.
+/// An error with what else failed, and why where that was not told already: causes quote rows, so they are told in private.
 fn also_failed(mut error: CommandError, others: &[(ModelName, CommandError)]) -> CommandError {
     let cause = |error: &CommandError| {
         let cause = error.causes().into_iter().next().unwrap_or_default();
@@ -247,17 +247,19 @@ fn also_failed(mut error: CommandError, others: &[(ModelName, CommandError)]) ->
         let line = cause.lines().next().unwrap_or_default();
         line.split(" (in `").next().unwrap_or_default().chars().take(LONGEST_CAUSE).collect::<String>()
     };
+    if others.is_empty() {
+        return error;
+    }
+    let names: Vec<String> = others.iter().map(|(name, _)| format!("`{name}`")).collect();
     let mut told = BTreeSet::from([String::new(), cause(&error)]);
-    let mut names: Vec<String> = Vec::new();
+    error = error.hint(format!("also failed: {}", names.join(", ")));
     for (name, other) in others {
         let cause = cause(other);
         if told.len() < MOST_CAUSES && told.insert(cause.clone()) {
-            error = error.hint(format!("also failed: `{name}`: {cause}"));
-        } else {
-            names.push(format!("`{name}`"));
+            error = error.privately(format!("`{name}` failed by: {cause}"));
         }
     }
-    if names.is_empty() { error } else { error.hint(format!("also failed: {}", names.join(", "))) }
+    error
 }
 
 impl Queue {

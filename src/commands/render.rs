@@ -104,11 +104,10 @@ fn first_load(planned: &Planned, model: &Model, target: &Target, now: Timestamp)
         _ => None,
     };
     let batching = planned.result.tree.fingerprints.get(&model.name).map(|fingerprint| &fingerprint.batching);
-    let (batching, batch_size) = match batching {
-        Some(batching) if target.course.is_none() => (batching, batch_size),
-        Some(one @ Batching::OneInterval { .. }) => (one, batch_size),
-        _ if target.course.is_some() => (&Batching::Any, Some(1)),
-        _ => (&Batching::Any, batch_size),
+    // A history is laid one interval after the other.
+    let (batching, batch_size) = match target.course {
+        Some(_) => (&Batching::Any, Some(1)),
+        None => (batching.unwrap_or(&Batching::Any), batch_size),
     };
     let laid = target.course.and_then(|course| Interval::new(course.start, course.end));
     let loads =

@@ -12,7 +12,7 @@ use crate::sql::{
     Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Syntax, Traits, analyze_syntax,
     stated_outputs,
 };
-use crate::time::{IntervalUnit, Timestamp};
+use crate::time::Timestamp;
 
 /// What a model comes to by itself.
 pub(super) struct Local {
@@ -366,13 +366,6 @@ fn column_hash(model: &Model, local: &Local, name: &str) -> Option<Digest> {
     columns.find(|column| model.dialect.is_name(&column.name.text, &folded)).map(|column| column.hash)
 }
 
-fn is_within_day(unit: IntervalUnit) -> bool {
-    match unit {
-        IntervalUnit::Year | IntervalUnit::Month | IntervalUnit::Day => false,
-        IntervalUnit::Hour | IntervalUnit::HalfHour | IntervalUnit::QuarterHour | IntervalUnit::FiveMinute => true,
-    }
-}
-
 /// Whether several intervals may be loaded at once with the same result (research: soundness, #15 and W8).
 fn batching(model: &Model, local: &Local) -> Batching {
     let Some(query) = &model.query else { return Batching::Any };
@@ -403,7 +396,7 @@ fn batching(model: &Model, local: &Local) -> Batching {
         (_, Some(time)) if time.traits.strays => {
             Batching::AsDue { why: "the interval's filter is not on the time column".to_owned() }
         }
-        (_, Some(time)) if time.traits.daily && is_within_day(model.unit()) => Batching::WholeDays,
+        (_, Some(time)) if time.traits.daily && model.unit().is_shorter_than_a_day() => Batching::WholeDays,
         (Batching::OneInterval { why }, _) => one(why),
         (_, Some(time)) if !time.traits.crosses => Batching::Any,
         (_, Some(_)) => one("the interval's filter is not on the time column alone"),

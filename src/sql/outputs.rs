@@ -225,7 +225,7 @@ impl<'t> Cut<'t> {
             Some(close) => (word + 2, close + 1),
             None => (word + 1, word + 2),
         };
-        if end != star.end || !self.is_word(word, &["exclude", "except"]) {
+        if end != star.end || !self.is_word(word, &["exclude"]) {
             return BTreeSet::new();
         }
         (begin..end).filter_map(|place| self.name(place)).map(str::to_lowercase).collect()

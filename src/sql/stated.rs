@@ -35,6 +35,9 @@ pub fn stated_columns(syntax: &Syntax, tables: &KnownTables<'_>) -> Option<Vec<S
 
 type Columns = Vec<StatedColumn>;
 
+/// More columns than this have no tables; stars over stars would make as many as they like.
+const MOST_COLUMNS: usize = 10_000;
+
 /// What a query gives.
 #[derive(Clone)]
 struct Found {
@@ -97,6 +100,9 @@ impl Reader<'_> {
                 SelectItem::Wildcard(options) if is_plain(options) && !select.from.iter().any(merges) => {
                     for source in &sources {
                         columns.extend(source.found.clone()?.columns);
+                        if columns.len() > MOST_COLUMNS {
+                            return None;
+                        }
                     }
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options)
@@ -119,7 +125,7 @@ impl Reader<'_> {
                 _ => return None,
             }
         }
-        (!columns.is_empty()).then_some(Found { columns, known })
+        (1..=MOST_COLUMNS).contains(&columns.len()).then_some(Found { columns, known })
     }
 
     fn source(&self, factor: &TableFactor, ctes: &Ctes) -> Source {
@@ -199,6 +205,9 @@ fn named<'s>(sources: &'s [Source], name: &str) -> Option<&'s Source> {
     sources.iter().find(|source| source.name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name)))
 }
 
+/// The longest expression that the engine is asked about, in bytes.
+const LONGEST: usize = 10_000;
+
 /// An expression that reads no table and has the type of this one.
 fn like(expression: &Expr, sources: &[Source], known: bool) -> Option<String> {
     if let Expr::Function(function) = expression
@@ -208,9 +217,9 @@ fn like(expression: &Expr, sources: &[Source], known: bool) -> Option<String> {
         return Some("CAST(NULL AS BIGINT)".to_owned());
     }
     let mut copy = expression.clone();
-    let mut without_columns = WithoutColumns { sources, known };
+    let mut without_columns = WithoutColumns { sources, known, left: LONGEST };
     match copy.visit(&mut without_columns) {
-        ControlFlow::Continue(()) => Some(copy.to_string()),
+        ControlFlow::Continue(()) => Some(copy.to_string()).filter(|like| like.len() <= LONGEST),
         ControlFlow::Break(()) => None,
     }
 }
@@ -219,6 +228,8 @@ fn like(expression: &Expr, sources: &[Source], known: bool) -> Option<String> {
 struct WithoutColumns<'s> {
     sources: &'s [Source],
     known: bool,
+    /// So many bytes may still be put in: what is made of columns that are made of columns doubles each time.
+    left: usize,
 }
 
 impl VisitorMut for WithoutColumns<'_> {
@@ -233,8 +244,12 @@ impl VisitorMut for WithoutColumns<'_> {
         match expression {
             Expr::Cast { expr, format: None, .. } => *expr = null(),
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) => match self.column(expression) {
-                Some(like) => *expression = Expr::Identifier(ast::Ident::new(like)),
-                None => return ControlFlow::Break(()),
+                Some(like) if like.len() <= self.left => {
+                    self.left -= like.len();
+                    // Without quotes a name is written as it is.
+                    *expression = Expr::Identifier(ast::Ident::new(like));
+                }
+                _ => return ControlFlow::Break(()),
             },
             // SQLMesh takes it for one of DOUBLE, the engine for a DECIMAL of as many digits.
             Expr::Value(value) if matches!(&value.value, Value::Number(number, _) if number.parse::<i64>().is_err()) => {
@@ -309,7 +324,15 @@ mod tests {
         states("SELECT k, y.w + 1 AS w FROM s.known AS y", "k (NULL::DATE), w (NULL::REAL) + 1");
         states("WITH c AS (SELECT k AS d FROM s.known) SELECT c.* FROM c", "d (NULL::DATE)");
         states("SELECT k, y.k AS own FROM s.known AS y JOIN raw.x ON true", "k ?, own ?");
+        let twice = |n: usize| format!(", c{} AS (SELECT k || k AS k FROM c{n})", n + 1);
+        let long =
+            format!("WITH c0 AS (SELECT k FROM s.known){} SELECT k FROM c60", (0..60).map(twice).collect::<String>());
+        states(&long, "k ?");
+        let doubled = |n: usize| format!(", c{} AS (SELECT * FROM c{n}, c{n} AS d)", n + 1);
+        let wide =
+            format!("WITH c0 AS (SELECT k FROM s.known){} SELECT * FROM c60", (0..60).map(doubled).collect::<String>());
         for unknown in [
+            wide.as_str(),
             "SELECT * FROM raw.x",
             "SELECT x.* FROM raw.x",
             "SELECT * EXCLUDE (k) FROM s.known",

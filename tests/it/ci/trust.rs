@@ -128,9 +128,14 @@ fn a_value_of_a_row_is_in_nothing_that_is_posted() {
     let number = team.opens();
     let model = "MODEL (name marts.cast_places, kind FULL);\nSELECT CAST(stock.warehouse AS INTEGER) AS n FROM erp.stock_levels AS stock\n";
     team.pushes(number, "models/marts/cast_places.sql", model);
+    // Neither is one of a model that failed as well.
+    let other = model.replace("cast_places", "cast_more").replace("stock.warehouse AS", "stock.warehouse || '!' AS");
+    team.pushes(number, "models/marts/cast_more.sql", &other);
     let ran = team.pull_request("synchronize", number);
     assert_eq!(ran.exit, Exit::No, "{}", ran.stdout);
-    assert!(ran.stderr.contains("Hamburg"), "the log has the engine's words: {}", ran.stderr);
+    for told in ["Hamburg'", "Hamburg!'", "also failed: "] {
+        assert!(ran.stderr.contains(told), "the log has the engine's words: {}", ran.stderr);
+    }
     let state = team.github.state();
     let posted = state.requests.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned());
     assert_eq!(
