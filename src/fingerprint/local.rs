@@ -7,7 +7,9 @@ use super::{Batching, Context, Fingerprint, ParentTables, external_rows};
 use crate::graph::{Node, SelfReading};
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
-use crate::model::{DeclaredTime, DeletedRows, FirstVersion, Kind, KindName, Model, Past, ScdType2, Seed, VersionBy};
+use crate::model::{
+    DeclaredTime, DeletedRows, FirstVersion, Kind, KindName, Model, Past, ScdType2, Seed, TimeRange, VersionBy,
+};
 use crate::sql::{
     Analysis, Opaque, OutputName, Query, Read, Reads, Resolved, ShapeColumn, Syntax, Traits, analyze_syntax,
     stated_outputs,
@@ -244,6 +246,20 @@ fn whole_rows<'p>(
     hasher.finish()
 }
 
+/// The grain of loading, with all that decides on rows beside it.
+fn loaded_by(model: &Model, range: &TimeRange, batching: &Batching) -> String {
+    let unit = model.unit().name();
+    match batching {
+        Batching::Any | Batching::OneInterval { .. } => unit.to_owned(),
+        Batching::AsDue { .. } => {
+            let size = range.batch_size.map_or("none".to_owned(), |size| size.to_string());
+            let (cron, lookback) = (model.properties.cron.text(), range.lookback);
+            format!("{unit}, together what is due by cron {cron}, lookback {lookback}, batch_size {size}")
+        }
+        Batching::WholeDays => format!("{unit}, by whole days"),
+    }
+}
+
 fn kind_rows(model: &Model, local: &Local) -> Digest {
     let properties = &model.properties;
     // A table that begins earlier holds more rows, whoever says when it begins.
@@ -263,7 +279,7 @@ fn kind_rows(model: &Model, local: &Local) -> Digest {
                 .option_digest(column_hash(model, local, &range.time_column))
                 .text(&range.time_column.to_lowercase())
                 .text(&range.format)
-                .text(model.unit().name());
+                .text(&loaded_by(model, range, &local.batching));
             let hasher = kept(declared(hasher), range.past);
             let effective_from = range.effective_from.map(Timestamp::rfc3339);
             effective_from.iter().fold(hasher, |hasher, from| hasher.text("effective from").text(from)).finish()

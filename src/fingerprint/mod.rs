@@ -12,6 +12,7 @@
 //! | declared column type | – | yes | through the column | – |
 //! | kind VIEW, FULL, EMBEDDED | only with statements, draws or untyped columns | – | yes | – |
 //! | TIME_RANGE: time column's hash, format, unit, start, end | yes | – | through rows | – |
+//! | TIME_RANGE whose rows depend on what is due at once: `cron`, lookback, batch size | yes | – | through rows | yes |
 //! | UNIQUE_KEY: key hashes; `when_matched`, `merge_filter` with all columns | yes | – | through rows | – |
 //! | TIME_RANGE whose past is kept (`forward_only`, `disable_restatement`): that, until when (`--effective-from`), and the model's name in what readers take | yes | yes | through rows | what of it |
 //! | PARTITION, UNMANAGED, UNIQUE_KEY whose past is kept, SCD_TYPE_2: that; keys, names, rule and all column hashes of the latter | yes | – | through rows | – |

@@ -270,6 +270,24 @@ fn h15_intervals_are_loaded_together_only_where_that_changes_nothing() {
     assert_eq!(batching(keyed, "SELECT ds, v FROM raw.p"), Batching::Any);
 }
 
+/// Where what is due together decides which rows there are, a table that was loaded otherwise is another one.
+#[test]
+fn how_much_is_loaded_at_once_counts_where_rows_depend_on_it() {
+    let model = |settings: &str, time: &str| {
+        format!(
+            "//- models/m.sql\nMODEL (name s.m, kind INCREMENTAL_BY_TIME_RANGE (time_column t{settings});\nSELECT {time} AS t, v FROM raw.p \
+             WHERE ds BETWEEN @start_ds AND @end_ds\n//- external_models.yaml\n- name: raw.p\n  columns: {{v: int, ds: timestamp}}"
+        )
+    };
+    let month = "date_trunc('month', ds)";
+    for other in [", batch_size 7)", ", lookback 31)", "), cron '@weekly'"] {
+        assert_eq!(moved(&model(")", month), &model(other, month)), ["m"], "{other}");
+        assert_eq!(moved(&model(")", "ds"), &model(other, "ds")), Vec::<String>::new(), "{other}");
+    }
+    let hours = |settings: &str| model(&format!("{settings}), cron '@hourly'"), "ds::DATE");
+    assert_eq!(moved(&hours(""), &hours(", batch_size 7")), Vec::<String>::new(), "days are whole");
+}
+
 #[test]
 fn h30_a_history_is_everything_that_its_versions_are_told_by() {
     let scd = |kind: &str, select: &str| format!("MODEL (name s.m, kind SCD_TYPE_2{kind});\nSELECT {select} FROM s.p");
