@@ -228,7 +228,8 @@ impl Prepared {
         let who = who(context, workspace);
         let now = context.execution_time()?;
         let shown = (&planned.result, &planned.plan.environment);
-        let beside_all = planning::ready(shown, &self.stages(order.target), (self.engine.dialect(), now))?;
+        let times = planning::times_of_plan(&planned.result, now);
+        let beside_all = planning::ready(shown, &self.stages(order.target), (self.engine.dialect(), times))?;
         let settings = &planned.result.project.settings;
         let writer = planning::writer(workspace, settings, (self.chosen.place, &planned.plan.environment));
         let work = Work {

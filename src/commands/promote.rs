@@ -221,7 +221,11 @@ impl Hands {
         let about = about(&outcome.plan, current, commit.clone(), PlanId::new(workspace.random_id()?), now);
         let who = who(context, workspace);
         let stages = [Stage::Before, Stage::After];
-        let beside_all = planning::ready((result, &about.name), &stages, (self.engine.dialect(), now))?;
+        let beside_all = planning::ready(
+            (result, &about.name),
+            &stages,
+            (self.engine.dialect(), planning::times_of_plan(result, now)),
+        )?;
         let writer = Writer::Promote(&about.name);
         let work = Work {
             tree: &result.tree,

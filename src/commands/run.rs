@@ -136,7 +136,7 @@ impl Asked<'_> {
         let files = workspace.files(&planned.side.source)?;
         let who = who(context, workspace);
         let shown = (&planned.side, &planned.environment.about.name);
-        let beside_all = planning::ready(shown, &stages, (hands.engine.dialect(), *now))?;
+        let beside_all = planning::ready(shown, &stages, (hands.engine.dialect(), planning::times_of_run(*now)))?;
         let writer = planning::runner(workspace, &planned.side.project.settings, &planned.environment.about.name);
         let work = Work {
             tree: &planned.side.tree,

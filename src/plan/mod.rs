@@ -26,7 +26,7 @@ pub use due::{Due, Past, RunPlan, Running, Shown, due};
 pub use outcome::{Build, Outcome};
 pub use partial::stored_parents;
 pub use ran::{Affected, Ran};
-pub use range::{Window, is_loaded_by_interval};
+pub use range::{Window, earliest_start, is_loaded_by_interval};
 pub use restate::Restate;
 pub use seen::{Saw, Seen, all_there_until, loaded_before_gaps};
 pub use why::{Left, Why, WhyLeft};

@@ -169,6 +169,14 @@ pub(super) fn own_start(model: &Model, now: Timestamp) -> Option<Start> {
     start.absolute.map(Start::Known).or_else(|| start.resolve(now).map(Start::Default))
 }
 
+/// Where the first of a tree's models begins, at the beginning of a unit of its own; `None` where there is no model. It is what
+/// `@start_*` mean outside of models, as in SQLMesh (`earliest_interval_start`).
+pub fn earliest_start(tree: &Tree, now: Timestamp) -> Option<Timestamp> {
+    let starts = starts(tree, now);
+    let floored = |(name, start): (&ModelName, &Start)| Some(tree.models.get(name)?.unit().floor(start.moment()));
+    starts.iter().filter_map(floored).min()
+}
+
 /// Where each model begins: its own start, else the earliest of its parents', else one unit before now (research:
 /// SQLMesh, section 5.2).
 pub(super) fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Start> {

@@ -11,6 +11,7 @@ use crate::apply::{BesideAll, Ready, everything};
 use crate::error::CommandError;
 use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::naming::view_name;
+use crate::plan::earliest_start;
 use crate::problem::{Problem, Severity};
 use crate::project::{Project, Shown, beside_all};
 use crate::resolve::{Resolver, Times};
@@ -18,7 +19,7 @@ use crate::settings::{DefaultProperty, Settings, Stage};
 use crate::sql::{Dialect, Template};
 use crate::state::Environment;
 use crate::statement::{LoadTime, quote_schema, quote_table};
-use crate::time::Timestamp;
+use crate::time::{Interval, Timestamp};
 use crate::workspace::{Side, Workspace, git_error};
 
 /// How the statements of a tree stand to those that production was promoted with.
@@ -162,6 +163,17 @@ fn agreement(workspace: &Workspace<'_>, stage: Stage, ours: [&Settings; 2], ther
     }
 }
 
+/// What `@start_*` and `@end_*` mean in statements that run with a plan: from where the first of its models begins up to now.
+pub fn times_of_plan(side: &Side, now: Timestamp) -> LoadTime {
+    let begins = earliest_start(&side.tree, now).and_then(|start| Interval::new(start, now));
+    LoadTime { interval: begins.unwrap_or_else(|| everything(now)), execution: now }
+}
+
+/// What they mean in statements that run with `bot run`, which has no start: all of time, as in SQLMesh.
+pub fn times_of_run(now: Timestamp) -> LoadTime {
+    LoadTime { interval: everything(now), execution: now }
+}
+
 /// The statements that run for an environment of these models, of some stages, ready to run.
 ///
 /// # Errors
@@ -169,7 +181,7 @@ fn agreement(workspace: &Workspace<'_>, stage: Stage, ours: [&Settings; 2], ther
 pub fn ready(
     (side, environment): (&Side, &EnvironmentName),
     stages: &[Stage],
-    (dialect, now): (Dialect, Timestamp),
+    (dialect, times): (Dialect, LoadTime),
 ) -> Result<BesideAll, CommandError> {
     let settings = &side.project.settings;
     let views = views_of(side, environment);
@@ -187,7 +199,7 @@ pub fn ready(
         for (number, (written, templates)) in expanded.iter().enumerate() {
             let place = place(*stage, number + 1, written, settings);
             for template in templates {
-                let sql = resolved(&resolver, (*stage, now), template)
+                let sql = resolved(&resolver, (*stage, times), template)
                     .map_err(|error| CommandError::no(format!("{place} cannot run")).because(error))?;
                 statements.push(Ready { place: place.clone(), beginning: written.beginning(), sql });
             }
@@ -202,12 +214,11 @@ pub fn ready(
 
 fn resolved(
     resolver: &Resolver<'_>,
-    (stage, now): (Stage, Timestamp),
+    (stage, times): (Stage, LoadTime),
     template: &Template,
 ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     let name = ModelName::parse(stage.key()).ok_or("the key is no name")?;
-    let times = Times::At(LoadTime { interval: everything(now), execution: now });
-    Ok(resolver.beside_all(&name, template, times).map_err(Box::new)?)
+    Ok(resolver.beside_all(&name, template, Times::At(times)).map_err(Box::new)?)
 }
 
 fn place(stage: Stage, number: usize, written: &DefaultProperty, settings: &Settings) -> String {

@@ -28,7 +28,7 @@ use crate::state::{Environment, Owner, State, StateError};
 use crate::turn::Writer;
 use crate::workspace::{Side, Workspace, git_error, state_error};
 
-pub use beside_all::{Agreements, ready};
+pub use beside_all::{Agreements, ready, times_of_plan, times_of_run};
 pub use decided::{Beside, Rows, decided};
 pub use glance::glance;
 pub use known::{Question, plan_over};

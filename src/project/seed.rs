@@ -8,6 +8,8 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
+use super::csv_bytes::CsvBytes;
+use super::seed_cell::CellReader;
 use crate::hash::{Digest, Hasher};
 use crate::model::{CsvSettings, DeclaredColumn, SeedColumn};
 use crate::sql::Dialect;
@@ -108,7 +110,15 @@ pub fn seed_rows<R: Read>(
     let place = |column: &SeedColumn| names.iter().position(|name| is_same(name, &column.name));
     let places: Vec<usize> =
         columns.iter().map(|column| place(column).ok_or(SeedError::OtherHeader)).collect::<Result<_, _>>()?;
-    Ok(rows.map(move |row| row.map(|mut cells| places.iter().map(|place| cells[*place].take()).collect())))
+    let mut readers: Vec<CellReader> = columns.iter().map(|column| CellReader::of(Some(&column.data_type))).collect();
+    let mut cell = move |mut cells: SeedRow| {
+        let cell = |(place, reader): (&usize, &mut CellReader)| {
+            let text = cells[*place].take()?;
+            Some(reader.read(&text).into_owned())
+        };
+        places.iter().zip(&mut readers).map(cell).collect()
+    };
+    Ok(rows.map(move |row| row.map(&mut cell)))
 }
 
 /// Reads a seed's file once: counts rows, infers types and hashes the cells of each column. Where columns are declared, those are
@@ -124,7 +134,11 @@ pub fn read_seed<R: Read>(
 ) -> Result<SeedContents, SeedError> {
     let short = Cell::new(None);
     let (names, rows) = open(reader, settings, |line, found| short.set(short.get().or(Some((line, found)))))?;
-    let mut columns: Vec<Column> = names.iter().map(|_| Column::default()).collect();
+    let declared_type = |name: &String| {
+        let column = declared.iter().find(|column| is_same(name, &column.name))?;
+        column.data_type.as_deref()
+    };
+    let mut columns: Vec<Column> = names.iter().map(|name| Column::new(declared_type(name))).collect();
     let mut count = 0;
     for row in rows {
         count += 1;
@@ -167,20 +181,19 @@ fn shown(header: &str, dialect: Dialect) -> String {
 struct Column {
     hasher: Hasher,
     guess: Guess,
-}
-
-impl Default for Column {
-    fn default() -> Self {
-        Self { hasher: Hasher::new("seed column"), guess: Guess::Nothing }
-    }
+    reader: CellReader,
 }
 
 impl Column {
+    fn new(declared: Option<&str>) -> Self {
+        Self { hasher: Hasher::new("seed column"), guess: Guess::Nothing, reader: CellReader::of(declared) }
+    }
+
     fn add(&mut self, cell: Option<&str>) {
         match cell {
             Some(text) => {
                 self.hasher.put_bytes(b"1");
-                self.hasher.put_text(text);
+                self.hasher.put_text(&self.reader.read(text));
                 self.guess = self.guess.and(text);
             }
             None => self.hasher.put_bytes(b"0"),
@@ -251,7 +264,7 @@ fn open<R: Read>(
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(settings.delimiter).quote(settings.quote);
     builder.escape(settings.escape).double_quote(settings.double_quote);
-    let mut rows = builder.from_reader(Trimmed::new(reader, settings)).into_byte_records();
+    let mut rows = builder.from_reader(CsvBytes::new(reader, settings)).into_byte_records();
     let header = rows.next().ok_or(SeedError::Empty)?.map_err(broken)?;
     let name = |(place, cell): (usize, &[u8])| cell_text(cell, 1).map(|name| named(name, place));
     let names = header.iter().enumerate().map(name).collect::<Result<Vec<_>, _>>()?;
@@ -267,7 +280,9 @@ fn open<R: Read>(
     let rows = rows.filter(move |record| !record.as_ref().is_ok_and(is_blank)).map(move |record| {
         let record = record.map_err(broken)?;
         let line = record.position().map_or(0, csv::Position::line);
-        if record.len() > expected {
+        // A delimiter at the end of each row is common, and what it ends is nothing.
+        let is_more = record.iter().skip(expected).any(|cell| !cell.is_empty());
+        if is_more {
             return Err(SeedError::Width { line, found: record.len() as u64, expected: expected as u64 });
         }
         let cell = |(cell, own): (&[u8], &BTreeSet<String>)| {
@@ -310,56 +325,6 @@ fn broken(error: csv::Error) -> SeedError {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => SeedError::Read(error),
         other => SeedError::Read(io::Error::other(format!("{other:?}"))),
-    }
-}
-
-/// Drops blanks after a delimiter outside quotes (`skipinitialspace`), which the CSV reader cannot do.
-struct Trimmed<R> {
-    inner: R,
-    active: bool,
-    delimiter: u8,
-    quote: u8,
-    quoted: bool,
-    at_start: bool,
-}
-
-impl<R> Trimmed<R> {
-    fn new(inner: R, settings: &CsvSettings) -> Self {
-        let CsvSettings { delimiter, quote, skip_initial_space: active, .. } = *settings;
-        Self { inner, active, delimiter, quote, quoted: false, at_start: true }
-    }
-
-    fn keep(&mut self, byte: u8) -> bool {
-        if byte == b' ' && self.at_start && !self.quoted {
-            return false;
-        }
-        if byte == self.quote {
-            self.quoted = !self.quoted;
-        }
-        self.at_start = !self.quoted && (byte == self.delimiter || byte == b'\n' || byte == b'\r');
-        true
-    }
-}
-
-impl<R: Read> Read for Trimmed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.active {
-            return self.inner.read(buffer);
-        }
-        loop {
-            let length = self.inner.read(buffer)?;
-            let mut kept = 0;
-            for index in 0..length {
-                let byte = buffer[index];
-                if self.keep(byte) {
-                    buffer[kept] = byte;
-                    kept += 1;
-                }
-            }
-            if kept > 0 || length == 0 {
-                return Ok(kept);
-            }
-        }
     }
 }
 

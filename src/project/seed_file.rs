@@ -75,7 +75,7 @@ fn short_row(path: &FilePath, (line, found): (u64, u64)) -> Problem {
 
 fn seed_digest(seed: &Seed, declared: &[DeclaredColumn]) -> Hasher {
     let csv = &seed.csv;
-    let mut hasher = Hasher::new("seed settings").bytes(&[csv.delimiter, csv.quote]);
+    let mut hasher = Hasher::new("seed settings 2").bytes(&[csv.delimiter, csv.quote]);
     hasher = hasher.number(csv.escape.map_or(0, |escape| u64::from(escape) + 1));
     hasher = hasher.number(u64::from(csv.double_quote)).number(u64::from(csv.skip_initial_space));
     hasher = hasher.number(csv.null_texts.len() as u64);

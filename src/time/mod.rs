@@ -2,6 +2,7 @@
 //!
 //! This module never asks for the present time: `now` is an argument everywhere. It alone knows `chrono`, and `cron` below it `croner`.
 
+mod cell;
 mod cron;
 mod declared;
 mod interval;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveDateTime, TimeZone as _, Timelike as _, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use cell::{DateStyle, in_utc};
 pub use cron::{Cron, CronError};
 pub use declared::{inclusive_end, later, moment, relative, written_out};
 pub use interval::{Interval, Intervals};

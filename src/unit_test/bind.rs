@@ -29,6 +29,8 @@ pub struct Bound<'t> {
     pub model: Arc<Model>,
     /// What its parents hold, by name; a model that reads its own table finds it empty unless the test says otherwise.
     pub inputs: BTreeMap<ModelName, Fixture>,
+    /// What CTEs of its query hold instead of what they say, by name in lower case.
+    pub ctes: BTreeMap<String, Fixture>,
 }
 
 /// Finds the models of a test.
@@ -40,7 +42,15 @@ pub fn bind<'t>(test: &'t UnitTest, known: &Known<'_>) -> Result<Bound<'t>, Vec<
     let mut problems = Vec::new();
     let reads = reads(&model, known.models);
     let mut inputs: BTreeMap<ModelName, Fixture> = BTreeMap::new();
+    let mut ctes: BTreeMap<String, Fixture> = BTreeMap::new();
+    let is_cte = cte_of(&model, (&reads, known));
     for input in &test.inputs {
+        if let Some(name) = is_cte(input) {
+            if ctes.insert(name, input.fixture.clone()).is_some() {
+                problems.push(at(test, &input.name, format!("`{}` has rows already", input.name.text)));
+            }
+            continue;
+        }
         let bound = name_of(&input.name, test, known).map(|name| without_catalog(name, known, &reads));
         match bound {
             Ok(name) => {
@@ -51,18 +61,6 @@ pub fn bind<'t>(test: &'t UnitTest, known: &Known<'_>) -> Result<Bound<'t>, Vec<
             Err(problem) => problems.push(*problem),
         }
     }
-    let ctes = model.query.as_ref().and_then(|query| with_clause(query.text())).map_or(Vec::new(), |with| with.ctes);
-    let is_cte = |input: &&Input| {
-        let is_table = model_name(&input.name.text, known.dialect).is_ok_and(|name| reads.contains(&name));
-        !is_table && ctes.iter().any(|cte| cte.name.eq_ignore_ascii_case(&input.name.text))
-    };
-    // SQLMesh puts the rows into its place; passed over, a test would say nothing of what it is about.
-    problems.extend(test.inputs.iter().filter(is_cte).map(|input| {
-        let message =
-            format!("`{}` is a CTE of `{}`, which has the rows of its own query", input.name.text, model.name);
-        let help = "give rows to what that reads; what the CTE comes to is said below `outputs: {ctes: …}`";
-        at(test, &input.name, message).help(help)
-    }));
     for parent in &reads {
         if *parent == model.name {
             let nothing = Fixture {
@@ -78,7 +76,21 @@ pub fn bind<'t>(test: &'t UnitTest, known: &Known<'_>) -> Result<Bound<'t>, Vec<
             problems.push(problem.help(format!("add `{parent}:` below `inputs`; `rows: []` is no row")));
         }
     }
-    if problems.is_empty() { Ok(Bound { test, model, inputs }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Bound { test, model: Arc::clone(&model), inputs, ctes }) } else { Err(problems) }
+}
+
+/// Finds the CTE of a model's query that an input is for, which no table that the query reads is called like.
+fn cte_of<'k>(
+    model: &Model,
+    (reads, known): (&'k BTreeSet<ModelName>, &'k Known<'_>),
+) -> impl Fn(&Input) -> Option<String> + 'k {
+    let clause = model.query.as_ref().and_then(|query| with_clause(query.text()));
+    let ctes = clause.map_or_else(BTreeSet::new, |with| with.ctes.iter().map(|cte| cte.name.to_lowercase()).collect());
+    move |input| {
+        let name = input.name.text.to_lowercase();
+        let is_table = model_name(&input.name.text, known.dialect).is_ok_and(|name| reads.contains(&name));
+        (!is_table && ctes.contains(&name)).then_some(name)
+    }
 }
 
 /// The tables that a model's query reads, its own among them.

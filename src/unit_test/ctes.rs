@@ -19,6 +19,8 @@ pub struct WithClause {
 pub struct Cte {
     /// Its name without quotes.
     pub name: String,
+    /// All of it in bytes, from its name to the parenthesis that ends it.
+    pub whole: Range<usize>,
     /// Its query in bytes, without the parentheses around it.
     pub body: Range<usize>,
 }
@@ -36,13 +38,28 @@ pub fn with_clause(sql: &str) -> Option<WithClause> {
         let (_, after) = until_word(after, "as")?;
         let open = after.iter().position(|token| token.is_symbol("("))?;
         let close = closing(&after[open..])? + open;
-        ctes.push(Cte { name: name.clone(), body: after[open].range.end..after[close].range.start });
+        let whole = first.range.start..after[close].range.end;
+        ctes.push(Cte { name: name.clone(), whole, body: after[open].range.end..after[close].range.start });
         rest = &after[close + 1..];
         match rest.split_first()? {
             (token, after) if token.is_symbol(",") => rest = after,
             (token, _) => return Some(WithClause { end: token.range.start, ctes }),
         }
     }
+}
+
+/// A query in which some of its CTEs are others; `instead` gives them as `name AS (query)`.
+pub fn with_other_ctes(sql: &str, instead: &dyn Fn(&Cte) -> Option<String>) -> String {
+    let mut written = String::new();
+    let mut done = 0;
+    for cte in with_clause(sql).iter().flat_map(|clause| &clause.ctes) {
+        if let Some(other) = instead(cte) {
+            written.push_str(&sql[done..cte.whole.start]);
+            written.push_str(&other);
+            done = cte.whole.end;
+        }
+    }
+    written + &sql[done..]
 }
 
 /// Whether a query says `ORDER BY` at its top, so that the order of its rows counts.

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 pub use bind::{Bound, Known, bind, reads};
 pub use choose::{Choice, choose};
 pub use compare::{Closeness, Difference, Expected, RowOrder, compare};
-pub use ctes::{Cte, WithClause, is_ordered, with_clause};
+pub use ctes::{Cte, WithClause, is_ordered, with_clause, with_other_ctes};
 pub use frozen::frozen_clock;
 pub use outcome::{Counts, Ending, Mismatch, MismatchKind, Outcome, RowMismatch, Subject, TestReport, Trouble};
 pub use read::{is_test_file, read};

@@ -99,6 +99,21 @@ fn a_run_runs_them_where_something_is_due() {
 }
 
 #[test]
+fn a_plan_begins_with_its_first_model_and_a_run_with_all_of_time() {
+    let times = "INSERT INTO ops.log VALUES (@start_ds || ' ' || @end_ds || ' ' || @execution_ds, NULL)";
+    let config = format!("{CONFIG}before_all:\n  - {times}\nafter_all:\n  - {times}\n");
+    let daily = DAILY.replace("s.daily", "s.later").replace("2026-03-26", "2026-03-27");
+    let models = [("models/daily.sql", DAILY), ("models/later.sql", &daily), ("config.yaml", &config)];
+    let world = lab(&models).at("2026-03-28T06:00:00Z");
+    execute(&world, "CREATE SCHEMA ops; CREATE TABLE ops.log (what VARCHAR, top INTEGER)");
+    world.done(&["promote"]);
+    assert_eq!(log(&world), ["2026-03-26 2026-03-28 2026-03-28"; 2], "the start of the first model");
+    let world = world.at("2026-03-30T06:00:00Z");
+    world.done(&["run"]);
+    assert_eq!(log(&world), ["1970-01-01 2026-03-30 2026-03-30"; 2], "nothing says where a run starts");
+}
+
+#[test]
 fn a_branch_neither_runs_nor_is_built_with_another_before_all_than_productions() {
     let world = world(CONFIG);
     world.done(&["promote"]);

@@ -9,16 +9,19 @@ use crate::engine::{EngineError, Rest, Rows as Came, Session};
 use crate::ids::{ModelName, TableName};
 use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::{Dialect, Piece, Query, Template, TimeVariable};
-use crate::statement::{ColumnType, LoadTime, text_literal};
+use crate::statement::{ColumnType, LoadTime, quote_table, text_literal};
 use crate::time::{Interval, Timestamp};
 use crate::unit_test::{
     Closeness, Compared, Content, Cte, Ending, Expected, Fixture, Mismatch, MismatchKind, RowMismatch, RowOrder,
-    Subject, Trouble, WithClause, compare, frozen_clock, is_ordered, with_clause,
+    Subject, Trouble, WithClause, compare, frozen_clock, is_ordered, with_clause, with_other_ctes,
 };
 use crate::yaml::Value;
 
 /// The schema of the tables that stand for what a model reads.
 pub(super) const SCHEMA: &str = "offshoot__fixtures";
+
+/// The schema of the tables that stand for its CTEs.
+const CTES: &str = "offshoot__ctes";
 
 /// The day that SQLMesh's time begins with.
 pub(super) const EPOCH: LoadTime =
@@ -90,6 +93,7 @@ pub(super) fn run(session: &mut dyn Session, ready: &Ready, variant: &Variant) -
 /// Makes the tables of the fixtures, and gives the model's query over them.
 fn set_up(session: &mut dyn Session, ready: &Ready, variant: &Variant) -> Result<String, Refused> {
     session.create_schema_if_missing(None, SCHEMA)?;
+    session.create_schema_if_missing(None, CTES)?;
     if ready.test.vars.execution_time.is_some() {
         session.define(&frozen_clock(ready.times.execution))?;
     }
@@ -117,6 +121,16 @@ pub(super) fn results(
     Ok((came(session, ready, &sql)?, ctes))
 }
 
+/// The query with the rows that a test gives to its CTEs, but for one whose own query is asked for.
+fn with_given_ctes(ready: &Ready, sql: &str, but: Option<&str>) -> String {
+    with_other_ctes(sql, &|cte| {
+        let name = cte.name.to_lowercase();
+        let is_given = ready.ctes.contains_key(&name) && !but.is_some_and(|but| but.eq_ignore_ascii_case(&name));
+        let rows = quote_table(Dialect::DuckDb, &cte_table(&name));
+        is_given.then(|| format!("{} AS (SELECT * FROM {rows})", quoted(&cte.name)))
+    })
+}
+
 fn cte_query(sql: &str, clause: &WithClause, cte: &Cte) -> String {
     format!("{}\nSELECT * FROM {}", &sql[..clause.end], quoted(&cte.name))
 }
@@ -129,7 +143,7 @@ fn mismatches(session: &mut dyn Session, ready: &Ready, variant: &Variant) -> Re
     }
     if let Some(expected) = &ready.test.query {
         let order = if is_ordered(&sql) { RowOrder::Given } else { RowOrder::Any };
-        let came = came(session, ready, &sql)?;
+        let came = came(session, ready, &with_given_ctes(ready, &sql, None))?;
         found.extend(compared(session, Subject::Query, expected, came, order)?);
     }
     Ok(found)
@@ -148,7 +162,15 @@ fn make_tables(
         table::make(session, (&name.to_string(), &table), fixture, shape)?;
         tables.insert(name.clone(), table);
     }
+    for (name, fixture) in &ready.ctes {
+        table::make(session, (name, &cte_table(name)), fixture, None)?;
+    }
     Ok(tables)
+}
+
+/// The table that stands for a CTE.
+fn cte_table(name: &str) -> TableName {
+    TableName { catalog: None, schema: CTES.to_owned(), name: name.to_owned() }
 }
 
 /// The table that stands for a model, or for a table that no model fills.
@@ -231,7 +253,8 @@ fn ctes(session: &mut dyn Session, ready: &Ready, sql: &str) -> Result<Vec<Misma
             continue;
         };
         let order = if is_ordered(&sql[cte.body.clone()]) { RowOrder::Given } else { RowOrder::Any };
-        let came = came(session, ready, &cte_query(sql, clause, cte))?;
+        let asked = with_given_ctes(ready, &cte_query(sql, clause, cte), Some(&cte.name));
+        let came = came(session, ready, &asked)?;
         found.extend(compared(session, subject, &input.fixture, came, order)?);
     }
     Ok(found)

@@ -38,6 +38,8 @@ pub(super) struct Ready {
     pub(super) model: Arc<Model>,
     /// What its parents hold.
     pub(super) inputs: BTreeMap<ModelName, Fixture>,
+    /// What CTEs of its query hold instead of what they say, by name in lower case.
+    pub(super) ctes: BTreeMap<String, Fixture>,
     /// Its moments.
     pub(super) times: LoadTime,
     /// Which variant of the project it is about.
@@ -192,8 +194,8 @@ impl Prepared {
         let times = test.times(now).map_err(|problem| problems.push(problem));
         let bound = bind(test, &known).map_err(|found| problems.extend(found));
         if let (Ok(times), Ok(bound), true) = (times, bound, problems.is_empty()) {
-            let (model, inputs) = (bound.model, bound.inputs);
-            self.tests.push(Ready { test: test.clone(), model, inputs, times, variant });
+            let (model, inputs, ctes) = (bound.model, bound.inputs, bound.ctes);
+            self.tests.push(Ready { test: test.clone(), model, inputs, ctes, times, variant });
         }
         self.problems.append(&mut problems);
         Ok(())

@@ -150,6 +150,25 @@ fn a_model_that_reads_itself_finds_its_table_empty() {
     passes(&lab(&[("models/total.sql", &model), ("tests/test_total.yaml", &given)]));
 }
 
+/// The tests pass and fail as SQLMesh has them.
+#[test]
+fn rows_of_a_cte_take_the_place_of_its_query() {
+    let query = "WITH big AS (SELECT id, v FROM s.x WHERE v > 1), more (a, b) AS (SELECT id, v + 1 FROM big) \
+                 SELECT a, b FROM more WHERE a NOT IN (SELECT big.id + 100 FROM big)";
+    let own = "  model: s.total\n  inputs:\n    s.x: [{id: 1, v: 5}]\n";
+    let tests = format!(
+        "given:\n{own}    BIG: [{{id: 7, v: 8}}]\n  outputs:\n    query: [{{a: 7, b: 9}}]\n    \
+         ctes: {{big: [{{id: 1, v: 5}}], more: [{{a: 7, b: 9}}]}}\n\
+         renamed:\n{own}    more: {{columns: {{b: int}}, rows: [{{b: 7, a: 8}}, {{a: 9}}]}}\n  \
+         outputs: {{query: [{{a: 8, b: 7}}, {{a: 9}}]}}\n\
+         none:\n{own}    big: {{columns: {{id: int, v: int}}, rows: []}}\n  outputs: {{query: []}}\n\
+         lacks:\n{own}    big: [{{id: 7}}]\n  outputs: {{query: []}}\n"
+    );
+    let world = small(query, &tests);
+    let expected = [("given", "passed"), ("renamed", "passed"), ("none", "passed"), ("lacks", "error")];
+    assert_eq!(endings(&json(&world)), expected.map(|(name, ending)| (name.to_owned(), ending.to_owned())));
+}
+
 #[test]
 fn every_kind_of_table_name_can_have_rows() {
     let query = "SELECT a.n + information_schema.tables.n + deep.er.t.n + plain.n AS n \
