@@ -114,7 +114,7 @@ pub fn seed_rows<R: Read>(
     let mut cell = move |mut cells: SeedRow| {
         let cell = |(place, reader): (&usize, &mut CellReader)| {
             let text = cells[*place].take()?;
-            Some(reader.read(&text).into_owned())
+            Some(reader.read(&text).unwrap_or(text))
         };
         places.iter().zip(&mut readers).map(cell).collect()
     };
@@ -193,7 +193,7 @@ impl Column {
         match cell {
             Some(text) => {
                 self.hasher.put_bytes(b"1");
-                self.hasher.put_text(&self.reader.read(text));
+                self.hasher.put_text(self.reader.read(text).as_deref().unwrap_or(text));
                 self.guess = self.guess.and(text);
             }
             None => self.hasher.put_bytes(b"0"),

@@ -1,8 +1,6 @@
 //! The cells of one column of a seed, as its type takes them: what pandas makes of a text for SQLMesh, where an engine would read
 //! something else or nothing. What nobody knows stays as it is, for the engine to cast or to refuse.
 
-use std::borrow::Cow;
-
 use crate::time::{DateStyle, in_utc};
 
 /// Reads the cells of one column, in the order of the rows.
@@ -37,16 +35,15 @@ impl CellReader {
         Self { kind: data_type.map_or(Kind::Other, Kind::of), style: Style::Unseen }
     }
 
-    /// What a cell holds.
-    pub(super) fn read<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
-        let read = match self.kind {
+    /// What a cell holds instead of its text, if anything.
+    pub(super) fn read(&mut self, text: &str) -> Option<String> {
+        match self.kind {
             Kind::Other => None,
             Kind::Boolean => truth(text).map(str::to_owned),
             Kind::Date => self.iso(text),
             // An engine drops the offset without a word.
             Kind::Moment => in_utc(text).or_else(|| self.iso(text)),
-        };
-        read.map_or(Cow::Borrowed(text), Cow::Owned)
+        }
     }
 
     fn iso(&mut self, text: &str) -> Option<String> {
@@ -92,7 +89,7 @@ mod tests {
 
     fn read(data_type: &str, cells: &[&str]) -> Vec<String> {
         let mut reader = CellReader::of(Some(data_type));
-        cells.iter().map(|cell| reader.read(cell).into_owned()).collect()
+        cells.iter().map(|cell| reader.read(cell).unwrap_or((*cell).to_owned())).collect()
     }
 
     #[test]
