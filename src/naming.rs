@@ -158,8 +158,6 @@ pub struct Layout<'a> {
     pub environment: &'a EnvironmentName,
     /// Where its name stands.
     pub suffix: EnvironmentSuffix,
-    /// The connection's own schema: prod's views of models without a schema stand there.
-    pub default_schema: &'a str,
     /// The longest identifier.
     pub limit: IdentifierLimit,
 }
@@ -167,15 +165,16 @@ pub struct Layout<'a> {
 /// Where people query a model in an environment: `schema.model` in prod, `schema__env.model` or `schema.model__env`
 /// elsewhere.
 ///
-/// Views of models without a schema stand in `default__env` (research: SQLMesh, section 4.2), or beside prod's.
+/// Views of models without a schema stand in `default` and `default__env` (research: SQLMesh, section 4.2).
 pub fn view_name(model: &ModelName, layout: Layout<'_>) -> TableName {
-    let Layout { environment, default_schema, .. } = layout;
+    let environment = layout.environment;
+    let schema = model.schema().unwrap_or(NO_SCHEMA);
     let suffix = format!("__{environment}");
     let suffixed = |text| format!("{}{suffix}", fit(text, text, layout.limit.bytes().saturating_sub(suffix.len())));
     let (schema, name) = match layout.suffix {
-        _ if environment.is_prod() => (model.schema().unwrap_or(default_schema).to_owned(), model.table().to_owned()),
-        EnvironmentSuffix::Schema => (suffixed(model.schema().unwrap_or(NO_SCHEMA)), model.table().to_owned()),
-        EnvironmentSuffix::Table => (model.schema().unwrap_or(default_schema).to_owned(), suffixed(model.table())),
+        _ if environment.is_prod() => (schema.to_owned(), model.table().to_owned()),
+        EnvironmentSuffix::Schema => (suffixed(schema), model.table().to_owned()),
+        EnvironmentSuffix::Table => (schema.to_owned(), suffixed(model.table())),
     };
     TableName { catalog: model.catalog().map(str::to_owned), schema, name }
 }
@@ -423,7 +422,7 @@ mod tests {
 
     fn layout(environment: &EnvironmentName) -> Layout<'_> {
         let (suffix, limit) = (EnvironmentSuffix::Schema, IdentifierLimit::SMALLEST);
-        Layout { environment, suffix, default_schema: "main", limit }
+        Layout { environment, suffix, limit }
     }
 
     fn beside(environment: &EnvironmentName) -> Layout<'_> {
@@ -504,7 +503,7 @@ mod tests {
         let branch = EnvironmentName::new("x_1");
         assert_eq!(shown("staging.orders", &EnvironmentName::prod()), "staging.orders");
         assert_eq!(shown("shop.staging.orders", &branch), "shop.staging__x_1.orders");
-        assert_eq!(shown("orders", &EnvironmentName::prod()), "main.orders");
+        assert_eq!(shown("orders", &EnvironmentName::prod()), "default.orders");
         assert_eq!(shown("orders", &branch), "default__x_1.orders");
     }
 
@@ -546,7 +545,7 @@ mod tests {
         let shown =
             |name: &str, environment: &EnvironmentName| view_name(&model(name), beside(environment)).to_string();
         assert_eq!(shown("shop.staging.orders", &branch), "shop.staging.orders__x_1");
-        assert_eq!(shown("orders", &branch), "main.orders__x_1");
+        assert_eq!(shown("orders", &branch), "default.orders__x_1");
         assert_eq!(shown("staging.orders", &EnvironmentName::prod()), "staging.orders");
         let long = ["one", "two"].map(|end| shown(&format!("s.{}_{end}", "t".repeat(60)), &branch));
         assert_ne!(long[0], long[1]);
@@ -555,11 +554,11 @@ mod tests {
 
     #[test]
     fn views_that_would_meet_those_of_production_are_found() {
-        let models = [model("s.a"), model("s.A__x_1"), model("orders"), model("main.orders"), model("t.a")];
+        let models = [model("s.a"), model("s.A__x_1"), model("orders"), model("default.orders"), model("t.a")];
         let clashes = view_clashes(&models, beside(&EnvironmentName::new("x_1")));
         assert!(matches!(&clashes[0], Clash::ProductionView { view, owner, model: of }
             if view.name == "a__x_1" && *owner == models[1] && *of == models[0]));
-        assert!(matches!(&clashes[1], Clash::OneView { view, .. } if view.to_string() == "main.orders__x_1"));
+        assert!(matches!(&clashes[1], Clash::OneView { view, .. } if view.to_string() == "default.orders__x_1"));
         assert_eq!(clashes.len(), 2);
         assert_eq!(view_clashes(&models[..2], beside(&EnvironmentName::new("y_1"))), []);
         assert_eq!(view_clashes(&models[..2], beside(&EnvironmentName::prod())), []);
@@ -607,7 +606,7 @@ mod tests {
         assert_eq!(clashes("C", own), ["c.t"], "production's");
         assert_eq!(clashes("c__x_1", own), ["c.t"], "the environment's");
         assert_eq!(clashes("b", own), ["x.b.t"], "the catalog that is not stated may be the one that is");
-        assert_eq!(clashes("main", own), ["t"]);
+        assert_eq!(clashes("default", own), ["t"]);
         assert_eq!(clashes("default__x_1", own), ["t"]);
         assert!(["a", "c__x_2", "tables"].iter().all(|schema| clashes(schema, own).is_empty()));
         assert!(clashes("c__x_1", beside(&environment)).is_empty());

@@ -119,7 +119,7 @@ fn asked(
 
 /// Where a name without a schema leads.
 fn table_of(name: &ModelName, dialect: Dialect) -> TableName {
-    let schema = if dialect == Dialect::Postgres { "public" } else { crate::planning::DEFAULT_SCHEMA };
+    let schema = if dialect == Dialect::Postgres { "public" } else { "main" };
     TableName {
         catalog: name.catalog().map(str::to_owned),
         schema: name.schema().unwrap_or(schema).to_owned(),

@@ -36,8 +36,6 @@ pub use running::{AskRestate, PlannedRun, affected, made_from, run_of};
 
 /// DuckDB has no limit worth knowing; names that fit PostgreSQL fit everywhere.
 pub const LIMIT: IdentifierLimit = IdentifierLimit::SMALLEST;
-/// Where models without a schema live in DuckDB and are seen in prod.
-pub const DEFAULT_SCHEMA: &str = "main";
 
 /// A plan with what it was made of.
 pub struct Planned {
@@ -417,7 +415,7 @@ pub fn clashes(
 
 /// How the views of an environment are called.
 pub fn layout(environment: &EnvironmentName, suffix: EnvironmentSuffix) -> Layout<'_> {
-    Layout { environment, suffix, default_schema: DEFAULT_SCHEMA, limit: LIMIT }
+    Layout { environment, suffix, limit: LIMIT }
 }
 
 /// The environment of what is checked out, by name alone: `prod` on the base branch, else the branch's, else the

@@ -164,8 +164,11 @@ fn every_project_gives_what_sqlmesh_gives() {
 
 /// What a model is rendered to before anything is built: its first load.
 fn rendered(world: &World, model: &str) -> Value {
-    let (schema, name) = model.split_once('.').expect("a schema");
-    world.done(&["render", &format!("{schema}.\"{name}\""), "--format", "json"]).json()
+    let quoted = match model.split_once('.') {
+        Some((schema, name)) => format!("{schema}.\"{name}\""),
+        None => format!("\"{model}\""),
+    };
+    world.done(&["render", &quoted, "--format", "json"]).json()
 }
 
 /// The rows of a rendered query, after the statements before it.

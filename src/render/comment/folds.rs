@@ -55,7 +55,7 @@ pub(super) fn query(writer: &Writer<'_>, findings: &Findings) -> String {
     let Some(model) = breaking.or_else(|| readable.next()) else { return String::new() };
     let environment = &writer.report.pull_request.environment;
     let (suffix, limit) = (findings.plan.suffix, IdentifierLimit::SMALLEST);
-    let here = plain(&view_name(&model.name, Layout { environment, suffix, default_schema: "main", limit }));
+    let here = plain(&view_name(&model.name, Layout { environment, suffix, limit }));
     let model = model.name.to_string();
     let question = format!("SELECT * FROM {model} LIMIT 10");
     let line = |arguments: &[&str]| {
