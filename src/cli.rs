@@ -233,7 +233,7 @@ pub enum Format {
 /// How the warehouse is used.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct WorkArguments {
-    /// Models that are built at once [default: `concurrent_tasks` of the connection]
+    /// Models that are built at once [default: `concurrent_tasks` of the connection, else one for each core, at most 4]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// How long to wait for a DuckDB file that another process holds

@@ -60,6 +60,8 @@ struct Queue {
     readers: BTreeMap<ModelName, Vec<ModelName>>,
     /// Models that may share a transaction.
     sharing: BTreeSet<ModelName>,
+    /// Models of which one at most is filled at a time.
+    taking_turns: BTreeSet<ModelName>,
     running: BTreeMap<ModelName, Running>,
     /// Workers that have nothing to do until some model is full.
     idle: usize,
@@ -91,6 +93,12 @@ impl Board {
         Self { queue: Mutex::new(queue), changed: Condvar::new(), began: Stopwatch::start(), limit: None }
     }
 
+    /// The same with models that are filled one after another, whatever is filled beside them.
+    pub(super) fn with_turns(self, taking_turns: BTreeSet<ModelName>) -> Self {
+        self.lock().taking_turns = taking_turns;
+        self
+    }
+
     /// The same for so long only.
     pub(super) fn limited(self, limit: Option<Duration>) -> Self {
         Self { limit, ..self }
@@ -118,8 +126,7 @@ impl Board {
             if queue.stopped != Stopped::No || queue.waiting.is_empty() {
                 return None;
             }
-            if let Some((place, _)) = queue.ready.first_key_value() {
-                let place = place.clone();
+            if let Some(place) = queue.next_place() {
                 let name = queue.begin(place, None);
                 let shares = queue.sharing.contains(&name);
                 return Some(if shares { Next::Shared(name, queue.now) } else { Next::Alone(name) });
@@ -277,6 +284,13 @@ impl Queue {
         queue
     }
 
+    /// Where the first model stands that is ready and whose turn it is, if it takes turns.
+    fn next_place(&self) -> Option<(usize, ModelName)> {
+        let is_taken = self.running.keys().any(|name| self.taking_turns.contains(name));
+        let may_begin = |(_, name): &&(usize, ModelName)| !(is_taken && self.taking_turns.contains(name));
+        self.ready.keys().find(may_begin).cloned()
+    }
+
     /// Takes a model that is ready; `before` is the one whose transaction it shares.
     fn begin(&mut self, place: (usize, ModelName), before: Option<ModelName>) -> ModelName {
         self.ready.remove(&place);
@@ -392,6 +406,22 @@ mod tests {
         let table = crate::ids::TableName { catalog: None, schema: "s".into(), name: "t".into() };
         let (unit, intervals) = (crate::time::IntervalUnit::Day, Vec::new());
         (name(model), Ok(Build { model: name(model), table, rows: None, seconds: 0.0, unit, intervals }))
+    }
+
+    #[test]
+    fn those_that_take_turns_are_filled_one_after_another_beside_others() {
+        let order = ["s.a", "s.b", "s.c"].map(name);
+        let waiting = order.clone().map(|model| (model, BTreeSet::new()));
+        let turns = BTreeSet::from([name("s.a"), name("s.b")]);
+        let board = Board::new(order.iter(), waiting.into(), BTreeSet::new()).with_turns(turns);
+        let next = || match board.next() {
+            Some(Next::Alone(name)) => name.to_string(),
+            _ => panic!("there is more to do"),
+        };
+        assert_eq!([next(), next()], ["s.a", "s.c"]);
+        assert_eq!(board.lock().next_place(), None, "it is not its turn");
+        board.finished(vec![build("s.a")]);
+        assert_eq!(next(), "s.b");
     }
 
     #[test]

@@ -12,8 +12,10 @@ use super::{Work, engine_error, keys_of, tables_of};
 use crate::engine::{Interrupter, Session, Standing, claim, standing, transaction};
 use crate::error::{Again, CommandError};
 use crate::ids::{ModelName, TableName};
+use crate::model::Model;
 use crate::output::Progress;
 use crate::plan::{Action, Build, Plan, Target};
+use crate::sql::Template;
 use crate::state::Writers;
 
 /// Fills the tables that a plan builds, in graph order, and gives what was done in the order in which it was done.
@@ -39,7 +41,9 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
     let alone = work.lease.writers() == Writers::Many || !work.engine.capabilities().transactional_ddl.is_yes();
     let sharing =
         targets.values().filter(|target| !alone && may_share(work.tree, target)).map(|target| target.name.clone());
-    let board = Board::new(order, audits.waiting.clone(), sharing.collect()).limited(work.limit);
+    let turns = targets.keys().filter(|name| work.tree.models.get(**name).is_some_and(|model| takes_turns(model)));
+    let board = Board::new(order, audits.waiting.clone(), sharing.collect());
+    let board = board.with_turns(turns.map(|name| (*name).clone()).collect()).limited(work.limit);
     let physical = Physical { tables: tables_of(plan), keys: keys_of(plan), standing, order: audits };
     let progress = work.output.progress(targets.len());
     let workers = Workers { work, targets: &targets, physical: &physical, board: &board, progress: &progress };
@@ -50,6 +54,17 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
         board.watch(work);
     });
     board.outcome()
+}
+
+/// Whether a model's own statements may touch what those of another do, such as a macro that all of them make or a log that they
+/// write: at once they would be refused, as one transaction is by another. What is of the session alone is in nobody's way.
+fn takes_turns(model: &Model) -> bool {
+    let is_of_session = |statement: &Template| {
+        let text = statement.text();
+        let first = text.split_whitespace().next().unwrap_or_default();
+        ["SET", "RESET"].iter().any(|word| first.eq_ignore_ascii_case(word))
+    };
+    !model.pre_statements.iter().chain(&model.post_statements).all(is_of_session)
 }
 
 /// What everybody who fills tables has at hand.

@@ -17,7 +17,7 @@ use crate::planning::{self, Chosen, Place, Planned};
 use crate::problem::{Problem, Severity, has_errors};
 use crate::publish::{self, Published};
 use crate::render::{Colour, json, markdown, terminal};
-use crate::settings::{Settings, Stage, TimeToLive};
+use crate::settings::{Connection, Settings, Stage, TimeToLive};
 use crate::state::{About, Owner, State, Status, WriteLease};
 use crate::surroundings::Stopwatch;
 use crate::time::Timestamp;
@@ -247,7 +247,7 @@ impl Prepared {
             writer: &writer,
             fence: self.turn.fence(),
             plan_id: &plan_id,
-            jobs: jobs(context, order.work),
+            jobs: jobs(context, workspace, &planned.result, order.work),
             limit: order.limit,
             dependents: Dependents::Refuse,
             beside_all: &beside_all,
@@ -352,10 +352,17 @@ pub(super) fn lock_timeout(work: &WorkArguments) -> Duration {
     Duration::from_secs(work.lock_timeout)
 }
 
-/// `--jobs`, else as many as the machine runs at once; DuckDB itself uses every core, so two are enough to overlap.
-pub(super) fn jobs(context: &Context<'_>, work: &WorkArguments) -> NonZeroUsize {
+/// `--jobs`, else `concurrent_tasks` of the connection, else as many as the machine runs at once, at most four.
+pub(super) fn jobs(
+    context: &Context<'_>,
+    workspace: &Workspace<'_>,
+    side: &Side,
+    work: &WorkArguments,
+) -> NonZeroUsize {
+    let settings = &side.project.settings;
+    let stated = || settings.connection(workspace.gateway(settings)).ok().and_then(Connection::concurrent_tasks);
     let default = NonZeroUsize::new(context.surroundings.processors().clamp(1, 4));
-    work.jobs.or(default).unwrap_or(NonZeroUsize::MIN)
+    work.jobs.or_else(stated).or(default).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn about(planned: &Planned, plan_id: PlanId, now: Timestamp) -> About {

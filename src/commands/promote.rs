@@ -242,7 +242,7 @@ impl Hands {
             writer: &writer,
             fence: self.turn.fence(),
             plan_id: &about.plan_id,
-            jobs: jobs(context, &arguments.work),
+            jobs: jobs(context, workspace, result, &arguments.work),
             limit: None,
             dependents: dependents(arguments.recreate_dependents),
             beside_all: &beside_all,

@@ -153,7 +153,7 @@ impl Asked<'_> {
             writer: &writer,
             fence: hands.turn.fence(),
             plan_id: &hands.plan_id,
-            jobs: jobs(context, &arguments.work),
+            jobs: jobs(context, workspace, &planned.side, &arguments.work),
             limit: None,
             dependents: Dependents::Refuse,
             beside_all: &beside_all,

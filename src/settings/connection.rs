@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use super::jinja::UNSET;
 use super::reader::Report;
@@ -258,6 +259,11 @@ impl Connection {
     /// An option that is a text.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.options.get(key).and_then(OptionValue::text)
+    }
+
+    /// How many models are built at once; `None` where it does not say, or no number from 1.
+    pub fn concurrent_tasks(&self) -> Option<NonZeroUsize> {
+        self.text("concurrent_tasks")?.trim().parse().ok()
     }
 
     /// The catalog in which names of two parts are: the first one of DuckDB, else what it calls its file; PostgreSQL's database.

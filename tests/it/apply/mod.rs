@@ -1,6 +1,7 @@
 //! `bot apply`: what it builds, what it leaves alone, and what it refuses.
 
 mod failed;
+mod turns;
 
 use offshoot::error::Exit;
 use offshoot::state::{OpenMode, SqliteState, State as _};
