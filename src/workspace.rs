@@ -28,7 +28,7 @@ use crate::git::{Git, GitError, GitTree, Head, Mode, Request, TreeSource};
 use crate::ids::StateId;
 use crate::problem::{Problem, Severity};
 use crate::project::{
-    Loaded, ModelCache, Owned, Project, Surroundings as LoadSurroundings, query_problems, scan, sorted,
+    Loaded, ModelCache, Owned, Project, Surroundings as LoadSurroundings, other_dialects, query_problems, scan, sorted,
 };
 use crate::settings::dotenv::{DOTENV, put_over};
 use crate::settings::{Part, Settings};
@@ -209,7 +209,9 @@ impl<'a> Workspace<'a> {
         let (tree, cycles) = Tree::new(models, project.files.clone(), engine, like);
         let tree = tree.with_broken(project.broken.clone()).with_context(context_shown(&project));
         let owned = Owned { models: &tree.models, broken: &tree.broken };
-        problems.extend(query_problems(files, tree.models.values().map(Arc::as_ref), owned));
+        let all = || tree.models.values().map(Arc::as_ref);
+        problems.extend(query_problems(files, all(), owned));
+        problems.extend(other_dialects(project.engine_dialect(), all()));
         problems = sorted(problems);
         problems.extend(cycles);
         (tree, project, problems)

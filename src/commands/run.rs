@@ -17,8 +17,9 @@ use crate::cli::RunArguments;
 use crate::context::Context;
 use crate::engine::{Dependents, Engine, OpenMode};
 use crate::error::{CommandError, CommandResult, Exit};
+use crate::external::unowned;
 use crate::gc::Mode;
-use crate::ids::{EnvironmentName, ModelName, PlanId};
+use crate::ids::{EnvironmentName, FilePath, ModelName, PlanId};
 use crate::naming::TableKey;
 use crate::plan::{Action, Affected, Build, Plan, Ran, Restate, WhyLeft};
 use crate::planning::{self, Agreements, PlannedRun};
@@ -180,7 +181,17 @@ impl Asked<'_> {
     /// What is to be loaded again, by the names of the environment's own models.
     fn restate(&self, side: &Side) -> Result<Restate, CommandError> {
         let Self { arguments, now, .. } = self;
-        let named = |wanted: &String| model_named(side.tree.models.keys(), &side.tree.broken, wanted).cloned();
+        let named = |wanted: &String| {
+            let found = model_named(side.tree.models.keys(), &side.tree.broken, wanted).cloned();
+            let undeclared = || unowned(&side.tree, &FilePath::new(""));
+            let is_read = || undeclared().iter().any(|name| name.to_string().eq_ignore_ascii_case(wanted));
+            found.map_err(|error| match is_read() {
+                true => {
+                    error.hint("models read it, but nothing declares it: `bot external` writes `external_models.yaml`")
+                }
+                false => error,
+            })
+        };
         let models: BTreeSet<ModelName> = arguments.restate.iter().map(named).collect::<Result<_, _>>()?;
         let start = time_option("--start", arguments.start.as_deref(), (moment, *now))?;
         let end = time_option("--end", arguments.end.as_deref(), (inclusive_end, *now))?;

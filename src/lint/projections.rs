@@ -13,7 +13,7 @@ pub(super) fn no_ambiguous_projections(subject: &Subject<'_>) -> Result<Vec<Find
     let Some(select) = parsed.selects.first() else { return Ok(Vec::new()) };
     let mut findings = Vec::new();
     let (mut seen, mut told): (BTreeSet<&str>, BTreeSet<&str>) = Default::default();
-    for Projection { item, offset } in select {
+    for Projection { item, offset, .. } in select {
         match item {
             ProjectionItem::Unnamed(text) => findings.push(Finding {
                 spot: Spot::Query(*offset),

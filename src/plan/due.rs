@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Known;
+use super::early::Fill;
 use super::order::{Order, declared_lookback};
 use super::partial::{Held, Previewed, Read, Readers, Stand, Stands, all_in, complete};
 use super::range::{Start, course, ended, is_loaded_by_interval, reached, starts, whole_until};
@@ -317,9 +318,8 @@ impl<'a> Walk<'a> {
     /// Whether a promote filled it after its last tick and before its inputs were loaded up to that. What would be another version, or
     /// rows once more, waits for the next one.
     fn was_early(&self, model: &Model, known: Option<&KnownTable>, (read, tick): (&Read, Timestamp)) -> bool {
-        let is_recomputed = model.past() == model::Past::Recomputed;
-        let then = known.and_then(|known| known.seen.as_deref()).unwrap_or_default();
-        is_recomputed && seen::holds_more_before(tick, &read.seen, then)
+        let fill = |known| Fill { running: self.running, known, now: &read.seen, due: &self.due };
+        model.past() == model::Past::Recomputed && known.is_some_and(|known| fill(known).was_early(tick))
     }
 
     /// What of its time a table lacks up to the last tick, each piece with what is to be read again before it; what was

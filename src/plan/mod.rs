@@ -5,6 +5,7 @@
 mod adopted;
 mod build;
 mod due;
+mod early;
 mod newer;
 mod order;
 mod outcome;

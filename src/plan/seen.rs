@@ -104,11 +104,12 @@ pub(super) fn holds_more(now: &[Seen], then: &[Seen]) -> bool {
     })
 }
 
-/// Whether a table that was filled as a whole of `then` would hold more now of what is before a moment, as far as its inputs are
-/// loaded by interval.
-pub(super) fn holds_more_before(moment: Timestamp, now: &[Seen], then: &[Seen]) -> bool {
+/// Whether a table that was filled as a whole of `then` would hold more now of what is before a moment that each input has, as far as
+/// they are loaded by interval.
+pub(super) fn holds_more_before(moment_of: &dyn Fn(&ModelName) -> Timestamp, now: &[Seen], then: &[Seen]) -> bool {
     now.iter().any(|input| {
         let Saw::Ranges { covered, .. } = &input.saw else { return false };
+        let moment = moment_of(&input.input);
         counterparts(input, now, then).iter().any(|before| match before {
             Saw::Ranges { covered: had, .. } => {
                 let more = covered.minus(had);

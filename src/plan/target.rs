@@ -422,6 +422,11 @@ fn is_stale(
         return false;
     }
     let Some(filled) = known.filled_at else { return false };
+    // Each load of it is history, so those come when they are due: a promote of something else is none of them, and would find inputs
+    // that the run of that tick is still to load.
+    if model.past() != Past::Recomputed && inputs.is_prods(key) {
+        return false;
+    }
     if matches!(model.kind, Kind::Unmanaged(_)) {
         // Each load stays, so there is one for each time that it is due, and none for other reasons.
         return filled < model.last_tick(inputs.now);

@@ -22,7 +22,7 @@ use crate::model::{Kind, Model};
 use crate::naming::TableKey;
 use crate::plan::{Basis, Inputs, Plan, Remembered, Unseen, Window, build, is_loaded_by_interval};
 use crate::problem::Problem;
-use crate::project::{Owned, Project, SecondLook, query_problems, sorted};
+use crate::project::{Owned, Project, SecondLook, other_dialects, query_problems, sorted};
 use crate::sql::Query;
 use crate::state::{Environment, Pointer, State};
 use crate::workspace::{Draft, Scanned, Workspace, leave, state_error};
@@ -61,6 +61,7 @@ pub fn glance(
     };
     let writer = writer(workspace, &result.project.settings, (chosen.place, &environment));
     let schemas = result.project.settings.physical_schemas.clone();
+    let engine = result.project.engine_dialect();
     let files = |draft: &Draft| draft.source.as_ref().map(|source| workspace.files(source)).transpose();
     let files = [files(&result)?, files(&base)?, promoted.as_ref().map(files).transpose()?.flatten()];
     let surroundings = workspace.surroundings();
@@ -72,6 +73,8 @@ pub fn glance(
     let owned = Owned { models: &looked.result.models, broken: &looked.result.broken };
     if let [Some(files), ..] = &files {
         problems.extend(query_problems(files, reached, owned));
+        let all = looked.result.models.values().map(Arc::as_ref);
+        problems.extend(other_dialects(engine, all));
     }
     problems = sorted(problems);
     let beside = Beside { base: &looked.base, shown: [prod.as_ref(), None], of_others: &BTreeSet::new() };

@@ -13,7 +13,7 @@ use crate::hash::Hasher;
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{Kind, Model};
 use crate::problem::Problem;
-use crate::sql::{Dialect, ProjectionItem, Query, projections};
+use crate::sql::{Dialect, Projection, ProjectionItem, Query, projections};
 
 /// A file that asks.
 pub(super) struct Asking {
@@ -94,7 +94,7 @@ impl Loader<'_> {
     }
 
     fn columns_of(&self, model: &Model) -> Option<TableColumns> {
-        let mut columns: Vec<(String, Option<String>)> = match &model.kind {
+        let mut columns: Vec<TypedColumn> = match &model.kind {
             Kind::Seed(seed) => {
                 seed.columns.iter().map(|column| (column.name.clone(), Some(column.data_type.clone()))).collect()
             }
@@ -102,7 +102,7 @@ impl Loader<'_> {
                 let declared = model.properties.columns.iter();
                 declared.map(|column| (column.name.clone(), column.data_type.clone())).collect()
             }
-            _ => self.projected(model)?.into_iter().map(|name| (name, None)).collect(),
+            _ => self.projected(model)?,
         };
         if let Kind::ScdType2(scd) = &model.kind {
             let validity = [&scd.valid_from, &scd.valid_to];
@@ -115,8 +115,8 @@ impl Loader<'_> {
         is_known.then(|| TableColumns { dialect: model.dialect, columns: columns.into_iter().map(folded).collect() })
     }
 
-    /// The names that a query gives its columns; `None` where the engine or a star does.
-    fn projected(&self, model: &Model) -> Option<Vec<String>> {
+    /// The names that a query gives its columns, with the types that it casts them to; `None` where the engine or a star names them.
+    fn projected(&self, model: &Model) -> Option<Vec<TypedColumn>> {
         let query = model.query.as_ref()?;
         if !query.is_unread() {
             return named(query);
@@ -127,7 +127,10 @@ impl Loader<'_> {
     }
 }
 
-fn named(query: &Query) -> Option<Vec<String>> {
+/// A name, and the type of its column.
+type TypedColumn = (String, Option<String>);
+
+fn named(query: &Query) -> Option<Vec<TypedColumn>> {
     let text = query.text().to_lowercase();
     let words: Vec<&str> = text.split_whitespace().collect();
     // Then there are columns of every SELECT.
@@ -135,11 +138,13 @@ fn named(query: &Query) -> Option<Vec<String>> {
         return None;
     }
     let lists = projections(query, &query.syntax())?;
-    let name = |item: &ProjectionItem| match item {
-        ProjectionItem::Named(name) => Some(name.clone()),
+    // Of several SELECTs the engine finds a type that takes them all.
+    let is_alone = lists.len() == 1;
+    let typed = |projection: &Projection| match &projection.item {
+        ProjectionItem::Named(name) => Some((name.clone(), projection.data_type.clone().filter(|_| is_alone))),
         _ => None,
     };
-    let names: Vec<String> = lists.first()?.iter().map(|projection| name(&projection.item)).collect::<Option<_>>()?;
-    let distinct: BTreeSet<&String> = names.iter().collect();
-    (distinct.len() == names.len()).then_some(names)
+    let columns: Vec<TypedColumn> = lists.first()?.iter().map(typed).collect::<Option<_>>()?;
+    let distinct: BTreeSet<&String> = columns.iter().map(|(name, _)| name).collect();
+    (distinct.len() == columns.len()).then_some(columns)
 }

@@ -177,6 +177,7 @@ impl Reader<'_> {
         properties.start = item.get("start").and_then(|start| self.start(start));
         let audits = item.get("audits").filter(|audits| audits.value != Value::Null);
         properties.audits = audits.map(|node| self.audits(node)).unwrap_or_default();
+        properties.audits.extend(self.rules.default_audits.iter().cloned());
         let Some(columns) = item.get("columns") else { return properties };
         if !matches!(columns.value, Value::Map(_) | Value::Null) {
             self.expected("columns", "a mapping of columns to types", columns);

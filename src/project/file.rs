@@ -238,7 +238,10 @@ fn finish(
     let on_virtual_update = virtual_update::read(&shown, of_file, (&mut expander, at), model_kind, problems);
     problems.append(&mut expander.problems);
     file.wanted = std::mem::take(&mut expander.wanted);
-    let statements = expanded.before.iter().chain(&expanded.after);
+    let is_unexpanded = |problem: &Problem| ["unknown-macro", "python-macro"].contains(&problem.code);
+    let is_expanded = !problems.iter().any(is_unexpanded);
+    // What is left of a query that could not be written out is no statement.
+    let statements = expanded.before.iter().chain(&expanded.after).filter(|_| is_expanded);
     let first = statements.filter_map(|statement| statement.pieces().first()).map(Piece::offset).min();
     if let (Some(offset), Some(name)) = (first, kind.as_ref().and_then(|kind| without_session(&kind.kind))) {
         let message = format!("the statements around the query of {name} do not run: nothing is filled for it");
@@ -258,7 +261,6 @@ fn finish(
     let query = query.map(|template| Query::of_model(template, dialect));
     let of_kind = (kind.as_ref().map(|kind| &kind.kind), query.as_ref());
     problems.extend(refused_history(&scope.source, of_kind, (&header.properties, at)));
-    let is_unexpanded = |problem: &Problem| ["unknown-macro", "python-macro"].contains(&problem.code);
     let unknown_macro = || problems.iter().any(is_unexpanded);
     let hidden = parts.macro_statement && unknown_macro();
     let end = tokens.last().map_or(0, |token| token.range.start);

@@ -25,6 +25,7 @@ mod macro_files;
 mod macros;
 mod name;
 mod of_kind;
+mod other_dialects;
 mod properties;
 mod python;
 mod queries;
@@ -47,6 +48,7 @@ pub use external::external_column;
 pub use glob::matches as fits;
 pub use loader::{ReadFiles, is_ignored};
 pub use name::model_name;
+pub use other_dialects::other_dialects;
 pub use queries::{Owned, is_no_model, query_problems, unowned_reads};
 pub use seed::{SeedContents, SeedError, SeedRow, read_seed, seed_rows};
 pub use stored::{Shelf, StoredFile};
@@ -100,6 +102,14 @@ pub struct Surroundings<'a> {
     pub cache: &'a ModelCache,
     /// What is kept between runs; with it the queries of models may be unread.
     pub shelf: Option<&'a dyn Shelf>,
+}
+
+impl Project {
+    /// The dialect of the engine that its gateway connects to, if there is one.
+    pub fn engine_dialect(&self) -> Option<Dialect> {
+        let connection = self.settings.connection(self.gateway.as_deref()).ok()?;
+        Dialect::from_name(&connection.kind)
+    }
 }
 
 /// Reads a project, and parses every query of it to tell what is wrong with them too.

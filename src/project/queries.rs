@@ -12,7 +12,7 @@ use crate::files::FileTree;
 use crate::ids::{FilePath, ModelName};
 use crate::model::{Kind, Model};
 use crate::problem::{Positions, Problem, nearest};
-use crate::sql::{Certainty, InText, Query, named_in_texts};
+use crate::sql::{Certainty, InText, Moment, Piece, Query, named_in_texts};
 use crate::yaml::Place;
 
 /// The names that a project owns.
@@ -45,6 +45,7 @@ pub fn query_problems<'m>(
     let mut problems = Vec::new();
     for model in models {
         problems.extend(named_in_query_texts(tree, model, owned));
+        problems.extend(time_of_view(tree, model));
         let Some(query) = &model.query else { continue };
         let mut seen: BTreeSet<&ModelName> = model.properties.depends_on.iter().collect();
         let strange: Vec<_> = query
@@ -136,6 +137,21 @@ fn unparsed(source: &Source<'_>, query: &Query) -> Option<Problem> {
             "it runs as it is; the model is opaque: it is built again whenever anything that it mentions changes",
         ),
     )
+}
+
+/// Warns of a view that says what the time is: that is a part of it, and no run makes views anew.
+fn time_of_view(tree: &dyn FileTree, model: &Model) -> Option<Problem> {
+    let query = model.query.as_ref().filter(|_| matches!(model.kind, Kind::View))?;
+    let offset = query.template().pieces().iter().find_map(|piece| match piece {
+        Piece::Time { variable, offset } if variable.moment != Moment::Start => Some(*offset),
+        _ => None,
+    })?;
+    let text = tree.text(&model.path).unwrap_or_default();
+    let positions = Positions::default();
+    let source = Source { path: &model.path, text: &text, positions: &positions, fixed: None };
+    let message = "the time in a VIEW is that of the promote or apply that points it anew; no `bot run` moves it on";
+    let problem = source.warning("time-of-view", offset, message.to_owned());
+    Some(problem.help("write `now()` or `current_date`, or make it FULL, which each run fills at its `cron`"))
 }
 
 /// Warns of names that no model owns.

@@ -14,6 +14,8 @@ use super::{Dialect, Query, Syntax};
 pub struct Projection {
     /// What it is.
     pub item: ProjectionItem,
+    /// The type that its expression is cast to, in the query's own words, if it is cast.
+    pub data_type: Option<String>,
     /// Where it begins, in bytes of [`Query::text`], as far as the parser knows; else where its SELECT does.
     pub offset: usize,
 }
@@ -64,11 +66,12 @@ impl Reader<'_> {
         let start = self.offset(select.span()).unwrap_or(0);
         if select.projection.is_empty() {
             let item = ProjectionItem::Star;
-            return vec![Projection { item, offset: start }];
+            return vec![Projection { item, data_type: None, offset: start }];
         }
         let one = |item: &SelectItem| {
             let offset = self.offset(item.span()).unwrap_or(start);
-            self.items(item).into_iter().map(move |item| Projection { item, offset })
+            let data_type = cast_type(item);
+            self.items(item).into_iter().map(move |item| Projection { item, data_type: data_type.clone(), offset })
         };
         select.projection.iter().flat_map(one).collect()
     }
@@ -119,6 +122,19 @@ impl Reader<'_> {
             }
             _ => None,
         }
+    }
+}
+
+/// The type that an item of a projection is cast to as a whole.
+fn cast_type(item: &SelectItem) -> Option<String> {
+    let (SelectItem::ExprWithAlias { expr, .. } | SelectItem::UnnamedExpr(expr)) = item else { return None };
+    let mut expression = expr;
+    while let Expr::Nested(inner) = expression {
+        expression = inner;
+    }
+    match expression {
+        Expr::Cast { data_type, format: None, .. } => Some(data_type.to_string()),
+        _ => None,
     }
 }
 

@@ -156,6 +156,10 @@ impl Production {
             return vec![self.begun(project, model, at)];
         };
         let shown = self.tables[&own].clone();
+        // "A promote of something else is no such load."
+        if own == definition && model.kind.is_kept() && !matches!(model.kind, Kind::Days(_)) {
+            return vec![shown];
+        }
         if own == definition {
             let table = self.caught_up(project, model, (shown, &[]), at);
             return self.perhaps_loaded(project, model, table, at);

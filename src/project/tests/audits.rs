@@ -249,3 +249,18 @@ fn audits_of_a_declared_table_may_be_pairs() {
     let calls: Vec<String> = model(&loaded).properties.audits.iter().map(ToString::to_string).collect();
     assert_eq!(calls, ["not_null(columns := (id))", "unique_values(columns := (id), condition := id IS NOT NULL)"]);
 }
+
+#[test]
+fn audits_of_the_defaults_are_for_declared_tables_too() {
+    let config = "//- config.yaml\nmodel_defaults: {dialect: duckdb, audits: ['not_null(columns := id)']}\n";
+    let text = format!(
+        "{config}//- external_models.yaml\n- name: e.t\n  audits: [{{name: number_of_rows, threshold: '1'}}]\n- name: e.u\n"
+    );
+    let loaded = loaded(&text);
+    let calls = |model: &Model| model.properties.audits.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let found: Vec<_> = loaded.project.models.values().map(|model| calls(model)).collect();
+    assert_eq!(
+        found,
+        [vec!["number_of_rows(threshold := 1)", "not_null(columns := id)"], vec!["not_null(columns := id)"]]
+    );
+}

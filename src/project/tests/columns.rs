@@ -172,3 +172,31 @@ SELECT @STAR(@of, t, prefix := 'p_') FROM @of AS t
     );
     assert!(text_of(&loaded, "s.two").contains("t.\"one\" AS \"p_one\""));
 }
+
+/// As SQLMesh, which takes the types from the same casts; nothing else is told of a union that cannot be.
+#[test]
+fn a_union_knows_the_types_of_casts() {
+    let loaded = loaded(&format!(
+        "{TABLES}//- models/one.sql
+MODEL (name s.one, kind FULL);
+SELECT x::INT AS id, (CAST(y AS TEXT)) AS nm, x::DATE AS day FROM s.declared
+//- models/two.sql
+MODEL (name s.two, kind FULL);
+SELECT TRY_CAST(x AS TEXT) AS nm, x::INTEGER AS id, x::TIMESTAMP AS day FROM s.declared
+//- models/both.sql
+MODEL (name s.both, kind VIEW);
+@UNION('all', s.one, s.two)
+//- models/several.sql
+MODEL (name s.several, kind FULL);
+SELECT x::INT AS id FROM s.declared UNION ALL SELECT x::DOUBLE AS id FROM s.declared
+//- models/unknown.sql
+MODEL (name s.unknown, kind VIEW);
+@UNION('all', s.one, s.several)
+"
+    ));
+    let of =
+        |table: &str| format!("SELECT CAST(\"id\" AS INT) AS \"id\", CAST(\"nm\" AS TEXT) AS \"nm\" FROM s.{table}");
+    assert_eq!(text_of(&loaded, "s.both"), format!("{} UNION ALL {}", of("one"), of("two")));
+    let told: Vec<_> = loaded.problems.iter().map(|problem| (problem.code, problem.message.as_str())).collect();
+    assert_eq!(told, [("unknown-macro", "the types of column `id` of these tables are not all known here")]);
+}

@@ -441,7 +441,7 @@ fn macros_reach_statements_and_the_query() {
 #[test]
 fn every_time_variable_loads() {
     let all: Vec<String> = TimeVariable::names().map(|name| format!("@{name} AS {name}")).collect();
-    let loaded = file(&format!("MODEL (name s.a);\nSELECT {}", all.join(", ")));
+    let loaded = file(&format!("MODEL (name s.a, kind FULL);\nSELECT {}", all.join(", ")));
     assert_eq!(all.len(), 36);
     let pieces = model(&loaded).query.as_ref().expect("a query").template().pieces();
     assert_eq!(pieces.iter().filter(|piece| matches!(piece, Piece::Time { .. })).count(), 36);

@@ -1,6 +1,7 @@
 //! `bot run`: what is due by `cron` is loaded into the tables that an environment shows, and nothing else is.
 
 mod due;
+mod early;
 mod environments;
 mod killed;
 mod refused;
