@@ -304,8 +304,15 @@ fn refuse_unready(planned: &Planned) -> Result<(), CommandError> {
 
 /// What a run lets go of rows that are kept nowhere else is told as it begins, as in its plan: on a merge nobody looks at one.
 pub(super) fn warn_of_rows(context: &Context<'_>, problems: &[Problem]) {
-    const OF_ROWS: [&str; 6] =
-        ["history-ends", "decided-otherwise", "rows-not-kept", "rows-adopted", "rows-not-adopted", "left-to-others"];
+    const OF_ROWS: [&str; 7] = [
+        "history-ends",
+        "decided-otherwise",
+        "rows-not-kept",
+        "rows-adopted",
+        "rows-not-adopted",
+        "left-to-others",
+        "later-start",
+    ];
     let of_rows = problems.iter().filter(|problem| OF_ROWS.contains(&problem.code));
     let told: Vec<Problem> = of_rows.cloned().collect();
     if !told.is_empty() {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::later_start::later_starts;
 use crate::decision::{Decisions, KeptRows, NotKept, Wanted, kept};
 use crate::fingerprint::Tree;
 use crate::ids::ModelName;
@@ -51,6 +52,12 @@ impl Beside<'_> {
         (pointer.table.is_some() && model.kind.name().goes_on_from(pointer.kind)).then_some(pointer)
     }
 
+    /// Whether somebody sees rows of a model.
+    pub(super) fn is_shown(&self, model: &Model) -> bool {
+        let mut pointers = self.shown.iter().flatten().filter_map(|environment| environment.models.get(&model.name));
+        pointers.any(|pointer| pointer.table.is_some())
+    }
+
     /// Models with rows that might be kept, and the fingerprints under which nothing of them is computed again.
     fn known(&self, tree: &Tree, rows: KeptRows) -> BTreeMap<ModelName, Wanted> {
         let known = |(name, model): (&ModelName, &Arc<Model>)| {
@@ -76,7 +83,8 @@ pub fn decided(side: Side, decisions: Decisions, (rows, beside): (Rows, &Beside<
         Rows::KeptAsUsual => KeptRows::default(),
         Rows::AsDecided => {
             let mut side = side.decided(&decisions);
-            let told = decided_otherwise(&side.tree, &|_| true, beside);
+            let mut told = decided_otherwise(&side.tree, &|_| true, beside);
+            told.extend(later_starts(&side.tree, &|_| true, beside));
             side.problems.extend(told);
             return side;
         }

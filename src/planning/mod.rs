@@ -4,6 +4,7 @@ mod beside_all;
 mod decided;
 mod glance;
 mod known;
+mod later_start;
 mod running;
 
 use std::collections::{BTreeMap, BTreeSet};

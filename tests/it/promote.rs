@@ -200,3 +200,25 @@ fn production_follows_the_branch_that_the_configuration_names() {
     let ran = world.bot(&["promote"]);
     assert!(ran.exit == Exit::No && ran.stderr.contains("is no descendant of"), "main comes after it: {}", ran.stderr);
 }
+
+/// SQLMesh keeps what is loaded.
+#[test]
+fn that_a_later_start_leaves_rows_out_is_told_before() {
+    let world = lab(&files());
+    world.done(&["promote"]);
+    let warned = |world: &World| world.done(&["plan"]).stdout;
+    let config = crate::lab::CONFIG;
+    let before =
+        "`marts.daily` begins at 2026-03-28 00:00:00 and no longer at 2026-03-26 00:00:00: the new tables leave out";
+    edit(&world, &[("config.yaml", &config.replace("2026-03-26", "2026-03-28"))]);
+    assert!(warned(&world).contains(before), "{}", warned(&world));
+    let promoted = world.done(&["promote"]);
+    assert!(promoted.stderr.contains(before), "{}", promoted.stderr);
+    assert_eq!(world.value("SELECT count(*) FROM marts.daily"), "1");
+    edit(&world, &[("config.yaml", &config.replace("2026-03-26", "2026-03-27"))]);
+    assert!(!warned(&world).contains("later-start"), "{}", warned(&world));
+    world.done(&["promote"]);
+    assert_eq!(world.value("SELECT count(*) FROM marts.daily"), "2");
+    edit(&world, &[("models/daily.sql", &DAILY.replace("day)", "day), start '2026-03-30'"))]);
+    assert!(warned(&world).contains("later-start"), "{}", warned(&world));
+}

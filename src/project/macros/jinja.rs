@@ -365,8 +365,13 @@ impl Expander<'_> {
         match text.and_then(|text| parts(&text)) {
             Some(parts) => self.joined_text(parts, at),
             None => {
-                let message = "a time, or what `this_model` stands for, can only be a value of its own or in a string";
-                self.refuse(at, message, "write `'{{ start_ds }}'` or `{{ this_model }}`, with nothing beside it");
+                let message =
+                    "a time can only be a value of its own or in a string, and `this_model` a name that is in none";
+                self.refuse(
+                    at,
+                    message,
+                    "write `'{{ start_ds }}'`, and `{{ this_model }}` without quotes or anything beside it",
+                );
                 vec![lexeme]
             }
         }

@@ -457,5 +457,11 @@ pub(super) fn outward(mut value: Value) -> Value {
 
 /// A value that may be named a second time: a draw may not, because it would be drawn anew, or not, as the engine likes.
 pub(super) fn undrawn(value: Value) -> Step<Value> {
-    if value.traits.redrawn { Err(Opaque::construct("a second use of a draw (random, uuid, …)")) } else { Ok(value) }
+    if value.traits.redrawn {
+        Err(Opaque::construct(
+            "a second use of a draw (random, uuid, …), or of a view of which nobody knows whether it is one",
+        ))
+    } else {
+        Ok(value)
+    }
 }

@@ -213,6 +213,7 @@ pub(super) const WORLDS: &[(&str, Told)] = &[
     ("a model that is left to something else", a_model_that_is_left_to_something_else),
     ("a history that the state lost", a_history_that_the_state_lost),
     ("rows that are kept by a word", rows_that_are_kept_by_a_word),
+    ("models that begin later", models_that_begin_later),
     ("rows of another program", rows_of_another_program),
 ];
 
@@ -300,4 +301,22 @@ fn rows_that_are_kept_by_a_word() -> String {
     world.done(&["promote"]);
     edit(&world, &[("models/one.sql", &keyed("4"))]);
     told + &problems(&world.bot(&["plan"]))
+}
+
+fn models_that_begin_later() -> String {
+    let by_day = |name: &str, start: &str| {
+        let kind = "kind INCREMENTAL_BY_TIME_RANGE (time_column d)";
+        format!("MODEL (name marts.{name}, {kind}, start '{start}');\nSELECT @start_date AS d\n")
+    };
+    let all = |start: &str| ["one", "two"].map(|name| (format!("models/{name}.sql"), by_day(name, start)));
+    let world = world().at("2026-04-01");
+    for start in ["2026-03-28", "2026-03-30"] {
+        let files = all(start);
+        edit(&world, &files.each_ref().map(|(path, text)| (path.as_str(), text.as_str())));
+        if start == "2026-03-28" {
+            world.done(&["promote"]);
+            world.repository.branch("feature");
+        }
+    }
+    problems(&world.bot(&["plan"]))
 }
