@@ -19,6 +19,7 @@ mod parse;
 mod projections;
 mod relations;
 mod shape;
+mod spelled_out;
 mod stated;
 mod template;
 mod token;

@@ -9,6 +9,7 @@ use sqlparser::tokenizer::{Token as Known, TokenWithSpan};
 use super::named::reads_by_text;
 use super::outputs::with_output_names;
 use super::relations::{self, JOIN_WORDS, Reads};
+use super::spelled_out::spelled_out;
 use super::token::{LineStarts, from_located, located};
 use super::whole::{self, WHOLE_FUNCTION};
 use super::{Dialect, Relation, Template, Token, TokenKind, tokenize};
@@ -252,6 +253,7 @@ fn in_known_words(mut tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Result<Ve
         return Ok(tokens);
     }
     tokens.iter_mut().for_each(without_escapes);
+    tokens = spelled_out(tokens);
     let mut index = 0;
     while index < tokens.len() {
         if let Some(put) = whole::rewrite(&mut tokens, index) {

@@ -213,6 +213,20 @@ fn what_is_not_certain_is_opaque() {
 
 #[test]
 fn other_ways_to_write_a_query_are_that_query() {
+    same("FROM t WHERE x > 1", "SELECT * FROM t WHERE x > 1");
+    same(
+        "WITH c AS (FROM t WHERE x > 1) FROM c WHERE id > 1 UNION ALL FROM t WHERE x < 0",
+        "WITH c AS (SELECT * FROM t WHERE x > 1) SELECT * FROM c WHERE id > 1 UNION ALL SELECT * FROM t WHERE x < 0",
+    );
+    same(
+        "SELECT id FROM t WHERE id IN (FROM t SELECT id WHERE x > 1)",
+        "SELECT id FROM t WHERE id IN (SELECT id FROM t WHERE x > 1)",
+    );
+    same("SELECT [v + 1 FOR v IN [x, id]] AS l FROM t", "SELECT list_transform([x, id], v -> v + 1) AS l FROM t");
+    same(
+        "SELECT [[w FOR w IN [v] IF w > 1] FOR v IN [x, id] IF (v > 2)] AS l FROM t",
+        "SELECT list_transform(list_filter([x, id], v -> (v > 2)), v -> list_transform(list_filter([v], w -> w > 1), w -> w)) AS l FROM t",
+    );
     same("TABLE t", "SELECT * FROM t");
     same(
         "WITH c AS (TABLE t) (TABLE c) UNION ALL TABLE t ORDER BY id",
