@@ -141,7 +141,8 @@ fn models_of_one_name_in_one_schema_do_not_meet() {
     }
     world.done(&["promote"]);
     for (value, name) in (1..).zip(names) {
-        assert_eq!(world.value(&format!("FROM {name}")), value.to_string(), "{name}");
+        let view = if name == "t" { "\"default\".t" } else { name.as_str() };
+        assert_eq!(world.value(&format!("FROM {view}")), value.to_string(), "{name}");
     }
     let count = "SELECT count(*), max(length(table_name)) FROM duckdb_tables() WHERE schema_name = 'all'";
     assert_eq!(world.sql(count), [[Some("8".to_owned()), Some("63".to_owned())]]);
