@@ -47,6 +47,9 @@ struct Running {
     before: Option<ModelName>,
 }
 
+/// Where a model stands in the plan, and its name.
+type Place = (usize, ModelName);
+
 #[derive(Default)]
 struct Queue {
     /// Where a model stands in the plan.
@@ -54,7 +57,9 @@ struct Queue {
     /// Models that have not begun, with the parents that are not full.
     waiting: BTreeMap<ModelName, BTreeSet<ModelName>>,
     /// Those of them without such parents, in the plan's order, with the moment from which on they were.
-    ready: BTreeMap<(usize, ModelName), Moment>,
+    ready: BTreeMap<Place, Moment>,
+    /// The same of those that take turns.
+    ready_in_turn: BTreeMap<Place, Moment>,
     now: Moment,
     /// Who waits for a model.
     readers: BTreeMap<ModelName, Vec<ModelName>>,
@@ -95,7 +100,13 @@ impl Board {
 
     /// The same with models that are filled one after another, whatever is filled beside them.
     pub(super) fn with_turns(self, taking_turns: BTreeSet<ModelName>) -> Self {
-        self.lock().taking_turns = taking_turns;
+        let mut queue = self.lock();
+        for (place, moment) in std::mem::take(&mut queue.ready) {
+            let list = if taking_turns.contains(&place.1) { &mut queue.ready_in_turn } else { &mut queue.ready };
+            list.insert(place, moment);
+        }
+        queue.taking_turns = taking_turns;
+        drop(queue);
         self
     }
 
@@ -143,8 +154,7 @@ impl Board {
         if queue.stopped != Stopped::No {
             return None;
         }
-        let fits =
-            |((_, name), ready): &(&(usize, ModelName), &Moment)| **ready <= began && queue.sharing.contains(name);
+        let fits = |((_, name), ready): &(&Place, &Moment)| **ready <= began && queue.sharing.contains(name);
         let place = queue.ready.iter().find(fits)?.0.clone();
         Some(queue.begin(place, Some(before.clone())))
     }
@@ -285,15 +295,16 @@ impl Queue {
     }
 
     /// Where the first model stands that is ready and whose turn it is, if it takes turns.
-    fn next_place(&self) -> Option<(usize, ModelName)> {
+    fn next_place(&self) -> Option<Place> {
         let is_taken = self.running.keys().any(|name| self.taking_turns.contains(name));
-        let may_begin = |(_, name): &&(usize, ModelName)| !(is_taken && self.taking_turns.contains(name));
-        self.ready.keys().find(may_begin).cloned()
+        let in_turn = self.ready_in_turn.keys().next().filter(|_| !is_taken);
+        self.ready.keys().next().into_iter().chain(in_turn).min().cloned()
     }
 
     /// Takes a model that is ready; `before` is the one whose transaction it shares.
-    fn begin(&mut self, place: (usize, ModelName), before: Option<ModelName>) -> ModelName {
+    fn begin(&mut self, place: Place, before: Option<ModelName>) -> ModelName {
         self.ready.remove(&place);
+        self.ready_in_turn.remove(&place);
         let (_, name) = place;
         self.waiting.remove(&name);
         self.running.insert(name.clone(), Running { since: Stopwatch::start(), interrupter: None, before });
@@ -323,7 +334,8 @@ impl Queue {
 
     fn make_ready(&mut self, name: ModelName) {
         let place = self.places.get(&name).copied().unwrap_or(usize::MAX);
-        self.ready.insert((place, name), self.now);
+        let list = if self.taking_turns.contains(&name) { &mut self.ready_in_turn } else { &mut self.ready };
+        list.insert((place, name), self.now);
     }
 
     fn is_full(&mut self, parent: &ModelName) {

@@ -57,14 +57,15 @@ pub fn build_tables(work: &Work<'_>, plan: &Plan) -> Result<Vec<Build>, CommandE
 }
 
 /// Whether a model's own statements may touch what those of another do, such as a macro that all of them make or a log that they
-/// write: at once they would be refused, as one transaction is by another. What is of the session alone is in nobody's way.
+/// write: at once they would be refused, as one transaction is by another. What is of the session alone is in nobody's way, and what
+/// only counts rows neither.
 fn takes_turns(model: &Model) -> bool {
-    let is_of_session = |statement: &Template| {
+    let is_harmless = |statement: &Template| {
         let text = statement.text();
         let first = text.split_whitespace().next().unwrap_or_default();
-        ["SET", "RESET"].iter().any(|word| first.eq_ignore_ascii_case(word))
+        ["SET", "RESET", "ANALYZE"].iter().any(|word| first.eq_ignore_ascii_case(word))
     };
-    !model.pre_statements.iter().chain(&model.post_statements).all(is_of_session)
+    !model.pre_statements.iter().chain(&model.post_statements).all(is_harmless)
 }
 
 /// What everybody who fills tables has at hand.
