@@ -1,21 +1,19 @@
 //! DuckDB's short forms that our parser does not know, spelled out for it: `FROM t WHERE x` as `SELECT * FROM t WHERE x`, and
-//! `[x + 1 FOR x IN l IF x > 1]` as `list_transform(list_filter(l, x -> x > 1), x -> x + 1)`, which is what DuckDB makes of them. Each
+//! `[x + 1 FOR x IN l IF x > 1]` as `list_transform(list_filter(l, x -> x > 1), x -> x + 1)`, which gives the same. Each
 //! token keeps its own place; the text that runs stays the author's.
 
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token as Known, TokenWithSpan};
 
-use super::parse::{is_significant, word_of};
+use super::parse::is_significant;
 
 /// In deeper brackets nothing is spelled out; the parser refuses such a text, too.
 const DEPTH_LIMIT: usize = 100;
 
 /// The tokens with the short forms spelled out.
 pub(super) fn spelled_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let has = |wanted: &str| {
-        let is_it = |token: &TokenWithSpan| matches!(&token.token, Known::Word(word) if word.value.eq_ignore_ascii_case(wanted));
-        tokens.iter().any(is_it)
-    };
-    let tokens = if has("for") && depth(&tokens) <= DEPTH_LIMIT { without_comprehensions(tokens) } else { tokens };
+    let has_for = tokens.iter().any(|token| keyword(&token.token) == Some(Keyword::FOR));
+    let tokens = if has_for && depth(&tokens) <= DEPTH_LIMIT { without_comprehensions(tokens) } else { tokens };
     let places = from_first(&tokens);
     if places.is_empty() {
         return tokens;
@@ -30,6 +28,14 @@ pub(super) fn spelled_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         spelled.push(token);
     }
     spelled
+}
+
+/// An unquoted word, if it is one that the parser knows. Every token of every query comes by here.
+fn keyword(token: &Known) -> Option<Keyword> {
+    match token {
+        Known::Word(word) if word.keyword != Keyword::NoKeyword => Some(word.keyword),
+        _ => None,
+    }
 }
 
 fn is_open(token: &Known) -> bool {
@@ -77,19 +83,19 @@ impl Part {
         self.from.filter(|_| self.begins == Begins::WithFrom && !self.has_select && self.has_clause)
     }
 
-    fn see(&mut self, place: usize, word: Option<&str>) {
+    fn see(&mut self, place: usize, word: Option<Keyword>) {
         if self.begins == Begins::Unknown {
             self.begins = match word {
-                Some("from" | "with") => Begins::WithFrom,
+                Some(Keyword::FROM | Keyword::WITH) => Begins::WithFrom,
                 // Behind UNION and the like.
-                Some("all" | "distinct") => Begins::Unknown,
+                Some(Keyword::ALL | Keyword::DISTINCT) => Begins::Unknown,
                 _ => Begins::WithAnother,
             };
         }
         match word {
-            Some("select") => self.has_select = true,
-            Some("from") => self.from = self.from.or(Some(place)),
-            Some("where" | "group" | "having" | "qualify") => self.has_clause = true,
+            Some(Keyword::SELECT) => self.has_select = true,
+            Some(Keyword::FROM) => self.from = self.from.or(Some(place)),
+            Some(Keyword::WHERE | Keyword::GROUP | Keyword::HAVING | Keyword::QUALIFY) => self.has_clause = true,
             _ => {}
         }
     }
@@ -100,15 +106,15 @@ fn from_first(tokens: &[TokenWithSpan]) -> Vec<usize> {
     let mut parts = vec![Part::default()];
     let mut found = Vec::new();
     for (place, token) in tokens.iter().enumerate().filter(|(_, token)| is_significant(&token.token)) {
-        let word = word_of(&token.token);
-        let is_set = matches!(word.as_deref(), Some("union" | "intersect" | "except"));
+        let word = keyword(&token.token);
+        let is_set = matches!(word, Some(Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT));
         if is_close(&token.token) && parts.len() > 1 || is_set {
             found.extend(parts.pop().and_then(|part| part.missing()));
         }
         match (is_open(&token.token), is_set, parts.last_mut()) {
             (_, true, _) => parts.push(Part::default()),
             (is_open, _, Some(part)) => {
-                part.see(place, word.as_deref());
+                part.see(place, word);
                 if is_open {
                     parts.push(Part::default());
                 }
@@ -133,12 +139,12 @@ struct Inside {
 impl Inside {
     fn put(&mut self, token: TokenWithSpan) {
         let place = self.tokens.len();
-        let before = self.tokens.iter().rposition(|token| is_significant(&token.token));
-        match (word_of(&token.token).as_deref(), &mut self.words) {
-            (Some("for"), [first @ None, ..]) => *first = Some(place),
-            (Some("in"), [Some(_), second @ None, _]) => *second = Some(place),
+        let before = || self.tokens.iter().rposition(|token| is_significant(&token.token));
+        match (keyword(&token.token), &mut self.words) {
+            (Some(Keyword::FOR), [first @ None, ..]) => *first = Some(place),
+            (Some(Keyword::IN), [Some(_), second @ None, _]) => *second = Some(place),
             // Right behind IN it is a function.
-            (Some("if"), [_, Some(second), third @ None]) if before != Some(*second) => *third = Some(place),
+            (Some(Keyword::IF), [_, Some(second), third @ None]) if before() != Some(*second) => *third = Some(place),
             _ => {}
         }
         self.tokens.push(token);
@@ -206,4 +212,54 @@ fn without_comprehensions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         inside.tokens.extend(done.tokens);
     }
     inside.tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::dialect::DuckDbDialect;
+    use sqlparser::tokenizer::Tokenizer;
+
+    use super::*;
+
+    fn written(text: &str) -> String {
+        let tokens = Tokenizer::new(&DuckDbDialect {}, text).tokenize_with_location().expect("tokens");
+        spelled_out(tokens).iter().map(|token| token.token.to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_no_short_form_stays() {
+        for text in [
+            "SELECT count(*) FROM t WHERE x GROUP BY g",
+            "SELECT a FROM t WHERE x UNION ALL SELECT b FROM u WHERE y",
+            "WITH c AS (SELECT 1) SELECT * FROM c WHERE x",
+            "FROM t SELECT x WHERE x > 1",
+            "FROM t",
+            "SELECT extract(year FROM d), trim(FROM x) FROM t WHERE x",
+            "SELECT [x FOR x, i IN l]",
+            "SELECT [FOR x IN l], [x FOR x IN], [x FOR x IN l IF], [x FOR IN l], (x FOR x IN l)",
+            "SELECT [x FOR x IN l",
+            "SELECT \"for\", [\"for\" IN l] ) ] FROM t",
+        ] {
+            assert_eq!(written(text), text);
+        }
+    }
+
+    #[test]
+    fn an_if_right_behind_in_is_a_function() {
+        let list = "list_transform(if(a,l,m),x->x)";
+        assert_eq!(written("[x FOR x IN if(a, l, m)]"), list);
+        let some = "list_transform(list_filter(if(a,l,m),x->x>1),x->x)";
+        assert_eq!(written("[x FOR x IN if(a, l, m) IF x > 1]"), some);
+    }
+
+    /// Nothing is walked again for each bracket, word or blank.
+    #[test]
+    fn long_texts_are_no_trouble() {
+        let nested = format!("SELECT {}x FOR x IN l{}", "[".repeat(200_000), "]".repeat(200_000));
+        assert_eq!(written(&nested), nested);
+        let blanks = format!("SELECT [x FOR{}", "\nIF IN FOR".repeat(50_000));
+        assert_eq!(written(&blanks).len(), blanks.len());
+        let many = format!("SELECT [{}]", ["[x FOR x IN l]"; 20_000].join(","));
+        assert!(written(&many).starts_with("SELECT [list_transform(l,x->x),"));
+    }
 }
