@@ -10,8 +10,8 @@ use crate::plan::is_loaded_by_interval;
 use crate::problem::Problem;
 use crate::time::Timestamp;
 
-/// A warning for each pair of moments between which rows go, with the models that it is about. Of a start that moves with the clock
-/// nothing is told.
+/// A warning for each pair of moments between which rows go, with the models that it is about. Of a start that moves with the clock,
+/// or that a model has from its parents, nothing is told.
 pub(super) fn later_starts(tree: &Tree, is_asked: &dyn Fn(&ModelName) -> bool, beside: &Beside<'_>) -> Vec<Problem> {
     let mut later: BTreeMap<_, Vec<&Model>> = BTreeMap::new();
     for model in tree.models.values().filter(|model| is_asked(&model.name)) {

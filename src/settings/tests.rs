@@ -79,6 +79,17 @@ fn a_connection_waits_for_its_variables_and_hides_its_secrets() {
     assert_eq!((secret.expose(), secret.to_string().as_str()), ("hunter2", "***"));
 }
 
+#[test]
+fn a_connection_says_how_many_models_are_built_at_once() {
+    let of = |line: &str| {
+        let text = format!("//- config.yaml\ngateways: {{a: {{connection: {{type: postgres, {line}}}}}}}\n");
+        let (settings, _) = settings(&text);
+        settings.connection(None).expect("a connection").concurrent_tasks().map(std::num::NonZeroUsize::get)
+    };
+    assert_eq!(["concurrent_tasks: 8", "concurrent_tasks: '1'"].map(of), [Some(8), Some(1)]);
+    assert_eq!(["host: h", "concurrent_tasks: 0", "concurrent_tasks: all"].map(of), [None; 3]);
+}
+
 /// As SQLMesh has it: in lower case, above what the file says, texts alone.
 #[test]
 fn variables_are_laid_over_the_file() {

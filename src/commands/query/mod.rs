@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &QueryArguments) -> CommandR
     let body = names::resolve(&workspace, &environment, prod.as_ref(), &question.query, engine.dialect())?;
     for name in names::doubtful(&environment, &question.query) {
         context.output.talk(&format!(
-            "the query is not understood in full: `{name}` may be read from production; write it after FROM or JOIN"
+            "the query is not understood in full: `{name}` may be another table than the environment's; write it after FROM or JOIN"
         ));
     }
     let sql = format!("{}{body}", question.prefix);

@@ -57,8 +57,8 @@ pub(super) fn resolve(
     resolver.query(&reader, query, Times::At(time)).map_err(|error| unreadable(environment, query, &error.to_string()))
 }
 
-/// Models without a schema that a query which has no syntax tree may read by their bare name, and so from production:
-/// where tables stand in such a text, nobody knows for certain.
+/// Models without a schema that a query which has no syntax tree may read by their bare name, and so not from their views, which
+/// stand in the schema `default`: where tables stand in such a text, nobody knows for certain.
 pub(super) fn doubtful<'a>(environment: &'a Environment, query: &Query) -> Vec<&'a ModelName> {
     if query.failure().is_none() || environment.about.name.is_prod() {
         return Vec::new();

@@ -34,6 +34,11 @@ fn what_is_asked_for_must_be_there() {
         ran.stderr
     };
     assert!(said(&["--restate", "marts.dayly"]).contains("did you mean `marts.daily`?"));
+    world.repository.remove("external_models.yaml");
+    world.repository.commit("nothing is declared");
+    world.done(&["promote"]);
+    let undeclared = said(&["--restate", "ERP.events"]);
+    assert!(undeclared.contains("models read it, but nothing declares it: `bot external` writes"), "{undeclared}");
     assert!(said(&["--restate", "marts.daily", "--start", "soon"]).contains("`--start soon` is no time"));
     let swapped = said(&["--restate", "marts.daily", "--start", "2026-03-28", "--end", "2026-03-27"]);
     assert!(swapped.contains("nothing lies between 2026-03-28 00:00:00 and 2026-03-28 00:00:00"), "{swapped}");
