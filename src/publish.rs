@@ -22,7 +22,8 @@ pub use settle::settle;
 use settle::{End, Settled, Unsettled, settle_one};
 
 use crate::apply::{
-    Layer, ViewPlan, Work, audit_late, audit_unfilled, build_tables, engine_error, keys_of, plan_views, tables_of,
+    Comments, Layer, ViewPlan, Work, audit_late, audit_unfilled, build_tables, engine_error, keys_of, plan_views,
+    tables_of,
 };
 use crate::decision::Decision;
 use crate::engine::{
@@ -448,7 +449,7 @@ fn views_of(
     tables: &BTreeMap<TableKey, Table>,
     previous: Option<&Environment>,
 ) -> Result<ViewPlan, CommandError> {
-    views((work.tree, work.engine.dialect(), work.now), plan, tables, previous)
+    views((work.tree, work.engine.dialect(), work.now), work.comments, plan, tables, previous)
 }
 
 /// The views of an environment at the tables of a plan.
@@ -457,6 +458,7 @@ fn views_of(
 /// One of them cannot be written down.
 pub fn views(
     (tree, dialect, now): (&Tree, Dialect, Timestamp),
+    comments: Comments,
     plan: &Plan,
     tables: &BTreeMap<TableKey, Table>,
     previous: Option<&Environment>,
@@ -464,8 +466,8 @@ pub fn views(
     let names = |table: &Table| table.snapshot.columns.iter().map(|column| column.name.clone()).collect();
     let columns: BTreeMap<TableKey, Vec<String>> =
         tables.iter().map(|(key, table)| (key.clone(), names(table))).collect();
-    let layer =
-        Layer { tree, plan, layout: layout(&plan.environment, plan.suffix), dialect, columns: &columns, previous, now };
+    let layout = layout(&plan.environment, plan.suffix);
+    let layer = Layer { tree, plan, layout, dialect, columns: &columns, previous, comments, now };
     plan_views(&layer).map_err(|error| CommandError::no("the views cannot be made").because(error))
 }
 

@@ -11,6 +11,7 @@ mod beside_all;
 mod board;
 mod carry;
 mod columns;
+mod comments;
 mod fault;
 mod fill;
 mod group;
@@ -30,6 +31,7 @@ use std::time::Duration;
 pub use adopt::{AdoptError, Before, LoadedBySqlmesh, Stands, adopted, must_know, refuse_left, standing_under};
 pub use audit::{Answer, Look, audit_late, audit_unfilled};
 pub use beside_all::{BesideAll, Ready};
+pub use comments::Comments;
 pub use schedule::build_tables;
 pub use views::{Layer, ViewPlan, granted, plan_views, view_names};
 pub use watch::watched;
@@ -84,6 +86,8 @@ pub struct Work<'a> {
     pub limit: Option<Duration>,
     /// What happens to views of others upon ours.
     pub dependents: Dependents,
+    /// Whether its views say what models are.
+    pub comments: Comments,
     /// What runs before and after all of it.
     pub beside_all: &'a BesideAll,
     /// Where progress goes.

@@ -15,6 +15,7 @@ use crate::state::{Environment, Pointer, Status, VirtualView};
 use crate::statement::{LoadTime, pointer_query, sync_grants};
 use crate::time::Timestamp;
 
+use super::comments::{Comments, comments};
 use super::everything;
 
 /// What the virtual layer is made of.
@@ -31,6 +32,8 @@ pub struct Layer<'a> {
     pub columns: &'a BTreeMap<TableKey, Vec<String>>,
     /// The environment as it was.
     pub previous: Option<&'a Environment>,
+    /// Whether views say what models are.
+    pub comments: Comments,
     /// For `@execution_*` in views.
     pub now: Timestamp,
 }
@@ -91,16 +94,19 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
             let on_update = on_update(layer, &views, &target.name)?;
             let digest = on_update.iter().fold(digest, |hasher, (_, symbolic)| hasher.text("then").text(symbolic));
             let view = VirtualView { name: name.clone(), definition: digest.finish() };
+            let comments = comments(layer.comments, layer.tree, layer.plan, &target.name);
+            let is_told_anew = !comments.is_empty() && is_described_anew(layer.previous, target);
             let change = ViewChange::Point {
                 view: name,
                 model: target.name.clone(),
                 columns: definition.columns,
                 query: definition.query,
                 shows: if target.table.is_some() { Shows::Table } else { Shows::Query },
+                comments,
                 on_update: on_update.into_iter().map(|(statement, _)| statement).collect(),
             };
-            let list =
-                if is_moved(layer.previous, &target.name, &view) { &mut result.changes } else { &mut result.unchanged };
+            let is_moved = is_told_anew || is_moved(layer.previous, &target.name, &view);
+            let list = if is_moved { &mut result.changes } else { &mut result.unchanged };
             list.push(change);
             pointer.view = Some(view);
         }
@@ -168,6 +174,13 @@ fn stated_columns(tree: &Tree, name: &ModelName) -> Vec<String> {
 fn is_moved(previous: Option<&Environment>, model: &ModelName, view: &VirtualView) -> bool {
     let Some(previous) = previous.filter(|previous| previous.about.status == Status::Ready) else { return true };
     previous.models.get(model).and_then(|pointer| pointer.view.as_ref()) != Some(view)
+}
+
+/// Whether something else was said of the model when its view was made. What is said is no part of a view's definition: an
+/// entry of the history is shown again by that.
+fn is_described_anew(previous: Option<&Environment>, target: &Target) -> bool {
+    let pointer = previous.and_then(|previous| previous.models.get(&target.name));
+    pointer.is_none_or(|pointer| pointer.metadata_fingerprint != target.metadata_fingerprint)
 }
 
 /// Views that the environment had and no longer wants.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::signals;
 use super::times::rows_of;
 use super::who::who;
-use crate::apply::Work;
+use crate::apply::{Comments, Work};
 use crate::cli::{ApplyArguments, ErrorFormat, FormatArguments, WorkArguments};
 use crate::context::Context;
 use crate::engine::{Dependents, Engine, OpenMode};
@@ -250,6 +250,7 @@ impl Prepared {
             jobs: jobs(context, workspace, &planned.result, order.work),
             limit: order.limit,
             dependents: Dependents::Refuse,
+            comments: Comments::Left,
             beside_all: &beside_all,
             output: context.output,
             interruption: context.surroundings.interruption(),
@@ -370,6 +371,14 @@ pub(super) fn jobs(
     let stated = || settings.connection(workspace.gateway(settings)).ok().and_then(Connection::concurrent_tasks);
     let default = NonZeroUsize::new(context.surroundings.processors().clamp(1, 4));
     work.jobs.or_else(stated).or(default).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Whether the descriptions of models are written to an environment's views: to production's, as in SQLMesh, where the
+/// connection does not say `register_comments: false`.
+pub(super) fn comments(workspace: &Workspace<'_>, side: &Side, environment: &EnvironmentName) -> Comments {
+    let settings = &side.project.settings;
+    let registers = settings.connection(workspace.gateway(settings)).is_ok_and(Connection::registers_comments);
+    if registers && environment.is_prod() { Comments::Written } else { Comments::Left }
 }
 
 fn about(planned: &Planned, plan_id: PlanId, now: Timestamp) -> About {

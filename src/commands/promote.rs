@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::apply::{jobs, lock_timeout, print, refuse_errors, until_planned_for_good, warn_of_rows};
+use super::apply::{comments, jobs, lock_timeout, print, refuse_errors, until_planned_for_good, warn_of_rows};
 use super::hold;
 use super::signals;
 use super::take_over::{self, Stage as Taking, Standing};
@@ -245,6 +245,7 @@ impl Hands {
             jobs: jobs(context, workspace, result, &arguments.work),
             limit: None,
             dependents: dependents(arguments.recreate_dependents),
+            comments: comments(workspace, result, &about.name),
             beside_all: &beside_all,
             output: context.output,
             interruption: context.surroundings.interruption(),

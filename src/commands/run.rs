@@ -12,7 +12,7 @@ use super::find::model_named;
 use super::signals;
 use super::times::time_option;
 use super::who::who;
-use crate::apply::Work;
+use crate::apply::{Comments, Work};
 use crate::cli::RunArguments;
 use crate::context::Context;
 use crate::engine::{Dependents, Engine, OpenMode};
@@ -157,6 +157,7 @@ impl Asked<'_> {
             jobs: jobs(context, workspace, &planned.side, &arguments.work),
             limit: None,
             dependents: Dependents::Refuse,
+            comments: Comments::Left,
             beside_all: &beside_all,
             output: context.output,
             interruption: context.surroundings.interruption(),

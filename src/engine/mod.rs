@@ -194,6 +194,15 @@ pub trait Session: Send {
         tables.iter().map(|table| self.columns(table)).collect()
     }
 
+    /// The columns of a view of ours that a comment can stand on, as they are called there. `query` is what it reads.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn commentable(&mut self, view: &TableName, _query: &str) -> Result<Vec<String>> {
+        let columns = self.columns(view)?.unwrap_or_default();
+        Ok(columns.into_iter().map(|column| column.name).collect())
+    }
+
     /// Adds rows to a table that is there, cheaply: for a few columns of text and whole numbers, which are written as text.
     /// Unlike [`Session::load`] it blames no cell.
     ///

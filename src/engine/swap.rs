@@ -8,6 +8,7 @@ use super::ownership::{KnownBy, MadeView, Places, adopt_views, expect_views, pre
 use super::{EngineError, Result, Session, ViewDefinition, foreign_objects, forget_object, record_object};
 use crate::hash::Hasher;
 use crate::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
+use crate::statement::{Comment, comment_on_column, comment_on_view, no_comment_on_view};
 
 /// In whose name views are made, and on what terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum ViewChange {
         query: String,
         /// What that is.
         shows: Shows,
+        /// What the project says of it and its columns.
+        comments: Vec<Comment>,
         /// What runs when it is made or moves, after all views are.
         on_update: Vec<String>,
     },
@@ -84,9 +87,9 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
     let (mut made, mut dropped, mut definitions) = (Vec::new(), Vec::new(), Vec::new());
     for change in changes {
         match change {
-            ViewChange::Point { view, model, columns, query, shows, on_update: _ } => {
+            ViewChange::Point { view, model, columns, query, shows, comments, on_update: _ } => {
                 let needs_comment = KnownBy::needs_comment(session.capabilities().stable_view_text, *shows);
-                let comment = needs_comment.then(|| mark(model, columns, query));
+                let comment = needs_comment.then(|| marked(comments, &mark(model, columns, query)));
                 let (name, columns, query) = (view.clone(), columns.clone(), query.clone());
                 definitions.push(ViewDefinition { name, columns, query, comment: comment.clone() });
                 let known_by = comment.map_or(KnownBy::Text, KnownBy::Comment);
@@ -110,6 +113,7 @@ pub fn swap_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChang
         false => record_expected(session, &owner.state, &records)?,
     }
     forget_object(session, &dropped)?;
+    comment_views(session, changes)?;
     update_views(session, owner, changes)?;
     Ok(changes.len())
 }
@@ -137,6 +141,47 @@ fn update_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChange]
         Some((view, model)) => Err(EngineError::ViewOverwritten { view: view.to_string(), model: model.to_string() }),
         None => Ok(()),
     }
+}
+
+/// Writes what the project says of views and of those of their columns that are there.
+fn comment_views(session: &mut dyn Session, changes: &[ViewChange]) -> Result<()> {
+    let dialect = session.dialect();
+    let mut statements = Vec::new();
+    for change in changes {
+        let ViewChange::Point { view, columns, query, shows, comments, .. } = change else { continue };
+        let is_marked = KnownBy::needs_comment(session.capabilities().stable_view_text, *shows);
+        let of_view = comments.iter().filter(|comment| comment.column.is_none() && !is_marked);
+        statements.extend(of_view.map(|comment| match &comment.text {
+            Some(text) => comment_on_view(dialect, view, text),
+            None => no_comment_on_view(dialect, view),
+        }));
+        if comments.iter().all(|comment| comment.column.is_none()) {
+            continue;
+        }
+        let columns = match shows {
+            // Called in the view what they are called in the table.
+            Shows::Table if !columns.is_empty() => columns.clone(),
+            _ => session.commentable(view, query)?,
+        };
+        for Comment { column, text } in comments {
+            if let Some(column) = column.as_ref().and_then(|column| named(&columns, column)) {
+                statements.push(comment_on_column(dialect, view, column, text.as_deref()));
+            }
+        }
+    }
+    if statements.is_empty() { Ok(()) } else { session.define(&statements) }
+}
+
+/// The column that a project means: the one that is called so, else in any case.
+fn named<'c>(columns: &'c [String], wanted: &str) -> Option<&'c str> {
+    let found = columns.iter().find(|column| *column == wanted);
+    found.or_else(|| columns.iter().find(|column| column.eq_ignore_ascii_case(wanted))).map(String::as_str)
+}
+
+/// The mark of a view, behind what the project says of it.
+fn marked(comments: &[Comment], mark: &str) -> String {
+    let said = comments.iter().find(|comment| comment.column.is_none()).and_then(|comment| comment.text.as_deref());
+    said.map_or_else(|| mark.to_owned(), |said| format!("{said}\n\n{mark}"))
 }
 
 /// What we leave on a view whose text may change by itself, so that we know it again: one made anew by hand has it no more.

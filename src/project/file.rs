@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::audits;
 use super::blueprint::{self, Blueprint};
 use super::calls::FileAudits;
+use super::column_comments::column_comments;
 use super::default_statements;
 use super::elsewhere;
 use super::kind;
@@ -202,7 +203,7 @@ fn finish(
     scope: &Scope<'_>,
     tokens: &[Token],
     Body { parts, cut, jinja, columns }: Body<'_>,
-    header: Header,
+    mut header: Header,
     (mut file, rules): (ParsedFile, &Rules),
 ) -> ParsedFile {
     let Scope { source, dialect, .. } = *scope;
@@ -252,12 +253,22 @@ fn finish(
         default_statements::put(rules, Scope { names, ..*scope }, at, &mut expanded, problems);
     }
     header.properties.depends_on.iter().for_each(|name| expanded.mentions.add_name(name));
+    let end_of_query = match &cut {
+        Some(cut) => cut.query.as_ref().map(|query| query.end),
+        None => parts.query.and_then(<[Token]>::last).map(|last| last.range.end),
+    };
     if let Some(cut) = cut {
         let named = rules.catalog.as_deref().filter(|catalog| cut.mentions.has_word(catalog));
         expanded.query = cut.template(source.text).map(|query| names_within(query, named, dialect));
         expanded.mentions.join(cut.mentions);
     }
     let Expanded { before: pre_statements, query, after: post_statements, mentions } = expanded;
+    if !header.given.contains_key("column_descriptions")
+        && let Some(template) = &query
+    {
+        let behind = &source.text[end_of_query.unwrap_or(source.text.len())..];
+        header.properties.column_descriptions = column_comments(&template.text(), behind, dialect);
+    }
     let query = query.map(|template| Query::of_model(template, dialect));
     let of_kind = (kind.as_ref().map(|kind| &kind.kind), query.as_ref());
     problems.extend(refused_history(&scope.source, of_kind, (&header.properties, at)));

@@ -9,6 +9,7 @@ mod beside_all;
 mod blueprint;
 mod cache;
 mod calls;
+mod column_comments;
 mod columns;
 mod csv_bytes;
 mod csv_settings;

@@ -195,14 +195,7 @@ fn next_significant(tokens: &[Token], from: usize) -> Option<usize> {
 
 /// The comments that end directly before a token, without their marks.
 fn comment_before(tokens: &[Token], end: usize) -> Option<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for token in &tokens[..end] {
-        if let TokenKind::Comment(text) = &token.kind {
-            let body = text.trim().trim_start_matches("/*").trim_end_matches("*/");
-            let body = body.strip_prefix("--").or_else(|| body.strip_prefix('#')).unwrap_or(body);
-            lines.push(body.trim().to_owned());
-        }
-    }
+    let lines: Vec<String> = tokens[..end].iter().filter_map(Token::comment_body).collect();
     let text = lines.join("\n").trim().to_owned();
     (!text.is_empty()).then_some(text)
 }

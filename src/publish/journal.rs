@@ -24,13 +24,14 @@ pub(super) fn steps(views: &ViewPlan) -> Vec<ViewStep> {
 
 fn step(change: &ViewChange) -> ViewStep {
     match change {
-        ViewChange::Point { view, model, columns, query, shows, on_update } => ViewStep {
+        ViewChange::Point { view, model, columns, query, shows, comments, on_update } => ViewStep {
             view: view.clone(),
             shown: Some(ShownView {
                 model: model.clone(),
                 columns: columns.clone(),
                 query: query.clone(),
                 computed: if *shows == Shows::Query { Computed::Yes } else { Computed::No },
+                comments: comments.clone(),
                 on_update: on_update.clone(),
             }),
         },
@@ -41,9 +42,9 @@ fn step(change: &ViewChange) -> ViewStep {
 fn change(step: &ViewStep) -> ViewChange {
     let view = step.view.clone();
     match step.shown.clone() {
-        Some(ShownView { model, columns, query, computed, on_update }) => {
+        Some(ShownView { model, columns, query, computed, comments, on_update }) => {
             let shows = if computed == Computed::Yes { Shows::Query } else { Shows::Table };
-            ViewChange::Point { view, model, columns, query, shows, on_update }
+            ViewChange::Point { view, model, columns, query, shows, comments, on_update }
         }
         None => ViewChange::Drop { view },
     }

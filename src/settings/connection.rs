@@ -266,6 +266,12 @@ impl Connection {
         self.text("concurrent_tasks")?.trim().parse().ok()
     }
 
+    /// Whether the descriptions of models are written to the warehouse; so it is where nothing is said, as in SQLMesh.
+    pub fn registers_comments(&self) -> bool {
+        let says_no = |text: &str| ["false", "no", "off", "0"].iter().any(|no| text.trim().eq_ignore_ascii_case(no));
+        !self.text("register_comments").is_some_and(says_no)
+    }
+
     /// The catalog in which names of two parts are: the first one of DuckDB, else what it calls its file; PostgreSQL's database.
     /// `None` where the engine alone knows it.
     pub fn default_catalog(&self) -> Option<String> {

@@ -53,6 +53,20 @@ impl Token {
         matches!(&self.kind, TokenKind::Symbol(text) if text == symbol)
     }
 
+    /// What a comment says, without its marks; `None` for what is none, and for one that engines read (`/*+ … */`).
+    pub fn comment_body(&self) -> Option<String> {
+        let TokenKind::Comment(text) = &self.kind else { return None };
+        let text = text.trim();
+        if text.starts_with("/*+") || text.starts_with("/*!") {
+            return None;
+        }
+        let body = match text.strip_prefix("/*") {
+            Some(body) => body.strip_suffix("*/").unwrap_or(body),
+            None => text.strip_prefix("--").or_else(|| text.strip_prefix('#')).unwrap_or(text),
+        };
+        Some(body.trim().to_owned())
+    }
+
     /// The body of a plain `'…'` literal, with doubled quotes made single.
     pub fn plain_string(&self) -> Option<String> {
         let TokenKind::String(text) = &self.kind else { return None };

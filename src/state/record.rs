@@ -17,6 +17,7 @@ use crate::model::{KindName, Weight};
 use crate::naming::TableKey;
 use crate::plan::{Basis, Commits, Found, Seen};
 use crate::rollback::HoldChange;
+use crate::statement::Comment;
 use crate::time::{Interval, IntervalUnit, Timestamp};
 
 /// An environment: a map from model to snapshot, plus where it came from. It owns no data.
@@ -228,6 +229,9 @@ pub struct ShownView {
     pub query: String,
     /// Whether that is a query of its own, and not columns of one table as they are.
     pub computed: Computed,
+    /// What the project says of it and its columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
     /// What runs when it is made or moves, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_update: Vec<String>,

@@ -36,7 +36,10 @@ pub use quote::{column_list, quote_identifier, quote_schema, quote_table, text_l
 pub use table::Target;
 pub use time_literal::{LoadTime, TimeColumn, time_filter, time_literal};
 pub use upsert::{Upsert, UpsertRule};
-pub use view::{ObjectKind, ViewReplacement, comment_on_view, create_view, drop_view, pointer_query, rename_object};
+pub use view::{
+    Comment, ObjectKind, ViewReplacement, comment_on_column, comment_on_view, create_view, drop_view,
+    no_comment_on_view, pointer_query, rename_object,
+};
 
 /// A column as an engine shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

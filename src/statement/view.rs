@@ -1,5 +1,7 @@
 //! Views of the virtual layer, and what stands in their way.
 
+use serde::{Deserialize, Serialize};
+
 use super::{column_list, quote_identifier, quote_table, text_literal};
 use crate::ids::TableName;
 use crate::sql::Dialect;
@@ -56,6 +58,26 @@ pub fn create_view(
             vec![drop_view(dialect, view), format!("CREATE VIEW {name}{listed} AS\n{query}")]
         }
     }
+}
+
+/// What a project says of a view or of one of its columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// The column as the project writes it; `None` for the view itself.
+    pub column: Option<String>,
+    /// What it says; `None` where it says nothing any more.
+    pub text: Option<String>,
+}
+
+/// A comment on a view's column, or none any more. DuckDB and PostgreSQL have it for columns of views, too.
+pub fn comment_on_column(dialect: Dialect, view: &TableName, column: &str, comment: Option<&str>) -> String {
+    let text = comment.map_or_else(|| "NULL".to_owned(), |comment| text_literal(dialect, comment));
+    format!("COMMENT ON COLUMN {}.{} IS {text}", quote_table(dialect, view), quote_identifier(dialect, column))
+}
+
+/// Takes the comment from a view.
+pub fn no_comment_on_view(dialect: Dialect, view: &TableName) -> String {
+    format!("COMMENT ON VIEW {} IS NULL", quote_table(dialect, view))
 }
 
 /// A comment on a view.

@@ -349,6 +349,7 @@ fn views_of_ours_are_known_again_after_the_file_was_closed() {
         columns: Vec::new(),
         query: query.into(),
         shows,
+        comments: Vec::new(),
         on_update: Vec::new(),
     };
     let mut session = engine.session().expect("a session");
@@ -389,6 +390,7 @@ fn views_of_tables_are_known_by_their_text_however_the_file_is_opened() {
         columns: columns.to_vec(),
         query: pointer_query(Dialect::DuckDb, &table, columns),
         shows: Shows::Table,
+        comments: Vec::new(),
         on_update: Vec::new(),
     };
     let changes = [point("named", &columns), point("Starred", &[]), point("other", &columns[..1])];

@@ -48,6 +48,7 @@ fn point(view: &str, columns: &[&str], query: &str) -> ViewChange {
         columns,
         query: query.into(),
         shows: Shows::Query,
+        comments: Vec::new(),
         on_update: Vec::new(),
     }
 }

@@ -15,6 +15,7 @@ mod corpus;
 mod default_catalog;
 mod default_statements;
 mod demo;
+mod described;
 #[cfg(feature = "duckdb")]
 mod dialects;
 mod diff;

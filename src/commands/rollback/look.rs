@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::apply::comments;
 use super::super::environments::find;
 use crate::apply::{ViewPlan, engine_error};
 use crate::engine::{EngineError, ObjectKind, OwnedObject, Session, check_owner, owned_objects};
@@ -54,7 +55,7 @@ pub(super) struct Found {
 /// # Errors
 /// It cannot be shown exactly as it was, and why.
 pub(super) fn look(looking: &Looking<'_>, session: &mut dyn Session) -> Result<Found, CommandError> {
-    let Looking { state, environment, dialect, .. } = looking;
+    let Looking { workspace, state, environment, dialect, .. } = looking;
     let current = find(*state, environment.as_str())?;
     let (present, entry) = chosen(looking, &current)?;
     let number = entry.sequence;
@@ -72,7 +73,13 @@ pub(super) fn look(looking: &Looking<'_>, session: &mut dyn Session) -> Result<F
     let identity = state.identity().map_err(state_error)?;
     let identity = identity.ok_or_else(|| CommandError::failed("the state has no identity"))?;
     refuse_gone(&entry, &tables, (session, &identity.state))?;
-    let views = publish::views((&side.tree, *dialect, entry.at), &plan, &tables, Some(&current))?;
+    let views = publish::views(
+        (&side.tree, *dialect, entry.at),
+        comments(workspace, &side, environment),
+        &plan,
+        &tables,
+        Some(&current),
+    )?;
     refuse_different(&entry, other_texts(&views, &entry))?;
     if looking.policy == ForeignPolicy::Refuse {
         publish::refuse_foreign(&identity.state, "bot rollback", &views, session)?;

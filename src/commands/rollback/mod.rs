@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use self::look::{Found, Looking, histories, look, stands};
+use super::apply::comments;
 use super::environments::find;
 use super::hold;
 use super::promote::dependents;
@@ -145,6 +146,7 @@ impl Asked<'_> {
         let files = workspace.files(&found.side.source)?;
         let about = about(&found, PlanId::new(workspace.random_id()?), now);
         let writer = Writer::Promote(environment);
+        let comments = comments(&workspace, &found.side, environment);
         let work = Work {
             tree: &found.side.tree,
             files: &files,
@@ -163,6 +165,7 @@ impl Asked<'_> {
             jobs: NonZeroUsize::MIN,
             limit: None,
             dependents: dependents(self.arguments.recreate_dependents),
+            comments,
             beside_all: &BesideAll::default(),
             output: context.output,
             interruption: context.surroundings.interruption(),

@@ -226,6 +226,11 @@ impl Session for DuckDbSession {
         logged(sql, || text::describe(self, sql))
     }
 
+    /// DuckDB looks for the column among those of the query, in the case that they have there, and not among those of the view.
+    fn commentable(&mut self, _: &TableName, query: &str) -> Result<Vec<String>> {
+        Ok(self.describe(query)?.into_iter().map(|column| column.name).collect())
+    }
+
     fn begin(&mut self) -> Result<()> {
         self.not_stopped("BEGIN TRANSACTION")?;
         if self.database.transactions() == Transactions::EachStatement {

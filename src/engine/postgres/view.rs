@@ -10,7 +10,8 @@ use crate::engine::{Dependents, EngineError, Result, ViewDefinition};
 use crate::ids::TableName;
 use crate::sql::Dialect;
 use crate::statement::{
-    ViewReplacement, comment_on_view, create_view, drop_view, quote_identifier, quote_table, text_literal,
+    ViewReplacement, comment_on_column, comment_on_view, create_view, drop_view, quote_identifier, quote_table,
+    text_literal,
 };
 
 /// So many views are tried in one round trip.
@@ -77,7 +78,7 @@ fn statements(view: &ViewDefinition, replacement: ViewReplacement) -> Vec<String
     statements
 }
 
-/// Drops a view and makes it with other columns; it keeps its owner, its grants and its comment.
+/// Drops a view and makes it with other columns; it keeps its owner, its grants and its comments.
 fn make_anew(session: &mut PostgresSession, view: &ViewDefinition) -> Result<()> {
     let kept = Kept::of(session, &view.name)?;
     session.send(&statements(view, ViewReplacement::DropFirst).join(";\n"))?;
@@ -149,6 +150,8 @@ fn built_upon(session: &mut PostgresSession, view: &TableName) -> Result<Vec<Upo
 struct Kept {
     owner: Option<String>,
     comment: Option<String>,
+    /// What is said of its columns.
+    columns: Vec<(String, String)>,
     /// What was granted; `None` where nobody ever granted or took anything.
     grants: Option<Vec<Grant>>,
 }
@@ -173,7 +176,17 @@ impl Kept {
         let told: Option<[Option<String>; 3]> = told.into_iter().next().and_then(|row| row.try_into().ok());
         let [owner, comment, is_granted] = told.unwrap_or_default();
         let grants = if is_granted.as_deref() == Some("t") { Some(Grant::of(session, view)?) } else { None };
-        Ok(Self { owner, comment, grants })
+        let columns = session.list(&format!(
+            "SELECT a.attname, d.description FROM pg_catalog.pg_description AS d \
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.objoid AND a.attnum = d.objsubid \
+             WHERE d.objoid = {class}::pg_catalog.regclass AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+             AND d.objsubid > 0 ORDER BY d.objsubid"
+        ))?;
+        let column = |row: Vec<Option<String>>| {
+            let [name, comment]: [Option<String>; 2] = row.try_into().ok()?;
+            Some((name?, comment?))
+        };
+        Ok(Self { owner, comment, columns: columns.into_iter().filter_map(column).collect(), grants })
     }
 
     fn give_back(self, session: &mut PostgresSession, view: &ViewName<'_>) -> Result<()> {
@@ -182,10 +195,16 @@ impl Kept {
         if let (Some(comment), Comment::Kept) = (self.comment, view.comment) {
             statements.push(comment_on_view(Dialect::Postgres, view.name, &comment));
         }
+        let columns = match self.columns.is_empty() && self.grants.is_none() {
+            true => Vec::new(),
+            false => catalog::columns(session, std::slice::from_ref(view.name))?.pop().flatten().unwrap_or_default(),
+        };
+        let is_there = |wanted: &String| columns.iter().any(|column| column.name == *wanted);
+        let of_columns = self.columns.iter().filter(|(column, _)| is_there(column));
+        statements.extend(
+            of_columns.map(|(column, text)| comment_on_column(Dialect::Postgres, view.name, column, Some(text))),
+        );
         if let Some(grants) = self.grants {
-            let columns =
-                catalog::columns(session, std::slice::from_ref(view.name))?.pop().flatten().unwrap_or_default();
-            let is_there = |wanted: &String| columns.iter().any(|column| column.name == *wanted);
             let grants = grants.iter().filter(|grant| grant.column.as_ref().is_none_or(is_there));
             statements.push(format!("REVOKE ALL ON {name} FROM PUBLIC"));
             statements.extend(grants.map(|grant| grant.statement(&name)));

@@ -49,6 +49,7 @@ fn point(view: &str, query: &str) -> ViewChange {
         columns,
         query: query.into(),
         shows: Shows::Query,
+        comments: Vec::new(),
         on_update: Vec::new(),
     }
 }
@@ -146,6 +147,7 @@ pub(super) fn views_swap_together(warehouse: &Warehouse) {
             columns: vec!["c".into(), "B".into()],
             query: pointer_query(dialect, &table("p2"), &["c".into(), "b".into()]),
             shows: Shows::Table,
+            comments: Vec::new(),
             on_update: Vec::new(),
         },
         ViewChange::Drop { view: table("gone") },

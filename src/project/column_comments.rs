@@ -1,0 +1,339 @@
+//! What comments behind the columns of a query say of them: SQLMesh's column descriptions where `column_descriptions` is not
+//! given (its "Inline column comments").
+//!
+//! It reads tokens, so it never asks what a query means: what has no name that is written there has no description.
+
+use std::collections::BTreeMap;
+
+use super::value::nested;
+use crate::sql::{Dialect, Token, TokenKind, tokenize};
+
+/// Words that end the columns of a SELECT.
+const ENDS: [&str; 17] = [
+    "from",
+    "into",
+    "where",
+    "group",
+    "having",
+    "qualify",
+    "window",
+    "order",
+    "limit",
+    "offset",
+    "fetch",
+    "union",
+    "except",
+    "intersect",
+    "minus",
+    "using",
+    "prewhere",
+];
+
+/// Descriptions by column, of the first SELECT that is not within another query. `behind` is what stands behind the query in
+/// its file: a comment on its last line belongs to it.
+///
+/// A comment is of the column that it stands behind on one line, before or after the comma; one on a line of its own is of the
+/// column that follows. Of several the last one counts, as in SQLMesh.
+pub(super) fn column_comments(query: &str, behind: &str, dialect: Dialect) -> BTreeMap<String, String> {
+    let trailing = trailing(behind);
+    // Most queries have none, and are not taken apart for it.
+    if trailing.is_none() && !["--", "/*", "#"].iter().any(|mark| query.contains(mark)) {
+        return BTreeMap::new();
+    }
+    let text = match trailing {
+        Some(comment) => format!("{query} {comment}"),
+        None => query.to_owned(),
+    };
+    let Ok(tokens) = tokenize(&text, dialect) else { return BTreeMap::new() };
+    let base = tokens.iter().filter(|token| token.is_significant()).take_while(|token| token.is_symbol("(")).count();
+    let Some(first) = select(&tokens, base) else { return BTreeMap::new() };
+    let mut columns = Columns { text: &text, depth: base, base, ..Columns::default() };
+    columns.last = tokens[first].range.end;
+    for token in &tokens[first + 1..] {
+        let is_over = match &token.kind {
+            TokenKind::Space => false,
+            TokenKind::Comment(_) => {
+                columns.comment(token);
+                false
+            }
+            _ => columns.word(token),
+        };
+        if is_over {
+            break;
+        }
+    }
+    columns.finish();
+    columns.found
+}
+
+/// The comment that stands on the line on which a query ends, or ends with its semicolon.
+fn trailing(behind: &str) -> Option<&str> {
+    let blanks = [' ', '\t', '\r'];
+    let rest = behind.trim_start_matches(blanks);
+    let rest = match rest.trim_start().strip_prefix(';') {
+        Some(rest) => rest.trim_start_matches(blanks),
+        None => rest,
+    };
+    if rest.starts_with("--") {
+        return rest.lines().next();
+    }
+    rest.strip_prefix("/*")?.find("*/").map(|end| &rest[..end + 4])
+}
+
+/// The first SELECT at a depth.
+fn select(tokens: &[Token], base: usize) -> Option<usize> {
+    let mut depth = 0;
+    tokens.iter().position(|token| {
+        depth = nested(depth, token);
+        depth == base && token.is_word("select")
+    })
+}
+
+/// The columns of a SELECT as they come.
+#[derive(Default)]
+struct Columns<'t> {
+    text: &'t str,
+    /// How deep the SELECT itself stands.
+    base: usize,
+    depth: usize,
+    /// The significant tokens of the column that is read, with those inside brackets.
+    column: Vec<&'t Token>,
+    /// Where the last significant token ended, or a comment that belongs to it.
+    last: usize,
+    /// What stands before the column, on a line of its own.
+    before: Option<String>,
+    /// What stands behind one of its tokens outside brackets, and how many tokens there were by then.
+    behind: Option<(usize, String)>,
+    /// What stands on a line of its own after tokens of the column, and so belongs to the next one.
+    next: Option<String>,
+    /// The column that the last comma ended.
+    ended: Option<String>,
+    found: BTreeMap<String, String>,
+}
+
+impl<'t> Columns<'t> {
+    fn comment(&mut self, token: &'t Token) {
+        let Some(body) = token.comment_body() else { return };
+        let belongs_to_last = !self.text[self.last..token.range.start].contains('\n');
+        if belongs_to_last {
+            let written = &self.text[token.range.clone()];
+            self.last = token.range.start + written.trim_end().len();
+        }
+        match (self.ended.clone(), self.column.is_empty()) {
+            // Behind the comma, or behind SELECT itself.
+            (Some(ended), true) if belongs_to_last => self.describe(&ended, body),
+            (None, true) if belongs_to_last => {}
+            (_, true) => self.before = Some(body),
+            (_, false) if !belongs_to_last => self.next = Some(body),
+            (_, false) if self.depth == self.base => self.behind = Some((self.column.len(), body)),
+            (_, false) => {}
+        }
+    }
+
+    /// Takes a significant token; tells whether there are no more columns.
+    fn word(&mut self, token: &'t Token) -> bool {
+        let depth = nested(self.depth, token);
+        let is_outside = self.depth == self.base;
+        if is_outside && (token.is_symbol(";") || depth < self.base || closes(self.depth, token) || self.is_end(token))
+        {
+            return true;
+        }
+        self.depth = depth;
+        self.last = token.range.end;
+        let next = self.next.take().map(|body| (self.column.len(), body));
+        if is_outside && token.is_symbol(",") {
+            self.behind = next.or(self.behind.take());
+            self.finish();
+        } else {
+            self.column.push(token);
+        }
+        false
+    }
+
+    fn is_end(&self, token: &Token) -> bool {
+        let TokenKind::Word { value, quote: None } = &token.kind else { return false };
+        let is_one = ENDS.iter().any(|end| value.eq_ignore_ascii_case(end));
+        let goes_on = match self.column.last() {
+            // `* EXCEPT (…)`, `t.limit`, `a IS DISTINCT FROM b`, `x AS window`.
+            Some(last) => {
+                last.is_symbol("*")
+                    || last.is_symbol(".")
+                    || last.is_word("as")
+                    || last.is_word("distinct") && self.column.len() > 1
+            }
+            None => false,
+        };
+        is_one && !goes_on
+    }
+
+    fn finish(&mut self) {
+        let column = std::mem::take(&mut self.column);
+        let (before, behind) = (self.before.take(), self.behind.take());
+        let name = named(&column).unwrap_or_default();
+        self.ended = Some(name.to_owned());
+        // Behind its last token, or around the AS before its name; whatever else stands within is about a part of it.
+        let has_alias = matches!(column.as_slice(), [.., before, _] if before.is_word("as"));
+        let is_of_all = |place: usize| place == column.len() || has_alias && place + 2 >= column.len();
+        let behind = behind.filter(|(place, _)| is_of_all(*place)).map(|(_, body)| body);
+        if let Some(body) = behind.or(before) {
+            self.describe(name, body);
+        }
+    }
+
+    fn describe(&mut self, name: &str, body: String) {
+        if !name.is_empty() && !body.is_empty() {
+            self.found.insert(name.to_owned(), body);
+        }
+    }
+}
+
+fn closes(depth: usize, token: &Token) -> bool {
+    depth == 0 && [")", "]", "}"].iter().any(|close| token.is_symbol(close))
+}
+
+/// The name that a column is written with: its alias, or its own where it is nothing else or cast.
+fn named<'t>(column: &[&'t Token]) -> Option<&'t str> {
+    let column = match column {
+        [distinct, rest @ ..] if distinct.is_word("distinct") || distinct.is_word("all") => rest,
+        column => column,
+    };
+    match column {
+        [first, colon, _, ..] if colon.is_symbol(":") => name(first),
+        [.., before, last] if before.is_word("as") => name(last),
+        column => path(column).or_else(|| cast(column)).or_else(|| implicit(column)),
+    }
+}
+
+fn name(token: &Token) -> Option<&str> {
+    match &token.kind {
+        TokenKind::Word { value, quote } if quote.is_some() || !value.starts_with('@') => Some(value),
+        _ => None,
+    }
+}
+
+/// `a` and `t.a`.
+fn path<'t>(column: &[&'t Token]) -> Option<&'t str> {
+    let is_path = column.iter().enumerate().all(|(place, token)| match place % 2 {
+        0 => name(token).is_some(),
+        _ => token.is_symbol("."),
+    });
+    column.last().filter(|_| is_path).and_then(|last| name(last))
+}
+
+/// `t.a::INT` and `a::DECIMAL(10, 2)[]`.
+fn cast<'t>(column: &[&'t Token]) -> Option<&'t str> {
+    let place = column.iter().position(|token| token.is_symbol("::"))?;
+    let (head, [_, kind, rest @ ..]) = column.split_at(place) else { return None };
+    let is_type = name(kind).is_some() && rest.iter().all(|token| !matches!(token.kind, TokenKind::Word { .. }));
+    path(head).filter(|_| is_type)
+}
+
+/// `f(x) n`, `1 n`, `x n` and `t.x n`.
+fn implicit<'t>(column: &[&'t Token]) -> Option<&'t str> {
+    let [.., before, last] = column else { return None };
+    let is_behind = match &before.kind {
+        TokenKind::Number(_) | TokenKind::String(_) => column.len() == 2,
+        TokenKind::Word { .. } => path(&column[..column.len() - 1]).is_some() && !before.is_word("not"),
+        _ => before.is_symbol(")"),
+    };
+    name(last).filter(|_| is_behind && !last.is_word("end"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(query: &str) -> String {
+        let found = column_comments(query, "", Dialect::DuckDb);
+        found.iter().map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>().join(";")
+    }
+
+    /// What SQLMesh 0.236 makes of each.
+    #[test]
+    fn a_comment_is_of_the_column_that_it_stands_behind() {
+        for (query, expected) in [
+            ("SELECT a, -- one\n b, -- two\n c -- three\nFROM t", "a=one;b=two;c=three"),
+            ("SELECT a -- one\n , b -- two\n , c -- three\nFROM t", "a=one;b=two;c=three"),
+            ("SELECT\n -- one\n a,\n -- two\n b\nFROM t", "a=one;b=two"),
+            ("SELECT a /* one */, b /* two */ FROM t", "a=one;b=two"),
+            ("SELECT /* one */ a, /* two */ b FROM t", "a=two"),
+            ("SELECT x + 1 AS a, -- one\n f(y) AS b -- two\n FROM t", "a=one;b=two"),
+            ("SELECT x -- one\n AS a FROM t", "a=one"),
+            ("SELECT x AS -- one\n a FROM t", "a=one"),
+            ("SELECT f(x) -- one\n AS a FROM t", "a=one"),
+            ("SELECT a, -- one\n -- more\n b FROM t", "a=one;b=more"),
+            ("SELECT a -- one\n -- more\n, b FROM t", "a=more"),
+            ("SELECT\n -- before\n a, -- behind\n -- before b\n b -- behind b\n FROM t", "a=behind;b=behind b"),
+            ("SELECT a /* one */ , /* two */ b /* three */ /* four */\n FROM t", "a=two;b=four"),
+            ("SELECT a, /* one\n two */ b /* three */\n FROM t", "a=one\n two;b=three"),
+            ("SELECT\n -- zero\n -- one\n 1 AS a,\n -- two\n 'x' AS b FROM t", "a=one;b=two"),
+            ("SELECT t.a, -- one\n t.s.b -- two\n FROM t", "a=one;b=two"),
+            ("SELECT t.\"A b\" -- one\n, x AS \"C d\" -- two\n FROM t", "A b=one;C d=two"),
+            (
+                "SELECT a::int, -- one\n t.b::decimal(1, 2)[], -- two\n c::text AS d -- three\n FROM t",
+                "a=one;b=two;d=three",
+            ),
+            (
+                "SELECT x a, -- one\n f(y) b, -- two\n x::date d, -- no type\n 1 n -- three\n FROM t",
+                "a=one;b=two;n=three",
+            ),
+            ("SELECT a: 1, -- one\n b FROM t", "a=one"),
+            ("SELECT DISTINCT a, -- one\n b -- two\n FROM t", "a=one;b=two"),
+            ("SELECT DISTINCT ON (a) -- d\n a, -- one\n b FROM t", "a=one"),
+            ("SELECT *, -- all\n b -- two\n FROM t", "b=two"),
+            ("SELECT * EXCEPT (z), -- all\n b -- two\n FROM t", "b=two"),
+            ("SELECT x + 1, -- one\n b FROM t", ""),
+            ("WITH c AS (SELECT a, -- inner\n b FROM t) SELECT a, b -- out\n FROM c", "b=out"),
+            ("SELECT a -- l\n FROM t UNION ALL SELECT a -- r\n FROM u", "a=l"),
+            ("(SELECT a, -- one\n b -- two\n FROM t)", "a=one;b=two"),
+            ("FROM t SELECT a, -- one\n b -- two\n", "a=one;b=two"),
+            ("SELECT sum(x) OVER (PARTITION BY y) AS a, -- one\n b FROM t", "a=one"),
+            ("SELECT a IS DISTINCT FROM b AS c, -- one\n t.limit -- two\n FROM t", "c=one;limit=two"),
+            ("SELECT @EACH([a, b], x -> @x), -- one\n c -- two\n FROM t", "c=two"),
+            ("SELECT\n -- one\n CASE WHEN x THEN 1 END AS a FROM t", "a=one"),
+        ] {
+            assert_eq!(found(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_comment_within_a_column_or_beside_all_of_them_describes_none() {
+        for query in [
+            "SELECT CASE WHEN x -- inner\n THEN 1 END AS a FROM t",
+            "SELECT f(x, -- one\n y) AS a FROM t",
+            "SELECT (x -- in\n) AS a FROM t",
+            "SELECT -- about select\n a FROM t",
+            "SELECT a\n -- about from\n FROM t",
+            "SELECT a FROM t -- tail\n WHERE x",
+            "SELECT /*+ HINT */ a FROM t",
+            "SELECT a, --\n b /**/ FROM t",
+            "SELECT CASE WHEN x THEN (1) END -- one\n, NOT a -- two\n FROM t",
+            "SELECT '-- no', 'a' -- one",
+            ")) SELECT ] -- one",
+            "SELECT 'open -- x",
+            "-- only",
+            "",
+        ] {
+            assert_eq!(found(query), "", "{query}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_query_on_its_last_line_is_of_its_last_column() {
+        let of = |behind: &str| column_comments("SELECT 1 AS a", behind, Dialect::DuckDb).remove("a");
+        for (behind, expected) in [
+            (" -- tail", Some("tail")),
+            (" -- tail\n;\n", Some("tail")),
+            (";  -- tail\nAUDIT (name x);", Some("tail")),
+            ("\n; /* tail */ -- more", Some("tail")),
+            (" /* two\n lines */", Some("two\n lines")),
+            ("\n-- about what follows\n", None),
+            (" /* open", None),
+            (";\n-- about what follows", None),
+            ("", None),
+        ] {
+            assert_eq!(of(behind).as_deref(), expected, "{behind:?}");
+        }
+        assert!(column_comments("SELECT a FROM t", " -- of the table", Dialect::DuckDb).is_empty());
+    }
+}
