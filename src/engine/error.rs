@@ -195,6 +195,20 @@ impl EngineError {
         Self::Statement { message, statement }
     }
 
+    /// What the engine says of a comment that it does not take, with the way around it.
+    #[must_use]
+    pub(super) fn of_comment(self) -> Self {
+        match self {
+            Self::Statement { message, statement } => Self::Statement {
+                message: format!(
+                    "{message}; `register_comments: false` of the connection leaves descriptions out of the warehouse"
+                ),
+                statement,
+            },
+            other => other,
+        }
+    }
+
     /// Whether the engine failed by a mistake of its own, for which the statement is not to blame.
     pub fn is_internal(&self) -> bool {
         matches!(self, Self::Statement { message, .. } if message.starts_with(INTERNAL))

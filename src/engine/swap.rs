@@ -145,31 +145,40 @@ fn update_views(session: &mut dyn Session, owner: &Owner, changes: &[ViewChange]
 
 /// Writes what the project says of views and of those of their columns that are there.
 fn comment_views(session: &mut dyn Session, changes: &[ViewChange]) -> Result<()> {
-    let dialect = session.dialect();
-    let mut statements = Vec::new();
+    let mut texts = Vec::new();
     for change in changes {
-        let ViewChange::Point { view, columns, query, shows, comments, .. } = change else { continue };
-        let is_marked = KnownBy::needs_comment(session.capabilities().stable_view_text, *shows);
-        let of_view = comments.iter().filter(|comment| comment.column.is_none() && !is_marked);
-        statements.extend(of_view.map(|comment| match &comment.text {
-            Some(text) => comment_on_view(dialect, view, text),
-            None => no_comment_on_view(dialect, view),
-        }));
-        if comments.iter().all(|comment| comment.column.is_none()) {
-            continue;
+        let statements = comments_on(session, change)?;
+        // Many columns are one text: most of what such a statement costs comes with every text.
+        if !statements.is_empty() {
+            texts.push(statements.join(";\n"));
         }
+    }
+    if texts.is_empty() { Ok(()) } else { session.define(&texts).map_err(EngineError::of_comment) }
+}
+
+fn comments_on(session: &mut dyn Session, change: &ViewChange) -> Result<Vec<String>> {
+    let ViewChange::Point { view, columns, query, shows, comments, .. } = change else { return Ok(Vec::new()) };
+    let dialect = session.dialect();
+    let is_marked = KnownBy::needs_comment(session.capabilities().stable_view_text, *shows);
+    let of_view = comments.iter().filter(|comment| comment.column.is_none() && !is_marked);
+    let on_view = of_view.map(|comment| match &comment.text {
+        Some(text) => comment_on_view(dialect, view, text),
+        None => no_comment_on_view(dialect, view),
+    });
+    let mut statements: Vec<String> = on_view.collect();
+    if comments.iter().any(|comment| comment.column.is_some()) {
         let columns = match shows {
             // Called in the view what they are called in the table.
             Shows::Table if !columns.is_empty() => columns.clone(),
             _ => session.commentable(view, query)?,
         };
-        for Comment { column, text } in comments {
-            if let Some(column) = column.as_ref().and_then(|column| named(&columns, column)) {
-                statements.push(comment_on_column(dialect, view, column, text.as_deref()));
-            }
-        }
+        let on_column = |Comment { column, text }: &Comment| {
+            let column = named(&columns, column.as_ref()?)?;
+            Some(comment_on_column(dialect, view, column, text.as_deref()))
+        };
+        statements.extend(comments.iter().filter_map(on_column));
     }
-    if statements.is_empty() { Ok(()) } else { session.define(&statements) }
+    Ok(statements)
 }
 
 /// The column that a project means: the one that is called so, else in any case.

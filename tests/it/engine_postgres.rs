@@ -9,7 +9,7 @@ use offshoot::engine::{
     swap_views, transaction,
 };
 use offshoot::ids::{EnvironmentName, ModelName, ProjectName, StateId, TableName};
-use offshoot::statement::quote_identifier;
+use offshoot::statement::{Comment, quote_identifier};
 
 use crate::engine_conformance::{Place, Warehouse};
 use crate::postgres::Database;
@@ -118,6 +118,25 @@ fn a_view_keeps_its_grants_whatever_becomes_of_its_columns() {
     swap(session.as_mut(), Dependents::Refuse, &[point("v", &["a"], "select 1")]).expect("made anew");
     let after = list(session.as_mut(), GRANTS);
     assert!(after.iter().all(|line| !line.contains("b{")) && after.iter().any(|line| line.contains("a{")), "{after:?}");
+}
+
+#[test]
+fn a_description_that_the_server_cannot_hold_moves_no_view_and_says_how_to_go_on() {
+    let database = Database::of_latin1();
+    let mut session = open(config(&database));
+    claim(session.as_mut(), &StateId::new("mine")).expect("ours");
+    let said = |text: &str| {
+        let mut change = point("v", &["a"], "select 1");
+        let ViewChange::Point { comments, .. } = &mut change else { unreachable!("a view") };
+        comments.push(Comment { column: Some("a".to_owned()), text: Some(text.to_owned()) });
+        change
+    };
+    let refused = swap(session.as_mut(), Dependents::Refuse, &[said("an owl: \u{1f989}")]).expect_err("no such letter");
+    let told = refused.to_string();
+    assert!(told.contains("LATIN1") && told.contains("`register_comments: false`"), "{told}");
+    assert!(session.columns(&table("v")).expect("an answer").is_none(), "nothing has changed");
+    swap(session.as_mut(), Dependents::Refuse, &[said("a café")]).expect("comments");
+    assert_eq!(list(session.as_mut(), "select col_description('s.v'::regclass, 1)"), ["a café"]);
 }
 
 #[test]

@@ -61,6 +61,14 @@ impl Database {
         Self { name, tables: Tables::Usual }
     }
 
+    /// An empty one that holds the letters of Western Europe alone.
+    pub(crate) fn of_latin1() -> Self {
+        let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        let sql = format!("CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+        SERVER.admin("postgres").batch(&sql).expect("a database");
+        Self { name, tables: Tables::Usual }
+    }
+
     /// The same with its tables in a folder, which is made.
     pub(crate) fn copy_to(&self, folder: &Path) -> Self {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
