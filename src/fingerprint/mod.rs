@@ -7,7 +7,7 @@
 //! | query: FROM, WHERE, grouping, DISTINCT, LIMIT, … (`sql::analysis`) | yes | – | through rows | – |
 //! | query: one projection | – | yes | through the column | – |
 //! | query: outermost ORDER BY | – | – | yes, and through it what orderless readers take | – |
-//! | comments, white space, case, aliases, CTE names | – | – | – | – |
+//! | comments, white space, case, aliases, CTE names | – | – | – | comments behind columns |
 //! | output names, exactly as shown, in order | – | – | yes | – |
 //! | declared column type | – | yes | through the column | – |
 //! | kind VIEW, FULL, EMBEDDED | only with statements, draws or untyped columns | – | yes | – |
