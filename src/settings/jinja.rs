@@ -12,6 +12,7 @@ use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as JinjaValue};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
+use super::jinja_bounded::{JinjaError, render_bounded};
 use super::jinja_filters;
 use crate::ids::FilePath;
 use crate::problem::{Problem, position_of};
@@ -111,8 +112,8 @@ fn is_comment(line: &str) -> bool {
 }
 
 /// Jinja as SQLMesh has it, where that is no function of its own: nothing undefined, and Python's methods of texts, lists and
-/// mappings, such as `name.lower()` and `columns.items()`. `fuel` is how many steps it goes.
-pub fn jinja_environment(fuel: u64) -> Environment<'static> {
+/// mappings, such as `name.lower()` and `columns.items()`. What it renders is rendered by [`render_bounded`].
+pub fn jinja_environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_unknown_method_callback(|state, value, method, arguments| match (value.as_str(), method) {
@@ -124,7 +125,7 @@ pub fn jinja_environment(fuel: u64) -> Environment<'static> {
         _ => unknown_method_callback(state, value, method, arguments),
     });
     jinja_filters::add(&mut environment);
-    environment.set_fuel(Some(fuel));
+    environment.set_fuel(Some(0));
     environment
 }
 
@@ -143,7 +144,7 @@ fn title(text: &str) -> String {
 }
 
 fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
-    let mut environment = jinja_environment(FUEL);
+    let mut environment = jinja_environment();
     let (variables, written) = (values.environment.clone(), Arc::new(words_in_quotes(text)));
     let named = Arc::clone(&written);
     environment.add_function("env_var", move |name: String, default: Option<JinjaValue>| {
@@ -173,13 +174,13 @@ fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
             found.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "`var` of a variable that there is not"))
         });
     }
-    let told = |error: Error| {
+    let told = |JinjaError { kind, detail, range, .. }: JinjaError| {
         // What is not there may be called by a value.
-        let detail = error.detail().filter(|_| error.kind() != ErrorKind::TemplateNotFound);
-        let what = detail.map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
-        (error.range().map_or(0, |range| range.start.min(text.len())), format!("Jinja: {what}"))
+        let detail = detail.filter(|_| kind != ErrorKind::TemplateNotFound);
+        let what = detail.map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}"));
+        (range.map_or(0, |range| range.start.min(text.len())), format!("Jinja: {what}"))
     };
-    let rendered = environment.render_str(text, ()).map_err(told)?;
+    let rendered = render_bounded(&mut environment, text, FUEL).map_err(told)?;
     if rendered.len() > MAX_RENDERED {
         return Err((0, format!("Jinja: the file comes to more than {} MiB", MAX_RENDERED >> 20)));
     }

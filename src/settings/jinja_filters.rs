@@ -167,11 +167,11 @@ fn json_text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::jinja_environment;
+    use super::super::{jinja_environment, render_bounded};
 
     #[track_caller]
     fn renders(template: &str, expected: &str) {
-        let rendered = jinja_environment(10_000).render_str(template, ());
+        let rendered = render_bounded(&mut jinja_environment(), template, 10_000);
         assert_eq!(rendered.map_err(|error| error.to_string()).as_deref(), Ok(expected), "{template}");
     }
 
@@ -208,9 +208,9 @@ mod tests {
     #[test]
     fn no_filter_makes_something_of_nothing() {
         for template in ["{{ 'a' | center(100000000) }}", "{{ 'a'.zfill(100000000) }}", "{{ 'abc' | truncate(1) }}"] {
-            assert!(jinja_environment(10_000).render_str(template, ()).is_err(), "{template}");
+            assert!(render_bounded(&mut jinja_environment(), template, 10_000).is_err(), "{template}");
         }
         let deep = "{% set ns = namespace(x=[]) %}{% for i in range(100) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x | tojson }}";
-        assert!(jinja_environment(10_000).render_str(deep, ()).is_err());
+        assert!(render_bounded(&mut jinja_environment(), deep, 10_000).is_err());
     }
 }

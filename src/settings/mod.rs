@@ -10,6 +10,7 @@ mod data_diff;
 pub mod dotenv;
 mod gateways;
 mod jinja;
+mod jinja_bounded;
 mod jinja_filters;
 mod linter;
 mod overlay;
@@ -24,6 +25,7 @@ pub use connection::{Catalog, Connection, ConnectionError, DuckDbConnection, Opt
 pub use data_diff::{DataDiff, WhenCompared};
 pub use gateways::{Part, PartGateways, Wanted};
 pub use jinja::{jinja_environment, jinja_value};
+pub use jinja_bounded::{JinjaError, read_bounded, render_bounded};
 pub use linter::{Linter, Rule, Selection, is_user_rules};
 pub use own::{Drafts, ForkPolicy, HookBlock, OwnSettings, Signals};
 pub use physical::PhysicalSchemas;

@@ -146,7 +146,7 @@ impl Asked<'_> {
         let files = workspace.files(&found.side.source)?;
         let about = about(&found, PlanId::new(workspace.random_id()?), now);
         let writer = Writer::Promote(environment);
-        let comments = comments(&workspace, &found.side, environment);
+        let comments = comments(workspace, &found.side, environment);
         let work = Work {
             tree: &found.side.tree,
             files: &files,

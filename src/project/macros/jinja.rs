@@ -8,13 +8,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::value::{Object, from_args};
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::{Error, ErrorKind, State, Value};
 
 use super::Expander;
 use super::lexeme::{Kind, Lexeme, lex_made};
 use super::names::Names;
 use super::text::{Part, bare_text};
-use crate::settings::{jinja_environment, jinja_value};
+use crate::settings::{jinja_environment, jinja_value, read_bounded, render_bounded};
 use crate::sql::{TimeForm, TimeVariable};
 
 /// A block of a file.
@@ -53,7 +53,7 @@ const END: &str = "jinja_end";
 /// What they all begin with.
 const PREFIX: &str = "jinja_";
 /// So many steps at most; a loop over a thousand columns takes some ten thousand.
-const FUEL: u64 = 2_000_000;
+const FUEL: u64 = 600_000;
 /// Longer SQL is refused.
 const MAX_RENDERED: usize = 10 << 20;
 /// What begins whatever is only known when the statement runs, until the result is cut into words.
@@ -195,13 +195,13 @@ fn tag(text: &str, word: &str) -> Option<(usize, usize)> {
 
 /// What is wrong with definitions.
 pub(in crate::project) fn mistake(definitions: &str) -> Option<String> {
-    Environment::new().template_from_str(definitions).err().map(|error| told(&error))
+    read_bounded(definitions).err().map(|error| error.to_string())
 }
 
 /// Renders a block's body.
 fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Result<String, Refused> {
     let times = with_times(body)?;
-    let mut environment = jinja_environment(FUEL);
+    let mut environment = jinja_environment();
     let variables = names.variables.clone();
     let gateway = names.gateway.map(str::to_owned);
     let of_gateway = gateway.clone();
@@ -231,12 +231,12 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
         environment.add_global("gateway", Value::from_object(GatewayName(gateway)));
     }
     let whole = format!("{definitions}{times}");
-    let rendered = environment.render_str(&whole, ()).map_err(|error| {
+    let rendered = render_bounded(&mut environment, &whole, FUEL).map_err(|error| {
         // Lines of the definitions come first.
         let lines = definitions.matches('\n').count();
-        let line = error.line().unwrap_or(1).saturating_sub(lines).max(1);
+        let line = error.line.unwrap_or(1).saturating_sub(lines).max(1);
         let offset = body.split_inclusive('\n').take(line - 1).map(str::len).sum();
-        let help = match error.kind() {
+        let help = match error.kind {
             ErrorKind::OutOfFuel => "write a loop over less",
             ErrorKind::UndefinedError | ErrorKind::UnknownFunction => {
                 "variables are `var('name')`, macros are those of `macros/*.sql`; Python's and dbt's are not there"
@@ -245,26 +245,18 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
                 "the usual methods of Python are there, but none that changes a value: a list grows by `{% set ns.all = ns.all + [x] %}`, where \
                  `{% set ns = namespace(all=[]) %}` stands before"
             }
-            ErrorKind::InvalidOperation if error.detail().is_some_and(|detail| detail.contains(" % ")) => {
+            ErrorKind::InvalidOperation if error.detail.as_ref().is_some_and(|detail| detail.contains(" % ")) => {
                 "a text is filled by `'%s' | format(value)` or `'{}'.format(value)`"
             }
             _ => "see the reference of Jinja's templates",
         };
-        Refused { offset, message: format!("Jinja: {}", told(&error)), help }
+        Refused { offset, message: format!("Jinja: {error}"), help }
     })?;
     if rendered.len() > MAX_RENDERED {
         let message = format!("a Jinja block gives more than {} MiB of SQL", MAX_RENDERED >> 20);
         return Err(Refused { offset: 0, message, help: "write a loop over less" });
     }
     Ok(rendered)
-}
-
-fn told(error: &Error) -> String {
-    let what = error.kind().to_string();
-    match error.detail() {
-        Some(detail) => format!("{what}: {detail}"),
-        None => what,
-    }
 }
 
 /// `gateway()`, as SQLMesh has it; written without the call it is the same text.
