@@ -9,6 +9,8 @@ use std::thread;
 
 use minijinja::{Environment, Error, ErrorKind};
 
+use super::jinja_tags::tags;
+
 /// So many steps go anywhere: levels of 2 KiB at most, one in three steps, fit on the stack of any thread.
 const FEW: u64 = 1_500;
 /// Tags of so many bytes go anywhere: a level has two of them at least, and is read with 4 KiB at most.
@@ -81,43 +83,14 @@ fn on_own_stack<T: Send>(work: impl FnOnce() -> Result<T, JinjaError> + Send) ->
 /// # Errors
 /// One is too long.
 fn is_short(text: &str) -> Result<bool, JinjaError> {
-    let mut is_short = true;
-    let mut from = 0;
-    while let Some(start) = text[from..].find('{').map(|at| from + at) {
-        let end = if text[start..].starts_with("{{") || text[start..].starts_with("{%") {
-            end(text, start)
-        } else {
-            start + 1
-        };
-        if end - start > LONGEST {
-            let detail = format!("a tag of more than {} KiB", LONGEST >> 10);
-            let line = Some(text[..start].matches('\n').count() + 1);
-            let range = Some(start..start + 2);
-            return Err(JinjaError { kind: ErrorKind::SyntaxError, detail: Some(detail), line, range });
-        }
-        is_short &= end - start <= SHORT;
-        from = end;
+    let tags = tags(text);
+    if let Some(long) = tags.iter().find(|tag| tag.len() > LONGEST) {
+        let detail = format!("a tag of more than {} KiB", LONGEST >> 10);
+        let line = Some(text[..long.start].matches('\n').count() + 1);
+        let range = Some(long.start..long.start + 2);
+        return Err(JinjaError { kind: ErrorKind::SyntaxError, detail: Some(detail), line, range });
     }
-    Ok(is_short)
-}
-
-/// Where a tag ends: at its close outside of texts in quotes, or with the text.
-fn end(text: &str, start: usize) -> usize {
-    let bytes = text.as_bytes();
-    let close = if bytes[start + 1] == b'{' { b"}}" } else { b"%}" };
-    let (mut at, mut quote) = (start + 2, None);
-    while let Some(byte) = bytes.get(at) {
-        match (quote, byte) {
-            (Some(_), b'\\') => at += 1,
-            (Some(open), byte) if open == byte => quote = None,
-            (Some(_), _) => {}
-            (None, b'\'' | b'"') => quote = Some(byte),
-            (None, _) if bytes[at..].starts_with(close) => return at + 2,
-            (None, _) => {}
-        }
-        at += 1;
-    }
-    text.len()
+    Ok(tags.iter().all(|tag| tag.len() <= SHORT))
 }
 
 #[cfg(test)]
@@ -152,6 +125,8 @@ mod tests {
             (format!("{{{{1{} }}}}", "<1".repeat(32_700)), true),
             (format!("{{{{{}1 }}}}", "not ".repeat(16_000)), true),
             (format!("{{{{{}1 }}}}", "-".repeat(65_000)), true),
+            (format!("{{{{ [{{'a': {{}}}}, {}1] }}}}", "1+".repeat(100_000)), false),
+            (format!("{{% raw %}}{{{{ '{{% endraw %}}{{{{ 'x}}}}' {} }}}}", "~1".repeat(100_000)), false),
             (format!("{{{{ '}}}}' ~ {}1 }}}}", "1 ~ ".repeat(100_000)), false),
             (format!("{{{{ {}1 }}}}", "1+".repeat(100_000)), false),
             (format!("{{{{ x{} }}}}", ".a".repeat(100_000)), false),

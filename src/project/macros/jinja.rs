@@ -14,7 +14,7 @@ use super::Expander;
 use super::lexeme::{Kind, Lexeme, lex_made};
 use super::names::Names;
 use super::text::{Part, bare_text};
-use crate::settings::{jinja_environment, jinja_value, read_bounded, render_bounded};
+use crate::settings::{jinja_environment, jinja_value, let_change, read_bounded, render_bounded, with_changing};
 use crate::sql::{TimeForm, TimeVariable};
 
 /// A block of a file.
@@ -231,7 +231,8 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
         environment.add_global("gateway", Value::from_object(GatewayName(gateway)));
     }
     let whole = format!("{definitions}{times}");
-    let rendered = render_bounded(&mut environment, &whole, FUEL).map_err(|error| {
+    let_change(&mut environment);
+    let rendered = render_bounded(&mut environment, &with_changing(&whole), FUEL).map_err(|error| {
         // Lines of the definitions come first.
         let lines = definitions.matches('\n').count();
         let line = error.line.unwrap_or(1).saturating_sub(lines).max(1);
@@ -241,10 +242,7 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
             ErrorKind::UndefinedError | ErrorKind::UnknownFunction => {
                 "variables are `var('name')`, macros are those of `macros/*.sql`; Python's and dbt's are not there"
             }
-            ErrorKind::UnknownMethod => {
-                "the usual methods of Python are there, but none that changes a value: a list grows by `{% set ns.all = ns.all + [x] %}`, where \
-                 `{% set ns = namespace(all=[]) %}` stands before"
-            }
+            ErrorKind::UnknownMethod => "the usual methods of Python's texts, lists and mappings are there",
             ErrorKind::InvalidOperation if error.detail.as_ref().is_some_and(|detail| detail.contains(" % ")) => {
                 "a text is filled by `'%s' | format(value)` or `'{}'.format(value)`"
             }

@@ -104,7 +104,7 @@ fn what_cannot_be_rendered_is_told_with_its_place() {
     for (body, what) in [
         ("SELECT\n  {{ nobody }} AS x", "models/a.sql:4:1: Jinja: undefined value"),
         ("SELECT {{ 'a'.nothing() }} AS x", "models/a.sql:3:1: Jinja: unknown method"),
-        ("{% set all = [] %}{% do all.append('x') %}SELECT 1 AS x", "models/a.sql:3:1: Jinja: unknown method"),
+        ("{% set all = [] %}{% do all.add('x') %}SELECT 1 AS x", "models/a.sql:3:1: Jinja: unknown method"),
         ("SELECT {{ ref('x') }} AS x", "models/a.sql:3:1: Jinja: unknown function: ref is unknown"),
         ("SELECT\n{% for %} AS x", "models/a.sql:4:1: Jinja: syntax error"),
         (
@@ -119,6 +119,20 @@ fn what_cannot_be_rendered_is_told_with_its_place() {
     }
     let text = "//- macros/a.sql\n{% macro x( %}{% endmacro %}\n//- models/a.sql\nMODEL (name s.a); SELECT 1 AS x\n";
     assert_eq!(codes(&loaded(text)), ["invalid-macro"]);
+}
+
+#[test]
+fn macros_fill_lists_as_those_of_dbt_do() {
+    let text = "//- macros/hash.sql\n{% macro hash(columns) %}\n{% set parts = [] %}{% for column in columns %}\n\
+                {% do parts.append(\"lower(\" ~ column ~ \")\") %}{% endfor %}\nmd5({{ parts | join(' || ') }})\n{% endmacro %}\n\
+                //- models/a.sql\nMODEL (name s.a);\nJINJA_QUERY_BEGIN;\n{% set columns = ['x'] %}{% do columns.append('y') %}\n\
+                SELECT {{ hash(columns) }} AS h FROM (SELECT 1 AS x, 2 AS y)\nJINJA_END;\n";
+    let loaded = loaded(text);
+    let query = rendered(model(&loaded).query.as_ref().expect("a query").template());
+    assert_eq!(
+        query.split_whitespace().collect::<Vec<_>>().join(" "),
+        "SELECT md5(lower(x) || lower(y)) AS h FROM (SELECT 1 AS x, 2 AS y)"
+    );
 }
 
 #[test]
