@@ -15,7 +15,7 @@ use crate::state::{Environment, Pointer, Status, VirtualView};
 use crate::statement::{LoadTime, pointer_query, sync_grants};
 use crate::time::Timestamp;
 
-use super::comments::{Comments, comments};
+use super::comments::{Comments, comments, gone as no_longer_said};
 use super::everything;
 
 /// What the virtual layer is made of.
@@ -72,6 +72,7 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
     let tables = super::tables_of(layer.plan);
     let resolver = Resolver { tree: layer.tree, dialect: layer.dialect, tables: &tables };
     let views = view_names(layer.plan, layer.layout);
+    let unsaid = no_longer_said(layer.comments, layer.plan);
     let mut result = ViewPlan::default();
     for target in &layer.plan.targets {
         let mut pointer = Pointer {
@@ -94,7 +95,7 @@ pub fn plan_views(layer: &Layer<'_>) -> Result<ViewPlan, ResolveError> {
             let on_update = on_update(layer, &views, &target.name)?;
             let digest = on_update.iter().fold(digest, |hasher, (_, symbolic)| hasher.text("then").text(symbolic));
             let view = VirtualView { name: name.clone(), definition: digest.finish() };
-            let comments = comments(layer.comments, layer.tree, layer.plan, &target.name);
+            let comments = unsaid.as_ref().map(|unsaid| comments(layer.tree, unsaid, &target.name)).unwrap_or_default();
             let is_told_anew = !comments.is_empty() && is_described_anew(layer.previous, target);
             let change = ViewChange::Point {
                 view: name,

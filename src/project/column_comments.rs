@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use super::value::nested;
 use crate::sql::{Dialect, Token, TokenKind, tokenize};
 
+/// No engine has longer names of columns, in bytes.
+const LONGEST_NAME: usize = 1_000;
 /// Words that end the columns of a SELECT.
 const ENDS: [&str; 17] = [
     "from",
@@ -100,6 +102,8 @@ struct Columns<'t> {
     column: Vec<&'t Token>,
     /// Where the last significant token ended, or a comment that belongs to it.
     last: usize,
+    /// Whether the line on which that is has ended.
+    is_line_over: bool,
     /// What stands before the column, on a line of its own.
     before: Option<String>,
     /// What stands behind one of its tokens outside brackets, and how many tokens there were by then.
@@ -107,7 +111,7 @@ struct Columns<'t> {
     /// What stands on a line of its own after tokens of the column, and so belongs to the next one.
     next: Option<String>,
     /// The column that the last comma ended.
-    ended: Option<String>,
+    ended: Option<&'t str>,
     found: BTreeMap<String, String>,
 }
 
@@ -116,14 +120,16 @@ impl<'t> Columns<'t> {
         let Some(body) = token.comment_body() else { return };
         // How its lines are set in is the formatter's affair.
         let body = body.lines().map(str::trim).collect::<Vec<_>>().join("\n");
-        let belongs_to_last = !self.text[self.last..token.range.start].contains('\n');
+        // Each part of the text is looked through once.
+        self.is_line_over = self.is_line_over || self.text[self.last..token.range.start].contains('\n');
+        let belongs_to_last = !self.is_line_over;
         if belongs_to_last {
             let written = &self.text[token.range.clone()];
             self.last = token.range.start + written.trim_end().len();
         }
-        match (self.ended.clone(), self.column.is_empty()) {
+        match (self.ended, self.column.is_empty()) {
             // Behind the comma, or behind SELECT itself.
-            (Some(ended), true) if belongs_to_last => self.describe(&ended, body),
+            (Some(ended), true) if belongs_to_last => self.describe(ended, body),
             (None, true) if belongs_to_last => {}
             (_, true) => self.before = Some(body),
             (_, false) if !belongs_to_last => self.next = Some(body),
@@ -142,6 +148,7 @@ impl<'t> Columns<'t> {
         }
         self.depth = depth;
         self.last = token.range.end;
+        self.is_line_over = false;
         let next = self.next.take().map(|body| (self.column.len(), body));
         if is_outside && token.is_symbol(",") {
             self.behind = next.or(self.behind.take());
@@ -171,8 +178,8 @@ impl<'t> Columns<'t> {
     fn finish(&mut self) {
         let column = std::mem::take(&mut self.column);
         let (before, behind) = (self.before.take(), self.behind.take());
-        let name = named(&column).unwrap_or_default();
-        self.ended = Some(name.to_owned());
+        let name = named(&column).filter(|name| name.len() <= LONGEST_NAME).unwrap_or_default();
+        self.ended = Some(name);
         // Behind its last token, or around the AS before its name; whatever else stands within is about a part of it.
         let has_alias = matches!(column.as_slice(), [.., before, _] if before.is_word("as"));
         let is_of_all = |place: usize| place == column.len() || has_alias && place + 2 >= column.len();
@@ -318,6 +325,15 @@ mod tests {
         ] {
             assert_eq!(found(query), "", "{query}");
         }
+    }
+
+    #[test]
+    fn many_comments_take_no_longer_than_their_text() {
+        let (blanks, many) = (" ".repeat(500_000), "-- one\n".repeat(70_000));
+        assert_eq!(found(&format!("SELECT{blanks}\n{many} a FROM t")), "a=one");
+        assert_eq!(found(&format!("SELECT a,{} b FROM t", "/* one */".repeat(100_000))), "a=one");
+        let name = "n".repeat(500_000);
+        assert_eq!(found(&format!("SELECT {name},{} b FROM t", "/* one */".repeat(50_000))), "");
     }
 
     #[test]

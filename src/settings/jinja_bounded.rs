@@ -71,7 +71,10 @@ pub fn read_bounded(text: &str) -> Result<(), JinjaError> {
 }
 
 fn on_own_stack<T: Send>(work: impl FnOnce() -> Result<T, JinjaError> + Send) -> Result<T, JinjaError> {
-    let failed = || Err(JinjaError { kind: ErrorKind::OutOfFuel, detail: None, line: None, range: None });
+    let failed = || {
+        let detail = Some(format!("this machine has no room for a stack of {} MiB", STACK >> 20));
+        Err(JinjaError { kind: ErrorKind::InvalidOperation, detail, line: None, range: None })
+    };
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(failed)

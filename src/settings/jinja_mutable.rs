@@ -27,8 +27,8 @@ const METHODS: [&str; 10] = [
     ".update(",
     ".setdefault(",
 ];
-/// What makes one that can change.
-const MAKES: &str = "__offshoot_changing";
+/// What makes one that can change; short, because a tag may have many, and is no longer than it may be.
+const MAKES: &str = "__own";
 /// Words behind which a bracket is no subscript.
 const BEFORE: [&str; 9] = ["in", "if", "elif", "else", "and", "or", "not", "is", "do"];
 /// So many values are copied or looked through in one rendering at most, and so many levels of one.
