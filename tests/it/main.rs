@@ -6,6 +6,7 @@ mod action;
 mod apply;
 mod architecture;
 mod audits;
+mod batches;
 mod cases;
 mod ci;
 mod coarse_time;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Step;
+use super::apart::Plain;
 use crate::hash::{Digest, Hasher};
 use crate::sql::shape::{NameOrigin, OutputName, Reads, Traits};
 use crate::sql::{Dialect, Opaque};
@@ -34,6 +35,10 @@ pub(super) struct Value {
     pub(super) calls: Calls,
     /// The hash of the expression below casts and truncations: a filter on it is a filter on the value's interval.
     pub(super) ground: Digest,
+    /// The input of its own block that `ground` is a plain column of.
+    pub(super) slot: Option<u64>,
+    /// The columns of which `ground` is the first that is not NULL.
+    pub(super) alternatives: Vec<Plain>,
 }
 
 /// What kinds of calls and references an expression holds, as far as its own block is concerned.
@@ -83,7 +88,15 @@ impl Calls {
 impl Value {
     /// A value of its own, such as a literal.
     pub(super) fn leaf(hash: Digest) -> Self {
-        Self { hash, traits: Traits::default(), reads: Reads::new(), calls: Calls::default(), ground: hash }
+        Self {
+            hash,
+            traits: Traits::default(),
+            reads: Reads::new(),
+            calls: Calls::default(),
+            ground: hash,
+            slot: None,
+            alternatives: Vec::new(),
+        }
     }
 
     /// A value made of others: the hash is given, everything else is gathered.

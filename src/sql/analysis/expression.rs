@@ -132,11 +132,11 @@ impl<'q> Analyzer<'_> {
         let hash = Hasher::new(tag).text(&data_type.to_string()).number(u64::from(bare)).digest(inner.hash).finish();
         let mut value = Value::made_of(hash, [&inner]);
         value.traits.untyped = false;
-        match data_type.to_string().to_uppercase().as_str() {
-            "DATE" => (value.ground, value.traits.daily) = (inner.ground, true),
-            // A time with a zone is another moment, and what is cut short is another interval's.
-            "TIMESTAMP" | "DATETIME" | "VARCHAR" | "TEXT" | "STRING" => value.ground = inner.ground,
-            _ => {}
+        // A time with a zone is another moment, and what is cut short is another interval's.
+        let data_type = data_type.to_string().to_uppercase();
+        if ["DATE", "TIMESTAMP", "DATETIME", "VARCHAR", "TEXT", "STRING"].contains(&data_type.as_str()) {
+            value.stand_on(&inner);
+            value.traits.daily |= data_type == "DATE";
         }
         Ok(value)
     }

@@ -3,11 +3,13 @@
 use sqlparser::ast::{self, JoinConstraint, JoinOperator, TableFactor};
 
 use super::aggregate::{Lent, unplaced};
+use super::apart::{Join, Joins, Kind};
 use super::block::Value;
 use super::query::{Place, Role};
-use super::scope::{Columns, Names, Scope, Site, Visibility};
+use super::scope::{Names, Scope, Site, Visibility};
 use super::select::From;
 use super::table_function::Argument;
+use super::using::Condition;
 use super::{Analyzer, Step};
 use crate::hash::{Digest, Hasher};
 use crate::sql::shape::{Reads, Traits};
@@ -15,10 +17,19 @@ use crate::sql::{Dialect, Opaque};
 
 impl<'q> Analyzer<'_> {
     pub(super) fn from(&self, scope: &mut Scope<'_, 'q>, tables: &'q [ast::TableWithJoins]) -> Step<From> {
-        let mut from =
-            From { rows: Hasher::new("no input").finish(), row_traits: Traits::default(), row_reads: Reads::new() };
+        let mut from = From {
+            rows: Hasher::new("no input").finish(),
+            row_traits: Traits::default(),
+            row_reads: Reads::new(),
+            joins: Joins::default(),
+        };
         for (index, table) in tables.iter().enumerate() {
+            let boundary = scope.inputs.len() as u64;
             let rows = self.joined(scope, table, &mut from)?;
+            if index > 0 {
+                let (left, right) = (0..boundary, boundary..scope.inputs.len() as u64);
+                from.joins.push(Join { left, right, kind: Kind::Comma, ties: Vec::new(), gates: Vec::new() });
+            }
             from.rows = match index {
                 0 => rows,
                 _ => {
@@ -27,7 +38,8 @@ impl<'q> Analyzer<'_> {
                 }
             };
         }
-        mark_crossing(scope);
+        let moving = scope.inputs.iter().filter(|input| input.row_traits.interval);
+        moving.for_each(|input| from.joins.add_moving(input.slot));
         Ok(from)
     }
 
@@ -64,11 +76,22 @@ impl<'q> Analyzer<'_> {
                 if matches!(kind, "semi" | "anti") && !self.dialect.has_semi_joins() {
                     return Err(Opaque::construct("a SEMI or ANTI join, which the dialect does not have"));
                 }
-                let condition = self.constraint(scope, kind, constraint, first, boundary)?;
+                let Condition { value: condition, ties, gates } =
+                    self.constraint(scope, kind, constraint, first, boundary)?;
                 let matching = matching.map(|matching| self.expression(scope, matching, Names::Column)).transpose()?;
+                let is_equal = ["cross", "inner", "left", "right", "full", "semi", "anti"].contains(&kind);
+                let (ties, gates) = if is_equal { (ties, gates) } else { (Vec::new(), None) };
+                let is_unclear = gates.is_none();
+                from.joins.push(Join {
+                    left: first as u64..boundary as u64,
+                    right: boundary as u64..scope.inputs.len() as u64,
+                    kind: if matches!(kind, "cross" | "inner") { Kind::Inner } else { Kind::Other },
+                    ties,
+                    gates: gates.unwrap_or_default(),
+                });
                 for value in condition.iter().chain(&matching) {
                     refuse_in_join(value)?;
-                    if value.traits.interval {
+                    if value.traits.interval && is_unclear {
                         self.crosses("a join condition that mentions the interval");
                     }
                     from.row_traits = from.row_traits.and(value.traits);
@@ -163,20 +186,6 @@ impl<'q> Analyzer<'_> {
             TableFactor::Pivot { .. } => Err(Opaque::construct("PIVOT")),
             TableFactor::Unpivot { .. } | TableFactor::UnpivotExpr { .. } => Err(Opaque::construct("UNPIVOT")),
             TableFactor::MatchRecognize { .. } => Err(Opaque::construct("MATCH_RECOGNIZE")),
-        }
-    }
-}
-
-/// An input whose rows were filtered by the interval spoils what the other inputs say about time: a longer batch lets
-/// one row of theirs meet more rows of it.
-fn mark_crossing(scope: &mut Scope<'_, '_>) {
-    let crossing: Vec<u64> =
-        scope.inputs.iter().filter(|input| input.row_traits.interval).map(|input| input.slot).collect();
-    for input in &mut scope.inputs {
-        if crossing.iter().any(|slot| *slot != input.slot)
-            && let Columns::Known(columns) = &mut input.columns
-        {
-            columns.iter_mut().for_each(|column| column.traits.crosses = true);
         }
     }
 }

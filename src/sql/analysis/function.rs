@@ -300,9 +300,12 @@ impl<'q> Analyzer<'_> {
                 // With one argument it counts from today.
                 value.traits.volatile |= name == "age" && arguments.values.len() == 1;
                 value.traits.volatile |= CLOCKS.contains(&name) && arguments.values.is_empty();
+                if name == "coalesce" {
+                    value.choose(&arguments.values);
+                }
                 let part = arguments.first.as_deref().filter(|_| name == "date_trunc");
                 if let (Some(time), Some(cut)) = (arguments.values.last(), part.and_then(cut)) {
-                    value.ground = time.ground;
+                    value.stand_on(time);
                     value.traits.daily |= cut == Cut::ToDay;
                 }
             }

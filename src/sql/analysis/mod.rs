@@ -25,6 +25,7 @@
 
 mod aggregate;
 mod anchor;
+mod apart;
 mod block;
 mod columns;
 mod expression;

@@ -422,6 +422,7 @@ pub(super) fn reference(input: &Input, column: &Column, depth: u64) -> Value {
     value.traits = column.traits;
     value.reads = column.reads.clone();
     value.calls.own = true;
+    value.slot = (depth == 0).then_some(input.slot);
     value
 }
 
@@ -447,6 +448,7 @@ pub(super) fn open_row(input: &Input) -> Step<Value> {
 /// The same reference seen from one block further in.
 pub(super) fn outward(mut value: Value) -> Value {
     value.hash = Hasher::new("outer").digest(value.hash).finish();
+    (value.slot, value.alternatives) = (None, Vec::new());
     // An alias is no column: what it is made of is of no block, or is an aggregate already.
     value.calls.unsure |= value.calls.aggregate || !value.calls.partitions.is_empty();
     value.calls.unsure |= !value.calls.own && value.calls.outer.is_none();

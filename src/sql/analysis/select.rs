@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlparser::ast::{self, GroupByExpr, SelectItem};
 
 use super::aggregate::refuse_lent;
+use super::apart::Joins;
 use super::block::{Block, Column, Value};
 use super::operand::inside;
 use super::projection::Projected;
@@ -80,11 +81,8 @@ impl<'q> Analyzer<'_> {
         let mut block = Block { rows: from.rows, row_traits: from.row_traits, row_reads: from.row_reads, columns };
         let mut hasher = Hasher::new("select").digest(from.rows);
         hasher = self.put_clause(&mut block, hasher, "where", selection.as_ref());
-        if let Some(expression) =
-            clauses.selection.filter(|_| selection.as_ref().is_some_and(|value| value.traits.interval))
-        {
-            self.anchor(&mut block, &scope, expression, &projected)?;
-        }
+        let filter = clauses.selection.zip(selection.as_ref());
+        self.keep_apart(&mut block, &scope, (from.joins, from.row_traits), filter, &projected)?;
         hasher = self.put_grouping(&mut block, hasher, (&grouping, &projected));
         hasher = self.put_clause(&mut block, hasher, "having", having.as_ref());
         self.put_windows(&mut block, &values, &projected);
@@ -408,4 +406,5 @@ pub(super) struct From {
     pub(super) rows: Digest,
     pub(super) row_traits: Traits,
     pub(super) row_reads: Reads,
+    pub(super) joins: Joins,
 }

@@ -2,13 +2,24 @@
 
 use sqlparser::ast::{self, JoinConstraint};
 
+use super::apart::Tie;
 use super::block::Value;
 use super::inputs::has_unknown_names;
 use super::scope::{Columns, Input, Merged, Names, Scope, Visibility, reference};
 use super::{Analyzer, Step};
-use crate::hash::Hasher;
+use crate::hash::{Digest, Hasher};
 use crate::sql::shape::NameOrigin;
 use crate::sql::{Dialect, Opaque};
+
+/// What a join says of the rows that meet in it.
+#[derive(Default)]
+pub(super) struct Condition {
+    pub(super) value: Option<Value>,
+    /// The columns that it compares for equality.
+    pub(super) ties: Vec<Tie>,
+    /// What it wants to lie in the interval that is loaded; `None` where it says something else of it.
+    pub(super) gates: Option<Vec<Digest>>,
+}
 
 impl<'q> Analyzer<'_> {
     pub(super) fn constraint(
@@ -18,16 +29,20 @@ impl<'q> Analyzer<'_> {
         constraint: &'q JoinConstraint,
         first: usize,
         boundary: usize,
-    ) -> Step<Option<Value>> {
+    ) -> Step<Condition> {
         match constraint {
-            JoinConstraint::None => Ok(None),
+            JoinConstraint::None => Ok(Condition::default()),
             JoinConstraint::On(expression) => {
-                let value = self.expression(scope, expression, Names::Column).map(Some);
+                let value = self.expression(scope, expression, Names::Column);
                 // What stands before the join is not seen by its condition.
-                value.map_err(|opaque| match opaque {
+                let value = value.map_err(|opaque| match opaque {
                     Opaque::TwoColumns(name) if first > 0 => Opaque::Ambiguous(name),
                     opaque => opaque,
-                })
+                })?;
+                let sides = (&(first as u64..boundary as u64), &(boundary as u64..scope.inputs.len() as u64));
+                let ties = self.ties(scope, expression, sides)?;
+                let gates = if value.traits.interval { self.gates(scope, expression)? } else { Some(Vec::new()) };
+                Ok(Condition { value: Some(value), ties, gates })
             }
             JoinConstraint::Using(names) => {
                 let mut folded = Vec::new();
@@ -37,7 +52,7 @@ impl<'q> Analyzer<'_> {
                         _ => return Err(Opaque::construct("a qualified name in USING")),
                     }
                 }
-                let merged = self.merge(scope, kind, &folded, first, boundary).map(Some);
+                let merged = self.merge(scope, kind, &folded, first, boundary);
                 if let Err(Opaque::NoColumn(refused) | Opaque::TwoColumns(refused)) = &merged {
                     let idents = names.iter().flat_map(|name| &name.0).filter_map(|part| part.as_ident());
                     idents.filter(|ident| self.fold(ident) == *refused).for_each(|ident| self.refuse(ident));
@@ -46,7 +61,7 @@ impl<'q> Analyzer<'_> {
             }
             JoinConstraint::Natural => {
                 let common = self.common_columns(scope, first, boundary)?;
-                self.merge(scope, kind, &common, first, boundary).map(Some)
+                self.merge(scope, kind, &common, first, boundary)
             }
         }
     }
@@ -78,17 +93,22 @@ impl<'q> Analyzer<'_> {
         names: &[String],
         first: usize,
         boundary: usize,
-    ) -> Step<Value> {
-        let mut pairs = Vec::new();
+    ) -> Step<Condition> {
+        let sides = (&(first as u64..boundary as u64), &(boundary as u64..scope.inputs.len() as u64));
+        let (mut pairs, mut ties) = (Vec::new(), Vec::new());
         for name in names {
             let (left, slot) = self.side(scope, first..boundary, name)?;
             let (right, right_slot) = self.side(scope, boundary..scope.inputs.len(), name)?;
             let parts = [left, right];
             pairs.push(Value::combine("using", &parts));
-            let value = Value::made_of(
+            let mut value = Value::made_of(
                 Hasher::new("merged").text(kind).digest(parts[0].hash).digest(parts[1].hash).finish(),
                 &parts,
             );
+            if let Some(tie) = Tie::between(&parts[0], &parts[1], sides) {
+                value.slot = Some(slot);
+                ties.push(Tie { merged: Some(value.hash), ..tie });
+            }
             let slots = first as u64..scope.inputs.len() as u64;
             scope.merged.retain(|merged| merged.name != *name || !slots.contains(&merged.slot));
             scope.merged.push(Merged { name: name.clone(), value, slot });
@@ -98,7 +118,9 @@ impl<'q> Analyzer<'_> {
                 }
             }
         }
-        Ok(Value::combine("using all", &pairs))
+        let value = Value::combine("using all", &pairs);
+        let gates = (!value.traits.interval).then(Vec::new);
+        Ok(Condition { value: Some(value), ties, gates })
     }
 
     /// The one column of a name on one side of a join: merged by an earlier join of that side, or of one of its inputs.

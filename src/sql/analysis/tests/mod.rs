@@ -1,6 +1,7 @@
 //! Pairs of queries and what must (or must not) move between them.
 
 mod aggregates;
+mod apart;
 mod basics;
 mod captures;
 mod holes;
