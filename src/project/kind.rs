@@ -1,12 +1,13 @@
 //! `kind` of a `MODEL` block: its name in any case, and its properties (research: SQLMesh, section 7.3).
 
 mod scd_type_2;
+mod time_range;
 
 use super::csv_settings;
 use super::properties::Scope;
 use super::value::{Pair, Source, Value};
 use crate::ids::{BlobId, FilePath};
-use crate::model::{AutoRestatement, ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, TimeRange, UniqueKey};
+use crate::model::{AutoRestatement, ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, UniqueKey};
 use crate::problem::{Problem, nearest};
 use crate::settings::ModelDefaults;
 use crate::sql::Dialect;
@@ -22,9 +23,6 @@ pub(super) struct ParsedKind {
     /// When it is loaded again by itself.
     pub(super) auto_restatement: Option<AutoRestatement>,
 }
-
-/// SQLMesh's default format of a text time column.
-const TIME_FORMAT: &str = "%Y-%m-%d";
 
 const SUPPORTED: [&str; 11] = [
     "view",
@@ -56,7 +54,7 @@ const INCREMENTAL: [&str; 9] = [
 
 /// Reads a kind; `None` where it is not one that we can load, with the problems that say why.
 pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Problem>) -> Option<ParsedKind> {
-    let (source, time_format) = (&scope.source, scope.time_format);
+    let source = &scope.source;
     let call = value.call().or_else(|| Some((value.scalar()?.to_lowercase(), value)));
     let Some((name, arguments)) = call else {
         let message = "`kind` must be a name, with its properties in parentheses behind it";
@@ -100,7 +98,7 @@ pub(super) fn read(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Probl
         }
         "incremental_by_time_range" => {
             let (kind, auto_restatement) =
-                (Kind::TimeRange(reader.time_range(offset, time_format)?), reader.auto_restatement());
+                (Kind::TimeRange(reader.time_range(offset, scope)?), reader.auto_restatement());
             Some(ParsedKind { kind, seed_path: None, auto_restatement })
         }
         "incremental_by_unique_key" => {
@@ -355,35 +353,6 @@ impl<'a> Reader<'a, '_> {
                 usual
             }
         }
-    }
-
-    fn time_range(&mut self, offset: usize, time_format: Option<&str>) -> Option<TimeRange> {
-        let mut known = vec!["time_column", "partition_by_time_column"];
-        known.extend(INCREMENTAL);
-        self.check(&known);
-        let past = self.past();
-        let lookback = self.number("lookback").unwrap_or(0);
-        let batch_size = self.positive("batch_size");
-        let batch_concurrency = self.positive("batch_concurrency");
-        let Some(column) = self.value("time_column") else {
-            let message = "kind INCREMENTAL_BY_TIME_RANGE needs `time_column`";
-            let problem = self.source.error("missing-property", offset, message);
-            self.problems.push(problem.help("write `kind INCREMENTAL_BY_TIME_RANGE (time_column ds)`"));
-            return None;
-        };
-        let items = column.items();
-        let texts: Vec<String> = items.iter().filter_map(Value::scalar).filter(|text| !text.is_empty()).collect();
-        let (time_column, format) = match (texts.as_slice(), items.len()) {
-            ([column], 1) => (column.clone(), time_format.unwrap_or(TIME_FORMAT).to_owned()),
-            ([column, format], 2) => (column.clone(), format.clone()),
-            _ => {
-                self.expected("time_column", "a column, or (column, 'format')", column.offset);
-                return None;
-            }
-        };
-        let changes = self.changes_of(past);
-        let effective_from = None;
-        Some(TimeRange { time_column, format, lookback, batch_size, batch_concurrency, past, effective_from, changes })
     }
 
     /// SQLMesh has this kind go on from its table always.

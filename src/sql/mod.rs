@@ -22,6 +22,7 @@ mod shape;
 mod spelled_out;
 mod stated;
 mod template;
+mod time_format;
 mod token;
 mod walk;
 mod whole;
@@ -44,5 +45,6 @@ pub use shape::{
 };
 pub use stated::{KnownTables, StatedColumn, stated_columns};
 pub use template::{Moment, Piece, Placeholder, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
+pub use time_format::{sorts, strftime};
 pub use token::{Token, TokenError, TokenKind, tokenize};
 pub use walk::{Part, Walk};

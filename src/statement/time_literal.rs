@@ -4,7 +4,7 @@
 //! `end_*` is inclusive, one microsecond before the interval's end, or the last day of it.
 
 use super::{StatementError, quote_identifier, text_literal};
-use crate::sql::{Dialect, Moment, TimeForm, TimeVariable};
+use crate::sql::{Dialect, Moment, TimeForm, TimeVariable, sorts};
 use crate::time::{Interval, Timestamp};
 
 /// The moments that a statement's time variables stand for.
@@ -198,16 +198,6 @@ fn unfit(column: TimeColumn<'_>) -> StatementError {
         data_type: column.data_type.to_owned(),
         format: column.format.to_owned(),
     }
-}
-
-/// Whether texts of a format sort as their moments do: parts from the coarsest to the finest, none left out in between.
-fn sorts(format: &str) -> bool {
-    let format = format.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S");
-    if format == "%s" {
-        return true;
-    }
-    let parts: String = format.split('%').skip(1).filter_map(|part| part.chars().next()).collect();
-    !parts.is_empty() && ("YmdHMSf".starts_with(&parts) || "Yj".starts_with(&parts))
 }
 
 #[cfg(test)]
