@@ -18,7 +18,7 @@ use crate::ids::{EnvironmentName, FilePath, ModelName, TableName};
 use crate::problem::has_errors;
 use crate::render::{external as faces, visible};
 use crate::settings::Settings;
-use crate::sql::{Dialect, within};
+use crate::sql::{DefaultCatalog, Dialect, within};
 use crate::workspace::{Side, Workspace, state_error};
 
 /// Writes the file where the warehouse has something else, or says with `--check` that it has.
@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &ExternalArguments) -> Comma
     let file = file_of(&workspace.root);
     let settings = &side.project.settings;
     let catalog = workspace.default_catalog(settings);
-    let target = target(&workspace, settings, catalog.as_deref());
+    let target = target(&workspace, settings, catalog.as_ref());
     let wanted = wanted(context, &workspace, &side, &file)?;
     let wanted = wanted.into_iter().map(|name| within(name, target.catalog)).collect();
     let found = asked(context, &workspace, &side.project.settings, arguments, &wanted)?;
@@ -127,7 +127,7 @@ fn table_of(name: &ModelName, dialect: Dialect) -> TableName {
     }
 }
 
-fn target<'a>(workspace: &'a Workspace<'_>, settings: &'a Settings, catalog: Option<&'a str>) -> Target<'a> {
+fn target<'a>(workspace: &'a Workspace<'_>, settings: &'a Settings, catalog: Option<&'a DefaultCatalog>) -> Target<'a> {
     let gateway = workspace.gateway(settings);
     let is_default = gateway.is_none() || gateway == settings.gateway_name(None);
     let dialect = settings.defaults_of(gateway).get("dialect").and_then(|default| Dialect::from_name(&default.text));

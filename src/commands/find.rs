@@ -6,7 +6,8 @@ use crate::error::CommandError;
 use crate::ids::ModelName;
 use crate::problem::nearest;
 
-/// Finds a name among those that there are, in any case; an exact one first.
+/// Finds a name among those that there are, in any case; an exact one first, and one that differs in whether it states its
+/// catalog last.
 ///
 /// # Errors
 /// There is none (the nearest is named), or its file cannot be loaded.
@@ -19,7 +20,13 @@ pub(super) fn model_named<'m>(
     let exact = ModelName::parse(wanted);
     let is_it = |name: &&ModelName| name.to_string().to_lowercase() == folded;
     let found = models.clone().find(|name| exact.as_ref() == Some(*name)).or_else(|| models.clone().find(is_it));
-    if let Some(name) = found {
+    let longer = |one: &str, other: &str| one.strip_suffix(other).is_some_and(|rest| rest.ends_with('.'));
+    let mut with_catalog = models.clone().filter(|name| {
+        let name = name.to_string().to_lowercase();
+        longer(&name, &folded) && folded.contains('.') || longer(&folded, &name) && name.contains('.')
+    });
+    let only = with_catalog.next().filter(|_| with_catalog.next().is_none());
+    if let Some(name) = found.or(only) {
         return Ok(name);
     }
     if let Some(name) = broken.iter().find(is_it) {

@@ -99,7 +99,7 @@ impl Standing {
         }
         let settings = &side.project.settings;
         let catalog = workspace.default_catalog(settings);
-        let catalog = catalog.as_deref();
+        let catalog = catalog.as_ref().map(|catalog| catalog.name.as_str());
         let model = |name: &ModelName| side.tree.models.get(name);
         let asks = stage == Stage::First && self.0.keys().filter_map(model).any(|model| must_know(model));
         let sqlmesh = match asks {

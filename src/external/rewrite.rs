@@ -7,7 +7,7 @@ use super::columns::{self, Beside, compare, declared};
 use super::{Change, ExternalTable, Rewritten};
 use crate::ids::ModelName;
 use crate::project::model_name;
-use crate::sql::{Dialect, within};
+use crate::sql::{DefaultCatalog, Dialect, within};
 use crate::yaml::{self, Node, Value, scalar};
 
 /// Why a file cannot be rewritten; nothing is changed then.
@@ -51,7 +51,7 @@ pub struct Target<'a> {
     /// The gateway in use.
     pub gateway: Option<&'a str>,
     /// The catalog in which names of two parts are.
-    pub catalog: Option<&'a str>,
+    pub catalog: Option<&'a DefaultCatalog>,
     /// What it is among others.
     pub standing: Standing,
 }

@@ -80,7 +80,7 @@ fn expanded<'s>(
     let names = Names {
         locals: &locals,
         gateway: settings.gateway_name(gateway),
-        catalog: catalog.as_deref(),
+        catalog: catalog.as_ref(),
         python,
         ..Names::over(&variables)
     };

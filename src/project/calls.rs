@@ -180,7 +180,7 @@ impl Known<'_> {
             variables: &self.rules.variables,
             locals: values,
             gateway: self.rules.gateway.as_deref(),
-            catalog: self.rules.catalog.as_deref(),
+            catalog: self.rules.catalog.as_ref(),
             kind: kind.map(KindName::text),
             this_model: (definition.standing == Standing::OfModels).then_some(THIS_MODEL),
             columns: Columns::Never,

@@ -121,7 +121,7 @@ impl Reader<'_> {
         };
         match model_name(name.text().unwrap_or_default(), dialect) {
             Ok(model) => {
-                let model = within(model, self.rules.catalog.as_deref());
+                let model = within(model, self.rules.catalog.as_ref());
                 let properties = self.properties(item, dialect);
                 let source = source_of(&model, dialect, &properties);
                 let file = table(self.path, (model, name.place), dialect, Arc::new(properties), source);

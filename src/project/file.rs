@@ -25,7 +25,7 @@ use crate::ids::{FilePath, ModelName};
 use crate::model::{AuditCall, ColumnChanges, Kind, Model, Past};
 use crate::problem::{Positions, Problem, nearest};
 use crate::settings::{DefaultStatements, ModelDefaults, ModelNaming};
-use crate::sql::{Dialect, Mentions, Piece, Query, Template, Token, names_within, tokenize};
+use crate::sql::{DefaultCatalog, Dialect, Mentions, Piece, Query, Template, Token, names_within, tokenize};
 use crate::yaml::{self, Place};
 
 /// Everything besides text and path that a file's parsing depends on.
@@ -44,7 +44,7 @@ pub(super) struct Rules {
     pub(super) changes: ColumnChanges,
     pub(super) gateway: Option<String>,
     /// The catalog in which names of two parts are, where it is known.
-    pub(super) catalog: Option<String>,
+    pub(super) catalog: Option<DefaultCatalog>,
     /// The audits that `defaults` ask for.
     pub(super) default_audits: Vec<AuditCall>,
     /// The Jinja macros of `macros/*.sql`.
@@ -77,7 +77,7 @@ pub(super) struct ParsedFile {
 impl Rules {
     /// The names that macros know, with those that hold SQL.
     pub(super) fn names<'a>(&'a self, locals: &'a Blueprint) -> Names<'a> {
-        let (gateway, catalog) = (self.gateway.as_deref(), self.catalog.as_deref());
+        let (gateway, catalog) = (self.gateway.as_deref(), self.catalog.as_ref());
         Names { locals, gateway, catalog, python: &self.python, ..Names::over(&self.variables) }
     }
 
@@ -105,7 +105,7 @@ impl Rules {
         }
         hasher = hasher.text(if self.naming == ModelNaming::Inferred { "inferred" } else { "declared" });
         hasher = hasher.option(self.time_format.as_deref()).option(self.gateway.as_deref());
-        hasher = hasher.option(self.catalog.as_deref()).text(&self.jinja);
+        hasher = DefaultCatalog::hash(self.catalog.as_ref(), hasher).text(&self.jinja);
         self.python.content().into_iter().fold(hasher, Hasher::digest).finish()
     }
 }
@@ -258,7 +258,7 @@ fn finish(
         None => parts.query.and_then(<[Token]>::last).map(|last| last.range.end),
     };
     if let Some(cut) = cut {
-        let named = rules.catalog.as_deref().filter(|catalog| cut.mentions.has_word(catalog));
+        let named = rules.catalog.as_ref().filter(|catalog| cut.mentions.has_word(&catalog.name));
         expanded.query = cut.template(source.text).map(|query| names_within(query, named, dialect));
         expanded.mentions.join(cut.mentions);
     }

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 
 use super::jinja::UNSET;
 use super::reader::Report;
+use crate::sql::{Alone, DefaultCatalog};
 use crate::yaml::{Entry, Node, Value};
 
 /// A text that no output shows.
@@ -274,20 +275,23 @@ impl Connection {
 
     /// The catalog in which names of two parts are: the first one of DuckDB, else what it calls its file; PostgreSQL's database.
     /// `None` where the engine alone knows it.
-    pub fn default_catalog(&self) -> Option<String> {
+    pub fn default_catalog(&self) -> Option<DefaultCatalog> {
+        let either = |name: String| DefaultCatalog { name, alone: Alone::Either };
         match (self.kind.as_str(), self.catalogs.first()) {
-            ("duckdb", Some(first)) => Some(first.name.clone()),
+            ("duckdb", Some(first)) => Some(either(first.name.clone())),
             ("duckdb", None) => {
                 let file = self.text("database").filter(|path| *path != ":memory:").unwrap_or("memory");
                 let name = file.rsplit(['/', '\\']).next()?.split('.').next()?;
                 match name {
                     "" => None,
                     // Its own names.
-                    "main" | "temp" | "system" => Some(format!("{name}_db")),
-                    name => Some(name.to_owned()),
+                    "main" | "temp" | "system" => Some(either(format!("{name}_db"))),
+                    name => Some(either(name.to_owned())),
                 }
             }
-            ("postgres", _) => self.text("database").map(str::to_owned),
+            ("postgres", _) => {
+                self.text("database").map(|name| DefaultCatalog { name: name.to_owned(), alone: Alone::Schema })
+            }
             _ => None,
         }
     }

@@ -224,7 +224,7 @@ fn names_of_two_parts_are_in_a_catalog() {
         let (settings, _) =
             settings(&format!("//- config.yaml\ngateways: {{local: {{connection: {{{connection}}}}}}}\n"));
         let found = settings.connection(None).ok().and_then(super::Connection::default_catalog);
-        assert_eq!(found.as_deref(), catalog, "{connection}");
+        assert_eq!(found.map(|found| found.name).as_deref(), catalog, "{connection}");
     }
 }
 

@@ -28,7 +28,7 @@ mod walk;
 mod whole;
 
 pub use analysis::{analyze, analyze_syntax, dependencies, origins, output_names, refused_at, stated_outputs};
-pub use catalog::{names_within, within};
+pub use catalog::{Alone, DefaultCatalog, names_within, within};
 pub use constant::{Constant, ConstantError, evaluate};
 pub use dialect::{Dialect, is_keyword};
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};

@@ -216,7 +216,8 @@ impl Template {
     /// The text that runs: placeholders as `filled` writes them, `splices` (ordered, not overlapping) put in elsewhere.
     pub fn render(&self, splices: &[Splice], filled: &dyn Fn(Placeholder<'_>) -> String) -> String {
         let mut output = String::new();
-        let mut position = 0;
+        // What is replaced may end in a later piece.
+        let (mut position, mut gone) = (0, 0);
         let mut splices = splices.iter().peekable();
         for piece in &self.pieces {
             let analysed = Self::analysed(piece);
@@ -225,14 +226,15 @@ impl Template {
                 while splices.next_if(|splice| splice.range.start < end && splice.range.end > position).is_some() {}
                 output.push_str(&filled(placeholder));
             } else {
-                let mut copied = position;
+                let mut copied = position.max(gone).min(end);
                 while let Some(splice) = splices.next_if(|splice| {
                     splice.range.start < end || (splice.range.start == end && splice.range.is_empty())
                 }) {
                     let start = splice.range.start.max(copied);
                     output.push_str(&analysed[copied - position..start - position]);
                     output.push_str(&splice.replacement);
-                    copied = splice.range.end.min(end).max(start);
+                    gone = splice.range.end;
+                    copied = gone.min(end).max(start);
                 }
                 output.push_str(&analysed[copied.min(end) - position..]);
             }
@@ -329,6 +331,14 @@ mod tests {
         let text = template.render(&[splice], &|placeholder| format!("{placeholder:?}").to_lowercase());
         let start = "time(timevariable { moment: start, form: ds })";
         assert_eq!(text, format!("select 1 from p.q AS b where ds >= {start} and 1"));
+        let pieces = Template::new(vec![
+            Piece::Source { text: "from ".into(), offset: 0 },
+            Piece::Value { text: "x.x".into(), offset: 5 },
+            Piece::Source { text: ".a, b".into(), offset: 6 },
+        ]);
+        let over_two = Splice { range: 5..10, replacement: "p.q".into() };
+        assert_eq!(pieces.render(std::slice::from_ref(&over_two), &|_| String::new()), "from p.q, b");
+        assert_eq!(pieces.with(&[over_two]).text(), "from p.q, b");
         let after = template.text().find(" and").expect("text");
         assert_eq!(template.source_offset(after), 49);
     }

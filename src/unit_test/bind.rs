@@ -133,15 +133,19 @@ fn name_of(named: &Named, test: &UnitTest, known: &Known<'_>) -> Result<ModelNam
     model_name(&named.text, known.dialect).map_err(|message| Box::new(at(test, named, message)))
 }
 
-/// SQLMesh writes the default catalog into the names of tests that it makes. A name that nobody has is taken without it, where
-/// that is a model or a table that is read.
+/// SQLMesh writes the default catalog into the names of tests that it makes. A name that nobody has is taken without it, or
+/// with it where the schema is called so, where that is a model or a table that is read.
 fn without_catalog(name: ModelName, known: &Known<'_>, reads: &BTreeSet<ModelName>) -> ModelName {
     let is_there = |name: &ModelName| known.models.contains_key(name) || reads.contains(name);
-    let shorter = || ModelName::from_parts(name.parts().get(1..)?.to_vec());
-    if name.catalog().is_none() || is_there(&name) {
+    let other = || match name.parts() {
+        [_, rest @ ..] if rest.len() == 2 => ModelName::from_parts(rest.to_vec()),
+        [schema, table] => ModelName::from_parts(vec![schema.clone(), schema.clone(), table.clone()]),
+        _ => None,
+    };
+    if is_there(&name) {
         return name;
     }
-    shorter().filter(is_there).unwrap_or(name)
+    other().filter(is_there).unwrap_or(name)
 }
 
 fn at(test: &UnitTest, named: &Named, message: String) -> Problem {

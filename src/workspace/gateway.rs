@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::engine::{Engine, OpenMode};
 use crate::error::CommandError;
 use crate::settings::{Connection, Part, Settings, Wanted};
+use crate::sql::DefaultCatalog;
 use crate::visible::visible;
 
 impl Workspace<'_> {
@@ -39,7 +40,7 @@ impl Workspace<'_> {
     }
 
     /// The catalog in which names of two parts are, where it is known.
-    pub fn default_catalog(&self, settings: &Settings) -> Option<String> {
+    pub fn default_catalog(&self, settings: &Settings) -> Option<DefaultCatalog> {
         settings.connection(self.gateway(settings)).ok().and_then(Connection::default_catalog)
     }
 

@@ -1,8 +1,13 @@
 //! Names that are written with the catalog in which names of two parts are, as teams do whose tools always write three parts:
 //! each is the model of two parts, in production and in a branch.
 
+use std::time::Duration;
+
+use offshoot::engine::Engine as _;
+use offshoot::engine::duckdb::DuckDb;
+
 use crate::history::Site;
-use crate::lab::edit;
+use crate::lab::{edit, lab};
 
 /// The same models with their catalog in some names.
 fn models(catalog: &str) -> [(&'static str, String); 5] {
@@ -103,4 +108,77 @@ fn a_catalog_more_changes_nothing() {
     edit(site.world(), &plain.each_ref().map(|(path, text)| (*path, text.as_str())));
     let plan = site.done(&["plan", "--format", "json"]).json();
     assert_eq!(plan["models"].as_array().map(Vec::len), Some(0), "{plan}");
+}
+
+/// DuckDB takes `shop.orders` for a table of the file `shop.duckdb` as well as of the schema `shop`, and refuses it once both are
+/// there. SQLMesh states the catalog in every name.
+#[test]
+fn a_schema_may_be_called_as_the_file_is() {
+    let world = lab(&[
+        (
+            "models/orders.sql",
+            "MODEL (name shop.orders, kind FULL, audits (not_null(columns := id)), description 'All of them');\n\
+             SELECT shop.ext.id, 1 AS n /* One */ FROM shop.ext;\n\
+             INSERT INTO shop.log SELECT count(*) FROM shop.orders;",
+        ),
+        ("models/daily.sql", "MODEL (name shop.daily, kind VIEW);\nSELECT orders.id, n FROM Shop.orders"),
+        (
+            "models/by_time.sql",
+            "MODEL (name marts.by_time, kind INCREMENTAL_BY_TIME_RANGE (time_column ds), start '2026-01-01', end '2026-01-03');\n\
+             SELECT DATE '2026-01-02' AS ds, sum(n) AS n FROM \"shop\".daily WHERE DATE '2026-01-02' BETWEEN @start_date AND @end_date",
+        ),
+        ("external_models.yaml", "- name: shop.ext\n  columns: {id: int}\n"),
+        (
+            "tests/test_daily.yaml",
+            "t:\n  model: shop.daily\n  inputs: {shop.orders: [{id: 1, n: 2}]}\n  outputs: {query: [{id: 1, n: 2}]}\n",
+        ),
+    ]);
+    let config = world.repository.read("config.yaml").replace("warehouse.duckdb", "shop.duckdb");
+    edit(&world, &[("config.yaml", &config)]);
+    let file = world.repository.path().join("shop.duckdb");
+    let run = |sql: &str| {
+        let engine = DuckDb::file(file.clone(), Duration::ZERO);
+        let mut session = engine.session().expect("a session");
+        session.query(sql).unwrap_or_else(|error| panic!("{sql}: {error}")).rows
+    };
+    run("CREATE SCHEMA shop");
+    run("CREATE TABLE shop.shop.ext AS SELECT 1 AS id");
+    run("CREATE TABLE shop.shop.log (n BIGINT)");
+    let one = |sql: &str| run(sql)[0][0].clone().unwrap_or_default();
+    world.done(&["test"]);
+    world.done(&["promote", "--execution-time", "2026-01-05"]);
+    assert_eq!(one("SELECT n FROM shop.shop.daily"), "1");
+    assert_eq!(one("SELECT n FROM marts.by_time"), "1");
+    assert_eq!(one("SELECT n FROM shop.shop.log"), "1");
+    assert!(one("SELECT comment FROM duckdb_views() WHERE view_name = 'orders'").contains("All of them"));
+
+    world.repository.branch("feature");
+    let changed = world.repository.read("models/orders.sql").replace("1 AS n", "2 AS n");
+    edit(&world, &[("models/orders.sql", &changed)]);
+    world.done(&["apply", "--env", "dev", "--execution-time", "2026-01-05"]);
+    assert_eq!(one("SELECT n FROM shop__dev.daily"), "2");
+    assert_eq!(one("SELECT n FROM marts__dev.by_time"), "2");
+    assert_eq!(one("SELECT n FROM shop.shop.daily"), "1");
+    for (arguments, told) in [
+        (&["query", "--env", "dev", "SELECT n + 40 AS m FROM shop.daily"][..], "42"),
+        (&["render", "shop.daily"], "offshoot__shop"),
+        (&["diff", "dev", "--model", "shop.orders"], "n"),
+        (&["audit", "--env", "dev"], "not_null"),
+        (&["env", "drop", "dev"], "Dropped"),
+        (&["gc", "--execution-time", "2027-01-05"], ""),
+        (&["doctor"], ""),
+    ] {
+        let shown = world.done(arguments);
+        assert!(shown.stdout.contains(told), "{arguments:?}: {}", shown.stdout);
+    }
+    assert_eq!(one("SELECT n FROM shop.shop.daily"), "1");
+    world.repository.checkout("main");
+    edit(&world, &[("models/orders.sql", &changed)]);
+    world.done(&["promote", "--execution-time", "2026-01-05"]);
+    assert_eq!(one("SELECT n FROM shop.shop.daily"), "2");
+    world.done(&["rollback", "--execution-time", "2026-01-05"]);
+    assert_eq!(one("SELECT n FROM shop.shop.daily"), "1");
+    assert_eq!(one("SELECT n FROM marts.by_time"), "1");
+    world.done(&["external"]);
+    assert!(world.repository.read("external_models.yaml").contains("ext"));
 }

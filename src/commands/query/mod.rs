@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &QueryArguments) -> CommandR
     let timeout = Duration::from_secs(arguments.lock_timeout);
     let engine = workspace.engine(&project.settings, OpenMode::ReadOnly, timeout)?;
     let catalog = workspace.default_catalog(&project.settings);
-    let question = Question::parse(&arguments.sql, engine.dialect(), catalog.as_deref())?;
+    let question = Question::parse(&arguments.sql, engine.dialect(), catalog.as_ref())?;
     let state = workspace.state_to_read(&project.settings)?;
     let environment = environment(&workspace, state.as_ref(), arguments.environment.as_deref())?;
     if environment.about.status == Status::Building {

@@ -1,7 +1,7 @@
 //! Which texts are queries: one statement that only reads, perhaps behind words that ask about it (EXPLAIN, DESCRIBE).
 
 use crate::error::CommandError;
-use crate::sql::{Dialect, Query, Template, Token, TokenKind, names_within, tokenize};
+use crate::sql::{DefaultCatalog, Dialect, Query, Template, Token, TokenKind, names_within, tokenize};
 
 /// A query, and the words before it that ask about it.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Question {
     ///
     /// # Errors
     /// There is no statement, or several, or one that does more than read.
-    pub(super) fn parse(sql: &str, dialect: Dialect, catalog: Option<&str>) -> Result<Self, CommandError> {
+    pub(super) fn parse(sql: &str, dialect: Dialect, catalog: Option<&DefaultCatalog>) -> Result<Self, CommandError> {
         let unreadable = |error: crate::sql::TokenError| {
             CommandError::no("the query cannot be read")
                 .because(format!("{} (at byte {})", error.message, error.offset))

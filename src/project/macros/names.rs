@@ -8,7 +8,7 @@ use super::lexeme::{Kind, Lexeme};
 use crate::ids::ModelName;
 use crate::project::name::model_name;
 use crate::project::python::{NO_MACROS, PythonMacros};
-use crate::sql::{Constant, Dialect, TimeVariable, within};
+use crate::sql::{Constant, DefaultCatalog, Dialect, TimeVariable, within};
 use crate::yaml;
 
 /// The names of one file.
@@ -21,7 +21,7 @@ pub(in crate::project) struct Names<'a> {
     /// The gateway in use.
     pub(in crate::project) gateway: Option<&'a str>,
     /// The catalog in which names of two parts are, where it is known.
-    pub(in crate::project) catalog: Option<&'a str>,
+    pub(in crate::project) catalog: Option<&'a DefaultCatalog>,
     /// What the model's kind is called.
     pub(in crate::project) kind: Option<&'a str>,
     /// The model's name, quoted: what stands for `@this_model` until the statement runs.
