@@ -17,8 +17,8 @@ use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
 use crate::sql::{
-    ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, is_keyword,
-    named_in_texts,
+    ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, for_postgres, is_keyword,
+    named_in_texts, quoted_words,
 };
 use crate::statement::{
     LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
@@ -176,7 +176,28 @@ impl Resolver<'_> {
                 }
             }
         }
+        let splices = self.for_the_engine(splices, &query);
         Ok(statement.render(&splices, &|placeholder| self.filled(placeholder, &model.name, times)))
+    }
+
+    /// Splices in the order of the text, with those that make it one that the engine takes.
+    fn for_the_engine(&self, mut splices: Vec<Splice>, query: &Query) -> Vec<Splice> {
+        let tokens = match self.dialect {
+            Dialect::Postgres | Dialect::DuckDb => query.tokens(),
+            _ => Vec::new(),
+        };
+        let mut more = quoted_words(&tokens, self.dialect);
+        if self.dialect == Dialect::Postgres {
+            more.extend(for_postgres(&tokens));
+        }
+        splices.sort_by_key(|splice| splice.range.start);
+        more.retain(|splice| {
+            let before = splices.partition_point(|other| other.range.start <= splice.range.start);
+            !before.checked_sub(1).is_some_and(|before| splices[before].range.contains(&splice.range.start))
+        });
+        splices.extend(more);
+        splices.sort_by_key(|splice| splice.range.start);
+        splices
     }
 
     /// A statement that is no model's, whose place has a name: models by their views, which `tables` gives.
@@ -194,6 +215,7 @@ impl Resolver<'_> {
                 (_, false) => {}
             }
         }
+        let splices = self.for_the_engine(splices, &query);
         Ok(statement.render(&splices, &|placeholder| self.filled(placeholder, place, times)))
     }
 
@@ -219,7 +241,7 @@ impl Resolver<'_> {
                 splices.push(Splice { range: qualifier.range.clone(), replacement });
             }
         }
-        splices.sort_by_key(|splice| splice.range.start);
+        let splices = self.for_the_engine(splices, query);
         Ok(query.template().render(&splices, &|placeholder| match (placeholder, reading.this_model) {
             (Placeholder::This(_), Some(rows)) => rows.to_owned(),
             _ => self.filled(placeholder, reader, times),

@@ -9,7 +9,7 @@ use super::{blueprint, elsewhere};
 use crate::ids::ModelName;
 use crate::model::{AuditCall, ColumnChanges, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
-use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize};
+use crate::sql::{Dialect, Placeholder, Token, TokenKind, postgres_type, tokenize};
 use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative, written_out};
 
 /// What a property is to us.
@@ -460,7 +460,12 @@ fn columns(scope: &Scope<'_>, value: Value<'_>) -> Result<Vec<DeclaredColumn>, S
         if found.iter().any(|column| fold(&column.name) == fold(&pair.written)) {
             return Err(format!("columns that differ in name (`{}` comes twice)", pair.written));
         }
-        found.push(DeclaredColumn { name: pair.written, data_type: Some(pair.value.folded()) });
+        let written = pair.value.folded();
+        let data_type = match postgres_type(&written).filter(|_| scope.dialect == Dialect::Postgres) {
+            Some(known) => known.to_owned(),
+            None => written,
+        };
+        found.push(DeclaredColumn { name: pair.written, data_type: Some(data_type) });
     }
     Ok(found)
 }

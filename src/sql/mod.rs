@@ -16,8 +16,10 @@ mod names;
 mod opaque;
 mod outputs;
 mod parse;
+mod postgres_only;
 mod projections;
 mod relations;
+mod reserved;
 mod shape;
 mod spelled_out;
 mod stated;
@@ -37,8 +39,10 @@ pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use named::{InText, named_in_texts, names_in, single_names_in};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};
+pub use postgres_only::{for_postgres, postgres_type};
 pub use projections::{Projection, ProjectionItem, projections};
 pub use relations::{Certainty, ColumnNames, Relation};
+pub use reserved::quoted_words;
 pub use shape::{
     Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, OwnFunction, Read, Reads, Resolved, ShapeColumn,
     TableShape, Tables, Traits,

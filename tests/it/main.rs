@@ -79,6 +79,7 @@ mod state_recover;
 mod state_sqlite;
 mod state_upgrade;
 mod state_world;
+mod taken_by_the_engine;
 mod torture;
 mod unit_tests;
 mod verdicts;
