@@ -35,7 +35,7 @@ const ENDS: [&str; 17] = [
 /// its file: a comment on its last line belongs to it.
 ///
 /// A comment is of the column that it stands behind on one line, before or after the comma; one on a line of its own is of the
-/// column that follows. Of several the last one counts, as in SQLMesh.
+/// column that follows, unless that is computed by an operator. Of several the last one counts, as in SQLMesh.
 pub(super) fn column_comments(query: &str, behind: &str, dialect: Dialect) -> BTreeMap<String, String> {
     let trailing = trailing(behind);
     // Most queries have none, and are not taken apart for it.
@@ -66,6 +66,55 @@ pub(super) fn column_comments(query: &str, behind: &str, dialect: Dialect) -> BT
     }
     columns.finish();
     columns.found
+}
+
+/// Whether a column is a name, a call, a CASE or what stands in parentheses, and nothing around it but an alias: SQLMesh's
+/// parser loses the comment before anything else, which is one before its first operand.
+fn is_primary(column: &[&Token]) -> bool {
+    let over = |mut place: usize| {
+        let mut depth = 0;
+        while let Some(token) = column.get(place) {
+            depth = nested(depth, token);
+            place += 1;
+            if depth == 0 {
+                break;
+            }
+        }
+        place
+    };
+    let is = |place: usize, word: &str| column.get(place).is_some_and(|token| token.is_word(word));
+    let opens = |place: usize| column.get(place).is_some_and(|token| token.is_symbol("(") || token.is_symbol("["));
+    let mut place = match column.first() {
+        Some(first) if first.is_symbol("(") => over(0),
+        Some(first) if first.is_word("case") => {
+            let mut open = 0_usize;
+            let ends = |token: &&&Token| {
+                open = if token.is_word("case") { open + 1 } else { open - usize::from(token.is_word("end")) };
+                open > 0
+            };
+            column.iter().take_while(ends).count() + 1
+        }
+        Some(first) if matches!(first.kind, TokenKind::Symbol(_)) || first.is_word("if") => return false,
+        _ => 1,
+    };
+    loop {
+        place = match column.get(place) {
+            Some(token) if token.is_symbol(".") => place + 2,
+            Some(_) if opens(place) => over(place),
+            Some(_) if ["over", "filter", "group"].iter().any(|word| is(place, word)) && opens(place + 1) => place + 1,
+            Some(_) if is(place, "within") || is(place, "ignore") || is(place, "respect") || is(place, "nulls") => {
+                place + 1
+            }
+            _ => break,
+        };
+    }
+    match column.get(place..).unwrap_or_default() {
+        [] => true,
+        [name] | [_, name] if !matches!(name.kind, TokenKind::Word { .. }) => false,
+        [_] => true,
+        [before, _] => before.is_word("as"),
+        _ => false,
+    }
 }
 
 /// The comment that stands on the line on which a query ends, or ends with its semicolon.
@@ -184,7 +233,7 @@ impl<'t> Columns<'t> {
         let has_alias = matches!(column.as_slice(), [.., before, _] if before.is_word("as"));
         let is_of_all = |place: usize| place == column.len() || has_alias && place + 2 >= column.len();
         let behind = behind.filter(|(place, _)| is_of_all(*place)).map(|(_, body)| body);
-        if let Some(body) = behind.or(before) {
+        if let Some(body) = behind.or(before.filter(|_| is_primary(&column))) {
             self.describe(name, body);
         }
     }
@@ -255,6 +304,51 @@ mod tests {
     fn found(query: &str) -> String {
         let found = column_comments(query, "", Dialect::DuckDb);
         found.iter().map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>().join(";")
+    }
+
+    /// As SQLMesh 0.236.4 has it, whose parser keeps no comment before an operand.
+    #[test]
+    fn a_comment_before_an_operator_is_of_no_column() {
+        let described = |expression: &str| found(&format!("SELECT\n -- one\n {expression} AS a FROM t")) == "a=one";
+        for expression in [
+            "b",
+            "t.s.b",
+            "f(b)",
+            "cast(b AS text)",
+            "(b + 1)",
+            "((b))",
+            "l[1:2]",
+            "1",
+            "'x'",
+            "null",
+            "exists (SELECT 1)",
+            "f(b) OVER (ORDER BY c)",
+            "sum(b) FILTER (WHERE c) OVER (PARTITION BY d)",
+            "CASE WHEN b THEN CASE WHEN c THEN 1 END END",
+            "f(b -> 'c')",
+        ] {
+            assert!(described(expression), "{expression}");
+        }
+        for expression in [
+            "b + 1",
+            "-b",
+            "NOT b",
+            "b::text",
+            "(b + 1)::int",
+            "b AT TIME ZONE 'UTC'",
+            "b IS NULL",
+            "b IN (1, 2)",
+            "b || 'x'",
+            "j -> 'b'",
+            "[b]",
+            "{'b': 1}",
+            "interval '1 day'",
+            "date '2026-01-01'",
+            "if(b, 1, 2)",
+            "CASE WHEN b THEN 1 END + CASE WHEN c THEN 1 END",
+        ] {
+            assert!(!described(expression), "{expression}");
+        }
     }
 
     /// What SQLMesh 0.236 makes of each, which leaves lines set in as they are.
