@@ -227,7 +227,7 @@ fn has_gate(model: &str) -> bool {
 
 #[test]
 fn what_is_loaded_at_once_is_what_each_interval_alone_would_be() {
-    let seed = std::env::var("BATCHES_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
+    let seed = std::env::var("BATCHES_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1000);
     let mut choices = Choices::new(seed);
     let mut session = DuckDb::memory().session().expect("a session");
     fill(&mut *session, &mut choices);
