@@ -109,7 +109,8 @@ fn columns_of(value: &[Token], dialect: Dialect) -> Option<Vec<DeclaredColumn>> 
     let column = |entry: &[Token]| {
         let colon = entry.iter().position(|token| token.is_sign(':'))?;
         let name = external_column(&text_of(&entry[..colon])?, dialect);
-        let data_type = text_of(&entry[colon + 1..]);
+        // Python's own name of it, which SQLGlot takes for TEXT.
+        let data_type = text_of(&entry[colon + 1..]).map(|name| if name == "str" { "text".to_owned() } else { name });
         seen.insert(name.clone()).then_some(DeclaredColumn { name, data_type })
     };
     split(inside).into_iter().map(column).collect()

@@ -47,6 +47,8 @@ pub(super) fn shapes(session: &mut dyn Session, tree: &Tree, wanted: &BTreeSet<M
         if let Some(columns) = known.filter(|columns| make_empty(session, &table, columns).is_some()) {
             tables.insert(name.clone(), table);
             shapes.insert(name.clone(), columns.into_iter().map(ShapeColumn::of).collect());
+        } else if let Some(columns) = declared(session, model) {
+            shapes.insert(name.clone(), columns);
         } else if let Some(columns) = stated(session, &shapes, model) {
             let typed = |column: &ShapeColumn| Some(ColumnType::new(&column.name, column.data_type.as_ref()?));
             let typed: Option<Vec<ColumnType>> = columns.iter().map(typed).collect();
@@ -116,6 +118,17 @@ fn of_query(
         .filter(|column| column.data_type == "\"NULL\"")
         .for_each(|column| column.data_type = "INTEGER".into());
     Some(columns)
+}
+
+/// What is declared of it, as far as DuckDB has such types.
+fn declared(session: &mut dyn Session, model: &Model) -> Option<Vec<ShapeColumn>> {
+    let column = |column: &crate::model::DeclaredColumn| {
+        let data_type = column.data_type.as_ref();
+        let data_type = data_type.and_then(|data_type| described(session, &format!("CAST(NULL AS {data_type})")));
+        ShapeColumn { name: column.name.clone(), data_type }
+    };
+    let columns: Vec<ShapeColumn> = model.properties.columns.iter().map(column).collect();
+    (!columns.is_empty()).then_some(columns)
 }
 
 /// What its query states by itself, as far as DuckDB has such types.

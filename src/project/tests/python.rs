@@ -31,6 +31,7 @@ fn tables(python: &str) -> (Vec<String>, Vec<String>) {
 fn a_header_of_literals_names_the_table_and_its_columns() {
     for (header, table) in [
         ("@model('s.p', columns={'id': 'int', \"At\": 'timestamp'})", "s.p(id int, At timestamp)"),
+        ("@model('s.p', columns={'name': 'str'})", "s.p(name text)"),
         (
             "@model(\n    's' '.p', # comment ')\n    kind=dict(name=ModelKindName.FULL),\n    columns={'id': exp.DataType.build('int'),},\n)",
             "s.p(id ?)",

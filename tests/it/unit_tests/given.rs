@@ -90,6 +90,17 @@ fn columns_that_a_fixture_leaves_out_have_the_types_of_the_model() {
     assert!(told(&world).contains("row 1 of `s.mid`: \"many\" of column `id` is no INTEGER"), "{}", told(&world));
 }
 
+/// One type that DuckDB does not have is no reason to know none of the others.
+#[test]
+fn types_are_known_beside_one_that_duckdb_has_not() {
+    let tests = "t:\n  model: s.total\n  inputs: {erp.facts: [{id: '7', day: '2026-01-31', place: x}]}\n  \
+                 outputs: {query: [{id: 8, next: 2026-02-01, place: x}]}\n";
+    let world = small("SELECT id + 1 AS id, day + 1 AS next, place FROM erp.facts", tests);
+    let declared = "- name: erp.facts\n  columns: {id: INT, day: DATE, place: GEOGRAPHIC_POINT, more: INT}\n";
+    edit(&world, &[("external_models.yaml", declared)]);
+    passes(&world);
+}
+
 /// `erp.facts` is declared nowhere: the queries' own casts are what is known.
 #[test]
 fn casts_state_types_where_a_table_is_known_to_nobody() {
