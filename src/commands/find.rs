@@ -21,12 +21,14 @@ pub(super) fn model_named<'m>(
     let is_it = |name: &&ModelName| name.to_string().to_lowercase() == folded;
     let found = models.clone().find(|name| exact.as_ref() == Some(*name)).or_else(|| models.clone().find(is_it));
     let longer = |one: &str, other: &str| one.strip_suffix(other).is_some_and(|rest| rest.ends_with('.'));
-    let mut with_catalog = models.clone().filter(|name| {
-        let name = name.to_string().to_lowercase();
-        longer(&name, &folded) && folded.contains('.') || longer(&folded, &name) && name.contains('.')
-    });
-    let only = with_catalog.next().filter(|_| with_catalog.next().is_none());
-    if let Some(name) = found.or(only) {
+    let with_catalog = || {
+        let mut found = models.clone().filter(|name| {
+            let name = name.to_string().to_lowercase();
+            longer(&name, &folded) && folded.contains('.') || longer(&folded, &name) && name.contains('.')
+        });
+        found.next().filter(|_| found.next().is_none())
+    };
+    if let Some(name) = found.or_else(with_catalog) {
         return Ok(name);
     }
     if let Some(name) = broken.iter().find(is_it) {

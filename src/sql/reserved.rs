@@ -3,12 +3,8 @@
 
 use super::{Dialect, Splice, Token, TokenKind};
 
-/// Words that neither engine takes for a name, and that begin nothing behind AS.
-const WORDS: [&str; 41] = [
-    "all",
-    "and",
-    "any",
-    "array",
+/// Words that neither engine takes for a name, and that begin nothing behind AS, such as `array[1, 2]` in a macro.
+const WORDS: [&str; 30] = [
     "asc",
     "both",
     "check",
@@ -17,15 +13,12 @@ const WORDS: [&str; 41] = [
     "constraint",
     "default",
     "desc",
-    "else",
     "end",
     "except",
     "fetch",
-    "for",
     "foreign",
     "group",
     "having",
-    "in",
     "intersect",
     "into",
     "lateral",
@@ -33,19 +26,15 @@ const WORDS: [&str; 41] = [
     "limit",
     "offset",
     "only",
-    "or",
     "order",
     "primary",
     "references",
     "returning",
-    "some",
-    "then",
     "to",
     "trailing",
     "union",
     "unique",
     "using",
-    "when",
 ];
 
 /// The same with quotes around them, where each is surely a name: directly behind AS, or directly before a dot.
