@@ -12,6 +12,7 @@ use super::task::{Parents, Room, Statements, Task};
 use crate::engine::Session;
 use crate::model::{DeclaredColumn, Model, Seed, TimeRange, UniqueKey};
 use crate::project::seed_rows;
+use crate::sql::{Dialect, postgres_type};
 use crate::statement::{ColumnType, LoadTime, StatementError, TimeColumn, UpsertRule};
 use crate::time::Interval;
 
@@ -37,13 +38,15 @@ impl Filler<'_> {
     /// SEED: declared or inferred types, rows streamed from the file.
     pub(super) fn seed(&mut self, seed: &Seed) -> Result<(), FillError> {
         let task = self.task;
-        let columns: Vec<DeclaredColumn> = seed
-            .columns
+        let dialect = task.work.engine.dialect();
+        let in_engine = |name: &str| postgres_type(name).filter(|_| dialect == Dialect::Postgres).map(str::to_owned);
+        let data_type = |name: &String| in_engine(name).unwrap_or_else(|| name.clone());
+        let typed: Vec<ColumnType> =
+            seed.columns.iter().map(|column| ColumnType::new(&column.name, data_type(&column.data_type))).collect();
+        let columns: Vec<DeclaredColumn> = typed
             .iter()
             .map(|column| DeclaredColumn { name: column.name.clone(), data_type: Some(column.data_type.clone()) })
             .collect();
-        let typed: Vec<ColumnType> =
-            seed.columns.iter().map(|column| ColumnType::new(&column.name, &column.data_type)).collect();
         let over = task.over(&columns);
         let (create, shape) = (over.create_typed()?, over.typed_shape()?);
         let around = task.statements(task.whole_time(), Parents::Usual)?;

@@ -18,6 +18,7 @@ fn what_postgresql_refuses_and_sqlmesh_mends_runs() {
     let site = Site::postgres(&[
         ("seeds/s.csv", "id,what,price,at\n1,a,1.5,2026-01-02\n2,b,2.5,2026-01-03\n"),
         ("models/seed.sql", SEED),
+        ("models/guessed.sql", "MODEL (name s.guessed, kind SEED (path '$root/seeds/s.csv'));"),
         ("models/loaded.sql", LOADED),
         ("models/shown.sql", SHOWN),
         ("audits/few.sql", AUDIT),
@@ -27,6 +28,7 @@ fn what_postgresql_refuses_and_sqlmesh_mends_runs() {
     assert_eq!(site.lines("SELECT n, what FROM s_log"), ["2|x"]);
     let types = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 's.seed'::regclass AND attnum > 1 ORDER BY attnum";
     assert_eq!(site.lines(types), ["text", "double precision", "timestamp without time zone"]);
+    assert_eq!(site.lines("SELECT sum(price) FROM s.guessed"), ["4"]);
     site.done(&["audit"]);
 }
 
