@@ -1,6 +1,7 @@
 //! What PostgreSQL refuses and SQLMesh writes otherwise for it: a comma behind the last item of a list, as its own templates
 //! have it, and names of types that only other engines know. What PostgreSQL takes stays as the author wrote it.
 
+use super::reserved::is_column;
 use super::{Splice, Token, TokenKind};
 
 /// A type by the name that PostgreSQL has for it, where it has none of that name (sqlglot's `Postgres.Generator.TYPE_MAPPING`).
@@ -52,7 +53,7 @@ pub fn for_postgres(tokens: &[Token]) -> Vec<Splice> {
             casts.push(before.is_some_and(|before| before.is_word("cast")));
         } else if token.is_symbol(")") {
             casts.pop();
-        } else if token.is_symbol(",") && is_last(tokens.get(index + 1).copied()) {
+        } else if token.is_symbol(",") && is_last(&tokens, index + 1) {
             splices.push(Splice { range: token.range.clone(), replacement: String::new() });
         }
         let is_type = before.is_some_and(|before| {
@@ -64,10 +65,12 @@ pub fn for_postgres(tokens: &[Token]) -> Vec<Splice> {
     splices
 }
 
-/// Whether nothing can follow a comma before this.
-fn is_last(next: Option<&Token>) -> bool {
+/// Whether nothing can follow a comma before this. What begins a clause may be the name of a column, which gets quotes.
+fn is_last(tokens: &[&Token], next: usize) -> bool {
     let closes = |next: &Token| [")", "]", ";"].iter().any(|symbol| next.is_symbol(symbol));
-    next.is_none_or(|next| closes(next) || BEHIND.iter().any(|word| next.is_word(word)))
+    let begins = |next: &Token| BEHIND.iter().any(|word| next.is_word(word));
+    let is_name = is_column(tokens, next) || tokens.get(next + 1).is_some_and(|token| token.is_symbol("."));
+    tokens.get(next).is_none_or(|token| closes(token) || (begins(token) && !is_name))
 }
 
 fn type_of(token: &Token) -> Option<&'static str> {
@@ -98,6 +101,10 @@ mod tests {
             ("SELECT a, b, FROM t", "SELECT a, b FROM t"),
             ("SELECT a, -- x,\n FROM t GROUP BY a, HAVING 1", "SELECT a -- x,\n FROM t GROUP BY a HAVING 1"),
             ("WITH c AS (SELECT a, b,) SELECT f(a, b,), a,", "WITH c AS (SELECT a, b) SELECT f(a, b), a"),
+            (
+                "SELECT a, group, order, FROM t GROUP BY a, group, ORDER BY a, order.b",
+                "SELECT a, group, order FROM t GROUP BY a, group ORDER BY a, order.b",
+            ),
             ("SELECT a, \"from\", ',from' FROM t", "SELECT a, \"from\", ',from' FROM t"),
         ] {
             assert_eq!(written(sql), expected, "{sql}");

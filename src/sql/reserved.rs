@@ -1,5 +1,5 @@
-//! Words of SQL as aliases: SQLMesh puts every name into quotes, so that `LEFT JOIN totals AS to ON to.id = t.id` runs there,
-//! where PostgreSQL and DuckDB refuse it.
+//! Words of SQL as names: SQLMesh puts every name into quotes, so that `SELECT start, end FROM t` and `JOIN totals AS to` run
+//! there, where PostgreSQL and DuckDB refuse them. Only what these refuse is written otherwise.
 
 use super::{Dialect, Splice, Token, TokenKind};
 
@@ -37,7 +37,25 @@ const WORDS: [&str; 30] = [
     "using",
 ];
 
-/// The same with quotes around them, where each is surely a name: directly behind AS, or directly before a dot.
+/// Those that stand where a column may: `VALUES (1, DEFAULT)` and `trim(BOTH FROM a)` are none.
+const NO_COLUMNS: [&str; 5] = ["both", "default", "lateral", "leading", "trailing"];
+
+/// Words behind which a column may stand.
+const BEFORE: [&str; 14] =
+    ["select", "distinct", "by", "where", "having", "and", "or", "on", "not", "when", "then", "else", "between", "in"];
+
+/// Words that may follow a column.
+const BEHIND: [&str; 23] = [
+    "from", "as", "where", "is", "in", "between", "like", "ilike", "and", "or", "then", "when", "else", "end", "asc",
+    "desc", "not", "order", "group", "having", "limit", "union", "qualify",
+];
+
+/// Operators that may follow a column, and all but the last stand before one. A star is none: it may be that of
+/// `SELECT * EXCEPT`.
+const OPERATORS: [&str; 13] = ["=", "<", ">", "<=", ">=", "<>", "!=", "+", "-", "/", "%", "||", "::"];
+
+/// The same with quotes around them, where each is surely a name: directly behind AS, directly before a dot, and where nothing
+/// but a column may stand.
 pub fn quoted_words(tokens: &[Token], dialect: Dialect) -> Vec<Splice> {
     let tokens: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
     let is_dot =
@@ -47,11 +65,25 @@ pub fn quoted_words(tokens: &[Token], dialect: Dialect) -> Vec<Splice> {
         let before = index.checked_sub(1);
         let is_alias = before.is_some_and(|before| tokens[before].is_word("as"));
         let is_qualifier = is_dot(Some(index + 1)) && !is_dot(before);
-        let is_reserved = (is_alias || is_qualifier) && WORDS.iter().any(|word| value.eq_ignore_ascii_case(word));
+        let is_any = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+        let is_name = is_alias || is_qualifier || (is_column(&tokens, index) && !is_any(&NO_COLUMNS));
+        let is_reserved = is_name && is_any(&WORDS);
         is_reserved
             .then(|| Splice { range: token.range.clone(), replacement: format!("\"{}\"", dialect.shown(value, false)) })
     };
     tokens.iter().enumerate().filter_map(quoted).collect()
+}
+
+/// Whether a word stands where only a column may, by its neighbours.
+pub(super) fn is_column(tokens: &[&Token], index: usize) -> bool {
+    let is = |token: &Token, symbols: &[&str], words: &[&str]| {
+        symbols.iter().any(|symbol| token.is_symbol(symbol)) || words.iter().any(|word| token.is_word(word))
+    };
+    let is_behind = index.checked_sub(1).is_some_and(|before| {
+        is(tokens[before], &[",", "("], &BEFORE) || is(tokens[before], &OPERATORS[..OPERATORS.len() - 1], &[])
+    });
+    let follows = |next: &&Token| is(next, &[",", ")", "*"], &BEHIND) || is(next, &OPERATORS, &[]);
+    is_behind && tokens.get(index + 1).is_none_or(follows)
 }
 
 #[cfg(test)]
@@ -60,12 +92,42 @@ mod tests {
     use crate::sql::{Template, tokenize};
 
     #[test]
+    fn what_means_something_stays() {
+        for sql in [
+            "SELECT trim(BOTH FROM a), trim(TRAILING 'x' FROM a) FROM t",
+            "INSERT INTO t VALUES (1, DEFAULT), (DEFAULT, 2)",
+            "SELECT * EXCEPT (a), count(*) OVER (ORDER BY a DESC) FROM t GROUP BY ALL ORDER BY a DESC, b ASC LIMIT 1 OFFSET 2",
+            "(SELECT a FROM t ORDER BY a) UNION (SELECT 1) EXCEPT SELECT 2 INTERSECT SELECT 3",
+            "SELECT CASE WHEN a THEN 1 END = 2, CASE a WHEN 1 THEN 2 END, (CASE WHEN a THEN 1 END) FROM t",
+            "SELECT a, FROM t GROUP BY a, HAVING true",
+            "SELECT a FROM t JOIN u USING (a), LATERAL (SELECT 1) x",
+            "CREATE TABLE t (a int PRIMARY KEY, b int DEFAULT 1, UNIQUE (a), CHECK (a > 1), CONSTRAINT c FOREIGN KEY (a) REFERENCES u (a))",
+            "SELECT DISTINCT ON (a) a FROM ONLY t FETCH FIRST 1 ROW ONLY",
+            "WITH a AS (SELECT 1), b AS (SELECT 2) SELECT a COLLATE \"C\" FROM a INTO x",
+            "MERGE INTO t USING u ON t.a = u.a WHEN NOT MATCHED THEN INSERT VALUES (u.a)",
+        ] {
+            let tokens = tokenize(sql, Dialect::Postgres).expect("tokens");
+            assert_eq!(quoted_words(&tokens, Dialect::Postgres), [], "{sql}");
+        }
+    }
+
+    #[test]
     fn a_word_that_is_a_name_gets_quotes() {
         for (sql, expected) in [
             (
                 "SELECT to.a FROM t AS To JOIN u AS end ON to.a = END.b",
                 "SELECT \"to\".a FROM t AS \"to\" JOIN u AS \"end\" ON \"to\".a = \"end\".b",
             ),
+            (
+                "SELECT start, end, group FROM t WHERE end > 1 AND order - 1 = desc::int GROUP BY 1, end ORDER BY end DESC",
+                "SELECT start, \"end\", \"group\" FROM t WHERE \"end\" > 1 AND \"order\" - 1 = \"desc\"::int GROUP BY 1, \"end\" ORDER BY \"end\" DESC",
+            ),
+            ("SELECT max(end), f(a, to) FROM t, only", "SELECT max(\"end\"), f(a, \"to\") FROM t, \"only\""),
+            (
+                "SELECT *, CASE WHEN a THEN b ELSE end END, c FROM t",
+                "SELECT *, CASE WHEN a THEN b ELSE \"end\" END, c FROM t",
+            ),
+            ("CREATE MACRO f(x) AS array[x, 1]", "CREATE MACRO f(x) AS array[x, 1]"),
             (
                 "SELECT x AS order, s.desc.a FROM t ORDER BY x DESC",
                 "SELECT x AS \"order\", s.desc.a FROM t ORDER BY x DESC",

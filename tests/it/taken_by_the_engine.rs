@@ -1,5 +1,5 @@
 //! What SQLMesh writes otherwise for an engine that would refuse it: for PostgreSQL commas behind the last item, which its own
-//! templates have, and names of types; words of SQL that are aliases for all.
+//! templates have, and names of types; words of SQL that are names for all.
 
 use crate::history::Site;
 
@@ -33,7 +33,7 @@ fn what_postgresql_refuses_and_sqlmesh_mends_runs() {
 }
 
 #[test]
-fn an_alias_may_be_a_word_of_sql() {
+fn a_name_may_be_a_word_of_sql() {
     for of in [Site::duckdb, Site::postgres] {
         let site = of(&[
             ("models/all.sql", "MODEL (name s.all, kind FULL);\nSELECT 1 AS id, 2 AS n"),
@@ -42,9 +42,15 @@ fn an_alias_may_be_a_word_of_sql() {
                 "MODEL (name s.joined, kind FULL, audits (few));\n\
                  SELECT s.all.id, to.n AS desc FROM s.all LEFT JOIN s.all AS to ON to.id = s.all.id AND TO.n > 0",
             ),
+            (
+                "models/spans.sql",
+                "MODEL (name s.spans, kind VIEW);\nSELECT start, end, group FROM s.span WHERE end - start > 1 ORDER BY end DESC",
+            ),
+            ("models/span.sql", "MODEL (name s.span, kind FULL);\nSELECT 1 AS start, 5 AS end, 'a' AS group"),
             ("audits/few.sql", "AUDIT (name few);\nSELECT group.id FROM @this_model AS group WHERE group.id > 5"),
         ]);
         site.done(&["promote"]);
         assert_eq!(site.lines("SELECT id, \"desc\" FROM s.joined"), ["1|2"]);
+        assert_eq!(site.lines("SELECT * FROM s.spans"), ["1|5|a"]);
     }
 }
