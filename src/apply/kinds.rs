@@ -12,7 +12,7 @@ use super::task::{Parents, Room, Statements, Task};
 use crate::engine::Session;
 use crate::model::{DeclaredColumn, Model, Seed, TimeRange, UniqueKey};
 use crate::project::seed_rows;
-use crate::sql::{Dialect, postgres_type};
+use crate::sql::type_in;
 use crate::statement::{ColumnType, LoadTime, StatementError, TimeColumn, UpsertRule};
 use crate::time::Interval;
 
@@ -39,10 +39,9 @@ impl Filler<'_> {
     pub(super) fn seed(&mut self, seed: &Seed) -> Result<(), FillError> {
         let task = self.task;
         let dialect = task.work.engine.dialect();
-        let in_engine = |name: &str| postgres_type(name).filter(|_| dialect == Dialect::Postgres).map(str::to_owned);
-        let data_type = |name: &String| in_engine(name).unwrap_or_else(|| name.clone());
+        let of_engine = |data_type: &str| type_in(dialect, data_type);
         let typed: Vec<ColumnType> =
-            seed.columns.iter().map(|column| ColumnType::new(&column.name, data_type(&column.data_type))).collect();
+            seed.columns.iter().map(|column| ColumnType::new(&column.name, of_engine(&column.data_type))).collect();
         let columns: Vec<DeclaredColumn> = typed
             .iter()
             .map(|column| DeclaredColumn { name: column.name.clone(), data_type: Some(column.data_type.clone()) })

@@ -9,7 +9,7 @@ use super::{blueprint, elsewhere};
 use crate::ids::ModelName;
 use crate::model::{AuditCall, ColumnChanges, DeclaredColumn, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
-use crate::sql::{Dialect, Placeholder, Token, TokenKind, postgres_type, tokenize};
+use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize, type_in};
 use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative, written_out};
 
 /// What a property is to us.
@@ -460,12 +460,8 @@ fn columns(scope: &Scope<'_>, value: Value<'_>) -> Result<Vec<DeclaredColumn>, S
         if found.iter().any(|column| fold(&column.name) == fold(&pair.written)) {
             return Err(format!("columns that differ in name (`{}` comes twice)", pair.written));
         }
-        let written = pair.value.folded();
-        let data_type = match postgres_type(&written).filter(|_| scope.dialect == Dialect::Postgres) {
-            Some(known) => known.to_owned(),
-            None => written,
-        };
-        found.push(DeclaredColumn { name: pair.written, data_type: Some(data_type) });
+        let data_type = Some(type_in(scope.dialect, &pair.value.folded()));
+        found.push(DeclaredColumn { name: pair.written, data_type });
     }
     Ok(found)
 }

@@ -39,7 +39,7 @@ pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use named::{InText, named_in_texts, names_in, single_names_in};
 pub use opaque::Opaque;
 pub use parse::{ParseFailure, Query, Syntax};
-pub use postgres_only::{for_postgres, postgres_type};
+pub use postgres_only::{for_postgres, type_in};
 pub use projections::{Projection, ProjectionItem, projections};
 pub use relations::{Certainty, ColumnNames, Relation};
 pub use reserved::quoted_words;

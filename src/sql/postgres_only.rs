@@ -2,10 +2,16 @@
 //! have it, and names of types that only other engines know. What PostgreSQL takes stays as the author wrote it.
 
 use super::reserved::is_column;
-use super::{Splice, Token, TokenKind};
+use super::{Dialect, Splice, Token, TokenKind};
 
-/// A type by the name that PostgreSQL has for it, where it has none of that name (sqlglot's `Postgres.Generator.TYPE_MAPPING`).
-pub fn postgres_type(name: &str) -> Option<&'static str> {
+/// A type by the name that the dialect has for it, where that is PostgreSQL, which has none of that name.
+pub fn type_in(dialect: Dialect, name: &str) -> String {
+    let known = postgres_type(name).filter(|_| dialect == Dialect::Postgres);
+    known.unwrap_or(name).to_owned()
+}
+
+/// As sqlglot's `Postgres.Generator.TYPE_MAPPING` has it.
+fn postgres_type(name: &str) -> Option<&'static str> {
     let (_, known) = TYPES.iter().find(|(other, _)| name.eq_ignore_ascii_case(other))?;
     Some(known)
 }
@@ -88,7 +94,7 @@ fn goes_on(next: Option<&Token>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::{Dialect, Template, tokenize};
+    use crate::sql::{Template, tokenize};
 
     fn written(sql: &str) -> String {
         let tokens = tokenize(sql, Dialect::Postgres).expect("tokens");
