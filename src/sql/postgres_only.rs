@@ -1,7 +1,7 @@
 //! What PostgreSQL refuses and SQLMesh writes otherwise for it: a comma behind the last item of a list, as its own templates
 //! have it, and names of types that only other engines know. What PostgreSQL takes stays as the author wrote it.
 
-use super::reserved::is_column;
+use super::reserved::is_name;
 use super::{Dialect, Splice, Token, TokenKind};
 
 /// A type by the name that the dialect has for it, where that is PostgreSQL, which has none of that name.
@@ -75,8 +75,7 @@ pub fn for_postgres(tokens: &[Token]) -> Vec<Splice> {
 fn is_last(tokens: &[&Token], next: usize) -> bool {
     let closes = |next: &Token| [")", "]", ";"].iter().any(|symbol| next.is_symbol(symbol));
     let begins = |next: &Token| BEHIND.iter().any(|word| next.is_word(word));
-    let is_name = is_column(tokens, next) || tokens.get(next + 1).is_some_and(|token| token.is_symbol("."));
-    tokens.get(next).is_none_or(|token| closes(token) || (begins(token) && !is_name))
+    tokens.get(next).is_none_or(|token| closes(token) || (begins(token) && !is_name(tokens, next)))
 }
 
 fn type_of(token: &Token) -> Option<&'static str> {
@@ -110,6 +109,10 @@ mod tests {
             (
                 "SELECT a, group, order, FROM t GROUP BY a, group, ORDER BY a, order.b",
                 "SELECT a, group, order FROM t GROUP BY a, group ORDER BY a, order.b",
+            ),
+            (
+                "SELECT a FROM t, u, WHERE NOT a GROUP BY a, HAVING NOT b",
+                "SELECT a FROM t, u WHERE NOT a GROUP BY a HAVING NOT b",
             ),
             ("SELECT a, \"from\", ',from' FROM t", "SELECT a, \"from\", ',from' FROM t"),
         ] {

@@ -37,8 +37,9 @@ const WORDS: [&str; 30] = [
     "using",
 ];
 
-/// Those that stand where a column may: `VALUES (1, DEFAULT)` and `trim(BOTH FROM a)` are none.
-const NO_COLUMNS: [&str; 5] = ["both", "default", "lateral", "leading", "trailing"];
+/// Those that stand where a column may: `VALUES (1, DEFAULT)`, `trim(BOTH FROM a)` and `GROUP BY a, HAVING NOT b`, whose
+/// comma DuckDB takes.
+const NO_COLUMNS: [&str; 6] = ["both", "default", "having", "lateral", "leading", "trailing"];
 
 /// Words behind which a column may stand.
 const BEFORE: [&str; 14] =
@@ -54,28 +55,31 @@ const BEHIND: [&str; 23] = [
 /// `SELECT * EXCEPT`.
 const OPERATORS: [&str; 13] = ["=", "<", ">", "<=", ">=", "<>", "!=", "+", "-", "/", "%", "||", "::"];
 
-/// The same with quotes around them, where each is surely a name: directly behind AS, directly before a dot, and where nothing
-/// but a column may stand.
+/// The same with quotes around them, where each is surely a name.
 pub fn quoted_words(tokens: &[Token], dialect: Dialect) -> Vec<Splice> {
     let tokens: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
-    let is_dot =
-        |index: Option<usize>| index.and_then(|index| tokens.get(index)).is_some_and(|token| token.is_symbol("."));
-    let quoted = |(index, token): (usize, &&Token)| {
-        let TokenKind::Word { value, quote: None } = &token.kind else { return None };
-        let before = index.checked_sub(1);
-        let is_alias = before.is_some_and(|before| tokens[before].is_word("as"));
-        let is_qualifier = is_dot(Some(index + 1)) && !is_dot(before);
-        let is_any = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
-        let is_name = is_alias || is_qualifier || (is_column(&tokens, index) && !is_any(&NO_COLUMNS));
-        let is_reserved = is_name && is_any(&WORDS);
-        is_reserved
-            .then(|| Splice { range: token.range.clone(), replacement: format!("\"{}\"", dialect.shown(value, false)) })
+    let quoted = |(index, token): (usize, &&Token)| match &token.kind {
+        TokenKind::Word { value, .. } if is_name(&tokens, index) => {
+            Some(Splice { range: token.range.clone(), replacement: format!("\"{}\"", dialect.shown(value, false)) })
+        }
+        _ => None,
     };
     tokens.iter().enumerate().filter_map(quoted).collect()
 }
 
+/// Whether a token is one of the words and gets quotes: directly behind AS, directly before a dot, and where nothing but a
+/// column may stand.
+pub(super) fn is_name(tokens: &[&Token], index: usize) -> bool {
+    let is_any = |words: &[&str]| tokens.get(index).is_some_and(|token| words.iter().any(|word| token.is_word(word)));
+    let is_dot = |index: usize| tokens.get(index).is_some_and(|token| token.is_symbol("."));
+    let before = index.checked_sub(1);
+    let is_alias = before.is_some_and(|before| tokens[before].is_word("as"));
+    let is_qualifier = is_dot(index + 1) && !before.is_some_and(is_dot);
+    is_any(&WORDS) && (is_alias || is_qualifier || (is_column(tokens, index) && !is_any(&NO_COLUMNS)))
+}
+
 /// Whether a word stands where only a column may, by its neighbours.
-pub(super) fn is_column(tokens: &[&Token], index: usize) -> bool {
+fn is_column(tokens: &[&Token], index: usize) -> bool {
     let is = |token: &Token, symbols: &[&str], words: &[&str]| {
         symbols.iter().any(|symbol| token.is_symbol(symbol)) || words.iter().any(|word| token.is_word(word))
     };
@@ -99,7 +103,8 @@ mod tests {
             "SELECT * EXCEPT (a), count(*) OVER (ORDER BY a DESC) FROM t GROUP BY ALL ORDER BY a DESC, b ASC LIMIT 1 OFFSET 2",
             "(SELECT a FROM t ORDER BY a) UNION (SELECT 1) EXCEPT SELECT 2 INTERSECT SELECT 3",
             "SELECT CASE WHEN a THEN 1 END = 2, CASE a WHEN 1 THEN 2 END, (CASE WHEN a THEN 1 END) FROM t",
-            "SELECT a, FROM t GROUP BY a, HAVING true",
+            "SELECT a, FROM t GROUP BY a, HAVING NOT b",
+            "SELECT a, FROM t GROUP BY a, HAVING -b < 1 ORDER BY a, LIMIT 1",
             "SELECT a FROM t JOIN u USING (a), LATERAL (SELECT 1) x",
             "CREATE TABLE t (a int PRIMARY KEY, b int DEFAULT 1, UNIQUE (a), CHECK (a > 1), CONSTRAINT c FOREIGN KEY (a) REFERENCES u (a))",
             "SELECT DISTINCT ON (a) a FROM ONLY t FETCH FIRST 1 ROW ONLY",

@@ -10,7 +10,7 @@ const LOADED: &str = "MODEL (name s.loaded, kind INCREMENTAL_BY_TIME_RANGE (time
     INSERT INTO s_log (n, what) SELECT count(*), 'x', FROM s.loaded;";
 const SHOWN: &str = "MODEL (name s.shown, kind VIEW);\n\
     WITH few AS (SELECT id, cast(price AS double) AS price, what, -- the rest,\n FROM s.loaded)\n\
-    SELECT id, sum(price) AS price, max(what) AS what, FROM few GROUP BY id, ORDER BY id";
+    SELECT id, sum(price) AS price, max(what) AS what, FROM few GROUP BY id, HAVING NOT id > 9 ORDER BY id";
 const AUDIT: &str = "AUDIT (name few);\nSELECT id, price, FROM @this_model WHERE id > 5";
 
 #[test]
@@ -53,4 +53,15 @@ fn a_name_may_be_a_word_of_sql() {
         assert_eq!(site.lines("SELECT id, \"desc\" FROM s.joined"), ["1|2"]);
         assert_eq!(site.lines("SELECT * FROM s.spans"), ["1|5|a"]);
     }
+}
+
+/// DuckDB takes a comma behind the last item: what follows it begins a clause there, and is no name.
+#[test]
+fn what_duckdb_takes_stays_as_it_is_written() {
+    let site = Site::duckdb(&[(
+        "models/few.sql",
+        "MODEL (name s.few, kind FULL);\nSELECT v, count(*) AS n, FROM (VALUES (1), (1), (2)) AS t(v) GROUP BY v, HAVING NOT count(*) > 1 ORDER BY v LIMIT 5",
+    )]);
+    site.done(&["promote"]);
+    assert_eq!(site.lines("SELECT v, n FROM s.few"), ["2|1"]);
 }

@@ -128,7 +128,8 @@ fn declared(session: &mut dyn Session, model: &Model) -> Option<Vec<ShapeColumn>
         ShapeColumn { name: column.name.clone(), data_type }
     };
     let columns: Vec<ShapeColumn> = model.properties.columns.iter().map(column).collect();
-    (!columns.is_empty()).then_some(columns)
+    let is_known = columns.iter().any(|column| column.data_type.is_some());
+    is_known.then(|| columns.into_iter().chain(of_kind(model).into_iter().map(ShapeColumn::of)).collect())
 }
 
 /// What its query states by itself, as far as DuckDB has such types.
