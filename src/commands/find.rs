@@ -6,8 +6,8 @@ use crate::error::CommandError;
 use crate::ids::ModelName;
 use crate::problem::nearest;
 
-/// Finds a name among those that there are, in any case; an exact one first, and one that differs in whether it states its
-/// catalog last.
+/// Finds a name among those that there are, in any case; an exact one first, and last one whose catalog, which is called as
+/// its schema is, was left out.
 ///
 /// # Errors
 /// There is none (the nearest is named), or its file cannot be loaded.
@@ -20,14 +20,14 @@ pub(super) fn model_named<'m>(
     let exact = ModelName::parse(wanted);
     let is_it = |name: &&ModelName| name.to_string().to_lowercase() == folded;
     let found = models.clone().find(|name| exact.as_ref() == Some(*name)).or_else(|| models.clone().find(is_it));
-    let longer = |one: &str, other: &str| one.strip_suffix(other).is_some_and(|rest| rest.ends_with('.'));
-    let with_catalog = || {
-        let mut found = models.clone().filter(|name| {
-            let name = name.to_string().to_lowercase();
-            longer(&name, &folded) && folded.contains('.') || longer(&folded, &name) && name.contains('.')
-        });
-        found.next().filter(|_| found.next().is_none())
+    // A schema that is called as its catalog is: names of it are stated with both.
+    let is_doubled = |name: &&ModelName| match name.parts() {
+        [catalog, schema, table] => {
+            catalog.to_lowercase() == schema.to_lowercase() && format!("{schema}.{table}").to_lowercase() == folded
+        }
+        _ => false,
     };
+    let with_catalog = || models.clone().find(is_doubled);
     if let Some(name) = found.or_else(with_catalog) {
         return Ok(name);
     }

@@ -153,8 +153,9 @@ fn of_tokens(
         let is_table = match fit {
             Fit::Right => false,
             Fit::TooMuch => wanted == Lacking::Any && (!may_be_alias || is_behind(index, &BEFORE_TABLES)),
+            Fit::Missing if is_behind(index, &BEFORE_WRITTEN) => true,
             // `extract(day FROM x.a)` is about a column of an alias.
-            Fit::Missing if may_be_alias || wanted == Lacking::Written => is_behind(index, &BEFORE_WRITTEN) && !is_call,
+            Fit::Missing if may_be_alias || wanted == Lacking::Written => false,
             Fit::Missing => is_behind(index, &BEFORE_TABLES) && !is_call,
         };
         if is_table { spliced(query, (tokens, index), fit) } else { None }
@@ -268,6 +269,8 @@ mod tests {
                 "INSERT INTO wh.log SELECT wh.a FROM wh.f(1) AS wh",
                 "INSERT INTO wh.wh.log SELECT wh.a FROM wh.f(1) AS wh",
             ),
+            ("INSERT INTO wh.log (n) SELECT 1 FROM wh.a", "INSERT INTO wh.wh.log (n) SELECT 1 FROM wh.wh.a"),
+            ("CREATE TABLE wh.log (n int)", "CREATE TABLE wh.wh.log (n int)"),
             ("DELETE FROM wh.a USING wh.wh.b", "DELETE FROM wh.wh.a USING wh.wh.b"),
         ] {
             assert_eq!(names_within(Template::plain(sql), Some(&either), Dialect::DuckDb).text(), expected, "{sql}");

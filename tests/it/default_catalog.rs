@@ -119,7 +119,7 @@ fn a_schema_may_be_called_as_the_file_is() {
             "models/orders.sql",
             "MODEL (name shop.orders, kind FULL, audits (not_null(columns := id)), description 'All of them');\n\
              SELECT shop.ext.id, 1 AS n /* One */ FROM shop.ext;\n\
-             INSERT INTO shop.log SELECT count(*) FROM shop.orders;",
+             INSERT INTO shop.log (n) SELECT count(*) FROM shop.orders;",
         ),
         ("models/daily.sql", "MODEL (name shop.daily, kind VIEW);\nSELECT orders.id, n FROM Shop.orders"),
         (
