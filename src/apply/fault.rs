@@ -5,6 +5,8 @@ use super::{Work, engine_error};
 use crate::engine::EngineError;
 use crate::error::CommandError;
 use crate::ids::ModelName;
+use crate::model::{Kind, Past};
+use crate::plan::is_loaded_by_interval;
 use crate::resolve::ResolveError;
 use crate::state::StateError;
 use crate::statement::{ColumnType, StatementError};
@@ -37,6 +39,8 @@ pub(super) enum FillError {
     Overtaken(String),
     #[error("it reads its own table, whose columns have no types before it is there")]
     ReadsItself,
+    #[error("it reads its own table, and gives `{0}` another type than its first casts say")]
+    OwnType(String),
     #[error("it reads its own table, which is made anew each time it is filled")]
     AnewReadsItself,
     #[error("{0}")]
@@ -74,6 +78,9 @@ impl FillError {
     pub(super) fn told(self, work: &Work<'_>, name: &ModelName) -> CommandError {
         let place = work.tree.models.get(name).map_or(String::new(), |model| format!(" (`{}`)", model.path));
         let what = format!("model `{name}`{place} was not built");
+        let is_by_key = work.tree.models.get(name).is_some_and(|model| {
+            matches!(&model.kind, Kind::UniqueKey(key) if key.past == Past::Recomputed) && !is_loaded_by_interval(model)
+        });
         match self {
             // The engine refuses the model's own SQL, or a cell of its seed.
             Self::Engine(
@@ -88,6 +95,9 @@ impl FillError {
             Self::TableGone(_) => CommandError::failed(what)
                 .because(self)
                 .hint("somebody dropped it meanwhile; run the same command again: it is built anew"),
+            Self::Columns { .. } if is_by_key => CommandError::no(what).because(self).hint(format!(
+                "its rows stay, so its columns do: name them in the query, or let `bot run --restate {name}` begin the table anew"
+            )),
             Self::Columns { .. } => CommandError::no(what)
                 .because(self)
                 .hint("a table that the query reads has other columns than declared, or a construct was misread: name the columns with aliases"),
@@ -101,12 +111,12 @@ impl FillError {
                     .because(self)
                     .hint("mend the rows or the audit, or let it only tell them: `blocking := false`")
             }
-            Self::ReadsItself => CommandError::no(what)
-                .because(self)
-                .hint("declare them all: `columns (day DATE, total DOUBLE)` in the `MODEL` block"),
+            Self::ReadsItself | Self::OwnType(_) => CommandError::no(what).because(self).hint(
+                "declare them all: `columns (day DATE, total DOUBLE)` in the `MODEL` block, or cast each column of the query",
+            ),
             Self::AnewReadsItself => CommandError::no(what).because(self).hint(
-                "a model that goes on from its own rows is of kind INCREMENTAL_BY_TIME_RANGE, or INCREMENTAL_BY_UNIQUE_KEY \
-                 with `@start_date` or the like in its query; else let it read another model",
+                "a model that goes on from its own rows is of kind INCREMENTAL_BY_TIME_RANGE or INCREMENTAL_BY_UNIQUE_KEY; else let it \
+                 read another model",
             ),
             Self::HistoryLoss(_) => CommandError::no(what).because(self).hint(
                 "no query gives it again: keep the column and its type (as NULL, if it has no values any more), or say \

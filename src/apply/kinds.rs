@@ -1,8 +1,6 @@
 //! What filling means for each kind of model. Pre-statements, the load and post-statements are one transaction, and the
 //! table is made in the transaction of its first load: whatever is committed is whole.
 
-use std::borrow::Cow;
-
 use super::audit::Audited;
 use super::batches::{Again, TableState};
 use super::everything;
@@ -11,6 +9,7 @@ use super::fill::{Filler, count, run_all};
 use super::task::{Parents, Room, Statements, Task};
 use crate::engine::Session;
 use crate::model::{DeclaredColumn, Model, Seed, TimeRange, UniqueKey};
+use crate::plan::Rows;
 use crate::project::seed_rows;
 use crate::sql::type_in;
 use crate::statement::{ColumnType, LoadTime, StatementError, TimeColumn, UpsertRule};
@@ -98,10 +97,10 @@ impl Filler<'_> {
             let again = if key.adds_up() || task.model.allows_partials() { Again::AddsUp } else { Again::Replaces };
             return self.in_order(key.batch_size, again, &load);
         }
-        // Loaded as a whole, the table begins anew each time.
-        if task.reads_itself() {
-            return Err(FillError::AnewReadsItself);
+        if self.known.is_some() && task.target.rows == Rows::Stay || task.reads_itself() {
+            return self.over_keys(key);
         }
+        self.added_at = key.adds_up().then_some(task.work.now);
         let columns = self.load_batch(TableState::ToMake, everything(task.work.now), &load)?;
         self.record(&[self.snapshot(&columns, Some(task.work.now)), self.built()])
     }
@@ -143,12 +142,9 @@ impl Task<'_> {
     /// before it is there, so that the author must say them, as for SQLMesh.
     pub(super) fn make(self, session: &mut dyn Session, query: &str) -> Result<Vec<ColumnType>, FillError> {
         let (columns, is_declared) = match self.reads_itself() {
-            true => (self.model.properties.columns.clone(), true),
+            true => (self.own_columns(session, query)?, true),
             false => (self.columns(session, query)?, false),
         };
-        if is_declared && (columns.is_empty() || columns.iter().any(|column| column.data_type.is_none())) {
-            return Err(FillError::ReadsItself);
-        }
         let over = self.over(&columns);
         let (shape, create) = match is_declared {
             true => (over.typed_shape()?, over.create_typed()?),
@@ -159,32 +155,9 @@ impl Task<'_> {
             Room::Taken => session.execute(&over.empty())?,
         };
         let made = session.columns(self.table)?;
-        made.ok_or_else(|| StatementError::NoColumns { table: self.table.to_string() }.into())
-    }
-
-    /// The query with its columns in the order of the table's. That is the query's own, but where the author said what the
-    /// columns are before the engine could.
-    pub(super) fn in_order<'q>(
-        self,
-        session: &mut dyn Session,
-        table: &[ColumnType],
-        query: &'q str,
-    ) -> Result<Cow<'q, str>, FillError> {
-        if !self.reads_itself() {
-            return Ok(Cow::Borrowed(query));
-        }
-        let given = session.describe(query)?;
-        let folded = |column: &ColumnType| self.model.dialect.fold(&column.name, true);
-        if table.iter().map(folded).eq(given.iter().map(folded)) {
-            return Ok(Cow::Borrowed(query));
-        }
-        let named = |wanted: &ColumnType| given.iter().find(|column| folded(column) == folded(wanted)).cloned();
-        match table.iter().map(named).collect::<Option<Vec<_>>>() {
-            Some(picked) if picked.len() == given.len() => {
-                Ok(Cow::Owned(self.over(&ColumnType::untyped(&picked)).picked(query)))
-            }
-            _ => Err(FillError::columns(table, &given)),
-        }
+        let made = made.ok_or_else(|| StatementError::NoColumns { table: self.table.to_string() })?;
+        self.refuse_other_types(session, (&made, query))?;
+        Ok(made)
     }
 
     /// Makes the table with its rows, in place of one of ours that may be there, and gives their number.

@@ -18,6 +18,7 @@ mod group;
 mod history;
 mod kinds;
 mod laid;
+mod own;
 mod put;
 mod schedule;
 mod task;

@@ -231,11 +231,10 @@ impl Task<'_> {
         (query, known): (&str, IsKnown),
     ) -> Result<Vec<ColumnType>, FillError> {
         if self.reads_itself() {
-            let columns = &self.model.properties.columns;
-            if columns.is_empty() || columns.iter().any(|column| column.data_type.is_none()) {
-                return Err(FillError::ReadsItself);
-            }
-            return self.there(session, (columns, known), &self.over(columns).create_typed()?);
+            let columns = self.own_columns(session, query)?;
+            let there = self.there(session, (&columns, known), &self.over(&columns).create_typed()?)?;
+            self.refuse_other_types(session, (&there, query))?;
+            return Ok(there);
         }
         let columns = output_columns(session, self.model, self.fingerprint, query)?;
         self.there(session, (&columns, known), &self.over(&columns).create_empty(query))

@@ -14,7 +14,7 @@ use super::restate::{Again, Restate, Restating};
 use super::scheduled::{Renewed, Scheduled};
 use super::seen::{self, Saw};
 use super::why::{Left, Why, WhyLeft};
-use super::{Action, Basis, Commits, KnownTable, Plan, Sharing, Summary, Target};
+use super::{Action, Basis, Commits, KnownTable, Plan, Rows, Sharing, Summary, Target};
 use crate::fingerprint::Tree;
 use crate::graph::SelfReading;
 use crate::hash::Digest;
@@ -190,6 +190,7 @@ impl<'a> Walk<'a> {
             let held = held.map(|(held, _)| held);
             self.remember(model, known, (&need.missing, action), (&read, held));
         }
+        let rows = if need.why.as_ref().is_some_and(Why::is_restatement) { Rows::Anew } else { Rows::Stay };
         if let Some(why) = need.why {
             let intervals = need.missing.ranges().to_vec();
             self.due.push(Due { model: model.name.clone(), kind, why, unit: model.unit(), intervals });
@@ -214,6 +215,7 @@ impl<'a> Walk<'a> {
             found: known.map(KnownTable::found),
             history: None,
             sharing: known.map_or(Sharing::Own, |known| known.sharing),
+            rows,
         });
     }
 
@@ -319,7 +321,8 @@ impl<'a> Walk<'a> {
     /// rows once more, waits for the next one.
     fn was_early(&self, model: &Model, known: Option<&KnownTable>, (read, tick): (&Read, Timestamp)) -> bool {
         let fill = |known| Fill { running: self.running, known, now: &read.seen, due: &self.due };
-        model.past() == model::Past::Recomputed && known.is_some_and(|known| fill(known).was_early(tick))
+        let is_once = model.past() != model::Past::Recomputed || self.counts_once(model);
+        !is_once && known.is_some_and(|known| fill(known).was_early(tick))
     }
 
     /// What of its time a table lacks up to the last tick, each piece with what is to be read again before it; what was

@@ -107,6 +107,17 @@ pub struct Target {
     pub history: Option<History>,
     /// Whose table it was when the plan was made.
     pub sharing: Sharing,
+    /// What becomes of the rows that it has, where a load by key says nothing of them.
+    pub rows: Rows,
+}
+
+/// What becomes of rows of an INCREMENTAL_BY_UNIQUE_KEY whose keys a load of the whole query does not give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// They stay, as SQLMesh's merge leaves them.
+    Stay,
+    /// The table begins anew: somebody wants it loaded again, or it was made of what is not read any more.
+    Anew,
 }
 
 /// The time that a history of intervals is of. How far it has come is for the warehouse to say, which knows it as surely as the rows.

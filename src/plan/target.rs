@@ -6,7 +6,9 @@ use super::newer::{Held, later, newer_inputs};
 use super::partial::{Lacks, Previewed, Read, Stand, Stands, all_in, complete};
 use super::range::{Start, course, ended, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
 use super::seen::{self, Saw, Seen};
-use super::{Action, Basis, History, Inputs, KnownTable, OwnRows, Purpose, Sharing, ShownBefore, Target, Then, Which};
+use super::{
+    Action, Basis, History, Inputs, KnownTable, OwnRows, Purpose, Rows, Sharing, ShownBefore, Target, Then, Which,
+};
 use crate::graph::SelfReading;
 use crate::hash::{Digest, Hasher};
 use crate::ids::ModelName;
@@ -94,6 +96,7 @@ impl<'a> Targets<'a> {
             found: slot.known.map(KnownTable::found),
             history,
             sharing: slot.known.map_or(Sharing::Own, |known| known.sharing),
+            rows: slot.rows,
         })
     }
 
@@ -220,7 +223,8 @@ impl<'a> Targets<'a> {
             _ if fill != Fill::Fresh => Action::Build,
             _ => Action::Reuse,
         };
-        Slot { key, known, from: None, lacking, missing, fill, action }
+        let rows = if is_anothers { Rows::Anew } else { Rows::Stay };
+        Slot { key, known, from: None, lacking, missing, fill, action, rows }
     }
 
     /// Whether a table was made of another one of an input whose rows are kept: that one may hold other rows of a definition that
@@ -316,6 +320,7 @@ struct Slot<'a> {
     missing: Intervals,
     fill: Fill,
     action: Action,
+    rows: Rows,
 }
 
 /// Whether a table that is filled as a whole would hold more now.
@@ -336,6 +341,12 @@ enum OwnPast {
     IsNothing,
     /// Rows are merged into earlier ones, or the query reads its own table.
     Counts,
+}
+
+/// Whether what an INCREMENTAL_BY_UNIQUE_KEY holds would be something else if its whole query were loaded once more.
+fn counts_each_load(model: &Model, inputs: &Inputs<'_>) -> bool {
+    let reads_itself = || inputs.result.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes);
+    matches!(model.kind, Kind::UniqueKey(_)) && (model.adds_up() || reads_itself())
 }
 
 /// The key of the table of its own that is filled where the model's own one would hold what it holds under no fingerprint:
@@ -427,9 +438,9 @@ fn is_stale(
     if model.past() != Past::Recomputed && inputs.is_prods(key) {
         return false;
     }
-    if matches!(model.kind, Kind::Unmanaged(_)) {
+    if matches!(model.kind, Kind::Unmanaged(_)) || counts_each_load(model, inputs) {
         // Each load stays, so there is one for each time that it is due, and none for other reasons.
-        return filled < model.last_tick(inputs.now);
+        return !inputs.is_prods(key) && filled < model.last_tick(inputs.now);
     }
     let prod =
         inputs.known.prod_table(&model.name).filter(|(prod, _)| inputs.purpose == Purpose::Promote && *prod != key);

@@ -13,13 +13,13 @@ use sqlparser::ast::{
     VisitMut as _, VisitorMut,
 };
 
-use super::Syntax;
 use super::projections::is_of_unknown_name;
+use super::{Dialect, Syntax};
 
 /// A column of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatedColumn {
-    /// Its name as the query writes it.
+    /// Its name.
     pub name: String,
     /// An expression that reads no table and has its type, if the query states one: `sum(CAST(NULL AS INT))`.
     pub like: Option<String>,
@@ -28,9 +28,9 @@ pub struct StatedColumn {
 /// The columns of the tables that a query reads, by a name's parts; `None` where nobody knows them.
 pub type KnownTables<'k> = dyn Fn(&[String]) -> Option<Vec<StatedColumn>> + 'k;
 
-/// The columns of a query in order, but for those that the engine must name. `None` where nobody knows which there are.
-pub fn stated_columns(syntax: &Syntax, tables: &KnownTables<'_>) -> Option<Vec<StatedColumn>> {
-    Reader { tables }.query(syntax.tree().ok()?, &Ctes::new()).map(|found| found.columns)
+/// The columns of a query in order, as an engine of the dialect shows their names, but for those that the engine must name. `None` where nobody knows which there are.
+pub fn stated_columns(syntax: &Syntax, dialect: Dialect, tables: &KnownTables<'_>) -> Option<Vec<StatedColumn>> {
+    Reader { dialect, tables }.query(syntax.tree().ok()?, &Ctes::new()).map(|found| found.columns)
 }
 
 type Columns = Vec<StatedColumn>;
@@ -56,6 +56,7 @@ struct Source {
 }
 
 struct Reader<'k> {
+    dialect: Dialect,
     tables: &'k KnownTables<'k>,
 }
 
@@ -63,7 +64,7 @@ impl Reader<'_> {
     fn query(&self, query: &ast::Query, outer: &Ctes) -> Option<Found> {
         let mut ctes = outer.clone();
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let found = self.query(&cte.query, &ctes).and_then(|found| inside(found, &cte.alias));
+            let found = self.query(&cte.query, &ctes).and_then(|found| self.inside(found, &cte.alias));
             ctes.insert(cte.alias.name.value.to_lowercase(), found);
         }
         // A set operation has the names of its first part, and SQLMesh takes its types, too. Chains are deep on the left side.
@@ -112,15 +113,15 @@ impl Reader<'_> {
                     columns.extend(named(&sources, &name)?.found.clone()?.columns);
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    columns.push(StatedColumn { name: alias.value.clone(), like: like(expr, &sources, known) });
+                    columns.push(StatedColumn { name: self.shown(alias), like: like(expr, &sources, known) });
                 }
                 SelectItem::UnnamedExpr(expression) if !is_of_unknown_name(expression) => {
                     let name = match expression {
-                        Expr::Identifier(name) => &name.value,
-                        Expr::CompoundIdentifier(names) => &names.last()?.value,
+                        Expr::Identifier(name) => name,
+                        Expr::CompoundIdentifier(names) => names.last()?,
                         _ => continue,
                     };
-                    columns.push(StatedColumn { name: name.clone(), like: like(expression, &sources, known) });
+                    columns.push(StatedColumn { name: self.shown(name), like: like(expression, &sources, known) });
                 }
                 _ => return None,
             }
@@ -142,21 +143,26 @@ impl Reader<'_> {
         };
         match alias {
             None => Source { name: own, found: found.map(untyped_unless_known) },
-            Some(alias) => {
-                Source { name: Some(alias.name.value.clone()), found: found.and_then(|found| inside(found, alias)) }
-            }
+            Some(alias) => Source {
+                name: Some(alias.name.value.clone()),
+                found: found.and_then(|found| self.inside(found, alias)),
+            },
         }
     }
-}
 
-/// What a query gives to the one around it.
-fn inside(mut found: Found, alias: &ast::TableAlias) -> Option<Found> {
-    if alias.columns.len() > found.columns.len() {
-        return None;
+    /// What a query gives to the one around it.
+    fn inside(&self, mut found: Found, alias: &ast::TableAlias) -> Option<Found> {
+        if alias.columns.len() > found.columns.len() {
+            return None;
+        }
+        let names = found.columns.iter_mut().zip(&alias.columns);
+        names.for_each(|(column, named)| column.name = self.shown(&named.name));
+        Some(untyped_unless_known(found))
     }
-    let names = found.columns.iter_mut().zip(&alias.columns);
-    names.for_each(|(column, named)| column.name.clone_from(&named.name.value));
-    Some(untyped_unless_known(found))
+
+    fn shown(&self, name: &ast::Ident) -> String {
+        self.dialect.shown(&name.value, name.quote_style.is_some())
+    }
 }
 
 fn untyped_unless_known(mut found: Found) -> Found {
@@ -291,7 +297,7 @@ mod tests {
         let column = |name: &str, like: &str| StatedColumn { name: name.into(), like: Some(format!("NULL::{like}")) };
         let tables =
             |parts: &[String]| (parts == ["s", "known"]).then(|| vec![column("k", "DATE"), column("w", "REAL")]);
-        let columns = stated_columns(&query.syntax(), &tables)?;
+        let columns = stated_columns(&query.syntax(), Dialect::DuckDb, &tables)?;
         let shown = |column: StatedColumn| format!("{} {}", column.name, column.like.as_deref().unwrap_or("?"));
         Some(columns.into_iter().map(shown).collect::<Vec<_>>().join(", "))
     }

@@ -12,7 +12,7 @@ use crate::history::{Deed, Origin};
 use crate::ids::{CommitId, EnvironmentName, ModelName, StateId, TableName};
 use crate::model::KindName;
 use crate::naming::TableKey;
-use crate::plan::{Action, Commits, History, OwnRows, Plan, Sharing, Summary, Target, Then, Which};
+use crate::plan::{Action, Commits, History, OwnRows, Plan, Rows, Sharing, Summary, Target, Then, Which};
 use crate::problem::{Severity, has_errors};
 use crate::publish::{self, ForeignPolicy};
 use crate::rollback::{Freshness, Moved, Stand, moved};
@@ -248,6 +248,7 @@ fn plan(
             history: None,
             // Whoever shows it, too, gets what no query gives again.
             sharing: Sharing::Shared,
+            rows: Rows::Stay,
         })
     };
     Plan {

@@ -144,7 +144,7 @@ fn stated(session: &mut dyn Session, shapes: &Shapes, model: &Model) -> Option<V
         };
         Some(columns.iter().map(column).collect())
     };
-    let columns = stated_columns(&query.syntax(), &known)?;
+    let columns = stated_columns(&query.syntax(), Dialect::DuckDb, &known)?;
     let column = |StatedColumn { name, like }| {
         let data_type = like.and_then(|like| described(session, &like));
         ShapeColumn { name, data_type }

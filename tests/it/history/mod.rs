@@ -2,6 +2,7 @@
 
 mod adopted;
 mod at_once;
+mod by_key;
 mod chains;
 mod decided;
 mod definitions;

@@ -1,0 +1,150 @@
+//! INCREMENTAL_BY_UNIQUE_KEY whose query does not name the interval: each load lies over the rows of those before, as SQLMesh's merge
+//! does, until somebody wants the table anew.
+
+use offshoot::error::Exit;
+
+use super::Site;
+use super::killed::at_each_moment;
+use crate::kill::{copied, run_and_kill_anywhere};
+use crate::lab::{assert_same, edit, shown};
+
+fn keyed(more: &str, query: &str) -> String {
+    format!("MODEL (name s.keyed, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id{more}), cron '@daily');\n{query}")
+}
+
+const PLAIN: &str = "SELECT id, name, price FROM raw.people";
+const READER: &str = "MODEL (name s.total, kind FULL);\nSELECT sum(price) AS price FROM s.keyed";
+const MERGED: &str = ", when_matched (WHEN MATCHED THEN UPDATE SET target.price = source.price + target.price)";
+
+fn people(site: &Site) -> Vec<String> {
+    site.lines("SELECT id, name, price FROM s.keyed ORDER BY id")
+}
+
+/// Promoted on the first of April; on the second the source has lost one row, changed one and got one.
+fn two_days(site: Site) -> Site {
+    let site = site.at("2026-04-01 00:00:00");
+    site.people("(1,'a',10,NULL),(2,'b',20,NULL)");
+    site.done(&["promote"]);
+    site.people("(2,'B',21,NULL),(3,'c',30,NULL)");
+    site.at("2026-04-02 00:00:00")
+}
+
+#[test]
+fn rows_that_the_source_has_lost_stay() {
+    for site in Site::both(&[("models/keyed.sql", &keyed("", PLAIN)), ("models/total.sql", READER)]) {
+        let site = two_days(site);
+        site.done(&["run"]);
+        assert_eq!(people(&site), ["1|a|10", "2|B|21", "3|c|30"]);
+        assert_eq!(site.lines("SELECT price FROM s.total"), ["61"]);
+        // Nothing is due, and a promote of something else changes nothing.
+        site.people("(4,'d',40,NULL)");
+        edit(site.world(), &[("models/other.sql", "MODEL (name s.other, kind FULL);\nSELECT 1 AS one")]);
+        site.done(&["run"]);
+        site.done(&["promote"]);
+        assert_eq!(people(&site), ["1|a|10", "2|B|21", "3|c|30"]);
+        // Another definition has a table of its own; the one before has its rows when it comes back, and goes on with them.
+        edit(site.world(), &[("models/keyed.sql", &keyed("", &PLAIN.replace("price F", "price * 2 AS price F")))]);
+        site.done(&["promote"]);
+        assert_eq!(people(&site), ["4|d|80"]);
+        edit(site.world(), &[("models/keyed.sql", &keyed("", PLAIN))]);
+        site.done(&["promote"]);
+        let site = site.at("2026-04-03 00:00:00");
+        site.done(&["run"]);
+        assert_eq!(people(&site), ["1|a|10", "2|B|21", "3|c|30", "4|d|40"]);
+        // Whoever wants it anew says so.
+        site.done(&["run", "--restate", "s.keyed"]);
+        assert_eq!(people(&site), ["4|d|40"]);
+        assert_eq!(site.lines("SELECT price FROM s.total"), ["40"]);
+    }
+}
+
+#[test]
+fn what_reads_what_is_loaded_again_begins_anew() {
+    let of = "MODEL (name s.source, kind FULL);\nSELECT id, name, price FROM raw.people";
+    let query = PLAIN.replace("raw.people", "s.source");
+    let site = two_days(Site::duckdb(&[("models/source.sql", of), ("models/keyed.sql", &keyed("", &query))]));
+    site.done(&["run"]);
+    assert_eq!(people(&site), ["1|a|10", "2|B|21", "3|c|30"]);
+    site.done(&["run", "--restate", "s.source"]);
+    assert_eq!(people(&site), ["2|B|21", "3|c|30"]);
+}
+
+#[test]
+fn it_may_read_its_own_table_and_its_casts_say_the_types() {
+    let new = "SELECT p.id::INT AS id, p.name::VARCHAR AS name, p.price::INT AS price FROM raw.people AS p\n\
+               WHERE NOT EXISTS (SELECT 1 FROM s.keyed AS own WHERE own.id = p.id)";
+    for site in Site::both(&[("models/keyed.sql", &keyed("", new)), ("models/total.sql", READER)]) {
+        let site = two_days(site);
+        site.done(&["run"]);
+        assert_eq!(people(&site), ["1|a|10", "2|b|20", "3|c|30"], "what was there first stays");
+        site.done(&["run", "--restate", "s.keyed"]);
+        assert_eq!(people(&site), ["2|B|21", "3|c|30"]);
+        edit(site.world(), &[("models/keyed.sql", &keyed("", &new.replace("p.price::INT", "p.price")))]);
+        let refused = site.world().bot(&["promote"]);
+        assert_eq!(refused.exit, Exit::No, "{refused:?}");
+        assert!(refused.stderr.contains("or cast each column of the query"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn casts_that_another_part_of_a_union_does_not_keep_to_are_no_types() {
+    let query = "SELECT 1::INT AS id, 'a'::VARCHAR AS name, count(*)::INT AS price FROM s.keyed\n\
+                 UNION ALL SELECT 2, 'b', 1.5::DOUBLE PRECISION";
+    for site in Site::both(&[("models/keyed.sql", &keyed("", query))]) {
+        let refused = site.world().bot(&["promote"]);
+        assert_eq!(refused.exit, Exit::No, "{refused:?}");
+        assert!(refused.stderr.contains("gives `price` another type"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn what_is_merged_is_merged_once_each_time_that_it_is_due() {
+    for site in Site::both(&[("models/keyed.sql", &keyed(MERGED, PLAIN)), ("models/total.sql", READER)]) {
+        let mut site = two_days(site);
+        for now in ["2026-04-02 00:00:00", "2026-04-02 12:00:00"] {
+            site = site.at(now);
+            site.done(&["run"]);
+            site.done(&["promote"]);
+        }
+        assert_eq!(people(&site), ["1|a|10", "2|b|41", "3|c|30"]);
+        let site = site.at("2026-04-03 00:00:00");
+        site.done(&["run"]);
+        assert_eq!(people(&site), ["1|a|10", "2|b|62", "3|c|60"]);
+        site.done(&["run", "--restate", "s.keyed"]);
+        assert_eq!(people(&site), ["2|B|21", "3|c|30"]);
+    }
+}
+
+#[test]
+fn rows_are_merged_once_wherever_a_run_dies() {
+    let counted = "MODEL (name s.own, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id), cron '@daily');\n\
+                   SELECT 1::INT AS id, (coalesce(max(n), 0) + 1)::INT AS n FROM s.own";
+    let site = two_days(Site::duckdb(&[
+        ("models/keyed.sql", &keyed(MERGED, PLAIN)),
+        ("models/own.sql", counted),
+        ("models/total.sql", READER),
+    ]));
+    let run = ["run", "--execution-time", "2026-04-02", "--jobs", "1"];
+    assert!(at_each_moment(&site, &run, 4) > 5);
+    // The same tick later in the day.
+    let (_folder, root) = copied(site.world());
+    let lines = run_and_kill_anywhere(&root, &run, 0).lines;
+    let expected = shown(&root, "");
+    for at in (1..=lines).step_by(3) {
+        let (_folder, root) = copied(site.world());
+        run_and_kill_anywhere(&root, &run, at);
+        run_and_kill_anywhere(&root, &["run", "--execution-time", "2026-04-02 13:00:00", "--jobs", "1"], 0);
+        assert_same(&shown(&root, ""), &expected, &format!("after a death at {at} of {lines} and a later run"));
+    }
+}
+
+#[test]
+fn other_columns_are_refused_until_it_begins_anew() {
+    let site = two_days(Site::duckdb(&[("models/keyed.sql", &keyed("", "SELECT * FROM raw.people"))]));
+    site.execute("ALTER TABLE raw.people ADD COLUMN town VARCHAR");
+    let refused = site.world().bot(&["run"]);
+    assert_eq!(refused.exit, Exit::No, "{refused:?}");
+    assert!(refused.stderr.contains("bot run --restate s.keyed"), "{}", refused.stderr);
+    site.done(&["run", "--restate", "s.keyed"]);
+    assert_eq!(people(&site), ["2|B|21", "3|c|30"]);
+}
