@@ -17,8 +17,8 @@ use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
 use crate::sql::{
-    ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, for_postgres, is_keyword,
-    named_in_texts, quoted_words,
+    ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, between, for_postgres,
+    is_keyword, named_in_texts, quoted_words,
 };
 use crate::statement::{
     LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
@@ -187,6 +187,7 @@ impl Resolver<'_> {
             _ => Vec::new(),
         };
         let mut more = quoted_words(&tokens, self.dialect);
+        more.extend(between(&tokens));
         if self.dialect == Dialect::Postgres {
             more.extend(for_postgres(&tokens));
         }

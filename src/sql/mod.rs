@@ -7,6 +7,7 @@ mod analysis;
 mod catalog;
 mod constant;
 mod dialect;
+mod frame;
 mod functions;
 mod layout;
 mod lexeme;
@@ -33,6 +34,7 @@ pub use analysis::{analyze, analyze_syntax, dependencies, origins, output_names,
 pub use catalog::{Alone, DefaultCatalog, names_within, within};
 pub use constant::{Constant, ConstantError, evaluate};
 pub use dialect::{Dialect, is_keyword};
+pub use frame::between;
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
 pub use layout::layout;
 pub use mention::{Mentions, MentionsBuilder, NameKey};

@@ -65,3 +65,12 @@ fn what_duckdb_takes_stays_as_it_is_written() {
     site.done(&["promote"]);
     assert_eq!(site.lines("SELECT v, n FROM s.few"), ["2|1"]);
 }
+
+#[test]
+fn a_frame_of_two_bounds_has_between() {
+    let query = "SELECT v, sum(v) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (VALUES (1), (2), (4)) AS t(v)";
+    for site in Site::both(&[("models/few.sql", &format!("MODEL (name s.few, kind FULL);\n{query}"))]) {
+        site.done(&["promote"]);
+        assert_eq!(site.lines("SELECT v, before FROM s.few ORDER BY v"), ["1|NULL", "2|1", "4|3"]);
+    }
+}
