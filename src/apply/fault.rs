@@ -41,8 +41,6 @@ pub(super) enum FillError {
     ReadsItself,
     #[error("it reads its own table, and gives `{0}` another type than its first casts say")]
     OwnType(String),
-    #[error("it reads its own table, which is made anew each time it is filled")]
-    AnewReadsItself,
     #[error("{0}")]
     History(String),
     #[error("{0}")]
@@ -113,10 +111,6 @@ impl FillError {
             }
             Self::ReadsItself | Self::OwnType(_) => CommandError::no(what).because(self).hint(
                 "declare them all: `columns (day DATE, total DOUBLE)` in the `MODEL` block, or cast each column of the query",
-            ),
-            Self::AnewReadsItself => CommandError::no(what).because(self).hint(
-                "a model that goes on from its own rows is of kind INCREMENTAL_BY_TIME_RANGE or INCREMENTAL_BY_UNIQUE_KEY; else let it \
-                 read another model",
             ),
             Self::HistoryLoss(_) => CommandError::no(what).because(self).hint(
                 "no query gives it again: keep the column and its type (as NULL, if it has no values any more), or say \

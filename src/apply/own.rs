@@ -20,14 +20,8 @@ impl Filler<'_> {
     pub(super) fn over_keys(&mut self, key: &UniqueKey) -> Result<(), FillError> {
         let task = self.task;
         let stays = self.known.is_some() && task.target.rows == Rows::Stay;
-        if key.adds_up() || task.reads_itself() {
-            let last = self.known.as_ref().and_then(|known| known.snapshot.as_of).max(self.recorded_addition());
-            if stays && last.is_some_and(|last| last >= task.model.last_tick(task.work.now)) {
-                let columns = self.session().columns(task.table)?;
-                let columns = columns.ok_or_else(|| FillError::TableGone(task.table.to_string()))?;
-                return self.record(&[self.snapshot(&columns, last), self.built()]);
-            }
-            self.added_at = Some(task.work.now);
+        if (key.adds_up() || task.reads_itself()) && self.came_before(stays)? {
+            return Ok(());
         }
         let load = |session: &mut dyn Session, query: &str, known| {
             if !stays {
@@ -36,6 +30,33 @@ impl Filler<'_> {
             task.load_put(session, Put::Keys(key), (query, known, None))
         };
         self.kept(&load, &|_, _| Ok(0))
+    }
+
+    /// FULL that reads its own table: all its rows are what the query makes of those of before, once each time that it is due.
+    /// `--restate` makes it once more of what is there (as SQLMesh does): nothing else has these rows.
+    pub(super) fn over_itself(&mut self) -> Result<(), FillError> {
+        let task = self.task;
+        if self.came_before(self.known.is_some() && task.target.rows == Rows::Stay)? {
+            return Ok(());
+        }
+        let load =
+            |session: &mut dyn Session, query: &str, known| task.load_put(session, Put::All, (query, known, None));
+        self.kept(&load, &|_, _| Ok(0))
+    }
+
+    /// Whether a table whose rows `stay` has had its load of this time already, by the state or by what the warehouse says beside it;
+    /// that is recorded then. Else the load to come is what the warehouse is to say.
+    fn came_before(&mut self, stays: bool) -> Result<bool, FillError> {
+        let task = self.task;
+        let last = self.known.as_ref().and_then(|known| known.snapshot.as_of).max(self.recorded_addition());
+        if stays && last.is_some_and(|last| last >= task.model.last_tick(task.work.now)) {
+            let columns = self.session().columns(task.table)?;
+            let columns = columns.ok_or_else(|| FillError::TableGone(task.table.to_string()))?;
+            self.record(&[self.snapshot(&columns, last), self.built()])?;
+            return Ok(true);
+        }
+        self.added_at = Some(task.work.now);
+        Ok(false)
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) enum Put<'a> {
     PartitionsAnew(&'a [String]),
     /// It comes behind them.
     Behind,
+    /// It takes the place of all.
+    All,
 }
 
 /// The last load of a table that goes on.
@@ -200,6 +202,7 @@ impl Task<'_> {
             Put::Partitions(by) | Put::PartitionsAnew(by) => over.replace_partitions(by)?,
             Put::Keys(key) | Put::Anew(key) => over.upsert(query, &UpsertRule::from(key))?.apply,
             Put::Behind => vec![over.add_staged()?],
+            Put::All => vec![over.empty(), over.add_staged()?],
         } {
             rows = session.execute(&statement)?;
         }
@@ -261,7 +264,7 @@ impl Task<'_> {
         let by: &[String] = match put {
             Put::Partitions(by) | Put::PartitionsAnew(by) => by,
             Put::Keys(key) | Put::Anew(key) => &key.unique_key,
-            Put::Behind => &[],
+            Put::Behind | Put::All => &[],
         };
         let names = ColumnType::untyped(columns);
         let over = self.over(&names);

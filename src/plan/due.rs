@@ -425,10 +425,10 @@ impl<'a> Walk<'a> {
         self.running.tree.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes)
     }
 
-    /// Whether what is kept would be other rows if a load came twice.
+    /// Whether a table would have other rows if a load came twice.
     fn counts_once(&self, model: &Model) -> bool {
-        let is_keyed = matches!(model.kind, Kind::UniqueKey(_));
-        model.is_laid_at_once() || is_keyed && (model.adds_up() || self.reads_itself(model))
+        let is_made_of_itself = matches!(model.kind, Kind::UniqueKey(_) | Kind::Full) && self.reads_itself(model);
+        model.is_laid_at_once() || model.adds_up() || is_made_of_itself
     }
 
     fn order(&self, model: &Model) -> Order {

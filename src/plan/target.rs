@@ -343,10 +343,10 @@ enum OwnPast {
     Counts,
 }
 
-/// Whether what an INCREMENTAL_BY_UNIQUE_KEY holds would be something else if its whole query were loaded once more.
+/// Whether what a table holds would be something else if its whole query were loaded once more, of the same inputs.
 fn counts_each_load(model: &Model, inputs: &Inputs<'_>) -> bool {
     let reads_itself = || inputs.result.graph.node(&model.name).is_some_and(|node| node.itself == SelfReading::Yes);
-    matches!(model.kind, Kind::UniqueKey(_)) && (model.adds_up() || reads_itself())
+    model.past() == Past::Recomputed && (model.adds_up() || reads_itself())
 }
 
 /// The key of the table of its own that is filled where the model's own one would hold what it holds under no fingerprint:

@@ -417,15 +417,3 @@ fn a_model_that_reads_itself_is_loaded_by_the_names_of_its_columns() {
     let message = "the query gives the columns (double, day, n), but (n, day, twice) were expected from its text";
     assert!(refused.stderr.contains("marts.running") && refused.stderr.contains(message), "{}", refused.stderr);
 }
-
-#[test]
-fn a_model_that_is_made_anew_each_time_cannot_read_itself() {
-    for kind in ["kind FULL", "kind FULL, columns (n INT)"] {
-        let text = format!("MODEL (name marts.whole, {kind});\nSELECT count(*) + 1 AS n FROM marts.whole");
-        let world = lab(&[("models/whole.sql", &text)]);
-        let refused = world.bot(&["promote"]);
-        assert_eq!(refused.exit, Exit::No, "{refused:?}");
-        let told = ["`marts.whole`", "reads its own table", "INCREMENTAL_BY_TIME_RANGE"];
-        assert!(told.iter().all(|told| refused.stderr.contains(told)), "{}", refused.stderr);
-    }
-}

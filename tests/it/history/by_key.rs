@@ -1,5 +1,5 @@
 //! INCREMENTAL_BY_UNIQUE_KEY whose query does not name the interval: each load lies over the rows of those before, as SQLMesh's merge
-//! does, until somebody wants the table anew.
+//! does, until somebody wants the table anew. FULL models that read their own rows.
 
 use offshoot::error::Exit;
 
@@ -117,11 +117,14 @@ fn what_is_merged_is_merged_once_each_time_that_it_is_due() {
 
 #[test]
 fn rows_are_merged_once_wherever_a_run_dies() {
+    let full = "MODEL (name s.full, kind FULL, cron '@daily');\n\
+                SELECT 1::INT AS id, (coalesce(max(n), 0) + 1)::INT AS n FROM s.full";
     let counted = "MODEL (name s.own, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id), cron '@daily');\n\
                    SELECT 1::INT AS id, (coalesce(max(n), 0) + 1)::INT AS n FROM s.own";
     let site = two_days(Site::duckdb(&[
         ("models/keyed.sql", &keyed(MERGED, PLAIN)),
         ("models/own.sql", counted),
+        ("models/full.sql", full),
         ("models/total.sql", READER),
     ]));
     let run = ["run", "--execution-time", "2026-04-02", "--jobs", "1"];
@@ -135,6 +138,28 @@ fn rows_are_merged_once_wherever_a_run_dies() {
         run_and_kill_anywhere(&root, &run, at);
         run_and_kill_anywhere(&root, &["run", "--execution-time", "2026-04-02 13:00:00", "--jobs", "1"], 0);
         assert_same(&shown(&root, ""), &expected, &format!("after a death at {at} of {lines} and a later run"));
+    }
+}
+
+#[test]
+fn a_full_model_may_be_made_of_its_own_rows() {
+    let log = "MODEL (name s.keyed, kind FULL, cron '@daily');\n\
+               SELECT id::INT AS id, name::VARCHAR AS name, (price + 1)::INT AS price FROM s.keyed UNION ALL SELECT id, name, price FROM raw.people";
+    for site in Site::both(&[("models/keyed.sql", log), ("models/total.sql", READER)]) {
+        let mut site = two_days(site);
+        assert_eq!(people(&site), ["1|a|10", "2|b|20"]);
+        for now in ["2026-04-02 00:00:00", "2026-04-02 12:00:00"] {
+            site = site.at(now);
+            site.done(&["run"]);
+            site.done(&["promote"]);
+        }
+        let rows = "SELECT id, name, price FROM s.keyed ORDER BY id, price";
+        assert_eq!(site.lines(rows), ["1|a|11", "2|b|21", "2|B|21", "3|c|30"]);
+        assert_eq!(site.lines("SELECT price FROM s.total"), ["83"]);
+        // Nothing has these rows but the table, so they stay whatever is asked for.
+        site.people("(4,'d',40,NULL)");
+        site.done(&["run", "--restate", "s.keyed"]);
+        assert_eq!(site.lines(rows), ["1|a|12", "2|b|22", "2|B|22", "3|c|31", "4|d|40"]);
     }
 }
 
