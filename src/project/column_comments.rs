@@ -176,7 +176,7 @@ impl<'t> Columns<'t> {
             let written = &self.text[token.range.clone()];
             self.last = token.range.start + written.trim_end().len();
         }
-        match (self.ended, self.column.is_empty()) {
+        match (self.ended, self.is_before()) {
             // Behind the comma, or behind SELECT itself.
             (Some(ended), true) if belongs_to_last => self.describe(ended, body),
             (None, true) if belongs_to_last => {}
@@ -185,6 +185,11 @@ impl<'t> Columns<'t> {
             (_, false) if self.depth == self.base => self.behind = Some((self.column.len(), body)),
             (_, false) => {}
         }
+    }
+
+    /// Whether nothing of the column was read yet, or what SELECT begins with alone.
+    fn is_before(&self) -> bool {
+        self.depth == self.base && quantifier(&self.column) == self.column.len()
     }
 
     /// Takes a significant token; tells whether there are no more columns.
@@ -227,13 +232,14 @@ impl<'t> Columns<'t> {
     fn finish(&mut self) {
         let column = std::mem::take(&mut self.column);
         let (before, behind) = (self.before.take(), self.behind.take());
-        let name = named(&column).filter(|name| name.len() <= LONGEST_NAME).unwrap_or_default();
+        let (_, own) = column.split_at(quantifier(&column));
+        let name = named(own).filter(|name| name.len() <= LONGEST_NAME).unwrap_or_default();
         self.ended = Some(name);
         // Behind its last token, or around the AS before its name; whatever else stands within is about a part of it.
         let has_alias = matches!(column.as_slice(), [.., before, _] if before.is_word("as"));
         let is_of_all = |place: usize| place == column.len() || has_alias && place + 2 >= column.len();
         let behind = behind.filter(|(place, _)| is_of_all(*place)).map(|(_, body)| body);
-        if let Some(body) = behind.or(before.filter(|_| is_primary(&column))) {
+        if let Some(body) = behind.or(before.filter(|_| is_primary(own))) {
             self.describe(name, body);
         }
     }
@@ -249,12 +255,25 @@ fn closes(depth: usize, token: &Token) -> bool {
     depth == 0 && [")", "]", "}"].iter().any(|close| token.is_symbol(close))
 }
 
+/// How many tokens before the first column of a SELECT are none of it: `DISTINCT`, `DISTINCT ON (…)` or `ALL`.
+fn quantifier(column: &[&Token]) -> usize {
+    let is = |place: usize, word: &str| column.get(place).is_some_and(|token| token.is_word(word));
+    if is(0, "all") {
+        return 1;
+    }
+    if !is(0, "distinct") || !is(1, "on") {
+        return usize::from(is(0, "distinct"));
+    }
+    let mut depth = 0;
+    let closed = column.iter().skip(2).position(|token| {
+        depth = nested(depth, token);
+        depth == 0
+    });
+    closed.map_or(1, |closed| closed + 3)
+}
+
 /// The name that a column is written with: its alias, or its own where it is nothing else or cast.
 fn named<'t>(column: &[&'t Token]) -> Option<&'t str> {
-    let column = match column {
-        [distinct, rest @ ..] if distinct.is_word("distinct") || distinct.is_word("all") => rest,
-        column => column,
-    };
     match column {
         [first, colon, _, ..] if colon.is_symbol(":") => name(first),
         [.., before, last] if before.is_word("as") => name(last),
@@ -383,6 +402,10 @@ mod tests {
             ("SELECT a: 1, -- one\n b FROM t", "a=one"),
             ("SELECT DISTINCT a, -- one\n b -- two\n FROM t", "a=one;b=two"),
             ("SELECT DISTINCT ON (a) -- d\n a, -- one\n b FROM t", "a=one"),
+            ("SELECT DISTINCT ON (a, (b))\n -- one\n f(a) AS a,\n -- two\n b FROM t", "a=one;b=two"),
+            ("SELECT DISTINCT\n -- one\n (a) AS a, b FROM t", "a=one"),
+            ("SELECT ALL -- all\n -- one\n a, b FROM t", "a=one"),
+            ("SELECT DISTINCT\n -- one\n a + 1 AS a, b FROM t", ""),
             ("SELECT *, -- all\n b -- two\n FROM t", "b=two"),
             ("SELECT * EXCEPT (z), -- all\n b -- two\n FROM t", "b=two"),
             ("SELECT x + 1, -- one\n b FROM t", ""),

@@ -128,9 +128,10 @@ impl Loader<'_> {
 }
 
 /// A name, and the type of its column.
-type TypedColumn = (String, Option<String>);
+pub(super) type TypedColumn = (String, Option<String>);
 
-fn named(query: &Query) -> Option<Vec<TypedColumn>> {
+/// The names that a query states for all of its columns, as the dialect folds them, with the types that it casts them to.
+pub(super) fn named(query: &Query) -> Option<Vec<TypedColumn>> {
     let text = query.text().to_lowercase();
     let words: Vec<&str> = text.split_whitespace().collect();
     // Then there are columns of every SELECT.

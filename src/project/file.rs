@@ -377,7 +377,7 @@ fn dialect_of(source: &Source<'_>, rules: &Rules) -> (Dialect, Option<Problem>) 
         let problem = || {
             let problem =
                 source.error("missing-dialect", 0, "the model names no dialect, and the configuration has none");
-            problem.help("add `model_defaults: {dialect: duckdb}` to `config.yaml`")
+            problem.help("add `model_defaults: {dialect: duckdb}`, or the dialect of your warehouse, to `config.yaml`")
         };
         return (rules.dialect.unwrap_or(Dialect::Generic), rules.dialect.is_none().then(problem));
     };

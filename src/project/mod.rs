@@ -13,6 +13,7 @@ mod column_comments;
 mod columns;
 mod csv_bytes;
 mod csv_settings;
+mod declared;
 mod default_statements;
 mod elsewhere;
 mod external;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::declared::columns;
 use super::kind::{self, ParsedKind};
 use super::macros::{Expander, Names};
-use super::value::{Source, Value, closing, nested, split_at_commas};
+use super::value::{Source, Value, split_at_commas};
 use super::{blueprint, elsewhere};
 use crate::ids::ModelName;
-use crate::model::{AuditCall, ColumnChanges, DeclaredColumn, DeclaredTime, Properties};
+use crate::model::{AuditCall, ColumnChanges, DeclaredTime, Properties};
 use crate::problem::{Problem, nearest};
-use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize, type_in};
+use crate::sql::{Dialect, Placeholder, Token, TokenKind, tokenize};
 use crate::time::{Cron, IntervalUnit, TimeZone, Timestamp, relative, written_out};
 
 /// What a property is to us.
@@ -439,49 +440,6 @@ fn time(text: &str, bound: Bound) -> Result<DeclaredTime, String> {
     let inclusive = bound == Bound::End && Timestamp::is_date(&date);
     let absolute = moment.map(|moment| if inclusive { IntervalUnit::Day.next(moment) } else { moment });
     Ok(DeclaredTime { text: text.to_owned(), absolute })
-}
-
-/// `(a INT, b STRUCT<x INT, y INT>)`: the commas of a type may stand in angle brackets too.
-fn columns(scope: &Scope<'_>, value: Value<'_>) -> Result<Vec<DeclaredColumn>, String> {
-    let expected = "columns with types such as (id INT, amount DECIMAL(10, 2))";
-    let tokens = value.tokens;
-    let open = tokens.first().is_some_and(|token| token.is_symbol("("));
-    if !open || closing(tokens, 0) != Some(tokens.len() - 1) {
-        return Err(expected.to_owned());
-    }
-    let mut found: Vec<DeclaredColumn> = Vec::new();
-    for part in split_types(&tokens[1..tokens.len() - 1]) {
-        let item = scope.source.value(part, value.offset);
-        if item.is_empty() {
-            continue;
-        }
-        let pair = item.pair().filter(|pair| !pair.value.is_empty()).ok_or(expected)?;
-        let fold = |name: &str| name.to_lowercase();
-        if found.iter().any(|column| fold(&column.name) == fold(&pair.written)) {
-            return Err(format!("columns that differ in name (`{}` comes twice)", pair.written));
-        }
-        let data_type = Some(type_in(scope.dialect, &pair.value.folded()));
-        found.push(DeclaredColumn { name: pair.written, data_type });
-    }
-    Ok(found)
-}
-
-fn split_types(tokens: &[Token]) -> Vec<&[Token]> {
-    let (mut depth, mut angle, mut start) = (0_usize, 0_usize, 0);
-    let mut parts = Vec::new();
-    for (index, token) in tokens.iter().enumerate() {
-        depth = nested(depth, token);
-        if let TokenKind::Symbol(symbol) = &token.kind {
-            angle += symbol.matches('<').count();
-            angle = angle.saturating_sub(symbol.matches('>').count());
-            if depth == 0 && angle == 0 && symbol == "," {
-                parts.push(&tokens[start..index]);
-                start = index + 1;
-            }
-        }
-    }
-    parts.push(&tokens[start..]);
-    parts
 }
 
 fn audits(value: Value<'_>) -> Result<Vec<AuditCall>, String> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::declared::other_columns;
 use super::value::Source;
 use crate::files::FileTree;
 use crate::ids::{FilePath, ModelName};
@@ -46,6 +47,7 @@ pub fn query_problems<'m>(
     for model in models {
         problems.extend(named_in_query_texts(tree, model, owned));
         problems.extend(time_of_view(tree, model));
+        problems.extend(other_columns(tree, model));
         let Some(query) = &model.query else { continue };
         let mut seen: BTreeSet<&ModelName> = model.properties.depends_on.iter().collect();
         let strange: Vec<_> = query

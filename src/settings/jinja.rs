@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::Object;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as JinjaValue};
+use minijinja::value::{Kwargs, Object};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value as JinjaValue, filters};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
 use super::jinja_bounded::{JinjaError, render_bounded};
@@ -158,6 +158,22 @@ fn of_jinja(text: &str, values: Values<'_>) -> Result<String, (usize, String)> {
     });
     let is_none = |value: JinjaValue| value.is_none() || value.downcast_object_ref::<Unset>().is_some();
     environment.add_test("none", is_none);
+    // What is no number yet may be of a connection that nobody opens.
+    let int =
+        |state: &State<'_, '_>, value: JinjaValue, default: Option<JinjaValue>, base: Option<u32>, named: Kwargs| {
+            match value.downcast_object_ref::<Unset>() {
+                Some(_) => Ok(default.or(named.get("default")?).unwrap_or(value)),
+                None => filters::int(state, &value, default, base, named),
+            }
+        };
+    environment.add_filter("int", int);
+    let float = |state: &State<'_, '_>, value: JinjaValue, default: Option<JinjaValue>, named: Kwargs| match value
+        .downcast_object_ref::<Unset>()
+    {
+        Some(_) => Ok(default.or(named.get("default")?).unwrap_or(value)),
+        None => filters::float(state, &value, default, named),
+    };
+    environment.add_filter("float", float);
     // As Python's `getpass.getuser`.
     let names = ["LOGNAME", "USER", "LNAME", "USERNAME"];
     let user = names.iter().find_map(|name| values.environment.get(*name).filter(|user| !user.is_empty()));
@@ -305,6 +321,14 @@ mod tests {
         let mut problems = Vec::new();
         render(&FilePath::new("tests/test_a.yaml"), "a: {{ var(env_var('A')) }}", values, &mut problems);
         assert!(problems.len() == 1 && !problems[0].message.contains("hidden"), "{problems:?}");
+    }
+
+    #[test]
+    fn what_is_not_set_stays_so_as_a_number() {
+        let of = |text: &str| of_a(text).0;
+        assert_eq!(of("a: {{ env_var('B') | int }} {{ env_var('B') | float }}"), format!("a: {UNSET}B {UNSET}B"));
+        assert_eq!(of("a: {{ env_var('B') | int(7) }} {{ env_var('B') | float(default=1.5) }}"), "a: 7 1.5");
+        assert_eq!(of("a: {{ env_var('B', '5432') | int }} {{ '1f' | int(base=16) }}"), "a: 5432 31");
     }
 
     #[test]

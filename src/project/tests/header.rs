@@ -17,7 +17,7 @@ MODEL (
   interval_unit five_minute,
   start '1 week ago', end '2026-01-31',
   owner jen, tags (finance, 'core'), stamp 'v2',
-  columns (ds DATE, amount DECIMAL( 10,2 ), s STRUCT<a INT, b MAP<TEXT, INT>>),
+  columns (ds DATE NOT NULL, amount DECIMAL( 10,2 ) COMMENT 'not null', s STRUCT<a INT, b MAP<TEXT, INT>> DEFAULT f(1, 2)),
   column_descriptions (ds = 'the day', amount = 'in ''euro'''),
   depends_on [s.a], grain ds, grains ((ds, amount), amount),
   audits (not_null(columns := (ds, amount)), unique_values(columns := (ds)), not_constant(column := ds)),
