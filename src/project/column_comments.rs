@@ -209,6 +209,8 @@ impl<'t> Columns<'t> {
             self.finish();
         } else {
             self.column.push(token);
+            // What stands before it is about the SELECT.
+            self.before.take_if(|_| self.ended.is_none() && quantifier(&self.column) == self.column.len());
         }
         false
     }
@@ -406,6 +408,7 @@ mod tests {
             ("SELECT DISTINCT\n -- one\n (a) AS a, b FROM t", "a=one"),
             ("SELECT ALL -- all\n -- one\n a, b FROM t", "a=one"),
             ("SELECT DISTINCT\n -- one\n a + 1 AS a, b FROM t", ""),
+            ("SELECT\n -- one\n DISTINCT a, b FROM t", ""),
             ("SELECT *, -- all\n b -- two\n FROM t", "b=two"),
             ("SELECT * EXCEPT (z), -- all\n b -- two\n FROM t", "b=two"),
             ("SELECT x + 1, -- one\n b FROM t", ""),
