@@ -18,7 +18,7 @@ use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
 use crate::sql::{
     ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, between, for_postgres,
-    is_keyword, named_in_texts, quoted_words,
+    is_keyword, named_in_texts, quoted_words, without_parentheses,
 };
 use crate::statement::{
     LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
@@ -188,6 +188,7 @@ impl Resolver<'_> {
         };
         let mut more = quoted_words(&tokens, self.dialect);
         more.extend(between(&tokens));
+        more.extend(without_parentheses(&tokens, self.dialect));
         if self.dialect == Dialect::Postgres {
             more.extend(for_postgres(&tokens));
         }

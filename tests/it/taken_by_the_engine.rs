@@ -74,3 +74,14 @@ fn a_frame_of_two_bounds_has_between() {
         assert_eq!(site.lines("SELECT v, before FROM s.few ORDER BY v"), ["1|NULL", "2|1", "4|3"]);
     }
 }
+
+#[test]
+fn the_present_may_have_parentheses() {
+    let query = "SELECT CURRENT_TIMESTAMP() >= CURRENT_DATE() AS later, LOCALTIMESTAMP() IS NULL AS unknown";
+    for site in Site::both(&[("models/now.sql", &format!("MODEL (name s.now, kind FULL);\n{query}"))]) {
+        site.done(&["promote"]);
+        assert_eq!(site.lines("SELECT count(*) FROM s.now WHERE later AND NOT unknown"), ["1"]);
+        let plan = site.world().bot(&["plan", "--format", "json"]).json();
+        assert_eq!(plan["problems"], serde_json::json!([]));
+    }
+}

@@ -1,7 +1,8 @@
-//! The frame of a window with two bounds and no BETWEEN (`ROWS UNBOUNDED PRECEDING AND 1 PRECEDING`), which SQLGlot reads as one with
-//! BETWEEN, so that it runs under SQLMesh; the SQL standard (7.15, window frame clause) and the engines have the word.
+//! What SQLGlot reads and writes otherwise, so that it runs under SQLMesh, and DuckDB and PostgreSQL refuse: the frame of a window with
+//! two bounds and no BETWEEN (`ROWS UNBOUNDED PRECEDING AND 1 PRECEDING`; the SQL standard, 7.15, has the word), and parentheses behind
+//! the standard's names of the present (`CURRENT_TIMESTAMP()`).
 
-use super::{Splice, Token, TokenKind};
+use super::{Dialect, Splice, Token, TokenKind};
 
 /// The word, where it is left out.
 pub fn between(tokens: &[Token]) -> Vec<Splice> {
@@ -26,6 +27,27 @@ pub fn between(tokens: &[Token]) -> Vec<Splice> {
         .collect()
 }
 
+/// Names of the present that neither engine takes for functions.
+const NOW: [&str; 4] = ["current_timestamp", "current_time", "localtimestamp", "localtime"];
+/// Further ones that PostgreSQL does not.
+const OF_POSTGRES: [&str; 2] = ["current_date", "current_user"];
+
+/// Nothing, in place of such parentheses.
+pub fn without_parentheses(tokens: &[Token], dialect: Dialect) -> Vec<Splice> {
+    let tokens: Vec<&Token> = tokens.iter().filter(|token| token.is_significant()).collect();
+    let is_now = |token: &Token| {
+        let is_any = |words: &[&str]| words.iter().any(|word| token.is_word(word));
+        is_any(&NOW) || dialect == Dialect::Postgres && is_any(&OF_POSTGRES)
+    };
+    let one = |(index, three): (usize, &[&Token])| {
+        let is_call = is_now(three[0]) && three[1].is_symbol("(") && three[2].is_symbol(")");
+        let is_qualified = index.checked_sub(1).is_some_and(|before| tokens[before].is_symbol("."));
+        let range = three[1].range.start..three[2].range.end;
+        (is_call && !is_qualified).then_some(Splice { range, replacement: String::new() })
+    };
+    tokens.windows(3).enumerate().filter_map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +56,19 @@ mod tests {
     fn mended(sql: &str) -> String {
         let splices = between(&tokenize(sql, Dialect::DuckDb).expect("tokens"));
         Template::plain(sql).render(&splices, &|_| String::new())
+    }
+
+    #[test]
+    fn the_present_has_no_parentheses() {
+        let sql = "SELECT CURRENT_TIMESTAMP ( ), current_time(3), s.localtime(), current_date(), current_user(), now()";
+        let mended = |dialect| {
+            let splices = without_parentheses(&tokenize(sql, dialect).expect("tokens"), dialect);
+            Template::plain(sql).render(&splices, &|_| String::new())
+        };
+        let expected =
+            "SELECT CURRENT_TIMESTAMP , current_time(3), s.localtime(), current_date(), current_user(), now()";
+        assert_eq!(mended(Dialect::DuckDb), expected);
+        assert_eq!(mended(Dialect::Postgres), expected.replace("_date()", "_date").replace("_user()", "_user"));
     }
 
     #[test]
