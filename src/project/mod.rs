@@ -35,6 +35,7 @@ mod quick;
 mod seed;
 mod seed_cell;
 mod seed_file;
+mod seed_header;
 mod split;
 mod stored;
 mod value;
@@ -53,6 +54,7 @@ pub use name::model_name;
 pub use other_dialects::other_dialects;
 pub use queries::{Owned, is_no_model, query_problems, unowned_reads};
 pub use seed::{SeedContents, SeedError, SeedRow, read_seed, seed_rows};
+pub use seed_header::Renamed;
 pub use stored::{Shelf, StoredFile};
 
 use crate::files::{Entry, FileTree};

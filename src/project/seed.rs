@@ -10,6 +10,7 @@ use std::io::{self, Read};
 
 use super::csv_bytes::CsvBytes;
 use super::seed_cell::CellReader;
+use super::seed_header::{self, Renamed};
 use crate::hash::{Digest, Hasher};
 use crate::model::{CsvSettings, DeclaredColumn, SeedColumn};
 use crate::sql::Dialect;
@@ -23,6 +24,8 @@ pub struct SeedContents {
     pub rows: u64,
     /// The first row that has fewer cells than the header: its line, from 1, and how many it has.
     pub short: Option<(u64, u64)>,
+    /// The first column that has another name than the header says, because that is taken.
+    pub renamed: Option<Renamed>,
 }
 
 /// Why a seed cannot be read.
@@ -32,7 +35,7 @@ pub enum SeedError {
     #[error("the file is empty: expected a header row")]
     Empty,
     /// Two columns have one name.
-    #[error("the header names column `{name}` twice")]
+    #[error("the header names column `{name}` twice, in upper and lower case or with blanks")]
     DuplicateColumn {
         /// The name.
         name: String,
@@ -106,7 +109,7 @@ pub fn seed_rows<R: Read>(
     settings: &CsvSettings,
     columns: &[SeedColumn],
 ) -> Result<impl Iterator<Item = Result<SeedRow, SeedError>>, SeedError> {
-    let (names, rows) = open(reader, settings, |_, _| ())?;
+    let ((names, _), rows) = open(reader, settings, |_, _| ())?;
     let place = |column: &SeedColumn| names.iter().position(|name| is_same(name, &column.name));
     let places: Vec<usize> =
         columns.iter().map(|column| place(column).ok_or(SeedError::OtherHeader)).collect::<Result<_, _>>()?;
@@ -133,7 +136,8 @@ pub fn read_seed<R: Read>(
     dialect: Dialect,
 ) -> Result<SeedContents, SeedError> {
     let short = Cell::new(None);
-    let (names, rows) = open(reader, settings, |line, found| short.set(short.get().or(Some((line, found)))))?;
+    let ((names, renamed), rows) =
+        open(reader, settings, |line, found| short.set(short.get().or(Some((line, found)))))?;
     let declared_type = |name: &String| {
         let column = declared.iter().find(|column| is_same(name, &column.name))?;
         column.data_type.as_deref()
@@ -162,7 +166,7 @@ pub fn read_seed<R: Read>(
         }
         declared => declared.iter().map(found).collect::<Result<_, SeedError>>()?,
     };
-    Ok(SeedContents { columns, rows: count, short: short.get() })
+    Ok(SeedContents { columns, rows: count, short: short.get(), renamed })
 }
 
 /// Whether a name of the header is that of a column.
@@ -252,7 +256,8 @@ impl Guess {
     }
 }
 
-type Names = Vec<String>;
+/// The names of the columns, and the first that the header writes otherwise.
+type Header = (Vec<String>, Option<Renamed>);
 
 /// The header, and the rows with as many cells; what a row has not is NULL, as in pandas, and `short` is told its line and how
 /// many cells it has.
@@ -260,15 +265,14 @@ fn open<R: Read>(
     reader: R,
     settings: &CsvSettings,
     short: impl Fn(u64, u64),
-) -> Result<(Names, impl Iterator<Item = Result<SeedRow, SeedError>>), SeedError> {
+) -> Result<(Header, impl Iterator<Item = Result<SeedRow, SeedError>>), SeedError> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(settings.delimiter).quote(settings.quote);
     builder.escape(settings.escape).double_quote(settings.double_quote);
     let mut rows = builder.from_reader(CsvBytes::new(reader, settings)).into_byte_records();
     let header = rows.next().ok_or(SeedError::Empty)?.map_err(broken)?;
-    let name = |(place, cell): (usize, &[u8])| cell_text(cell, 1).map(|name| named(name, place));
-    let names = header.iter().enumerate().map(name).collect::<Result<Vec<_>, _>>()?;
-    check_names(&names)?;
+    let written = header.iter().map(|cell| cell_text(cell, 1).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+    let (names, renamed) = seed_header::names(&written)?;
     let expected = names.len();
     let all = settings.null_texts.clone();
     let of = |name: &String| settings.null_texts_of.get(&name.trim().to_lowercase()).cloned().unwrap_or_default();
@@ -295,22 +299,7 @@ fn open<R: Read>(
         cells.resize(expected, None);
         Ok(cells)
     });
-    Ok((names, rows))
-}
-
-/// A column's name; one that has none gets that of pandas.
-fn named(name: &str, place: usize) -> String {
-    if name.trim().is_empty() { format!("Unnamed: {place}") } else { name.to_owned() }
-}
-
-fn check_names(names: &[String]) -> Result<(), SeedError> {
-    let mut seen = BTreeSet::new();
-    for name in names {
-        if !seen.insert(name.trim().to_lowercase()) {
-            return Err(SeedError::DuplicateColumn { name: name.clone() });
-        }
-    }
-    Ok(())
+    Ok(((names, renamed), rows))
 }
 
 fn cell_text(cell: &[u8], line: u64) -> Result<&str, SeedError> {

@@ -2,6 +2,7 @@
 
 use super::loader::Loader;
 use super::seed::{SeedError, read_seed};
+use super::seed_header::Renamed;
 use crate::files::Entry;
 use crate::hash::Hasher;
 use crate::ids::FilePath;
@@ -38,7 +39,8 @@ impl Loader<'_> {
         let contents = self.cache.seed(key, read).map_err(|error| invalid_seed(&path, &error))?;
         seed.columns.clone_from(&contents.columns);
         seed.rows = contents.rows;
-        let warning = contents.short.map(|short| short_row(&path, short));
+        let renamed = contents.renamed.as_ref().map(|renamed| another_name(&path, renamed));
+        let warning = renamed.or_else(|| contents.short.map(|short| short_row(&path, short)));
         seed.path = path;
         seed.blob = blob;
         Ok(warning)
@@ -71,6 +73,11 @@ fn short_row(path: &FilePath, (line, found): (u64, u64)) -> Problem {
     let message = format!("line {line} has {found} {cells}, fewer than the header: the others are NULL");
     let problem = Problem::warning("short-row", message).at(path).help("write the delimiter for each empty cell");
     u32::try_from(line).map_or(problem.clone(), |line| problem.position(line, 1))
+}
+
+fn another_name(path: &FilePath, Renamed { written, name }: &Renamed) -> Problem {
+    let message = format!("the header names column `{written}` more than once: the second one is `{name}`");
+    Problem::warning("seed-column-twice", message).at(path).position(1, 1).help("give each column a name of its own")
 }
 
 fn seed_digest(seed: &Seed, declared: &[DeclaredColumn]) -> Hasher {
