@@ -229,6 +229,11 @@ impl Filler<'_> {
         Ok(columns)
     }
 
+    /// Whether the warehouse says that the table is ours.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorded.is_some()
+    }
+
     /// When rows were added to it last, or to where intervals were laid, as far as the warehouse says it.
     pub(super) fn recorded_addition(&self) -> Option<Timestamp> {
         match self.recorded.as_ref()?.object {

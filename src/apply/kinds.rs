@@ -9,7 +9,6 @@ use super::fill::{Filler, count, run_all};
 use super::task::{Parents, Room, Statements, Task};
 use crate::engine::Session;
 use crate::model::{DeclaredColumn, Model, Seed, TimeRange, UniqueKey};
-use crate::plan::Rows;
 use crate::project::seed_rows;
 use crate::sql::type_in;
 use crate::statement::{ColumnType, LoadTime, StatementError, TimeColumn, UpsertRule};
@@ -97,7 +96,7 @@ impl Filler<'_> {
             let again = if key.adds_up() || task.model.allows_partials() { Again::AddsUp } else { Again::Replaces };
             return self.in_order(key.batch_size, again, &load);
         }
-        if self.known.is_some() && task.target.rows == Rows::Stay || task.reads_itself() {
+        if self.rows_stay() || task.reads_itself() {
             return self.over_keys(key);
         }
         self.added_at = key.adds_up().then_some(task.work.now);

@@ -7,7 +7,7 @@ use super::fault::FillError;
 use super::fill::Filler;
 use super::put::Put;
 use super::task::Task;
-use crate::engine::{EngineError, Session};
+use crate::engine::{EngineError, Session, type_of};
 use crate::model::{DeclaredColumn, UniqueKey};
 use crate::plan::Rows;
 use crate::sql::{Query, Template, stated_columns};
@@ -19,7 +19,7 @@ impl Filler<'_> {
     /// twice comes once each time that it is due: the warehouse says beside the table when it came last.
     pub(super) fn over_keys(&mut self, key: &UniqueKey) -> Result<(), FillError> {
         let task = self.task;
-        let stays = self.known.is_some() && task.target.rows == Rows::Stay;
+        let stays = self.rows_stay();
         if (key.adds_up() || task.reads_itself()) && self.came_before(stays)? {
             return Ok(());
         }
@@ -32,11 +32,17 @@ impl Filler<'_> {
         self.kept(&load, &|_, _| Ok(0))
     }
 
+    /// Whether a table is there that a load of all lies over. One of ours that the state does not know is whole, too: whoever
+    /// made it died after the commit, or the state was lost.
+    pub(super) fn rows_stay(&self) -> bool {
+        self.task.target.rows == Rows::Stay && (self.known.is_some() || self.is_recorded())
+    }
+
     /// FULL that reads its own table: all its rows are what the query makes of those of before, once each time that it is due.
     /// `--restate` makes it once more of what is there (as SQLMesh does): nothing else has these rows.
     pub(super) fn over_itself(&mut self) -> Result<(), FillError> {
         let task = self.task;
-        if self.came_before(self.known.is_some() && task.target.rows == Rows::Stay)? {
+        if self.came_before(self.rows_stay())? {
             return Ok(());
         }
         let load =
@@ -148,10 +154,4 @@ impl Task<'_> {
             _ => Err(FillError::columns(table, &given)),
         }
     }
-}
-
-/// The type of an expression in the engine's words; `None` where it cannot tell.
-fn type_of(session: &mut dyn Session, like: &str) -> Option<String> {
-    let columns = session.describe(&format!("SELECT {like} AS x")).ok()?;
-    columns.into_iter().next().map(|column| column.data_type).filter(|data_type| data_type != "\"NULL\"")
 }

@@ -447,6 +447,12 @@ impl dyn Session + '_ {
     }
 }
 
+/// The type of an expression that reads no table, in the engine's words; `None` where it cannot tell.
+pub fn type_of(session: &mut dyn Session, expression: &str) -> Option<String> {
+    let columns = session.describe(&format!("SELECT {expression} AS x")).ok()?;
+    columns.into_iter().next().map(|column| column.data_type).filter(|data_type| data_type != "\"NULL\"")
+}
+
 /// Runs work in one transaction: committed when it succeeds, rolled back when it fails or panics.
 ///
 /// # Errors

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::one::{EPOCH, SCHEMA, table_of};
-use crate::engine::Session;
+use crate::engine::{Session, type_of};
 use crate::fingerprint::Tree;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
@@ -124,7 +124,7 @@ fn of_query(
 fn declared(session: &mut dyn Session, model: &Model) -> Option<Vec<ShapeColumn>> {
     let column = |column: &crate::model::DeclaredColumn| {
         let data_type = column.data_type.as_ref();
-        let data_type = data_type.and_then(|data_type| described(session, &format!("CAST(NULL AS {data_type})")));
+        let data_type = data_type.and_then(|data_type| type_of(session, &format!("CAST(NULL AS {data_type})")));
         ShapeColumn { name: column.name.clone(), data_type }
     };
     let columns: Vec<ShapeColumn> = model.properties.columns.iter().map(column).collect();
@@ -146,17 +146,11 @@ fn stated(session: &mut dyn Session, shapes: &Shapes, model: &Model) -> Option<V
     };
     let columns = stated_columns(&query.syntax(), Dialect::DuckDb, &known)?;
     let column = |StatedColumn { name, like }| {
-        let data_type = like.and_then(|like| described(session, &like));
+        let data_type = like.and_then(|like| type_of(session, &like));
         ShapeColumn { name, data_type }
     };
     let columns = columns.into_iter().map(column);
     Some(columns.chain(of_kind(model).into_iter().map(ShapeColumn::of)).collect())
-}
-
-/// The type of an expression in DuckDB's own words; `None` where it cannot tell.
-fn described(session: &mut dyn Session, like: &str) -> Option<String> {
-    let columns = session.describe(&format!("SELECT {like} AS x")).ok()?;
-    columns.into_iter().next().map(|column| column.data_type).filter(|data_type| data_type != "\"NULL\"")
 }
 
 /// Makes an empty table; `None` where the engine does not take it.

@@ -4,9 +4,8 @@
 use offshoot::error::Exit;
 
 use super::Site;
-use super::killed::at_each_moment;
-use crate::kill::{copied, run_and_kill_anywhere};
-use crate::lab::{assert_same, edit, shown};
+use super::killed::{at_each_moment, at_each_moment_and_later};
+use crate::lab::edit;
 
 fn keyed(more: &str, query: &str) -> String {
     format!("MODEL (name s.keyed, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id{more}), cron '@daily');\n{query}")
@@ -121,24 +120,19 @@ fn rows_are_merged_once_wherever_a_run_dies() {
                 SELECT 1::INT AS id, (coalesce(max(n), 0) + 1)::INT AS n FROM s.full";
     let counted = "MODEL (name s.own, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key id), cron '@daily');\n\
                    SELECT 1::INT AS id, (coalesce(max(n), 0) + 1)::INT AS n FROM s.own";
-    let site = two_days(Site::duckdb(&[
+    let site = Site::duckdb(&[
         ("models/keyed.sql", &keyed(MERGED, PLAIN)),
         ("models/own.sql", counted),
         ("models/full.sql", full),
         ("models/total.sql", READER),
-    ]));
+    ]);
+    site.people("(1,'a',10,NULL),(2,'b',20,NULL)");
+    let promote = ["promote", "--execution-time", "2026-04-01", "--jobs", "1"];
+    assert!(at_each_moment(&site, &promote, 6) > 5);
+    let site = two_days(site);
     let run = ["run", "--execution-time", "2026-04-02", "--jobs", "1"];
     assert!(at_each_moment(&site, &run, 4) > 5);
-    // The same tick later in the day.
-    let (_folder, root) = copied(site.world());
-    let lines = run_and_kill_anywhere(&root, &run, 0).lines;
-    let expected = shown(&root, "");
-    for at in (1..=lines).step_by(3) {
-        let (_folder, root) = copied(site.world());
-        run_and_kill_anywhere(&root, &run, at);
-        run_and_kill_anywhere(&root, &["run", "--execution-time", "2026-04-02 13:00:00", "--jobs", "1"], 0);
-        assert_same(&shown(&root, ""), &expected, &format!("after a death at {at} of {lines} and a later run"));
-    }
+    at_each_moment_and_later(&site);
 }
 
 #[test]
@@ -160,6 +154,20 @@ fn a_full_model_may_be_made_of_its_own_rows() {
         site.people("(4,'d',40,NULL)");
         site.done(&["run", "--restate", "s.keyed"]);
         assert_eq!(site.lines(rows), ["1|a|12", "2|b|22", "2|B|22", "3|c|31", "4|d|40"]);
+    }
+}
+
+#[test]
+fn a_state_that_is_lost_loses_no_rows_and_adds_none_twice() {
+    let count = "MODEL (name s.own, kind FULL, cron '@daily');\nSELECT (coalesce(max(n), 0) + 1)::INT AS n FROM s.own";
+    for (more, expected) in [("", ["1|a|10", "2|B|21", "3|c|30"]), (MERGED, ["1|a|10", "2|b|41", "3|c|30"])] {
+        let site = two_days(Site::duckdb(&[("models/keyed.sql", &keyed(more, PLAIN)), ("models/own.sql", count)]));
+        site.done(&["run"]);
+        std::fs::remove_file(site.world().state()).expect("the state");
+        site.done(&["state", "recover"]);
+        site.done(&["run"]);
+        assert_eq!(people(&site), expected);
+        assert_eq!(site.lines("SELECT n FROM s.own"), ["2"]);
     }
 }
 

@@ -50,6 +50,20 @@ pub(super) fn at_each_moment(site: &Site, command: &[&str], step: usize) -> usiz
     kills
 }
 
+/// Kills the run of the second of April at moments spread over it; one of the same tick later in the day ends as if nobody had.
+pub(super) fn at_each_moment_and_later(site: &Site) {
+    let (_folder, root) = copied(site.world());
+    let run = ["run", "--execution-time", "2026-04-02", "--jobs", "1"];
+    let lines = run_and_kill_anywhere(&root, &run, 0).lines;
+    let expected = shown(&root, "");
+    for at in (1..=lines).step_by(3) {
+        let (_folder, root) = copied(site.world());
+        run_and_kill_anywhere(&root, &run, at);
+        run_and_kill_anywhere(&root, &["run", "--execution-time", "2026-04-02 13:00:00", "--jobs", "1"], 0);
+        assert_same(&shown(&root, ""), &expected, &format!("after a death at {at} of {lines} and a later run"));
+    }
+}
+
 #[test]
 fn a_run_that_dies_adds_no_version_twice_and_loses_none() {
     let kills = at_each_moment(&site(), &["run", "--execution-time", "2026-04-02", "--jobs", "1"], 3);
@@ -61,17 +75,7 @@ fn rows_are_added_once_wherever_a_run_or_a_promote_dies() {
     let site = loaded(Site::duckdb(&[("models/log.sql", LOG), ("models/keyed.sql", KEYED)]));
     let kills = at_each_moment(&site, &["run", "--execution-time", "2026-04-02", "--jobs", "1"], 4);
     assert!(kills > 5, "{kills} kills");
-    // The same tick later in the day.
-    let (_folder, root) = copied(site.world());
-    let run = ["run", "--execution-time", "2026-04-02", "--jobs", "1"];
-    let lines = run_and_kill_anywhere(&root, &run, 0).lines;
-    let expected = shown(&root, "");
-    for at in (1..=lines).step_by(3) {
-        let (_folder, root) = copied(site.world());
-        run_and_kill_anywhere(&root, &run, at);
-        run_and_kill_anywhere(&root, &["run", "--execution-time", "2026-04-02 13:00:00", "--jobs", "1"], 0);
-        assert_same(&shown(&root, ""), &expected, &format!("after a death at {at} of {lines} and a later run"));
-    }
+    at_each_moment_and_later(&site);
     site.done(&["run"]);
     edit(
         site.world(),
