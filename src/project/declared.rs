@@ -6,7 +6,7 @@ use super::value::{Source, Value, closing, nested};
 use crate::files::FileTree;
 use crate::model::{DeclaredColumn, Kind, Model};
 use crate::problem::{Positions, Problem};
-use crate::sql::{Token, TokenKind, type_in};
+use crate::sql::{Dialect, Token, TokenKind, type_in};
 
 /// What ends a type, and says more of its column.
 const CONSTRAINTS: [&str; 12] = [
@@ -58,16 +58,19 @@ pub(super) fn other_columns(tree: &dyn FileTree, model: &Model) -> Vec<Problem> 
     let Some(query) = model.query.as_ref().filter(|_| model.kind.name().has_table() && !declared.is_empty()) else {
         return Vec::new();
     };
-    let Some(given) = named(query) else { return Vec::new() };
-    let fold = |name: &str| model.dialect.fold_name(name, true);
-    let is_declared = |name: &&str| declared.iter().any(|column| fold(&column.name) == **name);
+    // Of Snowflake's names, which are in upper case where they have no quotes, no columns are known.
+    let named = if model.dialect == Dialect::Snowflake { None } else { named(query) };
+    let Some(given) = named else { return Vec::new() };
+    // How a dialect folds names without quotes makes no other columns of them.
+    let fold = |name: &str| name.to_lowercase();
+    let is_declared = |name: &&str| declared.iter().any(|column| fold(&column.name) == fold(name));
     // A history adds two of its own.
     let validity = match &model.kind {
-        Kind::ScdType2(scd) => vec![fold(&scd.valid_from), fold(&scd.valid_to)],
+        Kind::ScdType2(scd) => vec![scd.valid_from.clone(), scd.valid_to.clone()],
         _ => Vec::new(),
     };
     let is_given =
-        |name: &&str| given.iter().map(|(given, _)| given).chain(&validity).any(|given| *given == fold(name));
+        |name: &&str| given.iter().map(|(given, _)| given).chain(&validity).any(|given| fold(given) == fold(name));
     let undeclared: Vec<&str> = given.iter().map(|(name, _)| name.as_str()).filter(|name| !is_declared(name)).collect();
     let missing: Vec<&str> =
         declared.iter().map(|column| column.name.as_str()).filter(|name| !is_given(name)).collect();

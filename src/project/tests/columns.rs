@@ -68,7 +68,7 @@ fn a_model_moves_with_the_columns_that_it_lists() {
              MODEL (name s.b, kind FULL);\nSELECT @STAR(s.a, prefix := 'p_') FROM s.a\n"
         );
         let loaded = loaded(&fixture);
-        assert_eq!(loaded.problems, []);
+        assert!(loaded.problems.iter().all(|problem| problem.code == "other-columns"), "{:?}", loaded.problems);
         (text_of(&loaded, "s.b"), source_of(&loaded, "s.b"))
     };
     let (text, source) = with("x INT, y INT");

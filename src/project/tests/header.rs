@@ -25,7 +25,7 @@ MODEL (
   physical_properties (x = 'y', z = 1), references (a, b), cron_tz 'Europe/Berlin',
 );
 SET x = 1;
-SELECT ds, amount FROM s.orders WHERE ds BETWEEN @start_ds AND @end_ds;
+SELECT ds, amount, s FROM s.orders WHERE ds BETWEEN @start_ds AND @end_ds;
 ANALYZE; -- done
 //- models/s.sql
 MODEL (name s.a); SELECT 1 AS x
