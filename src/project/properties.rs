@@ -451,5 +451,5 @@ fn audits(value: Value<'_>) -> Result<Vec<AuditCall>, String> {
         let arguments = pairs.into_iter().map(|pair| (pair.key, pair.value.folded())).collect();
         complete.then_some(AuditCall { name, arguments })
     };
-    value.listed().items().into_iter().map(|item| one(item).ok_or_else(|| expected.to_owned())).collect()
+    value.items().into_iter().map(|item| one(item).ok_or_else(|| expected.to_owned())).collect()
 }

@@ -128,14 +128,20 @@ impl<'a> Value<'a> {
         self.tokens.iter().find(is_macro).map(|token| token.range.start)
     }
 
-    /// What is inside the parentheses or brackets that stand around the whole value.
+    /// What is inside the parentheses or brackets that stand around the whole value; `ARRAY[a, b]` is `[a, b]`, as for SQLMesh.
     fn wrapped(&self) -> Option<&'a [Token]> {
-        let first = self.tokens.first()?;
+        let tokens = match self.tokens {
+            [first, rest @ ..] if first.is_word("array") && rest.first().is_some_and(|open| open.is_symbol("[")) => {
+                rest
+            }
+            tokens => tokens,
+        };
+        let first = tokens.first()?;
         if !(first.is_symbol("(") || first.is_symbol("[")) {
             return None;
         }
-        let end = closing(self.tokens, 0)?;
-        (end + 1 == self.tokens.len()).then(|| &self.tokens[1..end])
+        let end = closing(tokens, 0)?;
+        (end + 1 == tokens.len()).then(|| &tokens[1..end])
     }
 
     /// `true`, `'false'`, or a comparison of constants such as `(1 = 1)`. A name is no constant: one that is misspelt decides nothing.
@@ -164,22 +170,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The list of `ARRAY[a, b]`, or the value as it is.
-    pub(super) fn listed(&self) -> Self {
-        match self.tokens.split_first() {
-            Some((first, rest)) if first.is_word("array") && rest.first().is_some_and(|open| open.is_symbol("[")) => {
-                Self { tokens: rest, ..*self }
-            }
-            _ => *self,
-        }
-    }
-
     /// Whether parentheses or brackets stand around the whole value.
     pub(super) fn is_list(&self) -> bool {
         self.wrapped().is_some()
     }
 
-    /// The items of `(a, b)` or `[a, b]`; a value without parentheses is a list of one. Trailing commas are fine.
+    /// The items of `(a, b)`, `[a, b]` or `ARRAY[a, b]`; a value without parentheses is a list of one. Trailing commas are fine.
     pub(super) fn items(&self) -> Vec<Self> {
         match self.wrapped() {
             Some(inside) => self.split(inside),

@@ -1,6 +1,7 @@
 //! Forms of a `MODEL` block that nobody would choose, and that SQLMesh takes and real projects have.
 
 use super::*;
+use crate::model::Properties;
 use crate::problem::has_errors;
 
 #[test]
@@ -60,6 +61,34 @@ fn a_model_is_enabled_by_a_comparison_too() {
 fn a_list_of_audits_may_be_an_array() {
     let loaded = with("kind FULL, audits ARRAY[not_null(columns := (x)), unique_values(columns := (x))]");
     assert_eq!(model(&loaded).properties.audits.len(), 2);
+}
+
+/// As SQLMesh's own formatter writes them.
+#[test]
+fn every_list_may_be_an_array() {
+    let text = |list: fn(&[&str]) -> String, nested: fn(&[&str]) -> String| {
+        let (one, two) = (list(&["id"]), list(&["id", "day"]));
+        format!(
+            "//- models/a.sql\nMODEL (name s.a, kind SCD_TYPE_2_BY_COLUMN (unique_key {one}, columns {two}), tags {two}, grains {two}, \
+             clustered_by {two}, partitioned_by {two}, depends_on {}, audits (not_null(columns := {two})));\n\
+             SELECT 1 AS id, 2 AS day\n\
+             //- models/b.sql\nMODEL (name s.@name, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key {two}), blueprints {});\nSELECT 1 AS id, 2 AS day\n",
+            list(&["s.x"]),
+            nested(&["(name := x)", "(name := y)"])
+        )
+    };
+    let array: fn(&[&str]) -> String = |items| format!("ARRAY[{}]", items.join(", "));
+    let plain: fn(&[&str]) -> String = |items| format!("({})", items.join(", "));
+    let (arrays, plain) = (loaded(&text(array, array)), loaded(&text(plain, plain)));
+    assert_eq!(arrays.problems, []);
+    assert_eq!(arrays.project.models.keys().map(ToString::to_string).collect::<Vec<_>>(), ["s.a", "s.x", "s.y"]);
+    for (name, model) in &arrays.project.models {
+        let other = &plain.project.models[name];
+        assert_eq!(model.kind, other.kind);
+        // The texts of calls are kept as they are written.
+        let properties = |model: &Model| Properties { audits: Vec::new(), ..(*model.properties).clone() };
+        assert!(properties(model) == properties(other), "{name}");
+    }
 }
 
 #[test]
