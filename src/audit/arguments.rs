@@ -56,7 +56,7 @@ impl Arguments {
         }
     }
 
-    /// The items of `(a, b)`, `[a, b]` or `a`.
+    /// The items of `(a, b)`, `[a, b]`, `ARRAY[a, b]` or `a`.
     pub(super) fn list(&self, name: &str) -> Result<Vec<String>, String> {
         let text = self.text(name)?;
         let items = items(text, self.dialect).ok_or_else(|| format!("needs `{name}` to be a list such as `(a, b)`"))?;
@@ -67,6 +67,9 @@ impl Arguments {
 /// Cuts a list at the commas that no parenthesis is around.
 fn items(text: &str, dialect: Dialect) -> Option<Vec<String>> {
     let tokens: Vec<_> = tokenize(text, dialect).ok()?.into_iter().filter(|token| token.is_significant()).collect();
+    // SQLMesh reads `ARRAY[a, b]` as `[a, b]`.
+    let is_array = matches!(tokens.as_slice(), [word, open, ..] if word.is_word("array") && open.is_symbol("["));
+    let tokens = &tokens[usize::from(is_array)..];
     let (mut depth, mut ends_early, mut commas) = (0_usize, false, Vec::new());
     for (index, token) in tokens.iter().enumerate() {
         if ["(", "["].iter().any(|open| token.is_symbol(open)) {

@@ -33,12 +33,14 @@ fn the_rows_that_fail_are_counted() {
          WHERE (id IS NULL OR \"a, b\" IS NULL OR f(x, y) IS NULL) AND (day > @start)\n) AS failures"
     );
     // One item alone is a list, and a tuple is an item of one.
-    for one in ["id", "(id)", "[id]"] {
+    for one in ["id", "(id)", "[id]", "ARRAY[id]"] {
         let audit = read("not_null", &[("columns", one)]).expect("one");
         assert!(counting(&audit, "t").contains("WHERE (id IS NULL) AND TRUE"), "{one}: {}", counting(&audit, "t"));
     }
     let audit = read("forall", &[("criteria", "(a > 0, (b) IN (1, 2))")]).expect("one");
     assert!(counting(&audit, "t").contains("NOT (a > 0) OR NOT ((b) IN (1, 2))"), "{}", counting(&audit, "t"));
+    let audit = read("not_null", &[("columns", "ARRAY[a, b]")]).expect("one");
+    assert!(counting(&audit, "t").contains("(a IS NULL OR b IS NULL)"), "{}", counting(&audit, "t"));
     let audit = read("forall", &[("criteria", "(a) + (b) > 0")]).expect("one");
     assert!(counting(&audit, "t").contains("(NOT ((a) + (b) > 0))"), "{}", counting(&audit, "t"));
 }

@@ -27,7 +27,7 @@ impl Reader<'_, '_> {
             return None;
         };
         let items = columns.items();
-        let is_star = matches!(items.as_slice(), [item] if item.folded() == "*");
+        let is_star = matches!(items.as_slice(), [item] if item.scalar().as_deref() == Some("*"));
         let listed = || items.iter().map(expression).collect();
         let by = VersionBy::Columns { compared: (!is_star).then(listed), updated_at };
         self.scd(offset, by, first)

@@ -133,7 +133,7 @@ impl Expander<'_> {
     fn surrogate_key(&self, arguments: &Arguments, at: usize) -> Result<Outcome, String> {
         let fields = arguments.flat();
         let hash = match arguments.get("hash_function", usize::MAX) {
-            Some(name) => self.string_of(name).ok_or("`hash_function` must be a text such as 'MD5'")?,
+            Some(name) => self.said(name).ok_or("`hash_function` must be a text such as 'MD5'")?,
             None => "MD5".to_owned(),
         };
         let is_plain = !hash.is_empty() && hash.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_');
@@ -226,7 +226,7 @@ impl Expander<'_> {
             _ => arguments.get(name, place).and_then(items_of).ok_or_else(usage),
         };
         let (keys, orders) = (list("partition_by", 1)?, list("order_by", 2)?);
-        let orders = orders.iter().map(|order| self.string_of(order)).collect::<Option<Vec<_>>>().ok_or_else(usage)?;
+        let orders = orders.iter().map(|order| self.said(order)).collect::<Option<Vec<_>>>().ok_or_else(usage)?;
         if keys.is_empty() || orders.is_empty() {
             return Err(usage());
         }
@@ -254,7 +254,7 @@ impl Expander<'_> {
             "write `@DATE_SPINE('day', '2024-01-01', '2024-12-31')`; parts are day, week, month, quarter, year"
                 .to_owned()
         };
-        let part = arguments.get("datepart", 0).and_then(|part| self.string_of(part)).ok_or_else(usage)?.to_lowercase();
+        let part = arguments.get("datepart", 0).and_then(|part| self.said(part)).ok_or_else(usage)?.to_lowercase();
         let step = match part.as_str() {
             "day" => "1 DAY",
             "week" => "7 DAY",
@@ -330,6 +330,18 @@ impl Expander<'_> {
             _ => '"',
         };
         format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
+    }
+
+    /// The text of a string literal, or a name that stands for one, as SQLMesh takes it: `"SHA256"`, `month`.
+    fn said(&self, value: &[Lexeme]) -> Option<String> {
+        match trimmed(value) {
+            [Lexeme { kind: Kind::Quoted, text, .. }] => {
+                let mut inside = text.chars();
+                (inside.next().is_some() && inside.next_back().is_some()).then(|| inside.as_str().to_owned())
+            }
+            [Lexeme { kind: Kind::Word, text, .. }] => Some(text.clone()),
+            value => self.string_of(value),
+        }
     }
 
     /// The text of a string literal alone.

@@ -319,6 +319,17 @@ fn sqlmeshs_macros_write_sql() {
         "@DEDUPLICATE(s.t, [k, CAST(at AS DATE)], ['at DESC', 'b'])",
         "SELECT * FROM s.t QUALIFY ROW_NUMBER() OVER (PARTITION BY k, CAST(at AS DATE) ORDER BY at DESC, b) = 1",
     );
+    // A name stands for a text.
+    same(
+        "@DEDUPLICATE(s.t, [k], [\"at DESC\"])",
+        "SELECT * FROM s.t QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY at DESC) = 1",
+    );
+    same(
+        "SELECT @GENERATE_SURROGATE_KEY(a, hash_function := \"SHA256\")",
+        "SELECT SHA256(CONCAT(COALESCE(CAST(a AS TEXT), '_sqlmesh_surrogate_key_null_')))",
+    );
+    let spine = |part: &str| run(&format!("@DATE_SPINE({part}, '2024-01-01', '2024-12-31')"), Dialect::DuckDb).0;
+    assert_eq!([spine("month"), spine("\"month\"")], [spine("'month'"), spine("'month'")]);
     assert_eq!(
         run("@DEDUPLICATE(s.t, [k], ['at DESC'])", Dialect::Postgres).0,
         "SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY at DESC) AS _w FROM s.t) AS _t WHERE _w = 1"

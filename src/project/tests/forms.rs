@@ -92,6 +92,16 @@ fn every_list_may_be_an_array() {
 }
 
 #[test]
+fn all_columns_may_be_a_text() {
+    let of = |columns: &str| {
+        let loaded = with(&format!("kind SCD_TYPE_2_BY_COLUMN (unique_key x, columns {columns})"));
+        assert_eq!(loaded.problems, []);
+        model(&loaded).kind.clone()
+    };
+    assert_eq!([of("'*'"), of("[*]")], [of("*"), of("*")]);
+}
+
+#[test]
 fn a_query_alone_is_a_model_where_its_path_is_its_name() {
     let project = |naming: &str, text: &str| {
         let config = format!("//- config.yaml\nmodel_defaults: {{dialect: duckdb}}\n{naming}\n");
