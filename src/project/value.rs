@@ -111,7 +111,10 @@ impl<'a> Value<'a> {
     pub(super) fn scalar(&self) -> Option<String> {
         match self.tokens {
             [] => None,
-            [Token { kind: TokenKind::Word { value, .. }, .. }] => Some(value.clone()),
+            [Token { kind: TokenKind::Word { value, quote: Some(quote) }, .. }] => {
+                Some(value.replace(&format!("{quote}{quote}"), &quote.to_string()))
+            }
+            [Token { kind: TokenKind::Word { value, quote: None }, .. }] => Some(value.clone()),
             [token] => Some(unquoted(token).unwrap_or_else(|| self.folded())),
             _ if self.wrapped().is_some() => None,
             _ => Some(self.folded()),

@@ -92,6 +92,15 @@ fn every_list_may_be_an_array() {
 }
 
 #[test]
+fn a_quote_within_quotes_is_written_twice() {
+    let loaded = with("description \"\"\"text\"\"\", column_descriptions (x = \"the \"\"x\"\"\"), owner 'it''s'");
+    let properties = &model(&loaded).properties;
+    assert_eq!(properties.description.as_deref(), Some("\"text\""));
+    assert_eq!(properties.column_descriptions["x"], "the \"x\"");
+    assert_eq!(properties.owner.as_deref(), Some("it's"));
+}
+
+#[test]
 fn all_columns_may_be_a_text() {
     let of = |columns: &str| {
         let loaded = with(&format!("kind SCD_TYPE_2_BY_COLUMN (unique_key x, columns {columns})"));
