@@ -116,7 +116,7 @@ pub struct Target {
 pub enum Rows {
     /// They stay, as SQLMesh's merge leaves them.
     Stay,
-    /// The table begins anew: somebody wants it loaded again, or it was made of what is not read any more.
+    /// The table begins anew: somebody wants it loaded again, it was made of what is not read any more, or no promote has shown it.
     Anew,
 }
 

@@ -223,7 +223,11 @@ impl<'a> Targets<'a> {
             _ if fill != Fill::Fresh => Action::Build,
             _ => Action::Reuse,
         };
-        let rows = if is_anothers { Rows::Anew } else { Rows::Stay };
+        // What only a branch has seen begins with what there is when it is filled again: rows that it has of inputs that were
+        // loaded again meanwhile may be none any more.
+        let is_unseen = known.is_some_and(|known| known.shown == ShownBefore::No);
+        let begins = is_anothers || is_unseen && matches!(model.kind, Kind::UniqueKey(_));
+        let rows = if begins { Rows::Anew } else { Rows::Stay };
         Slot { key, known, from: None, lacking, missing, fill, action, rows }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fingerprint::Tree;
 use crate::ids::{EnvironmentName, ModelName, TableName};
-use crate::model::Past;
+use crate::model::{Kind, Past};
 use crate::naming::TableKey;
 use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing, ShownBefore};
 use crate::state::{Environment, LoadedInterval, Others, Pointer, State, StateError};
@@ -72,7 +72,9 @@ pub(super) fn known(
     let tables = state.tables(&keys)?;
     let names: Vec<TableName> = tables.values().map(|table| table.snapshot.table.clone()).collect();
     let shared = writer.leaves_alone(state, &names)?;
-    let keeps = |tree: &&Tree| tree.models.values().any(|model| model.past() != Past::Recomputed);
+    let keeps = |tree: &&Tree| {
+        tree.models.values().any(|model| model.past() != Past::Recomputed || matches!(model.kind, Kind::UniqueKey(_)))
+    };
     let before = |environment: Option<EnvironmentName>| match environment {
         Some(environment) if trees.iter().flatten().any(keeps) => {
             state.shown_by(Others::EverOnly(&environment), &names)

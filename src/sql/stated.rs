@@ -28,7 +28,8 @@ pub struct StatedColumn {
 /// The columns of the tables that a query reads, by a name's parts; `None` where nobody knows them.
 pub type KnownTables<'k> = dyn Fn(&[String]) -> Option<Vec<StatedColumn>> + 'k;
 
-/// The columns of a query in order, as an engine of the dialect shows their names, but for those that the engine must name. `None` where nobody knows which there are.
+/// The columns of a query in order, as an engine of the dialect shows their names, but for those that the engine must name.
+/// `None` where nobody knows which there are.
 pub fn stated_columns(syntax: &Syntax, dialect: Dialect, tables: &KnownTables<'_>) -> Option<Vec<StatedColumn>> {
     Reader { dialect, tables }.query(syntax.tree().ok()?, &Ctes::new()).map(|found| found.columns)
 }

@@ -68,6 +68,31 @@ fn what_reads_what_is_loaded_again_begins_anew() {
     assert_eq!(people(&site), ["2|B|21", "3|c|30"]);
 }
 
+/// As SQLMesh, which loads what a branch has made of such rows again.
+#[test]
+fn a_branch_brings_no_rows_back_that_were_wrong_when_it_made_them() {
+    let of = "MODEL (name s.source, kind FULL, cron '@daily');\nSELECT id, name, price FROM raw.people";
+    let query = PLAIN.replace("raw.people", "s.source");
+    for site in Site::both(&[("models/source.sql", of), ("models/keyed.sql", &keyed("", &query))]) {
+        let site = site.at("2026-04-01 00:00:00");
+        site.people("(1,'a',10,NULL),(2,'b',20,NULL)");
+        site.done(&["promote"]);
+        site.world().repository.branch("feature");
+        edit(site.world(), &[("models/keyed.sql", &keyed("", &query.replace("price F", "price * 2 AS price F")))]);
+        site.done(&["apply", "--env", "dev"]);
+        site.people("(9,'a',10,NULL),(2,'b',20,NULL)");
+        let site = site.at("2026-04-01 12:00:00");
+        site.done(&["run", "prod", "--restate", "s.source"]);
+        let site = site.at("2026-04-01 13:00:00");
+        site.done(&["apply", "--env", "dev"]);
+        assert_eq!(site.lines("SELECT id, price FROM s__dev.keyed ORDER BY id"), ["2|40", "9|20"]);
+        site.world().repository.checkout("main");
+        site.world().repository.merge("feature");
+        site.done(&["promote"]);
+        assert_eq!(people(&site), ["2|b|40", "9|a|20"]);
+    }
+}
+
 #[test]
 fn it_may_read_its_own_table_and_its_casts_say_the_types() {
     let new = "SELECT p.id::INT AS id, p.name::VARCHAR AS name, p.price::INT AS price FROM raw.people AS p\n\
