@@ -149,6 +149,8 @@ struct Columns<'t> {
     depth: usize,
     /// The significant tokens of the column that is read, with those inside brackets.
     column: Vec<&'t Token>,
+    /// How many of them are none of it, before the first column: `DISTINCT`, `DISTINCT ON (…)` or `ALL`.
+    quantified: usize,
     /// Where the last significant token ended, or a comment that belongs to it.
     last: usize,
     /// Whether the line on which that is has ended.
@@ -189,7 +191,18 @@ impl<'t> Columns<'t> {
 
     /// Whether nothing of the column was read yet, or what SELECT begins with alone.
     fn is_before(&self) -> bool {
-        self.depth == self.base && quantifier(&self.column) == self.column.len()
+        self.depth == self.base && self.quantified == self.column.len()
+    }
+
+    /// Takes the last token into what SELECT begins with, if it belongs to that. Each token is looked at once.
+    fn quantify(&mut self) {
+        let is = |place: usize, word: &str| self.column.get(place).is_some_and(|token| token.is_word(word));
+        let closes = || self.depth == self.base && self.column.last().is_some_and(|token| token.is_symbol(")"));
+        match self.column.len() {
+            1 => self.quantified = usize::from(is(0, "distinct") || is(0, "all")),
+            length if self.quantified == 1 && is(0, "distinct") && is(1, "on") && closes() => self.quantified = length,
+            _ => {}
+        }
     }
 
     /// Takes a significant token; tells whether there are no more columns.
@@ -209,8 +222,9 @@ impl<'t> Columns<'t> {
             self.finish();
         } else {
             self.column.push(token);
+            self.quantify();
             // What stands before it is about the SELECT.
-            self.before.take_if(|_| self.ended.is_none() && quantifier(&self.column) == self.column.len());
+            self.before.take_if(|_| self.ended.is_none() && self.quantified == self.column.len());
         }
         false
     }
@@ -234,7 +248,7 @@ impl<'t> Columns<'t> {
     fn finish(&mut self) {
         let column = std::mem::take(&mut self.column);
         let (before, behind) = (self.before.take(), self.behind.take());
-        let (_, own) = column.split_at(quantifier(&column));
+        let (_, own) = column.split_at(std::mem::take(&mut self.quantified));
         let name = named(own).filter(|name| name.len() <= LONGEST_NAME).unwrap_or_default();
         self.ended = Some(name);
         // Behind its last token, or around the AS before its name; whatever else stands within is about a part of it.
@@ -255,23 +269,6 @@ impl<'t> Columns<'t> {
 
 fn closes(depth: usize, token: &Token) -> bool {
     depth == 0 && [")", "]", "}"].iter().any(|close| token.is_symbol(close))
-}
-
-/// How many tokens before the first column of a SELECT are none of it: `DISTINCT`, `DISTINCT ON (…)` or `ALL`.
-fn quantifier(column: &[&Token]) -> usize {
-    let is = |place: usize, word: &str| column.get(place).is_some_and(|token| token.is_word(word));
-    if is(0, "all") {
-        return 1;
-    }
-    if !is(0, "distinct") || !is(1, "on") {
-        return usize::from(is(0, "distinct"));
-    }
-    let mut depth = 0;
-    let closed = column.iter().skip(2).position(|token| {
-        depth = nested(depth, token);
-        depth == 0
-    });
-    closed.map_or(1, |closed| closed + 3)
 }
 
 /// The name that a column is written with: its alias, or its own where it is nothing else or cast.
@@ -452,6 +449,8 @@ mod tests {
         let (blanks, many) = (" ".repeat(500_000), "-- one\n".repeat(70_000));
         assert_eq!(found(&format!("SELECT{blanks}\n{many} a FROM t")), "a=one");
         assert_eq!(found(&format!("SELECT a,{} b FROM t", "/* one */".repeat(100_000))), "a=one");
+        let (keys, added) = ("a,".repeat(100_000), " /* two */ + b".repeat(100_000));
+        assert_eq!(found(&format!("SELECT DISTINCT ON ({keys} a)\n a{added} AS a -- one\n FROM t")), "a=one");
         let name = "n".repeat(500_000);
         assert_eq!(found(&format!("SELECT {name},{} b FROM t", "/* one */".repeat(50_000))), "");
     }
