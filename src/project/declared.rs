@@ -1,5 +1,7 @@
 //! The `columns` of a model: names and types.
 
+use std::collections::BTreeSet;
+
 use super::columns::named;
 use super::properties::Scope;
 use super::value::{Source, Value, closing, nested};
@@ -7,6 +9,9 @@ use crate::files::FileTree;
 use crate::model::{DeclaredColumn, Kind, Model};
 use crate::problem::{Positions, Problem};
 use crate::sql::{Dialect, Token, TokenKind, type_in};
+
+/// So many columns are named in one message.
+const MOST_NAMED: usize = 20;
 
 /// What ends a type, and says more of its column.
 const CONSTRAINTS: [&str; 12] = [
@@ -33,15 +38,14 @@ pub(super) fn columns(scope: &Scope<'_>, value: Value<'_>) -> Result<Vec<Declare
     if !open || closing(tokens, 0) != Some(tokens.len() - 1) {
         return Err(expected.to_owned());
     }
-    let mut found: Vec<DeclaredColumn> = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
     for part in split_types(&tokens[1..tokens.len() - 1]) {
         let item = scope.source.value(part, value.offset);
         if item.is_empty() {
             continue;
         }
         let pair = item.pair().filter(|pair| !pair.value.is_empty()).ok_or(expected)?;
-        let fold = |name: &str| name.to_lowercase();
-        if found.iter().any(|column| fold(&column.name) == fold(&pair.written)) {
+        if !seen.insert(pair.written.to_lowercase()) {
             return Err(format!("columns that differ in name (`{}` comes twice)", pair.written));
         }
         let data_type = scope.source.value(type_of(pair.value.tokens).ok_or(expected)?, pair.value.offset);
@@ -63,24 +67,31 @@ pub(super) fn other_columns(tree: &dyn FileTree, model: &Model) -> Vec<Problem> 
     let Some(given) = named else { return Vec::new() };
     // How a dialect folds names without quotes makes no other columns of them.
     let fold = |name: &str| name.to_lowercase();
-    let is_declared = |name: &&str| declared.iter().any(|column| fold(&column.name) == fold(name));
+    let names: BTreeSet<String> = declared.iter().map(|column| fold(&column.name)).collect();
     // A history adds two of its own.
     let validity = match &model.kind {
-        Kind::ScdType2(scd) => vec![scd.valid_from.clone(), scd.valid_to.clone()],
+        Kind::ScdType2(scd) => vec![&scd.valid_from, &scd.valid_to],
         _ => Vec::new(),
     };
-    let is_given =
-        |name: &&str| given.iter().map(|(given, _)| given).chain(&validity).any(|given| fold(given) == fold(name));
-    let undeclared: Vec<&str> = given.iter().map(|(name, _)| name.as_str()).filter(|name| !is_declared(name)).collect();
+    let there: BTreeSet<String> = given.iter().map(|(name, _)| name).chain(validity).map(|name| fold(name)).collect();
+    let not_in = |set: &BTreeSet<String>, name: &str| !set.contains(&fold(name));
+    let undeclared: Vec<&str> =
+        given.iter().map(|(name, _)| name.as_str()).filter(|name| not_in(&names, name)).collect();
     let missing: Vec<&str> =
-        declared.iter().map(|column| column.name.as_str()).filter(|name| !is_given(name)).collect();
+        declared.iter().map(|column| column.name.as_str()).filter(|name| not_in(&there, name)).collect();
     let text = tree.text(&model.path).unwrap_or_default();
     let positions = Positions::default();
     let source = Source { path: &model.path, text: &text, positions: &positions, fixed: None };
     let warning = |message: String, help: &str| {
         source.warning("other-columns", query.template().source_offset(0), message).help(help)
     };
-    let list = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let list = |names: &[&str]| {
+        let shown: Vec<String> = names.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
+        match names.len().saturating_sub(MOST_NAMED) {
+            0 => shown.join(", "),
+            more => format!("{} and {more} more", shown.join(", ")),
+        }
+    };
     let extra = (!undeclared.is_empty()).then(|| {
         warning(
             format!("the query gives {}, which `columns` does not declare", list(&undeclared)),
