@@ -13,10 +13,10 @@ use crate::fingerprint::Fingerprint;
 use crate::graph::SelfReading;
 use crate::ids::{ModelName, TableName};
 use crate::model::{DeclaredColumn, Model};
-use crate::plan::{Build, Target};
+use crate::plan::{Build, Rows, Target};
 use crate::resolve::{ResolveError, Resolver, Times};
 use crate::sql::Template;
-use crate::state::{self, Fact, InputRead};
+use crate::state::{self, Fact, InputRead, Restatement};
 use crate::statement::{ColumnType, LoadTime, Target as Over, quote_table};
 use crate::time::{Interval, Intervals, Timestamp};
 
@@ -200,6 +200,7 @@ impl<'a> Task<'a> {
             run: self.work.run.to_owned(),
             made_for: Some(self.work.made_for.clone()),
             plan_id: Some(self.work.plan_id.clone()),
+            restatement: if self.target.rows == Rows::Restated { Restatement::Yes } else { Restatement::No },
         })
     }
 

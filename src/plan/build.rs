@@ -89,6 +89,9 @@ pub struct Known {
     pub prod: BTreeMap<ModelName, TableKey>,
     /// The tables of prod, where it is another environment that is promoted to.
     pub reference: BTreeMap<ModelName, TableKey>,
+    /// When rows of models were loaded again last that were there, among the tables that the environment and prod have ever shown;
+    /// only asked where something of the plan depends on it.
+    pub restatements: BTreeMap<ModelName, Timestamp>,
     /// What another program has made of models of which prod shows nothing.
     pub adopted: BTreeMap<ModelName, Adopted>,
 }

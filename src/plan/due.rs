@@ -11,6 +11,7 @@ use super::order::{Order, declared_lookback};
 use super::partial::{Held, Previewed, Read, Readers, Stand, Stands, all_in, complete};
 use super::range::{Start, course, ended, is_loaded_by_interval, reached, starts, whole_until};
 use super::restate::{Again, Restate, Restating};
+use super::restatements::Restatements;
 use super::scheduled::{Renewed, Scheduled};
 use super::seen::{self, Saw};
 use super::why::{Left, Why, WhyLeft};
@@ -122,6 +123,7 @@ struct Walk<'a> {
     running: &'a Running<'a>,
     starts: BTreeMap<ModelName, Start>,
     stands: Stands,
+    restatements: Restatements<'a>,
     restating: Restating<'a>,
     scheduled: Scheduled,
     targets: Vec<Target>,
@@ -147,6 +149,7 @@ impl<'a> Walk<'a> {
             running,
             starts: starts(running.tree, running.now),
             stands: Stands::default(),
+            restatements: Restatements::of(running.tree, &running.known.restatements),
             restating: Restating::new(running.restate),
             scheduled: Scheduled::default(),
             targets: Vec::new(),
@@ -190,7 +193,11 @@ impl<'a> Walk<'a> {
             let held = held.map(|(held, _)| held);
             self.remember(model, known, (&need.missing, action), (&read, held));
         }
-        let rows = if need.why.as_ref().is_some_and(Why::is_restatement) { Rows::Anew } else { Rows::Stay };
+        let rows = match (&need.why, known) {
+            (Some(why), _) if why.is_restatement() => Rows::Restated,
+            (_, Some(known)) if self.restatements.is_since(model, known) => Rows::Anew,
+            _ => Rows::Stay,
+        };
         if let Some(why) = need.why {
             let intervals = need.missing.ranges().to_vec();
             self.due.push(Due { model: model.name.clone(), kind, why, unit: model.unit(), intervals });

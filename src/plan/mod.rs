@@ -13,6 +13,7 @@ mod partial;
 mod ran;
 mod range;
 mod restate;
+mod restatements;
 mod scheduled;
 mod seen;
 mod target;
@@ -116,8 +117,11 @@ pub struct Target {
 pub enum Rows {
     /// They stay, as SQLMesh's merge leaves them.
     Stay,
-    /// The table begins anew: somebody wants it loaded again, it was made of what is not read any more, or no promote has shown it.
+    /// The table begins anew: it was made of what is not read any more, or of rows that were loaded again since, or no promote has
+    /// shown it.
     Anew,
+    /// It begins anew because somebody wants it, or what it reads, loaded again.
+    Restated,
 }
 
 /// The time that a history of intervals is of. How far it has come is for the warehouse to say, which knows it as surely as the rows.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::newer::{Held, later, newer_inputs};
 use super::partial::{Lacks, Previewed, Read, Stand, Stands, all_in, complete};
 use super::range::{Start, course, ended, is_loaded_by_interval, own_start, present, starts, wanted, whole_until};
+use super::restatements::Restatements;
 use super::seen::{self, Saw, Seen};
 use super::{
     Action, Basis, History, Inputs, KnownTable, OwnRows, Purpose, Rows, Sharing, ShownBefore, Target, Then, Which,
@@ -23,12 +24,15 @@ pub(super) struct Targets<'a> {
     freshness: Freshness,
     held: BTreeMap<TableKey, Held<'a>>,
     stands: Stands,
+    restatements: Restatements<'a>,
 }
 
 impl<'a> Targets<'a> {
     pub(super) fn new(inputs: &'a Inputs<'a>) -> Self {
         let starts = starts(inputs.result, inputs.now);
-        Self { inputs, starts, freshness: Freshness::default(), held: BTreeMap::new(), stands: Stands::default() }
+        let restatements = Restatements::of(inputs.result, &inputs.known.restatements);
+        let (freshness, stands) = (Freshness::default(), Stands::default());
+        Self { inputs, starts, freshness, held: BTreeMap::new(), stands, restatements }
     }
 
     /// Where a model with these fingerprints will point; `None` where it is not in the tree.
@@ -199,10 +203,11 @@ impl<'a> Targets<'a> {
             Some(known) if !shared && !inputs.is_prods(&key) => newer_inputs(known, &self.held),
             _ => Intervals::default(),
         };
+        let is_restated = known.is_some_and(|known| self.restatements.is_since(model, known)) && !inputs.is_prods(&key);
         let lacking = lacking(model, inputs, (wanted, self.own_past(model)), (&key, known), (seen, &newer));
         let is_stale = |known: &&KnownTable| {
             let is_whole = known.filled_at.is_some() && !matches!(model.kind, Kind::Seed(_));
-            is_whole && is_anothers || is_stale(model, inputs, (&key, known), (&self.freshness, seen))
+            is_whole && (is_anothers || is_restated) || is_stale(model, inputs, (&key, known), (&self.freshness, seen))
         };
         let fill = match known.filter(is_stale) {
             None => Fill::Fresh,
@@ -226,7 +231,7 @@ impl<'a> Targets<'a> {
         // What only a branch has seen begins with what there is when it is filled again: rows that it has of inputs that were
         // loaded again meanwhile may be none any more.
         let is_unseen = known.is_some_and(|known| known.shown == ShownBefore::No);
-        let begins = is_anothers || is_unseen && matches!(model.kind, Kind::UniqueKey(_));
+        let begins = is_anothers || is_restated || is_unseen && matches!(model.kind, Kind::UniqueKey(_));
         let rows = if begins { Rows::Anew } else { Rows::Stay };
         Slot { key, known, from: None, lacking, missing, fill, action, rows }
     }

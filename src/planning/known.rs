@@ -7,7 +7,8 @@ use crate::ids::{EnvironmentName, ModelName, TableName};
 use crate::model::{Kind, Past};
 use crate::naming::TableKey;
 use crate::plan::{Known, KnownLoad, KnownTable, Plan, Sharing, ShownBefore};
-use crate::state::{Environment, LoadedInterval, Others, Pointer, State, StateError};
+use crate::state::{Environment, LoadedInterval, Others, Owner, Pointer, State, StateError};
+use crate::time::Timestamp;
 use crate::turn::Writer;
 
 /// What a plan asks the state about.
@@ -83,6 +84,11 @@ pub(super) fn known(
     };
     let own = writer.promotes_to();
     let productions = own.as_ref().is_none_or(|own| !own.is_prod()).then(EnvironmentName::prod);
+    let restatements = if trees.iter().flatten().any(lies_over) {
+        restatements(state, own.iter().chain(&productions))?
+    } else {
+        BTreeMap::new()
+    };
     let (before, productions) = (before(own)?, before(productions)?);
     let mut builds = state.newest_builds(&tables.keys().cloned().collect::<Vec<_>>())?;
     let table = |(key, table): (TableKey, crate::state::Table)| {
@@ -109,5 +115,46 @@ pub(super) fn known(
         };
         (key, known)
     };
-    Ok(Known { tables: tables.into_iter().map(table).collect(), prod, reference, adopted: BTreeMap::new() })
+    Ok(Known {
+        tables: tables.into_iter().map(table).collect(),
+        prod,
+        reference,
+        restatements,
+        adopted: BTreeMap::new(),
+    })
+}
+
+/// Whether some of the models lie over their own rows, which may be of rows that were loaded again since.
+fn lies_over(tree: &&Tree) -> bool {
+    tree.models.values().any(|model| matches!(model.kind, Kind::UniqueKey(_)))
+}
+
+/// When models were loaded again last, as far as these environments have ever shown what that made. What nobody knows a table of
+/// any more counts where it was made for one that goes by its name.
+fn restatements<'a>(
+    state: &dyn State,
+    environments: impl Iterator<Item = &'a EnvironmentName>,
+) -> Result<BTreeMap<ModelName, Timestamp>, StateError> {
+    let builds = state.restatements()?;
+    if builds.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let tables = state.tables(&builds.iter().map(|build| build.key.clone()).collect::<Vec<_>>())?;
+    let names: Vec<TableName> = tables.values().map(|table| table.snapshot.table.clone()).collect();
+    let mut shown = BTreeSet::new();
+    for environment in environments {
+        shown.extend(state.shown_by(Others::EverOnly(environment), &names)?);
+    }
+    let mut newest: BTreeMap<ModelName, Timestamp> = BTreeMap::new();
+    for build in builds {
+        let counts = match tables.get(&build.key) {
+            Some(table) => shown.contains(&table.snapshot.table),
+            None => build.made_for == Some(Owner::Named),
+        };
+        if counts {
+            let at = newest.entry(build.key.model).or_insert(build.started_at);
+            *at = build.started_at.max(*at);
+        }
+    }
+    Ok(newest)
 }

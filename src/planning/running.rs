@@ -47,7 +47,7 @@ pub fn run_of(
     let keys = shown.values().filter(|shown| shown.table.is_some()).map(|shown| shown.key.clone()).collect();
     let name = &environment.about.name;
     let writer = runner(workspace, &side.project.settings, name);
-    let question = Question { writer, trees: [None; 3], keys, replaced: None };
+    let question = Question { writer, trees: [Some(&side.tree), None, None], keys, replaced: None };
     let known = known(state, &question, question.keys.clone()).map_err(state_error)?;
     let run = due(&Running {
         environment: name.clone(),

@@ -34,8 +34,8 @@ pub use postgres::{Place as PostgresPlace, PostgresState, Terms};
 pub use promoted::{Promoted, PromotedTable};
 pub use record::{
     About, Allowance, AuditResult, Build, Column, Computed, Environment, Fact, Forgotten, HistoryEntry, Identity,
-    InputRead, Load, NewEntry, Others, Owner, PendingPromote, Pointer, ShownView, Snapshot, Status, Table, Version,
-    ViewStep, VirtualView, decisions_of,
+    InputRead, Load, NewEntry, Others, Owner, PendingPromote, Pointer, Restatement, ShownView, Snapshot, Status, Table,
+    Version, ViewStep, VirtualView, decisions_of,
 };
 pub use sqlite::SqliteState;
 /// The newest version of the tables that this program knows.
@@ -158,6 +158,12 @@ pub trait State: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn builds_for(&self, owner: &Owner) -> Result<Vec<Build>, StateError>;
+
+    /// The newest build of each table that loaded rows again that were there, because somebody wanted that.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn restatements(&self) -> Result<Vec<Build>, StateError>;
 
     /// The newest build of each of these tables. Tables of which no build is known are left out.
     ///

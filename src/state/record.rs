@@ -332,6 +332,21 @@ pub struct Build {
     /// The plan that it belongs to, which fills a table once; `None` where an older release recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<PlanId>,
+    /// Whether rows were loaded again that were there.
+    #[serde(default, skip_serializing_if = "Restatement::is_no")]
+    pub restatement: Restatement,
+}
+
+/// Whether a build loaded rows again that were there, because somebody wanted that of it or of what it reads (SQLMesh: a
+/// restatement).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restatement {
+    /// It did; what was made of those rows may be wrong.
+    Yes,
+    /// It did not, or an older release recorded it.
+    #[default]
+    No,
 }
 
 /// What one audit found in one table, in one run.
@@ -410,6 +425,17 @@ impl Environment {
     /// What was decided of what it shows.
     pub fn decisions(&self) -> Decisions {
         decisions_of((&self.about.name, self.about.updated_at), &self.models).collect()
+    }
+}
+
+impl Restatement {
+    /// Whether it did.
+    pub fn is_yes(self) -> bool {
+        self == Self::Yes
+    }
+
+    fn is_no(&self) -> bool {
+        *self == Self::No
     }
 }
 

@@ -49,7 +49,7 @@ use self::tables::{
     a_build_that_is_told_again_under_its_plan_is_one_build, a_table_stays_where_it_is,
     builds_are_known_by_whom_they_were_made_for, filling_a_table_again_moves_its_time_and_not_its_birth,
     loads_merge_and_a_second_load_replaces_the_first, snapshots_and_builds_come_back_in_batches,
-    withdrawn_ranges_and_forgotten_tables_are_not_loaded,
+    what_was_loaded_again_is_known, withdrawn_ranges_and_forgotten_tables_are_not_loaded,
 };
 use self::unreferenced::{
     a_table_is_forgotten_only_where_nothing_needs_it, every_table_is_listed_and_those_of_other_projects_by_name,
@@ -343,6 +343,7 @@ macro_rules! every_case {
                 a_table_stays_where_it_is,
                 builds_are_known_by_whom_they_were_made_for,
                 a_build_that_is_told_again_under_its_plan_is_one_build,
+                what_was_loaded_again_is_known,
                 filling_a_table_again_moves_its_time_and_not_its_birth,
                 loads_merge_and_a_second_load_replaces_the_first,
                 withdrawn_ranges_and_forgotten_tables_are_not_loaded,

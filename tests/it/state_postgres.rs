@@ -145,15 +145,15 @@ fn what_is_not_ours_or_too_new_is_refused_and_left_alone() {
     client.batch("UPDATE offshoot.state_identity SET schema_version = 99").expect("written");
     for mode in [to_write(), OpenMode::ReadOnlyIfExists] {
         let refused = open(&database, &mode).err().expect("newer").to_string();
-        assert!(refused.contains("has schema version 99, this program knows 13: install a newer `bot`"), "{refused}");
+        assert!(refused.contains("has schema version 99, this program knows 14: install a newer `bot`"), "{refused}");
     }
     // A newer program migrated it while this one was at work.
     let refused = state.record(&held, &[Fact::Snapshot(snapshot("a.b"))]).expect_err("newer");
     assert!(matches!(refused, StateError::NewerSchema { found: 99, .. }), "{refused}");
     client.batch("UPDATE offshoot.state_identity SET schema_version = 3").expect("written");
     let refused = open(&database, &OpenMode::ReadOnlyIfExists).err().expect("older").to_string();
-    assert!(refused.contains("has schema version 3, this program reads 13: run a command that writes"), "{refused}");
-    client.batch("UPDATE offshoot.state_identity SET schema_version = 13, algorithm_version = 7").expect("written");
+    assert!(refused.contains("has schema version 3, this program reads 14: run a command that writes"), "{refused}");
+    client.batch("UPDATE offshoot.state_identity SET schema_version = 14, algorithm_version = 7").expect("written");
     let refused = open(&database, &to_write()).err().expect("newer");
     assert!(matches!(refused, StateError::NewerAlgorithm { found: 7, known: 1, .. }), "{refused}");
     open(&database, &OpenMode::ReadOnlyIfExists).expect("may plan");
@@ -199,7 +199,7 @@ fn an_old_schema_is_migrated_with_its_rows() {
     put_version_1(&client);
     let state = opened(&database);
     let identity = state.identity().expect("readable").expect("made");
-    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 13));
+    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 14));
     let prod = state.environment(&name("prod")).expect("readable").expect("in the fixture");
     assert_eq!(prod.models.keys().cloned().collect::<Vec<_>>(), [model("staging.orders")]);
     assert_eq!(state.builds(&[model("staging.orders")], 9).expect("readable").len(), 1);

@@ -156,7 +156,7 @@ fn put_version_1(place: &Place) -> PathBuf {
 
 fn assert_version_1_rows(state: &SqliteState) {
     let identity = state.identity().expect("readable").expect("made");
-    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 13));
+    assert_eq!((identity.state, identity.schema_version), (StateId::new("01d57a7e"), 14));
     let prod = state.environment(&name("prod")).expect("readable").expect("in the fixture");
     assert_eq!((prod.about.owner, prod.about.plan_id), (Owner::Named, plan("old-plan")));
     assert_eq!(prod.models.keys().cloned().collect::<Vec<_>>(), [model("staging.orders")]);
@@ -200,7 +200,7 @@ fn an_old_schema_is_migrated_with_its_rows() {
 }
 
 /// What each schema since the first one added.
-pub(crate) const LATER_SCHEMAS: [&str; 12] = [
+pub(crate) const LATER_SCHEMAS: [&str; 13] = [
     include_str!("../../src/state/store/schema_2.sql"),
     include_str!("../../src/state/store/schema_3.sql"),
     include_str!("../../src/state/store/schema_4.sql"),
@@ -213,6 +213,7 @@ pub(crate) const LATER_SCHEMAS: [&str; 12] = [
     include_str!("../../src/state/store/schema_11.sql"),
     include_str!("../../src/state/store/schema_12.sql"),
     include_str!("../../src/state/store/schema_13.sql"),
+    include_str!("../../src/state/store/schema_14.sql"),
 ];
 
 #[test]
@@ -284,7 +285,7 @@ fn a_newer_schema_is_refused_with_both_versions() {
     for mode in [to_write(), OpenMode::ReadOnlyIfExists] {
         let refused = open(&place.file(), &mode).err().expect("newer");
         let message = refused.to_string();
-        assert!(message.contains("has schema version 99, this program knows 13: install a newer `bot`"), "{message}");
+        assert!(message.contains("has schema version 99, this program knows 14: install a newer `bot`"), "{message}");
     }
 }
 

@@ -12,8 +12,8 @@ use offshoot::plan::{Basis, Commits, Saw, Seen};
 use offshoot::rollback::HoldChange;
 use offshoot::settings::PhysicalSchemas;
 use offshoot::state::{
-    About, Build, Column, Environment, Fact, InputRead, Load, NewEntry, Owner, Pointer, Snapshot, Status, Version,
-    VirtualView,
+    About, Build, Column, Environment, Fact, InputRead, Load, NewEntry, Owner, Pointer, Restatement, Snapshot, Status,
+    Version, VirtualView,
 };
 use offshoot::time::{Interval, IntervalUnit, Intervals, Timestamp};
 
@@ -139,6 +139,7 @@ pub(crate) fn build(text: &str, started_at: i64) -> Build {
         run: "ada".into(),
         made_for: None,
         plan_id: None,
+        restatement: Restatement::No,
     }
 }
 

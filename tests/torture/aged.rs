@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use offshoot::hash::Digest;
 use serde_json::Value;
 
-/// Takes a state of schema 11 back to schema 8, which had nothing of this.
-pub(crate) const SCHEMA_8: &str = "DROP TABLE announced; DROP TABLE decisions; DROP TABLE audit_results; DROP TABLE waits; DROP TABLE pointers; DROP TABLE past_pointers; DROP TABLE algorithms; \
+/// Takes a state of schema 14 back to schema 8, which had nothing of this.
+pub(crate) const SCHEMA_8: &str = "DROP INDEX builds_of_restatements; ALTER TABLE builds DROP COLUMN restatement; DROP TABLE announced; DROP TABLE decisions; DROP TABLE audit_results; DROP TABLE waits; DROP TABLE pointers; DROP TABLE past_pointers; DROP TABLE algorithms; \
      DROP INDEX builds_of_table; DROP INDEX snapshots_at_table; \
      CREATE INDEX builds_of_model ON builds (project, model, started_at); UPDATE state_identity SET schema_version = 8";
 

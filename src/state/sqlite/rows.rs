@@ -93,7 +93,7 @@ mod tests {
     use crate::naming::{IdentifierLimit, TableKey, physical_table};
     use crate::settings::PhysicalSchemas;
     use crate::state::store::{migrate, record};
-    use crate::state::{Build, Fact, Load, Snapshot};
+    use crate::state::{Build, Fact, Load, Restatement, Snapshot};
     use crate::time::{Interval, IntervalUnit, Timestamp};
 
     /// Counts what would be round trips elsewhere.
@@ -145,6 +145,7 @@ mod tests {
             run,
             made_for: None,
             plan_id: Some(PlanId::new("one")),
+            restatement: Restatement::No,
         };
         [Fact::Snapshot(snapshot), Fact::Load(load), Fact::Build(build)]
     }

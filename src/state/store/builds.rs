@@ -8,7 +8,7 @@ use super::tables::{key, list_of};
 use super::value::{Failure, Row, Value, count, json, optional_json, optional_word, text, word};
 use crate::ids::{ModelName, ProjectName};
 use crate::naming::TableKey;
-use crate::state::{Build, Owner};
+use crate::state::{Build, Owner, Restatement};
 
 /// [`crate::state::State::builds`].
 pub(super) fn of_models(
@@ -71,6 +71,15 @@ pub(super) fn newest(
     Ok(found)
 }
 
+/// [`crate::state::State::restatements`].
+pub(super) fn restatements(statements: &dyn Statements, project: &ProjectName) -> Result<Vec<Build>, Failure> {
+    let sql = "SELECT * FROM (
+             SELECT *, row_number() OVER (PARTITION BY model, data_fingerprint ORDER BY started_at DESC, id DESC) AS place
+             FROM @builds WHERE project = ?1 AND restatement = 1
+         ) AS newest WHERE place = 1 ORDER BY model, data_fingerprint";
+    statements.query(sql, &[project.into()])?.iter().map(build).collect()
+}
+
 /// Records builds; `ON CONFLICT` finds none where one belongs to no plan, because NULLs differ from each other.
 pub(super) fn record<'a>(
     statements: &dyn Statements,
@@ -80,12 +89,13 @@ pub(super) fn record<'a>(
     let rows: Vec<_> = once_each(builds).into_iter().map(|build| values(project, build)).collect::<Result<_, _>>()?;
     statements.insert(
         "INSERT INTO @builds (project, model, data_fingerprint, row_count, byte_count, seconds, started_at, intervals,
-             inputs, run, owner, plan_id, seen)",
+             inputs, run, owner, plan_id, seen, restatement)",
         rows,
         "ON CONFLICT (project, plan_id, model, data_fingerprint) DO UPDATE SET
              row_count = excluded.row_count, byte_count = excluded.byte_count, seconds = excluded.seconds,
              started_at = excluded.started_at, intervals = excluded.intervals, inputs = excluded.inputs,
-             run = excluded.run, owner = excluded.owner, seen = excluded.seen",
+             run = excluded.run, owner = excluded.owner, seen = excluded.seen,
+             restatement = excluded.restatement",
     )?;
     Ok(())
 }
@@ -103,7 +113,7 @@ fn once_each<'a>(builds: impl Iterator<Item = &'a Build>) -> Vec<&'a Build> {
     told
 }
 
-fn values(project: &ProjectName, build: &Build) -> Result<[Value; 13], Failure> {
+fn values(project: &ProjectName, build: &Build) -> Result<[Value; 14], Failure> {
     let number = |number: Option<u64>| number.map_or(Value::Integer(None), count);
     Ok([
         project.into(),
@@ -119,6 +129,7 @@ fn values(project: &ProjectName, build: &Build) -> Result<[Value; 13], Failure> 
         optional_json(build.made_for.as_ref())?,
         optional_word(build.plan_id.as_ref())?,
         optional_json(build.seen.as_ref())?,
+        Value::Integer(build.restatement.is_yes().then_some(1)),
     ])
 }
 
@@ -134,6 +145,7 @@ pub(super) fn build(row: &Row) -> Result<Build, Failure> {
         intervals: row.json("intervals")?,
         inputs: row.json("inputs")?,
         seen: row.optional_json("seen")?,
+        restatement: if row.optional_integer("restatement")?.is_some() { Restatement::Yes } else { Restatement::No },
         run: row.text("run")?.to_owned(),
         made_for: row.optional_json("owner")?,
         plan_id: row.optional_word("plan_id")?,

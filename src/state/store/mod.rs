@@ -238,6 +238,10 @@ impl<S: Store> State for StoredState<S> {
         self.read(|statements, project| builds::made_for(statements, project, owner))
     }
 
+    fn restatements(&self) -> Result<Vec<Build>, StateError> {
+        self.read(builds::restatements)
+    }
+
     fn newest_builds(&self, keys: &[TableKey]) -> Result<BTreeMap<TableKey, Build>, StateError> {
         self.read(|statements, project| builds::newest(statements, project, keys))
     }

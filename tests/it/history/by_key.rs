@@ -93,6 +93,82 @@ fn a_branch_brings_no_rows_back_that_were_wrong_when_it_made_them() {
     }
 }
 
+/// A source that is filled each day, a view of it, and what is kept by key of that.
+fn sourced(query: &str) -> [(&'static str, String); 3] {
+    let source = "MODEL (name s.source, kind FULL, cron '@daily');\nSELECT id, name, price FROM raw.people";
+    let between = "MODEL (name s.between, kind VIEW);\nSELECT * FROM s.source";
+    let query = query.replace("raw.people", "s.between");
+    [
+        ("models/source.sql", source.into()),
+        ("models/between.sql", between.into()),
+        ("models/keyed.sql", keyed("", &query)),
+    ]
+}
+
+/// As SQLMesh, which forgets what any definition of what is loaded again was loaded with.
+#[test]
+fn a_definition_that_comes_back_brings_no_rows_of_what_was_loaded_again_meanwhile() {
+    let first = sourced(PLAIN);
+    let second = sourced(&PLAIN.replace("price F", "price * 2 AS price F"));
+    for again in ["s.source", "s.keyed"] {
+        for site in Site::both(&first.each_ref().map(|(file, text)| (*file, text.as_str()))) {
+            let site = site.at("2026-04-01 00:00:00");
+            site.people("(1,'a',10,NULL),(2,'b',20,NULL)");
+            site.done(&["promote"]);
+            edit(site.world(), &[(second[2].0, &second[2].1)]);
+            site.done(&["promote"]);
+            site.people("(9,'a',10,NULL),(2,'b',20,NULL)");
+            let site = site.at("2026-04-01 12:00:00");
+            site.done(&["run", "--restate", again]);
+            let site = site.at("2026-04-02 00:00:00");
+            site.done(&["run"]);
+            edit(site.world(), &[(first[2].0, &first[2].1)]);
+            site.done(&["promote"]);
+            assert_eq!(people(&site), ["2|b|20", "9|a|10"], "{again}");
+        }
+    }
+}
+
+#[test]
+fn another_environment_that_goes_on_with_its_own_table_brings_none_back_either() {
+    let first = sourced(PLAIN);
+    let second = sourced(&PLAIN.replace("price F", "price * 2 AS price F"));
+    for site in Site::both(&first.each_ref().map(|(file, text)| (*file, text.as_str()))) {
+        let site = site.at("2026-04-01 00:00:00");
+        site.people("(1,'a',10,NULL),(2,'b',20,NULL)");
+        site.done(&["promote"]);
+        edit(site.world(), &[(second[2].0, &second[2].1)]);
+        site.done(&["promote", "--to", "staging"]);
+        site.people("(9,'a',10,NULL),(2,'b',20,NULL)");
+        let site = site.at("2026-04-01 12:00:00");
+        site.done(&["run", "--restate", "s.source"]);
+        let site = site.at("2026-04-02 00:00:00");
+        site.done(&["run", "staging"]);
+        assert_eq!(site.lines("SELECT id, price FROM s__staging.keyed ORDER BY id"), ["2|40", "9|20"]);
+        assert_eq!(people(&site), ["2|b|20", "9|a|10"]);
+    }
+}
+
+#[test]
+fn what_a_branch_loads_of_its_own_again_takes_no_row_from_production() {
+    let first = sourced(PLAIN);
+    for site in Site::both(&first.each_ref().map(|(file, text)| (*file, text.as_str()))) {
+        let site = site.at("2026-04-01 00:00:00");
+        site.people("(1,'a',10,NULL),(2,'b',20,NULL)");
+        site.done(&["promote"]);
+        site.world().repository.branch("feature");
+        edit(site.world(), &[("models/source.sql", &first[0].1.replace("price F", "price * 3 AS price F"))]);
+        site.done(&["apply", "--env", "dev"]);
+        site.people("(2,'b',20,NULL)");
+        let site = site.at("2026-04-01 12:00:00");
+        site.done(&["run", "dev", "--restate", "s.source"]);
+        assert_eq!(site.lines("SELECT id, price FROM s__dev.keyed ORDER BY id"), ["2|60"]);
+        let site = site.at("2026-04-02 00:00:00");
+        site.done(&["run", "prod"]);
+        assert_eq!(people(&site), ["1|a|10", "2|b|20"]);
+    }
+}
+
 #[test]
 fn it_may_read_its_own_table_and_its_casts_say_the_types() {
     let new = "SELECT p.id::INT AS id, p.name::VARCHAR AS name, p.price::INT AS price FROM raw.people AS p\n\

@@ -1,6 +1,6 @@
 //! What is known of tables: their snapshots, builds and loads.
 
-use offshoot::state::{Build, Fact, Owner, Snapshot, StateError};
+use offshoot::state::{Build, Fact, Owner, Restatement, Snapshot, StateError};
 use offshoot::time::{Intervals, Timestamp};
 
 use super::{Factory, lease};
@@ -73,6 +73,20 @@ pub(super) fn a_build_that_is_told_again_under_its_plan_is_one_build(store: &imp
     // Without a plan nobody knows that two are one.
     state.record(&lease, &[Fact::Build(build("c.d", 1)), Fact::Build(build("c.d", 1))]).expect("recordable");
     assert_eq!(state.builds(&[model("c.d")], 9).expect("readable")[&model("c.d")].len(), 2);
+}
+
+pub(super) fn what_was_loaded_again_is_known(store: &impl Factory) {
+    let state = store.open("");
+    let lease = lease(state.as_ref());
+    let again =
+        |table: &str, at| Build { restatement: Restatement::Yes, plan_id: Some(plan("one")), ..build(table, at) };
+    let builds = [again("c.d", 2), build("c.d", 3), again("a.b", 1), again("a.b", 4), build("e.f", 5)];
+    assert_eq!(state.restatements().expect("readable"), []);
+    for build in builds {
+        state.record(&lease, &[Fact::Build(build)]).expect("recordable");
+    }
+    assert_eq!(state.restatements().expect("readable"), [again("a.b", 4), again("c.d", 2)], "the newest of each table");
+    assert_eq!(store.open("other").restatements().expect("readable"), []);
 }
 
 pub(super) fn filling_a_table_again_moves_its_time_and_not_its_birth(store: &impl Factory) {
