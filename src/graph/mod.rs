@@ -142,16 +142,20 @@ fn cycle_problem(cycle: &[usize], names: &[&ModelName], models: &BTreeMap<ModelN
     }
 }
 
-/// Rows of before are what a model can read of itself, and a view has none. A text without a syntax tree may only seem to.
+/// Rows of before are what a model can read of itself: a view has none, and those of a history are laid over what the query gives, so
+/// that one load twice would be two. A text without a syntax tree may only seem to.
 fn of_itself(model: &Model) -> Option<Problem> {
-    let is_stored = !matches!(model.kind, Kind::View | Kind::Embedded | Kind::Materialized);
+    let why_not = match model.kind {
+        Kind::View | Kind::Embedded | Kind::Materialized => "it has no rows of its own",
+        Kind::ScdType2(_) => "its versions are made of what others give",
+        _ => return None,
+    };
     let mut tables = model.query.iter().flat_map(|query| query.relations());
     let surely = tables.any(|relation| relation.certainty == Certainty::Table && relation.name == model.name);
-    let message =
-        format!("`{}` reads itself, and as {} it has no rows of its own", model.name, model.kind.name().text());
+    let message = format!("`{}` reads itself, and as {} {why_not}", model.name, model.kind.name().text());
     let problem = Problem::error("cycle", message).at(&model.path);
     let help = "make it INCREMENTAL_BY_TIME_RANGE or another kind that goes on from its own table";
-    (!is_stored && surely).then(|| problem.help(help))
+    surely.then(|| problem.help(help))
 }
 
 fn mentions(model: &Model, syntax: Option<&Syntax>, models: &BTreeMap<ModelName, Arc<Model>>) -> Node {

@@ -9,6 +9,7 @@ mod beside_all;
 mod blueprint;
 mod cache;
 mod calls;
+mod catalogs;
 mod column_comments;
 mod columns;
 mod csv_bytes;
@@ -179,6 +180,7 @@ fn scan_over(
     });
     let files = files.collect();
     let mut problems = loader.problems;
+    problems.extend(catalogs::not_written(rules.catalog.as_ref(), models.values().map(Arc::as_ref)));
     problems.extend(grants::not_given(&settings, rules.gateway.as_deref(), models.values().map(Arc::as_ref)));
     let problems = sorted(problems);
     let gateway = rules.gateway;

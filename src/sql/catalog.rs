@@ -36,8 +36,8 @@ impl DefaultCatalog {
         hasher.option(catalog.map(|catalog| catalog.name.as_str())).number(alone)
     }
 
-    /// Whether a part of a name is its. In whatever case: engines that mind it have no second database to name.
-    fn is(&self, part: &str) -> bool {
+    /// Whether a part of a name is its name. In whatever case: engines that mind it have no second database to name.
+    pub fn is(&self, part: &str) -> bool {
         // Snowflake's mark of a quoted lower-case name (`Dialect::fold`).
         self.name.to_lowercase() == part.trim_start_matches('\u{1}').to_lowercase()
     }
