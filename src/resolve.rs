@@ -6,11 +6,13 @@
 //! to compare texts. Pure: nothing here talks to an engine.
 
 mod audit;
+mod declared;
 mod place;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use self::declared::Declared;
 use self::place::{Reading, defines_a_window, groups_by_all_inside, is_grouped_by_all, may_define, stands_inside};
 use crate::fingerprint::Tree;
 use crate::hash::Digest;
@@ -230,14 +232,21 @@ impl Resolver<'_> {
             self.refuse_names_in_texts(reader, query)?;
         }
         let mut splices = Vec::new();
+        let declared = self.declared(reading);
+        let listed = |relation: &Relation| match declared {
+            Declared::Listed => self.listed(relation),
+            Declared::ByName => None,
+        };
         for relation in query.relations() {
             splices.extend(audit::alias(reading, relation));
-            if let Some(name) = self.stand_in(reading, relation, times, inlined)? {
-                splices.push(self.splice(relation, &name));
+            let listed = listed(relation).map(Ok);
+            if let Some(name) = listed.or_else(|| self.stand_in(reading, relation, times, inlined).transpose()) {
+                splices.push(self.splice(relation, &name?));
             }
         }
         for qualifier in query.long_qualifiers() {
-            let replaced = is_own(self.tree, &qualifier.name) || self.tables.contains_key(&qualifier.name);
+            let is_replaced = is_own(self.tree, &qualifier.name) || self.tables.contains_key(&qualifier.name);
+            let replaced = is_replaced || listed(qualifier).is_some();
             if let Some(alias) = qualifier.implied_alias.as_ref().filter(|_| replaced) {
                 let replacement = self.alias(alias).into_owned();
                 splices.push(Splice { range: qualifier.range.clone(), replacement });

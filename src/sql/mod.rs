@@ -23,6 +23,7 @@ mod relations;
 mod reserved;
 mod shape;
 mod spelled_out;
+mod stars;
 mod stated;
 mod template;
 mod time_format;
@@ -49,6 +50,7 @@ pub use shape::{
     Analysis, Dependencies, NameOrigin, Origin, Origins, OutputName, OwnFunction, Read, Reads, Resolved, ShapeColumn,
     TableShape, Tables, Traits,
 };
+pub use stars::is_all_columns;
 pub use stated::{KnownTables, StatedColumn, stated_columns};
 pub use template::{Moment, Piece, Placeholder, Splice, TIME_FUNCTION, Template, TimeForm, TimeVariable};
 pub use time_format::{sorts, strftime};

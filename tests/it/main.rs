@@ -13,6 +13,7 @@ mod coarse_time;
 mod contract;
 #[cfg(feature = "duckdb")]
 mod corpus;
+mod declared_columns;
 mod default_catalog;
 mod default_statements;
 mod demo;

@@ -1,0 +1,58 @@
+//! Tables of others whose columns are declared: where a query takes all of them at once it gets those that are declared, in that order, as
+//! SQLMesh puts stars out. The warehouse may have more of them, or have them in another order.
+
+use super::Resolver;
+use super::place::Reading;
+use crate::ids::ModelName;
+use crate::model::Kind;
+use crate::sql::{ColumnNames, Relation, is_all_columns};
+use crate::statement::{column_list, quote_identifier};
+
+/// What stands for a declared table in a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Declared {
+    /// Its name.
+    ByName,
+    /// Its columns, as they are declared.
+    Listed,
+}
+
+impl Resolver<'_> {
+    /// What stands for declared tables in a model's query. Their columns do where no text could tell them apart from others: a query
+    /// that could not be taken apart may name some that are not declared, and is the engine's to read.
+    pub(super) fn declared(&self, reading: &Reading<'_>) -> Declared {
+        let relations = reading.query.relations();
+        let is_taken_apart = || {
+            let fingerprint = self.tree.fingerprints.get(reading.reader);
+            fingerprint.is_some_and(|fingerprint| fingerprint.opaque.is_none())
+        };
+        let is_any = relations.iter().any(|relation| self.columns_declared(&relation.name).is_some());
+        if reading.this_model.is_some() || !is_any || !is_taken_apart() {
+            return Declared::ByName;
+        }
+        let tokens = reading.query.tokens();
+        // Neither is there for a query in place of a table.
+        let is_table = tokens.iter().any(|token| token.is_word("tablesample") || token.is_word("only"));
+        let is_listed = relations.iter().any(|relation| relation.columns == ColumnNames::Listed);
+        match !is_table && (is_listed || is_all_columns(&tokens)) {
+            true => Declared::Listed,
+            false => Declared::ByName,
+        }
+    }
+
+    /// A query of the columns of a declared table.
+    pub(super) fn listed(&self, relation: &Relation) -> Option<String> {
+        let columns = self.columns_declared(&relation.name)?;
+        let columns = column_list(self.dialect, columns.iter().map(String::as_str));
+        let parts: Vec<String> =
+            relation.name.parts().iter().map(|part| quote_identifier(self.dialect, part)).collect();
+        Some(format!("(SELECT {columns} FROM {})", parts.join(".")))
+    }
+
+    /// The columns of a table that something else fills, where they are declared.
+    fn columns_declared(&self, name: &ModelName) -> Option<Vec<String>> {
+        let model = self.tree.models.get(name).filter(|model| model.kind == Kind::External)?;
+        let is_replaced = self.tables.contains_key(&model.name);
+        Some(self.columns(name)).filter(|columns| !columns.is_empty() && !is_replaced)
+    }
+}
