@@ -151,7 +151,7 @@ fn reference(model: &Model, key: &TableKey, inputs: &Inputs<'_>) -> Intervals {
 pub(super) enum Start {
     /// A moment says so.
     Known(Timestamp),
-    /// What moves with the clock: words such as `5 days ago`, or, where nothing says it, one unit before now. It is for what has
+    /// What moves with the clock: words such as `5 days ago`, or, where nothing says it, the tick before the last. It is for what has
     /// no rows yet: those that are there are never left out for it.
     Default(Timestamp),
 }
@@ -177,11 +177,12 @@ pub fn earliest_start(tree: &Tree, now: Timestamp) -> Option<Timestamp> {
     starts.iter().filter_map(floored).min()
 }
 
-/// Where each model begins: its own start, else the earliest of its parents', else one unit before now (research:
-/// SQLMesh, section 5.2).
+/// Where each model begins: its own start, else the earliest of its parents'; where nothing says any, the tick before its last one, or
+/// that of a parent, if it is earlier (research: SQLMesh, section 5.2; `start_date` there, which takes the parent's alone, though nothing
+/// of a longer unit begins there).
 pub(super) fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Start> {
     let mut said: BTreeMap<ModelName, Start> = BTreeMap::new();
-    let mut starts = BTreeMap::new();
+    let mut starts: BTreeMap<ModelName, Start> = BTreeMap::new();
     for name in tree.graph.order() {
         let Some(model) = tree.models.get(name) else { continue };
         let parents = || tree.graph.parents(name).filter_map(|parent| said.get(parent).copied());
@@ -189,8 +190,18 @@ pub(super) fn starts(tree: &Tree, now: Timestamp) -> BTreeMap<ModelName, Start> 
         if let Some(start) = start {
             said.insert(name.clone(), start);
         }
-        let start = start.unwrap_or_else(|| Start::Default(model.unit().back(now, 1)));
+        let usual = || {
+            let parents = tree.graph.parents(name).filter_map(|parent| starts.get(parent)).map(|start| start.moment());
+            Start::Default(parents.chain([before_last_tick(model, now)]).min().unwrap_or(now))
+        };
+        let start = start.unwrap_or_else(usual);
         starts.insert(name.clone(), start);
     }
     starts
+}
+
+/// Where a model begins of which nothing says it: one round of its `cron` is over then.
+fn before_last_tick(model: &Model, now: Timestamp) -> Timestamp {
+    let last = model.last_tick(now);
+    model.properties.cron.floor(Timestamp(last.0.saturating_sub(1)), model.properties.cron_tz).min(last)
 }

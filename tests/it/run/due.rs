@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use offshoot::error::Exit;
 
 use super::{DAILY, HOURLY, LATEST, TOTAL, due, expected, names, run, unpromoted, world};
-use crate::lab::{Shown, assert_same, edit, lab, shown};
+use crate::lab::{CONFIG, Shown, assert_same, edit, lab, shown};
 use crate::world::World;
 
 const MIDNIGHT: &str = "2026-04-02 00:00:00";
@@ -339,4 +339,37 @@ fn a_model_that_reads_its_own_table_is_loaded_again_from_where_that_begins() {
     let shown = world.sql("SELECT CAST(amount AS VARCHAR) FROM marts.sum ORDER BY day");
     let amounts: Vec<&str> = shown.iter().filter_map(|row| row[0].as_deref()).collect();
     assert_eq!(amounts, ["24", "48", "72", "96", "144", "168"]);
+}
+
+/// As SQLMesh: of a weekly model on a Sunday the week before the last Monday, of an hourly one at half past the hour before the last run.
+#[test]
+fn a_model_that_says_no_start_begins_one_round_of_its_cron_before_the_last() {
+    let model = |name: &str, more: &str| {
+        let text = format!(
+            "MODEL (name marts.{name}, kind INCREMENTAL_BY_TIME_RANGE (time_column ts), {more});\n\
+             SELECT ts FROM erp.hours WHERE ts BETWEEN @start_ts AND @end_ts"
+        );
+        (format!("models/{name}.sql"), text)
+    };
+    let daily = "MODEL (name marts.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column ts));\n\
+                 SELECT ts FROM marts.mondays WHERE ts BETWEEN @start_ts AND @end_ts";
+    let files = [
+        ("config.yaml".into(), CONFIG.replace("  start: 2026-03-26\n", "")),
+        ("models/daily.sql".into(), daily.into()),
+        model("mondays", "cron '0 0 * * 1'"),
+        model("half_past", "cron '30 * * * *'"),
+        model("hours", "cron '@daily', interval_unit 'hour'"),
+    ];
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(file, text): &(String, String)| (file.as_str(), text.as_str())).collect();
+    let world = lab(&files).at("2026-11-29 12:00:00");
+    world.sql("CREATE SCHEMA erp");
+    world.sql("CREATE TABLE erp.hours AS SELECT ts FROM range(TIMESTAMP '2026-01-01', TIMESTAMP '2027-01-01', INTERVAL 1 HOUR) AS t(ts)");
+    world.done(&["promote"]);
+    let held =
+        |name: &str| world.value(&format!("SELECT concat_ws(' ', count(*), min(ts), max(ts)) FROM marts.{name}"));
+    let week = "168 2026-11-16 00:00:00 2026-11-22 23:00:00";
+    assert_eq!(["mondays", "daily"].map(held), [week; 2], "whoever reads it begins where it does");
+    assert_eq!(held("half_past"), "1 2026-11-29 10:00:00 2026-11-29 10:00:00");
+    assert_eq!(held("hours"), "24 2026-11-28 00:00:00 2026-11-28 23:00:00");
 }
