@@ -12,7 +12,7 @@ use super::task::Task;
 use crate::engine::{EngineError, OwnedObject, Session, Standing, standing, transaction};
 use crate::ids::TableName;
 use crate::model::{DeclaredColumn, UniqueKey};
-use crate::plan::{Basis, History, Then};
+use crate::plan::{Basis, History, Rows, Then};
 use crate::state::Ledger;
 use crate::statement::{Carried, ColumnType, Target, UpsertRule};
 use crate::time::Timestamp;
@@ -46,14 +46,15 @@ pub(super) struct LastLoad {
 }
 
 impl Filler<'_> {
-    /// INCREMENTAL_BY_PARTITION: partitions in place of those that are there.
+    /// INCREMENTAL_BY_PARTITION: partitions in place of those that are there; all of them where somebody wants it, or what it reads,
+    /// loaded again (SQLMesh: "fully refresh on restatement").
     pub(super) fn partitions(&mut self) -> Result<(), FillError> {
         let put = Put::Partitions(&self.task.model.properties.partitioned_by);
         if self.task.model.is_laid_at_once() {
             return self.of_intervals(Rule::AtOnce(put));
         }
         self.stay_as_far()?;
-        self.put(put)
+        self.put(if self.task.target.rows == Rows::Restated { Put::All } else { put })
     }
 
     /// INCREMENTAL_BY_UNIQUE_KEY whose past is kept: rows in place of those of their keys, or merged into them.

@@ -30,6 +30,16 @@ fn two_partitions(of: fn(&[(&str, &str)]) -> Site) -> Site {
 }
 
 #[test]
+fn whoever_wants_it_loaded_again_gets_all_of_it_anew() {
+    for of in [Site::duckdb, Site::postgres] {
+        let site = two_partitions(of);
+        site.done(&["run", "--restate", "s.parts"]);
+        assert_eq!(shown(&site, "s.parts", "price"), ["2|US|21", "4|us|22"]);
+        assert_eq!(site.lines("SELECT price FROM s.total"), ["43"]);
+    }
+}
+
+#[test]
 fn partitions_that_nobody_gives_stay_through_definitions_reverts_and_rollbacks() {
     for of in [Site::duckdb, Site::postgres] {
         let site = two_partitions(of);
