@@ -46,9 +46,10 @@ impl<'a> Targets<'a> {
         let start = self.begun(start, &key);
         let wanted = wanted(model, &key, inputs, (start, read.end));
         let whole = self.slot(model, key, wanted, &read.seen);
-        let due = whole.lacking.clone();
         let is_cut = self.own_past(model) == OwnPast::Counts && whole.lacking != whole.missing;
         let mut history = self.history(model, &whole);
+        let carried = history.as_ref().map(|history| self.carried(history)).unwrap_or_default();
+        let due = whole.lacking.minus(&carried);
         if let (Some(history), Some(wanted), Purpose::Apply) = (&mut history, wanted, inputs.purpose) {
             let own = |previewed: Interval| OwnRows { from: previewed.start, which: Which::All };
             history.own = self.previewed(model, wanted).map(own);
@@ -123,6 +124,15 @@ impl<'a> Targets<'a> {
         Some(History { key: key.clone(), table: known.table.clone(), then: Then::Load, own, adopted })
     }
 
+    /// What of its time a promote takes from the table that it goes on from.
+    fn carried(&self, history: &History) -> Intervals {
+        let given = self.inputs.known.tables.get(&history.key).map(KnownTable::intervals).unwrap_or_default();
+        match history.own {
+            Some(OwnRows { from, which: Which::All }) => given.minus(&given.since(from)),
+            _ => given,
+        }
+    }
+
     /// What a table does not take from the one that it goes on from, which has rows of its own definition from a moment on, too.
     /// Where the environment has shown it before, it has its rows already; whatever came since is taken.
     fn own_rows(&self, model: &Model, (whole, theirs): (&Slot<'_>, Option<Timestamp>)) -> Option<OwnRows> {
@@ -155,11 +165,11 @@ impl<'a> Targets<'a> {
             return Slot { action, from, ..slot };
         };
         let begin = self.inputs.window.start(&model.name, model.unit(), wanted);
-        let mut given = from.map(KnownTable::intervals).unwrap_or_default();
-        if let Some(OwnRows { from, which }) = history.own.filter(|_| !is_preview) {
-            if which == Which::All {
-                given = given.minus(&given.since(from));
-            }
+        let mut given = match is_preview {
+            true => from.map(KnownTable::intervals).unwrap_or_default(),
+            false => self.carried(history),
+        };
+        if let Some(OwnRows { from, .. }) = history.own.filter(|_| !is_preview) {
             let own = slot.known.map(|known| known.intervals().since(from)).unwrap_or_default();
             own.ranges().iter().for_each(|range| given.add(*range));
         }

@@ -37,7 +37,8 @@ pub(super) fn read(node: &Node, report: &mut Report<'_>) -> Vars {
 }
 
 impl UnitTest {
-    /// The moments that time variables stand for; those that are not given are at the epoch, as in SQLMesh.
+    /// The moments that time variables stand for; those that are not given are at the epoch, as in SQLMesh. `yesterday` and its like
+    /// count from `execution_time`, where that is given: the clock stands still there.
     ///
     /// # Errors
     /// A text that is no moment, or an end before the start.
@@ -47,22 +48,20 @@ impl UnitTest {
             let problem = Problem::error("invalid-test", message).at(&self.path);
             problem.position(named.place.line, named.place.column).help(help)
         };
-        let read = |named: &Option<Named>, of: &dyn Fn(&str, Timestamp) -> Option<Timestamp>, default| match named {
-            None => Ok(default),
-            Some(named) => of(&named.text, now).ok_or_else(|| {
-                let help = "write it as 2026-03-01 or 2026-03-01 12:00:00";
-                wrong(named, format!("`{}` is no moment", named.text), help)
-            }),
+        let read = |named: &Named, of: &dyn Fn(&str, Timestamp) -> Option<Timestamp>, now| {
+            let help = "write it as 2026-03-01 or 2026-03-01 12:00:00";
+            of(&named.text, now).ok_or_else(|| wrong(named, format!("`{}` is no moment", named.text), help))
         };
-        let interval = Interval {
-            start: read(start, &moment, EPOCH)?,
-            end: read(end, &inclusive_end, IntervalUnit::Day.next(EPOCH))?,
-        };
+        let execution = execution_time.as_ref().map(|named| read(named, &moment, now)).transpose()?;
+        let now = execution.unwrap_or(now);
+        let begins = start.as_ref().map(|named| read(named, &moment, now)).transpose()?;
+        let ends = end.as_ref().map(|named| read(named, &inclusive_end, now)).transpose()?;
+        let interval = Interval { start: begins.unwrap_or(EPOCH), end: ends.unwrap_or(IntervalUnit::Day.next(EPOCH)) };
         if let (Some(_), Some(named)) = (start, end)
             && interval.end <= interval.start
         {
             return Err(wrong(named, format!("`end` {} is before `start`", named.text), "give an `end` after it"));
         }
-        Ok(LoadTime { interval, execution: read(execution_time, &moment, EPOCH)? })
+        Ok(LoadTime { interval, execution: execution.unwrap_or(EPOCH) })
     }
 }

@@ -192,6 +192,8 @@ fn moments_are_those_of_sqlmesh() {
     let given = times("start: 2026-01-01, end: 2026-01-02, execution_time: '2026-01-03 04:05:06'").expect("times");
     assert_eq!((given.interval.start, given.interval.end), (at("2026-01-01"), at("2026-01-03")));
     assert_eq!(given.execution, at("2026-01-03 04:05:06"));
+    let relative = times("start: 1 week ago, end: yesterday, execution_time: '2020-01-08'").expect("times");
+    assert_eq!((relative.interval.start, relative.interval.end), (at("2020-01-01"), at("2020-01-07")));
     assert_eq!(
         times("start: 2026-01-02, end: 2026-01-01").expect_err("a problem"),
         "`end` 2026-01-01 is before `start`"

@@ -34,6 +34,9 @@ fn what_is_loaded_stays_and_what_comes_is_of_the_new_definition() {
         site.world().repository.branch("feature");
         let doubled = "day, amount * 2 AS amount";
         edit(site.world(), &[("models/daily.sql", &daily("forward_only true", doubled))]);
+        let plan = site.done(&["plan", "--format", "json"]).json();
+        let planned = plan["models"].as_array().expect("a list").iter().find(|model| model["name"] == "s.daily");
+        assert_eq!(planned.expect("it")["due_at_promote"], serde_json::json!([]), "production's rows are carried over");
         let applied = site.done(&["apply", "--env", "dev", "--format", "json"]);
         let built: Vec<String> = applied.builds().into_keys().collect();
         assert_eq!(built, ["s.daily", "s.total"], "what reads no amount stays: {}", applied.stdout);
