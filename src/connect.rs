@@ -14,6 +14,7 @@ use crate::error::CommandError;
 use crate::ids::ProjectName;
 use crate::postgres::{Address, TlsMode};
 use crate::settings::{Connection, ConnectionError, DuckDbConnection, Settings};
+use crate::sql::Dialect;
 use crate::state::{OpenMode as StateMode, PostgresPlace, PostgresState, SqliteState, State, StateError, Terms};
 
 /// How a warehouse is opened.
@@ -204,13 +205,21 @@ pub fn engine(connection: &Connection, opening: &Opening<'_>) -> Result<Box<dyn 
 /// The setting without which DuckDB reaches neither files nor servers.
 const EXTERNAL_ACCESS: &str = "enable_external_access";
 
+/// How PostgreSQL divides whole numbers and where it sorts NULL, in DuckDB's settings.
+const AS_POSTGRES: [(&str, &str); 2] =
+    [("integer_division", "true"), ("default_null_order", "nulls_last_on_asc_first_on_desc")];
+
 /// A database in memory for one unit test, with the settings of a `test_connection` where there is one. Its file is never
 /// opened: whatever a test makes must be gone afterwards. It reaches nothing outside of itself unless the settings say
-/// that it may, for a test may be somebody's whom nobody knows.
+/// that it may, for a test may be somebody's whom nobody knows. What it can be told of a model's dialect it is told.
 ///
 /// # Errors
 /// It is no DuckDB, or says too little.
-pub fn test_engine(connection: Option<&Connection>, opening: &Opening<'_>) -> Result<Box<dyn Engine>, CommandError> {
+pub fn test_engine(
+    connection: Option<&Connection>,
+    dialect: Dialect,
+    opening: &Opening<'_>,
+) -> Result<Box<dyn Engine>, CommandError> {
     let mut config = DuckDbConfig::new(Location::Memory);
     if let Some(connection) = connection {
         let refused = |error| CommandError::no("its `test_connection` cannot be used").because(error);
@@ -220,6 +229,11 @@ pub fn test_engine(connection: Option<&Connection>, opening: &Opening<'_>) -> Re
     }
     if !config.settings.keys().any(|name| name.eq_ignore_ascii_case(EXTERNAL_ACCESS)) {
         config.settings.insert(EXTERNAL_ACCESS.to_owned(), "false".to_owned());
+    }
+    if dialect == Dialect::Postgres {
+        for (name, value) in AS_POSTGRES {
+            config.settings.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
     }
     // Tests run beside one another, and each is small.
     config.settings.entry("threads".to_owned()).or_insert_with(|| "1".to_owned());

@@ -10,6 +10,7 @@ use crate::error::CommandError;
 use crate::git::{Mode, Request, TreeSource};
 use crate::project::scan_with_variables;
 use crate::settings::Settings;
+use crate::sql::Dialect;
 use crate::yaml::Value;
 
 impl Workspace<'_> {
@@ -29,11 +30,16 @@ impl Workspace<'_> {
         self.git.three_trees(&request).map(|trees| trees.result).map_err(git_error)
     }
 
-    /// A database in memory for one unit test of a gateway, that in use for `None`.
+    /// A database in memory for one unit test of a gateway, that in use for `None`, of a model of this dialect.
     ///
     /// # Errors
     /// There is no such gateway, or its `test_connection` is no DuckDB.
-    pub fn test_engine(&self, settings: &Settings, gateway: Option<&str>) -> Result<Box<dyn Engine>, CommandError> {
+    pub fn test_engine(
+        &self,
+        settings: &Settings,
+        gateway: Option<&str>,
+        dialect: Dialect,
+    ) -> Result<Box<dyn Engine>, CommandError> {
         let connection = match gateway.or(self.gateway(settings)) {
             Some(name) => {
                 let refused = |error| CommandError::no("no gateway to test for").because(error);
@@ -41,7 +47,7 @@ impl Workspace<'_> {
             }
             None => None,
         };
-        connect::test_engine(connection, &self.opening(settings, OpenMode::ReadWrite, Duration::ZERO))
+        connect::test_engine(connection, dialect, &self.opening(settings, OpenMode::ReadWrite, Duration::ZERO))
     }
 
     /// A database in memory that is asked what models hold: like one for tests of the gateway in use, where that has one.
@@ -50,7 +56,8 @@ impl Workspace<'_> {
     /// The configuration says too little.
     pub fn shapes_engine(&self, settings: &Settings) -> Result<Box<dyn Engine>, CommandError> {
         let opening = self.opening(settings, OpenMode::ReadWrite, Duration::ZERO);
-        self.test_engine(settings, None).or_else(|_| connect::test_engine(None, &opening))
+        let dialect = Dialect::DuckDb;
+        self.test_engine(settings, None, dialect).or_else(|_| connect::test_engine(None, dialect, &opening))
     }
 
     /// Loads and fingerprints a tree with variables that win over those of its configuration, names in lower case.

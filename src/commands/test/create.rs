@@ -61,7 +61,7 @@ pub(super) fn run(
         return Err(CommandError::no(format!("no test of `{name}` can be made")));
     };
     let variant = &prepared.variants[ready.variant];
-    let engine = workspace.test_engine(&variant.side.project.settings, None)?;
+    let engine = workspace.test_engine(&variant.side.project.settings, None, ready.model.dialect)?;
     let mut session = engine.session().map_err(no_engine)?;
     let (query, ctes) = one::results(session.as_mut(), ready, variant).map_err(refused)?;
     draft.query = rows_of("query", query);

@@ -8,7 +8,7 @@ use super::table::{self, quoted};
 use crate::engine::{EngineError, Rest, Rows as Came, Session};
 use crate::ids::{ModelName, TableName};
 use crate::resolve::{ResolveError, Resolver, Times};
-use crate::sql::{Dialect, Piece, Query, Template, TimeVariable};
+use crate::sql::{Dialect, Piece, Query, Template, TimeVariable, Token};
 use crate::statement::{ColumnType, LoadTime, quote_table, text_literal};
 use crate::time::{Interval, Timestamp};
 use crate::unit_test::{
@@ -98,7 +98,22 @@ fn set_up(session: &mut dyn Session, ready: &Ready, variant: &Variant) -> Result
         session.define(&frozen_clock(ready.times.execution))?;
     }
     let tables = make_tables(session, ready, variant)?;
+    if ready.model.dialect == Dialect::Postgres {
+        refuse_patterns(ready)?;
+    }
     query_of(ready, variant, &tables)
+}
+
+/// DuckDB takes PostgreSQL's `~`, and means something else by it.
+fn refuse_patterns(ready: &Ready) -> Result<(), Refused> {
+    let is_pattern = |token: &Token| token.is_symbol("~") || token.is_symbol("!~");
+    match ready.model.query.iter().any(|query| query.tokens().iter().any(is_pattern)) {
+        true => Err(Refused::Foreign(
+            "the model is written in postgres, whose `~` finds a pattern anywhere in a text; DuckDB's matches all of it"
+                .to_owned(),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// What the model's query gives over the fixtures, and what its CTEs do, by name.

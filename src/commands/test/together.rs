@@ -76,7 +76,7 @@ pub(super) fn run(
 fn engine(workspace: &Workspace<'_>, prepared: &Prepared, ready: &Ready) -> Result<Box<dyn Engine>, String> {
     let settings = &prepared.variants[ready.variant].side.project.settings;
     let gateway = ready.test.gateway.as_ref().map(|gateway| gateway.text.as_str());
-    workspace.test_engine(settings, gateway).map_err(|error| {
+    workspace.test_engine(settings, gateway, ready.model.dialect).map_err(|error| {
         let causes: Vec<String> = std::iter::once(error.message.clone()).chain(error.causes()).collect();
         causes.join(": ")
     })

@@ -40,6 +40,29 @@ fn sql_of_another_engine_is_named_and_stops_nothing_unless_asked() {
 }
 
 #[test]
+fn what_duckdb_can_be_told_of_postgresql_it_is_told_and_what_it_means_otherwise_cannot_run() {
+    let test = |name: &str, rows: &str| {
+        format!(
+            "{name}:\n  model: s.{name}\n  inputs: {{s.x: [{{k: 1}}, {{k: null}}]}}\n  outputs:\n    query: [{rows}]\n"
+        )
+    };
+    let tests = test("last", "{k: null, half: 3}") + &test("found", "{is_found: false}");
+    let model = |name: &str, query: &str| format!("MODEL (name s.{name}, kind FULL, dialect postgres);\n{query}");
+    let world = lab(&[
+        ("models/last.sql", &model("last", "SELECT k, 7 / 2 AS half FROM s.x ORDER BY k DESC LIMIT 1")),
+        ("models/found.sql", &model("found", "SELECT 'abc' ~ 'b' AS is_found FROM s.x WHERE k = 1")),
+        ("tests/test_last.yaml", &tests),
+    ]);
+    let ran = json(&world);
+    assert_eq!(
+        endings(&ran),
+        [("last".into(), "passed".into()), ("found".into(), "cannot_run".into())],
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
 fn a_gateway_may_want_its_tests_elsewhere() {
     let tests = format!("t:\n  gateway: cloud\n{ROWS}  outputs:\n    query: {{partial: true, rows: [{{z: 1}}]}}\n");
     let world = small("SELECT current_setting('default_null_order') = 'NULLS_FIRST' AS z FROM s.x LIMIT 1", &tests);
