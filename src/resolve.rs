@@ -19,8 +19,8 @@ use crate::hash::Digest;
 use crate::ids::{ModelName, TableName};
 use crate::model::{Kind, Model};
 use crate::sql::{
-    ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, between, for_postgres,
-    is_keyword, named_in_texts, quoted_words, without_parentheses,
+    ColumnNames, Dialect, InText, NameOrigin, Placeholder, Query, Relation, Splice, Template, between, crossed,
+    for_postgres, is_keyword, named_in_texts, quoted_words, without_parentheses,
 };
 use crate::statement::{
     LoadTime, Parent, create_session_view, quote_identifier, quote_table, time_literal, with_parents,
@@ -190,6 +190,7 @@ impl Resolver<'_> {
         };
         let mut more = quoted_words(&tokens, self.dialect);
         more.extend(between(&tokens));
+        more.extend(crossed(&tokens));
         more.extend(without_parentheses(&tokens, self.dialect));
         if self.dialect == Dialect::Postgres {
             more.extend(for_postgres(&tokens));

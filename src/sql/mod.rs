@@ -37,7 +37,7 @@ pub use constant::{Constant, ConstantError, evaluate};
 pub use dialect::{Dialect, is_keyword};
 pub use functions::{FunctionClass, FunctionTable, function_class, function_table};
 pub use layout::layout;
-pub use mended::{between, without_parentheses};
+pub use mended::{between, crossed, without_parentheses};
 pub use mention::{Mentions, MentionsBuilder, NameKey};
 pub use named::{InText, named_in_texts, names_in, single_names_in};
 pub use opaque::Opaque;
