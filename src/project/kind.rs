@@ -5,7 +5,7 @@ mod time_range;
 
 use super::csv_settings;
 use super::properties::Scope;
-use super::value::{Pair, Source, Value};
+use super::value::{Pair, Source, Value, truth};
 use crate::ids::{BlobId, FilePath};
 use crate::model::{AutoRestatement, ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, UniqueKey};
 use crate::problem::{Problem, nearest};
@@ -243,14 +243,10 @@ impl<'a> Reader<'a, '_> {
 
     fn flag(&mut self, key: &str) -> bool {
         let Some(value) = self.value(key) else { return false };
-        match value.scalar().map(|text| text.to_lowercase()).as_deref() {
-            Some("true") => true,
-            Some("false") => false,
-            _ => {
-                self.expected(key, "true or false", value.offset);
-                false
-            }
-        }
+        value.scalar().as_deref().and_then(truth).unwrap_or_else(|| {
+            self.expected(key, "true or false", value.offset);
+            false
+        })
     }
 
     fn number(&mut self, key: &str) -> Option<u32> {

@@ -306,7 +306,7 @@ fn parsed(
         "start" => properties.start = Some(time(&text()?, Bound::Start)?),
         "end" => properties.end = Some(time(&text()?, Bound::End)?),
         "allow_partials" => {
-            let allows = text()?.to_lowercase().parse::<bool>().map_err(|_| "true or false")?;
+            let allows = value.flag(scope.dialect).ok_or("true or false")?;
             properties.other_metadata.extend(allows.then(|| (key.to_owned(), "true".to_owned())));
         }
         "owner" => properties.owner = Some(text()?),

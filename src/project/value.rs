@@ -149,7 +149,7 @@ impl<'a> Value<'a> {
 
     /// `true`, `'false'`, or a comparison of constants such as `(1 = 1)`. A name is no constant: one that is misspelt decides nothing.
     pub(super) fn flag(&self, dialect: Dialect) -> Option<bool> {
-        if let Some(Ok(flag)) = self.scalar().map(|text| text.to_lowercase().parse()) {
+        if let Some(flag) = self.scalar().as_deref().and_then(truth) {
             return Some(flag);
         }
         let is_name = |token: &Token| {
@@ -285,6 +285,15 @@ pub(super) fn split_at_commas(tokens: &[Token]) -> Vec<&[Token]> {
 /// The depth after a token.
 pub(super) fn nested(depth: usize, token: &Token) -> usize {
     let TokenKind::Symbol(symbol) = &token.kind else { return depth };
+/// The words that SQLMesh takes for true. It takes all others for false, of which these are meant.
+pub(super) fn truth(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "true" | "1" | "t" | "y" | "yes" | "on" => Some(true),
+        "false" | "0" | "f" | "n" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
     match symbol.as_str() {
         "(" | "[" | "{" => depth + 1,
         ")" | "]" | "}" => depth.saturating_sub(1),

@@ -48,13 +48,23 @@ fn the_last_of_a_property_counts_as_in_sqlmesh() {
 
 #[test]
 fn a_model_is_enabled_by_a_comparison_too() {
-    for (written, is) in [("(1 = 1)", true), ("(0 = 1)", false), ("(false)", false), ("'true'", true), ("1 = 2", false)]
-    {
+    for (written, is) in [
+        ("(1 = 1)", true),
+        ("(0 = 1)", false),
+        ("(false)", false),
+        ("'true'", true),
+        ("1 = 2", false),
+        ("1", true),
+        ("0", false),
+        ("yes", true),
+    ] {
         let loaded = with(&format!("enabled {written}"));
         assert_eq!(codes(&loaded), Vec::<&str>::new(), "{written}");
         assert_eq!(loaded.project.models.len(), usize::from(is), "{written}");
     }
     assert_eq!(codes(&with("enabled (x = 1)")), ["invalid-property"]);
+    let loaded = with("allow_partials 1, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key x, forward_only 1)");
+    assert!(model(&loaded).properties.other_metadata.contains_key("allow_partials"));
 }
 
 #[test]
