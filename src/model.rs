@@ -263,7 +263,7 @@ pub struct CsvSettings {
     pub delimiter: u8,
     /// Around cells.
     pub quote: u8,
-    /// Before a quote inside a cell, where quotes are not doubled.
+    /// Before a sign that means nothing but itself.
     pub escape: Option<u8>,
     /// Whether a quote inside a cell is written twice.
     pub double_quote: bool,
@@ -271,7 +271,7 @@ pub struct CsvSettings {
     pub skip_initial_space: bool,
     /// Texts that mean NULL.
     pub null_texts: BTreeSet<String>,
-    /// Further ones of single columns, by their names in lower case.
+    /// Further ones of single columns, by their names as the header has them.
     pub null_texts_of: BTreeMap<String, BTreeSet<String>>,
 }
 

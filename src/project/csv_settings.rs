@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::value::{Pair, Source, Value};
+use super::csv_missing::{self, Missing};
+use super::value::{Pair, Source, Value, truth};
 use crate::model::CsvSettings;
 use crate::problem::{Problem, nearest};
 
@@ -11,6 +12,7 @@ const NULL_TEXTS: [&str; 19] = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "NaN", "None", "n/a", "nan", "null",
 ];
+const MISSING: &str = "a list of texts, or one for each of some columns";
 const KEYS: [&str; 9] = [
     "delimiter",
     "quotechar",
@@ -55,14 +57,8 @@ pub(super) fn read(source: &Source<'_>, value: Value<'_>, problems: &mut Vec<Pro
         }
     }
     let mut texts = pairs.iter().filter(|pair| pair.key == "keep_default_na").filter_map(|pair| pair.value.scalar());
-    let keeps = texts.next_back().as_deref().and_then(flag) != Some(false);
+    let keeps = texts.next_back().as_deref().and_then(truth) != Some(false);
     with_null_texts(settings, added, if keeps { Defaults::Kept } else { Defaults::Gone })
-}
-
-/// The pairs of `na_values (name = ('-', 'none'), …)`: texts of one column each.
-fn columns_of<'a>(pair: &Pair<'a>) -> Option<Vec<Pair<'a>>> {
-    let of = pair.value.pairs().ok().filter(|_| pair.key == "na_values")?;
-    (!of.is_empty() && of.iter().all(|column| !column.value.is_empty())).then_some(of)
 }
 
 /// Whether what pandas reads as missing by itself is NULL.
@@ -105,18 +101,10 @@ fn one(
     settings: &mut CsvSettings,
     added: &mut Vec<String>,
 ) -> Result<(), Problem> {
-    let texts = |value: &Value<'_>| value.items().iter().map(Value::scalar).collect::<Option<Vec<String>>>();
-    if let Some(of) = columns_of(pair) {
-        for column in &of {
-            let texts = texts(&column.value).unwrap_or_default();
-            settings.null_texts_of.entry(column.key.clone()).or_default().extend(texts);
-        }
-        return Ok(());
+    if pair.key == "na_values" {
+        return set_missing(source, pair, settings, added);
     }
-    let values: Option<Vec<String>> = match pair.key.as_str() {
-        "na_values" => texts(&pair.value),
-        _ => pair.value.scalar().map(|text| vec![text]),
-    };
+    let values = pair.value.scalar().map(|text| vec![text]);
     set_csv(settings, &pair.key, values.as_deref(), added).map_err(|refused| match refused {
         RefusedCsvSetting::Expected(what, help) => {
             let message = format!("`{}` of `csv_settings` must be {what}", pair.written);
@@ -137,6 +125,32 @@ fn one(
     })
 }
 
+fn set_missing(
+    source: &Source<'_>,
+    pair: &Pair<'_>,
+    settings: &mut CsvSettings,
+    added: &mut Vec<String>,
+) -> Result<(), Problem> {
+    match csv_missing::read(&pair.value) {
+        Some(Missing::Everywhere(texts)) => added.extend(texts),
+        Some(Missing::Of(columns)) => {
+            for (name, texts) in columns {
+                settings.null_texts_of.entry(name).or_default().extend(texts);
+            }
+        }
+        Some(Missing::PassedOver) => {
+            let message = "`na_values` of `csv_settings` is passed over, as SQLMesh does where a name is in it";
+            let problem = source.warning("unsupported-property", pair.value.offset, message);
+            return Err(problem.help("put texts into single quotes"));
+        }
+        None => {
+            let message = format!("`na_values` of `csv_settings` must be {MISSING}");
+            return Err(source.error("invalid-property", pair.value.offset, message));
+        }
+    }
+    Ok(())
+}
+
 /// Sets one of the settings that pandas knows from its values, `None` where these are no texts; texts that mean NULL are put
 /// to `added`.
 ///
@@ -151,7 +165,7 @@ pub fn set_csv(
     let value = values.and_then(<[String]>::first).map(String::as_str);
     let expected = |what| RefusedCsvSetting::Expected(what, None);
     let sign = || value.and_then(byte).ok_or(expected("one ASCII sign"));
-    let choice = || value.and_then(flag).ok_or(expected("true or false"));
+    let choice = || value.and_then(truth).ok_or(expected("true or false"));
     match key {
         "delimiter" => settings.delimiter = sign()?,
         "quotechar" => settings.quote = sign()?,
@@ -162,8 +176,8 @@ pub fn set_csv(
             choice()?;
         }
         "na_values" => {
-            let texts = values.ok_or(expected("a list of texts, or one for each of some columns"))?;
-            added.extend(texts.iter().cloned());
+            let texts = values.ok_or(expected(MISSING))?;
+            added.extend(texts.iter().flat_map(|text| csv_missing::alike(text)));
         }
         "encoding" => {
             let name = value.unwrap_or_default().to_lowercase().replace(['-', '_'], "");
@@ -190,8 +204,4 @@ fn byte(text: &str) -> Option<u8> {
         [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Some(*byte),
         _ => None,
     }
-}
-
-fn flag(text: &str) -> Option<bool> {
-    text.to_lowercase().parse().ok()
 }

@@ -13,6 +13,8 @@ mod catalogs;
 mod column_comments;
 mod columns;
 mod csv_bytes;
+mod csv_escaped;
+mod csv_missing;
 mod csv_settings;
 mod declared;
 mod default_statements;

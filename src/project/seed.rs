@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
-use super::csv_bytes::CsvBytes;
+use super::csv_escaped::{self, EndsWithin};
 use super::seed_cell::CellReader;
 use super::seed_header::{self, Renamed};
 use crate::hash::{Digest, Hasher};
@@ -67,6 +67,9 @@ pub enum SeedError {
         /// What it holds.
         what: &'static str,
     },
+    /// Its last cell has no end.
+    #[error(transparent)]
+    EndsWithin(EndsWithin),
     /// The stream broke.
     #[error("the file cannot be read: {0}")]
     Read(#[from] io::Error),
@@ -78,7 +81,7 @@ impl SeedError {
         match self {
             Self::Width { line, .. } | Self::NoText { line, .. } => Some(*line),
             Self::DuplicateColumn { .. } | Self::MissingColumn { .. } => Some(1),
-            Self::Empty | Self::OtherHeader | Self::Read(_) => None,
+            Self::Empty | Self::OtherHeader | Self::EndsWithin(_) | Self::Read(_) => None,
         }
     }
 }
@@ -92,6 +95,7 @@ impl SeedError {
             Self::MissingColumn { .. } => "add it to the file, or take it out of `columns` of the model",
             Self::Width { .. } => "put a cell that holds the delimiter into quotes; an empty cell is a cell, too",
             Self::NoText { .. } => "save the file as UTF-8 text",
+            Self::EndsWithin(_) => "close the quotes; where `escapechar` is meant itself, write it twice",
             Self::OtherHeader | Self::Read(_) => return None,
         })
     }
@@ -267,19 +271,23 @@ fn open<R: Read>(
     short: impl Fn(u64, u64),
 ) -> Result<(Header, impl Iterator<Item = Result<SeedRow, SeedError>>), SeedError> {
     let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(settings.delimiter).quote(settings.quote);
-    builder.escape(settings.escape).double_quote(settings.double_quote);
-    let mut rows = builder.from_reader(CsvBytes::new(reader, settings)).into_byte_records();
+    builder.has_headers(false).flexible(true);
+    if settings.escape.is_none() {
+        builder.delimiter(settings.delimiter).quote(settings.quote).double_quote(settings.double_quote);
+    }
+    let mut rows = builder.from_reader(csv_escaped::reader(reader, settings)).into_byte_records();
     let header = rows.next().ok_or(SeedError::Empty)?.map_err(broken)?;
     let written = header.iter().map(|cell| cell_text(cell, 1).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
     let (names, renamed) = seed_header::names(&written)?;
     let expected = names.len();
     let all = settings.null_texts.clone();
-    let of = |name: &String| settings.null_texts_of.get(&name.trim().to_lowercase()).cloned().unwrap_or_default();
+    let of = |name: &String| settings.null_texts_of.get(name).cloned().unwrap_or_default();
     let own: Vec<BTreeSet<String>> = names.iter().map(of).collect();
-    // As pandas, which passes over lines of nothing but blanks. Where there is one column alone they may be its value in quotes.
+    // As pandas, which passes over lines of nothing but blanks. Where there is one column alone they may be its value in quotes;
+    // where signs are escaped they are gone by now.
+    let may_be_blank = expected > 1 && settings.escape.is_none();
     let is_blank = move |record: &csv::ByteRecord| {
-        expected > 1 && record.len() == 1 && record[0].iter().all(|byte| matches!(byte, b' ' | b'\t'))
+        may_be_blank && record.len() == 1 && record[0].iter().all(|byte| matches!(byte, b' ' | b'\t'))
     };
     let rows = rows.filter(move |record| !record.as_ref().is_ok_and(is_blank)).map(move |record| {
         let record = record.map_err(broken)?;
@@ -312,7 +320,10 @@ fn cell_text(cell: &[u8], line: u64) -> Result<&str, SeedError> {
 
 fn broken(error: csv::Error) -> SeedError {
     match error.into_kind() {
-        csv::ErrorKind::Io(error) => SeedError::Read(error),
+        csv::ErrorKind::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<EndsWithin>()) {
+            Some(ends) => SeedError::EndsWithin(*ends),
+            None => SeedError::Read(error),
+        },
         other => SeedError::Read(io::Error::other(format!("{other:?}"))),
     }
 }

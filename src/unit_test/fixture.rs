@@ -257,7 +257,7 @@ fn csv_settings(node: &Node, report: &mut Report<'_>) -> CsvSettings {
                     _ => std::slice::from_ref(&column.node),
                 };
                 let texts = texts.iter().filter_map(Node::text).map(str::to_owned);
-                settings.null_texts_of.entry(column.key.trim().to_lowercase()).or_default().extend(texts);
+                settings.null_texts_of.entry(column.key.clone()).or_default().extend(texts);
             }
             continue;
         }

@@ -4,6 +4,7 @@ mod audits;
 mod beside_all;
 mod blueprint;
 mod columns;
+mod csv;
 mod default_statements;
 mod elsewhere;
 mod forms;
