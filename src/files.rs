@@ -19,15 +19,21 @@ pub trait FileTree: Sync {
     /// The file is not there, is no [`Entry::File`], or cannot be read.
     fn open(&self, path: &FilePath) -> io::Result<Box<dyn Read + '_>>;
 
-    /// Reads a whole text file.
+    /// Reads a whole text file, as [`as_python_reads`] has it.
     ///
     /// # Errors
     /// As [`FileTree::open`]; also where it is not UTF-8.
     fn text(&self, path: &FilePath) -> io::Result<String> {
         let mut text = String::new();
         self.open(path)?.read_to_string(&mut text)?;
-        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+        Ok(as_python_reads(text))
     }
+}
+
+/// A text without the mark that some editors put before it, and with `\n` for each kind of line break, as SQLMesh has it.
+pub fn as_python_reads(text: String) -> String {
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
 }
 
 /// One path of a tree.

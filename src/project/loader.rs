@@ -19,7 +19,7 @@ use super::macros::Columns;
 use super::python;
 use super::stored::{Shelf, StoredFile};
 use super::{Surroundings, glob, queries};
-use crate::files::{Entry, FileTree};
+use crate::files::{Entry, FileTree, as_python_reads};
 use crate::hash::{Digest, Hasher};
 use crate::ids::{BlobId, FilePath, ModelName};
 use crate::model::{Kind, Model, StandaloneAudit};
@@ -424,7 +424,7 @@ pub(super) fn text_of(tree: &dyn FileTree, path: &FilePath) -> Result<String, Pr
         return Err(problem.help("keep rows in a seed, or take the file apart"));
     }
     let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8").help("save it as UTF-8"))?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    Ok(as_python_reads(text))
 }
 
 fn blob_of(entry: &Entry) -> Result<&BlobId, Problem> {

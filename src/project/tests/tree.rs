@@ -189,6 +189,27 @@ fn python_models_and_ignored_files_are_passed_over() {
     assert_eq!(loaded.problems[0].severity, Severity::Warning);
 }
 
+/// Python reads them so for SQLMesh.
+#[test]
+fn every_line_break_is_that_of_unix() {
+    let of = |text: &str| {
+        let config = ("config.yaml".to_owned(), "model_defaults: {dialect: duckdb}".to_owned());
+        let tree: TextTree = [config, ("models/a.sql".to_owned(), text.to_owned())].into_iter().collect();
+        load_tree(&tree, &ModelCache::new())
+    };
+    let text = "MODEL (name s.a, description 'one\ntwo');\nSELECT 'x\ny' AS x -- about x\n";
+    let query = |text: &str| model(&of(text)).query.as_ref().map(|query| query.text().to_owned());
+    for line_break in ["\r\n", "\r"] {
+        let other = text.replace('\n', line_break);
+        assert_eq!(query(&other), query(text));
+        assert_eq!(model(&of(&other)).properties.description.as_deref(), Some("one\ntwo"));
+        let wrong = "MODEL (name s.a);\n\nSELECT 'x\ny' AS x, @nonsense(1)".replace('\n', line_break);
+        assert_eq!(of(&wrong).problems[0].line.zip(of(&wrong).problems[0].column), Some((4, 10)));
+        let unknown = "MODEL (name s.a);\n\nSELECT 'x\ny' AS x FROM s.nobody".replace('\n', line_break);
+        assert_eq!(of(&unknown).problems[0].line.zip(of(&unknown).problems[0].column), Some((4, 14)));
+    }
+}
+
 #[test]
 fn two_trees_share_what_they_parse_and_rules_keep_them_apart() {
     let cache = ModelCache::new();
