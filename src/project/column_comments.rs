@@ -32,7 +32,7 @@ const ENDS: [&str; 17] = [
 ];
 
 /// Descriptions by column, of the first SELECT that is not within another query. `behind` is what stands behind the query in
-/// its file: a comment on its last line belongs to it.
+/// its file: comments before its semicolon belong to it.
 ///
 /// A comment is of the column that it stands behind on one line, before or after the comma; one on a line of its own is of the
 /// column that follows, unless that is computed by an operator. Of several the last one counts, as in SQLMesh.
@@ -117,18 +117,23 @@ fn is_primary(column: &[&Token]) -> bool {
     }
 }
 
-/// The comment that stands on the line on which a query ends, or ends with its semicolon.
+/// The last comment between a query and its semicolon, which SQLMesh's parser hands to what the query ends with. One behind the
+/// semicolon is about the file.
 fn trailing(behind: &str) -> Option<&str> {
-    let blanks = [' ', '\t', '\r'];
-    let rest = behind.trim_start_matches(blanks);
-    let rest = match rest.trim_start().strip_prefix(';') {
-        Some(rest) => rest.trim_start_matches(blanks),
-        None => rest,
-    };
-    if rest.starts_with("--") {
-        return rest.lines().next();
+    let mut rest = behind.trim_start();
+    let mut last = None;
+    loop {
+        let length = match rest.get(..2).unwrap_or_default() {
+            "--" => rest.find('\n').unwrap_or(rest.len()),
+            "/*" => rest.find("*/").map(|end| end + 2)?,
+            _ => return last,
+        };
+        last = Some(&rest[..length]);
+        rest = rest[length..].trim_start();
+        if rest.len() < 2 {
+            return last;
+        }
     }
-    rest.strip_prefix("/*")?.find("*/").map(|end| &rest[..end + 4])
 }
 
 /// The first SELECT at a depth.
@@ -296,12 +301,54 @@ fn path<'t>(column: &[&'t Token]) -> Option<&'t str> {
     column.last().filter(|_| is_path).and_then(|last| name(last))
 }
 
-/// `t.a::INT` and `a::DECIMAL(10, 2)[]`.
+/// No name is cast more often.
+const MOST_CASTS: usize = 16;
+
+/// `t.a::INT`, `a::DECIMAL(10, 2)[]` and `CAST(t.a AS INT)`.
 fn cast<'t>(column: &[&'t Token]) -> Option<&'t str> {
-    let place = column.iter().position(|token| token.is_symbol("::"))?;
+    let mut rest = column;
+    for _ in 0..MOST_CASTS {
+        rest = match called_cast(rest).or_else(|| signed_cast(rest)) {
+            Some(operand) => operand,
+            None if rest.len() < column.len() => return path(rest),
+            None => return None,
+        };
+    }
+    None
+}
+
+/// What `CAST(… AS …)` casts, where that is the whole.
+fn called_cast<'c, 't>(column: &'c [&'t Token]) -> Option<&'c [&'t Token]> {
+    let [call, open, inside @ .., close] = column else { return None };
+    let is_cast = ["cast", "try_cast", "safe_cast"].iter().any(|word| call.is_word(word));
+    if !is_cast || !open.is_symbol("(") || !close.is_symbol(")") {
+        return None;
+    }
+    let (mut depth, mut end) = (1, None);
+    for (place, token) in inside.iter().enumerate() {
+        depth = nested(depth, token);
+        if depth == 0 {
+            return None;
+        }
+        if depth == 1 && token.is_word("as") {
+            end = Some(place);
+        }
+    }
+    end.map(|end| &inside[..end])
+}
+
+/// What `…::type` casts.
+fn signed_cast<'c, 't>(column: &'c [&'t Token]) -> Option<&'c [&'t Token]> {
+    let mut depth = 0;
+    let place = column.iter().rposition(|token| {
+        let closes = [")", "]", "}"].iter().any(|close| token.is_symbol(close));
+        let opens = ["(", "[", "{"].iter().any(|open| token.is_symbol(open));
+        depth = if closes { depth + 1 } else { usize::saturating_sub(depth, usize::from(opens)) };
+        depth == 0 && token.is_symbol("::")
+    })?;
     let (head, [_, kind, rest @ ..]) = column.split_at(place) else { return None };
     let is_type = name(kind).is_some() && rest.iter().all(|token| !matches!(token.kind, TokenKind::Word { .. }));
-    path(head).filter(|_| is_type)
+    is_type.then_some(head)
 }
 
 /// `f(x) n`, `1 n`, `x n` and `t.x n`.
@@ -394,6 +441,16 @@ mod tests {
                 "SELECT a::int, -- one\n t.b::decimal(1, 2)[], -- two\n c::text AS d -- three\n FROM t",
                 "a=one;b=two;d=three",
             ),
+            ("SELECT CAST(a AS int), -- one\n TRY_CAST(t.b AS decimal(1, 2)) -- two\n FROM t", "a=one;b=two"),
+            (
+                "SELECT\n -- one\n CAST(CAST(a AS text) AS int),\n CAST(b::text AS int)::text /* two */ FROM t",
+                "a=one;b=two",
+            ),
+            (
+                "SELECT CAST(a AS int) b, -- one\n CAST(x + 1 AS int), -- two\n CAST(x AS int) + 1 -- three\n FROM t",
+                "b=one",
+            ),
+            ("SELECT (CAST(a AS int)) + CAST(b AS int), -- one\n CAST(a AS int) + (b AS int) -- two\n FROM t", ""),
             (
                 "SELECT x a, -- one\n f(y) b, -- two\n x::date d, -- no type\n 1 n -- three\n FROM t",
                 "a=one;b=two;n=three",
@@ -456,17 +513,20 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_the_query_on_its_last_line_is_of_its_last_column() {
+    fn what_stands_between_the_query_and_its_semicolon_is_of_its_last_column() {
         let of = |behind: &str| column_comments("SELECT 1 AS a", behind, Dialect::DuckDb).remove("a");
         for (behind, expected) in [
             (" -- tail", Some("tail")),
             (" -- tail\n;\n", Some("tail")),
-            (";  -- tail\nAUDIT (name x);", Some("tail")),
-            ("\n; /* tail */ -- more", Some("tail")),
+            (";  -- tail\nAUDIT (name x);", None),
+            ("\n; /* tail */ -- more", None),
+            (" -- tail\n; -- more", Some("tail")),
             (" /* two\n lines */", Some("two\nlines")),
-            ("\n-- about what follows\n", None),
+            ("\n-- one\n\n /* tail */ \n;", Some("tail")),
+            ("\n-- tail", Some("tail")),
             (" /* open", None),
             (";\n-- about what follows", None),
+            (" -", None),
             ("", None),
         ] {
             assert_eq!(of(behind).as_deref(), expected, "{behind:?}");
