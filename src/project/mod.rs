@@ -52,7 +52,7 @@ pub use cache::ModelCache;
 pub use csv_settings::{Defaults, RefusedCsvSetting, set_csv, with_null_texts};
 pub use external::external_column;
 pub use glob::matches as fits;
-pub use loader::{ReadFiles, is_ignored};
+pub use loader::{ReadFiles, is_ignored, is_passed_over};
 pub use name::model_name;
 pub use other_dialects::other_dialects;
 pub use queries::{Owned, is_no_model, query_problems, unowned_reads};

@@ -8,6 +8,7 @@ use super::{Input, Named, UnitTest, Vars, vars};
 use crate::files::FileTree;
 use crate::ids::FilePath;
 use crate::problem::Problem;
+use crate::project::is_passed_over;
 use crate::settings::{Report, parsed_yaml, rendered_file};
 use crate::yaml::{Entry, Node, Value};
 
@@ -19,10 +20,11 @@ const MOST_PROBLEMS: usize = 100;
 
 /// Whether a path is one of SQLMesh's test files: `tests/**/test*.yaml`, or `.yml`.
 pub fn is_test_file(path: &FilePath) -> bool {
+    let is_passed_over = is_passed_over(path);
     let path = path.as_str();
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-    is_yaml && name.starts_with("test") && path.starts_with("tests/") && !path.contains("/.")
+    is_yaml && name.starts_with("test") && path.starts_with("tests/") && !is_passed_over
 }
 
 /// The tests of a file, in its order. A test with a mistake is left out and told. The variables are those of the environment

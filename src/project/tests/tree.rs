@@ -181,12 +181,23 @@ fn bytes_that_are_no_text_are_a_problem() {
 fn python_models_and_ignored_files_are_passed_over() {
     let loaded = load_tree(
         &TextTree::parse(
-            "//- config.yaml\nmodel_defaults: {dialect: duckdb}\nignore_patterns: ['models/wip/*']\n//- models/p.py\nx\n//- models/__init__.py\n\n//- models/wip/a.sql\nnonsense\n//- models/.hidden/a.sql\nnonsense\n",
+            "//- config.yaml\nmodel_defaults: {dialect: duckdb}\nignore_patterns: ['models/wip/*']\n//- models/p.py\nx\n//- models/__init__.py\n\n//- models/wip/a.sql\nnonsense\n//- models/.cache/a.sql\nnonsense\n//- models/.hidden/a.py\nx\n",
         ),
         &ModelCache::new(),
     );
     assert_eq!(codes(&loaded), ["python-model"]);
     assert_eq!(loaded.problems[0].severity, Severity::Warning);
+}
+
+/// As SQLMesh has it.
+#[test]
+fn hidden_files_and_folders_are_read() {
+    let loaded = loaded(
+        "//- models/.dot.sql\nMODEL (name s.dot, audits (low)); SELECT 1 AS x\n//- models/.hidden/h.sql\nMODEL (name s.hidden);\nJINJA_QUERY_BEGIN; SELECT {{ one() }} AS x; JINJA_END;\n//- audits/.a/.a.sql\nAUDIT (name low); SELECT * FROM @this_model WHERE x > 5\n//- macros/.m/.m.sql\n{% macro one() %}1{% endmacro %}\n//- external_models/.e/.e.yaml\n- name: e.more\n",
+    );
+    assert_eq!(told(&loaded), "");
+    let names: Vec<String> = loaded.project.models.keys().map(ToString::to_string).collect();
+    assert_eq!(names, ["e.more", "s.dot", "s.hidden"]);
 }
 
 /// Python reads them so for SQLMesh.

@@ -8,7 +8,8 @@ fn test_files_are_those_of_sqlmesh() {
     let is_one = |path: &str| is_test_file(&FilePath::new(path));
     assert!(is_one("tests/test_a.yaml") && is_one("tests/deep/er/testing.yml") && is_one("tests/test.yaml"));
     assert!(!is_one("tests/a_test.yaml") && !is_one("test_a.yaml") && !is_one("tests/test_a.json"));
-    assert!(!is_one("models/tests/test_a.yaml") && !is_one("tests/.hidden/test_a.yaml"));
+    assert!(is_one("tests/.hidden/test_a.yaml") && !is_one("tests/.cache/test_a.yaml"));
+    assert!(!is_one("models/tests/test_a.yaml") && !is_one("tests/.test_a.yaml"));
 }
 
 #[test]
