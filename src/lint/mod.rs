@@ -14,6 +14,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 mod unit_tests;
+mod written;
 
 use std::collections::BTreeSet;
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::subject::{Finding, Spot, Subject};
+use super::written::Written;
 use crate::ids::ModelName;
 use crate::project::is_no_model;
 use crate::sql::{Projection, ProjectionItem};
 
-/// `noselectstar`: no SELECT of the outermost query has a star, whether or not its columns are known.
+/// `noselectstar`: no SELECT of the outermost query has a star, whether or not its columns are known. What macros and Jinja make
+/// does not count.
 pub(super) fn no_select_star(subject: &Subject<'_>) -> Result<Vec<Finding>, String> {
     let Some(parsed) = subject.parsed()? else { return Ok(Vec::new()) };
     let finding = |projection: &Projection| Finding {
@@ -15,7 +17,13 @@ pub(super) fn no_select_star(subject: &Subject<'_>) -> Result<Vec<Finding>, Stri
         message: format!("the query of `{}` selects with a star", subject.model.name),
         help: "name the columns that the model is to have".into(),
     };
-    Ok(parsed.selects.iter().flatten().filter(|projection| is_star(projection)).map(finding).collect())
+    let mut stars = parsed.selects.iter().flatten().filter(|projection| is_star(projection)).peekable();
+    if stars.peek().is_none() {
+        return Ok(Vec::new());
+    }
+    let written = Written::of(subject);
+    let is_written = |star: &&Projection| written.as_ref().is_none_or(|written| written.has_star(star.offset));
+    Ok(stars.filter(is_written).map(finding).collect())
 }
 
 /// `invalidselectstarexpansion`: a star stands for columns that nobody knows without the warehouse. SQLMesh expands no star

@@ -88,8 +88,7 @@ impl<'a> Subject<'a> {
     /// A problem with its place.
     pub(super) fn locate(&self, problem: Problem, spot: &Spot) -> Problem {
         let path = &self.model.path;
-        let (text, positions) =
-            self.text.get_or_init(|| (self.files.text(path).unwrap_or_default(), Positions::default()));
+        let (text, positions) = self.read();
         let offset = match spot {
             Spot::Query(offset) => {
                 self.model.query.as_ref().map(Query::template).map(|template| template.source_offset(*offset))
@@ -99,6 +98,16 @@ impl<'a> Subject<'a> {
         };
         let (line, column) = positions.at(text, offset.unwrap_or(0));
         problem.at(path).position(line, column)
+    }
+
+    /// The text of the model's file.
+    pub(super) fn file(&self) -> &str {
+        &self.read().0
+    }
+
+    fn read(&self) -> &(String, Positions) {
+        let text = || self.files.text(&self.model.path).unwrap_or_default();
+        self.text.get_or_init(|| (text(), Positions::default()))
     }
 
     fn first(&self, text: &str, is_it: impl Fn(&Token) -> bool) -> Option<usize> {

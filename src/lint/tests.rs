@@ -58,6 +58,20 @@ fn no_select_star() {
     assert_eq!(of("FROM raw.orders"), [star("2:1")]);
     let nothing: [&str; 0] = [];
     assert_eq!(of("SELECT count(*) AS n FROM raw.orders"), nothing);
+    // What is made by macros and Jinja is not written.
+    for made in [
+        "SELECT @STAR(raw.orders) FROM raw.orders",
+        "@DEDUPLICATE(raw.orders, [id], ['ds DESC'])",
+        "JINJA_QUERY_BEGIN; SELECT * FROM raw.orders; JINJA_END;",
+        "@UNION('all', raw.orders)",
+        "@DEF(s, *); SELECT @s FROM raw.orders",
+        "SELECT @IF(true, o.*, 1) FROM raw.orders AS o",
+    ] {
+        assert_eq!(of(made), nothing, "{made}");
+    }
+    assert_eq!(of("@DEF(t, raw.orders); SELECT * FROM @t"), [star("2:29")]);
+    assert_eq!(of("@DEF(o, o); SELECT @o.* FROM raw.orders AS o"), [star("2:20")]);
+    assert_eq!(of("SELECT @EACH([id], c -> c), * FROM raw.orders"), [star("2:29")]);
     assert_eq!(of("WITH o AS (SELECT * FROM raw.orders) SELECT id FROM o WHERE id IN (SELECT id FROM o)"), nothing);
 }
 
