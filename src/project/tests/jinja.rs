@@ -149,6 +149,21 @@ fn statements_are_rendered_where_they_stand_and_places_stay() {
 }
 
 #[test]
+fn a_block_about_the_view_may_give_several_statements() {
+    let text = "MODEL (name s.a, kind FULL);\nON_VIRTUAL_UPDATE_BEGIN;\nJINJA_STATEMENT_BEGIN;\n\
+                {% for r in ['user1', 'us;er2'] %} GRANT SELECT ON {{ this_model }} TO '{{ r }}'; {% endfor %}\nJINJA_END;\n\
+                ON_VIRTUAL_UPDATE_END;\nSELECT 1 AS x";
+    let statements = |text: &str| {
+        let loaded = file(text);
+        model(&loaded).on_virtual_update.iter().map(rendered).collect::<Vec<_>>()
+    };
+    let grants = ["GRANT SELECT ON <this s.a> TO 'user1'", "GRANT SELECT ON <this s.a> TO 'us;er2'"];
+    assert_eq!(statements(text), grants);
+    assert_eq!(statements(&text.replace("'user1', 'us;er2'", "")), Vec::<String>::new());
+    assert_eq!(codes(&file(&text.replace("'user1'", "'user1', \"'; COMMIT; '\""))), ["invalid-statement"]);
+}
+
+#[test]
 fn a_macros_text_counts_where_it_is_used() {
     let project = |rate: &str| {
         let macros = format!("//- macros/a.sql\n{{% macro rate() %}}{rate}{{% endmacro %}}\n");
