@@ -401,11 +401,13 @@ impl<'a> Reader<'a, '_> {
         let past = self.past();
         let lookback = self.number("lookback").unwrap_or(0);
         let batch_size = self.positive("batch_size");
-        let written = |reader: &Self, key| reader.value(key).map(|value| value.folded());
+        let written = |reader: &Self, key| reader.value(key).map(|value| value.without_spare_commas());
         let (when_matched, merge_filter) = (written(self, "when_matched"), written(self, "merge_filter"));
         let items = self.value("unique_key").map(|value| value.items()).unwrap_or_default();
         // A lone word or string is a column; anything else is an expression, kept as written.
-        let unique_key: Vec<String> = items.iter().map(|item| item.scalar().unwrap_or_else(|| item.folded())).collect();
+        let text = |item: &Value<'_>| item.scalar().filter(|_| item.tokens.len() == 1);
+        let unique_key: Vec<String> =
+            items.iter().map(|item| text(item).unwrap_or_else(|| item.without_spare_commas())).collect();
         if unique_key.is_empty() {
             let message = "kind INCREMENTAL_BY_UNIQUE_KEY needs `unique_key`";
             let problem = self.source.error("missing-property", offset, message);

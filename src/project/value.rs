@@ -92,9 +92,28 @@ impl<'a> Value<'a> {
 
     /// The text as written, comments dropped and white space folded to one blank.
     pub(super) fn folded(&self) -> String {
+        self.folded_of(self.tokens.iter())
+    }
+
+    /// The same without the commas that SQLMesh's parser passes over: before another one, at the end of a list, and before WHEN.
+    pub(super) fn without_spare_commas(&self) -> String {
+        let mut kept = vec![true; self.tokens.len()];
+        let mut next: Option<&Token> = None;
+        for (place, token) in self.tokens.iter().enumerate().rev().filter(|(_, token)| token.is_significant()) {
+            let ends =
+                |next: &Token| next.is_word("when") || [",", ")", "]", "}"].iter().any(|sign| next.is_symbol(sign));
+            kept[place] = !token.is_symbol(",") || !next.is_none_or(ends);
+            if kept[place] {
+                next = Some(token);
+            }
+        }
+        self.folded_of(self.tokens.iter().zip(kept).filter(|(_, kept)| *kept).map(|(token, _)| token))
+    }
+
+    fn folded_of(&self, tokens: impl Iterator<Item = &'a Token>) -> String {
         let mut folded = String::new();
         let mut gap = false;
-        for token in self.tokens {
+        for token in tokens {
             if !token.is_significant() {
                 gap = !folded.is_empty();
                 continue;
@@ -147,7 +166,7 @@ impl<'a> Value<'a> {
         (end + 1 == tokens.len()).then(|| &tokens[1..end])
     }
 
-    /// `true`, `'false'`, or a comparison of constants such as `(1 = 1)`. A name is no constant: one that is misspelt decides nothing.
+    /// `true`, `'false'`, `1`, or a comparison of constants such as `(1 = 1)`. A name is no constant: one that is misspelt decides nothing.
     pub(super) fn flag(&self, dialect: Dialect) -> Option<bool> {
         if let Some(flag) = self.scalar().as_deref().and_then(truth) {
             return Some(flag);
@@ -266,6 +285,15 @@ impl<'a> Value<'a> {
     }
 }
 
+/// The words that SQLMesh takes for true. It takes all others for false, of which these are meant.
+pub(super) fn truth(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "true" | "1" | "t" | "y" | "yes" | "on" => Some(true),
+        "false" | "0" | "f" | "n" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
 /// Cuts tokens at commas outside parentheses, brackets and braces.
 pub(super) fn split_at_commas(tokens: &[Token]) -> Vec<&[Token]> {
     let mut depth = 0_usize;
@@ -285,15 +313,6 @@ pub(super) fn split_at_commas(tokens: &[Token]) -> Vec<&[Token]> {
 /// The depth after a token.
 pub(super) fn nested(depth: usize, token: &Token) -> usize {
     let TokenKind::Symbol(symbol) = &token.kind else { return depth };
-/// The words that SQLMesh takes for true. It takes all others for false, of which these are meant.
-pub(super) fn truth(text: &str) -> Option<bool> {
-    match text.to_lowercase().as_str() {
-        "true" | "1" | "t" | "y" | "yes" | "on" => Some(true),
-        "false" | "0" | "f" | "n" | "no" | "off" => Some(false),
-        _ => None,
-    }
-}
-
     match symbol.as_str() {
         "(" | "[" | "{" => depth + 1,
         ")" | "]" | "}" => depth.saturating_sub(1),

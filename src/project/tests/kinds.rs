@@ -134,6 +134,15 @@ fn clauses_without_parentheses_go_on_to_the_next_property() {
     assert_eq!((found.when_matched.as_deref(), found.lookback, found.unique_key.len()), (Some(clauses), 2, 2));
     let found = keyed(&format!("unique_key a, when_matched ({clauses})"));
     assert_eq!(found.when_matched, Some(format!("({clauses})")));
+    // SQLMesh's parser passes over commas that end nothing.
+    let written = "WHEN MATCHED AND source.a IN (1, 2,) THEN UPDATE SET target.b = f(1,), c = 2, WHEN MATCHED THEN UPDATE SET b = 1,";
+    let expected =
+        "WHEN MATCHED AND source.a IN (1, 2) THEN UPDATE SET target.b = f(1), c = 2 WHEN MATCHED THEN UPDATE SET b = 1";
+    assert_eq!(keyed(&format!("unique_key a, when_matched {written}")).when_matched.as_deref(), Some(expected));
+    let found = keyed(&format!("unique_key (a, coalesce(b, c,),), when_matched ({written}), merge_filter a IN (1,)"));
+    assert_eq!(found.when_matched, Some(format!("({expected})")));
+    assert_eq!(found.unique_key, ["a", "coalesce(b, c)"]);
+    assert_eq!(found.merge_filter.as_deref(), Some("a IN (1)"));
     // A file of a megabyte is read in one go.
     let many: Vec<String> = (0..40_000).map(|column| format!("c{column} = source.c{column}")).collect();
     let clauses = format!("WHEN MATCHED THEN UPDATE SET {}", many.join(", "));
