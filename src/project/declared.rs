@@ -30,7 +30,8 @@ const CONSTRAINTS: [&str; 12] = [
 ];
 
 /// `(a INT, b STRUCT<x INT, y INT>)`: the commas of a type may stand in angle brackets too. What a table's definition says of a column
-/// behind its type (`NOT NULL`, `COMMENT 'the key'`) is passed over, as SQLMesh does, whose tables have the types alone.
+/// behind its type (`NOT NULL`, `COMMENT 'the key'`) is passed over, as SQLMesh does, whose tables have the types alone. A
+/// column of the type `NULL` is one of which only the name is known.
 pub(super) fn columns(scope: &Scope<'_>, value: Value<'_>) -> Result<Vec<DeclaredColumn>, String> {
     let expected = "columns with types such as (id INT, amount DECIMAL(10, 2))";
     let tokens = value.tokens;
@@ -48,8 +49,13 @@ pub(super) fn columns(scope: &Scope<'_>, value: Value<'_>) -> Result<Vec<Declare
         if !seen.insert(pair.written.to_lowercase()) {
             return Err(format!("columns that differ in name (`{}` comes twice)", pair.written));
         }
-        let data_type = scope.source.value(type_of(pair.value.tokens).ok_or(expected)?, pair.value.offset);
-        let data_type = Some(type_in(scope.dialect, &data_type.folded()));
+        let data_type = match pair.value.tokens.first() {
+            Some(first) if first.is_word("null") => None,
+            _ => {
+                let tokens = type_of(pair.value.tokens).ok_or(expected)?;
+                Some(type_in(scope.dialect, &scope.source.value(tokens, pair.value.offset).folded()))
+            }
+        };
         found.push(DeclaredColumn { name: pair.written, data_type });
     }
     Ok(found)

@@ -67,6 +67,17 @@ fn a_model_is_enabled_by_a_comparison_too() {
     assert!(model(&loaded).properties.other_metadata.contains_key("allow_partials"));
 }
 
+/// SQLMesh has them as columns of a type that nobody knows.
+#[test]
+fn a_column_of_the_type_null_has_no_stated_type() {
+    let loaded = with("kind FULL, columns (x INT NOT NULL, y NULL, z null COMMENT 'nothing')");
+    let told = told(&loaded);
+    assert!(told.starts_with("Warning other-columns") && loaded.problems.len() == 1, "{told}");
+    let columns = &loaded.project.models.values().next().expect("a model").properties.columns;
+    let types: Vec<Option<&str>> = columns.iter().map(|column| column.data_type.as_deref()).collect();
+    assert_eq!(types, [Some("INT"), None, None]);
+}
+
 #[test]
 fn a_list_of_audits_may_be_an_array() {
     let loaded = with("kind FULL, audits ARRAY[not_null(columns := (x)), unique_values(columns := (x))]");
