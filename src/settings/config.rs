@@ -424,6 +424,8 @@ fn default_text(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Strin
             | "on_destructive_change",
             _,
         ) => report.text(key, node),
+        // Macros are evaluated for each model.
+        ("cron" | "start", Value::Text(text)) if text.contains('@') => Some(text.clone()),
         _ => report.text(key, node).map(|text| quote(&text)),
     }
 }

@@ -413,6 +413,29 @@ fn loaded_with_broken() -> Loaded {
 }
 
 #[test]
+fn a_default_may_be_a_macro() {
+    let of = |cron: &str| {
+        let start = "@IF(@gateway = 'local', '2026-11-10', '2024-01-01')";
+        loaded(&format!(
+            "//- config.yaml\ngateways: {{local: {{connection: {{type: duckdb}}}}}}\nvariables: {{every: '@hourly'}}\n\
+             model_defaults: {{dialect: duckdb, cron: \"{cron}\", start: \"{start}\"}}\n//- models/a.sql\nMODEL (name s.a); SELECT 1 AS x\n"
+        ))
+    };
+    for (written, expected) in [
+        ("@every", "@hourly"),
+        ("@{every}", "@hourly"),
+        ("@IF(true, '@weekly', '@daily')", "@weekly"),
+        ("@daily", "@daily"),
+    ] {
+        let loaded = of(written);
+        let properties = &model(&loaded).properties;
+        let start = properties.start.as_ref().map(|start| start.text.as_str());
+        assert_eq!((properties.cron.text(), start), (expected, Some("2026-11-10")), "{written}");
+    }
+    assert_eq!(codes(&of("@nobody")), ["unknown-macro"]);
+}
+
+#[test]
 fn a_model_needs_a_dialect() {
     let fixture = "//- config.yaml\n\n//- models/a.sql\nMODEL (name s.a); SELECT 1 AS x\n//- models/b.sql\nMODEL (name s.b, dialect 'Snowflake'); SELECT 1 AS x\n";
     let loaded = load_tree(&TextTree::parse(fixture), &ModelCache::new());
