@@ -83,7 +83,7 @@ pub fn crossed(tokens: &[Token]) -> Vec<Splice> {
             bare.extend(std::mem::take(level).bare());
         } else if is(index, &["on", "using"]) {
             *level = Joined::Nothing;
-        } else if is(index, &["join"]) {
+        } else if is(index, &["join"]) && !index.checked_sub(1).is_some_and(|before| tokens[before].is_symbol(".")) {
             let before = [1, 2].map(|back| index.checked_sub(back).is_some_and(|before| is(before, &OTHER_JOINS)));
             *level = match *level {
                 Joined::Nothing if before.contains(&true) => Joined::Nothing,
