@@ -10,7 +10,7 @@ use crate::ids::{BlobId, FilePath};
 use crate::model::{AutoRestatement, ColumnChange, ColumnChanges, CsvSettings, Kind, Past, Seed, UniqueKey};
 use crate::problem::{Problem, nearest};
 use crate::settings::ModelDefaults;
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Token};
 use crate::time::Cron;
 
 /// A kind as read from its text; a seed still needs its file.
@@ -402,6 +402,7 @@ impl<'a> Reader<'a, '_> {
         let lookback = self.number("lookback").unwrap_or(0);
         let batch_size = self.positive("batch_size");
         let written = |reader: &Self, key| reader.value(key).map(|value| value.without_spare_commas());
+        self.refuse_queries(["when_matched", "merge_filter"]);
         let (when_matched, merge_filter) = (written(self, "when_matched"), written(self, "merge_filter"));
         let items = self.value("unique_key").map(|value| value.items()).unwrap_or_default();
         // A lone word or string is a column; anything else is an expression, kept as written.
@@ -416,6 +417,22 @@ impl<'a> Reader<'a, '_> {
         }
         let changes = self.changes_of(past);
         Some(UniqueKey { unique_key, when_matched, merge_filter, lookback, batch_size, past, changes })
+    }
+
+    /// Nobody would see there which tables these read, and environments would read production's.
+    fn refuse_queries(&mut self, keys: [&str; 2]) {
+        for key in keys {
+            let Some(value) = self.value(key) else { continue };
+            let tokens: Vec<&Token> = value.tokens.iter().filter(|token| token.is_significant()).collect();
+            let is_query = tokens.windows(2).any(|two| {
+                two[1].is_word("select") || two[0].is_symbol("(") && (two[1].is_word("from") || two[1].is_word("table"))
+            });
+            if is_query {
+                let message = format!("`{key}` reads a table, which only the query of a model may");
+                let problem = self.source.error("invalid-property", value.offset, message);
+                self.problems.push(problem.help("let the query give what it compares with as a column"));
+            }
+        }
     }
 
     fn seed(&mut self, offset: usize) -> Option<ParsedKind> {
