@@ -26,9 +26,9 @@ pub fn is_all_columns(tokens: &[Token]) -> bool {
         } else if token.is_word("select") || is_any(token, &SETS) {
             selects.pop();
             selects.push(token.is_word("select"));
-        } else if token.is_word("from") && selects.last() == Some(&false) {
-            return true;
-        } else if token.is_word("table") && (before.is_none() || is_before("(")) {
+        } else if token.is_word("from") && selects.last() == Some(&false)
+            || token.is_word("table") && (before.is_none() || is_before("("))
+        {
             return true;
         } else if token.is_symbol("*") {
             let is_counted = is_before("(")
