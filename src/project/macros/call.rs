@@ -1,6 +1,7 @@
 //! The macros that decide and repeat, and their functions. Arguments are expanded before the macro sees them, as SQLMesh does;
 //! what a function is made of is expanded each time that it is called.
 
+use super::evaluation::{Values, pasted, whole};
 use super::lexeme::{Kind, Lexeme, closing, lex_made, outside, split, text_of, trimmed};
 use super::names::{listed, string_literal};
 use super::text::{Part, Unknown, bare_text};
@@ -103,7 +104,7 @@ impl Expander<'_> {
             "def" => self.def(body, at, depth),
             "if" => self.choice(body, at, depth),
             "eval" => {
-                let value = self.evaluated(&replaced(body, &self.given()), at, depth)?;
+                let value = self.evaluated(&replaced(body, &self.given(), Values::Whole), at, depth)?;
                 Some(self.constant(&value, at))
             }
             "each" => self.each(body, at, depth),
@@ -141,16 +142,11 @@ impl Expander<'_> {
     }
 
     /// What lexemes come to; a single call may come to a list or to nothing.
-    fn outcome(&mut self, part: &[Lexeme], depth: usize) -> Step<Outcome> {
+    pub(super) fn outcome(&mut self, part: &[Lexeme], depth: usize) -> Step<Outcome> {
         let part = trimmed(part);
-        match part {
-            [call, rest @ ..] if call.kind == Kind::Call && super::clause::keyword(&call.text).is_none() => {
-                match closing(part, 1) {
-                    Some(close) if close + 1 == part.len() => self.call(call, &rest[1..rest.len() - 1], depth + 1),
-                    _ => Some(Outcome::One(self.walk(part, depth + 1))),
-                }
-            }
-            _ => Some(Outcome::One(self.walk(part, depth + 1))),
+        match is_call(part) {
+            true => self.call(&part[0], &part[2..part.len() - 1], depth + 1),
+            false => Some(Outcome::One(self.walk(part, depth + 1))),
         }
     }
 
@@ -171,28 +167,6 @@ impl Expander<'_> {
             }
         }
         Some(Outcome::Nothing)
-    }
-
-    /// `@IF(condition, value [, otherwise])`.
-    fn choice(&mut self, body: &[Lexeme], at: usize, depth: usize) -> Step<Outcome> {
-        let parts = split(body);
-        let (condition, value, otherwise) = match parts.as_slice() {
-            [condition, value] => (condition, value, None),
-            [condition, value, otherwise] => (condition, value, Some(otherwise)),
-            _ => {
-                self.refuse(
-                    at,
-                    "`@IF` takes a condition, a value, and what stands otherwise",
-                    "write `@IF(condition, a, b)`",
-                );
-                return None;
-            }
-        };
-        match (self.holds(condition, at, depth)?, otherwise) {
-            (true, _) => self.outcome(value, depth),
-            (false, Some(otherwise)) => self.outcome(otherwise, depth),
-            (false, None) => Some(Outcome::Nothing),
-        }
     }
 
     /// What a list and a function are given to.
@@ -228,7 +202,10 @@ impl Expander<'_> {
         let (items, function) = self.over(body, (at, "FILTER"), depth)?;
         let mut kept = Vec::new();
         for item in items {
-            if let Outcome::One(condition) = self.apply(&function, vec![item.clone()], at, depth)?
+            let before = std::mem::replace(&mut self.values, Values::Whole);
+            let outcome = self.apply(&function, vec![item.clone()], at, depth);
+            self.values = before;
+            if let Outcome::One(condition) = outcome?
                 && self.holds(&condition, at, depth)?
             {
                 kept.push(item);
@@ -359,7 +336,7 @@ impl Expander<'_> {
         let arguments = spread.unwrap_or(arguments);
         let own: Vec<(String, Vec<Lexeme>)> = function.parameters.iter().cloned().zip(arguments).collect();
         let given: Vec<_> = own.iter().cloned().chain(self.given()).collect();
-        let body = replaced(&function.body, &given);
+        let body = replaced(&function.body, &given, self.values);
         self.charge(body.len(), depth, at)?;
         let mut hidden = Vec::new();
         for (name, value) in own {
@@ -367,7 +344,13 @@ impl Expander<'_> {
             let outer = self.locals.insert(name.clone(), trimmed(&value).to_vec());
             hidden.push((name, outer));
         }
+        let before = self.function_depth.replace(depth + 2);
         let outcome = self.outcome(&body, depth + 1);
+        self.function_depth = before;
+        let outcome = match outcome {
+            Some(Outcome::One(made)) if is_call(trimmed(&body)) => Some(Outcome::One(pasted(made))),
+            outcome => outcome,
+        };
         for (name, outer) in hidden.into_iter().rev() {
             self.parameters.pop();
             match outer {
@@ -383,6 +366,12 @@ impl Expander<'_> {
         let around = self.parameters.iter().rev();
         around.filter_map(|name| Some((name.clone(), self.locals.get(name)?.clone()))).collect()
     }
+}
+
+/// Whether this is one call of a macro and nothing else.
+pub(super) fn is_call(part: &[Lexeme]) -> bool {
+    part.first().is_some_and(|first| first.kind == Kind::Call && super::clause::keyword(&first.text).is_none())
+        && closing(part, 1).is_some_and(|close| close + 1 == part.len())
 }
 
 /// `name := value`.
@@ -428,7 +417,7 @@ pub(super) fn items_of(value: &[Lexeme]) -> Option<Vec<Vec<Lexeme>>> {
 }
 
 /// A function's body with its arguments for the names of its parameters, except in macros, which find them as `@name`.
-fn replaced(body: &[Lexeme], given: &[(String, Vec<Lexeme>)]) -> Vec<Lexeme> {
+fn replaced(body: &[Lexeme], given: &[(String, Vec<Lexeme>)], values: Values) -> Vec<Lexeme> {
     let mut made = Vec::with_capacity(body.len());
     let mut index = 0;
     while let Some(lexeme) = body.get(index) {
@@ -448,7 +437,10 @@ fn replaced(body: &[Lexeme], given: &[(String, Vec<Lexeme>)]) -> Vec<Lexeme> {
         };
         let name = name.map(str::to_lowercase);
         match given.iter().find(|(known, _)| name.as_ref() == Some(known)) {
-            Some((_, value)) => made.extend(before_cast(trimmed(value).to_vec(), &body[index + 1..])),
+            Some((_, value)) => {
+                let value = before_cast(trimmed(value).to_vec(), &body[index + 1..]);
+                made.extend(whole(value, values, (&body[..index], &body[index + 1..])));
+            }
             None => made.push(lexeme.clone()),
         }
         index += 1;

@@ -28,6 +28,8 @@ pub(super) enum Origin {
     File,
     /// A macro.
     Made,
+    /// Nobody: a parenthesis around what is one value, while an expression is evaluated.
+    Nobody,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,15 @@
 //! and `@this_model` stay symbolic until the statement runs; everything else is expanded when the project is read.
 //!
 //! SQLMesh expands syntax trees; here it is words and signs, so that untouched text stays byte for byte and keeps its place in
-//! the file. `lexeme` cuts, `call` knows the macros that decide and repeat, `clause` those that stand for a clause,
+//! the file. `lexeme` cuts, `call` knows the macros that repeat, `choice` the one that decides, `clause` those that stand for a clause,
 //! `built_in` those that write SQL, `columns` those of them that list columns. Nothing here runs Python.
 
 mod built_in;
 mod call;
+mod choice;
 mod clause;
 mod columns;
+mod evaluation;
 mod jinja;
 mod lexeme;
 mod names;
@@ -21,15 +23,15 @@ mod variable;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::call::Lambda;
-use self::lexeme::{Kind, Lexeme, apart, closing, closings, lex, lex_made, pieces, text_of, trimmed};
-use self::names::constant;
+use self::evaluation::{Values, pasted, whole};
+use self::lexeme::{Kind, Lexeme, apart, closing, closings, lex, pieces, trimmed};
 use self::variable::is_name_place;
 use super::value::Source;
 use crate::ids::ModelName;
 use crate::problem::{Problem, nearest};
 #[cfg(test)]
 use crate::sql::tokenize;
-use crate::sql::{Constant, Dialect, Piece, Template, TimeVariable, Token, evaluate, names_within};
+use crate::sql::{Dialect, Piece, Template, TimeVariable, Token, names_within};
 
 pub(super) use columns::{Columns, TableColumns};
 pub(super) use jinja::{Block, Jinja, blocks, definitions, mistake};
@@ -55,6 +57,10 @@ pub(super) struct Expander<'a> {
     functions: BTreeMap<String, Lambda>,
     /// The parameters of the functions around, the innermost last.
     parameters: Vec<String>,
+    /// How values are put into what is being expanded.
+    values: Values,
+    /// How deep the body of the function lies that is being expanded.
+    function_depth: Option<usize>,
     jinja: Jinja<'a>,
     stage: &'static str,
     /// Whether the stage was asked for.
@@ -105,6 +111,8 @@ impl<'a> Expander<'a> {
             locals,
             functions,
             parameters: Vec::new(),
+            values: Values::Pasted,
+            function_depth: None,
             jinja: Jinja::default(),
             stage: STAGE,
             reads_stage: false,
@@ -296,7 +304,9 @@ impl<'a> Expander<'a> {
         match self.call(lexeme, body, depth) {
             Some(Outcome::One(made)) => {
                 let made = if is_name_place(&input[..index]) { self.as_name(made) } else { made };
-                output.extend(before_cast(made, &input[close + 1..]));
+                let made = if self.function_depth == Some(depth) { pasted(made) } else { made };
+                let made = before_cast(made, &input[close + 1..]);
+                output.extend(whole(made, self.values, (&input[..index], &input[close + 1..])));
             }
             Some(Outcome::Items(items)) if !items.is_empty() => {
                 // As the value of a named argument it is one list.
@@ -359,43 +369,6 @@ impl<'a> Expander<'a> {
             }
         }
         output
-    }
-
-    /// Whether a condition holds.
-    fn holds(&mut self, condition: &[Lexeme], at: usize, depth: usize) -> Step<bool> {
-        Some(self.evaluated(condition, at, depth)?.holds())
-    }
-
-    fn evaluated(&mut self, expression: &[Lexeme], at: usize, depth: usize) -> Step<Constant> {
-        let problems = self.problems.len();
-        let expanded = self.walk(expression, depth + 1);
-        if self.problems.len() > problems {
-            return None;
-        }
-        let Some(text) = text_of(&expanded) else {
-            let help = "compare the time in SQL instead, where the statement runs";
-            self.refuse(
-                at,
-                "what is only known when the statement runs decides nothing when the project is read",
-                help,
-            );
-            return None;
-        };
-        match evaluate(&text, self.dialect) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let help = "it may have literals, variables, comparisons, AND, OR, NOT, IN, IS NULL, arithmetic, UPPER, LOWER and LEN; a column has \
-                            no value before the query runs";
-                self.refuse(at, format!("a macro's expression has no value: {error}"), help);
-                None
-            }
-        }
-    }
-
-    /// A constant as lexemes; nothing for NULL.
-    fn constant(&self, value: &Constant, at: usize) -> Outcome {
-        let made = constant(value, self.dialect).and_then(|text| lex_made(&text, self.dialect, at));
-        made.map_or(Outcome::Nothing, Outcome::One)
     }
 
     /// Counts what was made, and how deep; `None` where that is more than anybody means.

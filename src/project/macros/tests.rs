@@ -22,7 +22,7 @@ fn variables() -> BTreeMap<String, yaml::Value> {
 }
 
 /// Expands the statements of a file, one after the other, and joins what is left of them.
-fn run(text: &str, dialect: Dialect) -> (String, Vec<Problem>) {
+pub(super) fn run(text: &str, dialect: Dialect) -> (String, Vec<Problem>) {
     let (path, positions, variables) = (FilePath::new("models/a.sql"), Positions::default(), variables());
     let source = Source { path: &path, text, positions: &positions, fixed: None };
     let tokens = tokenize(text, dialect).expect("tokens");
@@ -67,7 +67,7 @@ fn tables(dialect: Dialect) -> BTreeMap<ModelName, TableColumns> {
 }
 
 #[track_caller]
-fn same(text: &str, expected: &str) {
+pub(super) fn same(text: &str, expected: &str) {
     let (made, problems) = run(text, Dialect::DuckDb);
     assert_eq!((made.as_str(), problems), (expected, Vec::new()), "{text}");
 }

@@ -1,5 +1,6 @@
 //! What `@name` and `@{name}` stand for: a value, a name, or a part of one.
 
+use super::evaluation::whole;
 use super::lexeme::{Form, Kind, Lexeme, lex_made, trimmed};
 use super::names::{bare, literal, opened, string_literal};
 use super::text::{Part, bare_text};
@@ -19,7 +20,10 @@ impl Expander<'_> {
         };
         match found {
             Some(made) => match self.charge(made.len(), 0, *at) {
-                Some(()) => output.extend(before_cast(made, &input[index + 1..])),
+                Some(()) => {
+                    let made = before_cast(made, &input[index + 1..]);
+                    output.extend(whole(made, self.values, (&input[..index], &input[index + 1..])));
+                }
                 None => output.push(Lexeme::made(Kind::Word, "NULL", *at)),
             },
             None if self.is_staged(input, index, form) => {
