@@ -105,7 +105,7 @@ impl Expander<'_> {
             "if" => self.choice(body, at, depth),
             "eval" => {
                 let value = self.evaluated(&replaced(body, &self.given(), Values::Whole), at, depth)?;
-                Some(self.constant(&value, at))
+                self.constant(&value, at)
             }
             "each" => self.each(body, at, depth),
             "filter" => self.filter(body, at, depth),

@@ -1,8 +1,8 @@
 //! The conditions and `@EVAL`: what an expression comes to when the project is read.
 
 use super::call::items_of;
-use super::lexeme::{Kind, Lexeme, Origin, lex_made, text_of, trimmed};
-use super::names::constant;
+use super::lexeme::{Kind, Lexeme, Origin, lex_made, outside, text_of, trimmed};
+use super::names::printed;
 use super::{Expander, Outcome, Step};
 use crate::sql::{Constant, evaluate};
 
@@ -49,10 +49,30 @@ impl Expander<'_> {
         }
     }
 
-    /// A constant as lexemes; nothing for NULL.
-    pub(super) fn constant(&self, value: &Constant, at: usize) -> Outcome {
-        let made = constant(value, self.dialect).and_then(|text| lex_made(&text, self.dialect, at));
-        made.map_or(Outcome::Nothing, Outcome::One)
+    /// A constant as lexemes; nothing for NULL. SQLMesh prints what Python gives and reads it as SQL: `@EVAL('a')` is the column.
+    pub(super) fn constant(&mut self, value: &Constant, at: usize) -> Step<Outcome> {
+        match value {
+            Constant::Null => Some(Outcome::Nothing),
+            Constant::List(items) => {
+                let items = items.iter().filter(|item| **item != Constant::Null);
+                items.map(|item| self.read_again(item, at)).collect::<Option<_>>().map(Outcome::Items)
+            }
+            value => self.read_again(value, at).map(Outcome::One),
+        }
+    }
+
+    fn read_again(&mut self, value: &Constant, at: usize) -> Step<Vec<Lexeme>> {
+        let made = printed(value).and_then(|text| lex_made(&text, self.dialect, at));
+        let is_macro = |lexeme: &Lexeme| matches!(lexeme.kind, Kind::Variable(_) | Kind::Call | Kind::TemplateString);
+        let is_end = |made: &[Lexeme]| outside(made, &|place| made[place].is_symbol(",") || made[place].is_symbol(";"));
+        let is_one =
+            |made: &Vec<Lexeme>| !trimmed(made).is_empty() && !made.iter().any(is_macro) && is_end(made).is_none();
+        let made = made.filter(is_one);
+        if made.is_none() {
+            let help = "the text that `@EVAL` gives is read as SQL, as in SQLMesh; a literal has quotes in it";
+            self.refuse(at, "what `@EVAL` gives is no expression", help);
+        }
+        made
     }
 }
 
@@ -87,7 +107,8 @@ pub(super) fn pasted(mut made: Vec<Lexeme>) -> Vec<Lexeme> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::same;
+    use super::super::tests::{run, same};
+    use crate::sql::Dialect;
 
     /// Each as SQLMesh 0.236.4 gives it.
     #[test]
@@ -96,7 +117,7 @@ mod tests {
                            @DEF(z, @y * 3); @DEF(c, 1 = 1 OR 1 = 2); @DEF(b, @EVAL(1 + 1) + 1); ";
         for (text, expected) in [
             ("@EVAL(@y * 3), @y * 3", "6, 1 + 1 * 3"),
-            ("@EVAL(10 - @y), @EVAL(-@y)", "8, -2"),
+            ("@EVAL(10 - @y), @EVAL(-@y), @EVAL(@y::INT * 2)", "8, -2, 4"),
             ("@EVAL(@f(1) * 3), @EVAL(3 * @f(1)), @f(1) * 3", "6, 6, 1 + 1 * 3"),
             ("@EVAL(@h(1 + 1)), @EVAL(ABS(@y) * 2), @EVAL((@y) * 3)", "4, 4, 6"),
             ("@EVAL(@IF(TRUE, @y, 2) * 3), @EVAL(@SQL('@y * 3')), @EVAL(@SQL(@y * 3))", "6, 4, 6"),
@@ -114,6 +135,34 @@ mod tests {
             ("@AND(@y * 3 = 4, a)", "(1 + 1 * 3 = 4) AND a"),
         ] {
             same(&format!("{definitions}SELECT {text}"), &format!("SELECT {expected}"));
+        }
+    }
+
+    /// Each as SQLMesh 0.236.4 gives it.
+    #[test]
+    fn what_is_evaluated_is_read_as_sql() {
+        for (text, expected) in [
+            (
+                "@EVAL(@type), @EVAL(LOWER(@type)), @EVAL(CASE WHEN @limit_rows > 5 THEN 'p' ELSE 'q' END)",
+                "INT, int, p",
+            ),
+            ("@EVAL('a + 1') * 2, @EVAL('t.a'), t.@EVAL('a'), @EVAL('''q''')", "a + 1 * 2, t.a, t.a, 'q'"),
+            ("@EVAL(@EVAL('x')), @IF(@EVAL('x') = 'x', 1, 2), @IF(TRUE, @EVAL('x'), 1)", "x, 2, x"),
+            ("@EACH(['a', 'b'], i -> @EVAL(UPPER(@i)) AS n_@i)", "A AS n_a, B AS n_b"),
+            (
+                "@EVAL(1 = 1), @EVAL(1.50), @EVAL(1e20), @EVAL(7 / 2), @EVAL(2 ^ 70)",
+                "TRUE, 1.5, 1e20, 3.5, 1180591620717411303424",
+            ),
+            ("@EVAL([1, NULL, 2]), @EVAL(@many), @EVAL(NULL), 3 - @EVAL(-5)", "1, 2, a, b, 3 - -5"),
+            (
+                "@EVAL(DATE '2024-01-02'), @IF(@nothing <> 1, 1, 2), @IF(@VAR('x', NULL) <> 'q', 1, 2)",
+                "2024-01-02, 2, 2",
+            ),
+        ] {
+            same(&format!("SELECT {text}"), &format!("SELECT {expected}"));
+        }
+        for text in ["''", "'it''s'", "'a, b'", "'1; 2'", "'@x + 1'", "[[1]]"] {
+            assert_eq!(run(&format!("SELECT @EVAL({text})"), Dialect::DuckDb).1.len(), 1, "{text}");
         }
     }
 }

@@ -115,25 +115,15 @@ pub(super) fn bare(value: &yaml::Value) -> Option<String> {
     }
 }
 
-/// A constant as SQL; `None` for NULL, which leaves nothing where a macro gives it.
-pub(super) fn constant(value: &Constant, dialect: Dialect) -> Option<String> {
+/// What SQLMesh prints of a constant and reads again as SQL: a text is none any more. `None` of NULL and of a list.
+pub(super) fn printed(value: &Constant) -> Option<String> {
     Some(match value {
-        Constant::Null => return None,
+        Constant::Null | Constant::List(_) => return None,
         Constant::Bool(value) => value.to_string().to_uppercase(),
         Constant::Int(value) => value.to_string(),
         // As Python prints it: never without a fraction.
         Constant::Real(value) => format!("{value:?}"),
-        Constant::Text(text) => string_literal(text, dialect),
-        Constant::Name(name) => name.clone(),
-        Constant::List(items) => {
-            let flat = |item: &Constant| match item {
-                Constant::List(_) => None,
-                Constant::Null => Some("NULL".to_owned()),
-                item => constant(item, dialect),
-            };
-            let items: Option<Vec<String>> = items.iter().map(flat).collect();
-            format!("({})", items?.join(", "))
-        }
+        Constant::Text(text) | Constant::Date(text) | Constant::Name(text) => text.clone(),
     })
 }
 

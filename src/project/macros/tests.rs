@@ -175,7 +175,7 @@ fn conditions_choose() {
     same("SELECT f(@IF(FALSE, b))", "SELECT f()");
     same("@IF(@gateway = 'local', CREATE TABLE x (a INT)); SELECT 1", "CREATE TABLE x (a INT); SELECT 1");
     same("@IF(@runtime_stage = 'loading', DROP TABLE x); SELECT 1", "SELECT 1");
-    same("SELECT @EVAL(1 + 2 * @limit_rows), @EVAL(7 / 2), @EVAL('a' || 'b')", "SELECT 21, 3.5, 'ab'");
+    same("SELECT @EVAL(1 + 2 * @limit_rows), @EVAL(7 / 2), @EVAL('a' || 'b')", "SELECT 21, 3.5, ab");
     same("SELECT @EVAL(1 > 2), @model_kind_name", "SELECT FALSE, 'FULL'");
     // As in Python, TRUE is one.
     same("SELECT @EVAL(TRUE + 1), @EVAL(1 + TRUE * 2), @EVAL(-TRUE)", "SELECT 2, 3, -1");
