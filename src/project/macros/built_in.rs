@@ -116,17 +116,21 @@ impl Expander<'_> {
         let usage = || "write `@SAFE_DIV(numerator, denominator)`".to_owned();
         let above = arguments.get("numerator", 0).ok_or_else(usage)?;
         let below = arguments.get("denominator", 1).ok_or_else(usage)?;
-        // Where whole numbers give a whole number, SQLMesh divides another kind of number.
-        let real = match self.dialect {
-            Dialect::Postgres | Dialect::Redshift => Some(" AS DOUBLE PRECISION)"),
-            Dialect::Trino => Some(" AS DOUBLE)"),
-            _ => None,
-        };
-        let written = match real {
+        let written = match self.real() {
             Some(real) => self.written(at).text("CAST(").value(trimmed(above)).text(real),
             None => self.written(at).value(&in_parentheses(trimmed(above).to_vec())),
         };
         Ok(written.text(" / NULLIF(").value(below).text(", 0)").one())
+    }
+
+    /// The end of a cast. Where whole numbers give a whole number, SQLMesh divides another kind of number.
+    fn real(&self) -> Option<&'static str> {
+        match self.dialect {
+            Dialect::Postgres | Dialect::Redshift => Some(" AS DOUBLE PRECISION)"),
+            Dialect::Trino => Some(" AS DOUBLE)"),
+            Dialect::MsSql => Some(" AS FLOAT)"),
+            _ => None,
+        }
     }
 
     /// A hash of all fields as text with `|` between them; a NULL is a word that is none of their values.
@@ -170,11 +174,14 @@ impl Expander<'_> {
             Some(Some(unit)) if unit == "km" => "1.60934",
             Some(_) => return Err(usage()),
         };
-        let written =
-            self.written(at).text("7922 * ASIN(SQRT((POWER(SIN(RADIANS((").value(&lat2).text(" - ").value(&lat1);
-        let written = written.text(") / 2)), 2)) + (COS(RADIANS(").value(&lat1).text(")) * COS(RADIANS(").value(&lat2);
-        let written = written.text(")) * POWER(SIN(RADIANS((").value(&lon2).text(" - ").value(&lon1);
-        Ok(written.text(&format!(") / 2)), 2)))) * {rate}")).one())
+        let (open, close) = self.real().map_or(("", ""), |close| ("CAST(", close));
+        let half = |written: Written, two: &[Lexeme], one: &[Lexeme]| {
+            let written = written.text(&format!("POWER(SIN(RADIANS({open}(")).value(two).text(" - ").value(one);
+            written.text(&format!("){close} / 2)), 2)"))
+        };
+        let written = half(self.written(at).text("7922 * ASIN(SQRT(("), &lat2, &lat1).text(") + (COS(RADIANS(");
+        let written = written.value(&lat1).text(")) * COS(RADIANS(").value(&lat2).text(")) * ");
+        Ok(half(written, &lon2, &lon1).text(&format!("))) * {rate}")).one())
     }
 
     /// `SUM(CASE WHEN status = 'a' THEN 1 ELSE 0 END) AS "a"`, for each value.

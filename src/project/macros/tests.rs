@@ -315,6 +315,12 @@ fn sqlmeshs_macros_write_sql() {
     }
     let whole_numbers = run("SELECT @SAFE_DIV(a + 1, b)", Dialect::Postgres).0;
     assert_eq!(whole_numbers, "SELECT CAST(a + 1 AS DOUBLE PRECISION) / NULLIF(b, 0)");
+    let distance = run("SELECT @HAVERSINE_DISTANCE(a, b, c, d)", Dialect::Postgres).0;
+    assert_eq!(
+        distance,
+        "SELECT 7922 * ASIN(SQRT((POWER(SIN(RADIANS(CAST((c - a) AS DOUBLE PRECISION) / 2)), 2)) + (COS(RADIANS(a)) * \
+         COS(RADIANS(c)) * POWER(SIN(RADIANS(CAST((d - b) AS DOUBLE PRECISION) / 2)), 2)))) * 1.0"
+    );
     same(
         "@DEDUPLICATE(s.t, [k, CAST(at AS DATE)], ['at DESC', 'b'])",
         "SELECT * FROM s.t QUALIFY ROW_NUMBER() OVER (PARTITION BY k, CAST(at AS DATE) ORDER BY at DESC, b) = 1",
