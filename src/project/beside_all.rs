@@ -9,7 +9,7 @@ use super::python::{NO_MACROS, PythonMacros};
 use super::split;
 use super::value::Source;
 use crate::ids::FilePath;
-use crate::problem::{Positions, Problem};
+use crate::problem::{Positions, Problem, Severity};
 use crate::settings::{CONFIG_FILES, Connection, DefaultProperty, Settings, Stage};
 use crate::sql::{Dialect, Template, Token, tokenize};
 use crate::yaml::Value;
@@ -148,7 +148,9 @@ fn one(
         return Err(refused(message, "write a variable in `variables`"));
     }
     let templates = expander.statements(statement);
-    let mut problems = std::mem::take(&mut expander.problems);
+    // Nobody sees a warning of what runs.
+    let problems = std::mem::take(&mut expander.problems).into_iter();
+    let mut problems: Vec<Problem> = problems.map(|problem| Problem { severity: Severity::Error, ..problem }).collect();
     problems.extend(templates.iter().filter_map(|template| {
         let (word, help) = refusal(&tokenize(&template.text(), dialect).ok()?)?;
         let message = format!("`{word}` cannot stand in `{key}`, where each statement has a session of its own");

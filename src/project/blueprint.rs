@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::macros::{Expander, NO_LOCALS};
 use super::properties::Scope;
 use super::value::{Source, Value, split_at_commas};
-use crate::problem::Problem;
+use crate::problem::{Problem, has_errors};
 use crate::sql::{Token, TokenKind, tokenize};
 
 /// The SQL of a blueprint's names, in lower case.
@@ -62,8 +62,9 @@ enum Unreadable {
 fn of_macro(scope: &Scope<'_>, value: Value<'_>, problems: &mut Vec<Problem>) -> Result<Vec<Blueprint>, Unreadable> {
     let mut expander = Expander::new(scope.source, scope.dialect, scope.names);
     let template = expander.statement(value.tokens).unwrap_or_default();
-    if !expander.problems.is_empty() {
-        problems.append(&mut expander.problems);
+    let has_failed = has_errors(&expander.problems);
+    problems.append(&mut expander.problems);
+    if has_failed {
         return Err(Unreadable::Told);
     }
     let text = format!("({})", template.text());

@@ -317,10 +317,8 @@ impl Expander<'_> {
         match arguments.get("default", 1) {
             Some(default) => Some(Outcome::One(default.to_vec())),
             None => {
-                let message =
-                    format!("`@{}('{wanted}')` names no plain variable and has no default", name.to_uppercase());
-                self.refuse(at, message, "add it to `variables` of `config.yaml`, or give it a default");
-                None
+                self.warn_of_variable(&name.to_uppercase(), &wanted, at);
+                Some(Outcome::One(vec![Lexeme::made(Kind::Word, "NULL", at)]))
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::{Argument, Arguments, items_of};
-use super::lexeme::{Kind, Lexeme, text_of, trimmed};
+use super::lexeme::{Kind, Lexeme, lex_made, text_of, trimmed};
 use super::text::bare_text;
 use super::{Expander, Outcome, Step};
 use crate::hash::{Digest, Hasher};
@@ -58,7 +58,8 @@ impl Expander<'_> {
     /// the dialect has no such star, they are listed.
     pub(super) fn star(&mut self, arguments: &Arguments, at: usize) -> Step<Outcome> {
         let usage = "write `@STAR(table, alias, exclude := [a, b], prefix := 'p_', suffix := '_s')`";
-        let Some((relation, alias)) = star_of(arguments) else {
+        let Some((relation, alias)) = star_of(arguments).and_then(|(relation, alias)| self.told_table(relation, alias))
+        else {
             self.refuse_arguments("star", at, usage);
             return None;
         };
@@ -92,8 +93,16 @@ impl Expander<'_> {
         };
         match word.filter(|_| prefix.is_empty() && suffix.is_empty()) {
             Some(word) => Some(self.plain_star(&alias, (word, &excluded), at)),
-            None => self.listed_star((relation, &alias), &excluded, (&prefix, &suffix, quotes), at),
+            None => self.listed_star((&relation, &alias), &excluded, (&prefix, &suffix, quotes), at),
         }
+    }
+
+    /// The same where the table is a text: `@STAR('a.b')`.
+    fn told_table(&self, relation: &[Lexeme], alias: Vec<Lexeme>) -> Option<(Vec<Lexeme>, Vec<Lexeme>)> {
+        let Some(text) = self.string_of(relation) else { return Some((relation.to_vec(), alias)) };
+        let table = lex_made(&text, self.dialect, relation.first()?.at)?;
+        let alias = if alias.as_slice() == relation { vec![trimmed(&table).last()?.clone()] } else { alias };
+        Some((table, alias))
     }
 
     fn plain_star(&self, alias: &[Lexeme], (word, excluded): (&str, &[Vec<Lexeme>]), at: usize) -> Outcome {
@@ -146,7 +155,10 @@ impl Expander<'_> {
         let given = arguments.flat();
         let mut rest = given.as_slice();
         let mut is_all = true;
+        // SQLGlot reads `ALL, a` as it reads `ALL a`.
+        let is_word_all = |value: &[Lexeme]| matches!(trimmed(value), [word] if word.is_word("all"));
         if let [first, after @ ..] = rest
+            && !is_word_all(first)
             && self.is_condition(trimmed(first))
         {
             let Constant::Bool(holds) = self.evaluated(first, at, depth)? else {
@@ -157,7 +169,7 @@ impl Expander<'_> {
         }
         let mut between = " UNION ALL ";
         if let [first, after @ ..] = rest
-            && let Some(kind) = self.string_of(first)
+            && let Some(kind) = self.string_of(first).or_else(|| is_word_all(first).then(|| "ALL".to_owned()))
         {
             between = match kind.to_uppercase().as_str() {
                 "ALL" => between,

@@ -4,6 +4,7 @@ use super::call::items_of;
 use super::lexeme::{Kind, Lexeme, Origin, lex_made, outside, text_of, trimmed};
 use super::names::printed;
 use super::{Expander, Outcome, Step};
+use crate::problem::has_errors;
 use crate::sql::{Constant, evaluate};
 
 /// How a value of several words stands in what is around it.
@@ -26,7 +27,7 @@ impl Expander<'_> {
         let before = std::mem::replace(&mut self.values, Values::Whole);
         let expanded = self.walk(expression, depth + 1);
         self.values = before;
-        if self.problems.len() > problems {
+        if has_errors(&self.problems[problems..]) {
             return None;
         }
         let Some(text) = text_of(&expanded) else {

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::call::Lambda;
 use self::evaluation::{Values, pasted, whole};
 use self::lexeme::{Kind, Lexeme, apart, closing, closings, lex, pieces, trimmed};
-use self::variable::is_name_place;
+use self::variable::{is_alias, is_name_place};
 use super::value::Source;
 use crate::ids::ModelName;
 use crate::problem::{Problem, nearest};
@@ -301,12 +301,18 @@ impl<'a> Expander<'a> {
         if let Some(keyword) = clause::keyword(&lexeme.text) {
             return self.clause(keyword, (lexeme, body), input, close + 1, depth, output);
         }
-        match self.call(lexeme, body, depth) {
+        let outcome = self.call(lexeme, body, depth);
+        let end = match outcome {
+            Some(Outcome::Items(_)) => behind_alias(input, close + 1),
+            _ => close + 1,
+        };
+        match outcome {
             Some(Outcome::One(made)) => {
-                let made = if is_name_place(&input[..index]) { self.as_name(made) } else { made };
+                let (before, after) = (&input[..index], &input[close + 1..]);
+                let is_name = is_name_place(before) || is_alias(before, after);
+                let made = if is_name { self.as_name(made) } else { made };
                 let made = if self.function_depth == Some(depth) { pasted(made) } else { made };
-                let made = before_cast(made, &input[close + 1..]);
-                output.extend(whole(made, self.values, (&input[..index], &input[close + 1..])));
+                output.extend(whole(before_cast(made, after), self.values, (before, after)));
             }
             Some(Outcome::Items(items)) if !items.is_empty() => {
                 // As the value of a named argument it is one list.
@@ -332,7 +338,7 @@ impl<'a> Expander<'a> {
                 output.extend_from_slice(&input[index + 1..=close]);
             }
         }
-        close + 1
+        end
     }
 
     /// Takes out what came to nothing, with one comma beside it.
@@ -421,10 +427,33 @@ impl<'a> Expander<'a> {
         self.refuse(at, message, &help);
     }
 
+    /// SQLMesh says nothing, and a name that is misspelt is NULL.
+    fn warn_of_variable(&mut self, written: &str, name: &str, at: usize) {
+        if self.problems.len() < MAX_PROBLEMS {
+            let message = format!("`@{written}('{name}')` names no plain variable and has no default, so it is NULL");
+            let help = "add it to `variables` of `config.yaml`, or give it a default";
+            self.problems.push(self.source.warning("unknown-variable", at, message).help(help));
+        }
+    }
+
     fn refuse(&mut self, at: usize, message: impl Into<String>, help: &str) {
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(self.source.error("unknown-macro", at, message).help(help));
         }
+    }
+}
+
+/// The place behind the alias that a list has as an item of SELECT: its items have names of their own, as in SQLMesh.
+fn behind_alias(input: &[Lexeme], from: usize) -> usize {
+    let mut next = input.iter().enumerate().skip(from).filter(|(_, lexeme)| lexeme.is_significant());
+    let (word, name, after) = (next.next(), next.next(), next.next());
+    let is_name = |lexeme: &Lexeme| matches!(lexeme.kind, Kind::Word | Kind::Quoted);
+    match (word, name) {
+        (Some((_, word)), Some((place, name))) if word.is_word("as") && is_name(name) => match after {
+            Some((_, after)) if !after.is_symbol(",") && !after.is_word("from") => from,
+            _ => place + 1,
+        },
+        _ => from,
     }
 }
 

@@ -141,7 +141,6 @@ fn other_macros_are_problems_with_a_place_and_a_hint() {
     }
     for text in [
         "select @VAR()",
-        "select @VAR('x')",
         "select @'@{x}'",
         "select @{}",
         "select @{open",
@@ -309,6 +308,7 @@ fn sqlmeshs_macros_write_sql() {
         ("@STAR(s.t, u, exclude := [a, b])", "u.* EXCLUDE (a, b)"),
         ("@STAR(relation := s.t, alias := u, exclude := a)", "u.* EXCLUDE (a)"),
         ("@STAR(s.t)", "t.*"),
+        ("@STAR('s.t'), @STAR('s.t', u)", "t.*, u.*"),
         ("@STAR(s.t, prefix := '', suffix := '', quote_identifiers := TRUE)", "t.*"),
     ] {
         same(&format!("SELECT {text}"), &format!("SELECT {expected}"));
@@ -376,6 +376,7 @@ fn a_union_is_of_what_its_tables_share() {
         ("@UNION('distinct', s.f, s.g)", format!("{f} UNION {g}")),
         ("@UNION(s.f, s.g)", format!("{f} UNION ALL {g}")),
         ("@UNION(FALSE, s.f, s.g)", f.clone()),
+        ("@UNION(all, s.f, s.g)", format!("{f} UNION ALL {g}")),
         ("@UNION(@gateway = 'local', 'ALL', s.f, s.g, s.f)", format!("{f} UNION ALL {g} UNION ALL {f}")),
         ("@UNION('all', @EACH([f, g], x -> s.@x))", format!("{f} UNION ALL {g}")),
         ("SELECT * FROM (@UNION('all', s.f, s.g)) AS x", format!("SELECT * FROM ({f} UNION ALL {g}) AS x")),

@@ -47,7 +47,10 @@ impl Expander<'_> {
             return Role::Part;
         }
         let is_dotted = [before, after].into_iter().flatten().any(|near| near.is_symbol("."));
-        match is_dotted || is_name_place(&input[..index]) {
+        match is_dotted
+            || is_name_place(&input[..index])
+            || (form == Form::Plain && is_alias(&input[..index], &input[index + 1..]))
+        {
             true => Role::Name,
             false => Role::Value,
         }
@@ -122,6 +125,9 @@ impl Expander<'_> {
 
     /// What stands for a name inside another name.
     fn part(&mut self, name: &str, at: usize) -> Option<Lexeme> {
+        if let Some(text) = self.name_of_argument(name) {
+            return Some(Lexeme::made(Kind::Argument, text, at));
+        }
         match self.bare_value(name, at)? {
             Part::Text(text) => {
                 let is_argument = self.parameters.iter().any(|parameter| parameter.eq_ignore_ascii_case(name));
@@ -131,6 +137,26 @@ impl Expander<'_> {
                 self.refuse_in_name(name, at);
                 Some(Lexeme::made(Kind::Part, "x", at))
             }
+        }
+    }
+
+    /// What an argument that is no text and no single name gives to a name, as SQLGlot calls it: a column its last part, TRUE
+    /// and FALSE nothing.
+    fn name_of_argument(&self, name: &str) -> Option<String> {
+        let name = self.parameters.iter().find(|parameter| parameter.eq_ignore_ascii_case(name))?;
+        match trimmed(self.locals.get(name)?) {
+            [truth] if truth.is_word("true") || truth.is_word("false") => Some(String::new()),
+            [_] => None,
+            [parts @ .., last] => {
+                let is_name = |part: &Lexeme| matches!(part.kind, Kind::Word | Kind::Quoted);
+                let is_dotted = |(place, part): (usize, &Lexeme)| match place % 2 {
+                    0 => is_name(part),
+                    _ => part.is_symbol("."),
+                };
+                let is_column = parts.len() % 2 == 0 && is_name(last) && parts.iter().enumerate().all(is_dotted);
+                is_column.then(|| bare_text(std::slice::from_ref(last), self.dialect)).flatten()
+            }
+            [] => None,
         }
     }
 
@@ -226,4 +252,97 @@ enum Role {
 pub(super) fn is_name_place(before: &[Lexeme]) -> bool {
     let last = before.iter().rev().find(|lexeme| lexeme.is_significant());
     last.is_some_and(|last| ["from", "join", "into", "as"].iter().any(|word| last.is_word(word)))
+}
+
+/// Whether a name stands here for what is before it, without AS: behind an operand, and at the end of an item.
+pub(super) fn is_alias(before: &[Lexeme], after: &[Lexeme]) -> bool {
+    /// Words behind which a value stands, though they may be names.
+    #[rustfmt::skip]
+    const NO_OPERANDS: [&str; 20] = [
+        "all", "any", "array", "case", "date", "datetime", "distinct", "exists", "interval", "lateral", "not", "only", "row",
+        "select", "some", "table", "time", "timestamp", "timestamptz", "top",
+    ];
+    const ENDS: [&str; 13] =
+        ["from", "where", "join", "left", "right", "inner", "full", "cross", "on", "using", "group", "order", "union"];
+    let mut before = before.iter().rev().filter(|lexeme| lexeme.is_significant());
+    let after = after.iter().find(|lexeme| lexeme.is_significant());
+    let is_last = after
+        .is_none_or(|next| next.is_symbol(",") || next.is_symbol(")") || ENDS.iter().any(|word| next.is_word(word)));
+    let (Some(last), begun) = (before.next(), before.next()) else { return false };
+    let begins_item = |lexeme: &Lexeme| {
+        lexeme.kind == Kind::Symbol && [",", ".", "+", "-", "*", "/", "%", "||", "::"].contains(&lexeme.text.as_str())
+            || ["select", "distinct", "from", "join"].iter().any(|word| lexeme.is_word(word))
+    };
+    let is_operand = match last.kind {
+        Kind::Symbol => last.text == ")",
+        Kind::Quoted | Kind::Number => true,
+        Kind::Word if last.is_word("end") => true,
+        Kind::Word => begun.is_some_and(begins_item) && !NO_OPERANDS.iter().any(|word| last.is_word(word)),
+        _ => false,
+    };
+    is_last && is_operand
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{run, same};
+    use crate::sql::Dialect;
+
+    /// Each as SQLMesh 0.236.4 gives it, which then writes AS.
+    #[test]
+    fn a_variable_behind_an_operand_is_its_alias() {
+        let q = "\"e'u\"";
+        for text in ["a", "t.a", "a + b", "f(a)", "1", "\"A\"", "CASE WHEN a THEN 1 END", "a::int"] {
+            same(&format!("SELECT {text} @region FROM t"), &format!("SELECT {text} {q} FROM t"));
+            same(&format!("SELECT {text} @VAR('region'), 1"), &format!("SELECT {text} {q}, 1"));
+        }
+        same("SELECT * FROM t @region WHERE a", &format!("SELECT * FROM t {q} WHERE a"));
+        same("SELECT * FROM (SELECT 1) @region", &format!("SELECT * FROM (SELECT 1) {q}"));
+        same("SELECT * FROM t JOIN u @region ON x", &format!("SELECT * FROM t JOIN u {q} ON x"));
+        for text in [
+            "SELECT a FROM t WHERE a = @region",
+            "SELECT DISTINCT @region, DATE @region, a IN (@region) FROM t",
+            "SELECT CASE a WHEN @region THEN 1 END, a LIKE @region, INTERVAL @region FROM t",
+            "SELECT a WHERE NOT @region",
+        ] {
+            same(text, &text.replace("@region", "'e''u'"));
+        }
+    }
+
+    #[test]
+    fn an_argument_gives_a_name_its_last_part() {
+        same("SELECT @EACH([t.a, u.b], c -> c AS x_@c)", "SELECT t.a AS x_a, u.b AS x_b");
+        same(
+            "SELECT @EACH([t.a], c -> c AS @{c}_x), @EACH([s.t.\"A\"], c -> c AS x_@c)",
+            "SELECT t.a AS a_x, s.t.\"A\" AS x_A",
+        );
+        same("SELECT @EACH([t.a], c -> @SQL('@c + 1')), @EACH([t.a], c -> @'@c')", "SELECT t.a + 1, 't.a'");
+        same("SELECT @EACH([TRUE], c -> c AS z_@c)", "SELECT TRUE AS z_");
+    }
+
+    #[test]
+    fn a_list_has_no_alias() {
+        same("SELECT @EACH([1, 2], x -> x) AS w, 3 AS c", "SELECT 1, 2, 3 AS c");
+        same("SELECT @EACH([1], x -> x AS c_@x) AS w FROM t", "SELECT 1 AS c_1 FROM t");
+        same("SELECT @EVAL([1, 2]) AS w", "SELECT 1, 2");
+        same("SELECT CAST(@EACH([1], x -> x) AS INT) AS w", "SELECT CAST(1 AS INT) AS w");
+    }
+
+    #[test]
+    fn a_variable_that_nobody_names_is_null_and_told() {
+        for (text, expected) in [
+            ("SELECT @VAR('x') AS r", "SELECT NULL AS r"),
+            ("SELECT @IF(@VAR('x') IS NULL, 1, 2)", "SELECT 1"),
+            ("SELECT 1 WHERE @AND(a, @BLUEPRINT_VAR('x'))", "SELECT 1 WHERE a"),
+        ] {
+            let (made, problems) = run(text, Dialect::DuckDb);
+            let told: Vec<_> =
+                problems.iter().map(|problem| (problem.code, crate::problem::has_errors(&problems))).collect();
+            assert_eq!(
+                (made.as_str(), told.as_slice()),
+                (expected, [("unknown-variable", false)].as_slice()),
+                "{text}"
+            );
+        }
+    }
 }
