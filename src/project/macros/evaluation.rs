@@ -64,6 +64,8 @@ impl Expander<'_> {
 
     fn read_again(&mut self, value: &Constant, at: usize) -> Step<Vec<Lexeme>> {
         let made = printed(value).and_then(|text| lex_made(&text, self.dialect, at));
+        // A comment would take what stands behind it with it.
+        let made = made.map(|made| made.into_iter().filter(|lexeme| lexeme.kind != Kind::Comment).collect::<Vec<_>>());
         let is_macro = |lexeme: &Lexeme| matches!(lexeme.kind, Kind::Variable(_) | Kind::Call | Kind::TemplateString);
         let is_end = |made: &[Lexeme]| outside(made, &|place| made[place].is_symbol(",") || made[place].is_symbol(";"));
         let is_one =
@@ -143,6 +145,7 @@ mod tests {
     #[test]
     fn what_is_evaluated_is_read_as_sql() {
         for (text, expected) in [
+            ("@EVAL('a -- c') AS r", "a  AS r"),
             (
                 "@EVAL(@type), @EVAL(LOWER(@type)), @EVAL(CASE WHEN @limit_rows > 5 THEN 'p' ELSE 'q' END)",
                 "INT, int, p",
