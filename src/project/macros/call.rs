@@ -305,9 +305,7 @@ impl Expander<'_> {
             }
         };
         let text = match name {
-            "var" if wanted == "gateway" && !self.names.variables.contains_key(&wanted) => {
-                self.names.gateway.map(|gateway| string_literal(gateway, self.dialect))
-            }
+            "var" if wanted == "gateway" => self.names.gateway.map(|gateway| string_literal(gateway, self.dialect)),
             "var" => self.names.variables.get(&wanted).and_then(|value| listed(value, self.dialect)),
             _ => self.names.locals.get(&wanted).cloned(),
         };

@@ -208,8 +208,8 @@ fn render(body: &str, definitions: &str, names: Names<'_>, stage: &str) -> Resul
     environment.add_function("var", move |name: String, default: Option<Value>| {
         let lower = name.to_lowercase();
         match (variables.get(&lower), lower.as_str(), &of_gateway) {
+            (_, "gateway", Some(gateway)) => Value::from(gateway.clone()),
             (Some(value), ..) => jinja_value(value),
-            (None, "gateway", Some(gateway)) => Value::from(gateway.clone()),
             _ => default.unwrap_or_else(|| Value::from(())),
         }
     });

@@ -14,6 +14,7 @@ fn variables() -> BTreeMap<String, yaml::Value> {
         ("day".to_owned(), yaml::Value::Text("current_date".into())),
         ("word".to_owned(), yaml::Value::Text("order".into())),
         ("type".to_owned(), yaml::Value::Text("INT".into())),
+        ("gateway".to_owned(), yaml::Value::Text("another".into())),
         ("nothing".to_owned(), yaml::Value::Null),
         ("none".to_owned(), yaml::Value::List(Vec::new())),
         ("many".to_owned(), yaml::Value::List(vec![item("a"), item("b")])),
@@ -240,6 +241,8 @@ fn definitions_hold_for_the_file() {
     same("@DEF(Cols, [a, b]); SELECT @EACH(@COLS, c -> c)", "SELECT a, b");
     same("@DEF(region, 'mine'); SELECT @region", "SELECT 'mine'");
     same("SELECT @customer.x, @field, @BLUEPRINT_VAR('customer'), t_@customer", "SELECT c1.x, a.b, c1, t_c1");
+    // A variable of the name says nothing.
+    same("SELECT @GATEWAY, @IF(@gateway = 'local', 1, 2)", "SELECT 'local', 1");
     same("SELECT @SQL('@customer + 1'), @VAR('gateway'), @VAR('none', 2)", "SELECT c1 + 1, 'local', []");
 }
 

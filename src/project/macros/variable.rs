@@ -91,13 +91,14 @@ impl Expander<'_> {
                 self.reads_stage = true;
                 string_literal(self.stage, self.dialect)
             }
-            ("model_kind_name", _) => string_literal(self.names.kind?, self.dialect),
+            // Before a variable of that name, as in SQLMesh; it has none where no gateway has a name.
+            ("gateway", _) => string_literal(self.names.gateway.unwrap_or_default(), self.dialect),
             (_, Some(value)) => literal(value, self.dialect).or_else(|| {
                 let message = format!("variable `@{name}` is no plain value and no list of such");
                 self.refuse(at, message, "a mapping, or a list of lists, cannot stand in SQL");
                 Some("NULL".to_owned())
             })?,
-            ("gateway", _) => string_literal(self.names.gateway?, self.dialect),
+            ("model_kind_name", None) => string_literal(self.names.kind?, self.dialect),
             _ => return None,
         };
         lex_made(&text, self.dialect, at)
