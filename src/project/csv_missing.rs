@@ -56,17 +56,22 @@ fn assigned<'a>(item: &Value<'a>) -> Option<Pair<'a>> {
     (sign.is_symbol("=") || sign.is_symbol(":=")).then(|| item.pair())?
 }
 
+/// Nobody writes more around one value.
+const MOST_PARENTHESES: usize = 16;
+
 /// The items of a list, without parentheses that stand around one of them alone.
 fn list<'a>(value: &Value<'a>) -> Option<Vec<Value<'a>>> {
     if !value.is_list() {
         return None;
     }
     let mut items = value.items();
-    while let [item] = items.as_slice()
-        && item.tokens.first().is_some_and(|first| first.is_symbol("("))
-        && item.is_list()
-    {
-        items = item.items();
+    for _ in 0..MOST_PARENTHESES {
+        match items.as_slice() {
+            [item] if item.tokens.first().is_some_and(|first| first.is_symbol("(")) && item.is_list() => {
+                items = item.items();
+            }
+            _ => break,
+        }
     }
     Some(items)
 }

@@ -70,4 +70,6 @@ fn what_means_null_by_column_is_a_list() {
     ] {
         assert_eq!(codes(&seed(settings, csv)), [code], "{settings}");
     }
+    let deep = format!("na_values = {}'x'{}", "(".repeat(200_000), ")".repeat(200_000));
+    assert_eq!(codes(&seed(&deep, csv)), ["invalid-property"]);
 }
