@@ -40,8 +40,9 @@ impl Written {
     pub(super) fn has_star(&self, offset: usize) -> bool {
         let rest = self.text.get(offset..).unwrap_or_default();
         // `FROM t` alone selects all.
-        let word = rest.split(char::is_whitespace).next().unwrap_or_default();
-        let star = if word.eq_ignore_ascii_case("from") { 0 } else { rest.find('*').unwrap_or(0) };
+        let (word, behind) = rest.split_at_checked("from".len()).unwrap_or_default();
+        let is_from = word.eq_ignore_ascii_case("from") && behind.starts_with(char::is_whitespace);
+        let star = if is_from { 0 } else { rest.find('*').unwrap_or(0) };
         let Some((range, Some(start))) = holding(&self.pieces, |(range, _)| range, offset + star) else { return false };
         let at = start + (offset + star - range.start);
         holding(&self.calls, |call| call, at).is_none()
