@@ -7,6 +7,7 @@ mod trees;
 mod worktree;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use offshoot::files::{Entry, FileTree};
 use offshoot::git::{Git, GitError, GitTree, Mode, Request, ThreeTrees, TreeSource};
@@ -47,7 +48,7 @@ fn at<'git>(git: &'git Git, revision: &str) -> GitTree<'git> {
 /// Each path with its text, or the code of its problem.
 fn texts(tree: &GitTree<'_>) -> BTreeMap<String, String> {
     let text = |path: &FilePath, entry: &Entry| match entry {
-        Entry::File { .. } => tree.text(path).expect("a file can be read"),
+        Entry::File { .. } => io::read_to_string(tree.open(path).expect("a file")).expect("a file can be read"),
         Entry::Unreadable(problem) => format!("<{}>", problem.code),
     };
     tree.entries().iter().map(|(path, entry)| (path.to_string(), text(path, entry))).collect()
