@@ -96,7 +96,7 @@ fn variables_become_literals_or_bare_text() {
         ("from t_@{limit_rows}_x", "from t_10_x"),
         ("from t_@limit_rows", "from t_10"),
         ("from @{limit_rows}.t", "from \"10\".t"),
-        ("select 1 as @{limit_rows}, @{limit_rows} limit @{limit_rows}", "select 1 as \"10\", 10 limit 10"),
+        ("select 1 as @{limit_rows}, @{limit_rows} limit @{limit_rows}", "select 1 as \"10\", \"10\" limit \"10\""),
         ("select @{day}, x.@{word} as @{word}", "select \"current_date\", x.\"order\" as \"order\""),
         ("select cast(x as @{type}), @{type}_@{word}", "select cast(x as INT), INT_order"),
         ("select @EACH(['a.b'], x -> q.@{x})", "select q.a.b"),

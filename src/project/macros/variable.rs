@@ -200,10 +200,7 @@ impl Expander<'_> {
             // In a cast it is a type.
             let ends = after.iter().find(|lexeme| lexeme.is_significant()).is_some_and(|next| next.is_symbol(")"));
             let is_name = is_dotted || is_name_place(&output);
-            let as_it_is = match is_plain(&text) {
-                true => !(is_value_word(&text) || (is_name && !ends && is_keyword(&text))),
-                false => text.parse::<f64>().is_ok() && !is_name,
-            };
+            let as_it_is = is_plain(&text) && !(is_value_word(&text) || (is_name && !ends && is_keyword(&text)));
             match has_part && !as_it_is {
                 true => {
                     let quoted = self.quoted(&self.dialect.normalized(&text, false));
