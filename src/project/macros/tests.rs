@@ -100,6 +100,7 @@ fn variables_become_literals_or_bare_text() {
         ("select @{day}, x.@{word} as @{word}", "select \"current_date\", x.\"order\" as \"order\""),
         ("select cast(x as @{type}), @{type}_@{word}", "select cast(x as INT), INT_order"),
         ("select @EACH(['a.b'], x -> q.@{x})", "select q.a.b"),
+        ("select @EACH([2023, 'c'], x -> @{x} as y_@x)", "select \"2023\" as y_2023, c as y_c"),
         ("select x.@{region} + @{region} as c_@{region}", "select x.\"e'u\" + \"e'u\" as \"c_e'u\""),
         ("from @region join @VAR('region') using (a)", "from \"e'u\" join \"e'u\" using (a)"),
         ("select 1 as @region, @region.b from @'@{limit_rows}'", "select 1 as \"e'u\", \"e'u\".b from \"10\""),

@@ -186,7 +186,7 @@ impl Expander<'_> {
     /// Each name of which a part came from a variable as one, in quotes where it is no plain word: in SQLMesh it is a name,
     /// whatever its text.
     pub(super) fn whole_names(&self, lexemes: Vec<Lexeme>) -> Vec<Lexeme> {
-        if !lexemes.iter().any(|lexeme| lexeme.kind == Kind::Part) {
+        if !lexemes.iter().any(|lexeme| matches!(lexeme.kind, Kind::Part | Kind::Argument)) {
             return lexemes;
         }
         let mut output: Vec<Lexeme> = Vec::with_capacity(lexemes.len());
@@ -194,8 +194,10 @@ impl Expander<'_> {
         while let Some(first) = rest.first() {
             let length = rest.iter().position(|lexeme| !lexeme.is_of_name()).unwrap_or(rest.len()).max(1);
             let (name, after) = rest.split_at(length);
-            let has_part = name.iter().any(|lexeme| lexeme.kind == Kind::Part);
             let text: String = name.iter().map(|lexeme| lexeme.text.as_str()).collect();
+            // An argument is what it is written as, but for a number.
+            let is_number = name.len() == 1 && first.kind == Kind::Argument && text.parse::<f64>().is_ok();
+            let has_part = is_number || name.iter().any(|lexeme| lexeme.kind == Kind::Part);
             let is_dotted = [output.last(), after.first()].into_iter().flatten().any(|near| near.is_symbol("."));
             // In a cast it is a type.
             let ends = after.iter().find(|lexeme| lexeme.is_significant()).is_some_and(|next| next.is_symbol(")"));
