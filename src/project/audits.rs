@@ -361,9 +361,10 @@ impl Block<'_, '_> {
         };
         let start = |tokens: &[Token]| tokens.first().map_or(parts.offset, |token| token.range.start);
         if let Some(statement) = before.iter().find(|statement| !split::is_macro(statement)) {
-            let message = "an audit is one query, and this statement stands before it";
-            self.error("unsupported-block", start(statement), message, "make it a part of the query");
-            return None;
+            // SQLMesh passes over it in silence.
+            let message = "an audit is one query, and this statement before it does not run";
+            let problem = self.source.warning("unsupported-block", start(statement), message);
+            self.problems.push(problem.help("make it a part of the query, or take it away"));
         }
         if !split::is_query(query) && !split::is_macro(query) {
             let message = "an audit is a query whose rows are the failures, and this is none";

@@ -172,7 +172,7 @@ nothing
     Error duplicate-audit audits/a.sql:4:1: audit `twice` is defined twice: in `audits/a.sql` line 3 and in `audits/a.sql` line 4 (rename one of the two, or delete it)
     Error missing-name audits/a.sql:5:1: the audit has no `name` (write `AUDIT (name my_audit);`)
     Error missing-query audits/a.sql:6:1: the audit has no query (write one SELECT after its block)
-    Error unsupported-block audits/a.sql:7:25: an audit is one query, and this statement stands before it (make it a part of the query)
+    Warning unsupported-block audits/a.sql:7:25: an audit is one query, and this statement before it does not run (make it a part of the query, or take it away)
     Error missing-query audits/a.sql:8:20: an audit is a query whose rows are the failures, and this is none (write one SELECT after its block)
     Error unknown-property audits/a.sql:9:20: an audit has no property `owner` (known are name, dialect, skip, blocking, standalone, defaults, formatting)
     Error missing-audit-block audits/b.sql:1:1: the file does not begin with an `AUDIT (…);` block (begin it with `AUDIT (name my_audit);`, or keep it out of `audits/`)
