@@ -443,11 +443,13 @@ pub(super) fn is_projects(path: &FilePath, settings: &Settings) -> bool {
     !is_passed_over(path) && !is_ignored(settings, path)
 }
 
-/// Whether a file is no part of a project wherever it stands: what git or a cache keeps, and Python in hidden folders, which
+/// Whether a file is no part of a project wherever it stands: what git, a cache or a notebook keeps (`ignore_patterns` of SQLMesh
+/// where nobody says others), and Python in hidden folders, which
 /// Python cannot import. Other hidden files count, as for SQLMesh.
 pub fn is_passed_over(path: &FilePath) -> bool {
     let path = path.as_str();
-    path.split('/').any(|part| matches!(part, ".git" | ".cache")) || path.contains("/.") && path.ends_with(".py")
+    path.split('/').any(|part| matches!(part, ".git" | ".cache" | ".ipynb_checkpoints"))
+        || path.contains("/.") && path.ends_with(".py")
 }
 
 /// Whether `ignore_patterns` take a file out of the project.

@@ -181,7 +181,7 @@ fn bytes_that_are_no_text_are_a_problem() {
 fn python_models_and_ignored_files_are_passed_over() {
     let loaded = load_tree(
         &TextTree::parse(
-            "//- config.yaml\nmodel_defaults: {dialect: duckdb}\nignore_patterns: ['models/wip/*']\n//- models/p.py\nx\n//- models/__init__.py\n\n//- models/wip/a.sql\nnonsense\n//- models/.cache/a.sql\nnonsense\n//- models/.hidden/a.py\nx\n",
+            "//- config.yaml\nmodel_defaults: {dialect: duckdb}\nignore_patterns: ['models/wip/*']\n//- models/p.py\nx\n//- models/__init__.py\n\n//- models/wip/a.sql\nnonsense\n//- models/.cache/a.sql\nnonsense\n//- models/.ipynb_checkpoints/a.sql\nnonsense\n//- models/.hidden/a.py\nx\n",
         ),
         &ModelCache::new(),
     );
