@@ -305,7 +305,7 @@ fn refuse_unready(planned: &Planned) -> Result<(), CommandError> {
 
 /// What a run lets go of rows that are kept nowhere else is told as it begins, as in its plan: on a merge nobody looks at one.
 pub(super) fn warn_of_rows(context: &Context<'_>, problems: &[Problem]) {
-    const OF_ROWS: [&str; 7] = [
+    const OF_ROWS: [&str; 8] = [
         "history-ends",
         "decided-otherwise",
         "rows-not-kept",
@@ -313,6 +313,7 @@ pub(super) fn warn_of_rows(context: &Context<'_>, problems: &[Problem]) {
         "rows-not-adopted",
         "left-to-others",
         "later-start",
+        "earlier-end",
     ];
     let of_rows = problems.iter().filter(|problem| OF_ROWS.contains(&problem.code));
     let told: Vec<Problem> = of_rows.cloned().collect();

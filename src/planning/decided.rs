@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::later_start::later_starts;
+use super::later_start::rows_left_out;
 use crate::decision::{Decisions, KeptRows, NotKept, Wanted, kept};
 use crate::fingerprint::Tree;
 use crate::ids::ModelName;
@@ -11,6 +11,7 @@ use crate::model::{Kind, Model};
 use crate::problem::Problem;
 use crate::settings::{Settings, UsualRows};
 use crate::state::{Environment, Pointer};
+use crate::time::Timestamp;
 use crate::workspace::Side;
 
 /// What becomes of the rows that production has of a model which would be computed again.
@@ -58,6 +59,14 @@ impl Beside<'_> {
         pointers.any(|pointer| pointer.table.is_some())
     }
 
+    /// To where somebody sees rows of a model, at most; `None` where nobody does.
+    pub(super) fn shown_to(&self, model: &Model) -> Option<Timestamp> {
+        let environments = self.shown.iter().flatten();
+        let showing = environments
+            .filter(|environment| environment.models.get(&model.name).is_some_and(|pointer| pointer.table.is_some()));
+        showing.map(|environment| environment.about.as_of).max()
+    }
+
     /// Models with rows that might be kept, and the fingerprints under which nothing of them is computed again.
     fn known(&self, tree: &Tree, rows: KeptRows) -> BTreeMap<ModelName, Wanted> {
         let known = |(name, model): (&ModelName, &Arc<Model>)| {
@@ -84,7 +93,7 @@ pub fn decided(side: Side, decisions: Decisions, (rows, beside): (Rows, &Beside<
         Rows::AsDecided => {
             let mut side = side.decided(&decisions);
             let mut told = decided_otherwise(&side.tree, &|_| true, beside);
-            told.extend(later_starts(&side.tree, &|_| true, beside));
+            told.extend(rows_left_out(&side.tree, &|_| true, beside));
             side.problems.extend(told);
             return side;
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::decided::{Beside, decided_otherwise};
-use super::later_start::later_starts;
+use super::later_start::rows_left_out;
 use super::{
     Agreements, Chosen, LIMIT, Place, Question, Rows, clashes, drift_unknown, environment_of, handed_over, held,
     never_promoted, newer, plan_of, plan_over, promoted_tree, statements, unread, writer,
@@ -81,7 +81,7 @@ pub fn glance(
     let beside = Beside { base: &looked.base, shown: [prod.as_ref(), None], of_others: &BTreeSet::new() };
     let is_reached = |name: &ModelName| looked.reached.contains(name);
     problems.extend(decided_otherwise(&looked.result, &is_reached, &beside));
-    problems.extend(later_starts(&looked.result, &is_reached, &beside));
+    problems.extend(rows_left_out(&looked.result, &is_reached, &beside));
     problems.extend(looked.cycles.iter().cloned());
     problems.extend(prod.is_none().then(never_promoted));
     problems.extend(held(state.as_ref()).map_err(state_error)?);

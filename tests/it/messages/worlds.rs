@@ -318,5 +318,8 @@ fn models_that_begin_later() -> String {
             world.repository.branch("feature");
         }
     }
-    problems(&world.bot(&["plan"]))
+    let told = problems(&world.bot(&["plan"]));
+    let files = all("2026-03-28', end '2026-03-30");
+    edit(&world, &files.each_ref().map(|(path, text)| (path.as_str(), text.as_str())));
+    told + &problems(&world.bot(&["plan"]))
 }
