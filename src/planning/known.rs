@@ -85,7 +85,7 @@ pub(super) fn known(
     let own = writer.promotes_to();
     let productions = own.as_ref().is_none_or(|own| !own.is_prod()).then(EnvironmentName::prod);
     let restatements = if trees.iter().flatten().any(lies_over) {
-        restatements(state, own.iter().chain(&productions))?
+        restatements(state, own.iter().chain(&productions).chain(writer.runs()))?
     } else {
         BTreeMap::new()
     };

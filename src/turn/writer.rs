@@ -31,6 +31,15 @@ impl Writer<'_> {
         }
     }
 
+    /// The environment whose own tables a run loads.
+    pub fn runs(&self) -> Option<&EnvironmentName> {
+        match self {
+            Self::Run(environment) => Some(environment),
+            Self::Outside(inner) => inner.runs(),
+            Self::Branch(_) | Self::Promote(_) | Self::Queue => None,
+        }
+    }
+
     /// The environment that shows in the end what it did not show before.
     pub fn shows(&self) -> Option<&EnvironmentName> {
         match self {

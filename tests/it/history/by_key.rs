@@ -150,6 +150,31 @@ fn another_environment_that_goes_on_with_its_own_table_brings_none_back_either()
 }
 
 #[test]
+fn what_failed_behind_what_was_loaded_again_begins_anew_the_next_time() {
+    let first = sourced(PLAIN);
+    for (environment, view) in [("prod", "s.keyed"), ("staging", "s__staging.keyed")] {
+        for site in Site::both(&first.each_ref().map(|(file, text)| (*file, text.as_str()))) {
+            let site = site.at("2026-04-01 00:00:00");
+            site.people("(1,'a',10,NULL),(2,'b',20,NULL)");
+            site.done(&["promote"]);
+            if environment == "staging" {
+                let other = first[0].1.replace("price F", "price + 0 AS price F");
+                edit(site.world(), &[("models/source.sql", &other)]);
+                site.done(&["promote", "--to", "staging"]);
+            }
+            site.people("(9,'a',10,NULL),(9,'b',20,NULL)");
+            let site = site.at("2026-04-01 12:00:00");
+            let ran = site.world().bot(&["run", environment, "--restate", "s.source"]);
+            assert!(ran.exit == Exit::No && ran.stderr.contains("comes 2 times"), "{ran:?}");
+            site.people("(9,'a',10,NULL),(2,'b',20,NULL)");
+            let site = site.at("2026-04-02 00:00:00");
+            site.done(&["run", environment]);
+            assert_eq!(site.lines(&format!("SELECT id, price FROM {view} ORDER BY id")), ["2|20", "9|10"]);
+        }
+    }
+}
+
+#[test]
 fn what_a_branch_loads_of_its_own_again_takes_no_row_from_production() {
     let first = sourced(PLAIN);
     for site in Site::both(&first.each_ref().map(|(file, text)| (*file, text.as_str()))) {
