@@ -237,6 +237,10 @@ impl Production {
                 vec![self.loaded_when_due(project, model, shown, at)]
             }
             kind => {
+                // "`--restate` of it … begins it anew."
+                if kind == Kind::Parts {
+                    shown.rows.clear();
+                }
                 let again = days.iter().min().map_or(Again::Nothing, |first| Again::From(*first));
                 Load { again, ..self.load(project, model, &[], at) }.put(&mut shown, kind);
                 vec![shown]
