@@ -176,8 +176,8 @@ pub fn nearest_name<'n>(name: &str, own: impl Iterator<Item = &'n str>) -> Optio
 fn weight(call: &AuditCall, otherwise: Weight) -> Result<Weight, AuditError> {
     match call.arguments.get("blocking").map(|text| text.trim().to_lowercase()).as_deref() {
         None | Some("null") => Ok(otherwise),
-        Some("true") => Ok(Weight::Blocking),
-        Some("false") => Ok(Weight::Told),
+        Some("true" | "'true'") => Ok(Weight::Blocking),
+        Some("false" | "'false'") => Ok(Weight::Told),
         Some(text) => {
             let what = format!("needs `blocking` to be true or false, found `{text}`");
             Err(AuditError::Argument { name: call.name.clone(), what })

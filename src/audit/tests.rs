@@ -66,6 +66,7 @@ fn a_failure_blocks_unless_the_call_says_otherwise() {
     assert_eq!(weight("not_null_non_blocking", &[]), Ok(Weight::Told));
     assert_eq!(weight("not_null", &[("blocking", "FALSE")]), Ok(Weight::Told));
     assert_eq!(weight("not_null_non_blocking", &[("blocking", "true")]), Ok(Weight::Blocking));
+    assert_eq!(weight("not_null", &[("blocking", "'false'")]), Ok(Weight::Told));
     assert!(weight("not_null", &[("blocking", "maybe")]).is_err());
 }
 

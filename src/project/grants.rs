@@ -18,13 +18,29 @@ pub(super) fn read(value: Value<'_>) -> Result<Vec<Grant>, String> {
         if grants.iter().any(|grant| grant.privilege == privilege) {
             return Err(format!("a list that has each privilege once (`{}` comes twice)", pair.written));
         }
-        let names = pair.value.items().iter().map(Value::scalar).collect::<Option<Vec<String>>>().ok_or(EXPECTED)?;
+        let names = flat(pair.value).ok_or(EXPECTED)?;
         if names.is_empty() || names.iter().chain([&privilege]).any(|name| name.trim().is_empty()) {
             return Err(EXPECTED.to_owned());
         }
         grants.push(Grant { privilege, to: names.iter().map(|name| grantee(name.trim())).collect() });
     }
     Ok(grants)
+}
+
+/// Lists of roles are no deeper within one another.
+const DEPTH_LIMIT: usize = 8;
+
+/// The texts of a list, and of those in it.
+fn flat(value: Value<'_>) -> Option<Vec<String>> {
+    let (mut open, mut names) = (vec![(value, 0)], Vec::new());
+    while let Some((value, depth)) = open.pop() {
+        match value.is_list() {
+            true if depth < DEPTH_LIMIT => open.extend(value.items().into_iter().rev().map(|item| (item, depth + 1))),
+            true => return None,
+            false => names.push(value.scalar()?),
+        }
+    }
+    Some(names)
 }
 
 /// Warns of each model whose privileges nobody can have: on an engine without any, as SQLMesh does, or without a view.

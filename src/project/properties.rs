@@ -445,6 +445,11 @@ fn time(text: &str, bound: Bound) -> Result<DeclaredTime, String> {
 fn audits(value: Value<'_>) -> Result<Vec<AuditCall>, String> {
     let expected = "audits such as (not_null(columns := (id)), unique_values(columns := (id)))";
     let one = |item: Value<'_>| {
+        // SQLMesh takes a name in quotes, too.
+        let text = item.scalar().filter(|_| item.tokens.len() == 1);
+        if let (None, Some(text)) = (item.call(), text) {
+            return Some(AuditCall { name: text.to_lowercase(), arguments: BTreeMap::new() });
+        }
         let (name, arguments) = item.call()?;
         let pairs = if arguments.is_empty() { Vec::new() } else { arguments.pairs().ok()? };
         let complete = pairs.iter().all(|pair| !pair.value.is_empty());

@@ -68,13 +68,14 @@ const HONOURED: [&str; 22] = [
 ];
 
 /// What `model_defaults` may give and we apply through the grammar of a `MODEL` block.
-const APPLIED_DEFAULTS: [&str; 15] = [
+const APPLIED_DEFAULTS: [&str; 16] = [
     "allow_partials",
     "audits",
     "cron",
     "cron_tz",
     "dialect",
     "enabled",
+    "gateway",
     "interval_unit",
     "kind",
     "on_additive_change",

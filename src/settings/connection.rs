@@ -334,7 +334,10 @@ pub(super) fn read(key: &str, node: &Node, report: &mut Report<'_>) -> Option<Co
         match entry.key.as_str() {
             "type" => {}
             "catalogs" if kind == "duckdb" => {
-                catalogs = entry.node.entries().iter().filter_map(|entry| catalog(entry, &mut unset, report)).collect();
+                // As JSON in a text, too, as environment variables have it.
+                let written = entry.node.text().and_then(|text| crate::yaml::parse(text).ok());
+                let entries = written.as_ref().unwrap_or(&entry.node).entries();
+                catalogs = entries.iter().filter_map(|entry| catalog(entry, &mut unset, report)).collect();
             }
             key => {
                 options.extend(value(key, &entry.node, &mut unset).map(|value| (key.to_owned(), value)));

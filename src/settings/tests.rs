@@ -218,6 +218,7 @@ fn names_of_two_parts_are_in_a_catalog() {
         ("type: duckdb", Some("memory")),
         ("type: duckdb, database: ':memory:'", Some("memory")),
         ("type: duckdb, catalogs: {first: a.duckdb, second: b.duckdb}", Some("first")),
+        ("type: duckdb, catalogs: '{\"first\": \"a.duckdb\"}'", Some("first")),
         ("type: postgres, host: h, user: u, database: shop", Some("shop")),
         ("type: snowflake, account: a", None),
     ] {

@@ -82,6 +82,8 @@ fn a_column_of_the_type_null_has_no_stated_type() {
 fn a_list_of_audits_may_be_an_array() {
     let loaded = with("kind FULL, audits ARRAY[not_null(columns := (x)), unique_values(columns := (x))]");
     assert_eq!(model(&loaded).properties.audits.len(), 2);
+    let told = told(&with("kind FULL, audits ('Low', \"high\")"));
+    assert!(told.contains("there is no audit `low`") && told.contains("there is no audit `high`"), "{told}");
 }
 
 /// As SQLMesh's own formatter writes them.

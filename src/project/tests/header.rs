@@ -237,6 +237,8 @@ fn later_properties_stop_and_unhonoured_ones_warn() {
     assert_eq!(grants("('select' = ['Analysts', PUBLIC])"), select(vec![role("analysts"), Grantee::Everybody]));
     assert_eq!(grants("(select = '\"Analysts\"')"), select(vec![role("Analysts")]));
     assert_eq!(grants("(SELECT := ('me@example.com', \"b\"))"), select(vec![role("me@example.com"), role("b")]));
+    let nested = grants("(select = (a, ['b', (c)], d))");
+    assert_eq!(nested, select(["a", "b", "c", "d"].map(role).to_vec()));
     assert_eq!(grants("(select = Analysts), dialect postgres"), select(vec![role("analysts")]));
     assert_eq!((grants("()"), model(&with("owner me")).properties.grants.clone()), (Some(Vec::new()), None));
     for wrong in ["select", "(select)", "(select = [])", "(1 = a)", "(select = a, Select = b)", "(select = '')"] {
@@ -433,6 +435,14 @@ fn a_default_may_be_a_macro() {
         assert_eq!((properties.cron.text(), start), (expected, Some("2026-11-10")), "{written}");
     }
     assert_eq!(codes(&of("@nobody")), ["unknown-macro"]);
+    let gateway = |name: &str| {
+        loaded(&format!(
+            "//- config.yaml\ngateways: {{local: {{connection: {{type: duckdb}}}}}}\n\
+             model_defaults: {{dialect: duckdb, gateway: {name}}}\n//- models/a.sql\nMODEL (name s.a); SELECT 1 AS x\n"
+        ))
+    };
+    assert_eq!(codes(&gateway("local")), Vec::<&str>::new());
+    assert_eq!(codes(&gateway("other")), ["other-gateway"]);
 }
 
 #[test]
