@@ -13,7 +13,7 @@ use crate::hash::{Digest, Hasher};
 use crate::ids::FilePath;
 use crate::model::{AuditCall, Kind, KindName, Model, OwnAudit, StandaloneAudit};
 use crate::problem::{Problem, nearest};
-use crate::sql::{Dialect, Query, Template};
+use crate::sql::{Dialect, Piece, Query, Template};
 use crate::yaml::Place;
 
 /// What a file says of audits.
@@ -230,8 +230,24 @@ impl Caller<'_> {
 }
 
 fn made(definition: &Definition, template: Template) -> OwnAudit {
-    let query = Query::parse(template, definition.dialect);
+    let query = Query::parse(qualified(&template), definition.dialect);
     OwnAudit { path: definition.path.clone(), weight: definition.weight, query }
+}
+
+/// With the alias that the model's rows have for `@this_model` before a column: these may be those of a query.
+fn qualified(template: &Template) -> Template {
+    let pieces = template.pieces();
+    let is_before_column = |place: usize| match pieces.get(place + 1) {
+        Some(Piece::Source { text, .. } | Piece::Value { text, .. }) => text.starts_with('.'),
+        _ => false,
+    };
+    let piece = |(place, piece): (usize, &Piece)| match piece {
+        Piece::This { offset, .. } if is_before_column(place) => {
+            Piece::Value { text: "this_model".to_owned(), offset: *offset }
+        }
+        other => other.clone(),
+    };
+    Template::new(pieces.iter().enumerate().map(piece).collect())
 }
 
 fn missing(call: &AuditCall, name: &str, definition: &Definition) -> Problem {

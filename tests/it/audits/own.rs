@@ -148,7 +148,8 @@ fn standalone_audits_run_by_themselves() {
 fn a_plan_tells_that_an_own_audit_changed_and_not_to_what() {
     let world = orders();
     let config = format!("{}variables:\n  word: hunter2\n", crate::lab::CONFIG);
-    let audit = "AUDIT (name few);\nSELECT * FROM @this_model WHERE CAST(amount AS TEXT) = @word;\n";
+    let audit =
+        "AUDIT (name few);\nSELECT @this_model.day FROM @this_model WHERE CAST(@this_model.amount AS TEXT) = @word;\n";
     edit(&world, &[("config.yaml", &config), ("audits/own.sql", audit), ("models/daily.sql", &own("few"))]);
     world.done(&["promote"]);
     world.repository.branch("feature");
