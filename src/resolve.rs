@@ -235,7 +235,7 @@ impl Resolver<'_> {
         let mut splices = Vec::new();
         let declared = self.declared(reading);
         let listed = |relation: &Relation| match declared {
-            Declared::Listed => self.listed(relation),
+            Declared::Listed => self.listed(query, relation),
             Declared::ByName => None,
         };
         for relation in query.relations() {

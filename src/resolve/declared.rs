@@ -5,8 +5,8 @@ use super::Resolver;
 use super::place::Reading;
 use crate::ids::ModelName;
 use crate::model::Kind;
-use crate::sql::{ColumnNames, Relation, is_all_columns};
-use crate::statement::{column_list, quote_identifier};
+use crate::sql::{ColumnNames, Query, Relation, is_all_columns, is_keyword};
+use crate::statement::quote_identifier;
 
 /// What stands for a declared table in a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,13 +40,22 @@ impl Resolver<'_> {
         }
     }
 
-    /// A query of the columns of a declared table.
-    pub(super) fn listed(&self, relation: &Relation) -> Option<String> {
+    /// A query of the columns of a declared table, which is called as the author calls it.
+    pub(super) fn listed(&self, query: &Query, relation: &Relation) -> Option<String> {
         let columns = self.columns_declared(&relation.name)?;
-        let columns = column_list(self.dialect, columns.iter().map(String::as_str));
-        let parts: Vec<String> =
-            relation.name.parts().iter().map(|part| quote_identifier(self.dialect, part)).collect();
-        Some(format!("(SELECT {columns} FROM {})", parts.join(".")))
+        let columns: Vec<String> = columns.iter().map(|column| self.spelled(query, column)).collect();
+        let table = self.alias(query.text().get(relation.range.clone())?);
+        Some(format!("(SELECT {} FROM {table})", columns.join(", ")))
+    }
+
+    /// A column as the engine finds it. Another dialect folds names otherwise, so that in quotes they would be others.
+    fn spelled(&self, query: &Query, column: &str) -> String {
+        let is_plain = !column.starts_with(|first: char| first.is_ascii_digit())
+            && column.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_');
+        match query.dialect() != self.dialect && is_plain && !is_keyword(column) {
+            true => column.to_owned(),
+            false => quote_identifier(self.dialect, column),
+        }
     }
 
     /// The columns of a table that something else fills, where they are declared.

@@ -47,6 +47,21 @@ fn a_star_stands_for_the_columns_that_are_declared() {
     }
 }
 
+/// Where the names of another dialect are folded otherwise, the author's own are the engine's to read.
+#[test]
+fn a_model_in_another_dialect_reads_the_table_that_it_names() {
+    for table in ["raw.things", "\"raw\".\"things\""] {
+        let declared = format!("- name: '{table}'\n  dialect: snowflake\n  columns: {{a: int, b: int}}\n");
+        let model = format!("MODEL (name s.every, dialect snowflake);\nSELECT * FROM {table}");
+        for site in Site::both(&[("external_models.yaml", &declared), ("models/every.sql", &model)]) {
+            site.execute("CREATE TABLE raw.things (b INTEGER, a INTEGER)");
+            site.execute("INSERT INTO raw.things VALUES (20, 10)");
+            site.done(&["promote"]);
+            assert_eq!(site.lines("SELECT * FROM s.every"), ["10|20"], "{table}");
+        }
+    }
+}
+
 #[test]
 fn a_source_may_get_columns_between_those_that_are_declared() {
     let models = models();
